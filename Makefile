@@ -1,0 +1,78 @@
+# `make help` explains each target. Both `make run` and `make test` set up whatever they need by themselves.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PY := .venv/bin/python
+SETUP = @python=$$(sh infra/local/find-python) && "$$python" -m infra.local.set_up
+
+# Compiled modules are kept here, also where the shell says otherwise: a start without them takes seconds more.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/var/pycache
+unexport PYTHONDONTWRITEBYTECODE
+
+run: ## Start the cloud: set-up, sample prefecture, then the address to open (PORT=8080 DB=postgresql BUS=rabbitmq)
+	$(SETUP) run
+	@exec $(PY) -m infra.local.run
+
+stop: ## Stop the cloud that `make run` started in another terminal
+	@test -x $(PY) || { echo "Nothing runs here."; exit 0; }; $(PY) -m infra.local.run stop
+
+reset: ## Delete the sample's data and start afresh at the next `make run` (asks first)
+	@test -x $(PY) || { echo "There is nothing to delete."; exit 0; }; $(PY) -m infra.local.run reset
+
+test: ## Set up, lint, then run every test that is not marked slow, on private RabbitMQ and PostgreSQL nodes
+	$(SETUP) test
+	@$(MAKE) --no-print-directory lint-here
+	@exec $(PY) -m infra.local.test $(TESTS)
+
+slow: ## The long tests: minutes of outage, large loads
+	$(SETUP) test
+	@exec $(PY) -m infra.local.test -m slow $(TESTS)
+
+lint: ## Style, types and the boundaries of the modules (ruff, basedpyright, import-linter)
+	$(SETUP) test
+	@$(MAKE) --no-print-directory lint-here
+
+lint-here:
+	@$(PY) -m infra.local.lint
+
+format: ## Format the code and mend what ruff can mend
+	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format .
+
+bench: ## Measure: events per second, ready time, joining time; ratios and spread are printed
+	$(SETUP) test
+	@exec $(PY) -m infra.local.bench $(BENCH)
+
+pictures: ## Take the pictures of README from a cloud started for this (docs/pictures)
+	$(SETUP) test
+	@exec $(PY) -m tests.browser.pictures
+
+lock: ## Write requirements*.lock from pyproject.toml, with hashes (UPGRADE=1 takes newer versions)
+	$(SETUP) test
+	@$(PY) -m infra.local.lock
+
+manifests: ## Write compose.yaml and infra/k8s anew from the list of services, then judge them (kubectl, schemas, checkov)
+	$(SETUP) test
+	@$(PY) -m infra.local.manifests
+
+containers: ## The stories on the images of this checkout, each role in its own container (needs Docker with compose)
+	$(SETUP) test
+	@CLOUD_IN=containers exec $(PY) -m infra.local.test $(or $(TESTS),tests/integration tests/browser/test_the_whole_story.py --deselect tests/integration/test_kill_anything.py)
+
+sbom: ## What is inside each image, as CycloneDX (var/sbom; TAG=…: with Debian's packages of the images built here)
+	$(SETUP) test
+	@$(PY) -m infra.local.sbom $(or $(TAG),$(shell git rev-parse --short HEAD))
+
+drill: ## The disaster drill: a box is kept, lost, and goes on elsewhere; prints what was lost and how long people waited (minutes)
+	$(SETUP) test
+	@exec $(PY) -m infra.local.test -m slow -n 0 tests/integration/test_the_first_site_is_lost.py
+
+doctor: ## Look at everything that real use needs, with the settings of this environment (TLS, mail, keys, stores); changes nothing
+	$(SETUP) run
+	@$(PY) -m gateway doctor; gateway=$$?; $(PY) -m services doctor && exit $$gateway
+
+images: ## Build the container image of every service with the one Dockerfile (needs Docker; TAG=…, REGISTRY=…)
+	@sh infra/docker/build
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill doctor images help

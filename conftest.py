@@ -1,0 +1,25 @@
+"""For the whole test run: what was made on the test servers goes away at the end, and a browser's event loop is the browser's."""
+
+import asyncio
+from collections.abc import Generator
+
+import pytest
+
+from libs.common.testing.database import drop_postgres_templates
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
+    """Once a test opened a page, playwright keeps a loop running in this thread. A test that opens none has a thread without one."""
+    loop = asyncio._get_running_loop()
+    if loop is None or "browser" in getattr(item, "fixturenames", ()):
+        return (yield)
+    asyncio._set_running_loop(None)
+    try:
+        return (yield)
+    finally:
+        asyncio._set_running_loop(loop)
+
+
+def pytest_sessionfinish() -> None:
+    drop_postgres_templates()

@@ -1,0 +1,1 @@
+"""The only door: who is asking, for which tenant, allowed to pass or not. Knows prefixes, no municipal word."""

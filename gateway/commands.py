@@ -1,0 +1,78 @@
+"""What operators and the sample do from a terminal."""
+
+from gateway import db
+from gateway.oidc import health, providers
+from gateway.oidc.metadata import Known
+from gateway.parts import build_parts
+from gateway.settings import Settings
+from gateway.use_cases import accounts, tickets
+from libs.common import doctor as doctors
+from libs.common import unsafe
+from libs.common.clock import SystemClock
+from libs.common.doctor import stores
+
+
+def first_operator(settings: Settings, email: str, name: str) -> dict[str, str]:
+    """The person who will run the cloud, and the link by which they choose a password (it is mailed too).
+
+    The role itself is the registry's: it is given there, to this `person_id`.
+    """
+    unsafe.refuse("gateway", settings)
+    parts = build_parts(settings)
+    try:
+        parts.snapshots.load_kept()
+        with parts.service.database.transaction(parts.home) as session:
+            person_id, ticket = accounts.first_operator(session, email, name, parts.clock.now())
+            link = f"{settings.public_url.rstrip('/')}/welcome/?t={tickets.secret_of(parts.ticket_key, ticket.id)}"
+        return {"person_id": person_id, "link": link}
+    finally:
+        parts.close()
+
+
+def sample_people(settings: Settings, people: list[tuple[str, str, str]]) -> list[str]:
+    """Accounts of the sample with published passwords, from (address, name, password); their ids, in that order.
+
+    Refused outside the sample.
+    """
+    if not settings.sample:
+        raise SystemExit("sample accounts exist only with SAMPLE=1")
+    unsafe.refuse("gateway", settings)
+    parts = build_parts(settings)
+    try:
+        hashes = {password: parts.passwords.hash(password) for _, _, password in people}
+        parts.snapshots.load_kept()
+        with parts.service.database.transaction(parts.home) as session:
+            now = parts.clock.now()
+            return [accounts.sample_person(session, e, name, hashes[password], now) for e, name, password in people]
+    finally:
+        parts.close()
+
+
+def check_providers(settings: Settings) -> int:
+    """Ask every provider what a sign-in needs of it, and say what is wrong; 1 if anything is."""
+    found = providers.read(settings.oidc_providers)
+    now, wrong = SystemClock().now(), 0
+    for provider in found.values():
+        print(f"[{provider.key}] {provider.label}  {settings.public_url.rstrip('/')}/sign-in/with/{provider.key}/back")
+        for step in health.check(Known(provider), now):
+            wrong += bool(step.problem)
+            print(
+                f"  {'×' if step.problem else '○'} {step.name} {step.detail} {health.WORDS.get(step.problem, '')}".rstrip()
+            )
+    print(f"{len(found)} providers" if found else "OIDC_PROVIDERS names no provider")
+    return 1 if wrong else 0
+
+
+def doctor(settings: Settings) -> int:
+    """Look at everything that real use needs, print it; 1 where something must be done first. Events are not ours."""
+    found = doctors.examine("gateway", settings, SystemClock().now(), unused=(stores.broker,))
+    return doctors.report("gateway", found)
+
+
+def refuse_sample_accounts(settings: Settings, database) -> None:  # type: ignore[no-untyped-def]
+    """A production start refuses a store in which somebody has a published password."""
+    if settings.sample:
+        return
+    with database.reading() as session:
+        if db.any_sample_person(session):
+            raise SystemExit("this store holds accounts of the sample: a production start needs a store of its own")

@@ -1,0 +1,29 @@
+"""Requests that change something must come from our own pages (OWASP CSRF Prevention, Fetch Metadata).
+
+No token in forms: browsers say where a request comes from, and pages cannot change what they say.
+"""
+
+from gateway.hygiene import SAFE_METHODS, Headers, header
+from libs.common.errors import Forbidden
+
+_OURS = (b"same-origin", b"none")
+
+
+def check(method: str, headers: Headers, origin: str, *, by_cookie: bool) -> None:
+    """Raises Forbidden for an unsafe request of another origin, and for one with cookies that does not say whence."""
+    if method in SAFE_METHODS:
+        return
+    site, given = header(headers, b"sec-fetch-site"), header(headers, b"origin")
+    if site is not None and site not in _OURS:
+        raise _foreign()
+    if given is not None and given.decode("latin-1").lower() != origin:
+        raise _foreign()
+    if site is None and given is None and by_cookie:
+        raise _foreign()
+
+
+def _foreign() -> Forbidden:
+    sentence = (
+        "ほかのサイトからの操作のため、受け付けませんでした。このサイトの画面を開き直して、もう一度お試しください。"
+    )
+    return Forbidden(sentence, code="cross-site")

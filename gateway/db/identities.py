@@ -1,0 +1,50 @@
+"""Identities of other providers that sign in to an account of ours."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from gateway.db.base import Base
+from gateway.db.people import CredentialRow, PersonRow
+from libs.common.tenancy import PersonTable
+
+
+class LinkedIdentityRow(PersonTable, Base):
+    """`subject` at `issuer` is this person. `provider` is the key under which the provider was set up when they were linked."""
+
+    __tablename__ = "linked_identities"
+    issuer: Mapped[str] = mapped_column(String(255), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    id: Mapped[str] = mapped_column(String(36), unique=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("persons.id"), index=True)
+    provider: Mapped[str] = mapped_column(String(31))
+    linked_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+
+
+def linked_person(session: Session, issuer: str, subject: str) -> tuple[LinkedIdentityRow, PersonRow] | None:
+    """The link and whom it leads to, if that account still exists."""
+    found = session.execute(
+        select(LinkedIdentityRow, PersonRow)
+        .join(PersonRow, PersonRow.id == LinkedIdentityRow.person_id)
+        .where(LinkedIdentityRow.issuer == issuer, LinkedIdentityRow.subject == subject)
+        .where(PersonRow.closed_at.is_(None))
+    ).first()
+    return (found[0], found[1]) if found else None
+
+
+def identities_of(session: Session, person_id: str) -> list[LinkedIdentityRow]:
+    statement = select(LinkedIdentityRow).where(LinkedIdentityRow.person_id == person_id)
+    return list(session.scalars(statement.order_by(LinkedIdentityRow.linked_at)))
+
+
+def with_identities(session: Session, person_ids: list[str]) -> set[str]:
+    """Those of `person_ids` who can sign in with some provider."""
+    statement = select(LinkedIdentityRow.person_id).where(LinkedIdentityRow.person_id.in_(person_ids))
+    return set(session.scalars(statement))
+
+
+def can_sign_in(session: Session, person_id: str) -> bool:
+    """Whether there is any way for this person to come in: a password, or a provider."""
+    return session.get(CredentialRow, person_id) is not None or bool(with_identities(session, [person_id]))

@@ -1,0 +1,27 @@
+"""Bulkheads: of a service's places one tenant may hold only a part, so that its slow requests leave room for the others'."""
+
+from collections import Counter
+
+from libs.common.errors import Unavailable
+
+
+class Shares:
+    """`most` requests of one tenant may be on their way to one service at a time."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: Counter[tuple[str, str]] = Counter()
+
+    def take(self, service: str, tenant: str) -> None:
+        """Hold one place until `give`. Raises Unavailable when the tenant's share is in use."""
+        key = (service, tenant)
+        if self._held[key] >= self._most:
+            sentence = "ただいま、この自治体の画面が混み合っています。少し待ってから、もう一度お試しください。"
+            raise Unavailable(sentence, code="tenant-busy", kept="今回の入力は送られていません。", retry_after=3)
+        self._held[key] += 1
+
+    def give(self, service: str, tenant: str) -> None:
+        key = (service, tenant)
+        self._held[key] -= 1
+        if not self._held[key]:
+            del self._held[key]

@@ -1,0 +1,129 @@
+"""The providers of one gateway process: each with its own few places, so that a slow one holds up only itself."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.oidc import exchange
+from gateway.oidc.exchange import Begun, Declined, Identity
+from gateway.oidc.health import Record
+from gateway.oidc.metadata import Known, ProviderFailed
+from gateway.oidc.providers import Provider
+from gateway.sealed import Seal
+from libs.common.actor import strength
+from libs.common.clock import Clock
+from libs.common.errors import NotFound
+from libs.common.web import Link
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 4
+"""Conversations with one provider at the same time; pages of ours have forty threads for everything."""
+BEGUN_FOR = timedelta(minutes=15)
+"""How long somebody may stay at a provider's page before the way back is closed."""
+PENDING_FOR = timedelta(minutes=60)
+"""How long a proved identity waits for the person to say which account it belongs to."""
+
+
+@dataclass
+class Seat:
+    """One provider with what this process knows of it."""
+
+    known: Known
+    record: Record = field(default_factory=Record)
+    places: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(AT_ONCE))
+
+    @property
+    def provider(self) -> Provider:
+        return self.known.provider
+
+
+class Providers:
+    """`key` seals what travels in cookies; `public_url` is where providers send people back to."""
+
+    def __init__(self, providers: Mapping[str, Provider], key: bytes, public_url: str, clock: Clock) -> None:
+        self.seats = {name: Seat(Known(provider)) for name, provider in providers.items()}
+        self._begun = Seal(key, "sign-in begun")
+        self._pending = Seal(key, "identity proved")
+        self._public_url = public_url.rstrip("/")
+        self._clock = clock
+
+    def seat(self, key: str) -> Seat:
+        if key not in self.seats:
+            raise NotFound("このサインインの方法は、いまは使えません。ほかの方法をお選びください。")
+        return self.seats[key]
+
+    def label(self, key: str) -> str:
+        return self.seats[key].provider.label if key in self.seats else key
+
+    def redirect_uri(self, key: str) -> str:
+        """What the provider must have registered, to the letter."""
+        return f"{self._public_url}/sign-in/with/{key}/back"
+
+    def sign_out_link(self, key: str) -> Link | None:
+        """Where the person ends the provider's own session too: the next one at this machine would come in by it."""
+        if key not in self.seats:
+            return None
+        known = self.seats[key].known
+        try:
+            url = exchange.sign_out_url(known.metadata(), known.provider.client_id, f"{self._public_url}/")
+        except ProviderFailed:
+            return None
+        return Link(known.provider.label, url) if url else None
+
+    def begin(self, key: str, *, next: str, need: str) -> tuple[str, str]:
+        """(where to send the browser, value of the cookie that binds the answer to it). Raises ProviderFailed."""
+        seat = self.seat(key)
+        with self._conversation(seat):
+            url, begun = exchange.begin(seat.known, self.redirect_uri(key), next=next, need=need)
+        return url, self._begun.close(begun.values(), self._clock.now() + BEGUN_FOR)
+
+    def finish(self, key: str, cookie: str, answer: Mapping[str, str]) -> tuple[Identity, Begun]:
+        """Who came back, and what was wanted. Raises Declined or ProviderFailed; both are noted for the operator."""
+        seat, now = self.seat(key), self._clock.now()
+        with self._conversation(seat):
+            values = self._begun.open(cookie, now)
+            if values is None:
+                raise ProviderFailed("wrong-state")
+            begun = Begun(**_without_end(values))
+            identity = exchange.finish(seat.known, begun, answer, self.redirect_uri(key), now)
+            if begun.need and strength(identity.acr) < strength(begun.need):
+                raise ProviderFailed("too-weak", identity.acr)
+        seat.record.note(now)
+        return identity, begun
+
+    @contextlib.contextmanager
+    def _conversation(self, seat: Seat) -> Iterator[None]:
+        """One of the provider's places. What goes wrong is counted and logged by its word, without anybody's data."""
+        if not seat.places.acquire(blocking=False):
+            seat.record.note(self._clock.now(), "busy")
+            raise ProviderFailed("busy")
+        try:
+            yield
+        except Declined:
+            raise
+        except ProviderFailed as failure:
+            seat.record.note(self._clock.now(), failure.reason)
+            log.warning("provider failed", extra={"provider": seat.provider.key, "reason": failure.reason})
+            raise
+        finally:
+            seat.places.release()
+
+    # ---- a proved identity on its way to an account ----
+
+    def keep(self, identity: Identity) -> str:
+        return self._pending.close(identity.values(), self._clock.now() + PENDING_FOR)
+
+    def kept(self, sealed: str | None, now: datetime) -> Identity | None:
+        values = self._pending.open(sealed, now) if sealed else None
+        if values is None or values["provider"] not in self.seats:
+            return None
+        return Identity(**_without_end(values))
+
+
+def _without_end(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != "until"}

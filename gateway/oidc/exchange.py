@@ -1,0 +1,222 @@
+"""The conversation with a provider: authorization code with PKCE, state bound to the browser, and every check of the answer."""
+
+import contextlib
+import hmac
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+import jwt
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.httpx_client import OAuth2Client
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
+
+from gateway.oidc.metadata import Known, Metadata, ProviderFailed
+from gateway.oidc.providers import Provider
+
+SKEW = 60
+"""Seconds by which a provider's clock may differ from ours."""
+MOST_NAME = 100
+
+
+class Declined(Exception):
+    """The person, or the provider on their behalf, said no. Nothing is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A sign-in on its way. Travels sealed in the browser's cookie; what comes back must fit it in every point."""
+
+    provider: str
+    state: str
+    nonce: str
+    verifier: str
+    next: str
+    need: str
+    """The strength of sign-in this shall bring, or ""."""
+
+    def values(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom the provider says this is. `email` only if the provider has verified it; `acr` in our words."""
+
+    provider: str
+    issuer: str
+    subject: str
+    acr: str
+    name: str = ""
+    email: str = ""
+
+    def values(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def begin(known: Known, redirect_uri: str, *, next: str, need: str = "") -> tuple[str, Begun]:
+    """Where to send the browser, and what to remember. Raises ProviderFailed."""
+    provider = known.provider
+    begun = Begun(
+        provider=provider.key,
+        state=secrets.token_urlsafe(32),
+        nonce=secrets.token_urlsafe(32),
+        verifier=secrets.token_urlsafe(48),
+        next=next,
+        need=need,
+    )
+    wishes = {"acr_values": " ".join(provider.asking_for(need) if need else provider.acr_values)}
+    with _oauth(known, redirect_uri) as client:
+        url, _ = client.create_authorization_url(
+            known.metadata().authorization_endpoint,
+            state=begun.state,
+            nonce=begun.nonce,
+            code_verifier=begun.verifier,
+            **{name: value for name, value in wishes.items() if value},
+        )
+    return url, begun
+
+
+def finish(known: Known, begun: Begun, answer: Mapping[str, str], redirect_uri: str, now: datetime) -> Identity:
+    """Who came back. Raises Declined, or ProviderFailed with the check that failed."""
+    check_answer(known, begun, answer)
+    tokens = _tokens(known, begun, answer["code"], redirect_uri)
+    claims = check_id_token(known, str(tokens.get("id_token") or ""), begun.nonce, now)
+    about = _about(known, claims, tokens)
+    return Identity(
+        provider=known.provider.key,
+        issuer=known.provider.issuer,
+        subject=claims["sub"],
+        acr=known.provider.strength_of(claims.get("acr")),
+        name=str(about.get("name") or "")[:MOST_NAME],
+        email=str(about.get("email") or "") if about.get("email_verified") is True else "",
+    )
+
+
+def check_answer(known: Known, begun: Begun, answer: Mapping[str, str]) -> None:
+    """RFC 6749, 4.1.2 and RFC 9207: it must be the answer to our question, and from whom we asked."""
+    if begun.provider != known.provider.key:
+        raise ProviderFailed("mixed-up")
+    if not hmac.compare_digest(answer.get("state", "").encode(), begun.state.encode()):
+        raise ProviderFailed("wrong-state")
+    issuer = answer.get("iss")
+    if issuer != known.provider.issuer and (issuer is not None or known.metadata().says_issuer):
+        raise ProviderFailed("mixed-up")
+    if answer.get("error") in ("access_denied", "login_required", "interaction_required"):
+        raise Declined
+    if answer.get("error"):
+        raise ProviderFailed("refused", answer["error"][:60])
+    if not answer.get("code"):
+        raise ProviderFailed("no-code")
+
+
+def _tokens(known: Known, begun: Begun, code: str, redirect_uri: str) -> Mapping[str, Any]:
+    endpoint = known.metadata().token_endpoint
+    try:
+        with _oauth(known, redirect_uri) as client:
+            return client.fetch_token(
+                endpoint, code=code, code_verifier=begun.verifier, grant_type="authorization_code"
+            )
+    except AuthlibBaseError as error:
+        raise ProviderFailed("code-refused", str(error.error)[:60]) from error
+    except (httpx.HTTPError, OSError) as error:
+        raise ProviderFailed("unreachable", type(error).__name__) from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise ProviderFailed("no-json") from error
+
+
+def check_id_token(known: Known, token: str, nonce: str, now: datetime) -> Mapping[str, Any]:
+    """OpenID Connect Core 1.0, 3.1.3.7. The algorithm is ours to choose, never the token's; ours are signatures only."""
+    provider = known.provider
+    try:
+        header = jwt.get_unverified_header(token)
+        if header.get("alg") not in provider.algorithms:
+            raise ProviderFailed("wrong-algorithm", str(header.get("alg"))[:20])
+        claims = jwt.decode(
+            token,
+            known.key(header.get("kid")).key,
+            algorithms=list(provider.algorithms),
+            options={
+                "require": ["iss", "sub", "aud", "exp", "iat"],
+                **dict.fromkeys(
+                    ("verify_exp", "verify_iat", "verify_nbf", "verify_aud"), False
+                ),  # `_check_claims` does
+            },  # type: ignore[arg-type]
+            issuer=provider.issuer,
+        )
+    except jwt.InvalidIssuerError as error:
+        raise ProviderFailed("other-issuer") from error
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
+        raise ProviderFailed("bad-token", type(error).__name__) from error
+    _check_claims(provider, claims, nonce, now.timestamp())
+    return claims
+
+
+def _check_claims(provider: Provider, claims: Mapping[str, Any], nonce: str, now: float) -> None:
+    audience = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+    if provider.client_id not in audience:
+        raise ProviderFailed("other-audience")
+    if (len(audience) > 1 or "azp" in claims) and claims.get("azp") != provider.client_id:
+        raise ProviderFailed("other-audience", "azp")
+    if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 255:
+        raise ProviderFailed("bad-token", "sub")
+    if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
+        raise ProviderFailed("wrong-nonce")
+    times = [claims["exp"], claims["iat"], claims.get("nbf", claims["iat"])]
+    if not all(isinstance(at, int | float) for at in times):
+        raise ProviderFailed("bad-token", "times")
+    if times[0] <= now - SKEW:
+        raise ProviderFailed("expired")
+    if times[1] > now + SKEW or times[2] > now + SKEW:
+        raise ProviderFailed("clock-ahead")
+
+
+def _about(known: Known, claims: Mapping[str, Any], tokens: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Name and address: from the ID token, else from the userinfo endpoint, whose `sub` must be the same (Core, 5.3.2)."""
+    endpoint = known.metadata().userinfo_endpoint
+    if "name" in claims or "email" in claims or endpoint is None:
+        return claims
+    try:
+        with known.client() as client:
+            bearer = {"authorization": f"Bearer {tokens.get('access_token', '')}"}
+            told = client.get(endpoint, headers=bearer).raise_for_status().json()
+    except (httpx.HTTPError, OSError, ValueError):
+        return claims  # only a greeting depends on it: the person types the name
+    return told if isinstance(told, dict) and told.get("sub") == claims["sub"] else claims
+
+
+@contextlib.contextmanager
+def _oauth(known: Known, redirect_uri: str) -> Iterator[Any]:
+    provider, metadata = known.provider, known.metadata()
+    try:
+        secret = provider.secret()
+    except OSError as error:
+        raise ProviderFailed("no-secret", type(error).__name__) from error
+    client: Any = OAuth2Client(  # httpx's client, which its types do not say
+        provider.client_id,
+        secret,
+        token_endpoint_auth_method=provider.auth,
+        scope=" ".join(provider.scopes),
+        redirect_uri=redirect_uri,
+        code_challenge_method="S256",
+        timeout=provider.seconds,
+        verify=provider.tls(),
+        trust_env=False,
+    )
+    if provider.auth == "private_key_jwt":
+        client.register_client_auth_method(PrivateKeyJWT(metadata.token_endpoint))
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def sign_out_url(metadata: Metadata, client_id: str, back: str) -> str | None:
+    """Where a person ends the provider's own session too (OpenID Connect RP-Initiated Logout 1.0), if it offers that."""
+    if metadata.end_session_endpoint is None:
+        return None
+    query = {"client_id": client_id, "post_logout_redirect_uri": back}
+    return str(httpx.URL(metadata.end_session_endpoint).copy_merge_params(query))

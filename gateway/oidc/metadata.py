@@ -1,0 +1,170 @@
+"""What a provider says of itself: its endpoints and its keys, asked when needed and believed for a while."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import jwt
+
+from gateway.oidc.providers import Provider, is_safe
+
+METADATA_FRESH = 3600.0
+"""Seconds for which the endpoints are believed."""
+KEYS_FRESH = 3600.0
+KEYS_AGAIN = 30.0
+"""Least seconds between two questions for keys: a token with an invented `kid` must not make us ask at each try."""
+_LARGEST = 512_000
+
+
+class ProviderFailed(Exception):
+    """The provider cannot be used now, or said something it must not. `reason` is a stable word for logs and pages."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason} {detail}".strip())
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """OpenID Connect Discovery 1.0, 3: what we use of it."""
+
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None
+    end_session_endpoint: str | None
+    says_issuer: bool
+    """Whether it promises `iss` in the answer (RFC 9207)."""
+    pkce: bool
+    """Whether it says that it knows S256. We send it in any case."""
+
+
+class Known:
+    """One provider as it was last seen. Safe to use from several threads."""
+
+    def __init__(self, provider: Provider, clock: Callable[[], float] = time.monotonic) -> None:
+        self.provider = provider
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._metadata: tuple[float, Metadata] | None = None
+        self._keys: tuple[float, Mapping[str | None, jwt.PyJWK]] | None = None
+
+    def metadata(self, *, anew: bool = False) -> Metadata:
+        """Raises ProviderFailed. An old copy serves while the provider does not answer."""
+        kept = self._metadata
+        if kept is not None and not anew and self._clock() - kept[0] < METADATA_FRESH:
+            return kept[1]
+        try:
+            found = _read_metadata(self.provider, self._document(discovery_url(self.provider)))
+        except ProviderFailed:
+            if kept is None or anew:
+                raise
+            return kept[1]
+        self._metadata = (self._clock(), found)
+        return found
+
+    def key(self, kid: str | None) -> jwt.PyJWK:
+        """The key a token names. One that is not known yet is asked for: the provider may have changed its keys."""
+        with self._lock:
+            keys = self._fresh_keys(KEYS_FRESH)
+            if _pick(keys, kid) is None:
+                keys = self._fresh_keys(KEYS_AGAIN)
+        found = _pick(keys, kid)
+        if found is None:
+            raise ProviderFailed("unknown-key")
+        return found
+
+    def keys(self) -> Mapping[str | None, jwt.PyJWK]:
+        """The keys as the provider says them now."""
+        with self._lock:
+            return self._fresh_keys(0.0)
+
+    def _fresh_keys(self, age: float) -> Mapping[str | None, jwt.PyJWK]:
+        if self._keys is not None and self._clock() - self._keys[0] < age:
+            return self._keys[1]
+        keys = _read_keys(self._document(self.metadata().jwks_uri))
+        self._keys = (self._clock(), keys)
+        return keys
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(
+            timeout=self.provider.seconds, verify=self.provider.tls(), trust_env=False, follow_redirects=False
+        )
+
+    def _document(self, url: str) -> Any:
+        try:
+            with self.client() as client, client.stream("GET", url, headers={"accept": "application/json"}) as answer:
+                if answer.status_code != 200:
+                    raise ProviderFailed("bad-status", str(answer.status_code))
+                return _json(answer)
+        except (httpx.HTTPError, OSError) as error:
+            raise ProviderFailed("unreachable", type(error).__name__) from error
+
+
+def discovery_url(provider: Provider) -> str:
+    return provider.issuer.rstrip("/") + "/.well-known/openid-configuration"
+
+
+def _json(answer: httpx.Response) -> Any:
+    content = b""
+    for piece in answer.iter_bytes():
+        content += piece
+        if len(content) > _LARGEST:
+            raise ProviderFailed("too-large")
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise ProviderFailed("no-json") from error
+
+
+def _read_metadata(provider: Provider, document: Any) -> Metadata:
+    try:
+        if document["issuer"] != provider.issuer:
+            raise ProviderFailed("other-issuer", str(document["issuer"])[:200])
+        found = Metadata(
+            authorization_endpoint=document["authorization_endpoint"],
+            token_endpoint=document["token_endpoint"],
+            jwks_uri=document["jwks_uri"],
+            userinfo_endpoint=_optional(document, "userinfo_endpoint"),
+            end_session_endpoint=_optional(document, "end_session_endpoint"),
+            says_issuer=bool(document.get("authorization_response_iss_parameter_supported")),
+            pkce="S256" in document.get("code_challenge_methods_supported", ()),
+        )
+    except (KeyError, TypeError) as error:
+        raise ProviderFailed("incomplete-metadata", str(error)) from error
+    for url in (found.authorization_endpoint, found.token_endpoint, found.jwks_uri):
+        if not isinstance(url, str) or not is_safe(url):
+            raise ProviderFailed("endpoint-without-tls", str(url)[:200])
+    return found
+
+
+def _optional(document: Any, name: str) -> str | None:
+    """An endpoint we can do without; one that is not safe to use counts as missing."""
+    url = document.get(name)
+    return url if isinstance(url, str) and is_safe(url) else None
+
+
+def _read_keys(document: Any) -> Mapping[str | None, jwt.PyJWK]:
+    """Signing keys only; a key of a kind we do not know is no reason to refuse the others (RFC 7517, 5)."""
+    keys: dict[str | None, jwt.PyJWK] = {}
+    for entry in document.get("keys", ()) if isinstance(document, dict) else ():
+        try:
+            if entry.get("use", "sig") == "sig" and entry.get("kty") != "oct":
+                keys[entry.get("kid")] = jwt.PyJWK(entry)
+        except (jwt.PyJWTError, AttributeError, ValueError):
+            continue
+    if not keys:
+        raise ProviderFailed("no-keys")
+    return keys
+
+
+def _pick(keys: Mapping[str | None, jwt.PyJWK], kid: str | None) -> jwt.PyJWK | None:
+    """A token without `kid` is fine where there is one key only (OpenID Connect Core 1.0, 10.1)."""
+    if kid is None and len(keys) == 1:
+        return next(iter(keys.values()))
+    return keys.get(kid)

@@ -1,0 +1,123 @@
+"""Whom we believe about who people are: one TOML file, read at start. docs/sign-in-providers.md is its manual."""
+
+import re
+import ssl
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from libs.common.actor import STRENGTHS
+
+Audience = Literal["citizen", "company", "staff"]
+DEFAULT = "default"
+_KEY = re.compile(r"[a-z][a-z0-9-]{1,30}")
+
+
+class BadProviders(Exception):
+    """The file cannot be used. The message names the provider and the line of trouble."""
+
+
+def _issuer(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.query or parts.fragment or not is_safe(text):
+        raise ValueError("an issuer is an https address without ? and # (http only on this machine)")
+    return text
+
+
+def is_safe(url: str) -> bool:
+    """Whether nobody on the way can change what is said there: TLS, or this very machine."""
+    parts = urlsplit(url)
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"))
+    )
+
+
+def _strengths(table: dict[str, str]) -> dict[str, str]:
+    for acr in table.values():
+        if acr not in STRENGTHS[1:]:
+            raise ValueError(f"a strength is one of {', '.join(STRENGTHS[1:])}")
+    return table
+
+
+class Provider(BaseModel):
+    """One provider. `strength` maps its acr to ours; `default` holds for an acr that is not listed or not said."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str
+    label: str = Field(max_length=60)
+    audience: Audience = Field(alias="for")
+    issuer: Annotated[str, AfterValidator(_issuer)]
+    client_id: str
+    tenant: str | None = Field(default=None, pattern=r"[0-9]{6}")
+    auth: Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"] = "client_secret_basic"
+    secret_file: str | None = None
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    acr_values: tuple[str, ...] = ()
+    strength: Annotated[dict[str, str], AfterValidator(_strengths)] = Field(default_factory=dict)
+    algorithms: tuple[Literal["RS256", "PS256", "ES256", "ES384", "EdDSA"], ...] = ("RS256", "PS256", "ES256", "EdDSA")
+    ca_file: str | None = None
+    seconds: float = Field(default=8.0, gt=0, le=30)
+    folder: Path = Path()
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Provider":
+        if self.auth != "none" and not self.secret_file:
+            raise ValueError(f"auth = {self.auth!r} needs secret_file")
+        if self.audience == "staff" and not self.tenant:
+            raise ValueError('for = "staff" needs tenant: whose staff these are')
+        if "openid" not in self.scopes:
+            raise ValueError("scopes must hold openid")
+        return self
+
+    def strength_of(self, acr: str | None) -> str:
+        """Our word for how surely the provider knew the person. What nobody mapped counts as one factor."""
+        return self.strength.get(acr or "", self.strength.get(DEFAULT, "password"))
+
+    @property
+    def strongest(self) -> str:
+        return max([*self.strength.values(), "password"], key=STRENGTHS.index)
+
+    def asking_for(self, acr: str) -> tuple[str, ...]:
+        """The provider's words for `acr` or better; what it is always asked for where the file maps none."""
+        fit = [theirs for theirs, ours in self.strength.items() if theirs != DEFAULT and _rank(ours) >= _rank(acr)]
+        return tuple(fit) or self.acr_values
+
+    def secret(self) -> str:
+        """Read at each use: a rotated secret needs no restart. Raises OSError."""
+        return (self.folder / self.secret_file).read_text("utf-8").strip() if self.secret_file else ""
+
+    def tls(self) -> ssl.SSLContext:
+        """The system's authorities, and the provider's own one where `ca_file` names it."""
+        context = ssl.create_default_context()
+        if self.ca_file:
+            context.load_verify_locations(self.folder / self.ca_file)
+        return context
+
+
+def _rank(acr: str) -> int:
+    return STRENGTHS.index(acr)
+
+
+def read(file: Path | None) -> dict[str, Provider]:
+    """The providers of `file` by their key, in its order; none without a file. Raises BadProviders."""
+    if file is None:
+        return {}
+    try:
+        document = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise BadProviders(f"{file.name}: {error}") from error
+    return {key: _provider(key, facts, file.parent) for key, facts in document.items()}
+
+
+def _provider(key: str, facts: Any, folder: Path) -> Provider:
+    if not _KEY.fullmatch(key) or not isinstance(facts, dict):
+        raise BadProviders(f"[{key}]: a provider is a table whose name is small letters, digits and hyphens")
+    try:
+        return Provider(**facts, key=key, folder=folder)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])) or 'provider'}: {e['msg']}" for e in error.errors()]
+        raise BadProviders(f"[{key}] {'; '.join(lines)}") from error

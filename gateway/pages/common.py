@@ -1,0 +1,91 @@
+"""Small things every page of the gateway needs."""
+
+import re
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from gateway import domain
+from gateway.identity import NOBODY, Caller
+from gateway.parts import Parts
+from gateway.passkeys import Site
+
+_BROWSERS = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS", "Mac"),
+    ("Linux", "Linux"),
+)
+
+
+def caller_of(request: Request) -> Caller:
+    return getattr(request.state, "caller", NOBODY)
+
+
+def network_of(request: Request) -> str:
+    return domain.network_of(getattr(request.state, "address", "unknown"))
+
+
+def site_of(parts: Parts, request: Request) -> Site:
+    """Where this browser is: our address, or on this machine whatever name it used."""
+    settings = parts.settings
+    host = request.headers.get("host", "")
+    return Site.of(
+        f"{'https' if settings.https else 'http'}://{host}" if settings.public_on_loopback else settings.origin
+    )
+
+
+def address_is_shared(parts: Parts, request: Request) -> bool:
+    """Whether the request comes from a terminal that many people use (SHARED_TERMINALS)."""
+    ip = address_of(getattr(request.state, "address", ""))
+    return ip is not None and any(
+        ip in network for network in parts.settings.shared_terminals if network.version == ip.version
+    )
+
+
+def address_of(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def device_of(request: Request) -> str:
+    """Browser and system in two words, so that people recognise their own devices. Nothing finer is kept."""
+    agent = request.headers.get("user-agent", "")
+    browser = next((name for mark, name in _BROWSERS if mark in agent), "ブラウザ")
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
+    return f"{browser}（{system}）" if system else browser
+
+
+def local(path: str) -> str:
+    """`path` if it stays on this site, else the front page: a sign-in must not send people elsewhere."""
+    parts = urlsplit(path)
+    safe = re.fullmatch(r"/(?![/\\])[\x21-\x7e]*", path) and not parts.scheme and not parts.netloc and "\\" not in path
+    return path if safe else "/"
+
+
+def see(path: str) -> RedirectResponse:
+    """To another page after something was done (303: a reload does not do it again)."""
+    return RedirectResponse(path, 303, {"cache-control": "no-store"})
+
+
+def with_cookie(response: Response, *cookies: str) -> Response:
+    for cookie in cookies:
+        response.headers.append("set-cookie", cookie)
+    return response
+
+
+def page(parts: Parts, request: Request, name: str, status: int = 200, **context: Any) -> Response:
+    return parts.pages.render(request, name, status_code=status, **context)
+
+
+def first_error(errors: Mapping[str, str]) -> str:
+    return next(iter(errors.values()), "")

@@ -1,0 +1,140 @@
+"""`/sign-in/confirm`: the second proof, at sign-in or when something asks for more than this session has shown."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway import db
+from gateway.pages.common import caller_of, local, network_of, page, see, site_of, with_cookie
+from gateway.pages.entering import SECOND, Half, begin_session, half_of
+from gateway.pages.ways import ways_of
+from gateway.parts import Parts, parts_of
+from gateway.passkeys import Question
+from gateway.use_cases import second_factors
+from gateway.use_cases import sign_in as pace
+from libs.common import access
+from libs.common.actor import STRENGTHS, Actor, strength
+from libs.common.errors import Invalid, NotSignedIn, TooMany
+
+router = APIRouter(prefix="/sign-in/confirm", include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is to give the second proof, and where they wanted to go."""
+
+    person: str
+    next: str
+    shared: bool = False
+    provider: str | None = None
+
+
+@router.get("")
+def show(request: Request, next: str = "/", need: str = SECOND, actor: Actor = access.public()) -> Response:
+    asked = _asked(request, next)
+    need = need if need in STRENGTHS else SECOND
+    signed_in = caller_of(request).signed_in
+    if (
+        signed_in is not None
+        and half_of(parts_of(request), request) is None
+        and strength(signed_in.acr) >= strength(need)
+    ):
+        return see(asked.next)
+    return _form(request, asked, need)
+
+
+@router.post("/passkey")
+def with_passkey(
+    request: Request,
+    credential: Annotated[str, Form()] = "",
+    challenge: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/",
+    actor: Actor = access.public(),
+) -> Response:
+    parts, asked = parts_of(request), _asked(request, next)
+    now = parts.clock.now()
+    try:
+        with parts.service.database.transaction(parts.home) as session:
+            keys = {row.credential_id: row.public_key for row in db.passkeys_of(session, asked.person)}
+            used = parts.passkeys.used(site_of(parts, request), asked.person, challenge, credential, keys, now)
+            second_factors.use_passkey(session, asked.person, used, now)
+    except Invalid as refusal:
+        return _form(request, asked, SECOND, errors=refusal.fields, status=422)
+    return _done(parts, request, asked)
+
+
+@router.post("/code")
+def with_code(
+    request: Request,
+    code: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/",
+    actor: Actor = access.public(),
+) -> Response:
+    """Slowed down per person and network, like passwords: nobody can lock another one out."""
+    parts, asked = parts_of(request), _asked(request, next)
+    try:
+        _use_code(parts, asked.person, code, network_of(request))
+    except Invalid as refusal:
+        return _form(request, asked, SECOND, errors=refusal.fields, status=422)
+    except TooMany as refusal:
+        return _form(request, asked, SECOND, errors={"code": refusal.message}, status=429)
+    return _done(parts, request, asked, "/account/second-factor?done=code")
+
+
+def _use_code(parts: Parts, person: str, code: str, network: str) -> None:
+    key, now, account = parts.digest_key, parts.clock.now(), f"code {person}"
+    with parts.service.database.transaction(parts.home) as session:
+        pace.check_pace(session, key, account, network, now)
+        good = second_factors.use_code(session, key, person, code[:40], now)
+        if not good:
+            pace.note_failure(session, key, account, network, now)
+    if not good:
+        sentence = "回復コードが違うか、すでに使われています。控えをもう一度お確かめください。"
+        raise Invalid(sentence, fields={"code": sentence})
+
+
+def _done(parts: Parts, request: Request, asked: Asked, to: str = "") -> Response:
+    cookies = begin_session(parts, request, asked.person, acr=SECOND, provider=asked.provider, shared=asked.shared)
+    return with_cookie(see(to or asked.next), *cookies)
+
+
+def _asked(request: Request, next: str) -> Asked:
+    """Whoever is half in, else whoever is signed in. Raises NotSignedIn for anybody else."""
+    half: Half | None = half_of(parts_of(request), request)
+    if half is not None:
+        return Asked(half.person, half.next, half.shared, half.provider)
+    signed_in = caller_of(request).signed_in
+    if signed_in is None:
+        raise NotSignedIn("サインインしてください。")
+    return Asked(signed_in.person, local(next), signed_in.shared, signed_in.provider)
+
+
+def _form(
+    request: Request, asked: Asked, need: str, *, errors: dict[str, str] | None = None, status: int = 200
+) -> Response:
+    parts, site = parts_of(request), site_of(parts_of(request), request)
+    with parts.service.database.reading() as session:
+        known = [row.credential_id for row in db.passkeys_of(session, asked.person)]
+        codes = db.codes_left(session, asked.person)
+    question: Question | None = None
+    if known and site.usable:
+        question = parts.passkeys.ask_to_use(site, asked.person, known, parts.clock.now())
+    strong = strength(need) > strength(SECOND)
+    return page(
+        parts,
+        request,
+        "confirm.html",
+        status,
+        question=None if strong else question,
+        has_passkey=bool(known) and not strong,
+        codes=0 if strong else codes,
+        site=site,
+        next=asked.next,
+        half=half_of(parts, request) is not None,
+        ways=[group for group in ways_of(parts.providers, asked.next, parts.snapshots.current, need) if group.links],
+        strong=strong,
+        errors=errors or {},
+    )

@@ -1,0 +1,94 @@
+"""The step after somebody has proved who they are: a session, or first the second proof that they have chosen to have."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway import db, hygiene
+from gateway.pages.common import address_is_shared, caller_of, device_of, see, with_cookie
+from gateway.parts import Parts
+from gateway.use_cases import sign_in as use_cases
+from libs.common.actor import strength
+
+SECOND = "two-factor"
+HALF_FOR = timedelta(minutes=10)
+"""How long a first proof waits for the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """A person whose first proof was good and whose second is still missing. Travels sealed in a cookie; opens nothing."""
+
+    person: str
+    next: str
+    shared: bool
+    provider: str | None = None
+
+
+def enter(
+    parts: Parts,
+    request: Request,
+    person: db.PersonRow,
+    *,
+    next: str,
+    acr: str = "password",
+    provider: str | None = None,
+    shared: bool = False,
+) -> Response:
+    """On to `next` with a session, or to the question for the passkey if `acr` is one proof and the person has one."""
+    with parts.service.database.reading() as session:
+        more = strength(acr) < strength(SECOND) and db.has_passkey(session, person.id)
+    if not more:
+        return with_cookie(
+            see(next), *begin_session(parts, request, person.id, acr=acr, provider=provider, shared=shared)
+        )
+    half = {"person": person.id, "next": next, "shared": shared, "provider": provider}
+    cookie = parts.halves.close(half, parts.clock.now() + HALF_FOR)
+    answer = see("/sign-in/confirm")
+    return with_cookie(answer, parts.cookies.set(parts.cookies.half, cookie, int(HALF_FOR.total_seconds())))
+
+
+def half_of(parts: Parts, request: Request) -> Half | None:
+    sealed = hygiene.cookie(request.scope["headers"], parts.cookies.half)
+    values: Mapping[str, Any] | None = parts.halves.open(sealed, parts.clock.now()) if sealed else None
+    return Half(*(values[name] for name in ("person", "next", "shared", "provider"))) if values else None
+
+
+def begin_session(
+    parts: Parts,
+    request: Request,
+    person_id: str,
+    *,
+    acr: str = "password",
+    provider: str | None = None,
+    shared: bool = False,
+) -> list[str]:
+    """A new session for `person` in this browser, the old one ended; returns the Set-Cookie values.
+
+    A guest's cookie has done its work and goes: nothing more can be begun under a sid that is somebody's now.
+    """
+    now, caller, cookies = parts.clock.now(), caller_of(request), parts.cookies
+    old, shared = caller.signed_in, shared or address_is_shared(parts, request)
+    with parts.service.database.transaction(parts.home) as session:
+        if old is not None:
+            use_cases.end_session(session, old.cookie_hash, now)
+        secret = use_cases.open_session(
+            session,
+            person_id,
+            acr=acr,
+            provider=provider,
+            shared=shared,
+            device=device_of(request),
+            now=now,
+            life=parts.life_of(shared=shared),
+            guest_sid=None if old else caller.guest_sid,
+        )
+    parts.callers.forget()
+    begun = [cookies.set(cookies.session, secret)]
+    if hygiene.cookie(request.scope["headers"], cookies.half):
+        begun.append(cookies.clear(cookies.half))
+    return [*begun, cookies.clear(cookies.guest)] if caller.guest_sid else begun

@@ -1,0 +1,66 @@
+"""`/internal/gateway/…`: what services ask of the gateway. Served on a port people do not reach."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+
+from gateway import db
+from gateway.parts import parts_of
+from gateway.use_cases import accounts
+from libs.common import access
+from libs.common.actor import Actor
+
+router = APIRouter(prefix="/internal/gateway", include_in_schema=False)
+
+MOST = 500
+
+
+class InvitationIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    email: str = Field(max_length=300)
+    display_name: str = Field(max_length=100)
+    tenant_name: str = Field(max_length=100)
+    roles_text: str = Field(max_length=200)
+
+
+class InvitationOut(BaseModel):
+    person_id: str
+
+
+class PersonOut(BaseModel):
+    id: str
+    display_name: str
+    email: str
+    active: bool
+    """Whether this person has a password or another way to sign in."""
+
+
+@router.post("/invitations", status_code=201)
+def invite(request: Request, wish: InvitationIn, actor: Actor = access.service("tenants")) -> InvitationOut:
+    """Invite a person; somebody who has an account keeps it and is told by mail."""
+    parts = parts_of(request)
+    with parts.service.database.transaction(parts.home) as session:
+        invitation = accounts.Invitation(**wish.model_dump())
+        person_id = accounts.invite(session, invitation, by=actor, now=parts.clock.now())
+    return InvitationOut(person_id=person_id)
+
+
+@router.get("/persons")
+def persons(
+    request: Request, ids: Annotated[str, Query()] = "", actor: Actor = access.service("tenants")
+) -> list[PersonOut]:
+    """Those of `ids` (separated by commas) that exist."""
+    wanted = [ident for ident in ids.split(",") if ident][:MOST]
+    parts = parts_of(request)
+    with parts.service.database.reading() as session:
+        return [
+            PersonOut(
+                id=row.id,
+                display_name=row.display_name,
+                email=row.email,
+                active=db.can_sign_in(session, row.id),
+            )
+            for row in db.persons(session, wanted)
+        ]

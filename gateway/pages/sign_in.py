@@ -1,0 +1,127 @@
+"""`/sign-in` and `/sign-out`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway import db, domain
+from gateway.pages.common import address_is_shared, caller_of, local, network_of, page, see, with_cookie
+from gateway.pages.entering import enter
+from gateway.pages.ways import ways_of
+from gateway.parts import Parts, parts_of
+from gateway.use_cases import sign_in as use_cases
+from libs.common import access
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, TooMany
+
+router = APIRouter(include_in_schema=False)
+
+WRONG = "メールアドレスかパスワードが違います。もう一度お確かめください。"
+
+
+@router.get("/sign-in")
+def show(request: Request, next: str = "/", said: str = "", actor: Actor = access.public()) -> Response:
+    if actor.kind != "guest":
+        return see(local(next))
+    return _form(parts_of(request), request, next, said=said)
+
+
+@router.post("/sign-in")
+def sign_in(
+    request: Request,
+    email: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/",
+    shared: Annotated[str, Form()] = "",
+    actor: Actor = access.public(),
+) -> Response:
+    parts = parts_of(request)
+    try:
+        person = _prove(parts, request, domain.email_of(email), password)
+    except Invalid as refusal:
+        return _form(parts, request, next, email=email, errors=refusal.fields, status=422)
+    except TooMany as refusal:
+        return _form(parts, request, next, email=email, errors={"password": refusal.message}, status=429)
+    return enter(parts, request, person, next=local(next), shared=bool(shared))
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, actor: Actor = access.public()) -> Response:
+    parts = parts_of(request)
+    signed_in = caller_of(request).signed_in
+    if signed_in is not None:
+        with parts.service.database.transaction(parts.home) as session:
+            use_cases.end_session(session, signed_in.cookie_hash, parts.clock.now())
+        parts.callers.forget()
+    cookies = parts.cookies
+    elsewhere = parts.providers.sign_out_link(signed_in.provider) if signed_in and signed_in.provider else None
+    answer = page(parts, request, "signed-out.html", elsewhere=elsewhere, actor=None) if elsewhere else see("/")
+    if signed_in is not None and signed_in.shared:
+        answer.headers["clear-site-data"] = '"cache", "storage"'
+    # The guest's cookie goes too: on a shared machine the next person must not find what was begun here.
+    return with_cookie(
+        answer, cookies.clear(cookies.session), cookies.clear(cookies.guest), cookies.clear(cookies.proved)
+    )
+
+
+def _prove(parts: Parts, request: Request, email: str, password: str) -> db.PersonRow:
+    """The person whose password this is. The hash is computed between the transactions, never in one."""
+    network, database = network_of(request), parts.service.database
+    with database.reading() as session:
+        use_cases.check_pace(session, parts.digest_key, email, network, parts.clock.now())
+        person = db.person_by_email(session, email)
+        kept = db.credential(session, person.id) if person else None
+    right = parts.passwords.matches(kept.password_hash if kept else None, password[: domain.PASSWORD_MOST + 1])
+    if person is None or kept is None or not right:
+        with database.transaction() as session:
+            use_cases.note_failure(session, parts.digest_key, email, network, parts.clock.now())
+        raise Invalid(WRONG, code="wrong-credentials", fields={"password": WRONG})
+    renewed = parts.passwords.hash(password) if parts.passwords.outdated(kept.password_hash) else None
+    with database.transaction() as session:
+        use_cases.forget_failures(session, parts.digest_key, email, network)
+        if renewed is not None:
+            session.get_one(db.CredentialRow, person.id).password_hash = renewed
+    return person
+
+
+def prove_again(parts: Parts, request: Request, person_id: str, password: str) -> None:
+    """Ask the password of somebody who is signed in: an open screen is not enough to take an account over (ASVS 5.0, 6.2.3)."""
+    network, key, now = network_of(request), parts.digest_key, parts.clock.now()
+    with parts.service.database.reading() as session:
+        person = db.person(session, person_id)
+        kept = db.credential(session, person_id)
+        email = person.email if person else ""
+        use_cases.check_pace(session, key, email, network, now)
+    if parts.passwords.matches(kept.password_hash if kept else None, password[: domain.PASSWORD_MOST + 1]):
+        return
+    with parts.service.database.transaction() as session:
+        use_cases.note_failure(session, key, email, network, now)
+    sentence = "いまのパスワードが違います。もう一度お確かめください。"
+    raise Invalid(sentence, fields={"current": sentence})
+
+
+def _form(
+    parts: Parts,
+    request: Request,
+    next: str,
+    *,
+    email: str = "",
+    errors: dict[str, str] | None = None,
+    said: str = "",
+    status: int = 200,
+) -> Response:
+    ways = ways_of(parts.providers, local(next), parts.snapshots.current)
+    return page(
+        parts,
+        request,
+        "sign-in.html",
+        status,
+        next=local(next),
+        email=email,
+        errors=errors or {},
+        ways=ways,
+        said=said,
+        on_shared=address_is_shared(parts, request),
+    )

@@ -1,0 +1,208 @@
+"""`/sign-in/with/…`: there and back; `/sign-in/proved`: whose account a proved identity shall open."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from gateway import db, domain, hygiene
+from gateway.oidc.exchange import Begun, Declined, Identity
+from gateway.oidc.metadata import ProviderFailed
+from gateway.pages.common import caller_of, local, network_of, page, see, with_cookie
+from gateway.pages.entering import begin_session, enter
+from gateway.pages.sign_in import prove_again
+from gateway.parts import Parts, parts_of
+from gateway.use_cases import accounts, identities, tickets
+from gateway.use_cases.sign_in import check_mail_pace
+from libs.common import access
+from libs.common.actor import STRENGTHS, Actor
+from libs.common.errors import Conflict, Invalid, NotFound, TooMany
+
+router = APIRouter(prefix="/sign-in", include_in_schema=False)
+
+FRESH = timedelta(minutes=10)
+"""How long after a sign-in nobody is asked for the password again."""
+COOKIE_SECONDS = 3600
+
+
+@router.get("/with/{key}")
+def go(request: Request, key: str, next: str = "/", need: str = "", actor: Actor = access.public()) -> Response:
+    """To the provider. A GET, because pages of ours may not send forms elsewhere; the answer is bound to this browser."""
+    parts = parts_of(request)
+    try:
+        url, cookie = parts.providers.begin(key, next=local(next), need=need if need in STRENGTHS else "")
+    except ProviderFailed as failure:
+        return _failed(request, key, failure, local(next))
+    answer = RedirectResponse(url, 303, {"cache-control": "no-store"})
+    return with_cookie(answer, parts.cookies.set(parts.cookies.begun, cookie, COOKIE_SECONDS))
+
+
+@router.get("/with/{key}/back")
+def come_back(request: Request, key: str, actor: Actor = access.public()) -> Response:
+    parts = parts_of(request)
+    gone = parts.cookies.clear(parts.cookies.begun)
+    cookie = hygiene.cookie(request.scope["headers"], parts.cookies.begun) or ""
+    try:
+        identity, begun = parts.providers.finish(key, cookie, _answer_of(request))
+    except Declined:
+        return with_cookie(see("/sign-in?said=declined"), gone)
+    except ProviderFailed as failure:
+        return with_cookie(_failed(request, key, failure, "/"), gone)
+    return with_cookie(_arrived(parts, request, identity, begun), gone)
+
+
+def _answer_of(request: Request) -> Mapping[str, str]:
+    """The answer's parameters; one that is said twice counts as not said (RFC 6749, 3.1)."""
+    query = request.query_params
+    return {name: query[name] for name in query if len(query.getlist(name)) == 1}
+
+
+def _arrived(parts: Parts, request: Request, identity: Identity, begun: Begun) -> Response:
+    with parts.service.database.transaction(parts.home) as session:
+        person = identities.person_of(session, identity, parts.clock.now())
+    signed_in = caller_of(request).signed_in
+    if person is not None and signed_in is not None and signed_in.person != person.id:
+        raise Conflict(
+            "このアカウントは、いまサインインしている方とは別の方の登録につながっています。サインアウトしてから、もう一度お試しください。",
+            code="linked-to-another",
+        )
+    if person is not None:
+        return enter(parts, request, person, next=begun.next, acr=identity.acr, provider=identity.provider)
+    cookie = parts.cookies.set(parts.cookies.proved, parts.providers.keep(identity), COOKIE_SECONDS)
+    return with_cookie(see("/sign-in/proved"), cookie)
+
+
+def _failed(request: Request, key: str, failure: ProviderFailed, next: str) -> Response:
+    """What a person is told: whose fault it is not, and what to do. The reason stands in the log and on the operator's page."""
+    parts = parts_of(request)
+    status = 503 if failure.reason in ("unreachable", "busy", "bad-status") else 400
+    label = parts.providers.label(key)
+    return page(
+        parts, request, "provider-failed.html", status, label=label, reason=failure.reason, key=key, next=local(next)
+    )
+
+
+# ---- a proved identity that nobody has claimed yet -------------------------------------------------------------------
+
+
+@router.get("/proved")
+def show(request: Request, actor: Actor = access.public()) -> Response:
+    return _choice(request)
+
+
+@router.post("/proved/link")
+def link(request: Request, current: Annotated[str, Form()] = "", actor: Actor = access.person()) -> Response:
+    """The person who is signed in says: this is me, too."""
+    parts = parts_of(request)
+    identity = _identity(request)
+    try:
+        if _must_prove(parts, request, actor.subject):
+            prove_again(parts, request, actor.subject, current)
+        with parts.service.database.transaction(parts.home) as session:
+            identities.link(session, actor.subject, identity, parts.clock.now())
+    except (Invalid, TooMany) as refusal:
+        fields = refusal.fields if isinstance(refusal, Invalid) else {"current": refusal.message}
+        return _choice(request, errors=fields, status=refusal.status)
+    return with_cookie(see("/account/?done=linked"), parts.cookies.clear(parts.cookies.proved))
+
+
+@router.post("/proved/begin")
+def begin(
+    request: Request,
+    display_name: Annotated[str, Form()] = "",
+    email: Annotated[str, Form()] = "",
+    actor: Actor = access.public(),
+) -> Response:
+    """A new account: at once with an address that the provider or a mail of ours has proved, else by a mail to it."""
+    parts, identity = parts_of(request), _identity(request)
+    ticket = hygiene.cookie(request.scope["headers"], parts.cookies.ticket)
+    typed = {"display_name": display_name, "email": email}
+    try:
+        domain.display_name_of(display_name)
+        if ticket is None and not identity.email:
+            return _ask_address(parts, request, email)
+        with parts.service.database.transaction(parts.home) as session:
+            person = _make(session, parts, identity, ticket, display_name)
+    except (Invalid, Conflict, TooMany) as refusal:
+        fields = refusal.fields if isinstance(refusal, Invalid) else {"email": refusal.message}
+        return _choice(request, errors=fields, typed=typed, status=refusal.status)
+    cookies = parts.cookies
+    begun = begin_session(parts, request, person.id, acr=identity.acr, provider=identity.provider)
+    return with_cookie(see("/account/"), *begun, cookies.clear(cookies.proved), cookies.clear(cookies.ticket))
+
+
+def _make(session, parts: Parts, identity: Identity, ticket: str | None, name: str) -> db.PersonRow:  # type: ignore[no-untyped-def]
+    now = parts.clock.now()
+    if ticket is not None:
+        return identities.complete(session, parts.ticket_key, ticket, identity, display_name=name, now=now)
+    return identities.begin_account(session, identity, display_name=name, now=now)
+
+
+def _ask_address(parts: Parts, request: Request, email: str) -> Response:
+    """The identity stays in this browser's cookie; the mail's link brings the person back to it."""
+    address = domain.email_of(email)
+    with parts.service.database.transaction() as session:
+        check_mail_pace(session, parts.digest_key, address, network_of(request), parts.clock.now())
+        accounts.ask_sign_up(session, address, parts.clock.now())
+    return page(parts, request, "sent.html", what="sign-up", email=address)
+
+
+def _identity(request: Request) -> Identity:
+    parts = parts_of(request)
+    sealed = hygiene.cookie(request.scope["headers"], parts.cookies.proved)
+    identity = parts.providers.kept(sealed, parts.clock.now())
+    if identity is None:
+        raise NotFound(
+            "時間がたったため、はじめからやり直してください。サインインの画面へお戻りください。", code="link-closed"
+        )
+    return identity
+
+
+def _must_prove(parts: Parts, request: Request, person_id: str) -> bool:
+    """Whether the password is asked again before an account gets another way in."""
+    signed_in = caller_of(request).signed_in
+    begun_at = signed_in.begun_at if signed_in else None
+    if begun_at is not None and parts.clock.now() - begun_at < FRESH:
+        return False
+    with parts.service.database.reading() as session:
+        return db.credential(session, person_id) is not None
+
+
+def _choice(
+    request: Request,
+    *,
+    errors: dict[str, str] | None = None,
+    typed: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    parts, identity = parts_of(request), _identity(request)
+    signed_in = caller_of(request).signed_in
+    ticket = _ticket(parts, request)
+    return page(
+        parts,
+        request,
+        "proved.html",
+        status,
+        label=parts.providers.label(identity.provider),
+        identity=identity,
+        signed_in=signed_in,
+        ask_password=signed_in is not None and _must_prove(parts, request, signed_in.person),
+        address=ticket.email if ticket else identity.email,
+        typed={"display_name": identity.name, "email": "", **(typed or {})},
+        errors=errors or {},
+    )
+
+
+def _ticket(parts: Parts, request: Request) -> db.TicketRow | None:
+    """The mail's link that this browser opened, if it is still open."""
+    secret = hygiene.cookie(request.scope["headers"], parts.cookies.ticket)
+    if secret is None:
+        return None
+    with parts.service.database.reading() as session:
+        try:
+            return tickets.find(session, parts.ticket_key, secret, parts.clock.now())
+        except NotFound:
+            return None

@@ -1,0 +1,177 @@
+"""What one gateway process holds. Built by `__main__` from settings, by tests by hand."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from starlette.requests import Request
+
+from gateway import db, domain
+from gateway.answers import Refusals
+from gateway.fairness import door as fairness
+from gateway.fairness.door import Fairness
+from gateway.identity import Callers, Cookies, Guests, InnerTokens, Machine, SignedIn, derive, still_open
+from gateway.oidc import providers
+from gateway.oidc.door import Providers
+from gateway.passkeys import Passkeys
+from gateway.passwords import Passwords
+from gateway.sealed import Seal
+from gateway.settings import Settings
+from gateway.smtp import sender
+from gateway.snapshot import Snapshots
+from gateway.use_cases import guests
+from libs.common import keys
+from libs.common.clock import Clock
+from libs.common.service import Service, build
+from libs.common.web import Brand, Pages
+
+HERE = Path(__file__).parent
+USED_EVERY = 60
+"""Seconds between two notes of a session's or a token's last use: a request must not cost a write."""
+
+USED_EVERY_SHARED = 15
+"""On a shared terminal, whose sessions end after minutes."""
+
+
+@dataclass
+class Parts:
+    service: Service
+    settings: Settings
+    pages: Pages
+    refusals: Refusals
+    cookies: Cookies
+    guests: Guests
+    callers: Callers
+    inner_tokens: InnerTokens
+    snapshots: Snapshots
+    passwords: Passwords
+    providers: Providers
+    passkeys: Passkeys
+    fairness: Fairness
+    halves: Seal
+    """Seals the first of two proofs until the second is there."""
+    digest_key: bytes
+    """Keys the digests of addresses and networks that failed to sign in."""
+    ticket_key: bytes
+    """Makes the secrets in the links of our mails."""
+
+    @property
+    def clock(self) -> Clock:
+        return self.service.clock
+
+    @property
+    def home(self) -> str | None:
+        """The tenant in whose record persons' changes stand: the prefecture's; None before it is known."""
+        return self.snapshots.current.prefecture
+
+    @property
+    def life(self) -> domain.SessionLife:
+        return session_life(self.settings)
+
+    def life_of(self, *, shared: bool) -> domain.SessionLife:
+        return shared_life(self.settings) if shared else self.life
+
+    def close(self) -> None:
+        self.callers.close()
+        self.passwords.close()
+        self.service.database.close()
+
+
+def session_life(settings: Settings) -> domain.SessionLife:
+    return domain.SessionLife(timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours))
+
+
+def shared_life(settings: Settings) -> domain.SessionLife:
+    """How long a session lasts on a machine that many people use."""
+    return domain.SessionLife(
+        timedelta(minutes=settings.shared_idle_minutes), timedelta(minutes=settings.shared_minutes)
+    )
+
+
+def parts_of(request: Request) -> Parts:
+    return request.app.state.service.extras["parts"]
+
+
+def build_parts(settings: Settings) -> Parts:
+    """A gateway as it runs: its store, its keys, the real clock."""
+    return assemble(settings, build("gateway", settings))
+
+
+def assemble(settings: Settings, service: Service) -> Parts:
+    own_key = keys.private_key(settings.keys_dir, "gateway")
+    cookies = Cookies(https=settings.https)
+    guests = Guests(derive(own_key, "guest cookies"), service.clock)
+    pages = Pages(HERE / "templates", brand=Brand.named(settings.cloud_name), sample=settings.sample)
+    store = Stored(service, session_life(settings), shared_life(settings))
+    parts = Parts(
+        service=service,
+        settings=settings,
+        pages=pages,
+        refusals=Refusals(pages, lambda value: cookies.set(cookies.place, value)),
+        cookies=cookies,
+        guests=guests,
+        callers=Callers(cookies, guests, store.session, store.machine),
+        inner_tokens=InnerTokens(service.signer),
+        snapshots=Snapshots(
+            settings.upstreams.get("tenants", ""),
+            service.signer,
+            service.clock,
+            settings.data_dir / "gateway-snapshot.json",
+        ),
+        passwords=Passwords(),
+        providers=_providers(settings, derive(own_key, "sign-in with providers"), service.clock),
+        fairness=fairness.of(settings, settings.services, derive(own_key, "places in line"), service.clock),
+        passkeys=Passkeys(derive(own_key, "passkeys"), Brand.named(settings.cloud_name).name),
+        halves=Seal(derive(own_key, "half signed in"), "half signed in"),
+        digest_key=derive(own_key, "failed sign-ins"),
+        ticket_key=derive(own_key, "links in mails"),
+    )
+    service.extras["parts"] = parts
+    service.extras["send_mail"] = sender(settings)
+    return parts
+
+
+def _providers(settings: Settings, key: bytes, clock: Clock) -> Providers:
+    return Providers(providers.read(settings.oidc_providers), key, settings.public_url, clock)
+
+
+class Stored:
+    """What the store says of a cookie or a key. Runs in threads; notes the last use now and then."""
+
+    def __init__(
+        self, service: Service, life: domain.SessionLife, shared: domain.SessionLife = domain.SHARED_LIFE
+    ) -> None:
+        self._service = service
+        self._life = life
+        self._shared = shared
+
+    def session(self, cookie_hash: str) -> SignedIn | None:
+        now = self._service.clock.now()
+        with self._service.database.reading() as session:
+            found = db.live_session(session, cookie_hash, now)
+        if found is None:
+            return None
+        row, person = found
+        life = self._shared if row.shared else self._life
+        if not still_open(row.created_at, row.last_used_at, life, now):
+            return None
+        if (now - row.last_used_at).total_seconds() > (USED_EVERY_SHARED if row.shared else USED_EVERY):
+            with self._service.database.transaction() as session:
+                db.note_session_used(session, cookie_hash, now)
+        was = row.earlier_guest if now - row.created_at < guests.TOLD_FOR else None
+        return SignedIn(
+            person.id, person.display_name, row.acr, row.id, cookie_hash, was, row.provider, row.created_at, row.shared
+        )
+
+    def machine(self, ident: str, secret: str) -> Machine | None:
+        now = self._service.clock.now()
+        with self._service.database.reading() as session:
+            found = db.live_machine_token(session, ident, domain.digest(secret), now)
+        if found is None:
+            return None
+        row, old = found
+        last = row.old_last_used_at if old else row.last_used_at
+        if last is None or (now - last).total_seconds() > USED_EVERY:
+            with self._service.database.transaction() as session:
+                db.note_machine_token_used(session, ident, now, old=old)
+        return Machine(row.id, row.for_tenant, frozenset(row.scopes))

@@ -1,0 +1,137 @@
+"""Where a path leads, for which tenant, and whether the door is open. Plain Python: a decision, no deed.
+
+The path given is the canonical one, and it is sent on unchanged: what is decided is what is done.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from gateway.hygiene import Target
+from gateway.snapshot import Snapshot, Subscription, Tenant
+from libs.common.errors import Forbidden, NotFound
+
+REGISTRY = "tenants"
+OWN = frozenset(
+    {"sign-in", "sign-up", "sign-out", "reset", "welcome", "account", "mail", "docs", "health", "favicon.ico"}
+)
+"""First segments the gateway answers itself."""
+DOOR = "door"
+"""Operators' pages about the gateway itself."""
+_CODE = re.compile(r"[0-9]{6}")
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """One of the gateway's own pages. `tenant` where it is for people with a role: the prefecture's."""
+
+    area: str
+    tenant: Tenant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """To `service`, speaking of `tenant`. `area` is the class of route for limits and logs: no code, no id."""
+
+    service: str
+    area: str
+    tenant: Tenant | None = None
+    desk: bool = False
+
+    @property
+    def route_class(self) -> str:
+        """`eapply`, `eapply.desk`, `tenant.desk`, `portal`, `operator` …: what limits, demands and figures are set by."""
+        return f"{self.area}.desk" if self.desk else self.area
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The same page under the tenant's code of today (308: method and body stay)."""
+
+    raw_path: bytes
+
+
+Decision = Own | Onward | Moved
+
+
+def decide(target: Target, snapshot: Snapshot, services: Collection[str], today: date) -> Decision:
+    """Raises NotFound for what must not be seen from outside, Forbidden for a service that is not open here."""
+    first = target.segments[0]
+    if _reads_as_internal(first):
+        raise NotFound("お探しのページはありません。")
+    if first in OWN:
+        return Own(first)
+    if first == DOOR:
+        return Own(first, snapshot.by_id.get(snapshot.prefecture or ""))
+    if first in ("t", "portal") and len(target.segments) > 1 and _CODE.fullmatch(target.segments[1]):
+        return _in_tenant(target, snapshot, services, today)
+    if first == "t":
+        raise NotFound("お探しの自治体のページはありません。番号をお確かめください。", code="unknown-tenant")
+    if first in ("council", "operator"):
+        return Onward(REGISTRY, first, snapshot.by_id.get(snapshot.prefecture or ""))
+    if first == "static":
+        return Onward(REGISTRY, "static")
+    if first in services and first != REGISTRY:
+        return Onward(first, first)
+    return Onward(REGISTRY, first if first in ("portal", "status") else "shared")
+
+
+def _reads_as_internal(segment: str) -> bool:
+    """Whether some reader behind us could take the first segment for `internal`: other case, width, a parameter, blanks."""
+    return unicodedata.normalize("NFKC", segment).partition(";")[0].strip().casefold() == "internal"
+
+
+def _in_tenant(target: Target, snapshot: Snapshot, services: Collection[str], today: date) -> Onward | Moved:
+    first, code, *rest = target.segments
+    current = snapshot.aliases.get(code)
+    if current is not None and code not in snapshot.by_code:
+        return Moved(target.raw.replace(f"/{first}/{code}".encode(), f"/{first}/{current}".encode(), 1))
+    tenant = snapshot.by_code.get(code)
+    if tenant is None:
+        raise NotFound("お探しの自治体のページはありません。番号をお確かめください。", code="unknown-tenant")
+    service = rest[0] if rest else ""
+    if first == "t" and service in services and service != REGISTRY:
+        require_open(tenant, service, snapshot.labels.get(service, "このサービス"), today)
+        return Onward(service, service, tenant, desk=rest[1:2] == ["desk"])
+    return Onward(REGISTRY, "portal" if first == "portal" else "tenant", tenant, desk=service == "desk")
+
+
+def require_open(tenant: Tenant, service: str, label: str, today: date) -> None:
+    """Raises Forbidden, saying which and when, unless `tenant` uses `service` on `today` (a day in Japan)."""
+    subscription = tenant.subscription(service)
+    state = _state(subscription, today)
+    if state != "open":
+        code, sentence, facts = _why_not(state, subscription, f"{tenant.name}の{label}", tenant.name)
+        home = {"service": service, "home": f"/t/{tenant.code}/", "home_name": tenant.name}
+        raise Forbidden(sentence, code=code, **home, **facts)
+
+
+def _why_not(state: str, subscription: Subscription, what: str, tenant: str) -> tuple[str, str, dict[str, str]]:
+    """(code, sentence, further facts) for a service that is not open."""
+    if state == "later" and subscription.start:
+        sentence = f"{what}は、{_in_words(subscription.start)}からお使いいただけます。"
+        return "service-not-yet", sentence, {"opens": subscription.start.isoformat()}
+    if state == "ended" and subscription.end:
+        last = subscription.end - timedelta(days=1)
+        return "service-ended", f"{what}は、{_in_words(last)}で終わりました。", {}
+    if state == "suspended":
+        kept = "お預かりしている内容は、そのまま保管されています。"
+        return "service-suspended", f"{what}は、いま休止しています。", {"kept": kept}
+    return "service-not-subscribed", f"{what}は、まだ始まっていません。{tenant}の窓口をご利用ください。", {}
+
+
+def _state(subscription: Subscription, today: date) -> str:
+    """The registry computes its word for one day; the dates decide, so that midnight needs nobody."""
+    if subscription.status not in ("active", "scheduled", "suspended"):
+        return "none"
+    if subscription.end is not None and today >= subscription.end:
+        return "ended"
+    if subscription.start is not None and today < subscription.start:
+        return "later"
+    return "suspended" if subscription.status == "suspended" else "open"
+
+
+def _in_words(day: date) -> str:
+    return f"{day.year}年{day.month}月{day.day}日"

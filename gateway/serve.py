@@ -1,0 +1,111 @@
+"""One process: the port people reach, the port services reach, the loop that mails, and the sample's post office."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import uvicorn
+import uvloop
+
+from gateway import mail, mail_catcher
+from gateway.app import Gateway, InternalDoor
+from gateway.commands import refuse_sample_accounts
+from gateway.pages.app import create_own_app
+from gateway.parts import Parts, build_parts
+from gateway.server import StrictProtocol
+from gateway.settings import Settings
+from libs.common import log, telemetry, unsafe
+
+IDLE = 0.5
+"""Seconds between two looks for mails to send."""
+
+
+def run(settings: Settings) -> None:
+    unsafe.refuse("gateway", settings)
+    log.start("gateway")
+    telemetry.metrics.BUILD.labels("gateway", settings.release, settings.fingerprint()).set(1)
+    telemetry.start(
+        "gateway",
+        data_dir=settings.data_dir,
+        trace_ratio=settings.trace_ratio,
+        metrics_port=settings.metrics_port,
+        metrics_host=settings.metrics_host,
+    )
+    parts = build_parts(settings)
+    refuse_sample_accounts(settings, parts.service.database)
+    catcher = mail_catcher.start(settings)
+    try:
+        with mailing(parts), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(parts))
+    finally:
+        if catcher is not None:
+            catcher.stop()
+        parts.close()
+        telemetry.stop()
+
+
+async def serve(parts: Parts) -> None:
+    own = create_own_app(parts)
+    settings = parts.settings
+    people = uvicorn.Server(_config(Gateway(parts, own), settings.gateway_host, settings.gateway_port, lifespan="on"))
+    services = _Quiet(
+        _config(InternalDoor(own), settings.gateway_internal_host, settings.gateway_internal_port, lifespan="off")
+    )
+    inner = asyncio.create_task(services.serve())
+    await people.serve()
+    services.should_exit = True
+    await inner
+
+
+class _Quiet(uvicorn.Server):
+    """The second server of the process: the first one hears the signals for both."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _config(app, host: str, port: int, *, lifespan: str) -> uvicorn.Config:  # type: ignore[no-untyped-def]
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=StrictProtocol,
+        ws="none",
+        lifespan=lifespan,  # type: ignore[arg-type]
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # we read X-Forwarded-For ourselves, from trusted proxies only
+        server_header=False,
+        timeout_keep_alive=65,
+        timeout_graceful_shutdown=30,
+        backlog=2048,
+    )
+
+
+@contextlib.contextmanager
+def mailing(parts: Parts) -> Iterator[None]:
+    """Send waiting mails in a thread for as long as the block runs."""
+    stopping = threading.Event()
+    thread = threading.Thread(target=_mail_loop, args=(parts, stopping), name="mail")
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join(20)
+
+
+def _mail_loop(parts: Parts, stopping: threading.Event) -> None:
+    said = log.get(__name__)
+    pause = IDLE
+    while not stopping.is_set():
+        try:
+            pause = 0.0 if mail.jobs.run_next(parts.service) else IDLE
+        except Exception:
+            # The store is away: nothing is lost, the mails wait in it.
+            pause = min(max(pause, IDLE) * 2, 10.0)
+            said.exception("mail loop failed")
+        if pause:
+            stopping.wait(pause)

@@ -1,0 +1,109 @@
+"""The parser in front, made stricter: header size and time, target form, bodies nobody reads.
+
+uvicorn with httptools is the strictest of the parsers measured, but it accepts a header section of any size, waits for
+it for ever, and answers a bad message without the headers every answer of ours has.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.hygiene import MAX_HEADER_BYTES, MAX_TARGET_BYTES
+
+HEADER_SECONDS = 15.0
+"""From the first byte of a request to the end of its headers."""
+DRAIN_BYTES = 512 * 1024 * 1024
+"""How much of a refused body is read and thrown away, so that a browser gets to see the refusal."""
+
+_REFUSALS = {
+    400: b"Bad Request",
+    408: b"Request Timeout",
+    414: b"URI Too Long",
+    431: b"Request Header Fields Too Large",
+}
+
+
+class StrictProtocol(HttpToolsProtocol):
+    """One connection. Limits hold while a message is read, not after it has been."""
+
+    in_headers = False
+    header_bytes = 0
+    unread_bytes = 0
+    header_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(HEADER_SECONDS, self.timeout_keep_alive_handler)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        super().data_received(data)
+        if self.in_headers and not self.transport.is_closing():
+            self.header_bytes += len(data)
+            if self.header_bytes > MAX_HEADER_BYTES + MAX_TARGET_BYTES:
+                self.refuse(431)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.in_headers = True
+        self.header_bytes = 0
+        self.header_timer = self.loop.call_later(HEADER_SECONDS, self.headers_late)
+
+    def on_headers_complete(self) -> None:
+        self.in_headers = False
+        self.stop_header_timer()
+        if self.transport.is_closing():
+            return
+        if len(self.url) > MAX_TARGET_BYTES:
+            return self.refuse(414)
+        # Only origin-form: an absolute target may name another host than the Host header does (RFC 9112, 3.2.2).
+        if not self.url.startswith(b"/") or b"#" in self.url or self.url.startswith(b"//"):
+            return self.refuse(400)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self.cycle is None or self.transport.is_closing():
+            return
+        if self.cycle.response_complete:
+            self.unread_bytes += len(body)
+            if self.unread_bytes > DRAIN_BYTES:
+                self.transport.abort()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self.unread_bytes = 0
+        if self.cycle is not None and not self.transport.is_closing():
+            super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.stop_header_timer()
+        super().connection_lost(exc)
+
+    def headers_late(self) -> None:
+        if self.in_headers and not self.transport.is_closing():
+            self.refuse(408)
+
+    def stop_header_timer(self) -> None:
+        if self.header_timer is not None:
+            self.header_timer.cancel()
+            self.header_timer = None
+
+    def send_400_response(self, msg: str) -> None:
+        self.refuse(400)
+
+    def refuse(self, status: int) -> None:
+        """Answer and close: after a message that is not understood, nothing on this connection can be trusted."""
+        title = _REFUSALS[status]
+        body = b'{"type":"about:blank","title":"%s","status":%d}' % (title, status)
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\ncontent-length: %d\r\n"
+            b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
+            b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\nconnection: close\r\n\r\n%s"
+            % (status, title, len(body), body)
+        )
+        self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> Any:
+        """An upgrade we do not offer is answered as the plain request it also is (RFC 9110, 7.8)."""

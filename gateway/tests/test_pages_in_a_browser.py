@@ -1,0 +1,107 @@
+"""The gateway's own pages in a real browser: axe clean, fitting 320 px, usable by keyboard, under the real policy."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page
+
+from gateway.tests.conftest import CODE, PASSWORD, Running, until
+from libs.common.testing.browser import WIDTHS, assert_axe_clean, assert_no_sideways_scroll, assert_targets_large_enough
+
+pytestmark = pytest.mark.browser
+
+
+def look(page: Page) -> None:
+    assert_axe_clean(page)
+    assert_no_sideways_scroll(page)
+    assert_targets_large_enough(page)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_pages_before_sign_in(cloud: Running, browser_page: Callable[..., Page], width: int) -> None:
+    page = browser_page(width)
+    for path in (
+        "/sign-in",
+        "/sign-up",
+        "/reset",
+        "/mail/",
+        "/docs/",
+        "/t/402052/eapply/",
+        "/t/999999/",
+        "/sign-in?lang=en",
+    ):
+        page.goto(cloud.url + path)
+        look(page)
+        assert page.locator("h1").count() == 1, path
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_a_person_joins_and_keeps_house_by_keyboard(
+    cloud: Running,
+    browser_page: Callable[..., Page],
+    width: int,
+) -> None:
+    email = f"keyboard{width}@example.jp"
+    page = browser_page(width)
+    page.goto(cloud.url + "/sign-up")
+    tab_to(page, "email")
+    page.keyboard.type(email)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=メールをお送りしました")
+    look(page)
+    until(lambda: email in cloud.client().get("/mail/").text)
+    page.goto(cloud.url + "/mail/")
+    page.get_by_role("link", name=re.compile("登録の続き")).first.click()
+    look(page)
+    page.locator("main a[href*=welcome]").click()
+    page.wait_for_url("**/welcome/")
+    look(page)
+    tab_to(page, "display_name")
+    page.keyboard.type("鍵盤 花子")
+    tab_to(page, "password")
+    page.keyboard.type("short")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=あと7文字足りません")
+    look(page)
+    tab_to(page, "password")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/account/")
+    assert page.get_by_text("鍵盤 花子").count()
+    look(page)
+
+
+def test_an_administrator_s_account_page(cloud: Running, browser_page: Callable[..., Page]) -> None:
+    person = cloud.person("browser-admin@example.jp", "管理 一子")
+    cloud.publish(**{person: {CODE: ["portal.admin"]}})
+    page = browser_page(320)
+    page.goto(cloud.url + "/sign-in?next=/account/")
+    page.fill("#email", "browser-admin@example.jp")
+    page.fill("#password", PASSWORD)
+    page.get_by_role("button", name="サインインする").click()
+    page.wait_for_url("**/account/")
+
+    def with_keys() -> bool:
+        page.reload()
+        return page.get_by_role("heading", name="プログラムのためのキー").count() == 1
+
+    assert until(with_keys)
+    page.fill("#name", "基幹連携")
+    page.get_by_label("申請の一覧を読む").check()
+    page.get_by_role("button", name="キーを作る").click()
+    page.wait_for_selector("text=新しいキーを作りました")
+    look(page)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    look(page)
+    page.get_by_role("button", name="サインアウト").first.click()
+    page.wait_for_url(cloud.url + "/")
+
+
+def tab_to(page: Page, ident: str) -> None:
+    """Reach a field by the Tab key alone."""
+    for _ in range(60):
+        if page.evaluate("document.activeElement && document.activeElement.id") == ident:
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{ident} is not reached by keyboard")

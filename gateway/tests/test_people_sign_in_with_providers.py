@@ -1,0 +1,370 @@
+"""Signing in with other people's accounts: real providers in processes of their own, and one that does everything wrong."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from gateway.tests.conftest import CODE, PASSWORD, ROOT, Running, free_port, running, stop, until, wait_for_port
+from gateway.tests.test_people_join_by_mail import link_to
+from gateway.tests.test_people_sign_in import HTML, seen_actor
+
+PROVIDERS = """
+[town]
+label = "見本市職員アカウント"
+for = "staff"
+tenant = "402036"
+issuer = "http://127.0.0.1:{faulty}"
+client_id = "kyodo"
+secret_file = "town.secret"
+seconds = 2
+[town.strength]
+loa2 = "two-factor"
+loa3 = "certificate"
+
+[citizen]
+label = "見本の認証アプリ"
+for = "citizen"
+issuer = "http://127.0.0.1:{mock}"
+client_id = "kyodo"
+secret_file = "town.secret"
+[citizen.strength]
+default = "certificate"
+
+[company]
+label = "見本のビジネスID"
+for = "company"
+issuer = "http://127.0.0.1:{mock}/"
+client_id = "kyodo"
+secret_file = "town.secret"
+"""
+
+
+@dataclass
+class Faulty:
+    """The provider that does what it is told."""
+
+    url: str
+
+    def behave(self, fault: str = "", sub: str = "person-1", **claims) -> dict:
+        query = {"fault": fault, "sub": sub, "claims": json.dumps(claims)}
+        return httpx.get(f"{self.url}/behave", params=query, trust_env=False).json()["asked"]
+
+
+@pytest.fixture(scope="module")
+def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, Path]]:
+    faulty, mock = free_port(), free_port()
+    folder = tmp_path_factory.mktemp("providers")
+    commands = (
+        [sys.executable, "-m", "gateway.tests.fake_provider", str(faulty)],
+        [sys.executable, "-m", "oidc_provider_mock", "--port", str(mock)],
+    )
+    with (folder / "providers.log").open("w") as log:
+        processes = [subprocess.Popen(c, cwd=ROOT, stdout=log, stderr=log) for c in commands]
+        try:
+            for port in (faulty, mock):
+                wait_for_port(port)
+            yield faulty, mock, folder
+        finally:
+            for process in processes:
+                stop(process)
+
+
+@pytest.fixture(scope="module")
+def cloud(ports: tuple[int, int, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    faulty, mock, folder = ports
+    (folder / "town.secret").write_text("only-of-this-test\n")
+    (folder / "providers.toml").write_text(PROVIDERS.format(faulty=faulty, mock=mock))
+    with running(tmp_path_factory.mktemp("gateway"), OIDC_PROVIDERS=str(folder / "providers.toml")) as made:
+        yield made
+
+
+@pytest.fixture
+def faulty(ports: tuple[int, int, Path]) -> Faulty:
+    made = Faulty(f"http://127.0.0.1:{ports[0]}")
+    made.behave()
+    return made
+
+
+def there(client: httpx.Client, key: str = "town", **query: str) -> str:
+    """Click on the way to the provider; the provider's answer as the address it sends the browser to."""
+    begun = client.get(f"/sign-in/with/{key}", params=query)
+    assert begun.status_code == 303, begun.text
+    return httpx.get(begun.headers["location"], trust_env=False).headers["location"]
+
+
+def back(client: httpx.Client, location: str) -> httpx.Response:
+    return client.get(location, headers=HTML | {"sec-fetch-site": "cross-site"})
+
+
+def linked(cloud: Running, email: str, sub: str, faulty: Faulty) -> str:
+    """A person who has connected `sub` by consent; returns their id."""
+    person = cloud.person(email)
+    client = cloud.signed_in(email)
+    faulty.behave(sub=sub)
+    assert back(client, there(client)).headers["location"] == "/sign-in/proved"
+    assert client.post("/sign-in/proved/link").headers["location"] == "/account/?done=linked"
+    return person
+
+
+def test_a_person_links_by_consent_and_comes_back_with_the_provider_alone(cloud: Running, faulty: Faulty) -> None:
+    person = linked(cloud, "links@example.jp", "links", faulty)
+    client = cloud.client()
+    answer = back(client, there(client, next="/council/"))
+    assert (answer.status_code, answer.headers["location"]) == (303, "/council/")
+    who = seen_actor(cloud, client, f"/t/{CODE}/eapply/")
+    assert (who.subject, who.kind, who.acr) == (person, "person", "password")
+    assert "見本市職員アカウント" in client.get("/account/").text
+
+
+def test_the_strength_is_the_providers_word_in_ours(cloud: Running, faulty: Faulty) -> None:
+    linked(cloud, "strong@example.jp", "strong", faulty)
+    client = cloud.client()
+    faulty.behave(sub="strong", acr="loa3")
+    back(client, there(client))
+    assert seen_actor(cloud, client, f"/t/{CODE}/eapply/").acr == "certificate"
+
+
+def test_a_needed_strength_is_asked_for_and_a_weaker_answer_does_not_do(cloud: Running, faulty: Faulty) -> None:
+    linked(cloud, "needs@example.jp", "needs", faulty)
+    faulty.behave(sub="needs")
+    client = cloud.client()
+    begun = client.get("/sign-in/with/town", params={"need": "two-factor"})
+    assert parse_qs(urlsplit(begun.headers["location"]).query)["acr_values"] == ["loa2 loa3"]
+    back(client, there(client, need="two-factor"))
+    assert seen_actor(cloud, client, f"/t/{CODE}/eapply/").acr == "two-factor"
+    faulty.behave("weak", sub="needs")
+    other = cloud.client()
+    answer = back(other, there(other, need="two-factor"))
+    assert answer.status_code == 400 and "必要な強さ" in answer.text
+    assert seen_actor(cloud, other, f"/t/{CODE}/eapply/").kind == "guest"
+
+
+FAULTS = [
+    ("wrong key", "bad-token"),
+    ("invented kid", "unknown-key"),
+    ("alg none", "wrong-algorithm"),
+    ("hmac with the secret", "wrong-algorithm"),
+    ("other issuer", "other-issuer"),
+    ("other audience", "other-audience"),
+    ("two audiences", "other-audience"),
+    ("wrong nonce", "wrong-nonce"),
+    ("no nonce", "wrong-nonce"),
+    ("expired", "expired"),
+    ("from the future", "clock-ahead"),
+    ("mixed-up issuer", "mixed-up"),
+    ("no issuer", "mixed-up"),
+    ("refuses the code", "code-refused"),
+    ("no json", "no-json"),
+]
+
+
+@pytest.mark.parametrize(("fault", "reason"), FAULTS)
+def test_an_answer_that_is_not_exactly_right_signs_nobody_in(
+    cloud: Running, faulty: Faulty, fault: str, reason: str
+) -> None:
+    faulty.behave(fault)
+    client = cloud.client()
+    answer = back(client, there(client))
+    assert answer.status_code == 400, answer.text
+    assert reason in answer.text
+    assert seen_actor(cloud, client, f"/t/{CODE}/eapply/").kind == "guest"
+    assert client.get("/sign-in/proved", headers=HTML).status_code == 404
+
+
+@pytest.mark.parametrize("fault", ["fifty seconds late", "fifty seconds early"])
+def test_clocks_may_differ_by_a_minute(cloud: Running, faulty: Faulty, fault: str) -> None:
+    faulty.behave(fault)
+    client = cloud.client()
+    assert back(client, there(client)).headers["location"] == "/sign-in/proved"
+
+
+def test_new_keys_of_a_provider_are_found(cloud: Running, faulty: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys the running gateway knows are at most seconds old, so the rule is tried on its own."""
+    from gateway.oidc.metadata import KEYS_AGAIN, Known, ProviderFailed
+    from gateway.oidc.providers import Provider
+
+    now = [1000.0]
+    facts = {"key": "x", "label": "x", "for": "citizen", "issuer": faulty.url, "client_id": "kyodo", "auth": "none"}
+    known = Known(Provider(**facts), clock=lambda: now[0])
+    assert known.key("one")
+    faulty.behave("rotated")
+    with pytest.raises(ProviderFailed):
+        known.key("two")  # an invented name must not make us ask each time
+    now[0] += KEYS_AGAIN + 1
+    assert known.key("two")
+    faulty.behave("down")
+    now[0] += 100_000
+    assert known.metadata(), "the old copy serves while the provider is away"
+
+
+def test_a_code_used_twice_and_an_answer_of_another_browser_open_nothing(cloud: Running, faulty: Faulty) -> None:
+    linked(cloud, "replayed@example.jp", "replayed", faulty)
+    client, thief = cloud.client(), cloud.client()
+    location = there(client)
+    stolen = back(thief, location)
+    assert stolen.status_code == 400 and "wrong-state" in stolen.text
+    assert back(client, location).status_code == 303
+    assert back(client, location).status_code == 400, "the cookie that binds the answer is gone"
+    there(thief)  # the thief's own sign-in has begun: still not with the other one's answer
+    assert "wrong-state" in back(thief, location).text
+
+
+def test_an_answer_given_to_another_provider_s_address_is_refused(cloud: Running, faulty: Faulty) -> None:
+    client = cloud.client()
+    location = there(client)
+    answer = back(client, location.replace("/with/town/", "/with/citizen/"))
+    assert answer.status_code == 400 and "mixed-up" in answer.text
+
+
+def test_somebody_who_says_no_is_back_at_the_door(cloud: Running, faulty: Faulty) -> None:
+    faulty.behave("says no")
+    client = cloud.client()
+    answer = back(client, there(client))
+    assert answer.headers["location"] == "/sign-in?said=declined"
+    assert "取りやめました" in client.get(answer.headers["location"], headers=HTML).text
+
+
+def test_a_slow_provider_holds_up_only_itself(cloud: Running, faulty: Faulty) -> None:
+    """Six people wait for it; four conversations run, the others are told at once; the other pages answer meanwhile."""
+    clients = [cloud.client() for _ in range(6)]
+    locations = [there(client) for client in clients]
+    faulty.behave("slow")
+    with ThreadPoolExecutor(6) as threads:
+        waiting = [threads.submit(back, c, where) for c, where in zip(clients, locations, strict=True)]
+        assert until(lambda: any(one.done() for one in waiting)), "who comes fifth is told at once"
+        assert cloud.client().get("/sign-in").status_code == 200
+        answers = [one.result() for one in waiting]
+    assert {answer.status_code for answer in answers} == {503}
+    assert any("busy" in answer.text for answer in answers)
+    assert any("unreachable" in answer.text for answer in answers)
+
+
+def test_an_identity_of_somebody_else_is_never_taken_over(cloud: Running, faulty: Faulty) -> None:
+    linked(cloud, "owner@example.jp", "owned", faulty)
+    cloud.person("second@example.jp")
+    second = cloud.signed_in("second@example.jp")
+    answer = back(second, there(second))
+    assert answer.status_code == 409 and "別の方の登録" in answer.text
+
+
+def test_the_same_address_alone_links_nothing(cloud: Running, faulty: Faulty) -> None:
+    """A provider says that it has verified an address which somebody here already has: that person must sign in to link."""
+    cloud.person("taken@example.jp")
+    client = cloud.client()
+    faulty.behave(sub="newcomer", email="taken@example.jp", email_verified=True, name="他人")
+    back(client, there(client))
+    answer = client.post("/sign-in/proved/begin", data={"display_name": "他人"})
+    assert answer.status_code == 409 and "すでに登録されています" in answer.text
+    assert seen_actor(cloud, client, f"/t/{CODE}/eapply/").kind == "guest"
+
+
+def test_a_new_person_begins_with_an_address_the_provider_has_verified(cloud: Running, faulty: Faulty) -> None:
+    client = cloud.client()
+    faulty.behave(sub="fresh", email="fresh@example.jp", email_verified=True, name="新井 花子")
+    back(client, there(client))
+    assert "新井 花子" in client.get("/sign-in/proved", headers=HTML).text
+    assert client.post("/sign-in/proved/begin", data={"display_name": "新井 花子"}).headers["location"] == "/account/"
+    page = client.get("/account/").text
+    assert "fresh@example.jp" in page and "パスワードは決めていません" in page
+
+
+def test_a_new_person_without_a_verified_address_proves_one_by_mail(cloud: Running, faulty: Faulty) -> None:
+    client = cloud.client()
+    faulty.behave(sub="by-mail", email="unproved@example.jp", email_verified=False)
+    back(client, there(client))
+    assert "unproved@example.jp" not in client.get("/sign-in/proved", headers=HTML).text
+    sent = client.post("/sign-in/proved/begin", data={"display_name": "郵 太郎", "email": "by-mail@example.jp"})
+    assert "メールをお送りしました" in sent.text
+    link = link_to(cloud, "by-mail@example.jp").partition("?t=")[2]
+    assert client.get("/welcome/", params={"t": link}).status_code == 303
+    assert client.post("/sign-in/proved/begin", data={"display_name": "郵 太郎"}).headers["location"] == "/account/"
+    assert "by-mail@example.jp" in client.get("/account/").text
+
+
+def test_the_last_way_in_stays(cloud: Running, faulty: Faulty) -> None:
+    client = cloud.client()
+    faulty.behave(sub="only-way", email="only-way@example.jp", email_verified=True)
+    back(client, there(client))
+    client.post("/sign-in/proved/begin", data={"display_name": "一 道子"})
+    ident = client.get("/account/").text.split('action="/account/identities/')[1].split("/unlink")[0]
+    refused = client.post(f"/account/identities/{ident}/unlink")
+    assert refused.status_code == 409 and "先にパスワード" in refused.text
+    linked(cloud, "two-ways@example.jp", "two-ways", faulty)
+    other = cloud.signed_in("two-ways@example.jp")
+    mine = other.get("/account/").text.split('action="/account/identities/')[1].split("/unlink")[0]
+    assert client.post(f"/account/identities/{mine}/unlink").status_code == 404, (
+        "a stranger's link is not theirs to end"
+    )
+    assert other.post(f"/account/identities/{mine}/unlink").headers["location"] == "/account/?done=unlinked"
+
+
+def test_a_session_begun_with_a_provider_is_always_a_new_one(cloud: Running, faulty: Faulty) -> None:
+    """Session fixation: a cookie that was planted before is not continued."""
+    linked(cloud, "fixed@example.jp", "fixed", faulty)
+    client = cloud.client()
+    client.cookies.set("kyodo_session", "planted-by-somebody-else-planted-by-somebody")
+    back(client, there(client))
+    values = [c.value for c in client.cookies.jar if c.name == "kyodo_session"]
+    assert any(value and not value.startswith("planted") for value in values)
+
+
+@pytest.mark.parametrize("next_", ["https://evil.example/", "//evil.example", "/\\evil.example"])
+def test_a_sign_in_with_a_provider_leads_nowhere_else(cloud: Running, faulty: Faulty, next_: str) -> None:
+    linked(cloud, f"nowhere{ord(next_[1])}@example.jp", f"nowhere{ord(next_[1])}", faulty)
+    client = cloud.client()
+    assert back(client, there(client, next=next_)).headers["location"] == "/"
+
+
+def test_a_municipality_s_own_way_stands_only_at_its_own_pages(cloud: Running) -> None:
+    assert "見本市職員アカウント" in cloud.client().get(f"/sign-in?next=/t/{CODE}/desk/", headers=HTML).text
+    elsewhere = cloud.client().get("/sign-in?next=/t/402044/desk/", headers=HTML).text
+    assert "見本市職員アカウント" not in elsewhere and "見本の認証アプリ" in elsewhere
+
+
+def test_a_second_proof_is_asked_only_of_providers_that_can_bring_it(cloud: Running) -> None:
+    cloud.person("which-way@example.jp")
+    page = cloud.signed_in("which-way@example.jp").get("/sign-in/confirm?need=two-factor", headers=HTML).text
+    assert "見本市職員アカウントで確かめる" in page and "見本の認証アプリで確かめる" in page
+    assert "見本のビジネスID" not in page, "it never says more than one factor"
+
+
+def test_an_operator_sees_what_is_wrong_with_a_provider(cloud: Running, faulty: Faulty) -> None:
+    operator = cloud.person("providers-operator@example.jp")
+    cloud.publish(**{operator: {"400009": ["operator"]}})
+    client = cloud.signed_in("providers-operator@example.jp")
+    assert until(lambda: client.get("/door/providers/").status_code == 200, 5)
+    page = client.get("/door/providers/?check=town", headers=HTML).text
+    assert "問題ありません" in page and f"{cloud.url}/sign-in/with/town/back" in page
+    faulty.behave("other issuer in metadata")
+    assert "一字違わず同じではありません" in client.get("/door/providers/?check=town", headers=HTML).text
+    assert "一字違わず同じではありません" in client.get("/door/providers/?check=company", headers=HTML).text
+    faulty.behave("keys away")
+    assert "受け取れません" in client.get("/door/providers/?check=town", headers=HTML).text
+    cloud.person("no-operator@example.jp")
+    assert cloud.signed_in("no-operator@example.jp").get("/door/providers/").status_code == 403
+    assert cloud.client().get("/door/providers/").status_code == 401
+
+
+def test_a_real_provider_and_nobody_s_data_in_the_log(cloud: Running, ports: tuple[int, int, Path]) -> None:
+    """oidc-provider-mock: its own pages, its own keys, its own PKCE check."""
+    client = cloud.client()
+    begun = client.get("/sign-in/with/citizen")
+    with httpx.Client(trust_env=False) as browser:
+        form = browser.get(begun.headers["location"])
+        assert form.status_code == 200
+        agreed = browser.post(begun.headers["location"], data={"sub": "real-citizen@example.jp", "action": "authorize"})
+    answer = back(client, agreed.headers["location"])
+    assert answer.headers["location"] == "/sign-in/proved", answer.text
+    cloud.person("real@example.jp")
+    client.post("/sign-in", data={"email": "real@example.jp", "password": PASSWORD})
+    assert client.post("/sign-in/proved/link").headers["location"] == "/account/?done=linked"
+    assert "real-citizen" not in cloud.log()
+    assert "only-of-this-test" not in cloud.log()

@@ -1,0 +1,147 @@
+"""Services refuse, hang, reset; clients go away. Nothing is sent twice, nothing leaks, everybody is told."""
+
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from gateway.tests.conftest import CODE, Running, running, stop, until
+
+POOL = 4
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A small pool and little patience; one service is not there at all."""
+    wishes = {
+        "TENANT_SHARE": "1",
+        "UPSTREAM_POOL": str(POOL),
+        "UPSTREAM_FIRST_BYTE_SECONDS": "1.0",
+        "UPSTREAM_IDLE_SECONDS": "1.0",
+    }
+    with running(tmp_path_factory.mktemp("faults"), absent=["ebid"], **wishes) as made:
+        yield made
+
+
+def test_a_service_that_is_not_there(cloud: Running) -> None:
+    answer = cloud.client().post(f"/t/{CODE}/ebid/a", content=b"x")
+    assert (answer.status_code, answer.json()["code"]) == (502, "service-away")
+    assert "送られていません" in answer.json()["kept"]
+    page = cloud.client().get(f"/t/{CODE}/ebid/", headers={"accept": "text/html"})
+    assert page.status_code == 502
+    assert "いま、このページにつながりません" in page.text
+    assert page.headers["retry-after"] == "10"
+
+
+def test_a_service_that_hangs(cloud: Running) -> None:
+    answer = cloud.client().get(f"/t/{CODE}/eapply/a?do=hang")
+    assert (answer.status_code, answer.json()["code"]) == (504, "service-late")
+    assert until(lambda: cloud.seen()[-1].get("hanging") == 0), "the service was let go"
+
+
+def test_a_service_that_stops_in_the_middle_of_its_answer(cloud: Running) -> None:
+    with socket.create_connection(("127.0.0.1", cloud.port)) as client:
+        client.settimeout(10)
+        client.sendall(f"GET /t/{CODE}/eapply/a?do=trickle HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        received = b""
+        while piece := client.recv(65536):
+            received += piece
+    assert b"200 OK" in received and not received.endswith(b"0\r\n\r\n"), "the end of the body was never said"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("body", [b"", b"abc"])
+def test_what_changes_something_is_never_sent_twice(cloud: Running, method: str, body: bytes) -> None:
+    client = cloud.client()
+    warm_up(cloud)
+    cloud.forget_seen()
+    answer = client.request(method, f"/t/{CODE}/eapply/a?do=echo", content=body)
+    assert answer.status_code == 200
+    assert len(cloud.seen()) == 1
+    cloud.forget_seen()
+    answer = client.request(method, f"/t/{CODE}/eapply/a?do=note-and-reset", content=body)
+    assert (answer.status_code, answer.json()["code"]) == (502, "service-broke")
+    assert "確かめられませんでした" in answer.json()["kept"]
+    assert len(cloud.seen()) == 1
+
+
+def test_a_safe_request_is_sent_once_more_when_a_kept_connection_was_closed(cloud: Running) -> None:
+    warm_up(cloud)
+    cloud.forget_seen()
+    answer = cloud.client().get(f"/t/{CODE}/eapply/a?do=note-and-reset")
+    assert answer.status_code == 502
+    assert len(cloud.seen()) == 2, "twice and no more"
+
+
+def test_a_service_that_starts_again_is_found_again(cloud: Running) -> None:
+    warm_up(cloud)
+    stop(cloud.upstream)
+    assert cloud.client().get(f"/t/{CODE}/eapply/").status_code == 502
+    assert cloud.client().get("/health/ready").json()["status"] == "ok", "the last known tenants serve"
+    cloud.start_upstream()
+    assert cloud.client().get(f"/t/{CODE}/eapply/").status_code == 200
+
+
+def test_a_thousand_clients_that_leave_take_no_connection_with_them(cloud: Running) -> None:
+    """The trap of streaming proxies: a client that resets before the answer begins leaks the service's connection."""
+    cloud.forget_seen()
+
+    def leave(number: int) -> None:
+        with socket.create_connection(("127.0.0.1", cloud.port)) as client:
+            do = ("hang", "trickle", "stream&bytes=5000000", "echo")[number % 4]
+            request = f"GET /t/{CODE}/eapply/a?do={do} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+            client.sendall(request.encode())
+            time.sleep(0.002 * (number % 5))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST
+
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(leave, range(1000)))
+    fresh = cloud.client()
+    assert until(lambda: fresh.get(f"/t/{CODE}/eapply/").status_code == 200)
+    with ThreadPoolExecutor(POOL) as threads:  # every place of the pool works
+        paths = [f"/t/{CODE}/eapply/?slowly=0.2"] * POOL
+        assert [a.status_code for a in threads.map(cloud.client().get, paths)] == [200] * POOL
+    hanging = [line["hanging"] for line in cloud.seen() if "hanging" in line]
+    assert hanging and until(lambda: [line["hanging"] for line in cloud.seen() if "hanging" in line][-1] == 0)
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_upload_breaks_it_for_the_service_too(cloud: Running) -> None:
+    cloud.forget_seen()
+    with socket.create_connection(("127.0.0.1", cloud.port)) as client:
+        client.sendall(
+            f"POST /t/{CODE}/eapply/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n".encode() + b"x" * 500
+        )
+        time.sleep(0.2)
+    assert until(cloud.seen)
+    assert cloud.seen()[0]["whole"] is False
+
+
+def test_a_client_that_stops_in_the_middle_is_told_so(cloud: Running) -> None:
+    with socket.create_connection(("127.0.0.1", cloud.port)) as client:
+        client.settimeout(10)
+        client.sendall(
+            f"POST /t/{CODE}/eapply/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n".encode() + b"x" * 500
+        )
+        assert client.recv(4096).startswith(b"HTTP/1.1 408")
+
+
+def test_one_slow_service_does_not_take_another_with_it(cloud: Running) -> None:
+    def hang(_: int) -> int:
+        return cloud.client().get(f"/t/{CODE}/eapply/a?do=hang").status_code
+
+    with ThreadPoolExecutor(POOL * 2) as threads:
+        slow = [threads.submit(hang, n) for n in range(POOL * 2)]
+        time.sleep(0.3)
+        begun = time.monotonic()
+        assert cloud.client().get(f"/t/{CODE}/backup/").status_code == 200
+        quick = time.monotonic() - begun
+        assert any(not one.done() for one in slow), f"answered in {quick:.2f} s while the others still waited"
+        assert {one.result() for one in slow} == {504}
+
+
+def warm_up(cloud: Running) -> None:
+    """Leave an open connection to the service in the gateway's pool."""
+    assert cloud.client().get(f"/t/{CODE}/eapply/").status_code == 200

@@ -1,0 +1,157 @@
+"""How an account comes to be, and how its password changes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from gateway import db, domain, trail
+from gateway.use_cases import tickets
+from libs.common.actor import Actor
+from libs.common.errors import Conflict, NotFound
+from libs.common.ids import new_id
+
+FROM_TERMINAL = Actor(kind="service", subject="gateway")
+"""Whoever may run commands on the machine: who that is, the machine's own record says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Who is invited, by which municipality, to do what; texts stand in the mail as they are."""
+
+    email: str
+    display_name: str
+    tenant_name: str
+    roles_text: str
+
+
+def ask_sign_up(session: Session, email: str, now: datetime) -> None:
+    """Mail a link to begin an account; whoever has one already is told so by mail, never on the page."""
+    person = db.person_by_email(session, email)
+    known = person is not None and db.can_sign_in(session, person.id)
+    tickets.issue(
+        session,
+        purpose="sign-up",
+        email=email,
+        person_id=person.id if person else None,
+        now=now,
+        mail="sign-up-known" if known else "sign-up",
+    )
+
+
+def ask_reset(session: Session, email: str, now: datetime) -> None:
+    """Mail a link to choose a new password; where there is no account, the mail says that."""
+    person = db.person_by_email(session, email)
+    tickets.issue(
+        session,
+        purpose="reset",
+        email=email,
+        person_id=person.id if person else None,
+        now=now,
+        mail="reset" if person else "reset-unknown",
+    )
+
+
+def invite(session: Session, invitation: Invitation, *, by: Actor, now: datetime) -> str:
+    """The id of the invited person. Somebody who has an account keeps it and is told; else a link to begin is mailed."""
+    email = domain.email_of(invitation.email)
+    person = db.person_by_email(session, email)
+    if person is None:
+        person = add_person(session, email, invitation.display_name, now)
+    known = db.can_sign_in(session, person.id)
+    tickets.issue(
+        session,
+        purpose="invitation",
+        email=email,
+        person_id=person.id,
+        now=now,
+        mail="invitation-known" if known else "invitation",
+        facts={"tenant_name": invitation.tenant_name[:100], "roles_text": invitation.roles_text[:200]},
+    )
+    trail.note(session, by, "person.invited", person.id, now)
+    return person.id
+
+
+def add_person(session: Session, email: str, display_name: str, now: datetime, *, sample: bool = False) -> db.PersonRow:
+    person = db.PersonRow(
+        id=new_id(), email=email, display_name=domain.display_name_of(display_name), sample=sample, created_at=now
+    )
+    session.add(person)
+    session.flush()
+    trail.note(session, trail.oneself(person.id), "person.added", person.id, now)
+    return person
+
+
+def complete(
+    session: Session, key: bytes, secret: str, *, display_name: str, password_hash: str, now: datetime
+) -> db.PersonRow:
+    """Use up a link: the person now has this password. Every older session and link of theirs is closed."""
+    ticket = tickets.find(session, key, secret, now, lock=True)
+    person = db.person_by_email(session, ticket.email)
+    if person is None:
+        if ticket.purpose == "reset":
+            raise NotFound("このメールアドレスのご登録は見つかりませんでした。", code="link-closed")
+        person = add_person(session, ticket.email, display_name, now)
+    elif ticket.purpose != "reset":
+        if db.can_sign_in(session, person.id):
+            raise Conflict(
+                "このメールアドレスは、すでに登録されています。サインインしてください。", code="known-account"
+            )
+        person.display_name = domain.display_name_of(display_name)
+    db.void_tickets(session, ticket.email, now)
+    set_password(session, person.id, password_hash, now)
+    return person
+
+
+def set_password(
+    session: Session, person_id: str, password_hash: str, now: datetime, *, keep: str | None = None
+) -> None:
+    """Keep a new password and end every session except the one with hash `keep`."""
+    row = db.credential(session, person_id)
+    if row is None:
+        session.add(db.CredentialRow(person_id=person_id, password_hash=password_hash, changed_at=now))
+    else:
+        row.password_hash, row.changed_at = password_hash, now
+    db.end_sessions(session, person_id, now, but=keep)
+    trail.note(session, trail.oneself(person_id), "password.set", person_id, now)
+
+
+def rename(session: Session, person_id: str, display_name: str, now: datetime) -> None:
+    person = db.person(session, person_id)
+    if person is not None:
+        person.display_name = domain.display_name_of(display_name)
+        trail.note(session, trail.oneself(person_id), "person.renamed", person_id, now)
+
+
+def sample_person(session: Session, email: str, display_name: str, password_hash: str, now: datetime) -> str:
+    """An account of the sample, made or put back to its published password. Returns its id.
+
+    The caller has made sure that this is a sample; a production start refuses a store that holds such a person.
+    """
+    email = domain.email_of(email)
+    person = db.person_by_email(session, email)
+    if person is None:
+        person = add_person(session, email, display_name, now, sample=True)
+    elif not person.sample:
+        raise Conflict("このメールアドレスは、見本ではない方が使っています。")
+    set_password(session, person.id, password_hash, now)
+    return person.id
+
+
+def first_operator(session: Session, email: str, display_name: str, now: datetime) -> tuple[str, db.TicketRow]:
+    """The person who will run the cloud, and the ticket of the link by which they begin."""
+    email = domain.email_of(email)
+    person = db.person_by_email(session, email) or add_person(session, email, display_name, now)
+    if db.credential(session, person.id) is not None:
+        raise Conflict("この方は、もうサインインできます。役割だけを登録してください。", person_id=person.id)
+    ticket = tickets.issue(
+        session,
+        purpose="invitation",
+        email=email,
+        person_id=person.id,
+        now=now,
+        mail="invitation",
+        facts={"roles_text": "運用担当"},
+    )
+    trail.note(session, FROM_TERMINAL, "first-operator.named", person.id, now)
+    return person.id, ticket

@@ -1,0 +1,128 @@
+"""Signing in and out, and slowing down those who guess."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from gateway import db, domain, trail
+from gateway.use_cases import guests
+from libs.common.errors import TooMany
+from libs.common.ids import new_id
+
+ANY = "*"
+
+
+def check_pace(session: Session, key: bytes, email: str, network: str, now: datetime) -> None:
+    """Raises TooMany while this account from this network, or this network as a whole, has to wait.
+
+    Another network may try the same account at the same time: nobody can lock a person out by guessing.
+    """
+    for account in (domain.keyed_digest(key, email), ANY):
+        row = db.failures(session, account, domain.keyed_digest(key, network))
+        if row is not None and row.open_at > now:
+            raise _wait(row.open_at, now)
+
+
+def note_failure(session: Session, key: bytes, email: str, network: str, now: datetime) -> None:
+    """Count one wrong try, for the account from this network and for the network."""
+    hidden = domain.keyed_digest(key, network)
+    _count(session, domain.keyed_digest(key, email), hidden, domain.FREE_TRIES, now)
+    _count(session, ANY, hidden, domain.FREE_TRIES_OF_NETWORK, now)
+
+
+def forget_failures(session: Session, key: bytes, email: str, network: str) -> None:
+    """The right password was given: this account starts afresh on this network."""
+    row = db.failures(session, domain.keyed_digest(key, email), domain.keyed_digest(key, network))
+    if row is not None:
+        session.delete(row)
+
+
+def check_mail_pace(session: Session, key: bytes, email: str, network: str, now: datetime) -> None:
+    """Raises TooMany when somebody keeps making us write to one address, or to many from one network."""
+    pairs = (
+        (domain.keyed_digest(key, f"mail {email}"), ANY, 3),
+        (ANY, domain.keyed_digest(key, f"mail {network}"), 30),
+    )
+    for account, place, free in pairs:
+        row = db.failures(session, account, place)
+        if row is not None and row.open_at > now:
+            raise _wait(row.open_at, now)
+        _count(session, account, place, free, now)
+
+
+def _count(session: Session, account: str, network: str, free: int, now: datetime) -> None:
+    row = db.failures_to_change(session, account, network, now)
+    if now - row.last_at > domain.FORGET_AFTER:
+        row.count = 0
+    row.count += 1
+    row.last_at = now
+    row.open_at = now + domain.pause_after(row.count, free)
+
+
+def _wait(open_at: datetime, now: datetime) -> TooMany:
+    seconds = max(1, int((open_at - now).total_seconds()) + 1)
+    words = f"{seconds}秒" if seconds < 60 else f"{-(-seconds // 60)}分"
+    return TooMany(
+        f"続けてお試しになったため、少しお待ちいただいています。{words}後にもう一度お試しください。",
+        retry_after=seconds,
+    )
+
+
+def open_session(
+    session: Session,
+    person_id: str,
+    *,
+    acr: str,
+    device: str,
+    now: datetime,
+    life: domain.SessionLife,
+    guest_sid: str | None = None,
+    provider: str | None = None,
+    shared: bool = False,
+) -> str:
+    """A new session; returns the cookie's value. Always a new one: what a browser brought along is never continued.
+
+    `guest_sid`: the guest this browser was until now. `provider`: by whose account, if not by ours.
+    `shared`: the machine is one that many people use; `life` is then a short one.
+    """
+    earlier_guest = guests.take(session, guest_sid, person_id, now) if guest_sid else None
+    secret, ident = domain.new_secret(), new_id()
+    session.add(
+        db.SessionRow(
+            hash=domain.digest(secret),
+            id=ident,
+            person_id=person_id,
+            acr=acr,
+            device=device,
+            created_at=now,
+            last_used_at=now,
+            expires_at=now + life.absolute,
+            earlier_guest=earlier_guest,
+            provider=provider,
+            shared=shared,
+        )
+    )
+    trail.note(session, trail.oneself(person_id), "session.begun", ident, now)
+    return secret
+
+
+def end_session(session: Session, cookie_hash: str, now: datetime) -> None:
+    """Sign out: this cookie opens nothing any more."""
+    row = session.get(db.SessionRow, cookie_hash)
+    if row is not None and row.ended_at is None:
+        row.ended_at = now
+        trail.note(session, trail.oneself(row.person_id), "session.ended", row.id, now)
+
+
+def end_session_of(session: Session, person_id: str, ident: str, now: datetime) -> None:
+    """The owner ends one of their sessions by its public id; of others nothing happens."""
+    for row in db.sessions_of(session, person_id, now):
+        if row.id == ident:
+            row.ended_at = now
+            trail.note(session, trail.oneself(person_id), "session.ended", ident, now)
+
+
+def end_other_sessions(session: Session, person_id: str, keep: str, now: datetime) -> None:
+    """Every session of this person ends except the one with hash `keep`."""
+    db.end_sessions(session, person_id, now, but=keep)
+    trail.note(session, trail.oneself(person_id), "other-sessions.ended", person_id, now)

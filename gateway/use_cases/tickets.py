@@ -1,0 +1,59 @@
+"""Links in mails: each opens one door, once, for a while. The mail itself is a job in the same transaction."""
+
+import hmac
+import secrets
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from gateway import db, domain
+from libs.common import jobs
+from libs.common.errors import NotFound
+
+MAIL = "gateway.mail"
+
+
+def issue(
+    session: Session,
+    *,
+    purpose: str,
+    email: str,
+    now: datetime,
+    mail: str,
+    person_id: str | None = None,
+    facts: dict[str, Any] | None = None,
+) -> db.TicketRow:
+    """A ticket and the mail `mail` that carries it. Neither row nor job holds the secret: the mail is made when sent."""
+    ticket = db.TicketRow(
+        id=secrets.token_urlsafe(16),
+        purpose=purpose,
+        email=email,
+        person_id=person_id,
+        created_at=now,
+        expires_at=now + domain.TICKET_LIFE[purpose],
+    )
+    session.add(ticket)
+    jobs.add(session, MAIL, {"mail": mail, "ticket": ticket.id, "facts": facts or {}}, key=ticket.id, now=now)
+    return ticket
+
+
+def secret_of(key: bytes, ticket_id: str) -> str:
+    """What stands in the link."""
+    return f"{ticket_id}.{domain.keyed_digest(key, ticket_id)}"
+
+
+def find(session: Session, key: bytes, secret: str, now: datetime, *, lock: bool = False) -> db.TicketRow:
+    """The open ticket of a link. Raises NotFound for a wrong, used or expired one: they look the same."""
+    ident, _, mac = secret.partition(".")
+    if not hmac.compare_digest(domain.keyed_digest(key, ident).encode(), mac.encode()):
+        raise _closed()
+    ticket = db.ticket(session, ident, lock=lock)
+    if ticket is None or ticket.used_at is not None or ticket.expires_at <= now:
+        raise _closed()
+    return ticket
+
+
+def _closed() -> NotFound:
+    sentence = "このリンクは、期限が切れているか、すでに使われています。お手数ですが、もう一度はじめからお願いします。"
+    return NotFound(sentence, code="link-closed")

@@ -1,0 +1,1 @@
+"""Plumbing every service needs and no service owns. Never a municipal word, never a service's name."""

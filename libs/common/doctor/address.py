@@ -1,0 +1,72 @@
+"""The address that people type, its certificate, and the keys by which processes know each other."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from libs.common.doctor.finding import Finding, bad, good, unknown, warning
+from libs.common.settings import Settings
+from libs.common.unsafe import is_loopback
+
+SOON = timedelta(days=21)
+SECONDS = 10
+
+
+def public_address(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
+    """HTTPS with a certificate that browsers believe, for the name that people type, for three weeks yet."""
+    url = urlsplit(settings.public_url)
+    host = url.hostname or ""
+    if is_loopback(host):
+        yield bad(
+            "PUBLIC_URL", f"{settings.public_url} is reached from this machine only", "人が開くアドレスを設定します"
+        )
+    elif url.scheme != "https":
+        yield bad("PUBLIC_URL", f"{settings.public_url} is not encrypted", "https:// のアドレスにし、証明書を置きます")
+    else:
+        yield good("PUBLIC_URL", settings.public_url)
+        yield _certificate(host, url.port or 443, now)
+
+
+def _certificate(host: str, port: int, now: datetime) -> Finding:
+    try:
+        ends = certificate_end(host, port)
+    except ssl.SSLCertVerificationError as error:
+        return bad("certificate", f"{host}: {error.verify_message}", "証明書(名前、期限、途中の認証局)を確かめます")
+    except OSError as error:
+        return unknown("certificate", f"{host}:{port} is not reached from here: {error}", "外の機械から確かめます")
+    left = ends - now
+    if left < SOON:
+        return warning(
+            "certificate", f"ends on {ends:%Y-%m-%d}, in {left.days} days", "更新が自動で行われているか確かめます"
+        )
+    return good("certificate", f"believed, until {ends:%Y-%m-%d}")
+
+
+def certificate_end(host: str, port: int, context: ssl.SSLContext | None = None) -> datetime:
+    """When the certificate of the server ends, as a browser would believe it. Raises SSLCertVerificationError, OSError."""
+    context = context or ssl.create_default_context()
+    with (
+        socket.create_connection((host, port), SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=host) as sealed,
+    ):
+        told = sealed.getpeercert() or {}
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(told["notAfter"])), UTC)
+
+
+def keys_are_private(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
+    """Our own private key is here, and nobody but us may read it or any secret."""
+    own = settings.keys_dir / f"{name}.key"
+    if not own.exists():
+        yield bad("keys", f"{own.name} is not in KEYS_DIR", "python -m libs.common.keys ensure …")
+        return
+    secret = [*settings.keys_dir.glob("*.key"), *settings.keys_dir.glob("*.secret")]
+    readable = sorted(path.name for path in secret if path.stat().st_mode & 0o007)
+    if readable:
+        yield bad("keys", f"everybody may read {', '.join(readable)}", "chmod o= を行い、読まれていたら作り直します")
+    others = sorted(path.name for path in settings.keys_dir.glob("*.key") if path != own)
+    if others:
+        yield warning("keys", f"also holds {', '.join(others)}", "一つの箱でないなら、自分の鍵だけを渡します")
+    if not readable and not others:
+        yield good("keys", f"{own.name}, private")

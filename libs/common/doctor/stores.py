@@ -1,0 +1,86 @@
+"""What a process keeps things in: the database, the broker, the object store."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from io import BytesIO
+from urllib.parse import urlsplit
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from libs.common.doctor.finding import Finding, bad, good, warning
+from libs.common.files import s3
+from libs.common.settings import Settings
+
+NOBODY = "000000"
+"""The municipality whose folder the trial file is written to: there is none of this code."""
+
+
+def database(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
+    """PostgreSQL with the role that row security binds; or SQLite, for one machine."""
+    if settings.database_url_of_is_file(name):
+        yield warning(
+            "database", "SQLite: one machine, no replicas", "複数の機械で動かすときは DATABASE_URL を設定します"
+        )
+        return
+    url = make_url(settings.database_url_of(name))
+    engine = create_engine(url, connect_args={"connect_timeout": 10})
+    try:
+        with engine.connect() as connection:
+            version = connection.scalar(text("SHOW server_version"))
+            bypasses = connection.scalar(text(
+                "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+            ))  # fmt: skip
+            secure = connection.scalar(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"))
+    except OperationalError as error:
+        yield bad("database", f"{url.host}: {str(error.orig).strip()[:200]}", "アドレス、パスワード、網を確かめます")
+        return
+    finally:
+        engine.dispose()
+    if bypasses:
+        yield bad("database", f"{url.username} may go past row security", "migrate が作る …_app の役割を使います")
+    else:
+        yield good("database", f"PostgreSQL {version}, {url.username} is bound by row security")
+    if not secure:
+        yield warning(
+            "database", "the connection is not encrypted", "同じ機械の中でないなら ?sslmode=require を付けます"
+        )
+
+
+def broker(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
+    """The broker answers with our account."""
+    if settings.bus != "rabbitmq":
+        yield warning("broker", "the embedded bus: one machine", "複数の機械で動かすときは BUS=rabbitmq にします")
+        return
+    from libs.common.bus import trial
+
+    host = urlsplit(settings.amqp_url).hostname
+    refused = trial.connect(settings.amqp_url)
+    if refused:
+        yield bad("broker", f"{host}: {refused}", "アドレス、パスワード、網を確かめます")
+    else:
+        yield good("broker", f"{host} takes our account")
+        if urlsplit(settings.amqp_url).scheme != "amqps":
+            yield warning("broker", "the connection is not encrypted", "同じ機械の中でないなら amqps:// にします")
+
+
+def files(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
+    """A file that is written comes back, and goes when it is deleted."""
+    if "files_url" not in type(settings).model_fields:
+        return
+    url: str | None = getattr(settings, "files_url", None)
+    if not url:
+        yield warning("files", "a folder in DATA_DIR: one machine", "複数の機械で動かすときは FILES_URL を設定します")
+        return
+    store = s3(url)
+    kept = store.put(NOBODY, BytesIO(b"doctor"), limit=100)
+    try:
+        same = store.read(NOBODY, kept.id) == b"doctor"
+    finally:
+        store.delete(NOBODY, kept.id)
+    yield (
+        good("files", f"{url}: written, read, deleted")
+        if same
+        else bad("files", "another file came back", "保存先を確かめます")
+    )

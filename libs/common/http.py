@@ -1,0 +1,156 @@
+"""A service's HTTP side: refusals become answers (RFC 9457), access is declared, health is told, requests are seen."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy import select
+from sqlalchemy.exc import InterfaceError, OperationalError
+from starlette.exceptions import HTTPException
+
+from libs.common import access, telemetry
+from libs.common.errors import Invalid, NotAllowed, NotFound, Refusal, TooWeak, Unavailable, Unexpected
+from libs.common.operations import operations_router
+from libs.common.service import Service
+from libs.common.web.pages import refusal_heading
+
+PROBLEM = "application/problem+json"
+ErrorPage = Callable[[Request, Refusal], Response]
+
+_log = logging.getLogger(__name__)
+
+
+def create_app(
+    service: Service, routers: list[APIRouter], *, watcher: str, error_page: ErrorPage | None = None
+) -> FastAPI:
+    """The HTTP side of `service`.
+
+    `error_page` makes the page for people; programs get problem+json. `watcher` is the service whose operator's page
+    may read and mend this one's queues.
+    """
+    app = FastAPI(
+        title=service.name,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    app.state.error_page = error_page
+    for router in routers:
+        app.include_router(router)
+    app.include_router(_health_routes())
+    app.include_router(_internal_routes(service.name, watcher))
+    access.check_declared(app, exempt=lambda path: path.startswith(("/health/", "/static")))
+    _install_answers(app)
+    app.add_middleware(telemetry.TracingMiddleware, service=service.name)
+    return app
+
+
+# ---- refusals -------------------------------------------------------------------------------------------------------
+
+
+def problem(refusal: Refusal) -> JSONResponse:
+    """`refusal` for a program: problem+json with the stable `code`, and `fields` where values were wrong."""
+    body: dict[str, Any] = {
+        "type": f"urn:kyodo:problem:{refusal.code}",
+        "title": refusal_heading(refusal.status),
+        "status": refusal.status,
+        "detail": refusal.message,
+        "code": refusal.code,
+        **refusal.details,
+    }
+    if isinstance(refusal, Invalid) and refusal.fields:
+        body["fields"] = refusal.fields
+    headers = {"Retry-After": str(refusal.details["retry_after"])} if "retry_after" in refusal.details else None
+    return JSONResponse(body, refusal.status, headers, PROBLEM)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person's browser asks, rather than a program."""
+    return "text/html" in request.headers.get("accept", "")
+
+
+def answer(request: Request, refusal: Refusal) -> Response:
+    page: ErrorPage | None = request.app.state.error_page
+    response = page(request, refusal) if page and wants_page(request) else problem(refusal)
+    response.headers["Cache-Control"] = "no-store"
+    if isinstance(refusal, TooWeak):
+        response.headers["WWW-Authenticate"] = challenge(refusal.details["acr"])
+    return response
+
+
+def challenge(acr: str) -> str:
+    """How a route says that this sign-in is too weak for it (RFC 9470, 3)."""
+    return f'Bearer error="insufficient_user_authentication", acr_values="{acr}"'
+
+
+def _install_answers(app: FastAPI) -> None:
+    @app.exception_handler(Refusal)
+    def refused(request: Request, error: Refusal) -> Response:
+        return answer(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    def misshapen(request: Request, error: RequestValidationError) -> Response:
+        names = {".".join(str(p) for p in e["loc"][1:]) or str(e["loc"][0]): e["msg"] for e in error.errors()}
+        return answer(request, Invalid("送られた内容の形が合いません。", code="misshapen", fields=names))
+
+    @app.exception_handler(HTTPException)
+    def framework(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:
+            return answer(request, NotFound("このページは見つかりません。アドレスをお確かめください。"))
+        refusal = NotAllowed("この操作はできません。")
+        if error.status_code != NotAllowed.status:
+            refusal.status = error.status_code  # type: ignore[misc]
+        response = answer(request, refusal)
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(InterfaceError)
+    def store_unreachable(request: Request, error: Exception) -> Response:
+        _log.error("store unreachable", extra={"error": type(error).__name__})
+        sentence = "いま保存できませんでした。入力は画面に残っています。少し待ってから、もう一度お試しください。"
+        return answer(request, Unavailable(sentence, code="store-unreachable", retry_after=10))
+
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> Response:
+        return answer(request, Unexpected())
+
+
+# ---- health and internal routes -------------------------------------------------------------------------------------
+
+
+def _health_routes() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/health/live")
+    def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @router.get("/health/ready")
+    def ready(request: Request) -> JSONResponse:
+        service: Service = request.app.state.service
+        try:
+            with service.database.reading() as session:
+                session.execute(select(1))
+        except Exception as error:
+            return JSONResponse({"status": "store unreachable", "error": type(error).__name__}, 503)
+        return JSONResponse({"status": "ok"})
+
+    return router
+
+
+def _internal_routes(name: str, watcher: str) -> APIRouter:
+    """The API document of this service, and what an operator needs of its queues. Never reachable through the gateway."""
+    router = APIRouter(prefix=f"/internal/{name}", include_in_schema=False)
+
+    @router.get("/openapi.json")
+    def openapi(request: Request, _actor: Any = access.service("gateway")) -> dict[str, Any]:
+        return request.app.openapi()
+
+    router.include_router(operations_router(watcher))
+    return router

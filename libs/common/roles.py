@@ -1,0 +1,214 @@
+"""The four roles of every service: `python -m services.<name> api | listen | work | migrate`.
+
+A service's `__main__.py` is only:
+
+    deployable = Deployable("eapply", "services.eapply")
+    if __name__ == "__main__":
+        roles.main(deployable)
+
+By convention its package has `settings.Settings`, `api.create_app(service)`, `worker.subscriptions`, `worker.jobs` and
+`db.Base`; and, where it holds more than a database, `settings.furnish(service)`, which fills `service.extras`.
+"""
+
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from libs.common.bus import Bus, Reader
+    from libs.common.service import Service
+    from libs.common.settings import Settings
+    from libs.common.worker import Worker
+
+
+@dataclass(frozen=True)
+class Deployable:
+    """A service as it is deployed. Modules are imported when a role needs them, so `listen` can patch sockets first."""
+
+    name: str
+    package: str
+
+    def settings(self) -> "Settings":
+        return self._module("settings").Settings()
+
+    def build(self, settings: "Settings | None" = None) -> "Service":
+        from libs.common import service
+
+        built = service.build(self.name, settings or self.settings())
+        furnish = getattr(self._module("settings"), "furnish", None)
+        if furnish is not None:
+            furnish(built)
+        return built
+
+    def create_app(self, built: "Service") -> Any:
+        return self._module("api").create_app(built)
+
+    def reader(self, built: "Service") -> "Reader":
+        from libs.common.bus import Reader
+
+        return Reader(built.database, self._module("worker").subscriptions, built.clock)
+
+    def worker(self, built: "Service", make_bus: "Callable[[], Bus]") -> "Worker":
+        from libs.common.worker import Worker
+
+        module = self._module("worker")
+        return Worker(built, module.subscriptions, module.jobs, make_bus)
+
+    def sources(self) -> list[str]:
+        return self._module("worker").subscriptions.sources
+
+    def _module(self, name: str) -> Any:
+        return importlib.import_module(f"{self.package}.{name}")
+
+
+def main(deployable: Deployable, arguments: Sequence[str] | None = None) -> None:
+    run([deployable], list(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(deployables: Sequence[Deployable], arguments: list[str]) -> None:
+    """Play one role for one service, or for several in one process (the single box)."""
+    match arguments:
+        case ["api"]:
+            serve(deployables)
+        case ["listen"]:
+            listen(deployables)
+        case ["work"]:
+            work(deployables)
+        case ["migrate"]:
+            migrate(deployables)
+        case ["doctor"]:
+            sys.exit(max(doctor(each.name, each.settings()) for each in deployables))
+        case _:
+            sys.exit("usage: python -m services[.<name>] api | listen | work | migrate | doctor")
+
+
+def refuse_unsafe(deployables: Sequence[Deployable]) -> None:
+    from libs.common import unsafe
+
+    for deployable in deployables:
+        unsafe.refuse(deployable.name, deployable.settings())
+
+
+def doctor(name: str, settings: "Settings") -> int:
+    """Look at everything that real use needs, print it; 1 where something must be done first."""
+    from libs.common import doctor as doctors
+    from libs.common.clock import SystemClock
+
+    return doctors.report(name, doctors.examine(name, settings, SystemClock().now()))
+
+
+def observe(name: str, settings: "Settings", metrics_port: int | None = None) -> None:
+    from libs.common import log, telemetry
+
+    log.start(name)
+    telemetry.metrics.BUILD.labels(name, settings.release, settings.fingerprint()).set(1)
+    telemetry.start(
+        name, data_dir=settings.data_dir, trace_ratio=settings.trace_ratio, metrics_port=metrics_port,
+        metrics_host=settings.metrics_host,
+    )  # fmt: skip
+
+
+def serve(deployables: Sequence[Deployable]) -> None:
+    """HTTP. Several services share one port, told apart by their paths."""
+    import uvicorn
+
+    refuse_unsafe(deployables)
+    settings = deployables[0].settings()
+    observe(_name(deployables), settings, settings.metrics_port)
+    apps = {d.name: d.create_app(d.build()) for d in deployables}
+    app = next(iter(apps.values())) if len(apps) == 1 else Apps(apps, default=deployables[0].name)
+    uvicorn.run(
+        app,
+        host=os.environ.get("APPS_HOST", "127.0.0.1"),
+        port=int(os.environ.get("APPS_PORT", "8081")),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,  # longer than the gateway keeps its side
+    )
+
+
+class Apps:
+    """Several services on one port: `/t/<code>/<service>/…`, `/internal/<service>/…` and `/<service>/…` are its own, the
+    rest the first's."""
+
+    def __init__(self, apps: dict[str, Any], default: str) -> None:
+        self._apps = apps
+        self._default = apps[default]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._of(scope)(scope, receive, send)
+
+    def _of(self, scope: Any) -> Any:
+        parts = scope.get("path", "").split("/")
+        if len(parts) > 3 and parts[1] == "t":
+            return self._apps.get(parts[3], self._default)
+        if len(parts) > 2 and parts[1] == "internal":
+            return self._apps.get(parts[2], self._default)
+        return self._apps.get(parts[1], self._default) if len(parts) > 1 else self._default
+
+
+def listen(deployables: Sequence[Deployable]) -> None:
+    """RabbitMQ → inbox. Patches sockets before anything else is imported."""
+    from libs.common import run as nameko_side
+
+    refuse_unsafe(deployables)
+    nameko_side.listen(deployables)
+
+
+def work(deployables: Sequence[Deployable]) -> None:
+    """Relay, inbox, jobs, until SIGTERM."""
+    refuse_unsafe(deployables)
+    built = [(d, d.build()) for d in deployables]
+    settings = built[0][1].settings
+    observe(f"{_name(deployables)}-work", settings, _port("WORK_METRICS_PORT"))
+    readers = [d.reader(service) for d, service in built]
+    workers = [d.worker(service, _bus_maker(settings, d.name, readers)) for d, service in built]
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    for worker in workers:
+        worker.start()
+    stopping.wait()
+    for worker in workers:
+        worker.stop()
+
+
+def _bus_maker(settings: "Settings", source: str, readers: "list[Reader]") -> "Callable[[], Bus]":
+    from libs.common.bus.embedded import EmbeddedBus
+
+    if settings.bus == "embedded":
+        return lambda: EmbeddedBus(readers)
+    from libs.common.bus.rabbitmq import RabbitBus
+
+    return lambda: RabbitBus(settings.amqp_url, source)
+
+
+def migrate(deployables: Sequence[Deployable]) -> None:
+    """Tables of every service, and its queues where a broker is used."""
+    from libs.common.migrate import migrate as migrate_database
+
+    for deployable in deployables:
+        settings = deployable.settings()
+        migrate_database(settings, deployable.name, deployable.package)
+        if settings.bus == "rabbitmq":
+            from libs.common.bus.rabbitmq import declare_topology
+
+            declare_topology(settings.amqp_url, deployable.name, deployable.sources())
+        print(f"{deployable.name}: the store is up to date", flush=True)
+
+
+def _name(deployables: Sequence[Deployable]) -> str:
+    return deployables[0].name if len(deployables) == 1 else "apps"
+
+
+def _port(name: str) -> int | None:
+    value = os.environ.get(name)
+    return int(value) if value else None

@@ -1,0 +1,1 @@
+"""What tests of every service share: a migrated database of their own on each store, actors, a service in one process."""

@@ -1,0 +1,229 @@
+"""A production start: what refuses to start, and what the doctor says about address, keys, stores, mail and the sender's domain."""
+
+import contextlib
+import socketserver
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libs.common import doctor, keys, unsafe
+from libs.common.db import Database
+from libs.common.doctor import address, mail, stores
+from libs.common.doctor.finding import Finding, Level
+from libs.common.settings import Settings
+from libs.common.testing.certificates import Authority
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def settings(folder: Path, **values: Any) -> Settings:
+    keys.ensure(folder / "keys", ["shop"])
+    return Settings(**{"keys_dir": folder / "keys", "data_dir": folder} | values)
+
+
+def levels(found: Any) -> dict[str, Level]:
+    return {each.what: each.level for each in found}
+
+
+# ---- what refuses to start
+
+
+def test_a_usual_start_is_not_refused(tmp_path: Path) -> None:
+    assert list(unsafe.reasons("shop", settings(tmp_path), {})) == []
+    unsafe.refuse("shop", settings(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("values", "environment", "word"),
+    [
+        ({"sample": True, "public_url": "https://kyodo.example.jp"}, {}, "SAMPLE=1"),
+        ({}, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "SQLite"),
+        ({"bus": "rabbitmq", "amqp_url": "amqp://guest:guest@broker:5672//"}, {}, "guest"),
+    ],
+)
+def test_an_unsafe_combination_is_refused(
+    tmp_path: Path, values: dict[str, Any], environment: dict[str, str], word: str
+) -> None:
+    [reason] = unsafe.reasons("shop", settings(tmp_path, **values), environment)
+    assert word in reason
+
+
+def test_postgresql_in_kubernetes_and_guest_on_this_machine_are_not_refused(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, database_url="postgresql://db/postgres", bus="rabbitmq")
+    assert list(unsafe.reasons("shop", chosen, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"})) == []
+
+
+def test_issuers_that_share_a_key_and_secrets_that_are_none_are_refused(tmp_path: Path) -> None:
+    chosen = settings(tmp_path)
+    folder = chosen.keys_dir
+    (folder / "gateway.pub").write_bytes((folder / "shop.pub").read_bytes())
+    (folder / "vault.secret").write_bytes(b"changeme" * 4)
+    found = list(unsafe.reasons("shop", chosen, {}))
+    assert len(found) == 2
+    with pytest.raises(SystemExit, match=r"gateway and shop have the same key[\s\S]*vault.secret"):
+        unsafe.refuse("shop", chosen)
+
+
+# ---- address and keys
+
+
+class Web:
+    """A server with a certificate of the test's authority."""
+
+    def __init__(self, folder: Path) -> None:
+        authority = Authority(folder)
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.tls.load_cert_chain(authority.issue("127.0.0.1"))
+        self.believing = ssl.create_default_context(cafile=str(authority.authority))
+        tls = self.tls
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                with contextlib.suppress(OSError):
+                    tls.wrap_socket(self.request, server_side=True).close()
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port: int = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Web]:
+    made = Web(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_certificate_is_read_as_a_browser_would_and_an_unknown_authority_is_bad(web: Web) -> None:
+    ends = address.certificate_end("127.0.0.1", web.port, web.believing)
+    assert ends > datetime.now(UTC)
+    assert address._certificate("127.0.0.1", web.port, NOW).level is Level.BAD
+
+
+def test_a_certificate_that_ends_soon_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    for days, level in ((20, Level.WARNING), (40, Level.GOOD)):
+        monkeypatch.setattr(address, "certificate_end", lambda host, port, days=days: NOW + timedelta(days=days))
+        assert address._certificate("kyodo.example.jp", 443, NOW).level is level
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://kyodo.example.jp"])
+def test_an_address_for_this_machine_or_without_encryption_is_bad(tmp_path: Path, url: str) -> None:
+    [found] = address.public_address("shop", settings(tmp_path, public_url=url), NOW)
+    assert found.level is Level.BAD
+
+
+def test_keys_must_be_there_private_and_only_ones_own(tmp_path: Path) -> None:
+    chosen = settings(tmp_path)
+    assert levels(address.keys_are_private("shop", chosen, NOW)) == {"keys": Level.GOOD}
+    assert levels(address.keys_are_private("bank", chosen, NOW)) == {"keys": Level.BAD}
+    (chosen.keys_dir / "shop.key").chmod(0o644)
+    assert levels(address.keys_are_private("shop", chosen, NOW)) == {"keys": Level.BAD}
+
+
+# ---- stores
+
+
+def test_the_database_must_bind_its_role_by_row_security(database: Database, tmp_path: Path, monkeypatch: Any) -> None:
+    url = database.engine.url.render_as_string(hide_password=False)
+    monkeypatch.setenv("SHOP_DATABASE_URL", url)
+    found = levels(stores.database("shop", settings(tmp_path), NOW))
+    assert found["database"] is (Level.WARNING if url.startswith("sqlite") else found["database"])
+    assert Level.BAD not in found.values()
+
+
+def test_a_database_that_is_not_there_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_DATABASE_URL", "postgresql+psycopg://nobody:secret@127.0.0.1:1/nothing")
+    [found] = stores.database("shop", settings(tmp_path), NOW)
+    assert found.level is Level.BAD
+    assert "secret" not in found.said
+
+
+def test_a_broker_that_is_not_there_is_bad_and_its_password_is_not_repeated(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, bus="rabbitmq", amqp_url="amqp://us:secret@127.0.0.1:1//")
+    [found] = stores.broker("shop", chosen, NOW)
+    assert found.level is Level.BAD
+    assert "secret" not in found.said
+
+
+# ---- mail
+
+
+def said(**names: list[str]) -> mail.Look:
+    known = {name.replace("__", "."): texts for name, texts in names.items()}
+    return lambda name: known.get(name, [])
+
+
+GOOD_DNS = {
+    "example__jp": ["v=spf1 include:_spf.example.jp -all", "site-verification=1"],
+    "_dmarc__example__jp": ["v=DMARC1; p=reject; rua=mailto:d@example.jp"],
+    "k1___domainkey__example__jp": ["v=DKIM1; k=rsa; p=MIIB"],
+}
+
+
+def judged(selector: str = "k1", **changed: list[str]) -> dict[str, Level]:
+    return levels(mail.records("example.jp", selector, said(**GOOD_DNS | changed)))
+
+
+def test_a_domain_that_vouches_for_its_server_is_good() -> None:
+    assert judged() == {"SPF": Level.GOOD, "DMARC": Level.GOOD, "DKIM": Level.GOOD}
+
+
+@pytest.mark.parametrize(
+    ("changed", "what", "level"),
+    [
+        ({"example__jp": []}, "SPF", Level.BAD),
+        ({"example__jp": ["v=spf1 -all", "v=spf1 ~all"]}, "SPF", Level.BAD),
+        ({"example__jp": ["v=spf1 +all"]}, "SPF", Level.BAD),
+        ({"_dmarc__example__jp": []}, "DMARC", Level.BAD),
+        ({"_dmarc__example__jp": ["v=DMARC1; p=none"]}, "DMARC", Level.WARNING),
+        ({"k1___domainkey__example__jp": ["v=DKIM1; p="]}, "DKIM", Level.BAD),
+    ],
+)
+def test_what_the_domain_lacks_is_named(changed: dict[str, list[str]], what: str, level: Level) -> None:
+    assert judged(**changed)[what] is level
+
+
+def test_what_cannot_be_looked_at_from_here_is_said_to_be_unknown() -> None:
+    def away(name: str) -> list[str]:
+        raise OSError("timeout")
+
+    assert levels(mail.records("example.jp", "k1", away)) == {"sender domain": Level.UNKNOWN}
+    assert judged(selector="")["DKIM"] is Level.UNKNOWN
+
+
+def test_no_server_or_one_that_does_not_answer_is_bad(tmp_path: Path) -> None:
+    assert levels(mail.server("shop", settings(tmp_path), NOW)) == {"SMTP_URL": Level.BAD}
+    silent = settings(tmp_path, smtp_url="smtps://u:secret@127.0.0.1:1")
+    [found] = mail.server("shop", silent, NOW)
+    assert (found.what, found.level) == ("mail server", Level.BAD)
+    assert "secret" not in found.said
+
+
+# ---- the whole
+
+
+def test_the_report_ends_with_1_where_something_is_bad(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = doctor.examine("shop", settings(tmp_path), NOW)
+    assert {"PUBLIC_URL", "keys", "database", "broker", "SMTP_URL", "MAIL_FROM"} <= set(levels(found))
+    assert doctor.report("shop", found) == 1
+    assert "→" in capsys.readouterr().out
+    assert doctor.report("shop", [Finding(Level.WARNING, "x", "y", "z")]) == 0
+
+
+def test_a_check_that_breaks_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str, settings: Settings, now: datetime) -> list[Finding]:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(doctor, "CHECKS", (broken,))
+    [found] = doctor.examine("shop", settings(tmp_path), NOW)
+    assert (found.level, "unforeseen" in found.said) == (Level.BAD, True)

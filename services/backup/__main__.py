@@ -1,0 +1,56 @@
+"""python -m services.backup api | listen | work | migrate
+
+python -m services.backup renew-site first|second     the folder of a lost site has been replaced by a new, empty one:
+                                                      stop the service, run this, start it; it fills itself from the other
+python -m services.backup seed CODE REPOSITORY FOLDER take in a restic repository that came on a disk; may be stopped and
+                                                      started again at any time
+python -m services.backup verify EVIDENCE KEY           whether evidence of a drill is what the owner of the public key signed
+"""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from libs.common import roles
+from libs.common.roles import Deployable
+
+deployable = Deployable("backup", "services.backup")
+
+
+def renew(name: Literal["first", "second"]) -> None:
+    from services.backup.settings import renew_site, settings_of
+
+    service = deployable.build()
+    renew_site(service, settings_of(service).site(name))
+
+
+def verify(evidence: Path, key: Path) -> None:
+    from services.backup.use_cases.evidence import is_genuine
+
+    if not is_genuine(evidence.read_bytes(), key.read_bytes()):
+        sys.exit("NOT genuine: it was changed, or signed by somebody else")
+    print("genuine: word for word what the owner of the key signed")
+
+
+def seed(tenant: str, name: str, folder: Path) -> None:
+    from services.backup.use_cases.seed import seed
+
+    service = deployable.build()
+    done = seed(service, tenant, name, folder, lambda n, total: print(f"\r{n} / {total}", end="", flush=True))
+    print(f"\n{done.taken} files taken in ({done.bytes:,} bytes), {done.already} were there already")
+    for place in done.unknown:
+        print(f"no part of a repository, left out: {place}")
+    if done.refused:
+        sys.exit("\n".join(["These are not what their names say, so were not taken in:", *done.refused]))
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["renew-site", ("first" | "second") as name]:
+            renew(name)
+        case ["verify", evidence, key]:
+            verify(Path(evidence), Path(key))
+        case ["seed", tenant, name, folder]:
+            seed(tenant, name, Path(folder))
+        case _:
+            roles.main(deployable)

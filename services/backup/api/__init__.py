@@ -1,0 +1,22 @@
+"""The HTTP side: the data plane of machines, the pages of staff."""
+
+from fastapi import FastAPI
+
+from libs.common import http
+from libs.common.service import Service
+from services.backup.api import desk, evidence, fragments, plane
+from services.backup.api.exchange import THREADS, Admissions
+from services.backup.api.turns import Turns
+from services.backup.settings import settings_of
+
+
+def create_app(service: Service) -> FastAPI:
+    pages = service.extras["pages"]
+    app = http.create_app(
+        service, [fragments.router, evidence.router, desk.router], watcher="tenants", error_page=pages.refused
+    )
+    app.state.admissions = Admissions()
+    app.state.turns = Turns(THREADS, settings_of(service).backup_line_rate)
+    app.router.routes[:0] = plane.routes()
+    http.access.check_declared(app, exempt=lambda path: path.startswith(("/health/", "/static")))
+    return app

@@ -1,0 +1,312 @@
+"""One request of restic's protocol and its answer. Bytes pass in blocks between the connection and a site, in threads."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar
+
+from starlette.requests import Request
+
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, Refusal, TooLarge
+from libs.common.http import problem
+from libs.common.service import Service
+from services.backup.api.turns import Turns
+from services.backup.db import objects
+from services.backup.db import repositories as db
+from services.backup.domain.protocol import BYTES, CONFIG, LARGEST, V1, V2, Target, is_too_slow, listing, span_of
+from services.backup.settings import Held, held
+from services.backup.sites import BLOCK, Key, Reader, Site, Upload, WrongContent
+from services.backup.use_cases import read, remove, store
+from services.backup.use_cases.admit import Door, admit
+from services.backup.use_cases.alerts import raise_alert
+
+T = TypeVar("T")
+
+THREADS = 16
+IDLE = 90.0
+"""Seconds a client may pause in the middle of a body; the gateway is stricter."""
+FRESH = 1.0
+"""Seconds for which reading believes that a key is still good. Writing asks again in the transaction that keeps the bytes."""
+_MANY = 10_000
+
+
+class Admissions:
+    """Doors opened within the last `FRESH` seconds, so that reading a hundred small ranges does not ask a hundred times."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Actor, str], tuple[float, Door]] = {}
+
+    def get(self, actor: Actor, repository: str) -> Door | None:
+        found = self._kept.get((actor, repository))
+        return found[1] if found and found[0] > time.monotonic() else None
+
+    def put(self, actor: Actor, repository: str, door: Door) -> None:
+        if len(self._kept) >= _MANY:
+            self._kept.clear()
+        self._kept[actor, repository] = (time.monotonic() + FRESH, door)
+
+
+class Gone(Exception):
+    """The client went away: there is nobody to answer."""
+
+
+class WrongBody(Refusal):
+    """The body is not what its name promises, or ended early (400, as restic's protocol says)."""
+
+    status: ClassVar[int] = 400
+    default_code = "wrong-content"
+
+
+class NotOffered(Refusal):
+    status: ClassVar[int] = 405
+    default_code = "not-allowed"
+
+
+class NotBuilt(Refusal):
+    """restic never deletes a whole repository over REST; nor can anybody else."""
+
+    status: ClassVar[int] = 501
+    default_code = "not-implemented"
+
+
+class TooSlow(Refusal):
+    status: ClassVar[int] = 408
+    default_code = "too-slow"
+
+
+_threads = ThreadPoolExecutor(THREADS, thread_name_prefix="plane")
+
+
+async def in_thread(do: Callable[..., T], *arguments: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_threads, do, *arguments)
+
+
+class Exchange:
+    """One request and its answer."""
+
+    actor: Actor
+    at: datetime | None = None
+
+    def __init__(self, request: Request, receive: Any, send: Any) -> None:
+        self.request = request
+        self.service: Service = request.app.state.service
+        self._receive, self._send = receive, send
+        self._admissions: Admissions = request.app.state.admissions
+        self._turns: Turns = request.app.state.turns
+        self._body_read = False
+        self._begun = False
+
+    @property
+    def _tenant(self) -> str:
+        return str(self.actor.tenant)
+
+    @property
+    def held(self) -> Held:
+        return held(self.service)
+
+    # ---- reading ----------------------------------------------------------------------------------------------------
+
+    async def answer_list(self, target: Target) -> None:
+        v2 = self.request.headers.get("accept", "") == V2
+        rows = await in_thread(self._names, target.type)
+        body = await in_thread(lambda: listing(rows, v2=v2))
+        await self._reply(200, body, [(b"content-type", (V2 if v2 else V1).encode())])
+
+    def _names(self, type_: str) -> list[tuple[str, int]]:
+        with self.service.database.reading(tenant=self.actor.tenant) as session:
+            return read.names(session, self._reader(session), type_, self.at)
+
+    async def answer_read(self, target: Target) -> None:
+        reader = await in_thread(self._open, target)
+        with reader:
+            await self._send_file(reader)
+
+    def _open(self, target: Target) -> Reader:
+        with self.service.database.reading(tenant=self.actor.tenant) as session:
+            found = read.find(session, self.held, self._reader(session), target.type, target.name, self.at)
+        return read.open_object(found)
+
+    async def _send_file(self, reader: Reader) -> None:
+        size = reader.size
+        span = span_of(self.request.headers.get("range", ""), size)
+        if span is None:
+            return await self._reply(416, b"", [(b"content-range", f"bytes */{size}".encode())])
+        if self.request.method == "HEAD":
+            headers = [(b"content-length", str(size).encode()), (b"content-type", BYTES.encode())]
+            return await self._start(200, headers, last=b"")
+        headers = [
+            (b"content-length", str(span.end - span.start).encode()),
+            (b"content-type", BYTES.encode()),
+            (b"accept-ranges", b"bytes"),
+        ]
+        if span.partial:
+            headers.append((b"content-range", f"bytes {span.start}-{span.end - 1}/{size}".encode()))
+        status = 206 if span.partial else 200
+        await self._start(status, headers)
+        left, blocks = span.end - span.start, reader.blocks(span.start, span.end)
+        while left:
+            block = await self._turns.take(self._tenant, min(left, BLOCK), in_thread, next, blocks, b"")
+            if not block:
+                raise ConnectionError("a stored file became shorter while it was read")  # the client sees a cut answer
+            left -= len(block)
+            await self._send({"type": "http.response.body", "body": block, "more_body": left > 0})
+        if span.start == span.end:
+            await self._send({"type": "http.response.body", "body": b""})
+
+    # ---- writing ----------------------------------------------------------------------------------------------------
+
+    async def answer_create(self) -> None:
+        """The repository was made in the portal; restic's own `init` finds it there."""
+        if self.request.query_params.get("create") != "true":
+            raise WrongBody("?create=true が必要です。", code="create-expected")
+        await in_thread(self._check_may_write)
+        await self._read_all(LARGEST)
+        await self._reply(200)
+
+    def _check_may_write(self) -> None:
+        with self.service.database.reading(tenant=self.actor.tenant) as session:
+            store.check_may_write(self._admit(session), CONFIG)
+
+    async def answer_write(self, target: Target) -> None:
+        door, most = await in_thread(self._may_write, target)
+        length = int(self.request.headers.get("content-length", "0"))
+        if length > LARGEST:
+            raise TooLarge("1つの部分が大きすぎます。", limit=LARGEST)
+        if length > most:
+            raise store.full()
+        upload = await in_thread(self._site_for(target).begin)
+        try:
+            await self._receive_into(upload, most)
+            await in_thread(self._finish, door, target, upload)
+        finally:
+            await in_thread(upload.abandon)
+        await self._reply(200)
+
+    def _site_for(self, target: Target) -> Site:
+        """The first site. While it is down the second takes locks, so that a plain `restic restore` works as well."""
+        places = self.held
+        return places.second if target.type == objects.LOCKS and not places.first.up else places.first
+
+    def _may_write(self, target: Target) -> tuple[Door, int]:
+        with self.service.database.reading(tenant=self.actor.tenant) as session:
+            door = self._admit(session)
+            store.check_may_write(door, target.type)
+            return door, min(store.bytes_left(session, door, target.type), LARGEST)
+
+    async def _receive_into(self, upload: Upload, most: int) -> None:
+        waiting: list[bytes] = []
+        size = total = 0
+        async for chunk in self._chunks():
+            waiting.append(chunk)
+            size += len(chunk)
+            total += len(chunk)
+            if total > most:
+                raise store.full()
+            if size >= BLOCK:
+                await self._write(upload, waiting, size)
+                waiting, size = [], 0
+        await self._write(upload, waiting, size)
+
+    async def _write(self, upload: Upload, chunks: list[bytes], size: int) -> None:
+        await self._turns.take(self._tenant, size, in_thread, upload.write, chunks)
+
+    def _finish(self, door: Door, target: Target, upload: Upload) -> None:
+        key = Key(door.tenant, door.repository_id, target.type, target.name or upload.name)
+        try:
+            upload.seal(key)
+        except WrongContent as error:
+            raise WrongBody("届いた内容が、名前（SHA-256）と一致しません。保存していません。") from error
+        now = self.service.clock.now()
+        with self.service.database.transaction(tenant=door.tenant) as session:
+            door = self._admit(session)  # a key revoked meanwhile brings nothing in any more
+            store.check_may_write(door, target.type)
+            store.keep(session, door, target.type, upload, now, at_second=upload.site == "second")
+
+    async def answer_delete(self, target: Target) -> None:
+        await in_thread(self._remove, target)
+        await self._reply(200)
+
+    def _remove(self, target: Target) -> None:
+        with self.service.database.transaction(tenant=self.actor.tenant) as session:
+            door = self._admit(session)
+            now = self.service.clock.now()
+            remove.remove(session, self.held, self.actor, door, target.type, target.name, now)
+
+    async def note_broken_disk(self) -> None:
+        """A disk that does not do its work is somebody's to look at, at once."""
+        await in_thread(self._note_broken_disk)
+
+    def _note_broken_disk(self) -> None:
+        now = self.service.clock.now()
+        with self.service.database.transaction(tenant=self.actor.tenant) as session:
+            repository = db.by_name(session, self.request.path_params["repository"])
+            if repository is not None:
+                raise_alert(session, repository, "disk", now)
+
+    # ---- the connection ---------------------------------------------------------------------------------------------
+
+    def _reader(self, session: Any) -> Door:
+        """A door to read by, remembered for a moment."""
+        name = self.request.path_params["repository"]
+        door = self._admissions.get(self.actor, name)
+        if door is None:
+            door = self._admit(session)
+            self._admissions.put(self.actor, name, door)
+        return door
+
+    def _admit(self, session: Any) -> Door:
+        return admit(session, self.actor, self.request.path_params["repository"], self.service.clock.now())
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives. Raises Gone when the client leaves, TooSlow when it pauses for too long."""
+        begun, total = time.monotonic(), 0
+        while not self._body_read:
+            try:
+                async with asyncio.timeout(IDLE):
+                    message = await self._receive()
+            except TimeoutError:
+                self._body_read = True
+                raise TooSlow("送信が途中で止まりました。もう一度お試しください。") from None
+            if message["type"] == "http.disconnect":
+                self._body_read = True
+                raise Gone
+            self._body_read = not message.get("more_body", False)
+            if message.get("body"):
+                total += len(message["body"])
+                if is_too_slow(total, time.monotonic() - begun):
+                    raise TooSlow("送信が遅すぎるため、中断しました。回線を確かめて、もう一度お試しください。")
+                yield message["body"]
+
+    async def _read_all(self, most: int) -> None:
+        """Read what is left of the body and throw it away: a client that is cut off while sending sees no answer."""
+        async for chunk in self._chunks():
+            most -= len(chunk)
+            if most < 0:
+                return
+
+    async def refuse(self, refusal: Refusal) -> None:
+        if self._begun:
+            raise refusal
+        try:
+            if self.request.method not in ("GET", "HEAD"):
+                await self._read_all(LARGEST)
+        except (Gone, Invalid, TooSlow):
+            return
+        response = problem(refusal)
+        await self._reply(refusal.status, bytes(response.body), response.raw_headers)
+
+    async def _reply(self, status: int, body: bytes = b"", headers: list[tuple[bytes, bytes]] | None = None) -> None:
+        length = [(b"content-length", str(len(body)).encode())]
+        kept = [(n, v) for n, v in headers or [] if n != b"content-length"]
+        await self._start(status, [*kept, *length], last=b"" if self.request.method == "HEAD" else body)
+
+    async def _start(self, status: int, headers: list[tuple[bytes, bytes]], *, last: bytes | None = None) -> None:
+        """Begin the answer; `last` ends it at once."""
+        self._begun = True
+        said = [*headers, (b"cache-control", b"no-store")]
+        await self._send({"type": "http.response.start", "status": status, "headers": said})
+        if last is not None:
+            await self._send({"type": "http.response.body", "body": last})

@@ -1,0 +1,71 @@
+"""What the pages here share: the municipality in the head, transactions in its room, the place of a repository."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
+
+from libs.common import room
+from libs.common.actor import Actor
+from libs.common.service import Service
+from libs.common.web import Link, Pages
+from libs.common.web import Place as Head
+from services.backup.domain.script import Place
+from services.backup.use_cases import overview
+
+
+def service_of(request: Request) -> Service:
+    return request.app.state.service
+
+
+def now_of(request: Request) -> datetime:
+    return service_of(request).clock.now()
+
+
+@contextmanager
+def changing(request: Request, actor: Actor) -> Iterator[Session]:
+    """A transaction in the room of the path's municipality. Forbidden while the room is not in use."""
+    with service_of(request).database.transaction(tenant=actor.tenant) as session:
+        room.check_open(session)
+        yield session
+
+
+@contextmanager
+def reading(request: Request, actor: Actor) -> Iterator[Session]:
+    with service_of(request).database.reading(tenant=actor.tenant) as session:
+        room.check_open(session)
+        row = session.get(room.RoomRow, actor.tenant)
+        request.state.place_name = (row.name if row else None) or request.path_params["code"]
+        request.state.standing = overview.standing(session, now_of(request))
+        yield session
+
+
+def base(request: Request) -> str:
+    return f"/t/{request.path_params['code']}/backup/desk/"
+
+
+def place_of(request: Request, name: str) -> Place:
+    return Place(service_of(request).settings.public_url, request.path_params["code"], name)
+
+
+def render(
+    request: Request, template: str, *, crumbs: tuple[Link, ...] = (), status: int = 200, **context: Any
+) -> Response:
+    """A page of the staff's side."""
+    code = request.path_params["code"]
+    pages: Pages = service_of(request).extras["pages"]
+    head = Head(getattr(request.state, "place_name", code), "職員の机", f"/t/{code}/desk/")
+    rooms = (Link("データバックアップ", base(request), current="true"),)
+    return pages.render(
+        request, template, status_code=status, place=head, rooms=rooms, crumbs=crumbs, base=base(request), code=code,
+        now=now_of(request), standing=request.state.standing, wide=True, dense=True, **context,
+    )  # fmt: skip
+
+
+def to(address: str) -> Response:
+    """See another page next: reloading it sends nothing again."""
+    return RedirectResponse(address, 303)

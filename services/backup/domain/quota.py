@@ -1,0 +1,43 @@
+"""How many bytes may still be added. Three thresholds, so that a full repository can still be listed and cleared.
+
+Append keys stop at the quota. Keys of mode `full` may go half the reserve further with data, because `prune` writes packs
+before it frees any. Locks, indexes, snapshots, keys may use the whole reserve: without a lock nobody could even look.
+Deleted bytes are kept for the time of retention and do not count, up to a ceiling that keeps anybody from filling the
+disk by writing and deleting in turn.
+"""
+
+from dataclasses import dataclass
+
+from services.backup.domain.modes import Mode
+
+LEAST_RESERVE = 64 * 1024 * 1024
+HELD_TIMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Bytes: `quota` allowed, `live` not deleted, `held` live and deleted ones that are still kept."""
+
+    quota: int
+    live: int
+    held: int
+
+
+def reserve(quota: int) -> int:
+    """Bytes above the quota that only tidying may use: a twentieth, at least four packs of 16 MiB."""
+    return max(LEAST_RESERVE, quota // 20)
+
+
+def left(allowance: Allowance, type_: str, mode: Mode) -> int:
+    """Bytes a new object of `type_` may have, 0 or less when there is no room."""
+    extra = reserve(allowance.quota)
+    if type_ != "data":
+        return allowance.quota + extra - allowance.live
+    ceiling = HELD_TIMES * allowance.quota + extra
+    limit = allowance.quota + (extra // 2 if mode == "full" else 0)
+    return min(limit - allowance.live, ceiling - allowance.held)
+
+
+def share_used(allowance: Allowance) -> float:
+    """1.0 is full."""
+    return allowance.live / allowance.quota if allowance.quota else 1.0

@@ -1,0 +1,13 @@
+"""The service's pages in the shared shell."""
+
+from pathlib import Path
+
+from libs.common.service import Service
+from libs.common.web import Brand, Pages
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def make_pages(service: Service) -> Pages:
+    brand = Brand(getattr(service.settings, "cloud_name", "") or "共同クラウド")
+    return Pages(TEMPLATES, brand=brand, sample=service.settings.sample)

@@ -1,0 +1,89 @@
+"""Staff's pages in a real browser: they fit a phone, axe finds nothing, everything can be pressed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from libs.common.testing.browser import (
+    assert_axe_clean,
+    assert_no_sideways_scroll,
+    assert_targets_large_enough,
+    browser,  # noqa: F401
+    browser_page,  # noqa: F401
+)
+from libs.common.web import static_app
+from services.backup.db import repositories as db
+from services.backup.tests.test_staff_set_up_a_backup import DESK, NEW
+from services.backup.tests.town import HOME, Cloud, named, serving
+from services.backup.use_cases import drill, sites
+
+
+class Front:
+    """What the gateway does for these pages: static files, and the token of the clerk who is signed in."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud, self._static = cloud, static_app()
+
+    async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+        if scope["type"] == "http" and scope["path"].startswith("/static/"):
+            return await self._static(scope, receive, send)
+        token = self._cloud.issuers.signer("gateway").sign(self._cloud.staff(), "backup")
+        scope["headers"] = [*scope["headers"], (b"authorization", f"Bearer {token}".encode())]
+        await self._cloud.app(scope, receive, send)
+
+
+def look(page: Page, name: str, folder: Path) -> None:
+    page.screenshot(path=folder / f"{name}.png", full_page=True)
+    assert_no_sideways_scroll(page)
+    assert_axe_clean(page)
+
+
+def filled(cloud: Cloud, repository_id: str) -> None:
+    """Points of four days, a drill that passed, a worker that has stopped."""
+    with cloud.database.reading(tenant=HOME) as session:
+        machine = cloud.machine(db.by_id(session, repository_id), "full")
+    with machine.client as client:
+        for type_ in ("config", "keys", "index"):
+            client.post("config" if type_ == "config" else f"{type_}/{named(b'k')}", content=b"k")
+        for day in range(4):
+            body, point = bytes([day]) * 300_000, str(day).encode()
+            client.post(f"data/{named(body)}", content=body)
+            client.post(f"snapshots/{named(point)}", content=point)
+            cloud.clock.advance(days=1 + day // 2)
+    with cloud.database.transaction(tenant=HOME) as session:
+        asked = drill.ask(session, cloud.staff(), repository_id, cloud.clock.now())
+    drill.carry_out(cloud.service, HOME, asked.id)
+    sites.advance_trusted_time(cloud.service)
+    cloud.clock.advance(hours=1)
+
+
+def test_a_clerk_makes_a_repository_and_a_key_on_a_phone_and_reads_it_at_a_desk(
+    small_cloud: Cloud,
+    browser_page: Callable[..., Page],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    with serving(Front(small_cloud)) as url:
+        phone = browser_page(320)
+        phone.goto(url + DESK)
+        look(phone, "list-empty-320", tmp_path)
+        for name, value in NEW.items():
+            phone.fill(f"[name={name}]", value)
+        phone.click("text=保管庫を作る >> nth=-1")
+        phone.wait_for_url("**/desk/0*")
+        repository_id = phone.url.rpartition("/")[2]
+        look(phone, "repository-new-320", tmp_path)
+        phone.fill("[name=key_name]", "住基サーバー1号")
+        phone.fill("[name=folder]", "D:\\Data")
+        phone.click("text=キーと設定を作る")
+        phone.wait_for_selector("text=Register-ScheduledTask")
+        look(phone, "key-320", tmp_path)
+        filled(small_cloud, repository_id)
+        desk = browser_page(1280)
+        for page in (phone, desk):
+            for address in (DESK, DESK + repository_id):
+                page.goto(url + address)
+                assert page.is_visible("text=見張りが止まっています")
+                width = (page.viewport_size or {})["width"]
+                look(page, f"{'list' if address == DESK else 'repository'}-{width}", tmp_path)
+                assert_targets_large_enough(page)

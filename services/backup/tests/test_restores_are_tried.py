@@ -1,0 +1,113 @@
+"""A drill with real restic, its evidence, and a drill that must fail."""
+
+import base64
+import hashlib
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from libs.common import keys
+from services.backup import vault
+from services.backup.db import DrillRow, RepositoryRow
+from services.backup.db import repositories as db
+from services.backup.tests.test_two_sites import copy_all, flip_a_bit, rows
+from services.backup.tests.town import HOME, Cloud, Machine, fill
+from services.backup.use_cases import drill, evidence
+
+
+def backed_up(cloud: Cloud, folder: Path, *, deposit: bool) -> tuple[Machine, dict[str, str]]:
+    machine = cloud.machine(cloud.repository(), "append")
+    original = fill(folder)
+    machine.restic("init")
+    machine.restic("backup", str(folder))
+    if deposit:
+        with cloud.database.transaction(tenant=HOME) as session:
+            row = session.get_one(RepositoryRow, (HOME, machine.repository.id))
+            row.sealed_password = vault.seal(cloud.places.vault_key, row, "only the town knows this")
+    return machine, original
+
+
+def drilled(cloud: Cloud, machine: Machine) -> DrillRow:
+    with cloud.database.transaction(tenant=HOME) as session:
+        asked = drill.ask(session, cloud.staff(), machine.repository.id, cloud.clock.now())
+    drill.carry_out(cloud.service, HOME, asked.id)
+    with cloud.database.reading(tenant=HOME) as session:
+        return db.drill(session, asked.id)
+
+
+def public_key(cloud: Cloud) -> Ed25519PublicKey:
+    return keys.public_keys(cloud.service.settings.keys_dir)["backup"]
+
+
+def test_a_deposited_key_lets_every_file_be_restored_from_the_second_site(small_cloud: Cloud, tmp_path: Path) -> None:
+    machine, original = backed_up(small_cloud, tmp_path / "src", deposit=True)
+    copy_all(small_cloud)
+    row = drilled(small_cloud, machine)
+    assert row.state == "passed", row.evidence
+    assert row.evidence and row.signature
+    assert (row.evidence["kind"], row.evidence["site"], row.evidence["files"]) == ("restore", "second", len(original))
+    assert row.evidence["bytes"] == sum((tmp_path / "src" / name).stat().st_size for name in original)
+    public_key(small_cloud).verify(base64.b64decode(row.signature), evidence.canonical(row.evidence))
+    assert small_cloud.fresh(machine.repository).last_proven_at == small_cloud.clock.now()
+    assert "台帳" not in str(row.evidence), "names of files stay with the town"
+    left = [p.name for site in small_cloud.places.sites for p in site.root.iterdir() if "drill" in p.name]
+    assert left == [], "nothing of the restored data stays behind"
+
+
+def test_damage_makes_the_drill_fail_and_raises_the_alarm(small_cloud: Cloud, tmp_path: Path) -> None:
+    machine, _ = backed_up(small_cloud, tmp_path / "src", deposit=True)
+    for row in rows(small_cloud):
+        if row.type == "data":
+            flip_a_bit(small_cloud.places.first, row)
+    failed = drilled(small_cloud, machine)
+    assert failed.state == "failed"
+    assert failed.evidence and failed.evidence["problems"]
+    assert small_cloud.fresh(machine.repository).last_proven_at is None
+    with small_cloud.database.reading(tenant=HOME) as session:
+        assert [a.kind for a in db.open_alerts(session)] == ["drill"]
+    drill.carry_out(small_cloud.service, HOME, failed.id)
+    with small_cloud.database.reading(tenant=HOME) as session:
+        assert db.drill(session, failed.id).state == "failed", "carried out once more it stays failed"
+
+
+def test_without_the_key_every_byte_is_read_again_and_the_evidence_says_so(small_cloud: Cloud, tmp_path: Path) -> None:
+    machine, _ = backed_up(small_cloud, tmp_path / "src", deposit=False)
+    row = drilled(small_cloud, machine)
+    assert row.evidence
+    assert (row.state, row.evidence["kind"]) == ("passed", "structure")
+    assert row.evidence["bytes"] == sum(o.size for o in rows(small_cloud))
+    flip_a_bit(small_cloud.places.first, next(o for o in rows(small_cloud) if o.type == "data"))
+    failed = drilled(small_cloud, machine)
+    assert failed.state == "failed"
+    assert (
+        failed.evidence
+        and failed.evidence["previous_sha256"] == hashlib.sha256(evidence.canonical(row.evidence)).hexdigest()
+    ), "each evidence holds the hash of the one before"
+    assert row.evidence["previous_sha256"] is None
+
+
+def test_a_deposited_password_opens_only_for_its_own_repository(small_cloud: Cloud) -> None:
+    import pytest
+    from cryptography.exceptions import InvalidTag
+
+    one, two = small_cloud.repository("one"), small_cloud.repository("two")
+    key = small_cloud.places.vault_key
+    one.sealed_password = two.sealed_password = vault.seal(key, one, "秘密")
+    assert vault.open_sealed(key, one) == "秘密"
+    assert "秘密".encode() not in one.sealed_password
+    with pytest.raises(InvalidTag):
+        vault.open_sealed(key, two)
+
+
+def test_every_repository_with_data_is_drilled_once_a_month(small_cloud: Cloud, tmp_path: Path) -> None:
+    machine, _ = backed_up(small_cloud, tmp_path / "src", deposit=False)
+    small_cloud.repository("empty")
+    planned = []
+    for _ in range(3):
+        with small_cloud.database.transaction(tenant=HOME) as session:
+            planned.append(drill.plan(session, small_cloud.clock.now()))
+            session.flush()
+            for row in db.drills(session, machine.repository.id, 5):
+                row.state = "passed"
+        small_cloud.clock.advance(days=16)
+    assert planned == [1, 0, 1]

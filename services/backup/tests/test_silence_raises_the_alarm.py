@@ -1,0 +1,131 @@
+"""Nobody reports a backup that was never tried: the absence of success must."""
+
+from datetime import date, datetime
+
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from libs.common.clock import JST
+from libs.common.notices import NoticeRow
+from libs.common.outbox import OutboxRow
+from services.backup.db import repositories as db
+from services.backup.domain.points import FLOOD_LEAST, Day, days, is_drop, is_flood, is_mass_deletion
+from services.backup.tests.town import HOME, MIB, Cloud, Machine, named
+from services.backup.use_cases import sites, watch
+
+
+def open_kinds(cloud: Cloud) -> list[str]:
+    with cloud.database.reading(tenant=HOME) as session:
+        return [alert.kind for alert in db.open_alerts(session)]
+
+
+def watch_now(cloud: Cloud) -> int:
+    with cloud.database.transaction(tenant=HOME) as session:
+        return watch.watch(session, cloud.clock.now())
+
+
+def snapshot(machine: Machine, content: bytes) -> None:
+    with machine.client as client:
+        assert client.post(f"snapshots/{named(content)}", content=content).status_code == 200
+
+
+def test_a_town_whose_backups_stop_is_told_once_and_the_alert_ends_with_the_next(cloud: Cloud) -> None:
+    machine = cloud.machine(cloud.repository(), "append")
+    snapshot(machine, b"one")
+    cloud.clock.advance(hours=25)
+    assert (watch_now(cloud), open_kinds(cloud)) == (0, [])
+    cloud.clock.advance(hours=2)
+    assert (watch_now(cloud), open_kinds(cloud)) == (1, ["overdue"])
+    cloud.clock.advance(hours=2)
+    assert watch_now(cloud) == 0, "the same alarm is raised once"
+    with cloud.database.reading() as session:
+        notices = list(session.scalars(select(NoticeRow)))
+        assert len(notices) == 1 and "約束した間隔" in notices[0].subject
+    snapshot(machine, b"two")
+    assert (watch_now(cloud), open_kinds(cloud)) == (0, [])
+
+
+def test_a_clock_that_jumps_a_day_and_back_raises_one_alarm_and_no_flapping(small_cloud: Cloud) -> None:
+    machine = small_cloud.machine(small_cloud.repository(), "append")
+    snapshot(machine, b"one")
+    raised = []
+    for step in (2, -2, 2, -2):
+        small_cloud.clock.advance(days=step)
+        raised.append(watch_now(small_cloud))
+    assert (raised, open_kinds(small_cloud)) == ([1, 0, 0, 0], ["overdue"])
+    snapshot(machine, b"two")
+    assert open_kinds(small_cloud) == []
+
+
+def test_a_watch_that_has_stopped_is_seen_on_every_page_and_from_outside(small_cloud: Cloud) -> None:
+    sites.advance_trusted_time(small_cloud.service)
+    headers = small_cloud.issuers.headers(small_cloud.staff(), "backup", html=True)
+    client = TestClient(small_cloud.app, headers=headers)
+    desk = f"/t/{HOME}/backup/desk/"
+    assert client.get("/internal/backup/watch").status_code == 200
+    assert "見張りが止まっています" not in client.get(desk).text
+    small_cloud.clock.advance(minutes=16)
+    assert client.get("/internal/backup/watch").status_code == 503
+    assert "見張りが止まっています" in client.get(desk).text
+    assert "見張りが止まっています" in client.get(f"/t/{HOME}/backup/fragments/desk").text
+
+
+def test_the_days_on_which_a_promise_was_broken() -> None:
+    def at(day: int, hour: int) -> datetime:
+        return datetime(2026, 11, day, hour, tzinfo=JST)
+
+    arrivals = [at(2, 1), at(3, 1), at(6, 12)]
+    seen = days(arrivals, created_at=at(1, 12), promised_hours=26, now=at(7, 9), count=14)
+    assert [(day.day.day, day.arrived, day.kept) for day in seen] == [
+        (7, 0, True), (6, 1, False), (5, 0, False), (4, 0, False), (3, 1, True), (2, 1, True), (1, 0, True),
+    ]  # fmt: skip
+    assert days([], at(1, 0), 26, at(1, 5), 14) == [Day(date(2026, 11, 1), 0, True)]
+
+
+def test_a_folder_that_is_suddenly_empty_is_told_from_a_quiet_weekend() -> None:
+    week = [(m * MIB, 500 * MIB) for m in (40, 50, 60, 45, 55, 3, 2)]
+    assert is_drop(50_000, 501 * MIB, week), "less than a twentieth of the quietest day"
+    assert not is_drop(2 * MIB, 501 * MIB, week)
+    assert not is_drop(0, 501 * MIB, week[:6]), "nobody knows yet what is usual"
+    assert not is_drop(0, 3 * MIB, [(0, 3 * MIB)] * 7), "data that never changes is no alarm"
+    assert is_drop(50 * MIB, 200 * MIB, week), "most of what was stored is gone"
+
+
+def test_a_repository_that_never_got_anything_is_overdue_too(small_cloud: Cloud) -> None:
+    small_cloud.repository()
+    small_cloud.clock.advance(hours=27)
+    assert watch_now(small_cloud) == 1
+
+
+def test_a_recovery_point_is_told_with_its_bytes_and_its_arrival_counts(cloud: Cloud) -> None:
+    machine = cloud.machine(cloud.repository(), "append")
+    with machine.client as client:
+        client.post(f"data/{named(b'a' * 500)}", content=b"a" * 500)
+    snapshot(machine, b"one")
+    snapshot(machine, b"one")
+    with cloud.database.reading() as session:
+        told = [r.envelope for r in session.scalars(select(OutboxRow)) if "recovery_point" in r.type]
+    assert len(told) == 1, "sent again it is one point"
+    assert told[0]["tenantid"] == HOME
+    assert (told[0]["data"]["added"], told[0]["data"]["stored_by_municipality"]) == (500, 503)
+
+
+def test_most_recovery_points_deleted_in_a_day_is_an_alarm(small_cloud: Cloud) -> None:
+    machine = small_cloud.machine(small_cloud.repository(), "full")
+    points = [str(n).encode() for n in range(5)]
+    for point in points:
+        snapshot(machine, point)
+    with machine.client as client:
+        for number, point in enumerate(points[:3]):
+            assert open_kinds(small_cloud) == [], number
+            client.delete(f"snapshots/{named(point)}")
+    assert open_kinds(small_cloud) == ["mass-deletion"]
+
+
+def test_unusual_changes_are_told_from_usual_ones() -> None:
+    usual = [10_000_000] * 5
+    assert is_flood(FLOOD_LEAST, usual)
+    assert not is_flood(FLOOD_LEAST - 1, usual)
+    assert not is_flood(FLOOD_LEAST, [FLOOD_LEAST] * 5)
+    assert not is_flood(10**12, usual[:4]), "the first backups are always large"
+    assert is_mass_deletion(3, 5) and not is_mass_deletion(2, 5) and not is_mass_deletion(1, 1)

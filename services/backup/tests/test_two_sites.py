@@ -1,0 +1,233 @@
+"""Everything is at a second site, verified; one is lost, one rots, and the bytes still come back."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import select
+
+from libs.common.outbox import OutboxRow
+from services.backup.db import ObjectRow
+from services.backup.db import objects as objects_db
+from services.backup.db import repositories as db
+from services.backup.settings import renew_site
+from services.backup.sites import FolderSite
+from services.backup.tests.town import HOME, Cloud, Machine, fill, named, restored
+from services.backup.use_cases import sites
+from services.backup.use_cases.sites import key_of
+
+
+def rows(cloud: Cloud) -> list[ObjectRow]:
+    with cloud.database.reading(tenant=HOME) as session:
+        return list(session.scalars(select(ObjectRow).where(ObjectRow.type != "locks")))
+
+
+def copy_all(cloud: Cloud) -> int:
+    total = 0
+    while copied := sites.copy_some(cloud.service, HOME):
+        total += copied
+    return total
+
+
+def events(cloud: Cloud, type_: str) -> list[dict]:
+    with cloud.database.reading() as session:
+        return [row.envelope["data"] for row in session.scalars(select(OutboxRow).where(OutboxRow.type == type_))]
+
+
+def flip_a_bit(site: FolderSite, row: ObjectRow) -> None:
+    path = site.path(key_of(row))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def planted(cloud: Cloud, count: int = 3) -> Machine:
+    machine = cloud.machine(cloud.repository(), "append")
+    with machine.client as client:
+        for number in range(count):
+            content = bytes([number]) * 1000
+            assert client.post(f"data/{named(content)}", content=content).status_code == 200
+    return machine
+
+
+def test_the_first_site_burns_and_restic_restores_from_the_second(cloud: Cloud, tmp_path: Path) -> None:
+    machine = cloud.machine(cloud.repository(), "append")
+    source, target = tmp_path / "src", tmp_path / "back"
+    original = fill(source)
+    machine.restic("init")
+    machine.restic("backup", str(source))
+    with cloud.database.reading(tenant=HOME) as session:
+        waiting, size, oldest = objects_db.lag(session)
+    assert waiting > 3 and size > 0 and oldest == cloud.clock.now(), "the lag is seen before it is gone"
+    assert copy_all(cloud) == waiting
+    with cloud.database.reading(tenant=HOME) as session:
+        assert objects_db.lag(session) == (0, 0, None)
+    shutil.rmtree(cloud.places.first.root)
+    shutil.rmtree(tmp_path / "cache")
+    machine.restic("restore", "latest", "--target", str(target))
+    assert restored(target, source) == original
+    assert machine.restic("list", "locks", "--no-lock").stdout == "", (
+        "the lock it took at the second site is gone again"
+    )
+    with machine.client as client:
+        assert client.post(f"data/{named(b'new')}", content=b"new").status_code == 503, "nothing is accepted meanwhile"
+
+
+def test_a_lost_site_is_filled_again_from_the_other(small_cloud: Cloud) -> None:
+    machine = planted(small_cloud)
+    copy_all(small_cloud)
+    root = small_cloud.places.first.root
+    shutil.rmtree(root)
+    assert not small_cloud.places.first.up
+    root.mkdir()
+    assert not small_cloud.places.first.up, "an empty mount point is not taken for the site"
+    renew_site(small_cloud.service, small_cloud.places.first)
+    while sites.repair_some(small_cloud.service, HOME):
+        pass
+    assert all(sites.state_of(small_cloud.places.first, row)[0] == "ok" for row in rows(small_cloud))
+    with machine.client as client:
+        assert client.post(f"data/{named(b'new')}", content=b"new").status_code == 200
+
+
+def test_every_flipped_bit_is_found_mended_and_told(cloud: Cloud) -> None:
+    planted(cloud)
+    copy_all(cloud)
+    first, second, _ = rows(cloud)
+    flip_a_bit(cloud.places.first, first)
+    cloud.places.second.path(key_of(second)).unlink()
+    cloud.clock.advance(days=8)
+    result = sites.check_some(cloud.service, HOME, cloud.clock.now() - timedelta(days=7), 10**9)
+    assert (result.objects, result.damaged, result.repaired) == (6, 2, 2)
+    for site in cloud.places.sites:
+        assert all(sites.state_of(site, row)[0] == "ok" for row in rows(cloud))
+    found = events(cloud, "backup.damage.found.v1")
+    assert sorted((e["site"], e["repaired"]) for e in found) == [("first", True), ("second", True)]
+    assert sites.check_some(cloud.service, HOME, cloud.clock.now() - timedelta(days=7), 10**9).objects == 0
+
+
+def spoil(path: Path, how: str) -> None:
+    content = bytearray(path.read_bytes())
+    match how:
+        case "a flipped bit":
+            content[len(content) // 2] ^= 1
+            path.write_bytes(content)
+        case "cut short":
+            path.write_bytes(content[:-1])
+        case "emptied":
+            path.write_bytes(b"")
+        case "gone":
+            path.unlink()
+        case _:
+            path.unlink()
+            path.symlink_to("/etc/hostname")
+
+
+HOWS = ["a flipped bit", "cut short", "emptied", "gone", "a link to another file"]
+
+
+def test_one_file_of_each_type_spoiled_behind_our_back_is_mended(small_cloud: Cloud, tmp_path: Path) -> None:
+    """data, index, keys, snapshots and config, each in each way; afterwards restic itself finds nothing wrong."""
+    machine = small_cloud.machine(small_cloud.repository(), "append")
+    machine.restic("init")
+    fill(tmp_path / "src", files=6)
+    machine.restic("backup", str(tmp_path / "src"))
+    copy_all(small_cloud)
+    chosen = {row.type: row for row in rows(small_cloud)}
+    assert set(chosen) == {"data", "index", "keys", "snapshots", "config"}
+    stray = small_cloud.places.first.path(replace(key_of(chosen["data"]), name=named(b"stray")))
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(b"stray")
+    for turn in range(len(HOWS)):
+        for number, row in enumerate(chosen.values()):
+            spoil(small_cloud.places.first.path(key_of(row)), HOWS[(number + turn) % len(HOWS)])
+        small_cloud.clock.advance(days=8)
+        found = sites.check_some(small_cloud.service, HOME, small_cloud.clock.now(), 10**9)
+        assert (found.damaged, found.repaired) == (5, 5)
+    with machine.client as client:
+        assert named(b"stray") not in client.get("data/").json(), "a file nobody was promised is not listed"
+    machine.restic("check", "--read-data", "--no-cache")
+
+
+def test_two_workers_copying_at_once_copy_each_object_once(cloud: Cloud) -> None:
+    planted(cloud, 20)
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(sites.copy_some, cloud.service, HOME) for _ in range(2)]
+        assert all(future.exception() is None for future in done)
+    with cloud.database.reading(tenant=HOME) as session:
+        assert objects_db.lag(session) == (0, 0, None)
+    assert all(sites.state_of(cloud.places.second, row)[0] == "ok" for row in rows(cloud))
+    assert len(list(cloud.places.second.files(HOME, rows(cloud)[0].repository_id))) == 20
+
+
+def test_the_second_site_is_lost_and_filled_again_and_is_not_counted_as_safe_meanwhile(small_cloud: Cloud) -> None:
+    planted(small_cloud)
+    copy_all(small_cloud)
+    shutil.rmtree(small_cloud.places.second.root)
+    assert sites.copy_some(small_cloud.service, HOME) == 0
+    renew_site(small_cloud.service, small_cloud.places.second)
+    with small_cloud.database.reading(tenant=HOME) as session:
+        assert objects_db.lag(session)[0] == 3
+    assert copy_all(small_cloud) == 3
+    assert all(sites.state_of(small_cloud.places.second, row)[0] == "ok" for row in rows(small_cloud))
+
+
+def test_whoever_empties_the_first_site_does_not_empty_the_second(small_cloud: Cloud) -> None:
+    planted(small_cloud)
+    copy_all(small_cloud)
+    shutil.rmtree(small_cloud.places.first.root / HOME)
+    small_cloud.clock.advance(days=8)
+    sites.check_some(small_cloud.service, HOME, small_cloud.clock.now(), 10**9)
+    sites.remove_unknown(small_cloud.service, HOME)
+    sites.purge_some(small_cloud.service, HOME)
+    for site in small_cloud.places.sites:
+        assert all(sites.state_of(site, row)[0] == "ok" for row in rows(small_cloud)), site.name
+
+
+def test_bytes_known_to_be_bad_are_never_given_out(small_cloud: Cloud) -> None:
+    machine = planted(small_cloud, 1)
+    (row,) = rows(small_cloud)
+    flip_a_bit(small_cloud.places.first, row)
+    small_cloud.clock.advance(days=8)
+    result = sites.check_some(small_cloud.service, HOME, small_cloud.clock.now(), 10**9)
+    assert (result.damaged, result.repaired) == (1, 0)
+    with machine.client as client:
+        assert client.get(f"data/{row.name}").status_code == 503
+        with small_cloud.database.reading(tenant=HOME) as session:
+            assert [a.kind for a in db.open_alerts(session)] == ["damage"]
+        content = bytes([0]) * 1000
+        assert client.post(f"data/{row.name}", content=content).status_code == 200, "the client brings it once more"
+        assert client.get(f"data/{row.name}").content == content
+
+
+def test_a_file_shortened_behind_our_back_is_read_from_the_other_site(small_cloud: Cloud) -> None:
+    machine = planted(small_cloud, 1)
+    copy_all(small_cloud)
+    (row,) = rows(small_cloud)
+    small_cloud.places.first.path(key_of(row)).write_bytes(b"short")
+    with machine.client as client:
+        assert client.get(f"data/{row.name}").content == bytes([0]) * 1000
+
+
+def test_rotten_bytes_are_not_copied(small_cloud: Cloud) -> None:
+    planted(small_cloud, 2)
+    bad, good = rows(small_cloud)
+    flip_a_bit(small_cloud.places.first, bad)
+    assert copy_all(small_cloud) == 1
+    assert small_cloud.places.second.size(key_of(good)) == 1000
+    assert small_cloud.places.second.size(key_of(bad)) is None
+    with small_cloud.database.reading(tenant=HOME) as session:
+        assert objects_db.lag(session)[0] == 1, "what is not safe is not counted as safe"
+
+
+def test_files_nobody_was_promised_are_removed_and_others_stay(small_cloud: Cloud) -> None:
+    machine = planted(small_cloud, 1)
+    (row,) = rows(small_cloud)
+    stray = small_cloud.places.first.path(replace(key_of(row), name=named(b"stray")))
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(b"stray")
+    assert sites.remove_unknown(small_cloud.service, HOME) == 1
+    assert not stray.exists()
+    with machine.client as client:
+        assert client.get(f"data/{row.name}").status_code == 200

@@ -1,0 +1,59 @@
+"""Something somebody must look at: shown, told of by an event, mailed once, cleared when it is over."""
+
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from libs.common import notices, outbox
+from libs.common.ids import new_id
+from services.backup.db import AlertRow, RepositoryRow
+from services.backup.db import repositories as db
+from services.backup.events import AlertRaised
+
+_FOLDER = Path(__file__).parents[1] / "templates" / "notices"
+WORDS = {
+    "overdue": "約束した間隔のうちに、バックアップが届いていません",
+    "flood": "ふだんの10倍をこえる変更が、一度に届きました",
+    "mass-deletion": "1日のうちに、復元できる時点の半分より多くが消されました",
+    "damage": "写しの一部が壊れていて、もう一方からも直せませんでした",
+    "drill": "復元訓練で、戻せないものが見つかりました",
+    "disk": "保管場所のディスクが、書き込みや読み出しに失敗しました",
+    "disposal": "保管庫の廃棄が申し出られています",
+    "drop": "届いたデータが、ふだんよりずっと少なくなりました",
+}
+STEPS = {
+    "overdue": "バックアップを取る機械が動いているか、キーの期限が切れていないかを確かめてください。",
+    "flood": "心当たりがなければ、機械が身代金ウイルスに侵されていないか確かめてください。前の日の状態は、日時を指定して読めます。",
+    "mass-deletion": "心当たりがなければ、整理用のキーを取り消してください。消されたものは残っていて、日時を指定して読めます。",
+    "damage": "元のデータがあるうちに、もう一度バックアップを取ってください。運用担当者も調べています。",
+    "disk": "運用担当者が調べています。届いたと答えた分は無事です。機械は、同じデータをもう一度送ります。",
+    "disposal": "心当たりがなければ、保管庫の画面で、いますぐ「廃棄をやめる」を押してください。期日までは何も消えません。",
+    "drop": "バックアップの対象のフォルダーが空になっていないか、つながっているかを確かめてください。前の日の状態は残っています。",
+    "drill": "復元訓練の記録を開き、戻せなかったものを確かめてください。元のデータがあるうちに取り直せます。",
+}
+TEMPLATE = notices.template(_FOLDER / "alert.txt")
+
+
+def raise_alert(session: Session, repository: RepositoryRow, kind: str, now: datetime) -> bool:
+    """Raise an alert unless the same one is open. True if it is new."""
+    if db.open_alert(session, repository.id, kind) is not None:
+        return False
+    session.add(AlertRow(id=new_id(), repository_id=repository.id, kind=kind, raised_at=now))
+    event = AlertRaised(repository_id=repository.id, kind=kind, raised_at=now)
+    outbox.add(session, event, subject=repository.id, now=now)
+    notices.send(
+        session,
+        to_person=repository.created_by,
+        to_address=repository.alert_address,
+        template=TEMPLATE,
+        context={"title": repository.title, "what": WORDS[kind], "step": STEPS[kind], "repository": repository.name},
+        now=now,
+    )
+    return True
+
+
+def clear_alert(session: Session, repository: RepositoryRow, kind: str, now: datetime) -> None:
+    alert = db.open_alert(session, repository.id, kind)
+    if alert is not None:
+        alert.cleared_at = now

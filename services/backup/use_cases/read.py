@@ -1,0 +1,63 @@
+"""A client reads: which object, and from which site."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from libs.common.errors import NotFound, Unavailable
+from services.backup.db import ObjectRow
+from services.backup.db import objects as db
+from services.backup.settings import Held
+from services.backup.sites import Key, Reader, Site, SiteBroken, SiteDown
+from services.backup.use_cases.admit import Door
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the catalogue knows of an object. `sites` may have it, in the order in which they should be asked."""
+
+    key: Key
+    size: int
+    sites: tuple[Site, ...]
+
+
+def find(session: Session, held: Held, door: Door, type_: str, name: str, at: datetime | None) -> Found:
+    """The object as it is now, or as it was `at`. NotFound if it is not, or was not, there."""
+    row = db.find_there(session, door.repository_id, type_, name, at)
+    if row is None:
+        raise NotFound("この名前のものはありません。", code="unknown-object")
+    return Found(Key(door.tenant, door.repository_id, type_, row.name), row.size, _sites(held, row))
+
+
+def _sites(held: Held, row: ObjectRow) -> tuple[Site, ...]:
+    """Never one whose bytes are known to be wrong."""
+    sites = []
+    if row.first_state not in db.BROKEN:
+        sites.append(held.first)
+    if row.copied_at is not None and row.second_state not in db.BROKEN:
+        sites.append(held.second)
+    return tuple(sites)
+
+
+def open_object(found: Found) -> Reader:
+    """The whole object at the first site that has it. A file of another length is not it.
+
+    Unavailable when no site can give it now: the client asks again, meanwhile the check repairs it or raises the alarm.
+    """
+    for site in found.sites:
+        try:
+            reader = site.open(found.key)
+        except (FileNotFoundError, SiteBroken, SiteDown):
+            continue
+        if reader.size == found.size:
+            return reader
+        reader.close()
+    raise Unavailable(
+        "いまこの部分を読み出せません。少し待ってから、もう一度お試しください。", code="bytes-unavailable"
+    )
+
+
+def names(session: Session, door: Door, type_: str, at: datetime | None) -> list[tuple[str, int]]:
+    """Names and sizes of one type, as they are now or were `at`."""
+    return list(db.names(session, door.repository_id, type_, at))

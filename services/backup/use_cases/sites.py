@@ -1,0 +1,251 @@
+"""Bytes between sites: copy in order of arrival, check against the SHA-256, repair from the other, purge by rule."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from libs.common import audit, log, outbox
+from libs.common.actor import Actor
+from libs.common.db import Database
+from libs.common.service import Service
+from services.backup.db import ObjectRow, TrustedTimeRow
+from services.backup.db import objects as objects_db
+from services.backup.db import repositories as db
+from services.backup.domain.retention import trusted
+from services.backup.events import DamageFound
+from services.backup.settings import Held, held
+from services.backup.sites import Key, Site, SiteBroken, SiteDown, SiteFull, WrongContent, sha256_of
+from services.backup.use_cases.alerts import raise_alert
+
+PAGE = 50
+CHECK_AGAIN = timedelta(days=7)
+"""Every object of both sites is read again within about this time, as far as the rate allows."""
+_log = log.get(__name__)
+
+
+def key_of(row: ObjectRow) -> Key:
+    return Key(row.tenant_id, row.repository_id, row.type, row.name)
+
+
+# ---- copying --------------------------------------------------------------------------------------------------------
+
+
+def copy_some(service: Service, tenant: str, limit: int = PAGE) -> int:
+    """Copy the next objects of one municipality to the second site, oldest first. Returns how many were copied."""
+    places = held(service)
+    if not places.first.up or not places.second.up:
+        return 0
+    with service.database.reading(tenant=tenant) as session:
+        rows = objects_db.to_copy(session, limit)
+    return sum(_copy(service, places, tenant, row) for row in rows)
+
+
+def _copy(service: Service, places: Held, tenant: str, row: ObjectRow) -> bool:
+    """True once the second site has the object durably and the row says so."""
+    try:
+        transfer(places.first, places.second, key_of(row))
+    except WrongContent:
+        _note(service.database, tenant, row, "first", "damaged", service.clock.now())
+        return False
+    except FileNotFoundError:
+        _note(service.database, tenant, row, "first", "missing", service.clock.now())
+        return False
+    with service.database.transaction(tenant=tenant) as session:
+        objects_db.set_copied(session, row, service.clock.now())
+    _hold(service, tenant, row, places.second)
+    return True
+
+
+def _hold(service: Service, tenant: str, row: ObjectRow, site: Site) -> None:
+    """Where the site can lock: until the end of the time of keeping, if it were deleted at any moment before the next check."""
+    if row.deleted_at is not None:
+        return
+    with service.database.reading(tenant=tenant) as session:
+        days = db.by_id(session, row.repository_id).retention_days
+    site.hold(key_of(row), service.clock.now() + timedelta(days=days) + CHECK_AGAIN)
+
+
+def transfer(source: Site, target: Site, key: Key, *, replace: bool = False) -> None:
+    """Bring one file over, verified on the way and durable at the end. WrongContent if the source's bytes are bad."""
+    with source.open(key) as reader, target.begin() as upload:
+        for block in reader.blocks(0, reader.size, once=True):
+            upload.write([block])
+        upload.seal(key)
+        if replace:
+            upload.replace()
+        else:
+            upload.keep()
+
+
+# ---- checking and repairing -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Checked:
+    """What one round of checking read and found."""
+
+    objects: int = 0
+    bytes: int = 0
+    damaged: int = 0
+    repaired: int = 0
+
+
+def check_some(service: Service, tenant: str, before: datetime, most_bytes: int) -> Checked:
+    """Read objects again that were not checked since `before`, on both sites, up to about `most_bytes`."""
+    result = Checked()
+    places = held(service)
+    for site in places.sites:
+        if not site.up:
+            continue
+        with service.database.reading(tenant=tenant) as session:
+            rows = objects_db.to_check(session, site.name, before, PAGE)
+        for row in rows:
+            if result.bytes >= most_bytes:
+                break
+            _check(service, tenant, row, site, result)
+    return result
+
+
+def _check(service: Service, tenant: str, row: ObjectRow, site: Site, result: Checked) -> None:
+    state, read_bytes = state_of(site, row)
+    result.objects += 1
+    result.bytes += read_bytes
+    if state == "ok":
+        _note(service.database, tenant, row, site.name, state, service.clock.now())
+        _hold(service, tenant, row, site)
+        return
+    if not _still_kept(service.database, tenant, row):
+        return
+    result.damaged += 1
+    _note(service.database, tenant, row, site.name, state, service.clock.now())
+    result.repaired += repair(service, tenant, row, site)
+
+
+def state_of(site: Site, row: ObjectRow) -> tuple[str, int]:
+    """("ok" | "damaged" | "missing", bytes that were read). SiteDown if nobody can tell."""
+    try:
+        with site.open(key_of(row)) as reader:
+            digest, size = sha256_of(reader)
+    except FileNotFoundError:
+        return "missing", 0
+    except SiteBroken:
+        return "damaged", 0
+    return ("ok" if digest == row.name else "damaged"), size
+
+
+def repair(service: Service, tenant: str, row: ObjectRow, site: Site) -> bool:
+    """Bring the object back from the other site and check it again. Either way it is recorded and told."""
+    repaired = _brought_back(held(service).other(site), site, row)
+    now = service.clock.now()
+    with service.database.transaction(tenant=tenant) as session:
+        objects_db.set_checked(session, row, site.name, "ok" if repaired else "damaged", now)
+        repository = db.by_id(session, row.repository_id)
+        event = DamageFound(repository_id=row.repository_id, site=site.name, repaired=repaired, found_at=now)  # type: ignore[arg-type]
+        outbox.add(session, event, subject=row.repository_id, now=now)
+        actor = Actor(kind="service", subject=service.name, tenant=tenant)
+        detail = {"site": site.name, "type": row.type, "name": row.name, "repaired": repaired}
+        audit.record(session, actor, "backup.damage.found", row.repository_id, detail=detail, now=now)
+        if not repaired:
+            raise_alert(session, repository, "damage", now)
+    _log.warning("damage_found", site=site.name, repaired=repaired)
+    return repaired
+
+
+def _brought_back(other: Site, site: Site, row: ObjectRow) -> bool:
+    """From the other site, else from a version that an intruder could not remove."""
+    try:
+        transfer(other, site, key_of(row), replace=True)
+    except (FileNotFoundError, SiteBroken, SiteDown, SiteFull, WrongContent):
+        try:
+            site.bring_back(key_of(row))
+        except (SiteBroken, SiteDown, SiteFull):
+            return False
+    return state_of(site, row)[0] == "ok"
+
+
+def repair_some(service: Service, tenant: str, limit: int = PAGE) -> int:
+    """Try again what is known to be damaged or missing, where the other site can help. Returns how many came back."""
+    repaired = 0
+    places = held(service)
+    if not all(site.up for site in places.sites):
+        return 0
+    for site in places.sites:
+        with service.database.reading(tenant=tenant) as session:
+            rows = objects_db.to_repair(session, site.name, limit)
+        for row in rows:
+            if state_of(places.other(site), row)[0] == "ok":
+                repaired += repair(service, tenant, row, site)
+            else:
+                _note(service.database, tenant, row, site.name, "damaged", service.clock.now())
+    return repaired
+
+
+def _still_kept(database: Database, tenant: str, row: ObjectRow) -> bool:
+    """Whether the object has not been purged or deleted while we looked."""
+    with database.reading(tenant=tenant) as session:
+        return objects_db.find(session, row.repository_id, row.type, row.name) is not None
+
+
+def _note(database: Database, tenant: str, row: ObjectRow, site: str, state: str, now: datetime) -> None:
+    with database.transaction(tenant=tenant) as session:
+        objects_db.set_checked(session, row, site, state, now)
+
+
+# ---- purging --------------------------------------------------------------------------------------------------------
+
+
+def advance_trusted_time(service: Service) -> datetime:
+    """Look at the clock for the time that retention counts in."""
+    now = service.clock.now()
+    with service.database.transaction() as session:
+        row = session.get(TrustedTimeRow, 1, with_for_update=True)
+        if row is None:
+            row = TrustedTimeRow(id=1, at=now, seen=now)
+            session.add(row)
+        row.at, row.seen = trusted(row.at, row.seen, now), now
+        return row.at
+
+
+def purge_some(service: Service, tenant: str, limit: int = PAGE) -> int:
+    """Remove the bytes and rows of deleted objects whose time of keeping is over. Nobody can do it sooner.
+
+    Files go under the municipality's lock and before the commit: nobody can be bringing the same content meanwhile.
+    """
+    places = held(service)
+    if not all(site.up for site in places.sites):
+        return 0
+    with service.database.transaction(tenant=tenant) as session:
+        allowance = db.lock_allowance(session)
+        rows = objects_db.to_purge(session, db.trusted_now(session, service.clock.now()), limit)
+        for row in rows:
+            repository = db.by_id(session, row.repository_id, lock=True)
+            for site in places.sites:
+                site.remove(key_of(row))
+            for counted in (repository, allowance):
+                counted.held -= row.size
+            session.delete(row)
+        return len(rows)
+
+
+def remove_unknown(service: Service, tenant: str) -> int:
+    """Remove files without a row: of uploads that ended between their file and their commit, so were never acknowledged."""
+    removed = 0
+    for key, site in _files(service, tenant):
+        with service.database.reading(tenant=tenant) as session:
+            if objects_db.find(session, key.repository, key.type, key.name) is not None:
+                continue
+        with service.database.transaction(tenant=tenant) as session:
+            db.lock_allowance(session)
+            if objects_db.find(session, key.repository, key.type, key.name) is None:
+                site.remove(key)
+                removed += 1
+    return removed
+
+
+def _files(service: Service, tenant: str) -> Iterator[tuple[Key, Site]]:
+    with service.database.reading(tenant=tenant) as session:
+        ids = [row.id for row in db.repositories(session)]
+    for site in held(service).sites:
+        if site.up:
+            for repository_id in ids:
+                yield from ((key, site) for key in site.files(tenant, repository_id))

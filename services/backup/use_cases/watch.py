@@ -1,0 +1,41 @@
+"""The absence of success must alarm: nobody reports a backup that was never tried, nor a watch that has ended."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from services.backup.db import RepositoryRow, TrustedTimeRow
+from services.backup.db import repositories as db
+from services.backup.domain.points import Health, health
+from services.backup.use_cases.alerts import raise_alert
+
+SILENT = timedelta(minutes=15)
+"""The worker looks every minute; after so long without a look nobody is watching."""
+
+
+def health_of(repository: RepositoryRow, now: datetime) -> Health:
+    return health(repository.last_point_at, repository.created_at, repository.promised_hours, now)
+
+
+def watch(session: Session, now: datetime) -> int:
+    """Raise an alert for each repository whose recovery point is late. Returns how many are new.
+
+    Only a point that arrives ends it (`store.keep`): a clock that is set back and forth does not make it flap.
+    """
+    return sum(
+        raise_alert(session, repository, "overdue", now)
+        for repository in db.repositories(session)
+        if repository.closing_at is None and health_of(repository, now) == "overdue"
+    )
+
+
+def last_look(session: Session) -> datetime | None:
+    """When the worker last looked at the clock and at the recovery points; None before the first time."""
+    row = session.get(TrustedTimeRow, 1)
+    return row.seen if row else None
+
+
+def is_silent(session: Session, now: datetime) -> bool:
+    """Whether the watch itself has stopped: then no alert of it can be waited for."""
+    seen = last_look(session)
+    return seen is not None and now - seen > SILENT

@@ -1,0 +1,129 @@
+"""What the backup service does by itself: copy, check, repair, watch, purge, drill. Municipality by municipality."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from libs.common import audit, notices, room
+from libs.common.events import Envelope
+from libs.common.inbox import Subscriptions
+from libs.common.jobs import Job, Jobs
+from libs.common.room.table import OPEN
+from libs.common.service import Service
+from services.backup.events import room_events
+from services.backup.rooms import BackupRoom
+from services.backup.settings import held, settings_of
+from services.backup.use_cases import disposal, drill, sites, watch
+
+subscriptions = Subscriptions("backup")
+jobs = Jobs()
+audit.register(jobs)
+notices.register(jobs)
+room.listen(subscriptions, jobs, room_events, BackupRoom)
+
+COPY_EVERY, CHECK_EVERY = 2.0, 10.0
+ABANDONED = 3600.0
+"""Seconds after which an unlocked temporary file is nobody's any more."""
+
+
+@subscriptions.on(source="tenants", type="tenants.municipality.changed.v1")
+def municipality_changed(session: Session, envelope: Envelope, now: datetime) -> None:
+    """The head of our pages shows the municipality's present name."""
+    data = envelope["data"]
+    day = date.fromisoformat(data["from_date"])
+    room.take_name(session, envelope["tenantid"], data["code"], data["name"], day, now)
+
+
+def tenants(service: Service) -> list[str]:
+    """Whose data is kept: a suspended municipality's too."""
+    with service.database.reading() as session:
+        return room.rooms(session, OPEN, "suspended")
+
+
+def in_turn(service: Service, job: Job, step: Callable[[Service, str], int]) -> None:
+    """Take a step for each municipality, again and again, until nobody has anything left or the turn is long enough."""
+    waiting = tenants(service)
+    end = service.clock.now() + timedelta(seconds=20)
+    while waiting and service.clock.now() < end:
+        waiting = [tenant for tenant in waiting if step(service, tenant)]
+        job.renew()
+
+
+@jobs.every(seconds=COPY_EVERY, name="backup.copy", lease=120)
+def copy(service: Service, job: Job) -> None:
+    """Bring to the second site what it lacks, a page of each municipality at a time, so that nobody waits for another."""
+    in_turn(service, job, sites.copy_some)
+
+
+@jobs.every(seconds=CHECK_EVERY, name="backup.check", lease=300)
+def check(service: Service, job: Job) -> None:
+    """Read stored bytes again, at the rate that is set, and mend what is broken."""
+    waiting = tenants(service)
+    if not waiting:
+        return
+    budget = int(settings_of(service).backup_scrub_rate * CHECK_EVERY) // len(waiting)
+    before = service.clock.now() - sites.CHECK_AGAIN
+    for tenant in waiting:
+        sites.repair_some(service, tenant)
+        sites.check_some(service, tenant, before, budget)
+        job.renew()
+
+
+@jobs.every(seconds=60, name="backup.watch")
+def watch_points(service: Service, job: Job) -> None:
+    """Trusted time goes on; whoever is late is told of. That this runs is seen from outside: `/health/watch`."""
+    sites.advance_trusted_time(service)
+    now = service.clock.now()
+    for tenant in tenants(service):
+        with service.database.transaction(tenant=tenant) as session:
+            watch.watch(session, now)
+
+
+@jobs.every(seconds=600, name="backup.purge", lease=300)
+def purge(service: Service, job: Job) -> None:
+    """What was deleted long enough ago goes away; so do repositories two people disposed of, and what killed uploads left."""
+    in_turn(service, job, sites.purge_some)
+    in_turn(service, job, disposal.carry_out_some)
+    for site in held(service).sites:
+        site.sweep(ABANDONED)
+
+
+@jobs.every(seconds=86_400, name="backup.forget-unknown", lease=3600)
+def forget_unknown(service: Service, job: Job) -> None:
+    for tenant in tenants(service):
+        sites.remove_unknown(service, tenant)
+        job.renew()
+
+
+@jobs.every(seconds=3600, name="backup.plan-drills")
+def plan_drills(service: Service, job: Job) -> None:
+    """Every repository is drilled once a month without anybody asking."""
+    now = service.clock.now()
+    for tenant in tenants(service):
+        with service.database.transaction(tenant=tenant) as session:
+            drill.plan(session, now)
+
+
+@jobs.every(seconds=86_400, name="backup.own", lease=6 * 3600)
+def keep_ourselves(service: Service, job: Job) -> None:
+    """Our own medicine, where it is set up. Not its failure is told of: that nothing arrives is, like everybody's."""
+    told = settings_of(service).backup_own_env
+    if told is not None:
+        command = [sys.executable, "-m", "services", "own-backup"]
+        subprocess.run(command, env={**os.environ, **environment(told)}, check=True)  # noqa: S603 (our own program)
+
+
+def environment(path: Path) -> dict[str, str]:
+    """NAME=value lines, as systemd reads them from an environment file."""
+    lines = (line.strip() for line in path.read_text("utf-8").splitlines())
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+
+@jobs.on(drill.KIND, attempts=2, lease=120)
+def carry_out_drill(service: Service, job: Job) -> None:
+    drill.carry_out(service, str(job.tenant), job.payload["drill"], job)

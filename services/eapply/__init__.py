@@ -1,0 +1,1 @@
+"""電子申請: procedures, applications, decisions of each municipality."""

@@ -1,0 +1,39 @@
+"""HTTP and pages: in → use case → answer out. The transaction starts and ends here; the answer goes out after
+COMMIT."""
+
+from fastapi import FastAPI
+
+from libs.common.http import create_app as create_service_app
+from libs.common.service import Service
+from services.eapply.api import (
+    applications,
+    builder,
+    citizen,
+    desk,
+    drafting,
+    fragments,
+    internal,
+    paying_page,
+    prints,
+    programs,
+    shell,
+    telling,
+    verifying,
+    visiting,
+)
+
+WATCHER = "tenants"
+"""Whose operator's page may look into this service's queues, and who may take the snapshot."""
+
+
+def create_app(service: Service) -> FastAPI:
+    """`/t/<code>/eapply/…`. The procedures' own pages come last: their names must not hide the others'."""
+    modules = (
+        programs, fragments, desk, builder, telling, applications, visiting, verifying, paying_page, prints, drafting, citizen,
+    )  # fmt: skip
+    routers = [module.router for module in modules]
+    app = create_service_app(
+        service, [internal.router(WATCHER), *routers], watcher=WATCHER, error_page=shell.error_page
+    )
+    app.add_middleware(shell.BodyLimit)
+    return app

@@ -1,0 +1,245 @@
+"""What the builder's forms send, put into a definition: plain inputs, and conditions as rows of field, test and value."""
+
+from typing import Any
+
+from libs.common.errors import Invalid, say
+from libs.common.web import dates
+from services.eapply.api.builder.shared import soft
+from services.eapply.api.shell import Form
+from services.eapply.forms import edit, kinds, words
+from services.eapply.forms.definition import FormField
+from services.eapply.forms.edit import Document
+
+ROWS = 2
+"""Empty rows that a condition shows besides those it has."""
+
+
+def put(part: Document, key: str, value: Any, empty: Any = "") -> Document:
+    """`part` with `value`, or without the entry where it is empty."""
+    rest = {name: kept for name, kept in part.items() if name != key}
+    return rest if value == empty or value is None else rest | {key: value}
+
+
+def text(sent: Form, name: str, most: int = 2000) -> str:
+    return sent.get(name).replace("\r\n", "\n").strip()[:most]
+
+
+def lines(sent: Form, name: str) -> list[str]:
+    return [line.strip() for line in text(sent, name).splitlines() if line.strip()]
+
+
+def whole(sent: Form, name: str, errors: dict[str, str]) -> int | None:
+    """A whole number, None where nothing was typed."""
+    typed = sent.get(name).strip().replace(",", "")
+    if not typed:
+        return None
+    if not typed.lstrip("-").isascii() or not typed.lstrip("-").isdigit() or len(typed) > 12:
+        errors[name] = say("数字で入力してください。")
+        return None
+    return int(typed)
+
+
+# ---- what the procedure is
+
+ABOUT = ("title", "kana", "category", "summary", "who", "deadline", "department", "remedy", "after")
+
+
+def about(document: Document, sent: Form) -> Document:
+    """The entries about the procedure as a whole."""
+    for name in ABOUT:
+        document = put(document, name, text(sent, name))
+    for name in ("words", "bring"):
+        document = put(document, name, lines(sent, name), [])
+    errors: dict[str, str] = {}
+    document = put(document, "minutes", whole(sent, "minutes", errors), None)
+    legal = {"basis": text(sent, "basis"), "disposition": sent.get("disposition") == "yes"}
+    document["legal"] = put(legal | {}, "source", text(sent, "source"))
+    standard = put(document.get("standard") or {}, "working_days", whole(sent, "working_days", errors), None)
+    document = put(document, "standard", put(standard, "note", text(sent, "note")), {})
+    outcomes = {name: text(sent, name, 40) for name in ("approved", "partly", "refused") if text(sent, name, 40)}
+    return put(document, "outcomes", outcomes, {})
+
+
+# ---- a page
+
+
+def page(document: Document, step: Document, sent: Form) -> Document:
+    step = put(step | {"title": text(sent, "title", 100)}, "text", text(sent, "text"))
+    sections = [
+        put(put(section, "title", text(sent, f"section{n}_title", 100)), "text", text(sent, f"section{n}_text"))
+        for n, section in enumerate(step.get("sections") or [])
+    ]
+    kept = [s for n, s in enumerate(sections) if n == 0 or s.get("fields") or s.get("title") or s.get("text")]
+    return put(step | {"sections": kept}, "visible", condition(document, sent, "visible", step.get("visible")), None)
+
+
+# ---- a question
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "text": ("min", "max"), "textarea": ("min", "max"), "name": ("max", "use"), "kana": ("max", "use"),
+    "date": ("when", "partial", "use"), "address": ("use",), "phone": ("use",), "email": ("use",),
+    "number": ("min", "max", "unit"), "decimal": ("min", "max", "unit", "places"), "yen": ("min", "max"), "digits": ("min", "max"),
+    "choice": ("options",), "select": ("options",), "choices": ("options", "min", "max"),
+    "file": ("min", "max", "accept", "max_bytes"), "group": ("item", "min", "max"), "computed": ("formula", "unit"),
+}  # fmt: skip
+"""What can be said of a question besides its words, by its kind."""
+USES = {
+    "name": ("applicant_name",), "kana": ("applicant_kana",), "phone": ("phone",), "email": ("email",), "date": ("birth",),
+    "address": ("address",),
+}  # fmt: skip
+
+
+def question(document: Document, field: Document, sent: Form) -> Document:
+    """A field with what its form says. Raises Invalid beside the inputs that cannot be read."""
+    errors: dict[str, str] = {}
+    parts = PARTS.get(field["type"], ())
+    result = put(field | {"label": text(sent, "label", 200)}, "help", text(sent, "help"))
+    result = put(result, "need", None if sent.get("need") == "yes" else False, None)
+    for name in ("min", "max", "places"):
+        if name in parts:
+            result = put(result, name, whole(sent, name, errors), None)
+    for name in ("unit", "item", "formula"):
+        if name in parts:
+            result = put(result, name, text(sent, name, 300))
+    if "options" in parts:
+        result["options"] = edit.options_from(text(sent, "options", 50_000), field.get("options") or [])
+    if "when" in parts:
+        result = put(result, "when", sent.get("when") if sent.get("when") in ("past", "future") else "")
+        result = put(result, "partial", sent.get("partial") == "yes", False)
+    if "use" in parts:
+        result = put(result, "use", sent.get("use") if sent.get("use") in USES[field["type"]] else "")
+    if "accept" in parts:
+        result = put(
+            result, "accept", [kind for kind in ("pdf", "jpeg", "png", "heic") if kind in sent.all("accept")], []
+        )
+        megabytes = whole(sent, "max_mb", errors)
+        result = put(result, "max_bytes", megabytes * 1024 * 1024 if megabytes else None, None)
+    for name in ("visible", "required"):
+        result = put(result, name, condition(document, sent, name, field.get(name), errors), None)
+    if errors:
+        raise Invalid(say("直していただくところがあります。"), fields=errors)
+    return result
+
+
+# ---- conditions
+
+
+def condition(
+    document: Document, sent: Form, name: str, before: Any, errors: dict[str, str] | None = None
+) -> Document | None:
+    """The condition whose rows are named `<name>.<n>.…`. One that is too deep for rows is kept unless it is taken away."""
+    if sent.get(f"{name}.keep") == "yes":
+        return before
+    fields = {where[-1]: field for where, field in edit.every_field(document)}
+    rows = []
+    for n in range(50):
+        key, op = sent.get(f"{name}.{n}.field"), sent.get(f"{name}.{n}.op")
+        if key and op in kinds.OP_NAMES:
+            row = {"field": key, "op": op}
+            if op not in kinds.WITHOUT_VALUE:
+                row["value"] = _value(fields.get(key, {}), sent.get(f"{name}.{n}.value").strip())
+            rows.append(row)
+    if not rows:
+        return None
+    return rows[0] if len(rows) == 1 else {"any" if sent.get(f"{name}.join") == "any" else "all": rows}
+
+
+def _value(field: Document, typed: str) -> Any:
+    """A value as a clerk types it - the words of a choice, はい, 令和8年4月1日 - as definitions hold it."""
+    for option in field.get("options") or []:
+        if typed in (option.get("label"), option.get("value")):
+            return option["value"]
+    if field.get("type") == "yesno":
+        return {"はい": "yes", "いいえ": "no"}.get(typed, typed)
+    if field.get("type") == "date":
+        if typed in ("今日", "today"):
+            return "today"
+        try:
+            return dates.parse_date(typed).isoformat()
+        except Invalid:
+            return typed
+    plain = typed.replace(",", "")
+    return int(plain) if plain.lstrip("-").isascii() and plain.lstrip("-").isdigit() else typed
+
+
+def condition_context(document: Document, conditions: dict[str, Any]) -> dict[str, Any]:
+    """What the rows of conditions need: each condition's rows, the fields that can be asked, the tests, and in words."""
+    known = {where[-1]: field for where, field in reversed(list(edit.every_field(document)))}
+    choices = [
+        (where[-1], f"{(edit.step_of(document, where[0]) or {}).get('title', '')} › {field.get('label', '')}")
+        for where, field in edit.every_field(document)
+        if field.get("type") != "info"
+    ]
+    return {
+        "conditions": {name: soft(_rows(each, known)) for name, each in conditions.items()},
+        "askable": choices,
+        "ops": [(op, label) for op, label in kinds.OP_NAMES.items()],
+        "possible_values": _possible(known),
+    }
+
+
+def _rows(condition: Any, known: dict[str, Document]) -> Document:
+    """{join, rows, deep}: `deep` says in words a condition that rows cannot show."""
+    condition = condition or {}
+    join = "any" if "any" in condition else "all"
+    inner = condition.get(join, [condition] if condition else [])
+    if any("field" not in each or "other" in each for each in inner):
+        return {"join": join, "rows": [], "deep": words.shown(condition, None)}
+    rows = [each | {"value": _shown(each.get("value"), known.get(each["field"], {}))} for each in inner]
+    return {"join": join, "rows": rows + [{}] * ROWS, "deep": ""}
+
+
+def _shown(value: Any, field: Document) -> str:
+    if value is None:
+        return ""
+    if field.get("type") == "yesno":
+        return {"yes": "はい", "no": "いいえ"}.get(str(value), str(value))
+    known = (option["label"] for option in field.get("options") or [] if option.get("value") == value)
+    return str(next(known, value))
+
+
+def _possible(known: dict[str, Document]) -> list[str]:
+    labels = [option.get("label", "") for field in known.values() for option in field.get("options") or []]
+    return list(dict.fromkeys([*labels, "はい", "いいえ", "今日"]))
+
+
+# ---- rules
+
+
+def rules(document: Document, sent: Form) -> Document:
+    """Who cannot apply, and which answers do not fit together."""
+    errors: dict[str, str] = {}
+    for kind in ("ineligible", "checks"):
+        before = document.get(kind) or []
+        kept = [_rule(document, sent, kind, str(n), rule, errors) for n, rule in enumerate(before)]
+        kept.append(_rule(document, sent, kind, "new", None, errors))
+        document = put(document, kind, [rule for rule in kept if rule is not None], [])
+    if errors:
+        raise Invalid(say("直していただくところがあります。"), fields=errors)
+    return document
+
+
+def _rule(
+    document: Document, sent: Form, kind: str, n: str, before: Document | None, errors: dict[str, str]
+) -> Document | None:
+    name = f"{kind}{n}"
+    when, said = condition(document, sent, name, (before or {}).get("when")), text(sent, f"{name}.text", 1000)
+    if sent.get("remove") == name or (when is None and not said):
+        return None
+    if when is None or not said:
+        errors[f"{name}.text"] = say("条件と文の両方を入力してください。")
+        return before
+    rule: Document = {"when": when, "text": said}
+    if kind == "checks":
+        rule["at"] = sent.get(f"{name}.at")
+        if not rule["at"]:
+            errors[f"{name}.at"] = say("文を出す項目を選んでください。")
+    return rule
+
+
+def valid(field: Document) -> FormField | None:
+    """The field as citizens would see it; None while it does not fit together."""
+    try:
+        return FormField.model_validate({k: v for k, v in field.items() if k not in ("visible", "required")})
+    except ValueError:
+        return None

@@ -1,0 +1,150 @@
+"""The library: templates to take, a template's new version joined with ours, sharing with others, many files at once."""
+
+import io
+import zipfile
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from libs.common import access
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, say
+from libs.common.web import Link
+from services.eapply.api.builder.shared import LIST, ONE, PROCEDURES, address, crumbs, list_address
+from services.eapply.api.desk.shared import MANAGER
+from services.eapply.api.shell import Form, changing, form, now_of, reading, render, to
+from services.eapply.forms import document as files
+from services.eapply.forms import words
+from services.eapply.forms.differences import MISSING
+from services.eapply.use_cases import build, procedures, templates
+
+router = APIRouter()
+TEMPLATES = say("ひな型から作る")
+TEMPLATE = say("ひな型と共有")
+MAX_FILES = 500
+MAX_TEXT = 2 * 1024 * 1024
+
+
+@router.get(f"{LIST}/templates", include_in_schema=False)
+def library(request: Request, q: str = "", actor: Actor = access.staff(MANAGER)) -> Response:
+    with reading(request, actor) as session:
+        found = templates.offers(session)
+    wanted = [each for each in found if all(word in _words(each) for word in q.split())]
+    return _library(request, wanted, q[:100])
+
+
+def _words(each: templates.Offer) -> str:
+    procedure = each.procedure
+    return " ".join(
+        [procedure.title, procedure.kana, procedure.category, procedure.summary, *procedure.words, each.source_name]
+    )
+
+
+def _library(
+    request: Request, found: list[templates.Offer], q: str, taken: list[templates.Taken] | None = None
+) -> Response:
+    return render(
+        request, "desk/build/templates.html", desk=True, title=TEMPLATES, found=found, q=q, taken=taken,
+        crumbs=(Link(PROCEDURES, list_address(request)), Link(TEMPLATES, "", True)), status_code=422 if taken and _failed(taken) else 200,
+    )  # fmt: skip
+
+
+def _failed(taken: list[templates.Taken]) -> bool:
+    return all(each.faults for each in taken)
+
+
+@router.post(f"{LIST}/templates", include_in_schema=False)
+def adopt(request: Request, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
+    """Take one template (`take`: source:key), or every procedure of the files that were sent."""
+    source, _, key = sent.get("take").partition(":")
+    if key:
+        with changing(request, actor) as session:
+            made = templates.adopt(session, actor, source, key, now_of(request))
+        return to(address(request, made))
+    with changing(request, actor) as session:
+        taken = templates.take_many(session, actor, _files(sent), now_of(request))
+        found = templates.offers(session)
+    return _library(request, found, "", taken)
+
+
+def _files(sent: Form) -> list[tuple[str, bytes]]:
+    """(name, content) of every file that was sent; a ZIP stands for the files in it."""
+    found: list[tuple[str, bytes]] = []
+    for _, upload in sent.uploads:
+        name, content = upload.filename or "", upload.file.read(64 * 1024 * 1024)
+        found += _unpacked(content) if content[:4] == b"PK\x03\x04" else [(name, content)]
+    if not found:
+        raise Invalid(say("取り込むファイルを選んでください。"))
+    return found[:MAX_FILES]
+
+
+def _unpacked(content: bytes) -> list[tuple[str, bytes]]:
+    """Never more of a file than a procedure can be, however much it would unfold to."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = [info for info in archive.infolist() if not info.is_dir()][:MAX_FILES]
+            return [(info.filename, archive.open(info).read(MAX_TEXT)) for info in names]
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):
+        raise Invalid(say("ZIPファイルを開けませんでした。作り直してから、もう一度選んでください。")) from None
+
+
+# ---- one procedure: its template's news, and whom it is shared with
+
+
+@router.get(f"{ONE}/template", include_in_schema=False)
+def template_page(request: Request, procedure: str, actor: Actor = access.staff(MANAGER)) -> Response:
+    with reading(request, actor) as session:
+        row = procedures.named(session, procedure)
+        origin = templates.origin(session, procedure)
+        news = templates.update(session, procedure) if origin else None
+        shared = templates.shared_row(session, procedure)
+        title = row.title if row else build.find(session, procedure).row.title
+    changes, collisions = _told(news) if news else ([], [])
+    return render(
+        request, "desk/build/template.html", desk=True, title=TEMPLATE, origin=origin, news=news, shared=shared, row=row,
+        changes=changes, collisions=collisions, key=procedure, address=address(request, procedure),
+        crumbs=crumbs(request, procedure, title, Link(TEMPLATE, "", True)),
+    )  # fmt: skip
+
+
+def _told(news: templates.Update) -> tuple[list[tuple[str, str, str]], list[dict[str, str]]]:
+    """The changes as (place, now, then), and the places both sides changed."""
+    theirs = news.offer.procedure
+    ours = files.check(news.ours)[0]
+    changes = [words.told(each, ours, theirs) for each in news.changes]
+    collisions = [
+        {
+            "place": words.place(each.path, theirs if each.ours is MISSING else ours),
+            "base": words.shown(each.base, theirs),
+            "ours": words.shown(each.ours, ours),
+            "theirs": words.shown(each.theirs, theirs),
+        }
+        for each in news.collisions
+    ]
+    return changes, collisions
+
+
+@router.post(f"{ONE}/template", include_in_schema=False)
+def take_news(request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
+    wanted = [int(number) for number in sent.all("theirs") if number.isascii() and number.isdigit()]
+    with changing(request, actor) as session:
+        templates.take_update(session, actor, procedure, wanted, sent.get("digest"), now_of(request))
+    return to(address(request, procedure))
+
+
+@router.post(f"{ONE}/share", include_in_schema=False)
+def share(request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
+    """`to`: all · some (codes in `codes`) · nobody."""
+    codes = [
+        code
+        for code in sent.get("codes").replace(",", " ").replace("、", " ").split()
+        if code.isascii() and code.isdigit()
+    ]
+    with changing(request, actor) as session:
+        if sent.get("to") == "nobody":
+            templates.unshare(session, actor, procedure, now_of(request))
+        elif sent.get("to") == "some" and not codes:
+            raise Invalid(say("共有する市町村の番号（6桁）を入力してください。"))
+        else:
+            templates.share(session, actor, procedure, codes if sent.get("to") == "some" else [], now_of(request))
+    return to(f"{address(request, procedure)}/template")

@@ -1,0 +1,173 @@
+"""The draft's outline: what the procedure is, its pages in order, and who cannot apply."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from libs.common import access
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, NotFound, say
+from libs.common.web import Link
+from services.eapply.api.builder import asked
+from services.eapply.api.builder.shared import ONE, address, changed, show, soft
+from services.eapply.api.desk.shared import MANAGER
+from services.eapply.api.shell import Form, changing, form, now_of, reading, to
+from services.eapply.forms import edit, kinds
+from services.eapply.forms.edit import Document
+from services.eapply.use_cases import build
+
+router = APIRouter()
+EDIT = say("下書きを作る")
+ABOUT = say("手続きの説明")
+RULES = say("申し込めない条件と、入力の確かめ")
+
+
+@router.get(f"{ONE}/edit", include_in_schema=False)
+def outline(request: Request, procedure: str, actor: Actor = access.staff(MANAGER)) -> Response:
+    with reading(request, actor) as session:
+        making = build.find(session, procedure)
+    counts = {step["key"]: len(list(edit.fields_of(step))) for step in edit.steps(making.row.document)}
+    return show(request, "outline.html", making, EDIT, more=(Link(EDIT, "", True),), counts=counts)
+
+
+@router.post(f"{ONE}/edit", include_in_schema=False)
+def outline_changed(
+    request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form
+) -> Response:
+    act, _, key = sent.get("act").partition(":")
+    if act == "add":
+        title = sent.get("new_title").strip()[:100] or "新しい画面"
+        return changed(request, actor, procedure, sent, lambda document: edit.add_step(document, title)[0])
+    changes: dict[str, Any] = {
+        "up": lambda document: edit.move_step(document, key, -1),
+        "down": lambda document: edit.move_step(document, key, 1),
+        "remove": lambda document: edit.change_step(document, key, lambda _: None),
+    }
+    if act not in changes:
+        raise NotFound(say("この操作はできません。画面を開き直してください。"))
+    return changed(request, actor, procedure, sent, changes[act])
+
+
+# ---- what it is
+
+
+@router.get(f"{ONE}/about", include_in_schema=False)
+def about(request: Request, procedure: str, actor: Actor = access.staff(MANAGER)) -> Response:
+    with reading(request, actor) as session:
+        making = build.find(session, procedure)
+    return show(request, "about.html", making, ABOUT, more=(Link(ABOUT, "", True),), errors={})
+
+
+@router.post(f"{ONE}/about", include_in_schema=False)
+def about_changed(
+    request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form
+) -> Response:
+    return changed(request, actor, procedure, sent, lambda document: asked.about(document, sent))
+
+
+# ---- one page
+
+
+@router.get(f"{ONE}/pages/{{step_key}}", include_in_schema=False)
+def page(request: Request, procedure: str, step_key: str, actor: Actor = access.staff(MANAGER)) -> Response:
+    with reading(request, actor) as session:
+        making = build.find(session, procedure)
+    return _page(request, making, step_key, {})
+
+
+def _page(
+    request: Request, making: build.Making, step_key: str, errors: dict[str, str], status_code: int = 200
+) -> Response:
+    step = edit.step_of(making.row.document, step_key)
+    if step is None:
+        raise NotFound(say("この画面は見つかりません。下書きの最初から開いてください。"))
+    return show(
+        request, "page.html", making, step.get("title") or step_key, more=(_back(request, making), Link(step.get("title", ""), "", True)),
+        step=soft(step), kinds=kinds.NAMES, errors=errors, status_code=status_code,
+        **asked.condition_context(making.row.document, {"visible": step.get("visible")}),
+    )  # fmt: skip
+
+
+def _back(request: Request, making: build.Making) -> Link:
+    return Link(EDIT, f"{address(request, making.row.key)}/edit")
+
+
+@router.post(f"{ONE}/pages/{{step_key}}", include_in_schema=False)
+def page_changed(
+    request: Request, procedure: str, step_key: str, actor: Actor = access.staff(MANAGER), sent: Form = form
+) -> Response:
+    """Whatever button is used, what was typed on the page is kept as well."""
+    act, _, what = sent.get("act").partition(":")
+    added: list[str] = []
+
+    def how(document: Document) -> Document:
+        document = edit.change_step(document, step_key, lambda step: asked.page(document, step, sent))
+        match act:
+            case "add" if what == "section":
+                return edit.change_step(
+                    document, step_key, lambda s: s | {"sections": [*(s.get("sections") or []), {"fields": []}]}
+                )
+            case "add":
+                kind = sent.get("new_type") if sent.get("new_type") in kinds.NAMES else "text"
+                label = sent.get("new_label").strip()[:200] or kinds.NAMES[kind]
+                document, key = edit.add_field(document, (step_key,), kind, label)
+                added.append(key)
+                return document
+            case "up" | "down":
+                return edit.move_field(document, (step_key, what), -1 if act == "up" else 1)
+            case "remove":
+                return edit.change_field(document, (step_key, what), lambda _: None)
+        return document
+
+    try:
+        with changing(request, actor) as session:
+            build.change(session, actor, procedure, sent.number("revision"), how, now_of(request))
+    except Invalid as refusal:
+        with reading(request, actor) as session:
+            making = build.find(session, procedure)
+        return _page(request, making, step_key, refusal.fields, 422)
+    root = address(request, procedure)
+    return to(
+        f"{root}/fields/{step_key}.{added[0]}" if added else f"{root}/pages/{step_key}" if act else f"{root}/edit"
+    )
+
+
+# ---- who cannot apply, what does not fit together
+
+
+@router.get(f"{ONE}/rules", include_in_schema=False)
+def rules(request: Request, procedure: str, actor: Actor = access.staff(MANAGER)) -> Response:
+    with reading(request, actor) as session:
+        making = build.find(session, procedure)
+    return _rules(request, making, {})
+
+
+def _rules(request: Request, making: build.Making, errors: dict[str, str], status_code: int = 200) -> Response:
+    document = making.row.document
+    listed = [
+        (kind, number, rule)
+        for kind in ("ineligible", "checks")
+        for number, rule in enumerate(document.get(kind) or [])
+    ]
+    conditions = {f"{kind}{number}": rule.get("when") for kind, number, rule in listed} | {
+        "ineligiblenew": None,
+        "checksnew": None,
+    }
+    return show(
+        request, "rules.html", making, RULES, more=(_back(request, making), Link(RULES, "", True)), errors=errors,
+        listed=[(kind, number, soft(rule)) for kind, number, rule in listed],
+        status_code=status_code, **asked.condition_context(document, conditions),
+    )  # fmt: skip
+
+
+@router.post(f"{ONE}/rules", include_in_schema=False)
+def rules_changed(
+    request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form
+) -> Response:
+    try:
+        return changed(request, actor, procedure, sent, lambda document: asked.rules(document, sent), "rules")
+    except Invalid as refusal:
+        with reading(request, actor) as session:
+            making = build.find(session, procedure)
+        return _rules(request, making, refusal.fields, 422)

@@ -1,0 +1,123 @@
+"""One question of the draft: its words, its limits, when it is asked - beside how citizens see it."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from libs.common import access
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, NotFound, say
+from libs.common.web import Link
+from services.eapply.api.builder import asked
+from services.eapply.api.builder.shared import ONE, address, show, soft
+from services.eapply.api.desk.shared import MANAGER
+from services.eapply.api.filling import form_context
+from services.eapply.api.shell import Form, changing, form, now_of, reading, to
+from services.eapply.forms import edit, kinds
+from services.eapply.forms.edit import Document, Where
+from services.eapply.forms.read import Reading
+from services.eapply.use_cases import build
+
+router = APIRouter()
+INNER_KINDS = {kind: name for kind, name in kinds.NAMES.items() if kind != "group"}
+FIELD = f"{ONE}/fields/{{where}}"
+
+
+def _where(text: str) -> Where:
+    return tuple(text.split("."))[:3]
+
+
+@router.get(FIELD, include_in_schema=False)
+def question(request: Request, procedure: str, where: str, actor: Actor = access.staff(MANAGER)) -> Response:
+    with reading(request, actor) as session:
+        making = build.find(session, procedure)
+    return _page(request, making, _where(where), None, {})
+
+
+@router.post(FIELD, include_in_schema=False)
+def question_changed(
+    request: Request, procedure: str, where: str, actor: Actor = access.staff(MANAGER), sent: Form = form
+) -> Response:
+    """`act`: save (the page it stands on comes next) · look (only shows it) · add, up, down, remove inside a group · move."""
+    place = _where(where)
+    act, _, what = sent.get("act").partition(":")
+    with reading(request, actor) as session:
+        making = build.find(session, procedure)
+    field = _field(making, place)
+    try:
+        changed = asked.question(making.row.document, field, sent)
+        if act == "look":
+            return _page(request, making, place, changed, {})
+        with changing(request, actor) as session:
+            how = _how(place, sent, act, what)
+            build.change(session, actor, procedure, sent.number("revision"), how, now_of(request))
+    except Invalid as refusal:
+        return _page(request, making, place, None, refusal.fields, 422)
+    root = address(request, procedure)
+    inside = act in ("add", "up", "down", "remove")
+    back = f"pages/{place[0]}" if len(place) == 2 else f"fields/{place[0]}.{place[1]}"
+    return to(f"{root}/fields/{where}" if inside else f"{root}/{back}")
+
+
+def _how(place: Where, sent: Form, act: str, what: str):  # type: ignore[no-untyped-def]
+    def how(document: Document) -> Document:
+        document = edit.change_field(document, place, lambda field: asked.question(document, field, sent))
+        match act:
+            case "add":
+                kind = sent.get("new_type") if sent.get("new_type") in kinds.NAMES else "text"
+                return edit.add_field(document, place, kind, sent.get("new_label").strip()[:200] or kinds.NAMES[kind])[
+                    0
+                ]
+            case "up" | "down":
+                return edit.move_field(document, (*place, what), -1 if act == "up" else 1)
+            case "remove":
+                return edit.change_field(document, (*place, what), lambda _: None)
+        return edit.move_to_step(document, place, sent.get("to_page"))
+
+    return how
+
+
+def _field(making: build.Making, place: Where) -> Document:
+    field = edit.field_at(making.row.document, place) if len(place) >= 2 else None
+    if field is None:
+        raise NotFound(say("この項目は見つかりません。下書きの最初から開いてください。"))
+    return field
+
+
+def _page(
+    request: Request,
+    making: build.Making,
+    place: Where,
+    changed: Document | None,
+    errors: dict[str, str],
+    status_code: int = 200,
+) -> Response:
+    field = changed or _field(making, place)
+    step = edit.step_of(making.row.document, place[0]) or {}
+    root = address(request, making.row.key)
+    more = (Link(step.get("title", ""), f"{root}/pages/{place[0]}"), Link(field.get("label", ""), "", True))
+    shown = asked.valid(field)
+    found = [each.sentence for each in making.findings if each.place.rpartition(".")[2] == place[-1]]
+    return show(
+        request, "question.html", making, field.get("label") or say("項目"), more=more, asked=soft(field), where=".".join(place),
+        parts=asked.PARTS.get(field["type"], ()), kind=kinds.NAMES[field["type"]], uses=asked.USES.get(field["type"], ()),
+        options=edit.options_as_lines(field.get("options") or []), kinds=INNER_KINDS,
+        errors=errors, status_code=status_code, shown_field=shown, found=found, back_to=f"{root}/pages/{place[0]}",
+        pages_to=_other_pages(making, place),
+        **asked.condition_context(making.row.document, {name: field.get(name) for name in ("visible", "required")}),
+        **_as_citizens_see(shown),
+    )  # fmt: skip
+
+
+def _other_pages(making: build.Making, place: Where) -> list[tuple[str, str]]:
+    """Where a question may be moved to; those inside a group stay in it."""
+    pages = [(step["key"], step.get("title", "")) for step in edit.steps(making.row.document)]
+    return [page for page in pages if page[0] != place[0]] if len(place) == 2 else []
+
+
+def _as_citizens_see(shown) -> dict:  # type: ignore[no-untyped-def,type-arg]
+    """The context of inputs.html for one field that nobody has answered."""
+    if shown is None:
+        return {}
+    paths = {shown.key} | {f"{shown.key}.1.{inner.key}" for inner in shown.fields}
+    needed = {shown.key} if shown.need else set()
+    return form_context({}, {}, [shown], "", Reading(shown=paths, needed=needed | {p for p in paths if "." in p}))

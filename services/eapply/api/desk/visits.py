@@ -1,0 +1,87 @@
+"""Times at the window: what is offered, and who comes on a day."""
+
+from datetime import date, datetime, time
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from libs.common import access
+from libs.common.actor import Actor
+from libs.common.clock import JST, local_date
+from libs.common.errors import Invalid, say
+from services.eapply.api.desk.shared import DESK, REVIEWER
+from services.eapply.api.shell import (
+    Form,
+    Texts,
+    base,
+    changing,
+    form,
+    now_of,
+    reading,
+    render,
+    to,
+    typed_date,
+    typed_time,
+)
+from services.eapply.use_cases import visits
+
+router = APIRouter()
+
+
+@router.get(f"{DESK}/visits", include_in_schema=False)
+def visits_page(request: Request, day: str = "", actor: Actor = access.staff(REVIEWER)) -> Response:
+    return _page(request, actor, day, {}, {})
+
+
+@router.post(f"{DESK}/visits", include_in_schema=False)
+def offer(request: Request, actor: Actor = access.staff(REVIEWER), sent: Form = form) -> Response:
+    try:
+        with changing(request, actor) as session:
+            visits.offer(session, actor, _hours(sent), now_of(request))
+            first = typed_date(sent, "first")
+    except Invalid as refusal:
+        errors = refusal.fields or {"first": refusal.message}
+        return _page(request, actor, "", errors, dict(reversed(sent.pairs)), 422)
+    return to(f"{base(request)}/desk/visits?day={first.isoformat()}")
+
+
+@router.post(f"{DESK}/visits/{{slot_id}}/remove", include_in_schema=False)
+def remove(request: Request, slot_id: str, actor: Actor = access.staff(REVIEWER)) -> Response:
+    with changing(request, actor) as session:
+        visits.remove(session, actor, slot_id, now_of(request))
+    return to(f"{base(request)}/desk/visits")
+
+
+def _hours(sent: Form) -> visits.Hours:
+    first = typed_date(sent, "first")
+    return visits.Hours(
+        first=first,
+        last=typed_date(sent, "last") if sent.get("last_year") else first,
+        opens=typed_time(sent, "opens", time(9)),
+        closes=typed_time(sent, "closes", time(17)),
+        minutes=sent.number("minutes"),
+        capacity=sent.number("capacity"),
+        place=sent.get("place"),
+    )
+
+
+def _page(
+    request: Request, actor: Actor, day: str, errors: dict[str, str], typed: dict[str, str], status_code: int = 200
+) -> Response:
+    now = now_of(request)
+    with reading(request, actor) as session:
+        offered = visits.offered(session, now)
+        days = sorted({local_date(each.slot.starts_at) for each in offered} | {local_date(now)})
+        shown = _shown(day, days)
+        agenda = visits.agenda(session, shown)
+    return render(
+        request, "desk/visits.html", desk=True, title=say("窓口の予約"), agenda=agenda, days=days, shown=shown, jst=JST,
+        errors=Texts(errors), typed=Texts(typed), status_code=status_code,
+    )  # fmt: skip
+
+
+def _shown(day: str, days: list[date]) -> date:
+    try:
+        return datetime.fromisoformat(day).date()
+    except ValueError:
+        return days[0]

@@ -1,0 +1,146 @@
+"""The same for programs: JSON in and out, `Idempotency-Key`, problem+json."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from libs.common import access, idempotency
+from libs.common.actor import Actor
+from libs.common.clock import local_date
+from libs.common.errors import Invalid
+from services.eapply.api.shell import changing, now_of, reading, site
+from services.eapply.domain import receipt
+from services.eapply.forms.definition import DATE_PARTS
+from services.eapply.forms.raw import Raw, from_json, take_in
+from services.eapply.forms.read import read_procedure
+from services.eapply.use_cases import cases, procedures, submit, who
+
+router = APIRouter(tags=["programs"])
+API = "/t/{code}/eapply/api"
+
+
+class ApplicationIn(BaseModel):
+    """An application by a program. `answers`: field key → value, in the shapes that the procedure's page describes.
+
+    Procedures that need files cannot be applied for this way yet.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    procedure: str = Field(max_length=60)
+    answers: dict[str, Any]
+    electronic_notice: bool = Field(False, description="agree to get the decision electronically instead of by post")
+
+
+class ReceiptOut(BaseModel):
+    """`enquiry_key` is given here and never again."""
+
+    application_id: str
+    receipt_number: str
+    enquiry_key: str
+    arrived_at: datetime
+    due_on: str | None
+
+
+@router.get(f"{API}/procedures", summary="Procedures open for applications")
+def list_procedures(request: Request, q: str = "", actor: Actor = access.public()) -> list[dict[str, Any]]:
+    with reading(request, actor) as session:
+        rows = procedures.offered(session, q[:100])
+    return [{"key": row.key, "title": row.title, "category": row.category, "version": row.version} for row in rows]
+
+
+@router.get(f"{API}/procedures/{{key}}", summary="A procedure's definition: steps, fields, limits")
+def read_definition(request: Request, key: str, actor: Actor = access.public()) -> dict[str, Any]:
+    with reading(request, actor) as session:
+        row, definition = procedures.open_procedure(session, key)
+    return {"version": row.version, "definition": definition.document}
+
+
+@router.post(f"{API}/applications", status_code=201, response_model=ReceiptOut, summary="Apply")
+def apply(
+    request: Request,
+    body: ApplicationIn,
+    idempotency_key: Annotated[str, Header(min_length=8, max_length=100)],
+    actor: Actor = access.guest(),
+) -> JSONResponse:
+    """201 with number and key after COMMIT. The same key with the same body gives the same answer again."""
+    now = now_of(request)
+    typed = take_in(from_json(body.answers))
+    with changing(request, actor) as session:
+        answer = idempotency.once(
+            session,
+            idempotency_key,
+            scope=f"{who.person(actor) or who.session_hash(actor) or actor.subject}:apply",
+            fingerprint=idempotency.fingerprint(body.procedure, typed, body.electronic_notice),
+            make=lambda: _apply(session, actor, body, typed, idempotency_key, now, site(request)),
+            now=now,
+        )
+    key = receipt.derived_enquiry_key(idempotency_key, answer["application_id"])
+    return JSONResponse(answer | {"enquiry_key": key}, 201)
+
+
+def _apply(
+    session: Any,
+    actor: Actor,
+    body: ApplicationIn,
+    typed: tuple[Raw, dict[str, str]],
+    secret: str,
+    now: datetime,
+    here: str,
+) -> dict[str, Any]:
+    """What is kept of the answer: all but the 照会キー, of which only a hash may be kept."""
+    row, definition = procedures.open_procedure(session, body.procedure)
+    raw, refused = typed
+    reading = read_procedure(definition, raw, {}, local_date(now))
+    errors = reading.errors | refused | _unknown(definition, body.answers)
+    if reading.stops:
+        raise Invalid(reading.stops[0], code="not-eligible")
+    if errors:
+        raise Invalid("直していただくところがあります。", fields=errors, code="not-complete")
+    arrival = submit.Arrival(
+        row.id, row.version, definition, reading.answers, None, who.person(actor), electronic=body.electronic_notice
+    )
+    made = submit.arrive(session, actor, arrival, receipt.derived_enquiry_key(secret, arrival.id), now, site=here)
+    return {
+        "application_id": made.id,
+        "receipt_number": made.receipt_number,
+        "arrived_at": now.isoformat(),
+        "due_on": None if made.due_on == cases.NO_DUE_DAY else made.due_on.isoformat(),
+    }
+
+
+def _unknown(definition: Any, answers: dict[str, Any]) -> dict[str, str]:
+    known = {field.key for field in definition.fields}
+    known |= {f"{field.key}_{part}" for field in definition.fields for part in DATE_PARTS}
+    return {key: "この手続きにない項目です。" for key in answers if key not in known}
+
+
+@router.get(f"{API}/applications", summary="One's own applications (signed in)")
+def list_applications(request: Request, actor: Actor = access.person()) -> list[dict[str, Any]]:
+    now = now_of(request)
+    with reading(request, actor) as session:
+        return [_out(each) for each in cases.seen_many(session, who.own_applications(session, actor), now)]
+
+
+@router.get(f"{API}/applications/{{application_id}}", summary="One application, as its applicant sees it")
+def read_application(request: Request, application_id: str, actor: Actor = access.guest()) -> dict[str, Any]:
+    now = now_of(request)
+    with reading(request, actor) as session:
+        row = who.own_application(session, actor, application_id, now)
+        return _out(cases.seen(session, row, now)) | {"answers": row.answers, "decision": row.decision}
+
+
+def _out(seen: cases.Seen) -> dict[str, Any]:
+    asked = seen.open_correction
+    return {
+        "application_id": seen.row.id,
+        "receipt_number": seen.row.receipt_number,
+        "procedure": seen.procedure.key,
+        "state": seen.row.state,
+        "outcome": seen.row.outcome,
+        "arrived_at": seen.row.arrived_at.isoformat(),
+        "due_on": seen.period.due.isoformat() if seen.period else None,
+        "correction": {"due_on": asked.due_on.isoformat(), "fields": asked.fields} if asked else None,
+    }

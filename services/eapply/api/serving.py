@@ -1,0 +1,45 @@
+"""Handing out stored files: under our own type and name, as a download, never run in the browser."""
+
+from collections.abc import Iterator
+
+from fastapi import Request
+from fastapi.responses import Response, StreamingResponse
+
+from libs.common import csvout
+from libs.common.actor import Actor
+from services.eapply.api.shell import service_of, store_of
+from services.eapply.db import AttachmentRow, NoticeDocumentRow
+from services.eapply.use_cases import scanning
+
+
+def download(request: Request, actor: Actor, attachment: AttachmentRow) -> Response:
+    """The file, streamed. The caller has checked that this actor may read it.
+
+    Raises Conflict while a configured scanner has not looked at it."""
+    scanning.refuse_unscanned(attachment, service_of(request).extras.get("scanner"))
+    return _streamed(request, actor, attachment.id, attachment.name, attachment.media_type)
+
+
+def notice(request: Request, actor: Actor, document: NoticeDocumentRow) -> Response:
+    """The signed notice as a PDF."""
+    return _streamed(request, actor, document.file_id or "", f"{document.number}.pdf", "application/pdf")
+
+
+def _streamed(request: Request, actor: Actor, file_id: str, name: str, media_type: str) -> Response:
+    opened = store_of(request).open(actor.tenant or "", file_id)
+    file = opened.__enter__()  # NotFound is raised here, before the answer begins
+
+    def chunks() -> Iterator[bytes]:
+        try:
+            yield from file.chunks
+        finally:
+            opened.__exit__(None, None, None)
+
+    headers = {
+        "Content-Length": str(file.size),
+        "Content-Disposition": csvout.attachment(name),
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cache-Control": "no-store",
+    }
+    return StreamingResponse(chunks(), media_type=media_type, headers=headers)

@@ -1,0 +1,293 @@
+"""What all pages here share: the municipality in the head, the way back, transactions in its room, forms."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+
+from fastapi import Depends, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
+from starlette.datastructures import UploadFile
+
+from libs.common import room, webhooks
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, Refusal, Sentence, TooLarge, say
+from libs.common.files import Store
+from libs.common.service import Service
+from libs.common.web import Link, Pages, Place, i18n
+from libs.common.web.dates import read_date
+from libs.common.web.filters import written
+from libs.common.web.pages import known_actor, refusal_heading
+from services.eapply.forms.definition import Procedure
+from services.eapply.forms.text import narrow
+from services.eapply.use_cases import drafts
+
+MAX_BODY = 120 * 1024 * 1024
+"""Bytes of one form with its files; each field has its own limit below that."""
+MAX_UPLOADS = 20
+MAX_INPUTS = 2000
+
+HOME = say("手続きと情報の窓口")
+PROCEDURES = say("手続き")
+STATUS = say("申請の状況")
+DESK_ROOMS = (
+    (say("申請"), ""),
+    (PROCEDURES, "procedures"),
+    (say("手数料"), "fees"),
+    (say("郵送"), "post"),
+    (say("窓口の予約"), "visits"),
+    (say("件数"), "numbers"),
+    (say("処理期間"), "period"),
+    (say("閉庁日"), "calendar"),
+    (say("保存と廃棄"), "retention"),
+    (say("お知らせ"), "notices"),
+)
+
+
+class Texts(dict[str, str]):
+    """A mapping for templates in which everything that is missing is an empty text."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def service_of(request: Request) -> Service:
+    return request.app.state.service
+
+
+def pages_of(request: Request) -> Pages:
+    return service_of(request).extras["pages"]
+
+
+def store_of(request: Request) -> Store:
+    return service_of(request).extras["files"]
+
+
+def now_of(request: Request) -> datetime:
+    return service_of(request).clock.now()
+
+
+@contextmanager
+def changing(request: Request, actor: Actor) -> Iterator[Session]:
+    """A transaction in the room of the path's municipality. Forbidden while the room is not in use."""
+    with service_of(request).database.transaction(tenant=actor.tenant) as session:
+        room.check_open(session)
+        remember_place(request, session)
+        drafts.take_over(session, actor, now_of(request))
+        yield session
+
+
+@contextmanager
+def reading(request: Request, actor: Actor) -> Iterator[Session]:
+    if actor.earlier_guest:
+        _go_on(request, actor)
+    with service_of(request).database.reading(tenant=actor.tenant) as session:
+        room.check_open(session)
+        remember_place(request, session)
+        yield session
+
+
+def _go_on(request: Request, actor: Actor) -> None:
+    """Somebody who has just signed in finds on the first page already what they began as a guest."""
+    database = service_of(request).database
+    with database.reading(tenant=actor.tenant) as session:
+        begun = drafts.begun_as_guest(session, actor)
+    if begun:
+        with changing(request, actor):
+            pass
+
+
+def remember_place(request: Request, session: Session) -> None:
+    """The municipality's name for the head of the page."""
+    row = session.get(room.RoomRow, session.info["tenant"])
+    request.state.place_name = (row.name if row else None) or request.path_params.get("code", "")
+
+
+def base(request: Request) -> str:
+    return f"/t/{request.path_params['code']}/eapply"
+
+
+def site(request: Request) -> str:
+    """The same as people outside type it."""
+    return service_of(request).settings.public_url.rstrip("/") + base(request)
+
+
+def language(request: Request) -> str:
+    return i18n.chosen_language(request)
+
+
+def spoken(request: Request, text: str) -> str:
+    """A sentence of ours in the reader's language. Texts of people and of definitions stay as they are."""
+    return pages_of(request).translate(request, text) if isinstance(text, Sentence) else text
+
+
+def spoken_all(request: Request, words: Mapping[Any, str]) -> dict[Any, str]:
+    return {key: spoken(request, text) for key, text in words.items()}
+
+
+def shown(request: Request, procedure: Procedure) -> Procedure:
+    """The procedure in the reader's language. For pages only; what is kept is the original."""
+    return procedure.in_language(language(request))
+
+
+def worded(request: Request, procedure: Procedure, errors: dict[str, str]) -> dict[str, str]:
+    """`errors` with what the procedure calls its fields in the reader's language. Answers are always read with the
+    original definition: what holds in one language holds in all."""
+    words = procedure.translations.get(language(request), {})  # type: ignore[call-overload]
+    return {name: _reworded(sentence, words) for name, sentence in errors.items()}
+
+
+def _reworded(text: Any, words: dict[str, str]) -> Any:
+    if isinstance(text, Sentence):
+        return say(text.template, **{name: _reworded(each, words) for name, each in text.values.items()})
+    return words.get(text, text) if isinstance(text, str) else text
+
+
+def link(request: Request, each: Link) -> Link:
+    return Link(spoken(request, each.label), each.href, each.current)
+
+
+def _desk_link(request: Request, label: str, path: str) -> Link:
+    href = f"{base(request)}/desk/{path}"
+    here = request.url.path
+    cases_here = not path and here.startswith((f"{href}cases/", f"{href}paper"))
+    return Link(label, href, current="page" if here == href else ("true" if cases_here else False))
+
+
+def render(
+    request: Request, template: str, *, crumbs: tuple[Link, ...] = (), desk: bool = False, **context: Any
+) -> Response:
+    """A page of the municipality. `crumbs` come after the municipality and 手続き; the last one is this page."""
+    code = request.path_params.get("code", "")
+    name = getattr(request.state, "place_name", code)
+    if desk:
+        place = Place(name, spoken(request, say("職員の机")), f"/t/{code}/desk/", (name,))
+        rooms = tuple(_desk_link(request, label, path) for label, path in (*DESK_ROOMS, *_managers_rooms(request)))
+        way = crumbs
+    else:
+        place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,))
+        rooms = (Link(PROCEDURES, f"{base(request)}/", current="true"), Link(STATUS, f"{base(request)}/mine"))
+        way = (Link(name, f"/t/{code}/"), Link(PROCEDURES, f"{base(request)}/"), *crumbs) if crumbs else ()
+    return pages_of(request).render(
+        request, template, place=place, rooms=[link(request, each) for each in rooms], crumbs=[link(request, each) for each in way],
+        base=base(request), place_name=name, wide=desk, dense=desk, **_spoken_context(request, context),
+    )  # fmt: skip
+
+
+def _managers_rooms(request: Request) -> tuple[tuple[str, str], ...]:
+    """What only those who manage the service here may open."""
+    actor = known_actor(request)
+    manages = actor is not None and "eapply.manager" in actor.roles
+    return ((webhooks.TITLE, "webhooks/"),) if manages else ()
+
+
+def _spoken_context(request: Request, context: dict[str, Any]) -> dict[str, Any]:
+    """`context` with its title and the sentences beside inputs in the reader's language."""
+    errors = Texts({name: spoken(request, sentence) for name, sentence in context.get("errors", {}).items()})
+    return context | {"title": spoken(request, context["title"]), "errors": errors}
+
+
+def error_page(request: Request, refusal: Refusal) -> Response:
+    """A refusal for a person: what happened, what was kept, what to do."""
+    code = request.path_params.get("code")
+    place = None
+    steps: list[Link | str] = [written(spoken(request, refusal.message), language(request))]
+    if code:
+        name = getattr(request.state, "place_name", None)
+        place = Place(
+            name or spoken(request, say("自治体")), spoken(request, HOME), f"/t/{code}/", (name,) if name else ()
+        )
+        steps.append(link(request, Link(say("手続きの一覧へ"), f"{base(request)}/")))
+    if refusal.status == 401:
+        steps = [link(request, Link(say("サインインする"), f"/sign-in?next={request.url.path}"))]
+    kept = spoken(request, say("入力した内容は、保存したところまで残っています。")) if request.method == "POST" else ""
+    what = refusal_heading(refusal.status)
+    return pages_of(request).error(request, refusal.status, what=what, kept=kept, steps=tuple(steps), place=place)
+
+
+def to(address: str) -> Response:
+    """See another page next (after a POST: reloading it sends nothing again)."""
+    return RedirectResponse(address, 303)
+
+
+# ---- forms
+
+
+@dataclass(frozen=True)
+class Form:
+    """`pairs`: inputs in order; `uploads`: (input, file) for every file that was chosen."""
+
+    pairs: list[tuple[str, str]]
+    uploads: list[tuple[str, UploadFile]]
+
+    def get(self, name: str, default: str = "") -> str:
+        return next((text for key, text in self.pairs if key == name), default)
+
+    def all(self, name: str) -> list[str]:
+        return [text for key, text in self.pairs if key == name]
+
+    def number(self, name: str) -> int:
+        text = self.get(name)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
+def typed_date(sent: Form, name: str) -> date:
+    """The day of the inputs `<name>_era _year _month _day`. Raises Invalid naming `name`."""
+    try:
+        return read_date(*(sent.get(f"{name}_{part}") for part in ("era", "year", "month", "day")))
+    except Invalid as refusal:
+        raise Invalid(refusal.message, fields={name: refusal.message}) from None
+
+
+def typed_time(sent: Form, name: str, default: time) -> time:
+    """The time of day in `name` (`9:30`, any width), `default` where nothing was typed. Raises Invalid naming `name`."""
+    text = narrow(sent.get(name))
+    if not text:
+        return default
+    found = re.fullmatch(r"([01]?\d|2[0-3])[:時]([0-5]\d)分?", text)
+    if found is None:
+        sentence = say("時刻は「9:30」のように入力してください。")
+        raise Invalid(sentence, fields={name: sentence})
+    return time(int(found.group(1)), int(found.group(2)))
+
+
+async def _form(request: Request) -> Form:
+    data = await request.form(max_files=MAX_UPLOADS, max_fields=MAX_INPUTS)
+    items = data.multi_items()
+    pairs = [(name, value) for name, value in items if isinstance(value, str)]
+    uploads = [(name, value) for name, value in items if isinstance(value, UploadFile) and value.filename]
+    return Form(pairs, uploads)
+
+
+form: Any = Depends(_form)
+
+Message = MutableMapping[str, Any]
+
+
+class BodyLimit:
+    """Stops a request whose body is longer than any form of ours may be, while it arrives."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]], limit: int = MAX_BODY) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._limit:
+                most = self._limit // (1024 * 1024)
+                raise TooLarge(
+                    say("一度に送れるのは%(most)sMBまでです。ファイルを減らすか、小さくしてお送りください。", most=most)
+                )
+            return message
+
+        await self._app(scope, counted, send)

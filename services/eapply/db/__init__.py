@@ -1,0 +1,65 @@
+"""Tables and queries of e-application. Every row belongs to one municipality; the session says which."""
+
+from services.eapply.db.after import DeletionRow, PaperCountRow
+from services.eapply.db.base import Base
+from services.eapply.db.building import ProcedureDraftRow, ProcedureOriginRow, SharedProcedureRow
+from services.eapply.db.desk import (
+    ClosureRow,
+    ConsultationRow,
+    MemberRow,
+    NoteRow,
+    ProposalRow,
+    SavedSearchRow,
+    VisitRow,
+    VisitSlotRow,
+)
+from services.eapply.db.fees import ChargeRow, PaymentReportRow, SimulatedPaymentRow
+from services.eapply.db.inventory import InventoryRow, InventoryStateRow
+from services.eapply.db.notices import NoticeDocumentRow
+from services.eapply.db.tables import (
+    ApplicationRow,
+    AttachmentRow,
+    CorrectionRow,
+    CounterRow,
+    DraftRow,
+    EnquiryFailureRow,
+    GrantRow,
+    HistoryRow,
+    ProcedureRow,
+    ProcedureVersionRow,
+    RoundRow,
+)
+
+__all__ = [
+    "ApplicationRow",
+    "AttachmentRow",
+    "Base",
+    "ChargeRow",
+    "ClosureRow",
+    "ConsultationRow",
+    "CorrectionRow",
+    "CounterRow",
+    "DeletionRow",
+    "DraftRow",
+    "EnquiryFailureRow",
+    "GrantRow",
+    "HistoryRow",
+    "InventoryRow",
+    "InventoryStateRow",
+    "MemberRow",
+    "NoteRow",
+    "NoticeDocumentRow",
+    "PaperCountRow",
+    "PaymentReportRow",
+    "ProcedureDraftRow",
+    "ProcedureOriginRow",
+    "ProcedureRow",
+    "ProcedureVersionRow",
+    "ProposalRow",
+    "RoundRow",
+    "SavedSearchRow",
+    "SharedProcedureRow",
+    "SimulatedPaymentRow",
+    "VisitRow",
+    "VisitSlotRow",
+]

@@ -1,0 +1,38 @@
+"""Tables of what comes after: counted paper applications, and certificates of what was deleted."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from libs.common.db import Json
+from libs.common.tenancy import TenantTable
+from services.eapply.db.base import ID, Base, points_at
+
+
+class PaperCountRow(TenantTable, Base):
+    """How many applications of a procedure came on paper in a month, beside those entered one by one. `month`: its first
+    day."""
+
+    __tablename__ = "paper_counts"
+    __table_args__ = (points_at(["procedure_id"], "procedures", ["id"]),)
+
+    procedure_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    applications: Mapped[int]
+    entered_by: Mapped[str] = mapped_column(String(200))
+    entered_at: Mapped[datetime]
+
+
+class DeletionRow(TenantTable, Base):
+    """廃棄の記録: one for each time applications were deleted because their 保存期間 was over. `applications`: list of
+    {number, procedure, state, ended_on, kept_until}; `sha256` is of that list."""
+
+    __tablename__ = "deletions"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    deleted_at: Mapped[datetime]
+    applications: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    files: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))

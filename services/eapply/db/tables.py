@@ -1,0 +1,237 @@
+"""The tables. Answers and definitions are documents; what is searched, sorted or counted has a column of its own."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from libs.common.db import Json
+from libs.common.tenancy import TenantTable
+from services.eapply.db.base import ID, Base, points_at
+
+
+class ProcedureRow(TenantTable, Base):
+    """A procedure a municipality offers. `version` is the published one; `state` is published | closed."""
+
+    __tablename__ = "procedures"
+    __table_args__ = (UniqueConstraint("tenant_id", "key"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    key: Mapped[str] = mapped_column(String(60))
+    title: Mapped[str] = mapped_column(String(200))
+    category: Mapped[str] = mapped_column(String(60))
+    search: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(20))
+    version: Mapped[int]
+    updated_at: Mapped[datetime]
+
+
+class ProcedureVersionRow(TenantTable, Base):
+    """One published definition, never changed again."""
+
+    __tablename__ = "procedure_versions"
+    __table_args__ = (points_at(["procedure_id"], "procedures", ["id"]),)
+
+    procedure_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    definition: Mapped[dict[str, Any]] = mapped_column(Json)
+    digest: Mapped[str] = mapped_column(String(64))
+    published_at: Mapped[datetime]
+
+
+class DraftRow(TenantTable, Base):
+    """What somebody is filling in: `raw` inputs as typed, `files` by path. Its owner is a person or a guest's session.
+
+    `resume_hash` is of a link's secret, good once. `application_id` is set by the one submission a draft can have.
+    """
+
+    __tablename__ = "drafts"
+    __table_args__ = (
+        points_at(["procedure_id", "procedure_version"], "procedure_versions", ["procedure_id", "version"]),
+        UniqueConstraint("tenant_id", "resume_hash"),
+        Index(None, "tenant_id", "owner_person"),
+        Index(None, "tenant_id", "expires_at"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    procedure_id: Mapped[str] = mapped_column(ID)
+    procedure_version: Mapped[int]
+    owner_person: Mapped[str | None] = mapped_column(String(200))
+    owner_session: Mapped[str | None] = mapped_column(String(64))
+    raw: Mapped[dict[str, Any]] = mapped_column(Json)
+    files: Mapped[dict[str, Any]] = mapped_column(Json)
+    step: Mapped[str] = mapped_column(String(40))
+    created_at: Mapped[datetime]
+    saved_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    resume_hash: Mapped[str | None] = mapped_column(String(64))
+    resume_until: Mapped[datetime | None]
+    application_id: Mapped[str | None] = mapped_column(ID)
+
+
+class ApplicationRow(TenantTable, Base):
+    """An application that has arrived. `version` grows with every change: forms carry it, so that two cannot overwrite.
+
+    `due_on` is for sorting: the forecast as of the last change, 9999-12-31 where no period is set. `reached_on`: the
+    day it came on from a 経由機関. `days_used` and `within_period` are how it ended in its 標準処理期間 (None: none set,
+    or not decided). `alerted_for` is the due day of which its section has been warned. `likeness` is the same for
+    two applications that seem to be of one person for one procedure. `electronic`: the applicant agreed to get the
+    decision on the screen instead of by post (デジタル手続法7条1項); None: was not asked.
+    `kept_until`: the last day of its 保存期間, set when it ends; `hold`: why it is kept beyond that.
+    """
+
+    __tablename__ = "applications"
+    __table_args__ = (
+        points_at(["procedure_id", "procedure_version"], "procedure_versions", ["procedure_id", "version"]),
+        UniqueConstraint("tenant_id", "receipt_number"),
+        UniqueConstraint("tenant_id", "fiscal_year", "serial"),
+        UniqueConstraint("tenant_id", "draft_id"),
+        Index(None, "tenant_id", "state", "due_on", "id"),
+        Index(None, "tenant_id", "arrived_at", "id"),
+        Index(None, "tenant_id", "applicant_person"),
+        Index(None, "tenant_id", "decided_at"),
+        Index(None, "tenant_id", "likeness"),
+        Index(None, "tenant_id", "kept_until"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    procedure_id: Mapped[str] = mapped_column(ID)
+    procedure_version: Mapped[int]
+    draft_id: Mapped[str | None] = mapped_column(ID)
+    receipt_number: Mapped[str] = mapped_column(String(40))
+    fiscal_year: Mapped[int]
+    serial: Mapped[int]
+    channel: Mapped[str] = mapped_column(String(10))
+    state: Mapped[str] = mapped_column(String(30))
+    outcome: Mapped[str | None] = mapped_column(String(20))
+    applicant_person: Mapped[str | None] = mapped_column(String(200))
+    applicant_name: Mapped[str] = mapped_column(String(1000))
+    search: Mapped[str] = mapped_column(Text)
+    answers: Mapped[dict[str, Any]] = mapped_column(Json)
+    round: Mapped[int] = mapped_column(default=1)
+    arrived_at: Mapped[datetime]
+    due_on: Mapped[date]
+    enquiry_hash: Mapped[str] = mapped_column(String(200))
+    assignee: Mapped[str | None] = mapped_column(String(200))
+    assignee_name: Mapped[str | None] = mapped_column(String(200))
+    unread: Mapped[bool] = mapped_column(default=True)
+    version: Mapped[int] = mapped_column(default=1)
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    opened_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime]
+    reached_on: Mapped[date | None]
+    days_used: Mapped[int | None]
+    within_period: Mapped[bool | None]
+    alerted_for: Mapped[date | None]
+    likeness: Mapped[str | None] = mapped_column(String(64))
+    electronic: Mapped[bool | None]
+    kept_until: Mapped[date | None]
+    hold: Mapped[str | None] = mapped_column(Text)
+
+
+class RoundRow(TenantTable, Base):
+    """The answers as they came: 1 is the application itself, each correction adds one. Never changed."""
+
+    __tablename__ = "application_rounds"
+    __table_args__ = (points_at(["application_id"], "applications", ["id"]),)
+
+    application_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    answers: Mapped[dict[str, Any]] = mapped_column(Json)
+    received_at: Mapped[datetime]
+
+
+class CorrectionRow(TenantTable, Base):
+    """補正の求め. `fields`: list of {path, label, reason}; `raw` and `files`: what the applicant is changing.
+
+    `round` is the round that was looked at. It ends by `answered_at` or `cancelled_at`.
+    """
+
+    __tablename__ = "corrections"
+    __table_args__ = (
+        points_at(["application_id"], "applications", ["id"]),
+        Index(None, "tenant_id", "application_id", "asked_at"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    application_id: Mapped[str] = mapped_column(ID)
+    round: Mapped[int]
+    fields: Mapped[list[dict[str, str]]] = mapped_column(Json)
+    message: Mapped[str] = mapped_column(Text)
+    due_on: Mapped[date]
+    asked_at: Mapped[datetime]
+    raw: Mapped[dict[str, Any]] = mapped_column(Json)
+    files: Mapped[dict[str, Any]] = mapped_column(Json)
+    answered_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
+
+
+class HistoryRow(TenantTable, Base):
+    """What happened to an application, for both sides to read. `what` is a word of `domain/history.py`."""
+
+    __tablename__ = "application_history"
+    __table_args__ = (points_at(["application_id"], "applications", ["id"]),)
+
+    application_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    what: Mapped[str] = mapped_column(String(40))
+    by_kind: Mapped[str] = mapped_column(String(20))
+    by: Mapped[str | None] = mapped_column(String(200))
+    by_name: Mapped[str] = mapped_column(String(200))
+    text: Mapped[str] = mapped_column(Text)
+
+
+class AttachmentRow(TenantTable, Base):
+    """A stored file and what it belongs to. `name` is shown, never used as a path. `malware`: what a scanner found."""
+
+    __tablename__ = "attachments"
+    __table_args__ = (
+        Index(None, "tenant_id", "draft_id"),
+        Index(None, "tenant_id", "application_id"),
+        Index(None, "tenant_id", "scanned_at"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    draft_id: Mapped[str | None] = mapped_column(ID)
+    application_id: Mapped[str | None] = mapped_column(ID)
+    path: Mapped[str] = mapped_column(String(120))
+    name: Mapped[str] = mapped_column(String(200))
+    size: Mapped[int]
+    media_type: Mapped[str] = mapped_column(String(100))
+    sha256: Mapped[str] = mapped_column(String(64))
+    added_at: Mapped[datetime]
+    malware: Mapped[str | None] = mapped_column(String(200))
+    scanned_at: Mapped[datetime | None]
+
+
+class GrantRow(TenantTable, Base):
+    """A session that may see one application: it submitted it, or gave 受付番号 and 照会キー."""
+
+    __tablename__ = "grants"
+    __table_args__ = (points_at(["application_id"], "applications", ["id"]),)
+
+    session_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    application_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    until: Mapped[datetime]
+
+
+class CounterRow(TenantTable, Base):
+    """The last serial given out in a fiscal year."""
+
+    __tablename__ = "counters"
+
+    fiscal_year: Mapped[int] = mapped_column(primary_key=True)
+    last: Mapped[int]
+
+
+class EnquiryFailureRow(TenantTable, Base):
+    """Wrong 照会キー for one 受付番号: attempts are slowed."""
+
+    __tablename__ = "enquiry_failures"
+
+    receipt_number: Mapped[str] = mapped_column(String(40), primary_key=True)
+    count: Mapped[int]
+    last_at: Mapped[datetime]

@@ -1,0 +1,1 @@
+"""The rules of e-application: standard library and libs.common.errors only."""

@@ -1,0 +1,93 @@
+"""Uploads: what is taken, and what is made of it before it is kept.
+
+The type is told from the content. Photographs are decoded and written anew: no position, no serial number of a
+camera, nothing hidden
+behind the picture. A PDF is kept as it is and only ever handed out as a download.
+"""
+
+import io
+import re
+import unicodedata
+from typing import BinaryIO
+
+import pillow_heif
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from libs.common import files
+from libs.common.errors import Invalid, TooLarge, say
+from libs.common.files import kinds
+from services.eapply.domain import mynumber
+from services.eapply.forms.definition import FormField
+from services.eapply.forms.text import cleaned
+
+pillow_heif.register_heif_opener()
+
+MEDIA_TYPES = {"pdf": "application/pdf", "jpeg": "image/jpeg", "png": "image/png", "heic": "image/heic"}
+FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/heic": "HEIF"}
+ENDINGS = {"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png"}
+MAX_PIXELS = 60_000_000
+"""A picture of more is refused before it is unpacked (a small file may unpack to gigabytes)."""
+NAME_LENGTH = 80
+
+
+def accepted(field: FormField) -> set[str]:
+    """Media types the field takes."""
+    return {MEDIA_TYPES[each] for each in field.accept}
+
+
+def prepared(field: FormField, stream: BinaryIO, size: int) -> BinaryIO:
+    """What is to be kept of an upload of `size` bytes. Raises Invalid or TooLarge with the sentence for the person."""
+    if size > field.max_bytes:
+        most = field.max_bytes // (1024 * 1024)
+        raise TooLarge(
+            say("ファイルが大きすぎます。1つ%(most)sMBまでのファイルを選んでください。", most=most),
+            code="file-too-large",
+        )
+    head = stream.read(kinds.HEAD)
+    stream.seek(0)
+    media_type = files.media_type_of(head)
+    if media_type not in accepted(field):
+        names = "・".join(each.upper() for each in field.accept)
+        raise Invalid(
+            say("この種類のファイルは受け取れません。%(names)sのファイルを選んでください。", names=names),
+            code="wrong-file-type",
+        )
+    return stream if media_type == "application/pdf" else _drawn_anew(stream, FORMATS[media_type])
+
+
+def _drawn_anew(stream: BinaryIO, format_: str) -> BinaryIO:
+    try:
+        with Image.open(stream, formats=[format_]) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise TooLarge(
+                    say("写真が大きすぎます。少し小さくして、もう一度選んでください。"), code="too-many-pixels"
+                )
+            upright = ImageOps.exif_transpose(picture)
+            return _written(upright, "PNG" if format_ == "PNG" else "JPEG")
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise Invalid(
+            say("写真を開けませんでした。撮り直すか、別のファイルを選んでください。"), code="broken-picture"
+        ) from error
+
+
+def _written(picture: Image.Image, format_: str) -> BinaryIO:
+    """Pixels only, in a mode the format knows."""
+    mode = "RGB" if format_ == "JPEG" else ("RGBA" if "A" in picture.getbands() else "RGB")
+    bare = Image.new(mode, picture.size)
+    bare.paste(picture.convert(mode))
+    out = io.BytesIO()
+    bare.save(out, format_, **({"quality": 90, "optimize": True} if format_ == "JPEG" else {}))
+    out.seek(0)
+    return out
+
+
+def display_name(typed: str | None, media_type: str) -> str:
+    """What the file is called on pages: the last part of the person's name for it, with the ending of its real type.
+
+    It never becomes part of a path. Raises Invalid when it holds a 個人番号.
+    """
+    last = re.split(r"[/\\]", cleaned(typed or ""))[-1]
+    mynumber.refuse_in(last)
+    stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", last)
+    stem = "".join(c for c in stem if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"} and c not in '<>:"|?*')
+    return (stem.strip(". ")[:NAME_LENGTH] or "file") + ENDINGS.get(media_type, "")

@@ -1,0 +1,132 @@
+"""Definitions in words a clerk reads: conditions as sentences, differences as places with what stood and what stands."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from libs.common.web import dates
+from services.eapply.forms import partial_dates
+from services.eapply.forms.conditions import TODAY, All, AnyOf, Condition, Test
+from services.eapply.forms.definition import FormField, Procedure
+from services.eapply.forms.differences import MISSING, Difference, Path
+from services.eapply.forms.kinds import NAMES, OP_NAMES
+
+CONDITION: TypeAdapter[Condition] = TypeAdapter(Condition)
+ATTRIBUTES = {
+    "title": "題名", "kana": "よみがな", "category": "分野", "words": "さがす言葉", "summary": "説明", "who": "申し込める方",
+    "deadline": "期限", "minutes": "かかる時間（分）", "bring": "手元に用意するもの", "department": "担当課", "legal": "根拠",
+    "basis": "根拠の法令", "disposition": "処分にあたる", "source": "法令の名前", "standard": "標準処理期間",
+    "working_days": "開庁日数", "note": "補足", "outcomes": "結果の呼び方", "approved": "認めるとき", "partly": "一部を認めるとき",
+    "refused": "認めないとき", "remedy": "教示", "after": "結果のあと", "steps": "画面", "sections": "まとまり", "fields": "項目",
+    "options": "選択肢", "label": "見出し", "text": "説明の文", "help": "助言", "need": "必須", "use": "使いみち", "min": "下限",
+    "max": "上限", "unit": "単位", "type": "種類", "visible": "出す条件", "required": "必須にする条件", "when": "条件",
+    "partial": "不詳を認める", "places": "小数点以下の桁", "accept": "受け取るファイル", "max_bytes": "ファイルの大きさ", "formula": "式",
+    "item": "1件の呼び方", "amount": "計算に使う値", "ineligible": "申し込めない条件", "checks": "入力の確かめ", "at": "文を出す項目",
+    "translations": "訳", "en": "英語", "ja-easy": "やさしい日本語", "version": "ファイルの版", "transit_days": "経由機関の日数",
+    "key": "名前", "value": "値", "順番": "順番",
+}  # fmt: skip
+"""Entries of a definition → what staff call them."""
+
+
+def said(condition: Condition | None, field_of: Callable[[str], FormField | None]) -> str:
+    """A condition as a sentence; "" for none."""
+    match condition:
+        case None:
+            return ""
+        case All():
+            return " かつ ".join(_inner(each, field_of) for each in condition.all)
+        case AnyOf():
+            return " または ".join(_inner(each, field_of) for each in condition.any)
+    return _test(condition, field_of)
+
+
+def _inner(condition: Condition, field_of: Callable[[str], FormField | None]) -> str:
+    text = said(condition, field_of)
+    return text if isinstance(condition, Test) else f"（{text}）"
+
+
+def _test(test: Test, field_of: Callable[[str], FormField | None]) -> str:
+    field = field_of(test.field)
+    label = f"「{field.label}」" if field else f"（ない項目 {test.field}）"
+    if test.op in ("answered", "unanswered"):
+        return label + OP_NAMES[test.op]
+    other = field_of(test.other) if test.other else None
+    value = f"「{other.label}」" if other else f"「{_value(test.value, field)}」"
+    return label + OP_NAMES[test.op].replace("次", value, 1)
+
+
+def _value(value: Any, field: FormField | None) -> str:
+    if value == TODAY:
+        return "今日"
+    if field is None:
+        return str(value)
+    if field.type == "date" and isinstance(value, str) and not partial_dates.WRITTEN.fullmatch(value):
+        return dates.wareki(dates.parse_date(value))
+    if field.type == "yesno":
+        return {"yes": "はい", "no": "いいえ"}.get(str(value), str(value))
+    return next((option.label for option in field.options if option.value == value), str(value))
+
+
+def place(path: Path, procedure: Procedure | None) -> str:
+    """Where something stands: 画面「請求する方」 › 項目「氏名」 › 見出し."""
+    parts: list[str] = []
+    names = iter(path)
+    for name in names:
+        word = ATTRIBUTES.get(name, name)
+        if name in ("steps", "fields", "options", "sections", "ineligible", "checks", "translations"):
+            entry = next(names, None)
+            if entry is not None and name != "sections":
+                parts.append(word if entry == "順番" else f"{word}「{_entry(name, entry, procedure)}」")
+            if entry == "順番":
+                parts.append("順番")
+        else:
+            parts.append(word)
+    return " › ".join(parts) or "全体"
+
+
+def _entry(kind: str, name: str, procedure: Procedure | None) -> str:
+    if kind == "translations":
+        return ATTRIBUTES.get(name, name)
+    if procedure is None:
+        return name
+    if kind == "steps":
+        step = procedure.step(name)
+        return step.title if step else name
+    if kind == "fields":
+        inner = (field for outer in procedure.fields for field in (outer, *outer.fields))
+        return next((field.label for field in inner if field.key == name), name)
+    return name
+
+
+def shown(value: Any, procedure: Procedure | None = None) -> str:
+    """A part of a document as text."""
+    match value:
+        case _ if value is MISSING:
+            return "（なし）"
+        case bool():
+            return "はい" if value else "いいえ"
+        case dict() if "label" in value and "type" in value:
+            return f"「{value['label']}」（{NAMES.get(value['type'], value['type'])}）"
+        case dict() if "label" in value or "title" in value or "text" in value:
+            return str(value.get("label") or value.get("title") or value.get("text"))
+        case dict() if {"field", "all", "any"} & set(value):
+            return _condition(value, procedure)
+        case dict():
+            return "、".join(f"{ATTRIBUTES.get(key, key)}：{shown(each, procedure)}" for key, each in value.items())
+        case list():
+            return "、".join(shown(each, procedure) for each in value) or "（なし）"
+    return str(value)
+
+
+def _condition(document: dict[str, Any], procedure: Procedure | None) -> str:
+    condition: Condition = CONDITION.validate_python(document)
+    inner = [field for outer in (procedure.fields if procedure else ()) for field in (outer, *outer.fields)]
+    known = {field.key: field for field in reversed(inner)}
+    return said(condition, known.get)
+
+
+def told(difference: Difference, old: Procedure | None, new: Procedure | None) -> tuple[str, str, str]:
+    """(place, what stood, what stands)."""
+    gone = difference.new is MISSING
+    return place(difference.path, old if gone else new), shown(difference.old, old), shown(difference.new, new)

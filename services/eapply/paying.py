@@ -1,0 +1,53 @@
+"""Which payment provider this process uses, its secret, and the comparison of the books."""
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from libs.common.actor import Actor
+from libs.common.service import Service
+from services.eapply.payments import Provider
+from services.eapply.simulator import Simulator
+from services.eapply.use_cases import fees
+from services.eapply.use_cases.fees import Reconciliation
+
+
+def simulated(service: Service) -> bool:
+    """Whether fees are paid with the simulator: where the settings say so, and in the sample."""
+    chosen = getattr(service.settings, "payment_provider", None)
+    return chosen == "simulator" or (chosen is None and service.settings.sample)
+
+
+def provider(service: Service, session: Session) -> Provider | None:
+    """None: fees are paid at the window only."""
+    return Simulator(session, service.clock.now()) if simulated(service) else None
+
+
+def secret(service: Service) -> str:
+    """What callbacks are signed with; "" where no provider is set, and then none is believed."""
+    given = service.settings.payment_secret.get_secret_value()
+    return given or (_simulator_secret(service.settings.keys_dir) if simulated(service) else "")
+
+
+def reconcile(service: Service, tenant: str, actor: Actor, span: timedelta) -> Reconciliation | None:
+    """Compare with the provider's statement of the last `span`."""
+    now = service.clock.now()
+    with service.database.transaction(tenant=tenant) as session:
+        found = provider(service, session)
+        return fees.reconcile(session, actor, found.statement(now - span, now), now - span, now, now) if found else None
+
+
+def _simulator_secret(keys: Path) -> str:
+    """One for all processes that share the keys."""
+    path = keys / "payment-simulator.secret"
+    if not path.exists():
+        keys.mkdir(parents=True, exist_ok=True)
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_hex(32))
+        except FileExistsError:
+            pass
+    return path.read_text()

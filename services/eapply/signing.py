@@ -1,0 +1,120 @@
+"""The electronic seal of the office: PAdES signatures on notices (ETSI EN 319 142-1), with the office's certificate, or
+with one of a test CA that says so wherever it is shown."""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, pkcs12
+from cryptography.x509.oid import NameOID
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign import fields, signers
+from pyhanko.sign.timestamps import HTTPTimeStamper
+
+TEST_SIGNER = "試験用の署名（法的効力なし）"
+TEST_NAME = "TEST - NO LEGAL EFFECT 試験用（法的効力なし）"
+_YEARS = timedelta(days=5 * 365)
+
+
+@dataclass(frozen=True)
+class Seal:
+    """Signs documents as `name`. `test`: with the test CA."""
+
+    name: str
+    test: bool
+    _signer: signers.Signer
+    _stamps: HTTPTimeStamper | None
+
+    def sign(self, document: bytes) -> bytes:
+        """The document with a signature that lets no later change pass unseen."""
+        writer = IncrementalPdfFileWriter(BytesIO(document))
+        about = signers.PdfSignatureMetadata(
+            field_name="Seal",
+            md_algorithm="sha256",
+            subfilter=fields.SigSeedSubFilter.PADES,
+            certify=True,
+            docmdp_permissions=fields.MDPPerm.NO_CHANGES,
+        )
+        signed = signers.PdfSigner(about, signer=self._signer, timestamper=self._stamps).sign_pdf(writer)
+        return signed.getvalue()
+
+
+def load(pkcs12_file: Path | None, password: str, stamps_url: str | None, keys: Path) -> Seal:
+    """The seal of the settings; without a certificate, the test CA's, made in `keys` when it is not there."""
+    test = pkcs12_file is None
+    path = pkcs12_file or _test_seal(keys)
+    signer = signers.SimpleSigner.load_pkcs12(str(path), passphrase=password.encode() or None)
+    if signer is None:
+        raise ValueError(f"the certificate in {path} cannot be read: is the password right?")
+    stamps = HTTPTimeStamper(stamps_url) if stamps_url else None
+    return Seal(TEST_SIGNER if test else signer.subject_name or "", test, signer, stamps)
+
+
+def test_root(keys: Path) -> Path:
+    """The certificate of the test CA (PEM)."""
+    return keys / "notice-test-ca.pem"
+
+
+def _test_seal(keys: Path) -> Path:
+    """The test CA's seal: one for all processes that share the keys."""
+    path = keys / "notice-test.p12"
+    if not path.exists():
+        keys.mkdir(parents=True, exist_ok=True)
+        root, seal = _test_certificates()
+        _write_once(test_root(keys), root)
+        _write_once(path, seal)
+    return path
+
+
+def _test_certificates() -> tuple[bytes, bytes]:
+    """(the CA's certificate, a PKCS #12 of a seal it issued). The CA's key is not kept: it signs nothing else."""
+    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    ca_name, name = _name("Test CA"), _name("Office seal")
+    root = _certificate(ca_name, ca_name, ca_key.public_key(), is_ca=True).sign(ca_key, hashes.SHA256())
+    seal = _certificate(name, ca_name, key.public_key(), is_ca=False).sign(ca_key, hashes.SHA256())
+    packed = pkcs12.serialize_key_and_certificates(b"seal", key, seal, [root], NoEncryption())
+    return root.public_bytes(Encoding.PEM), packed
+
+
+def _name(what: str) -> x509.Name:
+    attributes = {NameOID.COUNTRY_NAME: "JP", NameOID.ORGANIZATION_NAME: TEST_NAME, NameOID.COMMON_NAME: f"TEST {what}"}
+    return x509.Name([x509.NameAttribute(kind, text) for kind, text in attributes.items()])
+
+
+def _certificate(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, is_ca: bool
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    usage = x509.KeyUsage(
+        digital_signature=not is_ca, content_commitment=not is_ca, key_cert_sign=is_ca, crl_sign=is_ca,
+        key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + _YEARS)
+        .add_extension(x509.BasicConstraints(ca=is_ca, path_length=0 if is_ca else None), critical=True)
+        .add_extension(usage, critical=True)
+    )
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    """Whole or not at all; whoever comes first, wins."""
+    half = path.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+        file.write(content)
+    try:
+        os.link(half, path)
+    except FileExistsError:
+        pass
+    finally:
+        half.unlink()

@@ -1,0 +1,46 @@
+"""個人番号: recognised in every disguise, and nothing else is taken for one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.eapply.domain import mynumber
+from services.eapply.forms import raw
+
+SAMPLE = "123456789018"
+"""The public sample number of 総務省."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SAMPLE,
+        "1234-5678-9018",
+        "１２３４５６７８９０１８",
+        "番号は1234 5678 9018です",
+        "1234‐5678‐9018",
+        "a123456789018b",
+        "1-2-3-4-5-6-7-8-9-0-1-8",
+    ],
+)
+def test_it_is_found_however_it_is_written(text):
+    assert mynumber.contains(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["123456789012", "0942-30-9000", "1234567890181", "402036-2611-00427-3", "令和8年11月20日", ""]
+)
+def test_other_numbers_pass(text):
+    assert not mynumber.contains(text)
+
+
+@given(st.integers(0, 10**11 - 1))
+def test_exactly_one_last_digit_is_right(base):
+    digits = f"{base:011d}"
+    assert sum(mynumber.is_valid(digits + str(last)) for last in range(10)) == 1
+
+
+def test_a_draft_never_keeps_it():
+    kept, refused = raw.take_in([("note", f"私の番号は{SAMPLE}"), ("name", "髙橋")])
+    assert kept == {"note": [""], "name": ["髙橋"]}
+    assert "マイナンバー" in refused["note"]

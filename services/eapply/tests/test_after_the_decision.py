@@ -1,0 +1,231 @@
+"""Numbers for the council, export for another system, retention with preview, hold and certificate, handling."""
+
+import io
+import zipfile
+from datetime import date
+
+import pytest
+from sqlalchemy import select
+
+from services.eapply.db import ApplicationRow, AttachmentRow, DeletionRow, ProcedureRow
+from services.eapply.domain.numbers import Count
+from services.eapply.domain.retention import kept_until
+from services.eapply.tests.one_store import database  # noqa: F401
+from services.eapply.tests.people import Browser, Town, visible
+from services.eapply.tests.test_staff_decide import case, step, taken
+from services.eapply.tests.test_the_statutory_clock import MANAGER, offer_event, work
+from services.eapply.use_cases import exports, retention
+from services.eapply.worker import KEEPER
+
+
+@pytest.mark.parametrize(
+    ("online", "paper", "rate"),
+    [(694, 134815, "0.5"), (268750, 278650, "49.1"), (278970, 269950, "50.8"), (0, 0, None), (1, 0, "100.0")],
+)
+def test_the_published_rates_come_out(online: int, paper: int, rate: str | None):
+    """福岡県官民データ活用推進計画: online and paper applications of 2004, 2016 and 2017, and the rates it gives."""
+    found = Count(online, paper).rate
+    assert (str(found) if found is not None else None) == rate
+
+
+def procedure_id(town: Town) -> str:
+    with town.service.database.reading(tenant=town.code) as session:
+        return session.scalars(select(ProcedureRow.id).where(ProcedureRow.key == "event-moushikomi")).one()
+
+
+def test_online_and_counted_paper_make_the_rate_and_are_told(town: Town):
+    for number in range(3):
+        town.guest(f"g{number}").apply_for_event()
+    staff = town.staff()
+    wanted = {"procedure": procedure_id(town), "month": "2026-10", "applications": "5"}
+    staff.post("desk/numbers", wanted)
+    page = visible(staff.post("desk/numbers", wanted | {"applications": "1"}).text)
+    assert "オンライン利用率 75.0%" in page
+    assert "2026,イベント参加申込,3,1,4,75.0" in staff.get("desk/numbers.csv").text
+    told = [event["data"] for event in town.events("eapply.paper_applications.counted.v1")]
+    assert [(each["applications"], each["added"], each["fiscal_year"]) for each in told] == [
+        (5, 5, 2026),
+        (1, -4, 2026),
+    ]
+    staff.post("desk/numbers", wanted | {"applications": "1"})
+    assert len(town.events("eapply.paper_applications.counted.v1")) == 2, "nothing changed, nothing is told"
+    assert "75.0" not in visible(staff.get("desk/numbers", params={"year": "2025"}).text)
+
+
+@pytest.mark.parametrize("wrong", [{"month": "2026-13"}, {"month": "2027-01"}, {"applications": "多数"}])
+def test_a_wrong_count_is_explained(town: Town, wrong: dict[str, str]):
+    wanted = {"procedure": procedure_id(town), "month": "2026-10", "applications": "5"} | wrong
+    assert town.staff().post("desk/numbers", wanted).status_code == 422
+
+
+# ---- export
+
+
+def test_answers_go_out_in_the_columns_another_system_knows(town: Town):
+    mapping = [
+        {"name": "氏名_カナ", "field": "kana", "form": "halfwidth"},
+        {"name": "氏名_漢字", "field": "name"},
+        {"name": "人数", "field": "people"},
+    ]
+    offer_event(town, handling={"export": mapping})
+    town.guest().apply_for_event()
+    boss = town.staff(roles=MANAGER)
+    text = boss.get(f"desk/procedures/{procedure_id(town)}/export").content.decode("utf-8-sig").split("\r\n")
+    assert text[0] == "受付番号,到達日時,状態,決定,決定日,氏名_カナ,氏名_漢字,人数"
+    assert text[1].endswith(",20261120105207,未着手,,,ﾀｶﾊｼ ﾖｼﾛｳ,髙橋 𠮷郎,2")
+    packed = zipfile.ZipFile(
+        io.BytesIO(boss.get(f"desk/procedures/{procedure_id(town)}/export?charset=shift_jis").content)
+    )
+    assert "髙橋 〓郎" in packed.read(packed.namelist()[0]).decode("cp932")
+    assert "𠮷" in packed.read(packed.namelist()[1]).decode("utf-8-sig")
+    assert town.staff().get(f"desk/procedures/{procedure_id(town)}/export").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "expected"),
+    [
+        ("date8", "2026-11-20", "20261120"),
+        ("date8", "1970-05", "1970-05"),
+        ("wareki7", "2026-11-20", "5081120"),
+        ("wareki7", "2019-05-01", "5010501"),
+        ("wareki7", "2019-04-30", "4310430"),
+        ("wareki7", "1989-01-07", "3640107"),
+        ("wareki7", "不詳", "不詳"),
+        ("as_is", ["a", "b"], "a|b"),
+        ("as_is", None, ""),
+    ],
+)
+def test_values_have_the_form_of_the_column(form: str, value: object, expected: str):
+    assert exports.written(form, value) == expected
+
+
+# ---- retention
+
+
+@pytest.mark.parametrize(
+    ("ended", "months", "last"),
+    [
+        (date(2026, 11, 20), 1, date(2026, 12, 31)),
+        (date(2026, 11, 1), 12, date(2027, 11, 30)),
+        (date(2024, 1, 31), 1, date(2024, 2, 29)),
+        (date(2026, 12, 31), 60, date(2031, 12, 31)),
+    ],
+)
+def test_whole_months_are_kept_after_the_month_of_the_end(ended: date, months: int, last: date):
+    assert kept_until(ended, months) == last
+
+
+def ended(town: Town) -> tuple[Browser, Browser, str]:
+    """(manager, guest, id) of a decided application that is kept for one month."""
+    offer_event(town, handling={"retention": {"decided_months": 1, "withdrawn_months": 1}})
+    guest, staff, sent = taken(town)
+    step(staff, sent, "decide", outcome="approved")
+    work(town)
+    return town.staff("boss", "室見", MANAGER), guest, sent.id
+
+
+def delete_over(town: Town) -> retention.Deleted:
+    with town.service.database.transaction(tenant=town.code) as session:
+        return retention.delete_over(session, KEEPER, town.service.clock.now())
+
+
+def there(town: Town) -> int:
+    with town.service.database.reading(tenant=town.code) as session:
+        return len(session.scalars(select(ApplicationRow)).all())
+
+
+def test_what_goes_next_month_is_shown_before_and_then_deleted_with_a_certificate(town: Town):
+    boss, _, _ = ended(town)
+    assert "来月に消える申請はありません" in visible(boss.get("desk/retention").text)
+    town.service.clock.advance(days=20)  # 10 December; kept until the 31st
+    page = visible(boss.get("desk/retention").text)
+    assert "保存期間が令和8年12月31日（木）まで" in page and "イベント参加申込 1" in page
+    assert delete_over(town).certificate is None, "not before the month is over"
+    town.service.clock.advance(days=22)
+    worker_files = set(each[0] for each in town.service.extras["files"].list(town.code))
+    assert worker_files, "the signed notice"
+    work(town)
+    done = delete_over(town)
+    for file_id in done.files:
+        town.service.extras["files"].delete(town.code, file_id)
+    assert there(town) == 0 and not list(town.service.extras["files"].list(town.code))
+    with town.service.database.reading(tenant=town.code) as session:
+        (certificate,) = session.scalars(select(DeletionRow))
+        assert session.scalars(select(AttachmentRow)).all() == []
+    page = visible(boss.get(f"desk/retention/{certificate.id}").text)
+    assert certificate.applications[0]["number"] in page and "書き換えられていません" in page and "髙橋" not in page
+    assert delete_over(town).certificate is None, "once"
+
+
+def test_a_certificate_that_was_changed_says_so(town: Town):
+    boss, _, _ = ended(town)
+    town.service.clock.advance(days=60)
+    delete_over(town)
+    with town.service.database.transaction(tenant=town.code) as session:
+        (certificate,) = session.scalars(select(DeletionRow))
+        certificate.applications = [certificate.applications[0] | {"number": "402036-2611-00009-9"}]
+    assert "記録と合いません" in visible(boss.get(f"desk/retention/{certificate.id}").text)
+
+
+def test_what_is_held_stays_until_it_is_released(town: Town):
+    boss, _, application_id = ended(town)
+    assert boss.post(f"desk/cases/{application_id}/hold", {"hold": ""}).status_code == 422
+    boss.post(f"desk/cases/{application_id}/hold", {"hold": "審査請求があるため"})
+    town.service.clock.advance(days=60)
+    assert delete_over(town).certificate is None and there(town) == 1
+    assert "審査請求があるため" in visible(boss.get("desk/retention").text)
+    boss.post(f"desk/cases/{application_id}/hold", {"act": "release"})
+    assert delete_over(town).certificate is not None and there(town) == 0
+
+
+def test_an_open_application_is_never_deleted_or_held(town: Town):
+    _, _, sent = taken(town)
+    boss = town.staff("boss", "室見", MANAGER)
+    assert boss.post(f"desk/cases/{sent.id}/hold", {"hold": "い"}).status_code == 409
+    town.service.clock.advance(days=4000)
+    assert delete_over(town).certificate is None and there(town) == 1
+
+
+def test_money_that_is_owed_back_keeps_the_application(town: Town):
+    from services.eapply.tests.test_fees import call, told
+
+    town.service.settings.payment_provider = "simulator"
+    fee = {"when": "before", "amount": 300}
+    offer_event(town, handling={"fee": fee, "retention": {"decided_months": 1, "withdrawn_months": 1}})
+    _, staff, sent = taken(town)
+    call(town, told(town, 1))
+    call(town, told(town, 2))
+    step(staff, sent, "decide", outcome="approved")
+    town.service.clock.advance(days=60)
+    assert delete_over(town).certificate is None and there(town) == 1
+
+
+# ---- handling
+
+FORM = {
+    "second_person": "yes", "fee_when": "after", "amount": "300", "exempt": "生活保護\n\n障害者手帳", "notice_title": "{word}のお知らせ",
+    "notice_opening": "決定しました。", "notice_sender": "{place}長", "post_after_days": "10", "decided_months": "36",
+    "withdrawn_months": "6",
+}  # fmt: skip
+
+
+def test_the_manager_changes_how_new_applications_are_handled(town: Town):
+    before = town.guest("a").apply_for_event()
+    boss, staff = town.staff("boss", "室見", MANAGER), town.staff()
+    assert boss.get(f"desk/procedures/{procedure_id(town)}/handling").status_code == 200
+    assert boss.post(f"desk/procedures/{procedure_id(town)}/handling", FORM).status_code == 200
+    after = town.guest("b").apply_for_event()
+    for sent in (before, after):
+        step(staff, sent, "take")
+    assert "結果を決める" in visible(case(staff, before).text), "on its own version"
+    assert "起案する" in visible(case(staff, after).text)
+    page = boss.get(f"desk/procedures/{procedure_id(town)}/handling").text
+    assert "生活保護\n障害者手帳" in page and 'value="36"' in page
+
+
+@pytest.mark.parametrize("wrong", [{"amount": "三百"}, {"decided_months": "0"}, {"post_after_days": "1000"}])
+def test_handling_that_makes_no_sense_is_refused(town: Town, wrong: dict[str, str]):
+    boss = town.staff("boss", "室見", MANAGER)
+    answer = boss.post(f"desk/procedures/{procedure_id(town)}/handling", FORM | wrong)
+    assert answer.status_code == 422 and next(iter(wrong)) in answer.text
+    assert town.staff().post(f"desk/procedures/{procedure_id(town)}/handling", FORM).status_code == 403

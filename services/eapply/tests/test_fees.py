@@ -1,0 +1,229 @@
+"""手数料: before and after, fixed on examination, 減免, refund, and a provider whose callbacks cannot be relied on."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from services.eapply import paying, payments, worker
+from services.eapply.db import ApplicationRow, ChargeRow, HistoryRow, PaymentReportRow
+from services.eapply.payments import Told, Trouble, signature, written
+from services.eapply.simulator import Simulator
+from services.eapply.tests.one_store import database  # noqa: F401
+from services.eapply.tests.people import Browser, Sent, Town, visible
+from services.eapply.tests.test_staff_decide import case, step, taken
+from services.eapply.tests.test_the_statutory_clock import MANAGER, offer_event, work
+
+FEE = {"when": "before", "amount": 300, "basis": "手数料条例", "exempt": ["生活保護を受けている方"]}
+
+
+def owing(town: Town, **fee: object) -> tuple[Browser, Browser, Sent]:
+    """(guest, staff, the case) of a procedure with a fee, paid with the simulator."""
+    town.service.settings.payment_provider = "simulator"
+    offer_event(town, handling={"fee": FEE | fee})
+    return taken(town)
+
+
+def charge(town: Town) -> ChargeRow:
+    with town.service.database.reading(tenant=town.code) as session:
+        return session.scalars(select(ChargeRow)).one()
+
+
+def told(town: Town, number: int = 1, kind: str = "paid", amount: int = 300) -> Told:
+    return Told(f"fact-{kind}-{number}", charge(town).id, kind, amount, town.service.clock.now())
+
+
+def call(town: Town, fact: Told, signed: str | None = None):
+    body = written(fact)
+    headers = {
+        "x-signature": (signature(paying.secret(town.service), body) if signed is None else signed).encode("latin-1")
+    }
+    return town.guest("provider").post("payments/callback", content=body, headers=headers, page=False)
+
+
+def reports(town: Town) -> int:
+    with town.service.database.reading(tenant=town.code) as session:
+        return len(session.scalars(select(PaymentReportRow)).all())
+
+
+def told_of(town: Town, what: str) -> int:
+    with town.service.database.reading(tenant=town.code) as session:
+        return len(session.scalars(select(HistoryRow).where(HistoryRow.what == what)).all())
+
+
+def test_no_decision_before_the_fee_is_paid(town: Town):
+    guest, staff, sent = owing(town)
+    page = visible(guest.get(f"applications/{sent.id}").text)
+    assert "300円" in page and "納付待ち" in page and charge(town).numbers["payment"] in page
+    held = step(staff, sent, "decide", outcome="approved")
+    assert held.status_code == 409 and "手数料がまだ納められていません" in visible(held.text)
+    assert call(town, told(town)).status_code == 204
+    assert "納付済み" in visible(guest.get(f"applications/{sent.id}").text)
+    assert step(staff, sent, "decide", outcome="approved").status_code == 200
+
+
+def test_a_callback_told_twice_has_one_effect(town: Town):
+    owing(town)
+    for _ in range(3):
+        assert call(town, told(town)).status_code == 204
+    assert reports(town) == 1 and told_of(town, "fee_paid") == 1 and charge(town).charge_state == "paid"
+
+
+@pytest.mark.parametrize("signed", ["", "0" * 64, "é"])
+def test_a_callback_without_the_providers_signature_changes_nothing(town: Town, signed: str):
+    owing(town)
+    assert call(town, told(town), signed).status_code in (403, 422)
+    assert charge(town).charge_state == "due"
+
+
+def test_a_signed_callback_that_says_nonsense_changes_nothing(town: Town):
+    owing(town)
+    for fact in (told(town, amount=-1), Told("x", "no-such-charge", "paid", 1, town.service.clock.now())):
+        assert call(town, fact).status_code in (404, 422)
+    body = b"[]"
+    headers = {"x-signature": signature(paying.secret(town.service), body)}
+    assert town.guest().post("payments/callback", content=body, headers=headers, page=False).status_code == 422
+
+
+def test_the_applicant_pays_and_every_callback_is_lost_and_the_comparison_finds_it(town: Town, monkeypatch):
+    monkeypatch.setattr(worker, "Trouble", lambda: Trouble(lost=1.0))
+    guest, _, sent = owing(town)
+    page = guest.post(f"applications/{sent.id}/pay")
+    assert "見本の支払い画面" in visible(page.text)
+    page = visible(guest.post(f"pay/{charge(town).id}").text)
+    assert "もう一度払う必要はありません" in page
+    town.service.clock.advance(seconds=120)
+    work(town)
+    assert charge(town).charge_state == "paid"
+    with town.service.database.reading(tenant=town.code) as session:
+        assert [row.source for row in session.scalars(select(PaymentReportRow))] == ["statement"]
+
+
+def test_callbacks_of_a_bad_provider_lead_to_one_payment(town: Town):
+    guest, _, _ = owing(town)
+    guest.post(f"pay/{charge(town).id}")
+    for _ in range(2):  # the applicant's own browser was quick; the callbacks come twice and in any order
+        town.service.clock.advance(seconds=100)
+        work(town)
+    assert charge(town).charge_state == "paid" and told_of(town, "fee_paid") == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_paid_and_refunded_told_in_any_order_ends_refunded(town: Town, seed: int):
+    owing(town)
+    facts = [told(town), told(town, kind="refunded")]
+    with town.service.database.transaction(tenant=town.code) as session:
+        session.scalars(select(ChargeRow)).one().cancelled = True
+    bodies: list[tuple[bytes, str]] = []
+    secret = paying.secret(town.service)
+    payments.deliver(facts, Trouble(0, 0.5), random.Random(seed), secret, lambda *each: bodies.append(each))
+    for body, signed in bodies:
+        town.guest().post("payments/callback", content=body, headers={"x-signature": signed}, page=False)
+    assert charge(town).charge_state == "refunded"
+
+
+def test_withdrawal_after_payment_is_paid_back_once(town: Town):
+    from services.eapply.tests.people import version_in
+
+    guest, _, sent = owing(town)
+    call(town, told(town))
+    page = guest.get(f"applications/{sent.id}/withdraw")
+    guest.post(f"applications/{sent.id}/withdraw", {"version": version_in(page.text)})
+    assert "お返しする手続き" in visible(guest.get(f"applications/{sent.id}").text)
+    boss = town.staff("boss", "室見 課長", MANAGER)
+    for _ in range(2):
+        assert boss.post(f"desk/cases/{sent.id}/fee/refund").status_code == 200
+    town.service.clock.advance(seconds=200)
+    work(town)
+    assert charge(town).charge_state == "refunded" and told_of(town, "fee_refunded") == 1
+    assert boss.post(f"desk/cases/{sent.id}/fee/refund").status_code == 409
+    assert call(town, told(town)).status_code == 204 and charge(town).charge_state == "refunded", (
+        "callback after refund"
+    )
+
+
+def test_paid_twice_by_mistake_is_seen_and_the_rest_goes_back(town: Town):
+    _, staff, sent = owing(town)
+    call(town, told(town, 1))
+    call(town, told(town, 2))
+    assert charge(town).charge_state == "overpaid" and "納め過ぎ" in visible(case(staff, sent).text)
+    assert staff.post(f"desk/cases/{sent.id}/fee/refund").status_code == 403, "the manager's right"
+    town.staff("boss", "室見", MANAGER).post(f"desk/cases/{sent.id}/fee/refund")
+    town.service.clock.advance(seconds=200)
+    work(town)
+    assert charge(town).charge_state == "paid"
+
+
+def test_an_amount_is_fixed_on_examination_and_reduced(town: Town):
+    guest, staff, sent = owing(town, amount=None)
+    assert "内容を確かめてから決まります" in visible(guest.get(f"applications/{sent.id}").text)
+    assert step(staff, sent, "decide", outcome="approved").status_code == 409
+    assert (
+        staff.post(f"desk/cases/{sent.id}/fee/reduce", {"reduction": "1", "reduction_reason": "い"}).status_code == 409
+    )
+    assert staff.post(f"desk/cases/{sent.id}/fee/fix", {"amount": "たくさん"}).status_code == 422
+    staff.post(f"desk/cases/{sent.id}/fee/fix", {"amount": "4500"})
+    assert "4,500円" in visible(guest.get(f"applications/{sent.id}").text)
+    assert (
+        staff.post(f"desk/cases/{sent.id}/fee/reduce", {"reduction": "4500", "reduction_reason": ""}).status_code == 422
+    )
+    staff.post(f"desk/cases/{sent.id}/fee/reduce", {"reduction": "4500", "reduction_reason": "生活保護を受けている方"})
+    assert charge(town).charge_state == "exempt"
+    assert step(staff, sent, "decide", outcome="approved").status_code == 200
+
+
+def test_a_fee_times_the_number_of_copies(town: Town):
+    guest, _, _ = owing(town, times="people")
+    guest.apply_for_event(people="4")
+    with town.service.database.reading(tenant=town.code) as session:
+        joined = select(ChargeRow.amount).join(ApplicationRow, ApplicationRow.id == ChargeRow.application_id)
+        assert sorted(session.scalars(joined)) == [600, 1200]
+
+
+def test_a_fee_after_the_decision_is_asked_for_with_it_and_not_on_refusal(town: Town):
+    guest, staff, sent = owing(town, when="after")
+    assert "手数料" not in visible(guest.get(f"applications/{sent.id}").text)
+    step(staff, sent, "decide", outcome="approved")
+    assert "納付待ち" in visible(guest.get(f"applications/{sent.id}").text)
+    other = guest.apply_for_event()
+    step(staff, other, "take")
+    step(staff, other, "decide", outcome="refused", reason="定員のため。")
+    assert "納付待ち" not in visible(guest.get(f"applications/{other.id}").text)
+
+
+def test_cash_at_the_window_counts_once(town: Town):
+    _, staff, sent = owing(town)
+    assert staff.post(f"desk/cases/{sent.id}/fee/window").status_code == 200
+    assert staff.post(f"desk/cases/{sent.id}/fee/window").status_code == 409
+    assert charge(town).charge_state == "paid"
+
+
+def test_the_comparison_names_what_only_one_side_knows(town: Town):
+    owing(town)
+    call(town, told(town))
+    with town.service.database.transaction(tenant=town.code) as session:
+        Simulator(session, town.service.clock.now()).pay("no-charge-of-ours", 500)
+    boss = town.staff("boss", "室見", MANAGER)
+    page = visible(boss.post("desk/fees/reconcile").text)
+    assert "心当たりのない記録：sim-" in page and "記録にない知らせ：fact-paid-1" in page
+    assert "納付済み 1" in page
+
+
+def test_without_a_provider_nothing_can_be_paid_or_told_online(town: Town):
+    guest, _, sent = owing(town)
+    secret = paying.secret(town.service)
+    town.service.settings.payment_provider = "none"
+    assert "支払いの画面へ" not in visible(guest.get(f"applications/{sent.id}").text)
+    assert guest.post(f"applications/{sent.id}/pay").status_code == 409
+    assert guest.post(f"pay/{charge(town).id}").status_code == 404
+    assert call(town, told(town), signature(secret, written(told(town)))).status_code == 403
+    assert paying.reconcile(town.service, town.code, worker.PROVIDER, timedelta(days=1)) is None
+
+
+def test_a_stranger_cannot_see_or_pay_anothers_fee(town: Town):
+    _, _, sent = owing(town)
+    stranger = town.guest("stranger")
+    assert stranger.post(f"applications/{sent.id}/pay").status_code == 404
+    assert stranger.get(f"pay/{charge(town).id}").status_code == 404
+    assert stranger.post(f"pay/{charge(town).id}").status_code == 404

@@ -1,0 +1,169 @@
+"""Saved searches, steps for many cases, decisions by spreadsheet, duplicates."""
+
+import csv
+import io
+
+import pytest
+
+from services.eapply.tests.one_store import database  # noqa: F401
+from services.eapply.tests.people import Browser, Sent, Town, version_in, visible
+from services.eapply.tests.test_staff_decide import case, step
+from services.eapply.tests.test_the_statutory_clock import MANAGER, offer_event
+from services.eapply.use_cases.roundtrip import HEADER, OUTCOME, REASON
+
+
+def several(town: Town, count: int = 3) -> list[Sent]:
+    return [town.guest(f"g{number}").apply_for_event() for number in range(count)]
+
+
+def picks(staff: Browser, sent: list[Sent]) -> list[str]:
+    return [f"{each.id}:{version_in(case(staff, each).text)}" for each in sent]
+
+
+def test_a_search_is_kept_under_a_name_and_shared(town: Town):
+    staff, other = town.staff(), town.staff("staff-2", "江藤 明")
+    several(town, 1)
+    kept = {"tab": "soon", "q": "髙橋", "order": "arrived"}
+    staff.post("desk/searches", {"name": "髙橋さんの急ぎ", **kept})
+    staff.post("desk/searches", {"name": "みんなの未着手", "tab": "new", "shared": "yes"})
+    own, theirs = staff.get("desk/").text, other.get("desk/").text
+    assert "髙橋さんの急ぎ" in own and "tab=soon&amp;q=%E9%AB%99%E6%A9%8B" in own
+    assert "髙橋さんの急ぎ" not in theirs and "みんなの未着手" in theirs
+    search_id = own.partition("/desk/searches/")[2][:36]
+    assert other.post(f"desk/searches/{search_id}/forget").status_code == 404
+    assert "みんなの未着手" in staff.get("desk/").text, "only its owner deletes it"
+    assert staff.post("desk/searches", {"name": " "}).status_code == 422
+
+
+def test_many_are_taken_and_granted_at_once_and_each_failure_is_named(town: Town):
+    staff, sent = town.staff(), several(town)
+    picked = picks(staff, sent)
+    step(staff, sent[0], "take")  # somebody was quicker with this one
+    page = visible(staff.post("desk/bulk", {"act": "take", "pick": picked}).text)
+    assert "3件のうち2件を行いました" in page and "ほかの操作が先に済んだため" in page
+    page = visible(staff.post("desk/bulk", {"act": "grant", "pick": picks(staff, sent)}).text)
+    assert "3件のうち3件を行いました" in page
+    assert len(town.events("eapply.application.decided.v1")) == 3
+
+
+def test_granting_many_of_a_procedure_with_approval_proposes_them_and_the_manager_approves_all(town: Town):
+    offer_event(town, handling={"second_person": True})
+    staff, boss, sent = town.staff(), town.staff("boss", "室見 課長", MANAGER), several(town, 2)
+    for act in ("take", "grant"):
+        staff.post("desk/bulk", {"act": act, "pick": picks(staff, sent)})
+    assert town.events("eapply.application.decided.v1") == []
+    boss.post("desk/bulk", {"act": "approve", "pick": picks(boss, sent)})
+    assert len(town.events("eapply.application.decided.v1")) == 2
+
+
+def test_nothing_picked_and_unknown_steps_change_nothing(town: Town):
+    staff, sent = town.staff(), several(town, 1)
+    assert "選ばれていませんでした" in visible(staff.post("desk/bulk", {"act": "take"}).text)
+    assert staff.post("desk/bulk", {"act": "delete", "pick": picks(staff, sent)}).status_code == 422
+    assert staff.post("desk/bulk", {"act": "take", "pick": ["x", "x:y"]}).status_code == 200
+
+
+# ---- by spreadsheet
+
+
+def sheet(staff: Browser) -> list[dict[str, str]]:
+    text = staff.get("desk/sheet.csv").content.decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def written(rows: list[dict[str, str]], charset: str = "utf-8-sig") -> bytes:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, HEADER, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue().encode(charset, "replace")
+
+
+def send(staff: Browser, content: bytes):
+    return staff.post("desk/sheet", files={"file": ("審査中.csv", content, "text/csv")})
+
+
+def examined(town: Town, count: int) -> Browser:
+    staff, sent = town.staff(), several(town, count)
+    staff.post("desk/bulk", {"act": "take", "pick": picks(staff, sent)})
+    return staff
+
+
+@pytest.mark.parametrize("charset", ["utf-8-sig", "cp932"])
+def test_decisions_go_out_and_come_back_by_spreadsheet(town: Town, charset: str):
+    staff = examined(town, 3)
+    rows = sheet(staff)
+    assert len(rows) == 3 and rows[0][OUTCOME] == ""
+    rows[0] |= {OUTCOME: "参加決定"}
+    rows[1] |= {OUTCOME: "不承認", REASON: "定員に達したため。"}
+    preview = send(staff, written(rows, charset))
+    assert "2件をこの内容で決める" in visible(preview.text) and "決められます" in visible(preview.text)
+    assert town.events("eapply.application.decided.v1") == [], "the preview decides nothing"
+    from services.eapply.tests.people import hidden
+
+    lines = hidden(preview.text, "lines")
+    page = visible(staff.post("desk/sheet/carry-out", {"lines": lines}).text)
+    assert "2件のうち2件を行いました" in page
+    outcomes = {event["data"]["outcome"] for event in town.events("eapply.application.decided.v1")}
+    assert outcomes == {"approved", "refused"}
+    again = visible(staff.post("desk/sheet/carry-out", {"lines": lines}).text)
+    assert "2件のうち0件を行いました" in again, "the same file twice decides once"
+    assert len(town.events("eapply.application.decided.v1")) == 2
+
+
+def test_each_line_that_cannot_be_decided_says_why(town: Town):
+    staff = examined(town, 4)
+    rows = sheet(staff)
+    rows[0] |= {OUTCOME: "合格"}
+    rows[1] |= {OUTCOME: "落選", REASON: ""}
+    rows[2] |= {OUTCOME: "参加決定", HEADER[1]: "1"}
+    rows[3] |= {OUTCOME: "参加決定", HEADER[0]: "402036-2611-00001-9"}
+    page = visible(send(staff, written(rows)).text)
+    for words in (
+        "結果は、参加決定、一部参加、落選のどれか",
+        "理由を入力してください",
+        "ほかの操作が先に済んだ",
+        "打ちまちがい",
+    ):
+        assert words in page, words
+    assert "この内容で決める" not in page
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('受付番号,結果\r\n"402036', "列が足りません"),
+        (",".join(HEADER) + '\r\n"402036-2611-00001-9', "引用符"),
+        ("", "列が足りません"),
+        ("\udc81", "文字を読めませんでした"),
+    ],
+)
+def test_a_broken_file_is_explained(town: Town, content: str, words: str):
+    answer = send(town.staff(), content.encode("utf-8", "surrogateescape"))
+    assert answer.status_code == 422 and words in visible(answer.text)
+    assert town.staff().post("desk/sheet").status_code == 422
+    assert town.staff().post("desk/sheet/carry-out", {"lines": "[{}]"}).status_code == 422
+
+
+def test_a_name_that_looks_like_a_formula_comes_back_unchanged(town: Town):
+    staff = town.staff()
+    sent = town.guest().apply_for_event(name="=HYPERLINK(1)")
+    step(staff, sent, "take")
+    (row,) = sheet(staff)
+    assert row[HEADER[3]] == "'=HYPERLINK(1)"
+    row |= {OUTCOME: "落選", REASON: "'=1+1"}
+    assert "=1+1" in visible(send(staff, written([row])).text)
+
+
+# ---- duplicates
+
+
+def test_two_applications_of_one_person_are_shown_beside_each_other(town: Town):
+    staff = town.staff()
+    first = town.guest("a").apply_for_event(name="髙橋 𠮷郎", kana="たかはし よしろう")
+    second = town.guest("b").apply_for_event(name="高橋 吉郎", kana="タカハシ　ヨシロウ", people="3")
+    town.guest("c").apply_for_event(name="荒木 直美", kana="あらき なおみ")
+    page = case(staff, second).text
+    assert "同じ方からと思われる申請" in page and first.number in page and "荒木" not in page
+    assert "7項目のうち5項目が同じ" in visible(page), "name and number of people differ"
+    assert "同じ方からと思われる申請" in case(staff, first).text

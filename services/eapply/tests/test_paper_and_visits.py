@@ -1,0 +1,106 @@
+"""Paper applications beside the others; times at the window."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import select
+
+from services.eapply.db import VisitSlotRow
+from services.eapply.tests.people import Browser, Sent, Town, visible
+from services.eapply.tests.test_staff_decide import step
+from services.eapply.tests.test_the_statutory_clock import day, offer_event
+
+PAPER = {"procedure": "event-moushikomi", "name": "国分 恵", "kana": "こくぶ めぐみ", "time": "9:30"}
+
+
+def test_a_paper_application_is_worked_on_and_counted_like_the_others(town: Town):
+    staff = town.staff()
+    page = staff.post("desk/paper", PAPER | day("arrived", 8, 11, 18) | {"memo": "原本は棚A"})
+    text = visible(page.text)
+    assert page.status_code == 200 and "402036-2611-00001" in text and "令和8年11月18日（水）9時30分" in text
+    queue = visible(staff.get("desk/").text)
+    assert "国分 恵" in queue and "あと1日" in queue, "its time runs from its arrival"
+    (event,) = town.events("eapply.application.submitted.v1")
+    assert event["data"]["channel"] == "paper" and event["data"]["submitted_at"].startswith("2026-11-18T00:30")
+    assert "紙" in staff.get("desk/queue.csv").text
+    assert "コクブ　メグミ" in staff.get("desk/", params={"q": "こくぶ"}).text or "国分" in queue
+
+
+def test_its_key_opens_its_status_for_whoever_brought_it(town: Town):
+    import re
+
+    text = visible(town.staff().post("desk/paper", PAPER | day("arrived", 8, 11, 18)).text)
+    number = re.search(r"\d{6}-\d{4}-\d{5}-\d", text).group()
+    key = re.search(r"[2-9A-Z]{4}-[2-9A-Z]{4}-[2-9A-Z]{4}", text).group()
+    page = visible(town.guest().post("enquiry", {"number": number, "key": key}).text)
+    assert "受け付けました" in page
+    assert town.staff().get("mine").status_code == 200
+
+
+def test_a_paper_with_a_wrong_day_or_a_personal_number_is_not_entered(town: Town):
+    staff = town.staff()
+    future = staff.post("desk/paper", PAPER | day("arrived", 8, 11, 21))
+    assert future.status_code == 422 and "いまより前" in visible(future.text)
+    assert staff.post("desk/paper", PAPER | day("arrived", 8, 11, 18) | {"name": ""}).status_code == 422
+    assert staff.post("desk/paper", PAPER | day("arrived", 8, 11, 18) | {"time": "25:00"}).status_code == 422
+    number = staff.post("desk/paper", PAPER | day("arrived", 8, 11, 18) | {"memo": "123456789018"})
+    assert number.status_code == 422 and "マイナンバー" in visible(number.text)
+    assert town.events("eapply.application.submitted.v1") == []
+
+
+# ---- visits
+
+OFFER = {"opens": "9:00", "closes": "10:00", "minutes": "30", "capacity": "1", "place": "本庁舎1階 3番窓口"}
+
+
+def offered(town: Town, **changed: str) -> list[str]:
+    """Ids of the times offered on 24 November, after the holiday of the 23rd."""
+    offer_event(town, handling={"visits": True})
+    days = day("first", 8, 11, 21) | day("last", 8, 11, 24)
+    assert town.staff().post("desk/visits", OFFER | days | changed).status_code == 200
+    with town.service.database.reading(tenant=town.code) as session:
+        return list(session.scalars(select(VisitSlotRow.id).order_by(VisitSlotRow.starts_at)))
+
+
+def book(browser: Browser, sent: Sent, slot: str):
+    return browser.post(f"applications/{sent.id}/visit", {"slot": slot})
+
+
+def test_times_are_offered_on_open_days_only_and_never_twice(town: Town):
+    assert len(offered(town)) == 2, "the 21st to 23rd are closed"
+    assert len(offered(town)) == 2
+
+
+def test_an_applicant_books_changes_and_cancels_and_staff_see_who_comes(town: Town):
+    first, second = offered(town)
+    guest, staff = town.guest(), town.staff()
+    sent = guest.apply_for_event()
+    assert "9時30分" in visible(guest.get(f"applications/{sent.id}/visit").text)
+    assert "窓口の予約：令和8年11月24日（火）9時00分" in visible(book(guest, sent, first).text)
+    agenda = visible(staff.get("desk/visits", params={"day": "2026-11-24"}).text)
+    assert "髙橋 𠮷郎" in agenda and "1人／定員1人" in agenda
+    assert staff.post(f"desk/visits/{first}/remove").status_code == 409
+    book(guest, sent, second)
+    assert staff.post(f"desk/visits/{first}/remove").status_code == 200, "the earlier time is free again"
+    assert "予約を取り消しました" in visible(guest.post(f"applications/{sent.id}/visit/cancel").text)
+
+
+def test_two_who_book_the_last_place_at_once_do_not_both_get_it(town: Town):
+    slot = offered(town)[0]
+    people = [(guest := town.guest(f"g{number}"), guest.apply_for_event()) for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda pair: book(*pair, slot).status_code, people))
+    assert sorted(answers) == [200, 409, 409, 409]
+
+
+def test_a_procedure_without_visits_has_none_and_strangers_book_nothing(town: Town):
+    slot = offered(town)[0]
+    guest, staff = town.guest(), town.staff()
+    sent = guest.apply_for_event()
+    assert book(town.guest("stranger"), sent, slot).status_code == 404
+    assert book(guest, sent, "nowhere").status_code == 404
+    step(staff, sent, "take")
+    offer_event(town)
+    other = guest.apply_for_event()
+    assert guest.get(f"applications/{other.id}/visit").status_code == 404
+    assert "予約する" not in visible(guest.get(f"applications/{other.id}").text)
+    assert "9:30" in visible(staff.post("desk/visits", OFFER | day("first", 8, 11, 24) | {"opens": "そろそろ"}).text)

@@ -1,0 +1,104 @@
+"""Programs apply: JSON, Idempotency-Key, problem+json."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from services.eapply.tests.people import EVENT, Browser, Town
+
+BODY = {"procedure": "event-moushikomi", "answers": EVENT}
+
+
+def apply(browser: Browser, key: str = "key-12345678", body: dict | None = None):
+    headers = browser._headers(False) | {"Idempotency-Key": key}
+    return browser.client.post(browser.address("api/applications"), json=body or BODY, headers=headers)
+
+
+def test_a_program_applies_and_reads_the_state(town: Town):
+    guest = town.guest()
+    answer = apply(guest)
+    assert answer.status_code == 201
+    receipt = answer.json()
+    assert receipt["receipt_number"].startswith("402036-2611-00001-") and receipt["due_on"] == "2026-11-26"
+    state = guest.get(f"api/applications/{receipt['application_id']}", page=False).json()
+    assert state["state"] == "submitted" and state["answers"]["phone"] == "0942-30-9000"
+
+
+def test_the_key_given_to_a_program_opens_the_enquiry(town: Town):
+    receipt = apply(town.guest()).json()
+    sent = {"number": receipt["receipt_number"], "key": receipt["enquiry_key"]}
+    assert town.guest("other").post("enquiry", sent).status_code == 200
+
+
+def test_the_same_request_again_gives_the_same_answer(town: Town):
+    first, second = apply(town.guest()), apply(town.guest())
+    assert first.json() == second.json()
+    assert len(town.events("eapply.application.submitted.v1")) == 1
+
+
+def test_fifty_at_once_with_one_key_make_one_application(town: Town):
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda _: apply(town.guest()), range(50)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["receipt_number"] for answer in answers}) == 1
+    assert len(town.events("eapply.application.submitted.v1")) == 1
+
+
+def test_another_body_with_the_same_key_is_refused(town: Town):
+    apply(town.guest())
+    other = apply(town.guest(), body={**BODY, "answers": EVENT | {"people": "3"}})
+    assert other.status_code == 422 and other.json()["code"] == "idempotency-key-reused"
+
+
+def test_mistakes_are_named_field_by_field(town: Town):
+    body = {"procedure": "event-moushikomi", "answers": {**EVENT, "phone": "123", "colour": "red"}}
+    answer = apply(town.guest(), body=body)
+    assert answer.status_code == 422 and answer.headers["content-type"] == "application/problem+json"
+    assert set(answer.json()["fields"]) == {"phone", "colour"}
+
+
+def test_without_a_key_nothing_is_made(town: Town):
+    guest = town.guest()
+    answer = guest.client.post(guest.address("api/applications"), json=BODY, headers=guest._headers(False))
+    assert answer.status_code == 422 and town.events("eapply.application.submitted.v1") == []
+
+
+def test_definitions_and_lists_are_read_by_anybody(town: Town):
+    guest = town.guest()
+    listed = guest.get("api/procedures", page=False).json()
+    assert {"key": "event-moushikomi", "title": "イベント参加申込", "category": "暮らし・学び", "version": 1} in listed
+    definition = guest.get("api/procedures/event-moushikomi", page=False).json()["definition"]
+    assert definition["steps"][0]["sections"][0]["fields"][0]["key"] == "event"
+
+
+def test_a_late_reader_takes_the_snapshot_and_goes_on_where_it_broke_off(town: Town, neighbour: Town, monkeypatch):
+    import json
+
+    from libs.common.actor import Actor
+    from services.eapply.use_cases import snapshot
+
+    monkeypatch.setattr(snapshot, "PAGE", 2)
+    monkeypatch.setattr(snapshot.applications, "__defaults__", (2,))
+    sent = [town.guest(f"g{n}").apply_for_event().id for n in range(3)] + [neighbour.guest().apply_for_event().id]
+    tenants = Browser(town, Actor("service", "tenants"))
+    address = "/internal/eapply/snapshot"
+    lines = [json.loads(line) for line in tenants.get(address, page=False).text.splitlines()]
+    told = [line for line in lines if "application_id" in line]
+    assert sorted(line["application_id"] for line in told) == sorted(sent)
+    assert {line["sequence"] for line in told} == {1} and lines[-1] == {"complete": True}
+    assert "髙橋" not in str(lines)
+    seen: set[str] = set()
+    for line in lines:
+        if "cursor" in line:
+            rest = tenants.get(address, page=False, params={"cursor": line["cursor"]}).text.splitlines()
+            after = {json.loads(each).get("application_id") for each in rest} - {None}
+            assert seen | after == set(sent) and not seen & after
+        seen |= {line["application_id"]} if "application_id" in line else set()
+    assert town.staff().get(address).status_code == 403
+
+
+def test_fragments_for_home_and_desk(town: Town):
+    town.guest().apply_for_event()
+    home = town.guest().get("fragments/home").text
+    assert "児童手当 認定請求" in home and "<html" not in home
+    desk = town.staff().get("fragments/desk").text
+    assert "未着手" in desk and "1件" in desk and "<html" not in desk
+    assert town.guest().get("fragments/desk").status_code == 401

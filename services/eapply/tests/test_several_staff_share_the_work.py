@@ -1,0 +1,173 @@
+"""Assignment, notes, 照会 and 合議, 起案 and 決裁: several people, one case."""
+
+import pytest
+from sqlalchemy import select
+
+from services.eapply.db import ConsultationRow
+from services.eapply.tests.one_store import database  # noqa: F401
+from services.eapply.tests.people import Browser, Sent, Town, version_in, visible
+from services.eapply.tests.test_staff_decide import case, step, taken
+from services.eapply.tests.test_the_statutory_clock import MANAGER, offer_event, told
+
+
+def second_staff(town: Town) -> Browser:
+    """江藤, who has been at the desk, so that cases can be given to them."""
+    other = town.staff("staff-2", "江藤 明")
+    other.get("desk/")
+    return other
+
+
+def test_a_case_is_given_to_a_colleague_who_is_told(town: Town):
+    sent, staff, other = town.guest().apply_for_event(), town.staff(), second_staff(town)
+    assert "江藤 明" in case(staff, sent).text
+    page = step(staff, sent, "assign", to="staff-2")
+    assert "担当 江藤 明" in visible(page.text) and "審査中" in visible(page.text)
+    assert sent.id in other.get("desk/", params={"tab": "mine"}).text
+    assert sent.id in other.get("desk/", params={"tab": "unread"}).text
+    assert sent.number in told(town, "staff-2")[0].subject
+    assert sent.id in staff.get("desk/", params={"assignee": "staff-2"}).text
+    assert sent.id not in staff.get("desk/", params={"assignee": "-"}).text
+
+
+def test_a_case_is_not_given_to_somebody_unknown(town: Town):
+    sent, staff = town.guest().apply_for_event(), town.staff()
+    answer = step(staff, sent, "assign", to="staff-9")
+    assert answer.status_code == 422 and "担当にする人を選んで" in visible(answer.text)
+
+
+def test_a_note_is_seen_by_staff_and_never_by_the_applicant(town: Town):
+    guest, staff, sent = taken(town)
+    assert step(staff, sent, "notes", note="  ").status_code == 422
+    step(staff, sent, "notes", note="電話で本人に確かめた。")
+    assert "電話で本人に確かめた。" in visible(case(second_staff(town), sent).text)
+    for path in ("", "/answers", "/receipt"):
+        assert "電話で本人に" not in guest.get(f"applications/{sent.id}{path}").text
+
+
+def asked(town: Town, kind: str) -> tuple[Browser, Browser, Sent, str]:
+    """(asking staff, staff of the section that is asked, the case, the consultation)."""
+    _, staff, sent = taken(town)
+    other = second_staff(town)
+    other.post("desk/me", {"section": "税務課"})
+    step(staff, sent, "consultations", kind=kind, section="税務課", question="所得の状況を教えてください。")
+    with town.service.database.reading(tenant=town.code) as session:
+        consultation = session.scalars(select(ConsultationRow.id)).one()
+    return staff, other, sent, consultation
+
+
+def test_another_section_is_asked_answers_and_the_asker_is_told(town: Town):
+    staff, other, sent, consultation = asked(town, "inquiry")
+    assert sent.id in other.get("desk/", params={"tab": "asked"}).text
+    assert sent.id not in staff.get("desk/", params={"tab": "asked"}).text
+    assert "税務課への照会が届いています" in told(town, "staff-2")[0].subject
+    assert step(other, sent, f"consultations/{consultation}/answer", opinion="answered").status_code == 422
+    page = step(other, sent, f"consultations/{consultation}/answer", opinion="answered", answer="非課税です。")
+    assert "非課税です。" in visible(page.text)
+    assert "税務課から回答が届きました" in told(town, "staff-1")[0].subject
+    again = step(other, sent, f"consultations/{consultation}/answer", opinion="answered", answer="い")
+    assert again.status_code == 409
+    assert sent.id not in other.get("desk/", params={"tab": "asked"}).text
+
+
+def test_an_inquiry_informs_and_holds_nothing_up(town: Town):
+    staff, _, sent, _ = asked(town, "inquiry")
+    assert step(staff, sent, "decide", outcome="approved").status_code == 200
+    assert len(town.events("eapply.application.decided.v1")) == 1
+
+
+def test_no_decision_before_the_other_section_agrees(town: Town):
+    staff, other, sent, consultation = asked(town, "concurrence")
+    held = step(staff, sent, "decide", outcome="approved")
+    assert held.status_code == 409 and "税務課の合議が済んでいません" in visible(held.text)
+    step(other, sent, f"consultations/{consultation}/answer", opinion="object", answer="滞納があります。")
+    assert step(staff, sent, "decide", outcome="approved").status_code == 409, "it did not agree"
+    step(staff, sent, f"consultations/{consultation}/cancel")
+    assert step(staff, sent, "decide", outcome="approved").status_code == 200
+
+
+def test_agreement_lets_the_decision_go_on(town: Town):
+    staff, other, sent, consultation = asked(town, "concurrence")
+    step(other, sent, f"consultations/{consultation}/answer", opinion="agree")
+    assert step(staff, sent, "decide", outcome="approved").status_code == 200
+
+
+def test_the_applicant_reads_nothing_of_how_the_office_works_within(town: Town):
+    guest, staff, sent = taken(town)
+    step(staff, sent, "consultations", kind="inquiry", section="税務課", question="CANARY-QUESTION")
+    page = guest.get(f"applications/{sent.id}").text
+    assert "CANARY-QUESTION" not in page and "照会しました" not in visible(page)
+
+
+# ---- 決裁
+
+
+def proposed(town: Town, **decision: str) -> tuple[Browser, Browser, Sent]:
+    """(guest, the one who proposed, the case) of a procedure whose decisions a second person approves."""
+    offer_event(town, handling={"second_person": True})
+    guest, staff, sent = taken(town)
+    page = step(staff, sent, "propose", **({"outcome": "approved"} | decision))
+    assert page.status_code == 200 and "決裁待ち" in visible(page.text)
+    return guest, staff, sent
+
+
+def test_one_proposes_another_approves_and_then_the_applicant_reads_it(town: Town):
+    boss = town.staff("boss", "室見 課長", MANAGER)
+    boss.get("desk/")
+    guest, _, sent = proposed(town, remark="9時にお越しください。")
+    assert "参加決定" not in guest.get(f"applications/{sent.id}").text
+    assert town.events("eapply.application.decided.v1") == []
+    assert sent.number in told(town, "boss")[0].subject
+    assert sent.id in boss.get("desk/", params={"tab": "approval"}).text
+    assert step(boss, sent, "approve").status_code == 200
+    page = visible(guest.get(f"applications/{sent.id}").text)
+    assert "参加決定" in page and "9時にお越しください。" in page and "決裁" not in page
+    assert "起案が決裁されました" in told(town, "staff-1")[0].subject
+
+
+@pytest.mark.parametrize("roles", [frozenset({"eapply.reviewer"}), MANAGER])
+def test_nobody_approves_what_they_proposed_or_without_the_right(town: Town, roles: frozenset[str]):
+    _, _, sent = proposed(town)
+    who = "staff-1" if "eapply.manager" in roles else "staff-3"
+    answer = step(town.staff(who, "だれか", roles), sent, "approve")
+    assert answer.status_code == 403 and "起案した人とは別の" in visible(answer.text)
+    assert town.events("eapply.application.decided.v1") == []
+
+
+def test_such_a_procedure_cannot_be_decided_alone(town: Town):
+    offer_event(town, handling={"second_person": True})
+    _, staff, sent = taken(town)
+    assert step(staff, sent, "decide", outcome="approved").status_code == 409
+    assert step(staff, sent, "propose", outcome="refused").status_code == 422, "a reason is needed here, too"
+
+
+def test_a_proposal_is_sent_back_with_its_reason_and_proposed_again(town: Town):
+    guest, staff, sent = proposed(town, outcome="refused", reason="定員のため。")
+    boss = town.staff("boss", "室見 課長", MANAGER)
+    assert step(boss, sent, "send-back", comment="").status_code == 422
+    step(boss, sent, "send-back", comment="定員の根拠を書いてください。")
+    page = visible(case(staff, sent).text)
+    assert "定員の根拠を書いてください。" in page and "定員のため。" in page, (
+        "what was proposed stands in the form again"
+    )
+    step(staff, sent, "propose", outcome="refused", reason="定員20人に達したため。")
+    step(boss, sent, "approve")
+    notice = visible(guest.get(f"applications/{sent.id}").text)
+    assert "定員20人に達したため。" in notice and "定員の根拠" not in notice
+
+
+def test_a_proposal_is_recalled_before_it_is_judged(town: Town):
+    _, staff, sent = proposed(town)
+    boss = town.staff("boss", "室見 課長", MANAGER)
+    seen = version_in(case(boss, sent).text)
+    step(staff, sent, "recall")
+    assert step(boss, sent, "approve", version=seen).status_code == 409
+
+
+def test_withdrawal_while_the_decision_waits_ends_the_proposal(town: Town):
+    guest, _, sent = proposed(town)
+    boss = town.staff("boss", "室見 課長", MANAGER)
+    seen = version_in(case(boss, sent).text)
+    guest.post(f"applications/{sent.id}/withdraw", {"version": seen})
+    assert step(boss, sent, "approve", version=seen).status_code == 409
+    assert town.events("eapply.application.decided.v1") == []
+    assert len(town.events("eapply.application.withdrawn.v1")) == 1

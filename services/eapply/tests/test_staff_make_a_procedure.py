@@ -1,0 +1,207 @@
+"""A clerk who writes no programs makes a procedure in the browser, tries everything, publishes, and changes it later."""
+
+import re
+
+import yaml
+
+from services.eapply.tests.people import Browser, Town, hidden, visible
+
+MANAGER = frozenset({"eapply.reviewer", "eapply.manager"})
+NEW = {"title": "会議室の利用申請", "kana": "かいぎしつのりようしんせい", "department": "総務課", "key": "kaigishitsu"}
+
+
+def clerk(town: Town, subject: str = "clerk-1", name: str = "古賀 真理") -> Browser:
+    return town.staff(subject, name, MANAGER)
+
+
+def press(browser: Browser, page: str, data: dict | None = None, **more: str) -> str:
+    """Fill in and send a form of the builder's page `page` as it stands; where it leads."""
+    text = browser.get(f"desk/procedures/{page}").text
+    sent = {"revision": hidden(text, "revision")} | as_it_stands(text) | (data or {}) | more
+    answer = browser.post(f"desk/procedures/{page}", sent, follow_redirects=False)
+    assert answer.status_code == 303, visible(answer.text)
+    return answer.headers["location"].partition("/desk/procedures/")[2]
+
+
+def as_it_stands(text: str) -> dict[str, str]:
+    """Texts and boxes of a page as a browser would send them without a touch."""
+    main = text.partition("<main")[2]
+    sent = {n: v for n, v in re.findall(r'<input class="input[^>]* name="([^"]+)"[^>]* value="([^"]*)"', main)}
+    sent |= {n: v for n, v in re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>\n?(.*?)</textarea>', main, re.DOTALL)}
+    sent |= {n: v for n, v in re.findall(r'<input type="checkbox"[^>]* name="([^"]+)" value="([^"]*)" checked', main)}
+    for name, inside in re.findall(r'<select[^>]* name="([^"]+)"[^>]*>(.*?)</select>', main, re.DOTALL):
+        chosen = re.search(r'<option value="([^"]*)" selected', inside) or re.search(r'<option value="([^"]*)"', inside)
+        sent[name] = chosen[1] if chosen else ""
+    return sent
+
+
+def make_hall(town: Town) -> Browser:
+    """The procedure of these tests, made from nothing."""
+    staff = clerk(town)
+    assert staff.post("desk/procedures/new", NEW, follow_redirects=False).status_code == 303
+    press(staff, "kaigishitsu/about", basis="会議室利用要綱", summary="市の会議室を使います。", working_days="3")
+    name = press(staff, "kaigishitsu/pages/p1", act="add:field", new_type="name", new_label="氏名")
+    press(staff, name, act="save", use="applicant_name")
+    press(staff, "kaigishitsu/pages/p1", act="add:field", new_type="choice", new_label="使う部屋")
+    press(staff, "kaigishitsu/fields/p1.q2", act="save", options="大会議室 = 2000\n小会議室 = 500")
+    press(staff, "kaigishitsu/pages/p1", act="add:field", new_type="number", new_label="大会議室を使う人数")
+    condition = {"visible.0.field": "q2", "visible.0.op": "is", "visible.0.value": "大会議室"}
+    press(staff, "kaigishitsu/fields/p1.q3", condition, act="save", max="200")
+    press(staff, "kaigishitsu/pages/p1", act="add:field", new_type="computed", new_label="使用料")
+    press(staff, "kaigishitsu/fields/p1.q4", act="save", formula="q2 * 1", unit="円")
+    rule = {"ineligiblenew.0.field": "q3", "ineligiblenew.0.op": "above", "ineligiblenew.0.value": "150"}
+    press(staff, "kaigishitsu/rules", rule | {"ineligiblenew.text": "150人を超えるときは、ホールをお使いください。"})
+    return staff
+
+
+def publish(staff: Browser, key: str = "kaigishitsu") -> None:
+    page = staff.get(f"desk/procedures/{key}").text
+    answer = staff.post(
+        f"desk/procedures/{key}/publish", {"revision": hidden(page, "revision")}, follow_redirects=False
+    )
+    assert answer.status_code == 303, visible(answer.text)
+
+
+def test_a_procedure_is_made_tried_published_and_applied_for(town: Town):
+    staff = make_hall(town)
+    page = staff.get("desk/procedures/kaigishitsu").text
+    assert "公開できます" in page
+    assert town.guest().get("kaigishitsu/").status_code == 404, "nobody sees a draft"
+    publish(staff)
+
+    guest = town.guest()
+    draft = guest.start("kaigishitsu")
+    first = guest.get(f"{draft}/p1").text
+    assert "大会議室を使う人数" not in first
+    room = re.search(r'value="(o\d+)"[^>]*><span>大会議室', first)
+    assert room
+    answers = {"q1": "筑後 陽子", "q2": room[1], "q3": "151"}
+    assert "ホールをお使いください" in guest.post(f"{draft}/p1", answers).text
+    assert guest.post(f"{draft}/p1", answers | {"q3": "20"}).url.path.endswith("/confirm")
+    receipt = guest.post(f"{draft}/submit", {"key": guest.confirmed_key(draft)})
+    assert "受け付けました" in receipt.text
+    assert "筑後 陽子" in staff.get("desk/").text
+
+
+def test_the_preview_goes_the_whole_way_and_keeps_nothing(town: Town):
+    staff = make_hall(town)
+    assert "申し込みを始める" in staff.get("desk/procedures/kaigishitsu/preview").text
+    first = staff.get("desk/procedures/kaigishitsu/preview/p1").text
+    room = re.search(r'value="(o\d+)"[^>]*><span>大会議室', first)
+    answers = {"state": hidden(first, "state"), "q1": "", "q2": room[1], "act": "next"}
+    wrong = staff.post("desk/procedures/kaigishitsu/preview/p1", answers)
+    assert "氏名を入力してください" in wrong.text
+    assert "大会議室を使う人数" in wrong.text, "conditions as well"
+    right = staff.post("desk/procedures/kaigishitsu/preview/p1", answers | {"q1": "試し 太郎", "q3": "20"})
+    assert "2,000円" in visible(right.text) and "内容の確認" in right.text
+    end = staff.post("desk/procedures/kaigishitsu/preview/submit", {"state": hidden(right.text, "state")})
+    for words in ("職員の机での見え方", "試し 太郎", "申請を受け付けました", "申請の結果をお知らせします"):
+        assert words in end.text, words
+    assert "試し 太郎" not in staff.get("desk/").text
+    assert town.events("eapply.application.submitted.v1") == []
+
+
+def test_a_draft_that_leads_nowhere_cannot_be_published_and_says_why(town: Town):
+    staff = make_hall(town)
+    condition = {"visible.0.field": "q2", "visible.0.op": "is", "visible.0.value": "大会議室",
+                 "visible.1.field": "q2", "visible.1.op": "is", "visible.1.value": "小会議室"}  # fmt: skip
+    press(staff, "kaigishitsu/fields/p1.q3", condition, act="save")
+    page = staff.get("desk/procedures/kaigishitsu").text
+    assert "「大会議室を使う人数」は、どう答えても出てきません" in page
+    assert "この下書きを公開する" not in page
+    revision = hidden(staff.get("desk/procedures/kaigishitsu/edit").text, "revision")
+    forced = staff.post("desk/procedures/kaigishitsu/publish", {"revision": revision}, follow_redirects=False)
+    assert forced.status_code == 422
+
+
+def test_applications_in_flight_stay_on_their_version(town: Town):
+    staff = make_hall(town)
+    publish(staff)
+    guest = town.guest()
+    draft = guest.start("kaigishitsu")
+    staff.post("desk/procedures/kaigishitsu/draft")
+    press(staff, "kaigishitsu/fields/p1.q1", act="save", label="申し込む方の氏名")
+    assert "申し込む方の氏名" not in guest.get(f"{draft}/p1").text, "nothing changes before it is published"
+    overview = visible(staff.get("desk/procedures/kaigishitsu").text)
+    assert "公開すると変わるところ（1か所）" in overview and "項目「申し込む方の氏名」 › 見出し" in overview
+    publish(staff)
+    assert "申し込む方の氏名" not in guest.get(f"{draft}/p1").text
+    other = town.guest("other")
+    assert "申し込む方の氏名" in other.get(f"{other.start('kaigishitsu')}/p1").text
+
+
+def test_two_clerks_do_not_overwrite_each_other(town: Town):
+    one, two = make_hall(town), clerk(town, "clerk-2", "江口 渉")
+    seen = hidden(two.get("desk/procedures/kaigishitsu/pages/p1").text, "revision")
+    press(one, "kaigishitsu/pages/p1", title="利用する方")
+    late = two.post(
+        "desk/procedures/kaigishitsu/pages/p1", {"revision": seen, "title": "別の名前"}, follow_redirects=False
+    )
+    assert late.status_code == 409
+    assert "古賀 真理さんが先に変更した" in visible(late.text)
+    assert "利用する方" in one.get("desk/procedures/kaigishitsu/edit").text
+
+
+def test_a_procedure_leaves_as_a_file_and_comes_back(town: Town, neighbour: Town):
+    staff = make_hall(town)
+    publish(staff)
+    text = staff.get("desk/procedures/kaigishitsu/file.yaml").text
+    assert yaml.safe_load(text)["title"] == "会議室の利用申請"
+    other = clerk(neighbour)
+    files = {"file": ("kaigishitsu.yaml", text.encode(), "application/yaml")}
+    assert other.post("desk/procedures/import", {}, files=files, follow_redirects=False).status_code == 303
+    assert other.get("desk/procedures/kaigishitsu/file.yaml?which=draft").text == text
+    broken = {"file": ("x.yaml", text.replace("type: name", "type: nome").encode(), "application/yaml")}
+    refused = other.post("desk/procedures/import", {}, files=broken)
+    assert refused.status_code == 422 and "選べる値ではありません" in refused.text
+
+
+def test_pages_and_questions_are_moved_and_taken_away(town: Town):
+    staff = make_hall(town)
+    press(staff, "kaigishitsu/edit", act="add", new_title="二つ目")
+    press(staff, "kaigishitsu/fields/p1.q3", act="save", to_page="p2")
+    press(staff, "kaigishitsu/edit", act="up:p2")
+    document = yaml.safe_load(staff.get("desk/procedures/kaigishitsu/file.yaml?which=draft").text)
+    assert [step["key"] for step in document["steps"]] == ["p2", "p1"]
+    assert [f["key"] for f in document["steps"][0]["sections"][0]["fields"]] == ["q3"]
+    assert "あとの画面" in staff.get("desk/procedures/kaigishitsu").text
+    press(staff, "kaigishitsu/pages/p1", act="up:q2")
+    press(staff, "kaigishitsu/edit", act="remove:p2")
+    document = yaml.safe_load(staff.get("desk/procedures/kaigishitsu/file.yaml?which=draft").text)
+    assert [f["key"] for f in document["steps"][0]["sections"][0]["fields"]] == ["q2", "q1", "q4"]
+
+
+def test_a_repeating_group_is_built_inside(town: Town):
+    staff = make_hall(town)
+    group = press(staff, "kaigishitsu/pages/p1", act="add:field", new_type="group", new_label="参加する方")
+    press(staff, group, act="add", new_type="date", new_label="生年月日", item="参加者")
+    inner = f"{group}.{re.findall(r'q[0-9]+', staff.get(f'desk/procedures/{group}').text)[-1]}"
+    assert "参加者1" in visible(staff.get(f"desk/procedures/{group}").text), "as citizens see it"
+    assert inner
+
+
+def test_a_wrong_number_is_said_beside_its_input_and_nothing_is_lost(town: Town):
+    staff = make_hall(town)
+    revision = hidden(staff.get("desk/procedures/kaigishitsu/edit").text, "revision")
+    answer = staff.post(
+        "desk/procedures/kaigishitsu/fields/p1.q3",
+        {"revision": revision, "act": "save", "label": "人数", "max": "たくさん"},
+    )
+    assert answer.status_code == 422 and "数字で入力してください" in answer.text
+
+
+def test_taking_applications_can_be_stopped_and_begun_again(town: Town):
+    staff = make_hall(town)
+    publish(staff)
+    staff.post("desk/procedures/kaigishitsu/state", {"open": "no"})
+    assert "いまオンラインでは受け付けていません" in visible(town.guest().get("kaigishitsu/").text)
+    staff.post("desk/procedures/kaigishitsu/state", {"open": "yes"})
+    assert town.guest().get("kaigishitsu/").status_code == 200
+
+
+def test_only_those_who_manage_procedures_may(town: Town):
+    make_hall(town)
+    reviewer = town.staff()
+    assert reviewer.get("desk/procedures").status_code == 200
+    for path in ("new", "kaigishitsu", "kaigishitsu/edit", "kaigishitsu/preview", "kaigishitsu/file.yaml"):
+        assert reviewer.get(f"desk/procedures/{path}").status_code == 403, path

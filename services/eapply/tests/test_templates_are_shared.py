@@ -1,0 +1,147 @@
+"""A template becomes a draft in a minute; its new version comes without losing what was changed; municipalities share."""
+
+import io
+import zipfile
+
+import pytest
+import yaml
+
+from services.eapply.forms.definition import from_document
+from services.eapply.tests.people import Browser, Town, hidden, visible
+from services.eapply.tests.test_staff_make_a_procedure import clerk, make_hall, press, publish
+from services.eapply.use_cases import templates
+
+NURSERY = "hoiku-riyou"
+
+
+def adopt(staff: Browser, source: str = "common", key: str = NURSERY) -> None:
+    answer = staff.post("desk/procedures/templates", {"take": f"{source}:{key}"}, follow_redirects=False)
+    assert answer.status_code == 303, visible(answer.text)
+
+
+def test_a_template_is_taken_changed_and_published(town: Town):
+    staff = clerk(town)
+    page = visible(staff.get("desk/procedures/templates?q=保育").text)
+    assert "保育所等の利用申込" in page and "要介護" not in page
+    adopt(staff)
+    assert "公開できます" in staff.get(f"desk/procedures/{NURSERY}").text
+    press(staff, f"{NURSERY}/about", department="こども未来課")
+    publish(staff, NURSERY)
+    assert "こども未来課" in town.guest().get(f"{NURSERY}/").text
+    assert "使っています" in staff.get("desk/procedures/templates?q=保育").text
+    again = staff.post("desk/procedures/templates", {"take": f"common:{NURSERY}"}, follow_redirects=False)
+    assert again.status_code == 409
+
+
+@pytest.fixture
+def new_version(monkeypatch: pytest.MonkeyPatch):
+    """The next release brings a new version of the nursery template: a date is limited, and a word that we may change too."""
+    before = templates.common()
+
+    def release() -> None:
+        document = yaml.safe_load(yaml.safe_dump(next(each for each in before if each.key == NURSERY).document))
+        document |= {"version": 2, "deadline": "締切日は県の統一日程によります。"}
+        document["steps"][2]["sections"][0]["fields"][0]["help"] = "毎月1日から利用できます。"
+        changed = from_document(document)
+        monkeypatch.setattr(
+            templates, "common", lambda: tuple(changed if each.key == NURSERY else each for each in before)
+        )
+
+    return release
+
+
+def test_a_new_version_comes_in_and_every_local_change_stays(town: Town, new_version):
+    staff = clerk(town)
+    adopt(staff)
+    press(staff, f"{NURSERY}/about", deadline="毎月10日まで", department="こども未来課")
+    press(staff, f"{NURSERY}/fields/child.care", act="save", label="園に伝えたいこと")
+    publish(staff, NURSERY)
+    assert "新しい版はありません" in staff.get(f"desk/procedures/{NURSERY}/template").text
+
+    new_version()
+    page = staff.get(f"desk/procedures/{NURSERY}/template")
+    words = visible(page.text)
+    assert "毎月1日から利用できます。" in words and "項目「利用を始めたい月」 › 助言" in words
+    assert "両方で変えたところ（1か所）" in words and "毎月10日まで" in words and "県の統一日程" in words
+    taken = {"digest": hidden(page.text, "digest")}
+    assert staff.post(f"desk/procedures/{NURSERY}/template", taken, follow_redirects=False).status_code == 303
+    document = yaml.safe_load(staff.get(f"desk/procedures/{NURSERY}/file.yaml?which=draft").text)
+    assert (document["deadline"], document["department"], document["version"]) == ("毎月10日まで", "こども未来課", 2)
+    assert "園に伝えたいこと" in str(document) and "毎月1日から利用できます。" in str(document)
+    assert "新しい版はありません" in staff.get(f"desk/procedures/{NURSERY}/template").text
+    assert "毎月1日から" not in town.guest().get(f"{NURSERY}/").text, "nothing is published by itself"
+
+
+def test_where_both_changed_a_place_the_clerk_may_take_theirs(town: Town, new_version):
+    staff = clerk(town)
+    adopt(staff)
+    press(staff, f"{NURSERY}/about", deadline="毎月10日まで")
+    new_version()
+    page = staff.get(f"desk/procedures/{NURSERY}/template").text
+    staff.post(f"desk/procedures/{NURSERY}/template", {"digest": hidden(page, "digest"), "theirs": "0"})
+    assert "県の統一日程" in staff.get(f"desk/procedures/{NURSERY}/file.yaml?which=draft").text
+    old = staff.post(f"desk/procedures/{NURSERY}/template", {"digest": "of yesterday"}, follow_redirects=False)
+    assert old.status_code == 409
+
+
+def test_municipalities_share_only_what_they_expressly_give_and_to_whom(town: Town, neighbour: Town):
+    ours, theirs = make_hall(town), clerk(neighbour)
+    publish(ours)
+    assert "会議室" not in theirs.get("desk/procedures/templates").text
+    ours.post("desk/procedures/kaigishitsu/share", {"to": "some", "codes": "402028"})
+    assert "会議室" not in theirs.get("desk/procedures/templates").text, "given to another"
+    refused = theirs.post("desk/procedures/templates", {"take": f"{town.code}:kaigishitsu"}, follow_redirects=False)
+    assert refused.status_code == 404
+    ours.post("desk/procedures/kaigishitsu/share", {"to": "some", "codes": f"402028 {neighbour.code}"})
+    assert "久留米市" in theirs.get("desk/procedures/templates?q=会議室").text
+    adopt(theirs, town.code, "kaigishitsu")
+    ours.post("desk/procedures/kaigishitsu/share", {"to": "nobody"})
+    assert (
+        "会議室"
+        not in theirs.get("desk/procedures/templates?q=会議室").text.partition("<main")[2].partition("value=")[2][20:]
+    )
+    assert "会議室の利用申請" in theirs.get("desk/procedures/kaigishitsu").text, "what was taken is theirs"
+
+
+def test_what_was_shared_stays_as_it_was_until_it_is_shared_again(town: Town, neighbour: Town):
+    ours, theirs = make_hall(town), clerk(neighbour)
+    publish(ours)
+    ours.post("desk/procedures/kaigishitsu/share", {"to": "all"})
+    adopt(theirs, town.code, "kaigishitsu")
+    ours.post("desk/procedures/kaigishitsu/draft")
+    press(ours, "kaigishitsu/about", summary="新しくなりました。")
+    publish(ours)
+    assert "新しい版はありません" in theirs.get("desk/procedures/kaigishitsu/template").text
+    ours.post("desk/procedures/kaigishitsu/share", {"to": "all"})
+    assert "新しくなりました。" in theirs.get("desk/procedures/kaigishitsu/template").text
+
+
+def test_many_files_come_in_and_each_that_fails_says_why(town: Town):
+    staff = clerk(town)
+    good = next(each for each in templates.common() if each.key == "ninshin-todoke")
+    text = templates.files.to_yaml(good.document)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("良い.yaml", text)
+        archive.writestr("壊れた.yaml", "key: [")
+        archive.writestr(
+            "足りない.yaml", text.replace("department:", "departmant:").replace("ninshin-todoke", "ninshin-two")
+        )
+        archive.writestr("文字化け.yaml", "題名".encode("shift_jis"))
+    files = [("files", ("many.zip", packed.getvalue(), "application/zip"))]
+    words = visible(staff.post("desk/procedures/templates", {}, files=files).text)
+    assert "4件のうち1件を下書きにしました" in words
+    for name in ("壊れた.yaml", "足りない.yaml", "文字化け.yaml"):
+        assert f"{name}：取り込めませんでした" in words
+    assert "この名前の設定はありません" in words
+    assert "妊娠の届出" in staff.get("desk/procedures").text
+
+
+def test_a_zip_that_unfolds_to_gigabytes_is_harmless(town: Town):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.yaml", b"a: " + b"x" * 30_000_000)
+    answer = clerk(town).post(
+        "desk/procedures/templates", {}, files=[("files", ("b.zip", packed.getvalue(), "application/zip"))]
+    )
+    assert answer.status_code == 422 and "取り込めませんでした" in visible(answer.text)

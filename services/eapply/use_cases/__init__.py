@@ -1,0 +1,1 @@
+"""What people do with e-application, one function per verb. None of them commits."""

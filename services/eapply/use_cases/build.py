@@ -1,0 +1,203 @@
+"""Making a procedure: a draft beside what is published, changed in small steps, and published when nothing is missing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from libs.common import audit
+from libs.common.actor import Actor
+from libs.common.errors import Conflict, Invalid, NotFound, say
+from services.eapply.db import ApplicationRow, ProcedureDraftRow, ProcedureRow, ProcedureVersionRow
+from services.eapply.forms import document as files
+from services.eapply.forms import edit
+from services.eapply.forms.analysis import Finding
+from services.eapply.forms.definition import Procedure
+from services.eapply.forms.differences import Difference, differences
+from services.eapply.use_cases import procedures, who
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """A draft with what can be said of it: `procedure` is None while it does not even fit together."""
+
+    row: ProcedureDraftRow
+    procedure: Procedure | None
+    findings: list[Finding]
+
+
+def find(session: Session, key: str, *, lock: bool = False) -> Making:
+    row = _draft(session, key, lock=lock)
+    if row is None:
+        raise NotFound(say("この手続きの下書きは見つかりません。手続きの一覧から開いてください。"))
+    return Making(row, *files.check(row.document))
+
+
+def open_draft(session: Session, actor: Actor, key: str, now: datetime) -> ProcedureDraftRow:
+    """The draft of a procedure; where there is none it begins from what is published."""
+    row = _draft(session, key)
+    if row is not None:
+        return row
+    published = _published(session, key)
+    if published is None:
+        raise NotFound(say("その手続きは見つかりません。"))
+    document = procedures.definition(session, published.id, published.version).document
+    return _begin(session, actor, key, document, published.version, now)
+
+
+def create(
+    session: Session, actor: Actor, key: str, title: str, kana: str, department: str, now: datetime
+) -> ProcedureDraftRow:
+    """A new, nearly empty procedure."""
+    title = title.strip()
+    errors = {} if title else {"title": say("手続きの名前を入力してください。")}
+    if not department.strip():
+        errors["department"] = say("担当課を入力してください。")
+    errors |= _key_errors(session, key)
+    if errors:
+        raise Invalid(say("直していただくところがあります。"), fields=errors)
+    return _begin(session, actor, key, edit.empty(key, title, kana.strip() or title, department.strip()), 0, now)
+
+
+def take_in(session: Session, actor: Actor, document: Document, now: datetime) -> ProcedureDraftRow:
+    """A file becomes the draft: of its procedure where there is one, of a new one else. What was there as draft is replaced."""
+    replace(session, actor, files.checked(document).key, document, now)
+    return find(session, document["key"]).row
+
+
+def change(
+    session: Session, actor: Actor, key: str, seen: int, how: Callable[[Document], Document], now: datetime
+) -> ProcedureDraftRow:
+    """One change to the draft as it was when the page was made. Raises Conflict when somebody else changed it since."""
+    row = find(session, key, lock=True).row
+    if row.revision != seen:
+        raise Conflict(
+            say(
+                "%(name)sさんが先に変更したため、いまの変更は行いませんでした。新しい内容を見てから、もう一度変えてください。",
+                name=row.updated_by_name,
+            ),
+            code="changed-meanwhile",
+        )
+    _change(row, actor, edit.tidy(how(row.document)), now)
+    return row
+
+
+def replace(session: Session, actor: Actor, key: str, document: Document, now: datetime) -> None:
+    """Put a whole document in the draft's place, or begin one with it."""
+    row = _draft(session, key, lock=True)
+    if row is not None:
+        _change(row, actor, document, now)
+    else:
+        published = _published(session, key)
+        _begin(session, actor, key, document, published.version if published else 0, now)
+
+
+def has_draft(session: Session, key: str) -> bool:
+    return _draft(session, key) is not None
+
+
+def current_document(session: Session, key: str) -> Document:
+    """The draft, or what is published where there is none."""
+    row = _draft(session, key)
+    document = row.document if row else published_document(session, key)
+    if document is None:
+        raise NotFound(say("その手続きは見つかりません。"))
+    return document
+
+
+def publish(session: Session, actor: Actor, key: str, seen: int, now: datetime) -> ProcedureRow:
+    """Offer the draft to citizens. Applications and drafts of citizens in flight stay on the version they began with."""
+    row = find(session, key, lock=True).row
+    if row.revision != seen:
+        raise Conflict(say("下書きが変わっています。新しい内容を見てから公開してください。"), code="changed-meanwhile")
+    procedure = files.checked(row.document)
+    published = procedures.publish(session, procedure, now)
+    session.delete(row)
+    audit.record(session, actor, "eapply.procedure.publish", key, detail={"version": published.version}, now=now)
+    return published
+
+
+def discard(session: Session, actor: Actor, key: str, now: datetime) -> None:
+    """Throw the draft away; what is published stays."""
+    session.delete(find(session, key, lock=True).row)
+    audit.record(session, actor, "eapply.procedure.discard_draft", key, now=now)
+
+
+def set_open(session: Session, actor: Actor, key: str, is_open: bool, now: datetime) -> None:
+    """Stop taking applications, or take them again."""
+    procedures.set_state(session, key, procedures.PUBLISHED if is_open else procedures.CLOSED, now)
+    audit.record(session, actor, f"eapply.procedure.{'open' if is_open else 'close'}", key, now=now)
+
+
+def drafts(session: Session) -> list[ProcedureDraftRow]:
+    return list(session.scalars(select(ProcedureDraftRow).order_by(ProcedureDraftRow.title)))
+
+
+def published_document(session: Session, key: str) -> Document | None:
+    row = _published(session, key)
+    return procedures.definition(session, row.id, row.version).document if row else None
+
+
+def changes(session: Session, making: Making) -> list[Difference]:
+    """What publishing the draft would change."""
+    before = published_document(session, making.row.key)
+    return list(differences(before or {}, making.row.document)) if before else []
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A published version, and how many applications are on it."""
+
+    number: int
+    published_at: datetime
+    applications: int
+
+
+def versions(session: Session, procedure: ProcedureRow) -> list[Version]:
+    """Newest first."""
+    counted = select(ApplicationRow.procedure_version, func.count()).where(ApplicationRow.procedure_id == procedure.id)
+    counts = {number: count for number, count in session.execute(counted.group_by(ApplicationRow.procedure_version))}
+    rows = session.scalars(select(ProcedureVersionRow).where(ProcedureVersionRow.procedure_id == procedure.id))
+    found = [Version(row.version, row.published_at, counts.get(row.version, 0)) for row in rows]
+    return sorted(found, key=lambda each: -each.number)
+
+
+# ---- pieces
+
+
+def _draft(session: Session, key: str, *, lock: bool = False) -> ProcedureDraftRow | None:
+    statement = select(ProcedureDraftRow).where(ProcedureDraftRow.key == key)
+    return session.scalar(statement.with_for_update() if lock else statement)
+
+
+def _published(session: Session, key: str) -> ProcedureRow | None:
+    return session.scalar(select(ProcedureRow).where(ProcedureRow.key == key))
+
+
+def _begin(session: Session, actor: Actor, key: str, document: Document, base: int, now: datetime) -> ProcedureDraftRow:
+    row = ProcedureDraftRow(key=key, base_version=base, revision=0)
+    _change(row, actor, document, now)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _change(row: ProcedureDraftRow, actor: Actor, document: Document, now: datetime) -> None:
+    row.document, row.title = document, str(document.get("title", ""))[:200]
+    row.revision += 1
+    row.updated_at, row.updated_by, row.updated_by_name = now, who.person(actor), actor.name
+
+
+def _key_errors(session: Session, key: str) -> dict[str, str]:
+    """A key that can stand in addresses, and that no procedure here has."""
+    wrong = [finding for finding in files.check(edit.empty(key, "-", "-", "-"))[1] if finding.place in ("key", "")]
+    if wrong:
+        return {"key": say("英小文字で始まる、英小文字・数字・ハイフンの名前にしてください。例：kaigishitsu-riyou")}
+    if _draft(session, key) is not None or _published(session, key) is not None:
+        return {"key": say("この名前の手続きは、もうあります。別の名前にしてください。")}
+    return {}

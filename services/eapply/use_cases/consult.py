@@ -1,0 +1,151 @@
+"""照会 and 合議: another section is asked. A 合議 holds the decision up until that section agrees; a 照会 informs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from libs.common import audit
+from libs.common.actor import Actor
+from libs.common.errors import Conflict, Invalid, NotFound, say
+from libs.common.ids import new_id
+from services.eapply.db import ApplicationRow, ConsultationRow, MemberRow
+from services.eapply.domain.history import What
+from services.eapply.domain.states import OPEN
+from services.eapply.forms.text import cleaned
+from services.eapply.use_cases import cases, mails
+
+KINDS = {"inquiry": say("照会"), "concurrence": say("合議")}
+OPINIONS = {
+    "inquiry": {"answered": say("回答する")},
+    "concurrence": {"agree": say("同意する"), "object": say("同意しない")},
+}
+MAX_TEXT = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`kind`: a key of KINDS. `section`: the 課 that is asked."""
+
+    kind: str
+    section: str
+    text: str
+
+
+def ask(
+    session: Session, actor: Actor, application_id: str, question: Question, now: datetime, *, site: str
+) -> ConsultationRow:
+    """Ask another section. Everybody who named it as theirs is told."""
+    row = _open_case(session, application_id)
+    section, text = cleaned(question.section)[:100], cleaned(question.text, lines=True)[:MAX_TEXT]
+    _check(question.kind, section, text)
+    consultation = ConsultationRow(
+        id=new_id(),
+        application_id=row.id,
+        ask_kind=question.kind,
+        section=section,
+        question=text,
+        asked_by=actor.subject,
+        asked_by_name=actor.name,
+        asked_at=now,
+    )
+    session.add(consultation)
+    cases.touch(row, now)
+    cases.note(session, row, What.CONSULTED, actor, now, f"{section}（{KINDS[question.kind]}）")
+    audit.record(session, actor, "eapply.consultation.ask", row.id, detail={"kind": question.kind}, now=now)
+    for subject in _people_of(session, section):
+        mails.tell(session, subject, f"{section}への{KINDS[question.kind]}が届いています", row, site, now)
+    return consultation
+
+
+def answer(
+    session: Session, actor: Actor, consultation_id: str, opinion: str, text: str, now: datetime, *, site: str
+) -> ApplicationRow:
+    """Answer for one's section. Raises Conflict when it was answered or taken back meanwhile."""
+    consultation = _find(session, consultation_id)
+    row = _open_case(session, consultation.application_id)
+    _refuse_ended(consultation)
+    text = cleaned(text, lines=True)[:MAX_TEXT]
+    if opinion not in OPINIONS[consultation.ask_kind]:
+        raise Invalid(say("意見を選んでください。"), fields={"opinion": say("意見を選んでください。")})
+    if opinion != "agree" and not text:
+        raise Invalid(say("回答を入力してください。"), fields={"answer": say("回答を入力してください。")})
+    consultation.opinion, consultation.answer = opinion, text
+    consultation.answered_by, consultation.answered_by_name = actor.subject, actor.name
+    consultation.answered_at, row.unread = now, True
+    cases.touch(row, now)
+    cases.note(session, row, What.CONSULTATION_ANSWERED, actor, now, consultation.section)
+    audit.record(session, actor, "eapply.consultation.answer", row.id, detail={"opinion": opinion}, now=now)
+    mails.tell(session, consultation.asked_by, f"{consultation.section}から回答が届きました", row, site, now)
+    return row
+
+
+def cancel(session: Session, actor: Actor, consultation_id: str, now: datetime) -> ApplicationRow:
+    """Take the question back; for a 合議 that was not agreed to, this is how the case goes on, and it stays visible."""
+    consultation = _find(session, consultation_id)
+    row = _open_case(session, consultation.application_id)
+    if consultation.cancelled_at is not None:
+        return row
+    consultation.cancelled_at = now
+    cases.touch(row, now)
+    cases.note(session, row, What.CONSULTATION_CANCELLED, actor, now, consultation.section)
+    audit.record(session, actor, "eapply.consultation.cancel", row.id, now=now)
+    return row
+
+
+def consultations(session: Session, application_id: str) -> list[ConsultationRow]:
+    """All of one application, oldest first."""
+    found = select(ConsultationRow).where(ConsultationRow.application_id == application_id)
+    return list(session.scalars(found.order_by(ConsultationRow.asked_at, ConsultationRow.id)))
+
+
+def refuse_while_open(session: Session, row: ApplicationRow) -> None:
+    """Raises Conflict while a 合議 is not agreed to."""
+    waiting = [each.section for each in consultations(session, row.id) if _holds_up(each)]
+    if waiting:
+        sentence = say(
+            "%(sections)sの合議が済んでいません。同意を待つか、合議を取り消してください。", sections="、".join(waiting)
+        )
+        raise Conflict(sentence, code="concurrence-open")
+
+
+def _holds_up(each: ConsultationRow) -> bool:
+    return each.ask_kind == "concurrence" and each.cancelled_at is None and each.opinion != "agree"
+
+
+def _check(kind: str, section: str, text: str) -> None:
+    errors = {}
+    if kind not in KINDS:
+        errors["kind"] = say("照会か合議かを選んでください。")
+    if not section:
+        errors["section"] = say("相手の課を入力してください。")
+    if not text:
+        errors["question"] = say("聞きたいことを入力してください。")
+    if errors:
+        raise Invalid(say("直していただくところがあります。"), fields=errors)
+
+
+def _refuse_ended(consultation: ConsultationRow) -> None:
+    if consultation.answered_at is not None or consultation.cancelled_at is not None:
+        raise Conflict(say("この照会は、すでに回答済みか、取り消されています。"), code="consultation-ended")
+
+
+def _open_case(session: Session, application_id: str) -> ApplicationRow:
+    row = cases.load(session, application_id, lock=True)
+    if row.state not in OPEN:
+        raise cases.changed_meanwhile(session, row)
+    return row
+
+
+def _find(session: Session, consultation_id: str) -> ConsultationRow:
+    found = select(ConsultationRow).where(ConsultationRow.id == consultation_id)
+    consultation = session.scalar(found.with_for_update())
+    if consultation is None:
+        raise NotFound(say("その照会は見つかりません。"))
+    return consultation
+
+
+def _people_of(session: Session, section: str) -> list[str]:
+    found = select(MemberRow.subject).where(MemberRow.section == section)
+    return list(session.scalars(found.order_by(MemberRow.subject).limit(50)))

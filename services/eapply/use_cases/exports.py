@@ -1,0 +1,89 @@
+"""Answers for another system: columns as it names them, in the manner of the 中間標準レイアウト (item name, fixed forms)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jaconv
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from libs.common.clock import JST
+from services.eapply.db import ApplicationRow
+from services.eapply.domain.states import WORDS, State
+from services.eapply.forms.definition import Procedure
+from services.eapply.forms.handling import Column
+from services.eapply.use_cases import procedures
+
+FIXED = ["受付番号", "到達日時", "状態", "決定", "決定日"]
+ERA_CODES = ((20190501, 5, 2018), (19890108, 4, 1988), (19261225, 3, 1925), (19120730, 2, 1911), (0, 1, 1867))
+"""(first day, code, year before 元年): 1 明治 … 5 令和, as the layouts write them."""
+
+
+def columns(procedure: Procedure) -> list[Column]:
+    """The procedure's mapping; without one, every question under its own name."""
+    if procedure.handling.export:
+        return list(procedure.handling.export)
+    plain = (field for field in procedure.fields if field.type not in ("info", "file", "group"))
+    return [Column(name=name, field=path) for field in plain for name, path in _places(field)]
+
+
+def _places(field: Any) -> list[tuple[str, str]]:
+    if field.type != "address":
+        return [(field.label, field.key)]
+    parts = {"postal": "郵便番号", "city": "市区町村", "street": "町名・番地", "house": "建物名・部屋番号"}
+    return [(f"{field.label}_{word}", f"{field.key}.{part}") for part, word in parts.items()]
+
+
+def header(procedure: Procedure) -> list[str]:
+    return FIXED + [column.name for column in columns(procedure)]
+
+
+def rows(session: Session, procedure_id: str, year: int) -> Iterator[list[Any]]:
+    """A line for each application of the 年度, in the order of arrival."""
+    wanted = columns(procedures.published(session, procedure_id)[1])
+    found = select(ApplicationRow).where(
+        ApplicationRow.procedure_id == procedure_id, ApplicationRow.fiscal_year == year
+    )
+    for row in session.scalars(found.order_by(ApplicationRow.serial).execution_options(yield_per=200)):
+        yield _fixed(row) + [written(column.form, value_at(row.answers, column.field)) for column in wanted]
+
+
+def _fixed(row: ApplicationRow) -> list[str]:
+    arrived = row.arrived_at.astimezone(JST).strftime("%Y%m%d%H%M%S")
+    decided = row.decided_at.astimezone(JST).strftime("%Y%m%d") if row.decided_at else ""
+    return [row.receipt_number, arrived, str(WORDS[State(row.state)]), (row.decision or {}).get("word", ""), decided]
+
+
+def value_at(answers: dict[str, Any], path: str) -> Any:
+    """The answer at `address.city`; None where there is none."""
+    value: Any = answers
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def written(form: str, value: Any) -> str:
+    """One value in the column's form; what does not fit the form is written as it is."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return "|".join(map(str, value))
+    text = str(value)
+    match form:
+        case "date8":
+            return text.replace("-", "") if _is_day(text) else text
+        case "wareki7":
+            return _wareki(text) if _is_day(text) else text
+        case "halfwidth":
+            return jaconv.z2h(jaconv.hira2kata(text), kana=True, ascii=True, digit=True)
+    return text
+
+
+def _is_day(text: str) -> bool:
+    return len(text) == 10 and text[4] == text[7] == "-" and text.replace("-", "").isdigit()
+
+
+def _wareki(text: str) -> str:
+    number = int(text.replace("-", ""))
+    code, before = next((code, before) for first, code, before in ERA_CODES if number >= first)
+    return f"{code}{int(text[:4]) - before:02d}{text[5:7]}{text[8:]}"

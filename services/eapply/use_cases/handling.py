@@ -1,0 +1,32 @@
+"""How a procedure's applications are handled, changed at the desk: a new version of the procedure, for new applications."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from libs.common import audit
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, say
+from services.eapply.forms.definition import Procedure, from_document
+from services.eapply.use_cases import procedures
+
+
+def change(session: Session, actor: Actor, key: str, handling: dict[str, Any], now: datetime) -> Procedure:
+    """Publish the procedure with these parts of its handling changed. Applications on their way stay on their version."""
+    _, definition = procedures.open_procedure(session, key)
+    document = definition.document
+    document["handling"] = document.get("handling", {}) | handling
+    try:
+        changed = from_document(document)
+    except ValidationError as error:
+        places: dict[str, str] = {
+            str(each["loc"][-1]): say("この項目を確かめてください。") for each in error.errors() if each["loc"]
+        }
+        raise Invalid(
+            say("直していただくところがあります。"), fields=places or {"handling": say("値を確かめてください。")}
+        ) from error
+    procedures.publish(session, changed, now)
+    audit.record(session, actor, "eapply.procedure.handling", key, now=now)
+    return changed

@@ -1,0 +1,82 @@
+"""Notices to applicants. A mail carries the receipt number and where to look, nothing of what was applied for."""
+
+from datetime import date, datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from libs.common import notices, room
+from libs.common.web import dates
+from services.eapply.db import ApplicationRow
+from services.eapply.forms.definition import Procedure
+from services.eapply.use_cases.cases import Seen
+
+_FOLDER = Path(__file__).parents[1] / "templates" / "notices"
+RECEIVED, CORRECTION, DECIDED, WITHDRAWN, LAPSING, DESK = (
+    notices.template(_FOLDER / f"{name}.txt")
+    for name in ("received", "correction", "decided", "withdrawn", "lapsing", "desk")
+)
+
+
+def received(session: Session, row: ApplicationRow, procedure: Procedure, site: str, now: datetime) -> None:
+    _send(session, RECEIVED, row, procedure, site, now, arrived=dates.moment(row.arrived_at, seconds=True))
+
+
+def correction_requested(
+    session: Session, row: ApplicationRow, procedure: Procedure, site: str, due_on: date, now: datetime
+) -> None:
+    _send(session, CORRECTION, row, procedure, site, now, due=dates.day(due_on))
+
+
+def decided(session: Session, row: ApplicationRow, procedure: Procedure, site: str, now: datetime) -> None:
+    _send(session, DECIDED, row, procedure, site, now)
+
+
+def withdrawn(session: Session, row: ApplicationRow, procedure: Procedure, site: str, now: datetime) -> None:
+    _send(session, WITHDRAWN, row, procedure, site, now)
+
+
+def lapsing(session: Session, each: Seen, site: str, now: datetime) -> None:
+    """To the one who works on it; without one nobody is told, and it stands in the desk's bundle."""
+    if each.row.assignee is None or each.period is None:
+        return
+    left = each.period.left
+    words = f"あと{left}開庁日です" if left > 0 else ("今日が期限です" if left == 0 else f"{-left}開庁日過ぎています")
+    context = {
+        "number": each.row.receipt_number,
+        "due": dates.day(each.period.due),
+        "left": words,
+        "link": f"{site}/desk/cases/{each.row.id}",
+    }
+    notices.send(session, to_person=each.row.assignee, template=LAPSING, context=context, now=now)
+
+
+def tell(session: Session, whom: str | None, what: str, row: ApplicationRow, site: str, now: datetime) -> None:
+    """Tell a member of staff what happened to a case; nobody where it is nobody's."""
+    if whom is not None:
+        context = {"what": what, "number": row.receipt_number, "link": f"{site}/desk/cases/{row.id}"}
+        notices.send(session, to_person=whom, template=DESK, context=context, now=now)
+
+
+def _send(
+    session: Session,
+    template: notices.Template,
+    row: ApplicationRow,
+    procedure: Procedure,
+    site: str,
+    now: datetime,
+    **context: str,
+) -> None:
+    """To the address in the form, and to the inbox of the account; to nobody when there is neither.
+
+    `site` is the public address of this municipality's e-application.
+    """
+    field = procedure.used_for("email")
+    address = row.answers.get(field.key) if field else None
+    if not address and not row.applicant_person:
+        return
+    place = session.get(room.RoomRow, session.info["tenant"])
+    context |= {"number": row.receipt_number, "link": f"{site}/enquiry", "place": (place and place.name) or "電子申請"}
+    notices.send(
+        session, to_person=row.applicant_person, to_address=address, template=template, context=context, now=now
+    )

@@ -1,0 +1,96 @@
+"""Whose draft and whose application it is: a person's account, or the session of a guest."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from libs.common.actor import Actor
+from libs.common.errors import NotFound, say
+from services.eapply.db import ApplicationRow, GrantRow
+
+ACCOUNTS = frozenset({"person", "staff", "operator"})
+"""Kinds that have an account of their own; staff are citizens too."""
+GRANT = timedelta(hours=12)
+"""How long a guest's session may look at an application after giving its key."""
+
+PROGRAM_GRANT = timedelta(days=400)
+"""How long a program may read what it has sent."""
+
+
+def person(actor: Actor) -> str | None:
+    return actor.subject if actor.kind in ACCOUNTS else None
+
+
+def session_hash(actor: Actor) -> str | None:
+    """The session as stored: a session's number is a secret, so only its hash is kept. A program's is its token's id."""
+    if actor.kind == "machine":
+        return hashlib.sha256(f"machine:{actor.subject}".encode()).hexdigest()
+    return hashlib.sha256(actor.sid.encode()).hexdigest() if actor.sid else None
+
+
+def earlier_guest_hash(actor: Actor) -> str | None:
+    """The session, as stored, that this person's browser had as a guest until they signed in."""
+    return hashlib.sha256(actor.earlier_guest.encode()).hexdigest() if actor.earlier_guest else None
+
+
+def has_grants(session: Session, hashed: str) -> bool:
+    return session.scalar(select(GrantRow.application_id).where(GrantRow.session_hash == hashed).limit(1)) is not None
+
+
+def move_grants(session: Session, hashed: str, actor: Actor, now: datetime) -> None:
+    """What the guest's session could look at, the session that followed can, for as long as was said."""
+    for row in session.scalars(select(GrantRow).where(GrantRow.session_hash == hashed)).all():
+        session.delete(row)
+        if row.until > now and actor.sid:
+            session.merge(
+                GrantRow(session_hash=session_hash(actor), application_id=row.application_id, until=row.until)
+            )
+
+
+def grant(session: Session, actor: Actor, application_id: str, now: datetime) -> None:
+    """Let this session see the application for a while."""
+    hashed = session_hash(actor)
+    if hashed is None:
+        return
+    until = now + (PROGRAM_GRANT if actor.kind == "machine" else GRANT)
+    row = session.scalar(
+        select(GrantRow).where(GrantRow.session_hash == hashed, GrantRow.application_id == application_id)
+    )
+    if row is None:
+        session.add(GrantRow(session_hash=hashed, application_id=application_id, until=until))
+    else:
+        row.until = until
+
+
+def own_application(
+    session: Session, actor: Actor, application_id: str, now: datetime, *, lock: bool = False
+) -> ApplicationRow:
+    """The application, for its applicant only. Raises NotFound for everybody else, whether it exists or not."""
+    statement = select(ApplicationRow).where(ApplicationRow.id == application_id)
+    row = session.scalar(statement.with_for_update() if lock else statement)
+    if row is None or not _is_applicant(session, actor, row, now):
+        raise NotFound(say("この申請は見つかりません。受付番号と照会キーで、もう一度お確かめください。"))
+    return row
+
+
+def _is_applicant(session: Session, actor: Actor, row: ApplicationRow, now: datetime) -> bool:
+    if row.applicant_person is not None and row.applicant_person == person(actor):
+        return True
+    hashed = session_hash(actor)
+    if hashed is None:
+        return False
+    found = select(GrantRow).where(
+        GrantRow.session_hash == hashed, GrantRow.application_id == row.id, GrantRow.until > now
+    )
+    return session.scalar(found) is not None
+
+
+def own_applications(session: Session, actor: Actor) -> list[ApplicationRow]:
+    """All applications of a signed-in person here, newest first."""
+    subject = person(actor)
+    if subject is None:
+        return []
+    mine = select(ApplicationRow).where(ApplicationRow.applicant_person == subject)
+    return list(session.scalars(mine.order_by(ApplicationRow.arrived_at.desc(), ApplicationRow.id).limit(200)))

@@ -1,0 +1,1 @@
+"""電子入札: tenders of municipalities, sealed bids, openings, results."""

@@ -1,0 +1,50 @@
+"""HTTP and pages: in → use case → answer out. The transaction starts and ends here; the answer goes out after
+COMMIT."""
+
+from fastapi import FastAPI
+
+from libs.common.http import create_app as create_service_app
+from libs.common.service import Service
+from services.ebid.api import (
+    bidder,
+    company,
+    contract,
+    desk,
+    fragments,
+    internal,
+    open_data,
+    papers,
+    plans,
+    prints,
+    profile,
+    public,
+    results,
+    scoring,
+    shell,
+    watching,
+)
+
+WATCHER = "tenants"
+"""Whose operator's page may look into this service's queues, and who may fetch archives."""
+
+
+def create_app(service: Service) -> FastAPI:
+    """`/t/<code>/ebid/…`, and `/ebid/…` for what all municipalities share."""
+    modules = (
+        fragments,
+        results,
+        watching,
+        papers,
+        contract,
+        plans,
+        scoring,
+        profile,
+        prints,
+        desk,
+        bidder,
+        company,
+        open_data,
+        public,
+    )
+    routers = [internal.router(WATCHER), *(module.router for module in modules)]
+    return create_service_app(service, routers, watcher=WATCHER, error_page=shell.error_page)

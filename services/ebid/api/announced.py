@@ -1,0 +1,88 @@
+"""What an announcement says about deciding, as lines for people: the same on the public page, at the desk and on paper."""
+
+from typing import Any
+
+from fastapi import Request
+
+from libs.common.errors import say
+from services.ebid.api import award_form
+from services.ebid.api.shell import spoken
+from services.ebid.db import TenderRow
+from services.ebid.domain import procedure
+
+Lines = list[tuple[str, str]]
+LIMITS = {"minimum": say("最低制限価格"), "investigation": say("調査基準価格（下回ると低入札価格調査）")}
+AT_OPENING = {
+    "mean_of_lowest": say("開札のときに、低い入札の平均から決めます"),
+    "random_factor": say("封をした額に、開札のときに決まる係数をかけます"),
+}
+
+
+def lines(request: Request, row: TenderRow) -> Lines:
+    def tell(text: str) -> str:
+        return spoken(request, text)
+
+    found = [*_limits(row.terms["limits"]), *_award(row.terms), *_ground(row.terms)]
+    if row.terms.get("breakdown"):
+        found.append(
+            (
+                say("内訳書"),
+                say("入札書といっしょに、XLSXかJSONで出してください。合計が入札金額と合うことを、出す前に確かめます。"),
+            )
+        )
+    if row.terms.get("paper"):
+        found.append((say("紙の入札"), say("受け付けます。封筒に番号を書き、締切までに届けてください。")))
+    if row.terms.get("beacon"):
+        found.append(
+            (say("くじと係数の種"), say("締切のあとに付くタイムスタンプと、入札書に入っている乱数から作ります。"))
+        )
+    if row.terms.get("minimum_bids", 1) > 1:
+        found.append((say("不調とする場合"), say("入札者が%(count)s者に満たないとき", count=row.terms["minimum_bids"])))
+    return [
+        (tell(name), "　".join(map(tell, value)) if isinstance(value, list) else tell(value)) for name, value in found
+    ]
+
+
+def _limits(rule: dict[str, Any]) -> list[tuple[str, Any]]:
+    name = say("低すぎる入札の扱い")
+    if rule["kind"] in ("none", "drawn_reserve"):
+        return [(name, say("制限なし"))]
+    model = [say("算定式：%(name)s", name=rule["model"]["name"])] if "model" in rule else []
+    return [
+        (
+            name,
+            [
+                LIMITS[rule.get("target", "minimum")],
+                *([AT_OPENING[rule["kind"]]] if rule["kind"] in AT_OPENING else []),
+                *model,
+            ],
+        )
+    ]
+
+
+def _award(terms: dict[str, Any]) -> list[tuple[str, Any]]:
+    rule = terms.get("evaluation")
+    if rule is None:
+        return []
+    how = [award_form.AWARDS[rule["kind"]]]
+    if rule["kind"] == "addition":
+        how += [award_form.CURVE_WORDS[rule["curve"]], say("価格評価点の満点は%(full)s点", full=rule["weight"])]
+    else:
+        how += [say("標準点100点"), award_form.SCALES[rule["scale"]]]
+    places = len(rule["rounding"]["unit"].partition("/")[2]) - 1
+    how.append(
+        say(
+            "評価値は小数第%(places)s位まで、その下は%(mode)s",
+            places=max(places, 0),
+            mode=award_form.MODES[rule["rounding"]["mode"]],
+        )
+    )
+    criteria = "、".join(f"{each['name']}（{each['full']}点）" for each in terms["criteria"])
+    hearing = terms.get("hearing")
+    heard = [(say("学識経験者の意見"), f"{hearing['on']}　{hearing['text']}")] if hearing else []
+    return [(say("落札者の決め方"), how), (say("評価項目"), criteria), *heard]
+
+
+def _ground(terms: dict[str, Any]) -> list[tuple[str, Any]]:
+    ground = terms.get("ground")
+    return [(say("随意契約の根拠"), [procedure.GROUNDS[ground["clause"]], ground["reason"]])] if ground else []

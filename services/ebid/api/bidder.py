@@ -1,0 +1,240 @@
+"""What a company sends for a tender, and what it gets back. One address for all of it, so that nobody can count bids."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.orm import Session
+
+from libs.common import access, csvout
+from libs.common.actor import Actor
+from libs.common.errors import Conflict, Invalid, Refusal, TooLarge, say
+from libs.common.web import Link
+from services.ebid.api.public import TENDER, phase_of, words
+from services.ebid.api.shell import (
+    MINE,
+    Form,
+    changing,
+    form,
+    now_of,
+    office,
+    quiet,
+    reading,
+    render,
+    store_of,
+)
+from services.ebid.db import TenderRow
+from services.ebid.domain import procedure
+from services.ebid.use_cases import (
+    bids,
+    breakdowns,
+    companies,
+    letters,
+    log,
+    participation,
+    proposals,
+    questions,
+    sealed,
+    tenders,
+)
+
+router = APIRouter()
+MOST = 64 * 1024
+"""Bytes of an envelope's JSON, by far."""
+MOST_SEALED = 2 * 1024 * 1024
+
+
+@router.get(f"{TENDER}/bid", summary="The page on which a bid is sealed")
+def bid_page(request: Request, tender_id: str, actor: Actor = access.person()) -> Response:
+    quiet(request)
+    with reading(request, actor) as session:
+        return _bid_page(request, session, actor, tender_id, {})
+
+
+def _bid_page(
+    request: Request, session: Session, actor: Actor, tender_id: str, errors: dict[str, str], status_code: int = 200
+) -> Response:
+    row = tenders.load_public(session, tender_id)
+    own = companies.require_own(session, actor)
+    held = tenders.round_of(session, row, row.round)
+    sent = bids.of(session, row, held.number, own.id)
+    if sent is None:
+        participation.require_admitted(session, row, own, now_of(request))
+    receipt = bids.receipt(session, sent) if sent else None
+    head = sealed.header(row, "bid", held.number, own.id).document()
+    return render(
+        request, "bid.html", crumbs=(Link(row.title, f"../{row.id}/"), Link(say("入札書"), "", True)),
+        title=say("入札書の提出"), row=row, held=held, own=own, sent=sent, receipt=receipt, head=json.dumps(head),
+        phase=phase_of(request, row, held), errors=errors, words=words(request), status_code=status_code,
+        method=procedure.METHODS[row.method], breakdown=breakdowns.is_needed(row),
+        breakdown_head=json.dumps(sealed.header(row, "breakdown", held.number, own.id).document()),
+    )  # fmt: skip
+
+
+@router.get(f"{TENDER}/head.json", summary="What an envelope for this tender is bound to, for the sealing tool")
+def head(request: Request, tender_id: str, actor: Actor = access.person()) -> Response:
+    quiet(request)
+    with reading(request, actor) as session:
+        row = tenders.load_public(session, tender_id)
+        own = companies.require_own(session, actor)
+        document = sealed.header(row, "bid", row.round, own.id).document()
+    return JSONResponse(document, headers=_download(f"{row.number}-head.json"))
+
+
+@router.get(f"{TENDER}/breakdown-head.json", summary="The same for the 内訳書's own envelope")
+def breakdown_head(request: Request, tender_id: str, actor: Actor = access.person()) -> Response:
+    quiet(request)
+    with reading(request, actor) as session:
+        row = tenders.load_public(session, tender_id)
+        own = companies.require_own(session, actor)
+        document = sealed.header(row, "breakdown", row.round, own.id).document()
+    return JSONResponse(document, headers=_download(f"{row.number}-breakdown-head.json"))
+
+
+@router.get("/ebid/breakdown.xlsx", summary="An empty 内訳書 to fill in")
+def breakdown_template(request: Request, actor: Actor = access.public()) -> Response:
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return Response(
+        breakdowns.template(), media_type=kind, headers={"Content-Disposition": csvout.attachment("内訳書.xlsx")}
+    )
+
+
+@router.get(f"{TENDER}/receipt.json", summary="One's own receipt with its proof, for ever")
+def receipt(request: Request, tender_id: str, round: int | None = None, actor: Actor = access.person()) -> Response:
+    quiet(request)
+    with reading(request, actor) as session:
+        row = tenders.load_public(session, tender_id)
+        own = companies.require_own(session, actor)
+        kept = bids.of(session, row, round or row.round, own.id)
+        if kept is None:
+            raise Conflict(say("この回には、まだ提出していません。"), code="nothing-sent")
+        document = bids.receipt(session, kept)
+    return JSONResponse(document, headers=_download(f"{row.number}-receipt.json"))
+
+
+def _download(name: str) -> dict[str, str]:
+    return {"Content-Disposition": csvout.attachment(name), "Cache-Control": "no-store"}
+
+
+@router.post(f"{TENDER}/send", include_in_schema=False)
+def send(request: Request, tender_id: str, actor: Actor = access.person(), sent: Form = form) -> Response:
+    """質問, 資格確認申請, 入札書, 辞退届. Answered with a page at once: a redirection would be one more line to count."""
+    quiet(request)
+    act = _ACTS.get(sent.get("act"))
+    if act is None:
+        raise Invalid(say("送る内容を選んでください。"), code="unknown-act")
+    return act(request, actor, tender_id, sent)
+
+
+def _ask(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
+    with changing(request, actor) as session:
+        questions.ask(session, actor, tender_id, sent.get("question"), now_of(request))
+        return _done(
+            request, tenders.load(session, tender_id), say("質問を送りました。回答は、この案件のページに出ます。")
+        )
+
+
+def _apply(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
+    store, tenant = store_of(request), actor.tenant or ""
+    papers = [
+        (proposals.keep(store, tenant, upload.file), upload.filename or "")
+        for name, upload in sent.uploads.items()
+        if name.startswith("paper")
+    ]
+    with changing(request, actor) as session:
+        participation.apply(session, actor, tender_id, sent.get("statement"), now_of(request), papers)
+        return _done(
+            request,
+            tenders.load(session, tender_id),
+            say("資格確認の申請を受け付けました。結果は通知書でお知らせします。"),
+        )
+
+
+def _bid(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
+    envelope = envelope_of(sent)
+    upload = sent.uploads.get("breakdown_sealed")
+    sealed_file = upload.file.read(MOST_SEALED + 1) if upload else None
+    breakdown = breakdowns.sent_of(sent.get("breakdown_envelope") or _text_of(sent, "breakdown_file"), sealed_file)
+    try:
+        with changing(request, actor) as session:
+            log.lock(session)  # only now is the time read: who is in time is in the log's next checkpoint
+            bids.submit(session, actor, tender_id, envelope, office(request), now_of(request), breakdown)
+    except Refusal as refusal:
+        return _refused_bid(request, actor, tender_id, refusal)
+    return bid_page(request, tender_id, actor)
+
+
+def _text_of(sent: Form, name: str) -> str:
+    upload = sent.uploads.get(name)
+    return upload.file.read(MOST + 1).decode("utf-8", "replace") if upload else ""
+
+
+def _decline(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
+    try:
+        with changing(request, actor) as session:
+            log.lock(session)
+            bids.decline(session, actor, tender_id, office(request), now_of(request))
+    except Refusal as refusal:
+        return _refused_bid(request, actor, tender_id, refusal)
+    return bid_page(request, tender_id, actor)
+
+
+def _refused_bid(request: Request, actor: Actor, tender_id: str, refusal: Refusal) -> Response:
+    """A refused bid looks like any page of the bidder's: the log must not tell the accepted ones from the others."""
+    if refusal.status in (403, 404) or "text/html" not in request.headers.get("accept", ""):
+        raise refusal
+    with reading(request, actor) as session:
+        return _bid_page(request, session, actor, tender_id, {"envelope": refusal.message}, 200)
+
+
+def envelope_of(sent: Form) -> dict[str, Any]:
+    """From the page's script, or a file that the sealing tool made."""
+    upload = sent.uploads.get("file")
+    text = upload.file.read(MOST + 1) if upload else sent.get("envelope").encode()
+    if len(text) > MOST:
+        raise TooLarge(say("入札書のファイルではありません。"))
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise Invalid(
+            say("封をした入札書がありません。画面で作るか、道具で作ったファイルを選んでください。"), code="envelope"
+        )
+    return found
+
+
+def _done(request: Request, row: TenderRow, text: str) -> Response:
+    return render(
+        request, "sent.html", crumbs=(Link(row.title, f"../{row.id}/"), Link(say("送信の結果"), "", True)),
+        title=say("受け付けました"), row=row, text=text,
+    )  # fmt: skip
+
+
+_ACTS = {"ask": _ask, "apply": _apply, "bid": _bid, "decline": _decline}
+
+
+@router.get("/t/{code}/ebid/mine", summary="One's own notices and tenders")
+def mine(request: Request, actor: Actor = access.person()) -> Response:
+    quiet(request)
+    with reading(request, actor) as session:
+        own = companies.own(session, actor)
+        found = letters.own(session, own.id) if own else []
+        suspended = companies.suspensions(session, own.id) if own else []
+    return render(
+        request, "mine.html", crumbs=(Link(MINE, "", True),), title=MINE, own=own, letters=found, suspended=suspended
+    )  # fmt: skip
+
+
+@router.get("/t/{code}/ebid/letters/{letter_id}", summary="A notice to one's own company")
+def letter(request: Request, letter_id: str, actor: Actor = access.person()) -> Response:
+    quiet(request)
+    with reading(request, actor) as session:
+        own = companies.require_own(session, actor)
+        found = letters.read(session, own.id, letter_id)
+        row = tenders.load(session, found.tender_id)
+    return render(
+        request, "letter.html", crumbs=(Link(MINE, "../mine"), Link(found.title, "", True)), title=found.title,
+        letter=found, row=row, own=own,
+    )  # fmt: skip

@@ -1,0 +1,46 @@
+"""The register of companies: one registration for all municipalities."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from libs.common import access
+from libs.common.actor import Actor
+from libs.common.errors import Conflict, Invalid, say
+from services.ebid.api.shell import Form, form, now_of, render, service_of, spoken_all, to
+from services.ebid.domain import procedure
+from services.ebid.use_cases import companies
+
+router = APIRouter()
+TITLE = say("会社の登録")
+
+
+@router.get("/ebid/company", summary="The company a person acts for")
+def page(request: Request, actor: Actor = access.person()) -> Response:
+    with service_of(request).database.reading() as session:
+        row = companies.own(session, actor)
+    fields = ("name", "representative", "address")
+    typed = (
+        {name: getattr(row, name) for name in fields} | {"corporate_number": row.corporate_number or ""} if row else {}
+    )
+    return _page(request, row, typed, row.categories if row else [], {})
+
+
+@router.post("/ebid/company", include_in_schema=False)
+def register(request: Request, actor: Actor = access.person(), sent: Form = form) -> Response:
+    names = (*companies.FIELDS, "corporate_number")
+    given = {name: sent.get(name)[:300] for name in names}
+    try:
+        with service_of(request).database.transaction() as session:
+            companies.register(session, actor, given, sent.all("categories"), now_of(request))
+    except (Invalid, Conflict) as refusal:
+        errors = getattr(refusal, "fields", {}) or {"corporate_number": refusal.message}
+        return _page(request, None, given, sent.all("categories"), errors, refusal.status)
+    return to("/ebid/company?saved=1")
+
+
+def _page(request: Request, row, typed, categories, errors, status_code: int = 200) -> Response:  # type: ignore[no-untyped-def]
+    options = list(spoken_all(request, procedure.REGISTER).items())
+    return render(
+        request, "company.html", title=TITLE, row=row, typed=typed, categories=categories, options=options, errors=errors,
+        saved="saved" in request.query_params, status_code=status_code,
+    )  # fmt: skip

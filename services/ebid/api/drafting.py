@@ -1,0 +1,167 @@
+"""The form of a tender: read, shown again, turned into a `Draft`."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from fastapi import Request
+from sqlalchemy.orm import Session
+
+from libs.common.errors import Invalid, say
+from services.ebid.api import award_form
+from services.ebid.api.shell import Form, local_input, moment_of, optional_moment, spoken_all
+from services.ebid.db import TenderRow
+from services.ebid.domain import procedure
+from services.ebid.domain.lottery import PROFILES
+from services.ebid.domain.money import Tax, parse_amount, rounding_of
+from services.ebid.domain.procedure import Dates
+from services.ebid.domain.profile import Profile
+from services.ebid.use_cases import stamps, tenders, trustees
+from services.ebid.use_cases.tenders import Draft
+
+LIMITS = {
+    "none": say("設けない"),
+    "sealed": say("最低制限価格：予定価格といっしょに封をする（下回ると失格）"),
+    "investigation": say("調査基準価格：予定価格といっしょに封をする（下回ると低入札価格調査）"),
+    "mean_of_lowest": say("最低制限価格：開札のときに、低い入札の平均から決める"),
+    "random_factor": say("最低制限価格：封をした額に、開札のときに決まる係数をかける"),
+}
+LOTTERIES = {
+    "core": say("標準（到着した秒とくじ番号）"),
+    "verifiable": say("検証できるくじ（要綱の定めが必要です）"),
+    "hiroshima": say("広島県の方式"),
+    "kagoshima": say("鹿児島県の方式"),
+    "yamaguchi": say("山口県の方式（くじ番号だけ）"),
+    "shizuoka": say("静岡県の方式（到着したミリ秒、次の順位は番号順）"),
+    "tokushima": say("徳島県の方式（到着したミリ秒）"),
+    "kochi": say("高知県の方式"),
+    "wakayama": say("和歌山県の方式"),
+}
+assert set(LOTTERIES) <= set(PROFILES)
+
+
+def read(sent: Form, profile: Profile, now: datetime, *, stamped: bool = False) -> Draft:
+    """The form and the municipality's own way make the announcement; `stamped`: whether deadlines get time stamps.
+
+    Raises Invalid with the fields that are wrong.
+    """
+    dates = _dates(sent, now)
+    return Draft(
+        title=sent.get("title").strip()[:200], summary=sent.get("summary").strip()[:4000],
+        place=sent.get("place").strip()[:200], category=sent.get("category"), method=sent.get("method"),
+        requirements=sent.get("requirements").strip()[:4000], dates=dates, terms=_terms(sent, profile) | _marks(sent, stamped),
+        trustees=tuple(sent.all("trustees")),
+    )  # fmt: skip
+
+
+def _terms(sent: Form, profile: Profile) -> dict[str, Any]:
+    method, category, choice = sent.get("method"), sent.get("category"), sent.get("limits")
+    known = method in procedure.METHODS and category in procedure.KINDS
+    terms: dict[str, Any] = {
+        "disclosure": "before" if sent.get("disclosure") == "before" else "after",
+        "lottery": sent.get("lottery") if sent.get("lottery") in LOTTERIES else profile.lottery,
+        "tax": profile.tax(),
+        "limits": profile.limit_rule(choice if choice in LIMITS else "none", category),
+        "rebids": profile.rebids_of(method, category) if known else 0,
+        "review_after": known and procedure.METHODS[method].check == "after",
+        "minimum_bids": max(1, sent.number("minimum_bids")),
+        **award_form.read(sent),
+        **award_form.read_ground(sent),
+    }
+    if terms["disclosure"] == "before":
+        terms["announced_limits"] = _announced(sent, profile)
+    return terms
+
+
+def _dates(sent: Form, now: datetime) -> Dates:
+    if sent.get("sandbox") == "1" and not sent.get("bid_until"):
+        return practice_dates(now, applying=_access(sent) == "qualified")
+    return Dates(
+        moment_of(sent, "questions_until", say("質問の締切")),
+        optional_moment(sent, "apply_until"),
+        moment_of(sent, "bid_until", say("入札の締切")),
+        moment_of(sent, "opens_at", say("開札")),
+    )
+
+
+def practice_dates(now: datetime, *, applying: bool) -> Dates:
+    """A whole tender in eleven minutes."""
+    apply_until = now + timedelta(minutes=5) if applying else None
+    return Dates(now + timedelta(minutes=3), apply_until, now + timedelta(minutes=10), now + timedelta(minutes=11))
+
+
+def _access(sent: Form) -> str:
+    method = procedure.METHODS.get(sent.get("method"))
+    return method.access if method else ""
+
+
+def _marks(sent: Form, stamped: bool) -> dict[str, Any]:
+    """紙の入札, 練習用, and where something is drawn from a seed: that the deadline's time stamp is part of it."""
+    drawn = sent.get("lottery") == "verifiable" or sent.get("limits") == "random_factor"
+    beacon = {"beacon": stamps.BEACON} if stamped and drawn else {}
+    marks: dict[str, Any] = {"breakdown": "required"} if sent.get("breakdown") == "1" else {}
+    marks |= {name: True for name in ("paper", "sandbox") if sent.get(name) == "1"}
+    return {**marks, **beacon}
+
+
+def _announced(sent: Form, profile: Profile) -> dict[str, int]:
+    try:
+        with_tax = parse_amount(sent.get("reserve_with_tax"))
+    except Invalid as refusal:
+        raise Invalid(refusal.message, fields={"reserve_with_tax": refusal.message}, code="amount") from None
+    line = ceiling(sent.get("category"), sent.get("ground"), profile)
+    if line is not None and with_tax > line:
+        sentence = say("少額の随意契約は、予定価格が%(line)s円以下のときだけです。", line=f"{line:,}")
+        raise Invalid(sentence, fields={"reserve_with_tax": sentence}, code="not-small")
+    tax = Tax(profile.tax_percent, rounding_of(dict(profile.comparison)))
+    return {"reserve_with_tax": with_tax, "reserve": tax.comparison_price(with_tax)}
+
+
+def ceiling(category: str, clause: str, profile: Profile) -> int | None:
+    """The highest 予定価格 with tax that the ground allows, or None."""
+    if clause != "1" or category not in procedure.KINDS:
+        return None
+    return procedure.small_line(category, prefecture=profile.prefecture)
+
+
+def options(request: Request, session: Session) -> dict[str, Any]:
+    """What the form offers."""
+    return {
+        "categories": list(spoken_all(request, procedure.CATEGORIES).items()),
+        "methods": list(spoken_all(request, {key: each.name for key, each in procedure.METHODS.items()}).items()),
+        "limits": list(spoken_all(request, LIMITS).items()),
+        "lotteries": list(spoken_all(request, LOTTERIES).items()),
+        "disclosures": list(spoken_all(request, {k: procedure.DISCLOSURES[k] for k in ("after", "before")}).items()),
+        "trustees": [(row.id, f"{row.institution}　{row.name}") for row in trustees.active(session)],
+        **award_form.options(request),
+    }
+
+
+def typed(session: Session, row: TenderRow) -> dict[str, str]:
+    """A draft as the form's inputs."""
+    first = tenders.round_of(session, row, 1)
+    values = {name: getattr(row, name) for name in ("title", "summary", "place", "category", "method", "requirements")}
+    announced = row.terms.get("announced_limits", {})
+    return {
+        **values,
+        "questions_until": local_input(row.questions_until),
+        "apply_until": local_input(row.apply_until),
+        "bid_until": local_input(first.bid_until),
+        "opens_at": local_input(first.opens_at),
+        "disclosure": row.terms["disclosure"],
+        "limits": _limits_choice(row.terms["limits"]),
+        "breakdown": "1" if row.terms.get("breakdown") else "",
+        **{name: "1" if row.terms.get(name) else "" for name in ("paper", "sandbox")},
+        "minimum_bids": str(row.terms.get("minimum_bids", 1)),
+        **award_form.typed(row.terms),
+        "lottery": row.terms["lottery"],
+        "reserve_with_tax": str(announced.get("reserve_with_tax", "")),
+    }
+
+
+def _limits_choice(rule: dict[str, Any]) -> str:
+    return "investigation" if rule["kind"] == "sealed" and rule.get("target") == "investigation" else rule["kind"]
+
+
+def usual(profile: Profile) -> dict[str, str]:
+    """What an empty form offers first."""
+    return {"limits": profile.limits.get("works", "none"), "lottery": profile.lottery}

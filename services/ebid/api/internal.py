@@ -1,0 +1,32 @@
+"""What other services of the cloud ask, in their own name. Never reachable through the gateway."""
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+
+from libs.common import access
+from libs.common.actor import Actor
+from services.ebid.api.shell import store_of
+
+
+def router(reader: str) -> APIRouter:
+    """`reader` is the service that may fetch what rooms wrote."""
+    routes = APIRouter(prefix="/internal/ebid", include_in_schema=False)
+
+    @routes.get("/archives/{file}")
+    def archive(request: Request, file: str, actor: Actor = access.service(reader)) -> Response:
+        """What the room wrote when the tenant of the token was exported (`ebid.room.exported.v1` names the file)."""
+        opened = store_of(request).open(actor.tenant or "", file)
+        found = opened.__enter__()  # NotFound is raised here, before the answer begins
+
+        def chunks() -> Iterator[bytes]:
+            try:
+                yield from found.chunks
+            finally:
+                opened.__exit__(None, None, None)
+
+        headers = {"Content-Length": str(found.size), "Cache-Control": "no-store"}
+        return StreamingResponse(chunks(), media_type="application/zip", headers=headers)
+
+    return routes

@@ -1,0 +1,117 @@
+"""OCDS feed and records, the log, the tools: for programs, journalists and losers."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+
+from libs.common import access, csvout
+from libs.common.actor import Actor
+from libs.common.errors import NotFound, say
+from services.ebid.api.shell import now_of, office, reading, service_of
+from services.ebid.use_cases import log, publishing
+from services.ebid.verify import build
+
+router = APIRouter()
+OCDS = "/t/{code}/ebid/ocds"
+STATIC = Path(__file__).parents[1] / "static"
+SCRIPTS = ("ebid-form.js", "ebid-seal.js", "ebid-limits.js", "ebid-trustee.js", "ebid-breakdown.js")
+
+
+@router.get(f"{OCDS}/releases", summary="OCDS 1.1.5 release package, page by page")
+def releases(request: Request, cursor: str = "", actor: Actor = access.public()) -> Response:
+    """`links.next` always stands there: asked again later, it goes on where this page ended and skips nothing."""
+    position = publishing.position_of(cursor)
+    with reading(request, actor) as session:
+        found = publishing.releases_after(session, position)
+        document = _package(request, "releases", [each.document for each in found], "releases")
+    last = found[-1].position if found else position
+    address = f"{_site(request)}/ocds/releases"
+    document["links"] = {"next": f"{address}?cursor={publishing.cursor_of(last)}"}
+    return JSONResponse(document)
+
+
+@router.get(f"{OCDS}/records/{{ocid}}", summary="OCDS 1.1.5 record package of one contracting process")
+def record(request: Request, ocid: str, actor: Actor = access.public()) -> Response:
+    with reading(request, actor) as session:
+        found = publishing.record(session, ocid)
+        return JSONResponse(_package(request, "records", [found], f"records/{ocid}"))
+
+
+@router.get(f"{OCDS}/releases.jsonl", summary="All releases, one JSON object per line")
+def bulk(request: Request, actor: Actor = access.public()) -> Response:
+    with reading(request, actor):
+        pass
+    headers = {"Content-Disposition": csvout.attachment("releases.jsonl")}
+    return StreamingResponse(_lines(request, actor), media_type="application/x-ndjson", headers=headers)
+
+
+def _lines(request: Request, actor: Actor) -> Iterator[str]:
+    """A short transaction per page: neither memory nor locks grow with the length of the feed."""
+    position, database = 0, service_of(request).database
+    while True:
+        with database.reading(tenant=actor.tenant) as session:
+            page = [(each.position, each.document) for each in publishing.releases_after(session, position)]
+        yield from (json.dumps(document, ensure_ascii=False) + "\n" for _, document in page)
+        if len(page) < publishing.PAGE:
+            return
+        position = page[-1][0]
+
+
+def _package(request: Request, kind: str, content: list[dict[str, Any]], path: str) -> dict[str, Any]:
+    uri = f"{_site(request)}/ocds/{path}"
+    return publishing.package(kind, content, uri, request.state.place_name, now_of(request))
+
+
+def _site(request: Request) -> str:
+    return office(request).site(request.path_params["code"])
+
+
+# ---- the log of all municipalities
+
+
+@router.get("/ebid/log/key", summary="The name and public key of the log (hex)")
+def key(request: Request, actor: Actor = access.public()) -> Response:
+    signer = office(request).signer
+    return JSONResponse({"origin": signer.origin, "key": signer.public.hex()})
+
+
+@router.get("/ebid/log/checkpoint", summary="The newest signed checkpoint (C2SP tlog-checkpoint)")
+def checkpoint(request: Request, size: int | None = None, actor: Actor = access.public()) -> Response:
+    with service_of(request).database.reading() as session:
+        found = log.newest(session) if size is None else log.checkpoint(session, size)
+    return PlainTextResponse(found.note)
+
+
+@router.get("/ebid/log/inclusion", summary="Proof (RFC 9162) that a leaf stands in a checkpoint's tree")
+def inclusion(request: Request, index: int, size: int, actor: Actor = access.public()) -> Response:
+    with service_of(request).database.reading() as session:
+        log.checkpoint(session, size)  # proofs for trees that were signed only
+        return JSONResponse({"leaf": log.leaf_hash_at(session, index), "proof": log.inclusion(session, index, size)})
+
+
+@router.get("/ebid/log/consistency", summary="Proof (RFC 9162) that one checkpoint's tree continues another's")
+def consistency(request: Request, old: int, new: int, actor: Actor = access.public()) -> Response:
+    with service_of(request).database.reading() as session:
+        log.checkpoint(session, old)
+        log.checkpoint(session, new)
+        return JSONResponse({"proof": log.consistency(session, old, new)})
+
+
+# ---- what runs in the bidder's own hands
+
+
+@router.get("/ebid/verify.pyz", summary="The verifier: one file, runs offline with Python 3.11 or later")
+def verifier(request: Request, actor: Actor = access.public()) -> Response:
+    headers = {"Content-Disposition": csvout.attachment("ebid-verify.pyz"), "X-Sha256": build.digest()}
+    return Response(build.archive(), media_type="application/zip", headers=headers)
+
+
+@router.get("/ebid/static/{name}", include_in_schema=False)
+def script(request: Request, name: str, actor: Actor = access.public()) -> Response:
+    if name not in SCRIPTS:
+        raise NotFound(say("このファイルはありません。"))
+    return FileResponse(STATIC / name, media_type="text/javascript", headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,81 @@
+"""紙入札 at the desk: envelopes come in until the deadline, two persons type them at the opening."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from libs.common import access
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, Refusal, say
+from libs.common.web import Link
+from services.ebid.api.desk import OFFICER, TENDER
+from services.ebid.api.public import phase_of
+from services.ebid.api.shell import Form, base, changing, form, now_of, office, quiet, reading, render, to
+from services.ebid.use_cases import companies, log, papers, tenders
+
+router = APIRouter()
+TITLE = say("紙の入札")
+
+
+@router.get(f"{TENDER}/papers", summary="Envelopes: take them in, type them at the opening", tags=["desk"])
+def page(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER)) -> Response:
+    return _page(request, actor, tender_id, {}, {})
+
+
+def _page(
+    request: Request,
+    actor: Actor,
+    tender_id: str,
+    typed: dict[str, str],
+    errors: dict[str, str],
+    status_code: int = 200,
+    receipt: int = 0,
+) -> Response:
+    quiet(request)
+    with reading(request, actor) as session:
+        row = tenders.load(session, tender_id)
+        held = tenders.round_of(session, row, row.round)
+        phase = phase_of(request, row, held)
+        rows = (
+            [paper for paper, _ in papers.received(session, row, held.number)]
+            if phase == "openable" and held.closed_at
+            else []
+        )
+        names = companies.by_ids(session, {paper.company_id for paper in rows})
+    return render(
+        request, "desk/papers.html", desk=True, title=TITLE, crumbs=(Link(row.title, f"../{row.id}"), Link(TITLE, "", True)),
+        row=row, held=held, phase=phase, rows=rows, names=names, typed=typed, errors=errors, receipt=receipt, actor=actor,
+        address=f"{base(request)}/desk/tenders/{row.id}", status_code=status_code,
+    )  # fmt: skip
+
+
+@router.post(f"{TENDER}/papers", include_in_schema=False)
+def receive(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
+    """Answered with a page at once, like any bid: a redirection would be one more line to count."""
+    quiet(request)
+    number, serial = sent.get("corporate_number")[:40], sent.get("serial")[:60]
+    try:
+        with changing(request, actor) as session:
+            log.lock(session)  # only now is the time read
+            entry = papers.receive(session, actor, tender_id, number, serial, office(request), now_of(request))
+            position = entry.position
+    except Refusal as refusal:
+        errors = getattr(refusal, "fields", {}) or {"corporate_number": refusal.message}
+        return _page(request, actor, tender_id, sent.typed, errors, refusal.status)
+    return _page(request, actor, tender_id, {}, {}, receipt=position + 1)
+
+
+@router.post(f"{TENDER}/papers/{{company_id}}", include_in_schema=False)
+def enter(
+    request: Request, tender_id: str, company_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form
+) -> Response:
+    given = {name: sent.get(name)[:200] for name in ("amount", "lottery_number", "invalid")}
+    try:
+        with changing(request, actor) as session:
+            paper = papers.enter(session, actor, tender_id, company_id, given, office(request), now_of(request))
+            differs = paper.first is None and paper.typed is None
+    except Invalid as refusal:
+        return _page(request, actor, tender_id, {}, {f"paper-{company_id}": refusal.message}, 422)
+    if differs:
+        sentence = say("1人目の入力と違いました。封筒を見直して、2人とも入力し直してください。")
+        return _page(request, actor, tender_id, {}, {f"paper-{company_id}": sentence}, 422)
+    return to(f"{base(request)}/desk/tenders/{tender_id}/papers")

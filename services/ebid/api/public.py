@@ -1,0 +1,175 @@
+"""What everybody sees: tenders, their papers, results; of one municipality or of the whole prefecture."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+from sqlalchemy.orm import Session
+
+from libs.common import access, csvout, room
+from libs.common.actor import Actor
+from libs.common.errors import say
+from libs.common.web import Link
+from services.ebid.api import announced
+from services.ebid.api.shell import (
+    TENDERS,
+    now_of,
+    quiet,
+    reading,
+    render,
+    service_of,
+    spoken_all,
+    store_of,
+)
+from services.ebid.db import DocumentRow, ProposalRow, RoundRow, TenderRow
+from services.ebid.domain import evaluation, procedure, ranking, states
+from services.ebid.domain.states import State
+from services.ebid.sealing.canonical import canonical
+from services.ebid.use_cases import (
+    bundles,
+    companies,
+    contracts,
+    documents,
+    participation,
+    proposals,
+    questions,
+    tenders,
+)
+
+router = APIRouter()
+TENDER = "/t/{code}/ebid/tenders/{tender_id}"
+SHOWN = 200
+
+
+@router.get("/t/{code}/ebid/", summary="Published tenders of a municipality")
+def index(request: Request, q: str = "", actor: Actor = access.public()) -> Response:
+    quiet(request)
+    with reading(request, actor) as session:
+        rows = _listed(request, session, tenders.published(session, q[:100]))
+    return render(request, "index.html", title=TENDERS, rows=rows, q=q[:100], words=words(request))
+
+
+@router.get("/ebid/", summary="Published tenders of all municipalities")
+def everywhere(request: Request, q: str = "", actor: Actor = access.public()) -> Response:
+    database = service_of(request).database
+    with database.reading() as session:
+        places = {tenant: session.get(room.RoomRow, tenant) for tenant in room.rooms(session)}
+    rows: list[dict[str, Any]] = []
+    for tenant, place in places.items():
+        with database.reading(tenant=tenant) as session:
+            rows_here = [row for row in tenders.published(session, q[:100], limit=50) if not tenders.is_practice(row)]
+            found = _listed(request, session, rows_here)
+        name = (place and place.name) or tenant
+        rows += [each | {"place": name, "base": f"/t/{(place and place.code) or tenant}/ebid"} for each in found]
+    rows.sort(key=lambda each: each["row"].published_at, reverse=True)
+    return render(
+        request, "everywhere.html", title=say("県内の入札"), rows=rows[:SHOWN], q=q[:100], words=words(request)
+    )  # fmt: skip
+
+
+def words(request: Request) -> dict[str, dict[Any, str]]:
+    """The words of the tables, in the reader's language."""
+    return {
+        "categories": spoken_all(request, procedure.CATEGORIES),
+        "methods": spoken_all(request, {key: each.name for key, each in procedure.METHODS.items()}),
+        "states": spoken_all(request, states.WORDS),
+        "phases": spoken_all(request, states.PHASE_WORDS),
+        "standings": dict(ranking.STANDINGS),
+        "outcomes": dict(ranking.OUTCOMES),
+        "findings": spoken_all(request, documents.FINDINGS),
+        "participations": spoken_all(request, participation.WORDS),
+        "disclosures": spoken_all(request, procedure.DISCLOSURES),
+    }
+
+
+def _listed(request: Request, session: Session, rows: list[TenderRow]) -> list[dict[str, Any]]:
+    return [
+        {"row": row, "phase": phase_of(request, row, held := tenders.round_of(session, row, row.round)), "held": held}
+        for row in rows
+    ]
+
+
+def phase_of(request: Request, row: TenderRow, held: RoundRow) -> states.Phase | None:
+    """What is going on, by the clock alone: the same whether anybody bid or not."""
+    return states.phase(now_of(request), held.bid_until, held.opens_at) if row.state == State.PUBLISHED else None
+
+
+@router.get(f"{TENDER}/", summary="One tender")
+def tender_page(request: Request, tender_id: str, actor: Actor = access.public()) -> Response:
+    quiet(request)
+    with reading(request, actor) as session:
+        row = tenders.load_public(session, tender_id)
+        rounds = tenders.rounds_of(session, row)
+        papers = documents.listed(session, row)
+        answered = questions.listed(session, row, answered=True)
+        own = companies.own(session, actor)
+        applied = participation.of(session, row, own.id) if own else None
+        result = result_of(session, row, rounds)
+        contract = contracts.of(session, row)
+    return render(
+        request, "tender.html", crumbs=(Link(row.title, "", True),), title=row.title, row=row, rounds=rounds,
+        held=rounds[-1], phase=phase_of(request, row, rounds[-1]), papers=papers, questions=answered, own=own,
+        applied=applied, method=procedure.METHODS[row.method], words=words(request), result=result, actor=actor,
+        announced=announced.lines(request, row), contract=contract,
+    )  # fmt: skip
+
+
+def result_of(session: Session, row: TenderRow, rounds: list[RoundRow]) -> dict[str, Any] | None:
+    """The public result with the bidders' names; None before the conclusion."""
+    if row.state != State.CONCLUDED:
+        return None
+    return {"outcome": row.outcome or {}, **named(session, rounds)}
+
+
+def named(session: Session, rounds: list[RoundRow]) -> dict[str, Any]:
+    """The opened rounds, and the names of who bid."""
+    opened = [held for held in rounds if held.result is not None]
+    ids = {place["bidder"] for held in opened for place in (held.result or {})["places"]}
+    names = {key: each.name for key, each in companies.by_ids(session, ids).items()}
+    return {"rounds": opened, "names": names, "shown": evaluation.shown}
+
+
+@router.get(f"{TENDER}/documents/{{file_id}}", summary="A paper of a tender")
+def document(request: Request, tender_id: str, file_id: str, actor: Actor = access.public()) -> Response:
+    quiet(request)
+    with reading(request, actor) as session:
+        found = documents.find(session, tenders.load_public(session, tender_id), file_id)
+    return file_answer(request, actor, found)
+
+
+@router.get(f"{TENDER}/proposals/{{file_id}}", summary="A paper of one's own application")
+def own_proposal(request: Request, tender_id: str, file_id: str, actor: Actor = access.person()) -> Response:
+    quiet(request)
+    with reading(request, actor) as session:
+        found = proposals.find_own(session, actor, tenders.load_public(session, tender_id), file_id)
+    return file_answer(request, actor, found)
+
+
+def file_answer(request: Request, actor: Actor, found: DocumentRow | ProposalRow) -> Response:
+    """A stored file as a download that no browser runs."""
+    opened = store_of(request).open(actor.tenant or "", found.id)
+    file = opened.__enter__()  # NotFound is raised here, before the answer begins
+
+    def chunks() -> Iterator[bytes]:
+        try:
+            yield from file.chunks
+        finally:
+            opened.__exit__(None, None, None)
+
+    headers = {
+        "Content-Length": str(file.size),
+        "Content-Disposition": csvout.attachment(found.name),
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+    }
+    return StreamingResponse(chunks(), media_type=found.media_type, headers=headers)
+
+
+@router.get(f"{TENDER}/bundle.json", summary="Everything needed to check a result offline")
+def bundle(request: Request, tender_id: str, actor: Actor = access.public()) -> Response:
+    with reading(request, actor) as session:
+        row = tenders.load_public(session, tender_id)
+        found = bundles.stored(session, row)
+    name = csvout.attachment(f"{row.number}-bundle.json")
+    return Response(canonical(found), media_type="application/json", headers={"Content-Disposition": name})

@@ -1,0 +1,203 @@
+"""Trustees' part of an opening, and what officials do with its result."""
+
+import json
+from datetime import date
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from libs.common import access, csvout
+from libs.common.actor import Actor
+from libs.common.clock import local_date
+from libs.common.errors import Invalid, Refusal, say
+from libs.common.web import Link
+from services.ebid.api.desk import DESK, OFFICER, TENDER, show
+from services.ebid.api.public import phase_of, words
+from services.ebid.api.shell import Form, base, changing, form, moment_of, now_of, office, reading, render, to
+from services.ebid.domain.states import State
+from services.ebid.use_cases import awards, companies, opening, tenders, trustees
+
+router = APIRouter()
+TRUSTEE = "ebid.trustee"
+KEYS = say("開札のかぎ")
+OPENING = f"{DESK}/trustees/{{tender_id}}"
+
+
+@router.get(f"{DESK}/trustees", summary="Who holds keys, and which openings wait for one's own", tags=["desk"])
+def trustees_page(request: Request, actor: Actor = access.staff(TRUSTEE)) -> Response:
+    return _trustees_page(request, actor, {}, {})
+
+
+def _trustees_page(
+    request: Request, actor: Actor, typed: dict[str, str], errors: dict[str, str], status_code: int = 200
+) -> Response:
+    with reading(request, actor) as session:
+        rows = trustees.active(session)
+        waiting = []
+        for row in tenders.for_the_desk(session):
+            if row.state == State.PUBLISHED and opening.place_of(row, actor) is not None:
+                held = tenders.round_of(session, row, row.round)
+                waiting.append({"row": row, "held": held, "phase": phase_of(request, row, held)})
+    return render(
+        request, "desk/trustees.html", desk=True, title=KEYS, crumbs=(Link(KEYS, "", True),), rows=rows, waiting=waiting,
+        own=[row for row in rows if row.person == actor.subject], typed=typed, errors=errors, words=words(request),
+        least=trustees.LEAST, status_code=status_code,
+    )  # fmt: skip
+
+
+@router.post(f"{DESK}/trustees", include_in_schema=False)
+def register(request: Request, actor: Actor = access.staff(TRUSTEE), sent: Form = form) -> Response:
+    try:
+        with changing(request, actor) as session:
+            trustees.register(session, actor, sent.get("institution"), sent.get("public_key"), now_of(request))
+    except Invalid as refusal:
+        return _trustees_page(request, actor, sent.typed, refusal.fields, 422)
+    return to(f"{base(request)}/desk/trustees")
+
+
+@router.get(OPENING, summary="One opening, for a trustee", tags=["desk"])
+def opening_page(request: Request, tender_id: str, actor: Actor = access.staff(TRUSTEE)) -> Response:
+    return _opening_page(request, actor, tender_id, {})
+
+
+def _opening_page(
+    request: Request, actor: Actor, tender_id: str, errors: dict[str, str], status_code: int = 200
+) -> Response:
+    with reading(request, actor) as session:
+        row = tenders.load(session, tender_id)
+        held = tenders.round_of(session, row, row.round)
+        given = {each.trustee_id: each for each in opening.given_by(session, row, held.number)}
+    return render(
+        request, "desk/opening.html", desk=True, title=say("開札"),
+        crumbs=(Link(KEYS, "../trustees"), Link(row.title, "", True)), row=row, held=held, given=given,
+        phase=phase_of(request, row, held), seat=opening.place_of(row, actor), errors=errors, words=words(request),
+        address=f"{base(request)}/desk/trustees/{row.id}", status_code=status_code,
+    )  # fmt: skip
+
+
+@router.get(f"{OPENING}/opening.json", summary="What the trustees' tool opens; not before the opening", tags=["desk"])
+def opening_file(request: Request, tender_id: str, actor: Actor = access.staff(TRUSTEE)) -> Response:
+    with changing(request, actor) as session:
+        document = opening.request(session, actor, tender_id, now_of(request))
+    name = csvout.attachment(f"opening-{document['round']}-{document['place']}.json")
+    return JSONResponse(document, headers={"Content-Disposition": name, "Cache-Control": "no-store"})
+
+
+@router.post(f"{OPENING}/shares", include_in_schema=False)
+def give_shares(request: Request, tender_id: str, actor: Actor = access.staff(TRUSTEE), sent: Form = form) -> Response:
+    """From the page's script (`shares`), or the file that the trustees' tool made."""
+    upload = sent.uploads.get("file")
+    text = upload.file.read() if upload else sent.get("shares").encode()
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = {}
+    try:
+        with changing(request, actor) as session:
+            opening.give(session, actor, tender_id, document if isinstance(document, dict) else {}, now_of(request))
+    except Invalid as refusal:
+        return _opening_page(request, actor, tender_id, {"file": refusal.message}, 422)
+    return to(f"{base(request)}/desk/trustees/{tender_id}")
+
+
+# ---- the officials' decisions
+
+
+@router.post(f"{TENDER}/clear", include_in_schema=False)
+def clear(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
+    with changing(request, actor) as session:
+        awards.clear(session, actor, tender_id, sent.number("version"), now_of(request))
+    return to(f"{base(request)}/desk/tenders/{tender_id}#result")
+
+
+@router.post(f"{TENDER}/refuse", include_in_schema=False)
+def refuse(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
+    try:
+        with changing(request, actor) as session:
+            awards.refuse(
+                session, actor, tender_id, sent.number("version"), sent.get("refusal")[:1000], now_of(request)
+            )
+    except Invalid as refusal:
+        return show(request, actor, tender_id, sent.typed, {"refusal": refusal.fields["reason"]}, 422)
+    return to(f"{base(request)}/desk/tenders/{tender_id}#result")
+
+
+@router.post(f"{TENDER}/rebid", include_in_schema=False)
+def rebid(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
+    try:
+        until, opens = moment_of(sent, "bid_until", say("入札の締切")), moment_of(sent, "opens_at", say("開札"))
+        with changing(request, actor) as session:
+            awards.rebid(
+                session, actor, tender_id, sent.number("version"), until, opens, office(request), now_of(request)
+            )
+    except Invalid as refusal:
+        return show(request, actor, tender_id, sent.typed, refusal.fields, 422)
+    return to(f"{base(request)}/desk/tenders/{tender_id}")
+
+
+@router.post(f"{TENDER}/negotiate", include_in_schema=False)
+def negotiate(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
+    try:
+        until, opens = moment_of(sent, "bid_until", say("見積の締切")), moment_of(sent, "opens_at", say("開札"))
+        with changing(request, actor) as session:
+            awards.negotiate(
+                session,
+                actor,
+                tender_id,
+                sent.number("version"),
+                sent.all("invited"),
+                until,
+                opens,
+                office(request),
+                now_of(request),
+            )
+    except Invalid as refusal:
+        return show(request, actor, tender_id, sent.typed, refusal.fields, 422)
+    return to(f"{base(request)}/desk/tenders/{tender_id}")
+
+
+@router.post(f"{TENDER}/conclude", include_in_schema=False)
+def conclude(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
+    try:
+        with changing(request, actor) as session:
+            reason = sent.get("conclusion")[:1000]
+            awards.conclude(session, actor, tender_id, sent.number("version"), reason, office(request), now_of(request))
+    except Invalid as refusal:
+        return show(request, actor, tender_id, sent.typed, {"conclusion": refusal.fields["reason"]}, 422)
+    return to(f"{base(request)}/tenders/{tender_id}/#result")
+
+
+# ---- 指名停止
+
+
+@router.get(f"{DESK}/suspensions", summary="指名停止 of all municipalities", tags=["desk"])
+def suspensions(request: Request, actor: Actor = access.staff(OFFICER)) -> Response:
+    return _suspensions(request, actor, {}, {})
+
+
+@router.post(f"{DESK}/suspensions", include_in_schema=False)
+def suspend(request: Request, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
+    try:
+        first, last = date.fromisoformat(sent.get("first")), date.fromisoformat(sent.get("last"))
+    except ValueError:
+        return _suspensions(request, actor, sent.typed, {"first": say("期間を入力してください。")}, 422)
+    try:
+        with changing(request, actor) as session:
+            number, reason = sent.get("corporate_number")[:40], sent.get("reason")[:1000]
+            companies.suspend(session, actor, number, first, last, reason, now_of(request))
+    except Refusal as refusal:
+        errors = getattr(refusal, "fields", {}) or {"corporate_number": refusal.message}
+        return _suspensions(request, actor, sent.typed, errors, refusal.status)
+    return to(f"{base(request)}/desk/suspensions")
+
+
+def _suspensions(
+    request: Request, actor: Actor, typed: dict[str, str], errors: dict[str, str], status_code: int = 200
+) -> Response:
+    title = say("指名停止")
+    with reading(request, actor) as session:
+        rows = companies.all_suspensions(session, local_date(now_of(request)))
+    return render(
+        request, "desk/suspensions.html", desk=True, title=title, crumbs=(Link(title, "", True),), rows=rows, typed=typed,
+        errors=errors, status_code=status_code,
+    )  # fmt: skip

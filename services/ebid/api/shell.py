@@ -1,0 +1,252 @@
+"""What all pages here share: the municipality in the head, transactions in its room, forms."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+from fastapi import Depends, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
+from starlette.datastructures import UploadFile
+
+from libs.common import room
+from libs.common.actor import Actor
+from libs.common.clock import JST
+from libs.common.errors import Invalid, Refusal, Sentence, say
+from libs.common.files import Store
+from libs.common.service import Service
+from libs.common.web import Link, Pages, Place, i18n
+from libs.common.web.filters import written
+from libs.common.web.pages import refusal_heading
+from services.ebid.settings import office_of
+from services.ebid.use_cases.office import Office
+
+MAX_UPLOADS, MAX_INPUTS = 5, 200
+TENDERS = say("入札")
+MINE = say("自社の入札")
+HOME = say("手続きと情報の窓口")
+DESK_ROOMS = (
+    ("ebid.officer", "", say("入札の案件")),
+    ("ebid.officer", "plans", say("発注見通し")),
+    ("ebid.manager", "approvals", say("公告の承認")),
+    ("ebid.trustee", "trustees", say("開札のかぎ")),
+    ("ebid.officer", "suspensions", say("指名停止")),
+    ("ebid.watcher", "watching", say("入札の監視")),
+    ("ebid.manager", "profile", say("市町村の設定")),
+)
+"""Role, path below the desk, words."""
+_QUIET = SimpleNamespace(path="/t/{code}/ebid/…")
+
+
+class Texts(dict[str, str]):
+    """A mapping for templates in which everything that is missing is an empty text."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def service_of(request: Request) -> Service:
+    return request.app.state.service
+
+
+def pages_of(request: Request) -> Pages:
+    return service_of(request).extras["pages"]
+
+
+def store_of(request: Request) -> Store:
+    return service_of(request).extras["files"]
+
+
+def office(request: Request) -> Office:
+    return office_of(service_of(request))
+
+
+def now_of(request: Request) -> datetime:
+    return service_of(request).clock.now()
+
+
+def quiet(request: Request) -> None:
+    """Let nobody count bids: log line, metric and trace of whatever a bidder reads or sends look the same."""
+    request.scope["route"], request.scope["method"] = _QUIET, "GET"
+
+
+@contextmanager
+def changing(request: Request, actor: Actor) -> Iterator[Session]:
+    """A transaction in the room of the path's municipality. Forbidden while the room is not in use."""
+    with service_of(request).database.transaction(tenant=actor.tenant) as session:
+        room.check_open(session)
+        remember_place(request, session)
+        yield session
+
+
+@contextmanager
+def reading(request: Request, actor: Actor) -> Iterator[Session]:
+    with service_of(request).database.reading(tenant=actor.tenant) as session:
+        room.check_open(session)
+        remember_place(request, session)
+        yield session
+
+
+def remember_place(request: Request, session: Session) -> None:
+    """The municipality's name for the head of the page."""
+    row = session.get(room.RoomRow, session.info["tenant"])
+    request.state.place_name = (row.name if row else None) or request.path_params.get("code", "")
+
+
+def base(request: Request) -> str:
+    return f"/t/{request.path_params['code']}/ebid"
+
+
+def spoken(request: Request, text: str) -> str:
+    """A sentence of ours in the reader's language. Texts of people stay as they are."""
+    return pages_of(request).translate(request, text) if isinstance(text, Sentence) else text
+
+
+def spoken_all(request: Request, words: Mapping[Any, str]) -> dict[Any, str]:
+    return {key: spoken(request, text) for key, text in words.items()}
+
+
+def link(request: Request, each: Link) -> Link:
+    return Link(spoken(request, each.label), each.href, each.current)
+
+
+def render(
+    request: Request, template: str, *, crumbs: tuple[Link, ...] = (), desk: bool = False, **context: Any
+) -> Response:
+    """A page of a municipality, or of the whole cloud where the path names none."""
+    frame = _desk_frame if desk else _public_frame if "code" in request.path_params else _common_frame
+    place, rooms, way = frame(request, crumbs)
+    errors = Texts({name: spoken(request, sentence) for name, sentence in context.pop("errors", {}).items()})
+    context["title"] = spoken(request, context["title"])
+    typed = Texts(context.pop("typed", {}))
+    return pages_of(request).render(
+        request, template, place=place, rooms=[link(request, each) for each in rooms],
+        crumbs=[link(request, each) for each in way], errors=errors, typed=typed, wide=desk, dense=desk,
+        now=now_of(request), **_where(request), **context,
+    )  # fmt: skip
+
+
+def _where(request: Request) -> dict[str, str]:
+    if "code" not in request.path_params:
+        return {"base": "/ebid", "place_name": ""}
+    return {"base": base(request), "place_name": getattr(request.state, "place_name", request.path_params["code"])}
+
+
+Frame = tuple[Place | None, tuple[Link, ...], tuple[Link, ...]]
+
+
+def _desk_frame(request: Request, crumbs: tuple[Link, ...]) -> Frame:
+    code = request.path_params["code"]
+    name = getattr(request.state, "place_name", code)
+    place = Place(name, spoken(request, say("職員の机")), f"/t/{code}/desk/", (name,))
+    desk = f"{base(request)}/desk/"
+    roles, here = request.state.actor.roles, request.url.path
+    rooms = tuple(
+        Link(label, desk + path, current="true" if _is_room(here.removeprefix(desk), path) else False)
+        for role, path, label in DESK_ROOMS
+        if role in roles
+    )
+    return place, rooms, (Link(say("職員の机"), f"/t/{code}/desk/"), *crumbs) if crumbs else ()
+
+
+def _is_room(path: str, room_path: str) -> bool:
+    return path.startswith(room_path) if room_path else path.partition("/")[0] in ("", "new", "tenders")
+
+
+def _public_frame(request: Request, crumbs: tuple[Link, ...]) -> Frame:
+    code = request.path_params["code"]
+    name = getattr(request.state, "place_name", code)
+    place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,))
+    rooms = (Link(TENDERS, f"{base(request)}/", current="true"), Link(MINE, f"{base(request)}/mine"))
+    return place, rooms, (Link(name, f"/t/{code}/"), Link(TENDERS, f"{base(request)}/"), *crumbs) if crumbs else ()
+
+
+def _common_frame(request: Request, crumbs: tuple[Link, ...]) -> Frame:
+    rooms = (Link(say("県内の入札"), "/ebid/", current="true"), Link(say("会社の登録"), "/ebid/company"))
+    return Place(spoken(request, say("電子入札")), "", "/ebid/"), rooms, crumbs
+
+
+def error_page(request: Request, refusal: Refusal) -> Response:
+    """A refusal for a person: what happened, what was kept, what to do."""
+    code = request.path_params.get("code")
+    place = None
+    steps: list[Link | str] = [written(spoken(request, refusal.message), i18n.chosen_language(request))]
+    if code:
+        name = getattr(request.state, "place_name", None) or spoken(request, say("自治体"))
+        place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,))
+        steps.append(link(request, Link(say("入札の一覧へ"), f"{base(request)}/")))
+    if refusal.status == 401:
+        steps = [link(request, Link(say("サインインする"), f"/sign-in?next={request.url.path}"))]
+    if refusal.code == "no-company":
+        steps.append(link(request, Link(say("会社の登録をする"), "/ebid/company")))
+    what = refusal_heading(refusal.status)
+    return pages_of(request).error(request, refusal.status, what=what, kept="", steps=tuple(steps), place=place)
+
+
+def to(address: str) -> Response:
+    """See another page next (after a POST: reloading it sends nothing again)."""
+    return RedirectResponse(address, 303)
+
+
+# ---- forms
+
+
+@dataclass(frozen=True)
+class Form:
+    """`pairs`: inputs in order; `uploads`: the files that were chosen."""
+
+    pairs: list[tuple[str, str]]
+    uploads: dict[str, UploadFile]
+
+    def get(self, name: str, default: str = "") -> str:
+        return next((text for key, text in self.pairs if key == name), default)
+
+    def all(self, name: str) -> list[str]:
+        return [text for key, text in self.pairs if key == name]
+
+    def number(self, name: str) -> int:
+        text = self.get(name)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+    @property
+    def typed(self) -> dict[str, str]:
+        return dict(reversed(self.pairs))
+
+
+async def _form(request: Request) -> Form:
+    data = await request.form(max_files=MAX_UPLOADS, max_fields=MAX_INPUTS, max_part_size=4 * 1024 * 1024)
+    items = data.multi_items()
+    pairs = [(name, value) for name, value in items if isinstance(value, str)]
+    return Form(pairs, {name: value for name, value in items if isinstance(value, UploadFile) and value.filename})
+
+
+form: Any = Depends(_form)
+
+
+def moment_of(sent: Form, name: str, label: str) -> datetime:
+    """What `<input type="datetime-local">` sends, as Japanese time."""
+    found = _read_moment(sent.get(name))
+    if found is None:
+        sentence = say("%(label)sの日時を入力してください。", label=label)
+        raise Invalid(say("日時を確かめてください。"), fields={name: sentence})
+    return found
+
+
+def optional_moment(sent: Form, name: str) -> datetime | None:
+    return _read_moment(sent.get(name))
+
+
+def _read_moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=JST) if found.tzinfo is None else None
+
+
+def local_input(at: datetime | None) -> str:
+    """The value for such an input."""
+    return at.astimezone(JST).strftime("%Y-%m-%dT%H:%M") if at else ""

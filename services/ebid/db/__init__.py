@@ -1,0 +1,63 @@
+"""Tables of e-bidding. The session says whose rows are meant; companies, 指名停止 and the log are common to all."""
+
+from services.ebid.db.base import Base
+from services.ebid.db.bidders import (
+    BreakdownRow,
+    CompanyPersonRow,
+    CompanyRow,
+    LetterRow,
+    PaperRow,
+    ParticipationRow,
+    ProposalRow,
+    QuestionRow,
+    ScoreRow,
+    SubmissionRow,
+    SuspensionRow,
+)
+from services.ebid.db.log import CheckpointRow, EntryRow, LogHeadRow, LogNodeRow, LogSlotRow
+from services.ebid.db.tenders import (
+    BundleRow,
+    ContractRow,
+    CounterRow,
+    DocumentRow,
+    FeedRow,
+    PlanRow,
+    ProfileRow,
+    ReleaseRow,
+    RoundRow,
+    ShareRow,
+    TenderRow,
+    TrusteeRow,
+)
+
+__all__ = [
+    "Base",
+    "BreakdownRow",
+    "BundleRow",
+    "CheckpointRow",
+    "CompanyPersonRow",
+    "CompanyRow",
+    "ContractRow",
+    "CounterRow",
+    "DocumentRow",
+    "EntryRow",
+    "FeedRow",
+    "LetterRow",
+    "LogHeadRow",
+    "LogNodeRow",
+    "LogSlotRow",
+    "PaperRow",
+    "ParticipationRow",
+    "PlanRow",
+    "ProfileRow",
+    "ProposalRow",
+    "QuestionRow",
+    "ReleaseRow",
+    "RoundRow",
+    "ScoreRow",
+    "ShareRow",
+    "SubmissionRow",
+    "SuspensionRow",
+    "TenderRow",
+    "TrusteeRow",
+]

@@ -1,0 +1,75 @@
+"""From an opened payload to a bid: the same reading in the city and at a loser's desk."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+from libs.common.errors import Invalid
+from services.ebid.domain.limits import PICKS, PRELIMINARY
+from services.ebid.domain.money import check_amount
+from services.ebid.domain.ranking import Bid
+
+NO_BREAKDOWN = "0" * 64
+
+
+def bid_payload(
+    amount: int, lottery_number: str, breakdown: str = NO_BREAKDOWN, picks: Sequence[int] = ()
+) -> dict[str, Any]:
+    """What a bidder's client seals: `amount` 税抜 yen, くじ番号 "000"–"999", SHA-256 (hex) of the 内訳書 (zeros: none),
+    `picks` the drawn preliminary prices (only where the reserve is drawn)."""
+    payload = {"amount": amount, "lottery_number": lottery_number, "breakdown": breakdown}
+    return {**payload, "picks": list(picks)} if picks else payload
+
+
+def paper_payload(typed: Mapping[str, Any]) -> dict[str, Any]:
+    """What two persons typed from a paper, in the form of a payload: it has neither a 内訳書's digest nor a blind."""
+    return {
+        "amount": typed.get("amount"), "lottery_number": typed.get("lottery_number"), "breakdown": NO_BREAKDOWN, "blind": "0" * 64,
+    }  # fmt: skip
+
+
+def read_bid(
+    payload: Mapping[str, Any] | None,
+    invalid: str,
+    *,
+    bidder: str,
+    arrived_at: datetime,
+    sequence: int,
+    assigned: int = 0,
+    technical: Fraction = Fraction(0),
+) -> Bid:
+    """The bid of an opened envelope. A payload that breaks the rules gives a 無効 bid with the reason, never an error."""
+    reason = invalid or ("" if payload is not None else "入札書を開けません") or wrong_with(payload or {})
+    if reason or payload is None:
+        return Bid(bidder, 0, "000", arrived_at, sequence, assigned, reason, technical)
+    blind = bytes.fromhex(payload["blind"])
+    picks = tuple(payload.get("picks", ()))
+    amount, number = payload["amount"], payload["lottery_number"]
+    return Bid(bidder, amount, number, arrived_at, sequence, assigned, "", technical, blind, picks)
+
+
+def wrong_with(payload: Mapping[str, Any]) -> str:
+    """Why the payload makes the bid 無効, or "". Only the exact form counts here: nobody can ask the bidder any more."""
+    if set(payload) - {"picks"} != {"amount", "lottery_number", "breakdown", "blind"}:
+        return "入札書の項目が正しくありません"
+    try:
+        check_amount(payload["amount"])
+    except Invalid:
+        return "入札金額が正しくありません"
+    number, breakdown = payload["lottery_number"], payload["breakdown"]
+    if not (isinstance(number, str) and len(number) == 3 and number.isascii() and number.isdigit()):
+        return "くじ番号が正しくありません"
+    for text in (breakdown, payload["blind"]):
+        if not (isinstance(text, str) and len(text) == 64 and not set(text) - set("0123456789abcdef")):
+            return "入札書の項目が正しくありません"
+    return "" if "picks" not in payload or are_picks(payload["picks"]) else "予備価格の選択が正しくありません"
+
+
+def are_picks(picks: Any) -> bool:
+    """Whether these are PICKS different places of preliminary prices, counted from 0."""
+    return (
+        isinstance(picks, list)
+        and len(set(map(str, picks))) == len(picks) == PICKS
+        and all(type(place) is int and 0 <= place < PRELIMINARY for place in picks)
+    )

@@ -1,0 +1,92 @@
+"""What differs between a laptop and a town hall, and what a process of this service holds beside its database."""
+
+import os
+import re
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from libs.common import files
+from libs.common import settings as common
+from libs.common.service import Service
+from libs.common.web import Brand, Pages
+from services.ebid.domain.numbers import OCDS_PREFIX
+from services.ebid.sealing.signing import signer_of
+from services.ebid.use_cases.office import Authority, Office
+
+HERE = Path(__file__).parent
+LOG_KEY = "ebid-log.secret"
+
+
+class Settings(common.Settings):
+    cloud_name: str = Field(default="", description="name of the cloud, in the strip above every page")
+    files_url: str | None = Field(
+        default=None, description="s3://bucket/prefix for stored files; unset: a folder in DATA_DIR"
+    )
+    ebid_ocds_prefix: str = Field(default=OCDS_PREFIX, description="prefix given by the Open Contracting Partnership")
+    ebid_tsa_url: str | None = Field(
+        default=None,
+        description="RFC 3161 time stamping authority that stamps the log at each deadline; unset: no stamps",
+    )
+    ebid_tsa_roots: Path | None = Field(default=None, description="file of its root certificates (PEM)")
+    ebid_log_seconds: float = Field(default=300.0, description="seconds between two checkpoints of the log")
+
+
+def furnish(service: Service) -> None:
+    """`extras`: `files` (libs.common.files.Store), `pages` (libs.common.web.Pages), `office` (Office)."""
+    settings = service.settings
+    url = getattr(settings, "files_url", None)
+    folder = settings.data_dir / "files" / service.name
+    service.extras["files"] = files.s3(url) if url else files.local(folder)
+    brand = Brand.named(getattr(settings, "cloud_name", ""))
+    service.extras["pages"] = Pages(HERE / "templates", brand=brand, sample=settings.sample)
+    service.extras["office"] = office(settings)
+
+
+def office(settings: common.Settings) -> Office:
+    """The log is called after the cloud's public address, without scheme: `cloud.example.lg.jp/ebid/log`."""
+    public = settings.public_url.rstrip("/")
+    origin = f"{urlsplit(public).netloc}/ebid/log"
+    key = log_key(settings.keys_dir / LOG_KEY)
+    return Office(
+        public, getattr(settings, "ebid_ocds_prefix", OCDS_PREFIX), signer_of(origin, key), authority(settings)
+    )
+
+
+def authority(settings: common.Settings) -> Authority | None:
+    """Raises ValueError for an authority without root certificates: any other could sign in its place."""
+    url, roots = getattr(settings, "ebid_tsa_url", None), getattr(settings, "ebid_tsa_roots", None)
+    if not url:
+        return None
+    certificates = re.findall(
+        rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", roots.read_bytes() if roots else b"", re.DOTALL
+    )
+    if not certificates:
+        raise ValueError("EBID_TSA_URL needs EBID_TSA_ROOTS: a file with the authority's root certificates")
+    return Authority(url, tuple(certificates))
+
+
+def log_key(path: Path) -> bytes:
+    """The 32 secret bytes that sign the log; made once, readable by this service only."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = path.with_suffix(f".{os.getpid()}.new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(32))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(new, path)  # whoever is first has made it
+    except FileExistsError:
+        pass
+    finally:
+        new.unlink()
+    return path.read_bytes()
+
+
+def office_of(service: Service) -> Office:
+    return service.extras["office"]

@@ -1,0 +1,104 @@
+// Binds forms to ebid-seal.js:
+//
+//   <form data-ebid-seal='{"v":1,"purpose":"bid",…}'>            the envelope's head as JSON
+//     <input data-seal="amount"> <input data-seal="lottery_number">   no name: browsers never send them
+//     <input type="file" data-seal="breakdown">                  optional: its SHA-256 is sealed with the amount
+//     <input type="hidden" name="envelope"> <output data-seal-digest> <p data-seal-error role="alert" hidden>
+//
+// With purpose "limits", data-seal names are keys of the payload and hold yen; empty fields are left out.
+// On submit the fields are read, sealed, emptied; the envelope is posted. Without this script nothing secret can be posted.
+
+import { Mistyped, available, canonical, digest, parseAmount, parseLotteryNumber, seal, sealFile, sha256 } from "./ebid-seal.js";
+
+import { checkBreakdown } from "./ebid-breakdown.js";
+
+const COST = "cost-"; // fields of the design price's parts
+const NO_BREAKDOWN = "0".repeat(64);
+
+async function bidPayload(fields, form) {
+  const file = fields.breakdown?.files[0];
+  const bytes = file && new Uint8Array(await file.arrayBuffer());
+  const payload = {
+    amount: parseAmount(fields.amount.value),
+    lottery_number: parseLotteryNumber(fields.lottery_number.value),
+    breakdown: bytes ? await sha256(bytes) : NO_BREAKDOWN,
+  };
+  if (form.dataset.breakdownHead) await sealBreakdown(form, bytes, payload.amount);
+  return payload;
+}
+
+// The 内訳書 goes along, sealed under a key of its own; what does not add up is not sent.
+async function sealBreakdown(form, bytes, amount) {
+  if (!bytes) throw new Mistyped("内訳書のファイルを選んでください。");
+  await checkBreakdown(bytes, amount);
+  const made = await sealFile(bytes, JSON.parse(form.dataset.breakdownHead));
+  form.elements.breakdown_envelope.value = canonical(made.envelope);
+  const carried = new DataTransfer();
+  carried.items.add(new File([made.ciphertext], "breakdown.bin", { type: "application/octet-stream" }));
+  form.elements.breakdown_sealed.files = carried.files;
+}
+
+function limitsPayload(fields, ceiling) {
+  const empty = Object.values(fields).find((field) => field.required && field.value.trim() === "");
+  if (empty) throw new Mistyped("入力していない価格があります。すべて入力してください。");
+  const filled = Object.entries(fields).filter(([, field]) => field.value.trim() !== "");
+  const typed = filled.map(([name, field]) => [name, parseAmount(field.value)]);
+  const limits = Object.fromEntries(typed.filter(([name]) => !name.startsWith(COST)));
+  const costs = typed.filter(([name]) => name.startsWith(COST)).map(([name, value]) => [name.slice(COST.length), value]);
+  if (costs.length) limits.components = Object.fromEntries(costs);
+  if (ceiling && limits.reserve_with_tax > ceiling) {
+    throw new Mistyped(`少額の随意契約は、予定価格が${ceiling.toLocaleString("ja")}円以下のときだけです。`);
+  }
+  for (const [low, high] of [["disqualify", "investigation"], ["investigation", "reserve"], ["minimum", "reserve"]]) {
+    if (limits[low] > limits[high]) throw new Mistyped("最低制限価格・調査基準価格は、予定価格以下にしてください。");
+  }
+  return limits; // what contradicts itself could not be mended after the opening
+}
+
+function say(form, sentence) {
+  const place = form.querySelector("[data-seal-error]");
+  place.textContent = sentence;
+  place.hidden = !sentence;
+}
+
+async function sealForm(form, submitter) {
+  const head = JSON.parse(form.dataset.ebidSeal);
+  const fields = Object.fromEntries([...form.querySelectorAll("[data-seal]")].map((field) => [field.dataset.seal, field]));
+  const payload = head.purpose === "limits" ? limitsPayload(fields, Number(form.dataset.ceiling ?? 0)) : await bidPayload(fields, form);
+  const envelope = await seal(payload, head);
+  form.elements.envelope.value = canonical(envelope);
+  const shown = form.querySelector("[data-seal-digest]");
+  if (shown) shown.textContent = await digest(envelope);
+  for (const field of Object.values(fields)) if (field.type !== "file") field.value = "";
+  form.dataset.sealed = "yes";
+  setTimeout(() => form.requestSubmit(submitter)); // in a task of its own: a form in the midst of "submit" ignores it
+}
+
+async function onSubmit(event) {
+  const form = event.currentTarget;
+  if (form.dataset.sealed === "yes") {
+    form.dataset.sealed = "sent"; // the browser posts it, once
+    return;
+  }
+  event.preventDefault();
+  if (form.dataset.sealed) return;
+  if (form.dataset.sealing) return; // pressed twice
+  form.dataset.sealing = "yes";
+  say(form, "");
+  try {
+    if (!available()) throw new Mistyped("この画面では封かんできません。新しいブラウザーで開くか、封かんツールを使ってください。");
+    await sealForm(form, event.submitter);
+  } catch (error) {
+    const old = error?.name === "NotSupportedError";
+    const known = error instanceof Mistyped ? error.message : "封かんできませんでした。何も送っていません。もう一度お試しください。";
+    say(form, old ? "このブラウザーは古いため封かんできません。新しくするか、封かんツールを使ってください。" : known);
+  } finally {
+    delete form.dataset.sealing;
+  }
+}
+
+for (const form of document.querySelectorAll("form[data-ebid-seal]")) {
+  form.addEventListener("submit", onSubmit);
+  addEventListener("pageshow", (event) => event.persisted && delete form.dataset.sealed); // came back: seal anew
+  for (const button of form.querySelectorAll("[data-needs-sealing]")) button.disabled = false;
+}

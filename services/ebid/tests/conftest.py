@@ -1,0 +1,25 @@
+"""A migrated database on each store, a service in one process, and the people of two municipalities."""
+
+import pytest
+
+from libs.common.service import Service
+from libs.common.testing import installation
+from libs.common.testing.service import Issuers
+from services.ebid.settings import Settings, furnish
+from services.ebid.tests.people import Town, open_room
+
+database, issuers, service, elsewhere = installation.fixtures("ebid", "services.ebid", Settings, furnish)
+
+
+@pytest.fixture
+def town(service: Service, issuers: Issuers) -> Town:
+    """久留米市, its room open."""
+    open_room(service, "402036", "久留米市")
+    return Town(service, issuers, "402036")
+
+
+@pytest.fixture
+def neighbour(service: Service, issuers: Issuers, town: Town) -> Town:
+    """福岡市, in the same installation."""
+    open_room(service, "401307", "福岡市")
+    return Town(service, issuers, "401307")

@@ -1,0 +1,209 @@
+"""A company registers, is qualified, bids once, in time, and holds a receipt for ever."""
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from services.ebid.db import SubmissionRow
+from services.ebid.domain.company import check_digit, corporate_number
+from services.ebid.sealing import envelope, merkle, note, signing
+from services.ebid.tests.people import Company, Town, json_text, visible
+from services.ebid.tests.people import corporate_number as number_of
+
+
+def test_a_corporate_number_is_checked_as_the_ordinance_says():
+    assert corporate_number("７０００－０１２－０５００－０２") == "7000012050002", "国税庁's own"
+    assert check_digit("000012050002") == 7
+    for wrong in ("7000012050003", "8000012050002", "700001205000", "", "abc"):
+        with pytest.raises(Exception, match="法人番号"):
+            corporate_number(wrong)
+
+
+def test_one_registration_serves_every_municipality(town: Town, neighbour: Town):
+    here = town.company(1)
+    assert here.number in here.get("/ebid/company").text
+    there = Company.of(neighbour, replace(here.actor, tenant=neighbour.code, code=neighbour.code), here.number)
+    assert here.number in there.get("/ebid/company").text, "known there without registering again"
+    assert there.bid(neighbour.publish(category="goods"), 5_000_000).status_code == 200
+
+
+def test_a_corporate_number_belongs_to_one_company(town: Town):
+    one, two = town.company(1), town.company(2)
+    changed = two.post("/ebid/company", two.form(corporate_number=one.number))
+    assert changed.status_code == 409 and "変えられません" in changed.text
+    stranger = Company.of(town, replace(one.actor, subject="person-new"), one.number)
+    answer = stranger.post("/ebid/company", stranger.form())
+    assert answer.status_code == 409 and "すでに登録されています" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"name": ""}, "会社名を入力してください"),
+        ({"corporate_number": "1234567890123"}, "打ちまちがい"),
+        ({"categories": []}, "区分を選んでください"),
+    ],
+)
+def test_a_registration_says_what_is_missing(town: Town, changed, sentence):
+    company = town.company(1)
+    answer = company.post("/ebid/company", company.form(**changed))
+    assert answer.status_code == 422 and sentence in answer.text
+
+
+def test_a_suspended_company_is_refused_everywhere(town: Town, neighbour: Town):
+    tender = neighbour.publish()
+    given = {"corporate_number": number_of(1), "first": "2026-11-01", "last": "2026-12-31", "reason": "安全管理の不備"}
+    town.company(1)
+    assert town.officer.post("desk/suspensions", given).status_code == 200
+    assert "安全管理の不備" in neighbour.officer.get("desk/suspensions").text
+    there = neighbour.company(1)
+    answer = there.get(f"tenders/{tender}/bid")
+    assert answer.status_code == 403 and "指名停止" in answer.text
+    neighbour.advance(days=1)
+
+
+def test_only_the_confirmed_may_bid(town: Town):
+    tender = town.publish(method="open", apply_until=town.form()["questions_until"])
+    good, bad, silent = (town.company(serial) for serial in (1, 2, 3))
+    for company in (good, bad):
+        company.post(f"tenders/{tender}/send", {"act": "apply", "statement": "建設業許可あり"})
+    page = town.officer.get(f"desk/tenders/{tender}").text
+    first, second = (part.split('"')[0] for part in page.split("/applications/")[1:3])
+    town.officer.post(f"desk/tenders/{tender}/applications/{first}", {"decision": "confirmed"})
+    refused = town.officer.post(f"desk/tenders/{tender}/applications/{second}", {"decision": "refused"})
+    assert refused.status_code == 422 and "理由を入力" in refused.text
+    town.officer.post(
+        f"desk/tenders/{tender}/applications/{second}", {"decision": "refused", "reason": "許可の期限切れ"}
+    )
+    assert good.bid(tender, 9_000_000).status_code == 200
+    assert "許可の期限切れ" in bad.letters() and "競争参加資格があることを確認しました" in good.letters()
+    for company in (bad, silent):
+        assert company.get(f"tenders/{tender}/bid").status_code == 403
+
+
+def test_an_invited_company_bids_and_another_does_not(town: Town):
+    tender = town.publish(method="selective")
+    invited, other = town.company(1), town.company(2)
+    town.officer.post(f"desk/tenders/{tender}/invitations", {"corporate_number": invited.number})
+    assert "指名通知書" in invited.get("mine").text
+    assert invited.bid(tender, 9_000_000).status_code == 200
+    assert other.get(f"tenders/{tender}/bid").status_code == 403
+
+
+def submissions(town: Town) -> int:
+    from sqlalchemy import func, select
+
+    with town.service.database.reading(tenant=town.code) as session:
+        return session.scalar(select(func.count()).select_from(SubmissionRow)) or 0
+
+
+def test_a_hundred_at_once_are_one_bid(town: Town):
+    tender = town.publish()
+    company = town.company(1)
+    made = [company.sealed(tender, 9_000_000 + number) for number in range(10)]
+    answers: list[int] = []
+
+    def send(number: int) -> None:
+        answers.append(company.send(tender, made[number % 10]).status_code)
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert submissions(town) == 1
+    assert sorted(set(answers)) == [200, 409]
+    assert answers.count(200) == 10, "the same envelope again is the same bid"
+
+
+@pytest.mark.parametrize(
+    ("before", "status"), [(timedelta(milliseconds=1), 200), (timedelta(0), 409), (-timedelta(milliseconds=1), 409)]
+)
+def test_the_servers_clock_decides_to_the_millisecond(town: Town, before: timedelta, status: int):
+    tender = town.publish()
+    company = town.company(1)
+    made = company.sealed(tender, 9_000_000)
+    from services.ebid.db import RoundRow
+
+    with town.service.database.reading(tenant=town.code) as session:
+        until = session.get_one(RoundRow, (town.code, tender, 1)).bid_until
+    town.service.clock._at = until - before  # type: ignore[attr-defined]
+    answer = company.send(tender, made)
+    assert answer.status_code == status, visible(answer.text)
+    assert submissions(town) == int(status == 200)
+
+
+def test_after_a_bid_nothing_can_be_changed_or_withdrawn(town: Town):
+    tender = town.publish()
+    company = town.company(1)
+    company.bid(tender, 9_000_000)
+    assert company.send(tender, company.sealed(tender, 8_500_000)).status_code == 409
+    assert company.post(f"tenders/{tender}/send", {"act": "decline"}, page=False).status_code == 409
+    declining = town.company(2)
+    assert "辞退届受付票" in declining.post(f"tenders/{tender}/send", {"act": "decline"}).text
+    assert declining.send(tender, declining.sealed(tender, 1)).status_code == 409
+
+
+def test_a_receipt_is_proven_after_the_next_checkpoint_and_stays(town: Town):
+    tender = town.publish()
+    company = town.company(1)
+    company.bid(tender, 9_000_000)
+    early = company.get(f"tenders/{tender}/receipt.json", page=False).json()
+    assert "proof" not in early
+    town.advance(seconds=301)
+    town.work()
+    document = company.get(f"tenders/{tender}/receipt.json", page=False).json()
+    assert document["receipt"] == early["receipt"]
+    key = town.guest().get("/ebid/log/key").json()
+    public = bytes.fromhex(key["key"])
+    note.check_receipt(document["receipt"], public, signing.check)
+    state = note.open_note(document["checkpoint"], key["origin"], public, signing.check)
+    receipt = document["receipt"]
+    proof = [bytes.fromhex(step) for step in document["proof"]]
+    assert note.check_logged(receipt["entry"], bytes.fromhex(receipt["salt"]), receipt["index"], proof, state)
+    assert receipt["entry"]["digest"] == envelope.digest(document["envelope"])
+    other = bytes.fromhex("00" * 32)
+    assert not note.check_logged(receipt["entry"], other, receipt["index"], proof, state)
+
+
+def test_the_log_only_ever_grows(town: Town):
+    town.publish()
+    notes = []
+    for _ in range(3):
+        town.advance(seconds=301)
+        town.work()
+        notes.append(town.guest().get("/ebid/log/checkpoint").text)
+    key = town.guest().get("/ebid/log/key").json()
+    states = [note.open_note(each, key["origin"], bytes.fromhex(key["key"]), signing.check) for each in notes]
+    for old, new in pairwise(states):
+        answer = town.guest().get("/ebid/log/consistency", params={"old": old.size, "new": new.size}).json()
+        proof = [bytes.fromhex(step) for step in answer["proof"]]
+        assert merkle.verify_consistency(old.size, new.size, old.root, new.root, proof)
+    answer = town.guest().get("/ebid/log/inclusion", params={"index": 5, "size": states[1].size}).json()
+    proof = [bytes.fromhex(step) for step in answer["proof"]]
+    assert merkle.verify_inclusion(bytes.fromhex(answer["leaf"]), 5, states[1].size, proof, states[1].root)
+
+
+@pytest.mark.parametrize("damage", ["not json", "[]", "{}", '{"head": {}}', "１２３", "x" * 70_000])
+def test_what_is_no_envelope_is_refused(town: Town, damage: str):
+    tender = town.publish()
+    company = town.company(1)
+    answer = company.post(f"tenders/{tender}/send", {"act": "bid", "envelope": damage}, page=False)
+    assert answer.status_code in (413, 422)
+    assert submissions(town) == 0
+
+
+def test_an_envelope_for_another_tender_round_or_company_is_refused(town: Town):
+    one, two = town.publish(), town.publish(title="別の工事")
+    mine, theirs = town.company(1), town.company(2)
+    assert mine.send(one, mine.sealed(two, 9_000_000)).status_code == 422
+    assert mine.send(one, theirs.sealed(one, 9_000_000)).status_code == 422
+    longer = mine.sealed(one, 9_000_000)
+    longer["shares"] = longer["shares"][:2]
+    assert (
+        mine.post(f"tenders/{one}/send", {"act": "bid", "envelope": json_text(longer)}, page=False).status_code == 422
+    )
+    assert submissions(town) == 0

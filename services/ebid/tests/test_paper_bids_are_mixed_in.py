@@ -1,0 +1,129 @@
+"""紙入札: envelopes come in unseen, two persons type them before anything is opened, and they are ranked with the others."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from libs.common.audit.table import AuditEntryRow
+from services.ebid.tests.people import OFFICER, Browser, Company, Town, visible
+from services.ebid.tests.test_a_scored_tender import applied, published, score
+from services.ebid.verify.check import check
+
+
+def received(town: Town, tender: str, company: Company, serial: str = "紙-1") -> Any:
+    given = {"corporate_number": company.number, "serial": serial}
+    return town.officer.post(f"desk/tenders/{tender}/papers", given)
+
+
+def second(town: Town) -> Browser:
+    return town.staff("second", "別の担当", OFFICER)
+
+
+def entered(browser: Browser, tender: str, company_id: str, amount: str, number: str = "", invalid: str = "") -> Any:
+    given = {"amount": amount, "lottery_number": number, "invalid": invalid}
+    return browser.post(f"desk/tenders/{tender}/papers/{company_id}", given)
+
+
+def waiting(town: Town, tender: str) -> list[str]:
+    page = town.officer.get(f"desk/tenders/{tender}/papers").text
+    return [part.split('"')[0] for part in page.split('id="p-')[1:]]
+
+
+def test_a_paper_bid_is_typed_by_two_and_wins(town: Town):
+    tender = town.publish(paper="1")
+    paper, other = town.company(1), town.company(2)
+    answer = received(town, tender, paper)
+    assert "受付番号" in visible(answer.text)
+    assert paper.name not in town.officer.get(f"desk/tenders/{tender}/papers").text, "nobody sees who has bid"
+    assert received(town, tender, paper).status_code == 409
+    other.bid(tender, 9_000_000)
+    town.close()
+    early = town.trustee("trustee-1").get(f"desk/trustees/{tender}/opening.json", page=False)
+    assert early.status_code == 409 and "紙の入札" in early.json()["detail"]
+    [company] = waiting(town, tender)
+    assert entered(town.officer, tender, company, "８，５００，０００円", "733").status_code == 200
+    assert entered(town.officer, tender, company, "8500000", "733").status_code == 409, "the second is another person"
+    differs = entered(second(town), tender, company, "8400000", "733")
+    assert differs.status_code == 422 and "2人とも入力し直して" in visible(differs.text)
+    for browser in (second(town), town.officer):
+        assert entered(browser, tender, company, "8500000", "733").status_code == 200
+    assert "一致しました" in town.officer.get(f"desk/tenders/{tender}/papers").text
+    town.open(tender)
+    town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+    town.conclude(tender)
+    assert f"落札者 {paper.name}" in visible(town.guest().get(f"tenders/{tender}/").text)
+    bundle = town.guest().get(f"tenders/{tender}/bundle.json", page=False).json()
+    report = check(bundle)
+    assert report.codes() == set(), report.problems
+    assert any("紙の入札" in line for line in report.taken)
+    bundle["rounds"][0]["bids"][0 if "paper" in bundle["rounds"][0]["bids"][0] else 1]["paper"]["serial"] = "紙-2"
+    assert "bid-changed" in check(bundle).codes()
+
+
+def test_an_envelope_without_a_name_is_invalid_and_the_round_goes_on(town: Town):
+    tender = town.publish(paper="1")
+    received(town, tender, town.company(1))
+    town.company(2).bid(tender, 9_000_000)
+    town.close()
+    [company] = waiting(town, tender)
+    for browser in (town.officer, second(town)):
+        entered(browser, tender, company, "", invalid="記名がない")
+    town.open(tender)
+    page = visible(town.officer.get(f"desk/tenders/{tender}").text)
+    assert "記名がない" in page and "保留" in page
+
+
+def test_who_bids_electronically_too_has_bid_once_and_nobody_learns_it_before(town: Town):
+    """Registering an envelope must not be a way to ask whether somebody has bid."""
+    tender = town.publish(paper="1")
+    company = town.company(1)
+    company.bid(tender, 9_000_000)
+    assert received(town, tender, company).status_code == 200
+    town.close()
+    assert waiting(town, tender) == []
+    town.open(tender)
+    assert visible(town.officer.get(f"desk/tenders/{tender}").text).count("9,000,000円") == 1
+
+
+def test_papers_are_taken_where_announced_until_the_deadline_from_who_may_bid(town: Town):
+    plain, tender = town.publish(), town.publish(paper="1")
+    company = town.company(1)
+    assert received(town, plain, company).status_code == 409
+    assert received(town, tender, company, " ").status_code == 422
+    stranger = town.officer.post(f"desk/tenders/{tender}/papers", {"corporate_number": "1", "serial": "x"})
+    assert stranger.status_code == 422
+    assert entered(town.officer, tender, "none", "1").status_code == 409, "nothing is typed before the opening"
+    town.close()
+    late = received(town, tender, company)
+    assert late.status_code == 409 and "締切を過ぎて" in visible(late.text)
+
+
+def test_no_audit_entry_tells_of_a_received_envelope(town: Town):
+    tender = town.publish(paper="1")
+    with town.service.database.reading(tenant=town.code) as session:
+        before = len(list(session.scalars(select(AuditEntryRow))))
+    received(town, tender, town.company(1))
+    with town.service.database.reading(tenant=town.code) as session:
+        assert len(list(session.scalars(select(AuditEntryRow)))) == before
+    town.officer.post(f"desk/tenders/{tender}/cancel", {"version": town.version(tender), "cancel_reason": "x"})
+    with town.service.database.reading(tenant=town.code) as session:
+        assert len(list(session.scalars(select(AuditEntryRow)))) > before, "what is recorded can be seen"
+
+
+def test_a_paper_bid_carries_its_companys_technical_points(town: Town):
+    tender = published(town, paper="1")
+    paper, other = applied(town, tender, 1), applied(town, tender, 2)
+    for company, points in ((paper, ("20", "10", "5")), (other, ("0", "0", "0"))):
+        assert score(town, tender, company, *points).status_code == 200
+    assert town.officer.post(f"desk/tenders/{tender}/scores").status_code == 200
+    received(town, tender, paper)
+    other.bid(tender, 9_000_000)
+    town.close()
+    [company] = waiting(town, tender)
+    for browser in (town.officer, second(town)):
+        assert entered(browser, tender, company, "9500000").status_code == 200
+    town.open(tender)
+    town.conclude(tender)
+    page = visible(town.guest().get(f"tenders/{tender}/").text)
+    assert f"落札者 {paper.name}" in page, "135 points over 9.5 million are more than 100 over 9 million"
+    assert check(town.guest().get(f"tenders/{tender}/bundle.json", page=False).json()).codes() == set()

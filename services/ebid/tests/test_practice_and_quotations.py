@@ -1,0 +1,78 @@
+"""Tenders for practice run in minutes and are in no feed; after 不落 a quotation is asked for."""
+
+from datetime import timedelta
+from typing import Any
+
+from libs.common.testing.service import NOW
+from services.ebid.api.drafting import practice_dates
+from services.ebid.tests.people import Town, local_input_in, visible
+from services.ebid.verify.check import check
+
+FAST = {"sandbox": "1", "questions_until": "", "bid_until": "", "opens_at": ""}
+
+
+def test_a_tender_for_practice_takes_minutes_and_is_marked_and_in_no_feed(town: Town):
+    tender = town.publish(**FAST, title="練習の工事")
+    company = town.company(1)
+    assert "練習用の案件です" in visible(company.get(f"tenders/{tender}/bid").text)
+    company.bid(tender, 9_000_000)
+    town.advance(minutes=11)
+    town.work()
+    town.open(tender)
+    town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+    town.conclude(tender)
+    page = visible(town.guest().get(f"tenders/{tender}/").text)
+    assert "練習用の案件です" in page and f"落札者 {company.name}" in page
+    assert "【練習】落札者決定通知書" in company.letters()
+    assert town.events("ebid.tender.published.v1") == town.events("ebid.result.published.v1") == []
+    assert town.guest().get("ocds/releases", page=False).json()["releases"] == []
+    assert "練習の工事" not in town.guest().get("/ebid/").text + town.guest().get("fragments/home").text
+    assert "練習の工事" not in town.staff("w", "監視", frozenset({"ebid.watcher"})).get("desk/watching").text
+    report = check(town.guest().get(f"tenders/{tender}/bundle.json", page=False).json())
+    assert report.codes() == set(), "practice is checked like the real thing"
+
+
+def asked(town: Town, tender: str, *companies: str) -> Any:
+    given = {"version": town.version(tender), "invited": list(companies), "bid_until": local_input_in(town, days=1),
+             "opens_at": local_input_in(town, days=1, hours=1)}  # fmt: skip
+    return town.officer.post(f"desk/tenders/{tender}/negotiate", given)
+
+
+def above(town: Town, tender: str) -> list[str]:
+    page = town.officer.get(f"desk/tenders/{tender}").text
+    return [part.split('"')[0] for part in page.split('name="invited" value="')[1:]]
+
+
+def test_after_all_are_above_the_reserve_the_lowest_is_asked_for_a_quotation(town: Town):
+    """施行令167条の2第1項8号."""
+    tender = town.publish()
+    low, high, cheap = town.company(1), town.company(2), town.company(3)
+    low.bid(tender, 10_100_000)
+    high.bid(tender, 10_500_000)
+    cheap.bid(tender, 7_000_000)
+    town.close()
+    town.open(tender)
+    candidates = above(town, tender)
+    assert len(candidates) == 2, "who was below the limit is not asked"
+    assert asked(town, tender).status_code == 422 and asked(town, tender, "somebody").status_code == 422
+    assert asked(town, tender, candidates[0]).status_code == 200
+    assert "見積依頼通知書" in low.letters() and "10,100,000円" in low.letters()
+    refused = high.get(f"tenders/{tender}/bid")
+    assert refused.status_code == 403
+    low.bid(tender, 9_990_000)
+    town.advance(days=1, hours=2)
+    town.work()
+    town.open(tender)
+    town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+    town.conclude(tender)
+    assert f"落札者 {low.name}" in visible(town.guest().get(f"tenders/{tender}/").text)
+    bundle = town.guest().get(f"tenders/{tender}/bundle.json", page=False).json()
+    assert check(bundle).codes() == set(), check(bundle).problems
+    bundle["rounds"][1]["invited"] = ["another"]
+    assert "bid-not-entitled" in check(bundle).codes()
+
+
+def test_dates_for_practice_follow_each_other():
+    dates = practice_dates(NOW, applying=True)
+    assert dates.questions_until < dates.apply_until < dates.bid_until < dates.opens_at  # type: ignore[operator]
+    assert dates.opens_at - NOW < timedelta(minutes=12)

@@ -1,0 +1,1 @@
+"""One verb, one function. Sessions come from the edge; nothing here commits."""

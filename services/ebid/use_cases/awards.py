@@ -1,0 +1,214 @@
+"""After the opening: examine the candidate, bid again, decide, publish the result."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from libs.common import audit, outbox
+from libs.common.actor import Actor
+from libs.common.errors import Conflict, Invalid, say
+from services.ebid import events
+from services.ebid.db import BundleRow, CompanyRow, RoundRow, TenderRow
+from services.ebid.domain import procedure
+from services.ebid.domain.procedure import Dates
+from services.ebid.domain.states import State, Step
+from services.ebid.domain.terms import terms_of
+from services.ebid.use_cases import bundles, companies, letters, opening, publishing, tenders
+from services.ebid.use_cases.office import Office
+
+HELD = ("hold_review", "hold_investigation")
+MOST_ROUNDS = 9
+
+
+def clear(session: Session, actor: Actor, tender_id: str, seen: int, now: datetime) -> RoundRow:
+    """The candidate passed 事後審査 or 低入札価格調査."""
+    row, held, result = _opened(session, tender_id, seen)
+    if result["outcome"] not in HELD:
+        raise Conflict(say("審査を待っている候補者はいません。"), code="nobody-held")
+    return _judge_again(session, actor, row, held, {"cleared": [*result["cleared"], result["candidate"]]}, "", now)
+
+
+def refuse(session: Session, actor: Actor, tender_id: str, seen: int, reason: str, now: datetime) -> RoundRow:
+    """The candidate is out (失格), with the reason that will be public; the next one comes up."""
+    row, held, result = _opened(session, tender_id, seen)
+    if result["candidate"] is None:
+        raise Conflict(say("落札候補者がいません。"), code="no-candidate")
+    if not reason.strip():
+        sentence = say("失格とする理由を入力してください。公表されます。")
+        raise Invalid(sentence, fields={"reason": sentence}, code="reason-needed")
+    refused = {**result["refused"], result["candidate"]: reason.strip()}
+    return _judge_again(session, actor, row, held, {"refused": refused}, reason, now)
+
+
+def _opened(session: Session, tender_id: str, seen: int) -> tuple[TenderRow, RoundRow, dict[str, Any]]:
+    row = tenders.load(session, tender_id, lock=True)
+    if row.version != seen:
+        raise Conflict(say("ほかの方が先に変更しました。画面を開き直して、確かめてください。"), code="changed")
+    if row.state != State.OPENED:
+        raise Conflict(say("この案件は、開札の審査中ではありません。"), code="wrong-state")
+    held = tenders.round_of(session, row, row.round, lock=True)
+    return row, held, held.result or {}
+
+
+def _judge_again(
+    session: Session, actor: Actor, row: TenderRow, held: RoundRow, change: dict[str, Any], reason: str, now: datetime
+) -> RoundRow:
+    result = {**(held.result or {}), **change}
+    held.result = result | opening.judge(session, row, held, result)
+    row.version, row.updated_at = row.version + 1, now
+    audit.record(
+        session, actor, "ebid.candidate.judge", row.id, reason or None, {"round": held.number, **change}, now=now
+    )
+    return held
+
+
+def rebid(
+    session: Session,
+    actor: Actor,
+    tender_id: str,
+    seen: int,
+    until: datetime,
+    opens: datetime,
+    office: Office,
+    now: datetime,
+) -> RoundRow:
+    """再度入札 (施行令167条の8第4項): a further round among those who were over 予定価格."""
+    row = tenders.changing(session, tender_id, seen, Step.REBID, now)
+    result = tenders.round_of(session, row, row.round).result or {}
+    if result["outcome"] != "rebid" or row.round >= procedure.rounds_of(row.method, row.category):
+        raise Conflict(say("再度入札ができる結果ではありません。"), code="no-rebid")
+    held = _next_round(session, row, until, opens, office, now)
+    values = {"lowest": f"{result['lowest']:,}", "until": letters.moment(until)}
+    for bidder in result["rebidders"]:
+        letters.write(session, row, bidder, "rebid", values, now)
+    return _told_of_round(session, actor, row, held, "ebid.tender.rebid", office, now)
+
+
+def negotiate(
+    session: Session, actor: Actor, tender_id: str, seen: int, invited: list[str], until: datetime, opens: datetime, office: Office,
+    now: datetime,
+) -> RoundRow:  # fmt: skip
+    """見積 after 不落 (施行令167条の2第1項8号 [M]): who was above 予定価格 is asked for a quotation; nothing else changes."""
+    row = tenders.changing(session, tender_id, seen, Step.REBID, now)
+    result = tenders.round_of(session, row, row.round).result or {}
+    above = {place["bidder"] for place in result["places"] if place["standing"] == "over_reserve"}
+    if result["outcome"] not in ("rebid", "no_award") or not above or row.round >= MOST_ROUNDS:
+        raise Conflict(say("見積を依頼できる結果ではありません。"), code="no-negotiation")
+    if not invited or set(invited) - above:
+        sentence = say("見積を依頼する会社を、予定価格を超えた入札者から選んでください。")
+        raise Invalid(sentence, fields={"invited": sentence}, code="not-invited")
+    held = _next_round(session, row, until, opens, office, now)
+    asked = sorted(set(invited))
+    held.kind, held.invited = "quotation", asked
+    values = {"lowest": f"{result['lowest']:,}", "until": letters.moment(until)}
+    for bidder in asked:
+        letters.write(session, row, bidder, "quotation", values, now)
+    return _told_of_round(session, actor, row, held, "ebid.tender.negotiate", office, now)
+
+
+def _next_round(
+    session: Session, row: TenderRow, until: datetime, opens: datetime, office: Office, now: datetime
+) -> RoundRow:
+    procedure.check_dates(Dates(until, None, until, opens), "registered", now)
+    tenders.check_hours(session, row, until, opens)
+    row.round += 1
+    held = RoundRow(tender_id=row.id, number=row.round, bid_until=until, opens_at=opens)
+    session.add(held)
+    session.flush()
+    tenders.log_deadline(session, row, held, office, now)
+    tenders.close_at(session, row, held)
+    return held
+
+
+def _told_of_round(
+    session: Session, actor: Actor, row: TenderRow, held: RoundRow, action: str, office: Office, now: datetime
+) -> RoundRow:
+    audit.record(session, actor, action, row.id, detail={"round": row.round}, now=now)
+    publishing.release(session, row, ["tenderUpdate"], office.site(tenders.code_of(session)), now)
+    return held
+
+
+def conclude(
+    session: Session, actor: Actor, tender_id: str, seen: int, reason: str, office: Office, now: datetime
+) -> TenderRow:
+    """落札者決定, or 不調・不落 with a reason. The result is public from here on."""
+    row = tenders.changing(session, tender_id, seen, Step.CONCLUDE, now)
+    held = tenders.round_of(session, row, row.round)
+    result = held.result or {}
+    if result["outcome"] in HELD:
+        raise Conflict(say("候補者の審査が済んでいません。"), code="held")
+    awarded = result["outcome"] == "award"
+    if not awarded and not reason.strip():
+        sentence = say("落札者なしで終える理由を入力してください。公表されます。")
+        raise Invalid(sentence, fields={"reason": sentence}, code="reason-needed")
+    row.outcome, row.concluded_at = _outcome(row, result, reason.strip()), now
+    session.flush()
+    known = companies.by_ids(session, set(bidders(session, row)))
+    _tell(session, row, known, now)
+    session.add(BundleRow(tender_id=row.id, document=bundles.make(session, row, office)))
+    audit.record(session, actor, "ebid.tender.conclude", row.id, reason or None, {"outcome": row.outcome}, now=now)
+    publishing.release(session, row, ["award"], office.site(tenders.code_of(session)), now)
+    if not tenders.is_practice(row):
+        outbox.add(session, _fact(row, held, known), subject=row.id, now=now)
+    return row
+
+
+def bidders(session: Session, row: TenderRow) -> list[str]:
+    """Ids of everybody whose bid was opened, in any round."""
+    found = {
+        place["bidder"]: None
+        for held in tenders.rounds_of(session, row)
+        for place in (held.result or {}).get("places", ())
+    }
+    return list(found)
+
+
+def _outcome(row: TenderRow, result: dict[str, Any], reason: str) -> dict[str, Any]:
+    used = result["result"]["limits"]
+    sealed_payload = result["opened"]["limits"]["payload"]
+    outcome: dict[str, Any] = {
+        "outcome": "awarded" if result["outcome"] == "award" else "failed",
+        "reason": reason,
+        "winner": None,
+        "amount": None,
+        "amount_with_tax": None,
+        "limits": used,
+        "reserve_with_tax": sealed_payload.get("reserve_with_tax"),
+    }
+    if result["outcome"] == "award":
+        first = next(place for place in result["places"] if place["bidder"] == result["candidate"])
+        amount = first["amount"]
+        outcome |= {
+            "winner": result["candidate"],
+            "amount": amount,
+            "amount_with_tax": terms_of(row.terms).tax.contract_amount(amount),
+        }
+    return outcome
+
+
+def _tell(session: Session, row: TenderRow, known: dict[str, CompanyRow], now: datetime) -> None:
+    outcome = row.outcome or {}
+    winner = outcome["winner"]
+    for bidder in known:
+        if winner is None:
+            letters.write(session, row, bidder, "failed", {"reason": outcome["reason"]}, now)
+            continue
+        amount = f"{outcome['amount_with_tax']:,}"
+        kind = "winner" if bidder == winner else "loser"
+        letters.write(session, row, bidder, kind, {"amount": amount, "winner": known[winner].name}, now)
+
+
+def _fact(row: TenderRow, held: RoundRow, known: dict[str, CompanyRow]) -> events.ResultPublished:
+    outcome = row.outcome or {}
+    winner = known.get(outcome["winner"])
+    juristic = winner if winner is not None and winner.corporate_number else None
+    assert held.opened_at is not None
+    assert row.concluded_at is not None
+    return events.ResultPublished(
+        tender_id=row.id, ocid=row.ocid, number=row.number, title=row.title, category=row.category, method=row.method,
+        fiscal_year=row.fiscal_year, outcome=outcome["outcome"], bidders=len(known),
+        winner_corporate_number=juristic.corporate_number if juristic else None,
+        winner_name=juristic.name if juristic else None, amount=outcome["amount_with_tax"],
+        reserve=outcome["reserve_with_tax"], opened_at=held.opened_at, concluded_at=row.concluded_at,
+    )  # fmt: skip

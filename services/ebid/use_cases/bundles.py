@@ -1,0 +1,117 @@
+"""The public bundle of a concluded tender, for `ebid-verify` (services/ebid/verify/FORMAT.md)."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from libs.common.errors import NotFound, say
+from services.ebid.db import BundleRow, EntryRow, PaperRow, RoundRow, TenderRow
+from services.ebid.sealing import merkle
+from services.ebid.use_cases import bids, log, opening, papers, scores, stamps, tenders
+from services.ebid.use_cases.office import Office
+from services.ebid.verify import bundle
+from services.ebid.verify.bundle import Closing, Logged, Paper, Round, Sealed
+
+
+def make(session: Session, row: TenderRow, office: Office) -> dict[str, Any]:
+    """Everything from which the result follows. Made once, when the result is published."""
+    rounds = [held for held in tenders.rounds_of(session, row) if held.result is not None]
+    made = [_round(session, row, held, rounds) for held in rounds]
+    return bundle.bundle(office.signer.origin, office.signer.public, row.terms, made)
+
+
+def stored(session: Session, row: TenderRow) -> dict[str, Any]:
+    found = session.get(BundleRow, (session.info["tenant"], row.id))
+    if found is None:
+        raise NotFound(say("検証用のファイルは、結果の公表と同時に出ます。"))
+    return found.document
+
+
+def _round(session: Session, row: TenderRow, held: RoundRow, rounds: list[RoundRow]) -> Round:
+    assert held.checkpoint_size is not None
+    assert held.opened_at is not None
+    size, result = held.checkpoint_size, held.result or {}
+    outcome, used, _ = opening.decided(session, row, held, result)
+
+    def logged(entry: EntryRow) -> Logged:
+        return _logged(session, entry, size)
+
+    def of_round(kind: str) -> list[EntryRow]:
+        found = log.entries_of(session, row.id, kind)
+        return [entry for entry in found if entry.receipt["entry"]["round"] == held.number]
+
+    limits = _sealed(
+        row.reserve or {}, logged(log.entries_of(session, row.id, "limits")[0]), result["opened"]["limits"]
+    )
+    fixed = held.closing or {}
+    closing = Closing(
+        logged(of_round("closing")[0]), [(index, digest) for index, digest in fixed["bids"]], tuple(fixed["limits"])
+    )
+    envelopes = [
+        (entry.position, _paper(paper, logged(entry))) for paper, entry in papers.received(session, row, held.number)
+    ]
+    received = [(kept, entry) for kept, entry in bids.received(session, row, held.number) if kept.envelope is not None]
+    sealed_bids: list[tuple[int, Sealed | Paper]] = [
+        (entry.position, _sealed(kept.envelope or {}, logged(entry), result["opened"]["bids"][kept.company_id]))
+        for kept, entry in received
+    ]
+    bidders = {kept.company_id for kept, _ in received} | {bid.bidder for _, bid in envelopes}
+    technical = scores.technical(session, row)
+    entered = {key: entry for key, entry in scores.entries(session, row).items() if key in bidders}
+    before = rounds[rounds.index(held) - 1] if held is not rounds[0] else None
+    return Round(
+        number=held.number,
+        checkpoint=log.checkpoint(session, size).note,
+        terms=logged(log.entries_of(session, row.id, "terms")[0]),
+        schedule=[logged(entry) for entry in of_round("deadline")],
+        closing=closing,
+        bids=[bid for _, bid in sorted([*sealed_bids, *envelopes], key=lambda each: each[0])],
+        outcome=outcome,
+        used=used,
+        opened_at=held.opened_at,
+        limits=limits,
+        refused=result["refused"],
+        cleared=result["cleared"],
+        consistency=_consistency(session, before, size),
+        invited=held.invited or (),
+        timestamp=stamps.of(session, held),
+        beacon=stamps.beacon(session, row, held),
+        technical={key: str(points) for key, points in technical.items() if key in entered},
+        points={key: _logged_or_later(session, entry, size) for key, entry in entered.items()},
+    )
+
+
+def _paper(paper: PaperRow, logged: Logged) -> Paper:
+    typed = paper.typed or {}
+    invalid = typed.get("invalid", "")
+    return Paper(paper.company_id, typed["amount"], typed["lottery_number"], logged, paper.serial, invalid)
+
+
+def _logged(session: Session, entry: EntryRow, size: int) -> Logged:
+    proof = merkle.inclusion_proof(log.reader(session), entry.position, size)
+    receipt = entry.receipt
+    return Logged(receipt["entry"], bytes.fromhex(receipt["salt"]), entry.position, proof)
+
+
+def _logged_or_later(session: Session, entry: EntryRow, size: int) -> Logged:
+    """What was logged after the deadline's checkpoint has no proof in it."""
+    if entry.position < size:
+        return _logged(session, entry, size)
+    return Logged(entry.receipt["entry"], bytes.fromhex(entry.receipt["salt"]), entry.position, [])
+
+
+def _consistency(session: Session, before: RoundRow | None, size: int) -> list[bytes]:
+    if before is None or before.checkpoint_size is None:
+        return []
+    return merkle.consistency_proof(log.reader(session), before.checkpoint_size, size)
+
+
+def _sealed(closed: dict[str, Any], logged: Logged, opened: dict[str, Any]) -> Sealed:
+    return Sealed(
+        envelope=closed,
+        logged=logged,
+        seed=bytes.fromhex(opened["seed"]) if "seed" in opened else None,
+        content=bytes.fromhex(opened["content"]) if "content" in opened else None,
+        shares={int(place): bytes.fromhex(share) for place, share in opened.get("shares", {}).items()},
+        invalid=opened["invalid"],
+    )

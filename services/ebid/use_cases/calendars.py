@@ -1,0 +1,65 @@
+"""Deadlines as iCalendar (RFC 5545): for one's own calendar, the whole of a municipality's or one tender's."""
+
+from datetime import datetime, timedelta
+
+from icalendar import Alarm, Calendar, Event
+from sqlalchemy.orm import Session
+
+from libs.common.clock import JST
+from services.ebid.db import TenderRow
+from services.ebid.domain.states import State
+from services.ebid.use_cases import tenders
+
+REMIND = timedelta(days=1)
+NAMES = {"questions": "質問の締切", "apply": "資格確認申請の締切", "bid": "入札の締切", "opening": "開札"}
+
+
+def calendar(session: Session, rows: list[TenderRow], site: str, name: str, now: datetime) -> bytes:
+    """Every deadline of these tenders. A moved one keeps its id, so that a calendar moves it, too; a cancelled one says so."""
+    made = Calendar()
+    made.add("prodid", "-//kyodo//ebid//JA")
+    made.add("version", "2.0")
+    made.add("method", "PUBLISH")
+    made.add("x-wr-calname", name)
+    made.add("x-wr-timezone", "Asia/Tokyo")
+    for row in rows:
+        for key, label, at in deadlines(session, row):
+            made.add_component(_event(row, key, label, at, site, now))
+    return made.to_ical()
+
+
+def deadlines(session: Session, row: TenderRow) -> list[tuple[str, str, datetime]]:
+    """Key, words and moment of everything that ends or begins."""
+    found = [("questions", NAMES["questions"], row.questions_until)]
+    if row.apply_until is not None:
+        found.append(("apply", NAMES["apply"], row.apply_until))
+    for held in tenders.rounds_of(session, row):
+        nth = f"（第{held.number}回）" if held.number > 1 else ""
+        found.append((f"bid-{held.number}", NAMES["bid"] + nth, held.bid_until))
+        found.append((f"opening-{held.number}", NAMES["opening"] + nth, held.opens_at))
+    return found
+
+
+def _event(row: TenderRow, key: str, label: str, at: datetime, site: str, now: datetime) -> Event:
+    event = Event()
+    event.add("uid", f"{row.id}-{key}@{site.split('//')[-1].partition('/')[0]}")
+    event.add("dtstamp", now)
+    event.add("sequence", row.version)
+    event.add("dtstart", at.astimezone(JST))
+    event.add("dtend", at.astimezone(JST))
+    event.add("summary", f"{label}：{row.title}")
+    event.add("description", row.number)
+    event.add("url", f"{site}/tenders/{row.id}/")
+    event.add("status", "CANCELLED" if row.state == State.CANCELLED else "CONFIRMED")
+    event.add("transp", "TRANSPARENT")
+    if row.state == State.PUBLISHED:
+        event.add_component(_alarm(label))
+    return event
+
+
+def _alarm(label: str) -> Alarm:
+    alarm = Alarm()
+    alarm.add("action", "DISPLAY")
+    alarm.add("description", label)
+    alarm.add("trigger", -REMIND)
+    return alarm

@@ -1,0 +1,99 @@
+"""通知書 to a company: kept for its own page for ever, and told by mail to whoever acts for it."""
+
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from libs.common import notices, room
+from libs.common.errors import NotFound, say
+from libs.common.ids import new_id
+from libs.common.web import dates
+from services.ebid.db import CompanyPersonRow, LetterRow, ParticipationRow, TenderRow
+
+_MAIL = notices.template(Path(__file__).parents[1] / "templates" / "notices" / "letter.txt")
+KINDS: dict[str, tuple[str, str]] = {
+    "application_received": (
+        "競争参加資格確認申請書受付票",
+        "競争参加資格確認申請書を受け付けました。審査の結果は、あらためて通知します。",
+    ),
+    "application_confirmed": (
+        "競争参加資格確認通知書",
+        "競争参加資格があることを確認しました。入札の締切までに、入札書を提出してください。",
+    ),
+    "application_refused": ("競争参加資格確認通知書", "競争参加資格がないと認めました。理由：%(reason)s"),
+    "invited": (
+        "指名通知書",
+        "この案件の入札に参加する方として指名しました。入札の締切までに、入札書か辞退届を提出してください。",
+    ),
+    "postponed": (
+        "日時変更通知書",
+        "入札の締切を%(until)s、開札を%(opens)sに変更しました。理由：%(reason)s すでに提出した入札書は、封をしたまま有効です。",
+    ),
+    "cancelled": ("取止め通知書", "この入札を取り止めました。理由：%(reason)s 提出された入札書は、開かれません。"),
+    "rebid": (
+        "再度入札通知書",
+        "再度入札を行います。前の回の最低の入札価格は%(lowest)s円（税抜）でした。"
+        "これを下回る額で、%(until)sまでに提出してください。",
+    ),
+    "quotation": (
+        "見積依頼通知書",
+        "落札者がないため、見積を依頼します。前の回の最低の価格は%(lowest)s円（税抜）でした。"
+        "これを下回る額で、%(until)sまでに提出してください。",
+    ),
+    "on_hold": ("保留通知書", "落札者の決定を保留しました。理由：%(reason)s"),
+    "winner": ("落札者決定通知書", "落札者に決定しました。契約金額（税込）は%(amount)s円です。"),
+    "loser": ("落札者決定通知書", "落札者は%(winner)s、契約金額（税込）は%(amount)s円です。"),
+    "failed": ("入札不調通知書", "この入札は、落札者なしで終わりました。理由：%(reason)s"),
+}
+"""Title and text by kind. Names of the documents as in the core system's manuals."""
+
+
+def write(
+    session: Session, row: TenderRow, company_id: str, kind: str, values: dict[str, str], now: datetime
+) -> LetterRow:
+    """Add a notice to this transaction. The mail says only that there is one, and where to read it."""
+    title, body = KINDS[kind]
+    title = f"【練習】{title}" if row.terms.get("sandbox") else title
+    letter = LetterRow(
+        id=new_id(), tender_id=row.id, company_id=company_id, kind=kind, title=title, body=body % values, at=now
+    )
+    session.add(letter)
+    place = session.get(room.RoomRow, session.info["tenant"])
+    context = {
+        "place": (place and place.name) or "電子入札",
+        "title": title,
+        "number": row.number,
+        "path": f"/t/{(place and place.code) or session.info['tenant']}/ebid/letters/{letter.id}",
+    }
+    for person in session.scalars(select(CompanyPersonRow.person).where(CompanyPersonRow.company_id == company_id)):
+        notices.send(session, to_person=person, template=_MAIL, context=context, now=now)
+    return letter
+
+
+def tell_participants(session: Session, row: TenderRow, kind: str, values: dict[str, str], now: datetime) -> None:
+    """To who applied or was invited. Never to who has bid: a letter would tell how many there are."""
+    found = select(ParticipationRow.company_id).where(
+        ParticipationRow.tender_id == row.id, ParticipationRow.state != "refused"
+    )
+    for company_id in session.scalars(found.order_by(ParticipationRow.company_id)):
+        write(session, row, company_id, kind, values, now)
+
+
+def own(session: Session, company_id: str) -> list[LetterRow]:
+    """A company's notices from this municipality, newest first."""
+    found = select(LetterRow).where(LetterRow.company_id == company_id).order_by(LetterRow.id.desc()).limit(200)
+    return list(session.scalars(found))
+
+
+def read(session: Session, company_id: str, letter_id: str) -> LetterRow:
+    row = session.scalar(select(LetterRow).where(LetterRow.id == letter_id, LetterRow.company_id == company_id))
+    if row is None:
+        raise NotFound(say("この通知書は見つかりません。"))
+    return row
+
+
+def moment(at: datetime) -> str:
+    """A moment as it stands in a notice: Japanese time, to the second."""
+    return dates.moment(at, seconds=True)

@@ -1,0 +1,154 @@
+"""The transparency log of all municipalities (RFC 9162 hashing, signed checkpoints).
+
+An event gets a random free slot of the next stretch of `WINDOW` leaves at once, so its receipt can name the place. At every tick
+the slots nobody took are filled with random leaves: neither a place nor the log's length tells how much happened.
+"""
+
+import base64
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, tuple_
+from sqlalchemy.orm import Session
+
+from libs.common.errors import NotFound, say
+from libs.common.ids import new_id
+from services.ebid.db import CheckpointRow, EntryRow, LogHeadRow, LogNodeRow, LogSlotRow, heads
+from services.ebid.sealing import merkle, note
+from services.ebid.sealing.merkle import Place
+from services.ebid.sealing.signing import Signer
+
+WINDOW = 64
+"""Leaves per tick at least. More than so many events between two ticks make the log longer by another window."""
+MANY = 400
+"""Places read by one statement."""
+
+
+def lock(session: Session) -> LogHeadRow:
+    """Wait until nobody else writes into the log. What is accepted under it before a tick is in that tick's checkpoint."""
+    return heads.locked(session, LogHeadRow, {"id": 1}, {"size": 0, "reserved": WINDOW})
+
+
+def enter(
+    session: Session, signer: Signer, tender_id: str, kind: str, digest: str, now: datetime, **facts: Any
+) -> EntryRow:
+    """Give an event its place in the log, with the signed receipt. `digest`: SHA-256 (hex) of what it is about; `facts` are
+    public one day."""
+    head = lock(session)
+    position, salt = _free_slot(session, head), secrets.token_bytes(32)
+    entry = note.entry(kind, now, digest, tenant=session.info["tenant"], tender=tender_id, **facts)
+    session.add(LogSlotRow(position=position, leaf=note.leaf_data(entry, salt).hex()))
+    receipt = note.receipt(entry, salt, position, signer.origin, signer.public, signer.sign)
+    row = EntryRow(id=new_id(), tender_id=tender_id, position=position, kind=kind, receipt=receipt)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _free_slot(session: Session, head: LogHeadRow) -> int:
+    taken = set(session.scalars(select(LogSlotRow.position)))
+    free = [slot for slot in range(head.size, head.reserved) if slot not in taken]
+    if not free:
+        free = list(range(head.reserved, head.reserved + WINDOW))
+        head.reserved += WINDOW
+    return secrets.choice(free)
+
+
+def tick(session: Session, signer: Signer, now: datetime) -> CheckpointRow:
+    """Append the stretch, sign the new head, begin the next stretch. Always whole windows, whatever happened."""
+    head = lock(session)
+    taken = {row.position: bytes.fromhex(row.leaf) for row in session.scalars(select(LogSlotRow))}
+    leaves = [taken.get(slot) or secrets.token_bytes(32) for slot in range(head.size, head.reserved)]
+    made = merkle.append(reader(session), head.size, leaves)
+    session.add_all(
+        LogNodeRow(level=level, position=position, hash=value.hex()) for (level, position), value in made.items()
+    )
+    session.execute(delete(LogSlotRow))
+    head.size, head.reserved = head.reserved, head.reserved + WINDOW
+    session.flush()
+    return _sign(session, signer, head.size, now)
+
+
+def _sign(session: Session, signer: Signer, size: int, now: datetime) -> CheckpointRow:
+    state = note.Checkpoint(signer.origin, size, merkle.root(reader(session), size), now)
+    row = CheckpointRow(size=size, note=note.signed_note(state, signer.public, signer.sign), at=now)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def is_due(session: Session, every: timedelta, now: datetime) -> bool:
+    """Whether the newest checkpoint is older than `every`."""
+    at = session.scalar(select(CheckpointRow.at).order_by(CheckpointRow.size.desc()).limit(1))
+    return at is None or now - at >= every
+
+
+def newest(session: Session) -> CheckpointRow:
+    row = session.scalar(select(CheckpointRow).order_by(CheckpointRow.size.desc()).limit(1))
+    if row is None:
+        raise NotFound(say("まだ署名された記録がありません。数分待ってから、もう一度開いてください。"))
+    return row
+
+
+def checkpoint(session: Session, size: int) -> CheckpointRow:
+    row = session.get(CheckpointRow, size)
+    if row is None:
+        raise NotFound(say("その大きさの署名された記録はありません。"))
+    return row
+
+
+def is_logged(session: Session, position: int) -> bool:
+    """Whether the leaf stands in a signed checkpoint already."""
+    size = session.scalar(select(CheckpointRow.size).order_by(CheckpointRow.size.desc()).limit(1))
+    return size is not None and position < size
+
+
+def root_at(session: Session, size: int) -> bytes:
+    """The root that the checkpoint of `size` leaves signs."""
+    return base64.b64decode(checkpoint(session, size).note.splitlines()[2])
+
+
+def inclusion(session: Session, position: int, size: int) -> list[str]:
+    """The proof (hex) that the leaf stands in the log of `size` leaves."""
+    try:
+        return [step.hex() for step in merkle.inclusion_proof(reader(session), position, size)]
+    except IndexError:
+        raise NotFound(say("その番号は、まだ記録にありません。")) from None
+
+
+def consistency(session: Session, old: int, new: int) -> list[str]:
+    """The proof (hex) that the log of `new` leaves continues the one of `old`."""
+    try:
+        return [step.hex() for step in merkle.consistency_proof(reader(session), old, new)]
+    except IndexError:
+        raise NotFound(say("その大きさの記録はありません。")) from None
+
+
+def leaf_hash_at(session: Session, position: int) -> str:
+    row = session.get(LogNodeRow, (0, position))
+    if row is None:
+        raise NotFound(say("その番号は、まだ記録にありません。"))
+    return row.hash
+
+
+def entries_of(session: Session, tender_id: str, *kinds: str) -> list[EntryRow]:
+    found = select(EntryRow).where(EntryRow.tender_id == tender_id, EntryRow.kind.in_(kinds))
+    return sorted(session.scalars(found), key=lambda row: (row.receipt["entry"]["at"], row.position))
+
+
+def reader(session: Session) -> merkle.Read:
+    def read(places: Sequence[Place]) -> Mapping[Place, bytes]:
+        return {place: value for group in _groups(places) for place, value in _read(session, group)}
+
+    return read
+
+
+def _groups(places: Sequence[Place]) -> Iterable[Sequence[Place]]:
+    return (places[start : start + MANY] for start in range(0, len(places), MANY))
+
+
+def _read(session: Session, places: Sequence[Place]) -> Iterable[tuple[Place, bytes]]:
+    found = select(LogNodeRow).where(tuple_(LogNodeRow.level, LogNodeRow.position).in_(places))
+    return (((row.level, row.position), bytes.fromhex(row.hash)) for row in session.scalars(found))

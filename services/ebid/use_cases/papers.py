@@ -1,0 +1,153 @@
+"""紙入札: the sealed envelope is received and logged; after the deadline and before anything is opened two persons type what is in it.
+
+Its reception is told to nobody, as with any bid: not even a record of use is written. A company that has bid electronically, too, has
+bid once already: its paper is left out when the round closes (施行令167条の8第3項), and whoever registers a paper learns nothing of it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from libs.common import audit
+from libs.common.actor import Actor
+from libs.common.errors import Conflict, Invalid, NotFound, say
+from services.ebid.db import EntryRow, PaperRow, RoundRow, ShareRow, SubmissionRow, TenderRow
+from services.ebid.domain.money import check_lottery_number, parse_amount
+from services.ebid.domain.opened import paper_payload, read_bid
+from services.ebid.domain.ranking import Bid
+from services.ebid.domain.states import State
+from services.ebid.sealing.canonical import canonical, tagged
+from services.ebid.sealing.note import moment
+from services.ebid.use_cases import companies, log, participation, tenders
+from services.ebid.use_cases.office import Office
+from services.ebid.verify import bundle
+
+
+def receive(
+    session: Session, actor: Actor, tender_id: str, number: str, serial: str, office: Office, now: datetime
+) -> EntryRow:
+    """Take an envelope in. `now` was read after `log.lock`; `serial` is written on the envelope and its receipt."""
+    row = tenders.load(session, tender_id)
+    held = tenders.round_of(session, row, row.round)
+    if not row.terms.get("paper") or row.state != State.PUBLISHED:
+        raise Conflict(say("この案件は、紙の入札を受け付けていません。"), code="no-paper")
+    if held.closed_at is not None or now >= held.bid_until:
+        raise Conflict(say("入札の締切を過ぎています。"), code="too-late")
+    if not serial.strip():
+        sentence = say("封筒に書いた番号を入力してください。")
+        raise Invalid(sentence, fields={"serial": sentence})
+    bidder = companies.by_number(session, number)
+    participation.require_admitted(session, row, bidder, now)
+    if _of(session, row, held.number, bidder.id) is not None:
+        raise Conflict(say("この会社の封筒は、すでに受け付けています。"), code="already-received")
+    digest = bundle.paper_digest(row.id, held.number, bidder.id, serial.strip())
+    entry = log.enter(session, office.signer, row.id, "paper", digest, now, round=held.number)
+    session.add(
+        PaperRow(
+            tender_id=row.id, round=held.number, company_id=bidder.id, serial=serial.strip()[:60], digest=digest, entry_id=entry.id,
+            received_at=now, received_by=actor.subject, counted=True, first=None, typed=None,
+        )
+    )  # fmt: skip
+    session.flush()
+    return entry
+
+
+def leave_doubles_out(session: Session, row: TenderRow, number: int) -> None:
+    """At the close: who has also bid electronically has bid once already."""
+    sent = select(SubmissionRow.company_id).where(SubmissionRow.tender_id == row.id, SubmissionRow.round == number)
+    doubled = set(session.scalars(sent))
+    for paper, _ in received(session, row, number):
+        paper.counted = paper.company_id not in doubled
+    session.flush()
+
+
+def received(session: Session, row: TenderRow, number: int) -> list[tuple[PaperRow, EntryRow]]:
+    """The envelopes of a round that count, in the log's order. After the deadline only."""
+    found = (
+        select(PaperRow, EntryRow)
+        .join(EntryRow, EntryRow.id == PaperRow.entry_id)
+        .where(PaperRow.tender_id == row.id, PaperRow.round == number, PaperRow.counted)
+        .order_by(EntryRow.position)
+    )
+    return [(paper, entry) for paper, entry in session.execute(found)]
+
+
+def enter(
+    session: Session,
+    actor: Actor,
+    tender_id: str,
+    company_id: str,
+    given: dict[str, str],
+    office: Office,
+    now: datetime,
+) -> PaperRow:
+    """Type what is in an opened envelope: `amount`, `lottery_number`, or `invalid` with the reason. The second person types it again,
+    without seeing the first; where the two differ both begin anew."""
+    row, held = _typing(session, tender_id, now)
+    paper = _of(session, row, held.number, company_id)
+    if paper is None or not paper.counted:
+        raise NotFound(say("この会社の封筒は受け付けていません。"))
+    if paper.typed is not None:
+        raise Conflict(say("この封筒の入力は済んでいます。"), code="typed")
+    read = _read(given)
+    if paper.first is None:
+        paper.first = {"read": read, "by": actor.subject}
+        return paper
+    if paper.first["by"] == actor.subject:
+        raise Conflict(say("2回目は、別の方が入力します。"), code="same-person")
+    if paper.first["read"] != read:
+        paper.first = None
+        return paper
+    paper.typed = read
+    digest = tagged(
+        "paper-opened", canonical({"tender": row.id, "round": held.number, "bidder": company_id, **read})
+    ).hex()
+    log.enter(session, office.signer, row.id, "paper-opened", digest, now, round=held.number)
+    by = [paper.first["by"], actor.subject]
+    audit.record(session, actor, "ebid.paper.type", row.id, detail={"company": company_id, "by": by}, now=now)
+    return paper
+
+
+def _typing(session: Session, tender_id: str, now: datetime) -> tuple[TenderRow, RoundRow]:
+    """The tender, locked, between its opening hour and the first share of a trustee."""
+    row = tenders.load(session, tender_id, lock=True)
+    held = tenders.round_of(session, row, row.round)
+    given = select(ShareRow.trustee_id).where(ShareRow.tender_id == row.id, ShareRow.round == row.round).limit(1)
+    if row.state != State.PUBLISHED or held.closed_at is None or now < held.opens_at or session.scalar(given):
+        raise Conflict(say("紙の入札は、開札の時刻から、かぎが使われるまでの間に入力します。"), code="not-now")
+    return row, held
+
+
+def _read(given: dict[str, str]) -> dict[str, Any]:
+    if given["invalid"].strip():
+        return {"amount": 0, "lottery_number": "000", "invalid": given["invalid"].strip()[:200]}
+    return {
+        "amount": parse_amount(given["amount"]),
+        "lottery_number": check_lottery_number(given["lottery_number"] or "000"),
+    }
+
+
+def _of(session: Session, row: TenderRow, number: int, company_id: str) -> PaperRow | None:
+    return session.get(PaperRow, (session.info["tenant"], row.id, number, company_id))
+
+
+def are_typed(session: Session, row: TenderRow) -> bool:
+    return all(paper.typed is not None for paper, _ in received(session, row, row.round))
+
+
+def bids(session: Session, row: TenderRow, number: int, technical: Mapping[str, Fraction]) -> list[Bid]:
+    """The typed papers as bids, with their companies' 技術点."""
+    found = received(session, row, number)
+    return [_bid(paper, entry, technical.get(paper.company_id, Fraction(0))) for paper, entry in found]
+
+
+def _bid(paper: PaperRow, entry: EntryRow, technical: Fraction) -> Bid:
+    typed, at = paper.typed or {}, moment(entry.receipt["entry"]["at"])
+    return read_bid(
+        paper_payload(typed), typed.get("invalid", ""), bidder=paper.company_id, arrived_at=at, sequence=entry.position,
+        technical=technical,
+    )  # fmt: skip

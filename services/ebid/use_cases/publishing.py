@@ -1,0 +1,334 @@
+"""Open Contracting Data Standard 1.1.5: every public step of a tender is a release in an append-only feed.
+
+A release holds all that is public at its moment, so the newest one of an ocid is also its compiled release. What helps collusion
+(予定価格, number and names of bidders, bids) is in none before the opening is concluded.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from libs.common import room
+from libs.common.errors import Invalid, NotFound, say
+from services.ebid.db import (
+    ContractRow,
+    DocumentRow,
+    FeedRow,
+    PlanRow,
+    QuestionRow,
+    ReleaseRow,
+    RoundRow,
+    TenderRow,
+    heads,
+)
+from services.ebid.domain import procedure
+from services.ebid.domain.states import State
+from services.ebid.use_cases import companies
+
+EXTENSIONS = ("https://raw.githubusercontent.com/open-contracting-extensions/ocds_bid_extension/v1.1.5/extension.json",)
+PAGE = 100
+_STATUS = {
+    State.PUBLISHED: "active",
+    State.OPENED: "active",
+    State.CONCLUDED: "complete",
+    State.CANCELLED: "cancelled",
+}
+_DOCUMENT_TYPES = {"application/pdf": "biddingDocuments", "application/zip": "technicalSpecifications"}
+_VALID = ("eligible", "over_reserve")
+
+
+def release(session: Session, row: TenderRow, tags: list[str], site: str, now: datetime) -> ReleaseRow | None:
+    """Append what is public of `row` now; nothing of a tender for practice.
+
+    Holds the municipality's feed until the commit: positions become visible in order."""
+    session.flush()
+    if row.terms.get("sandbox"):
+        return None
+    return _append(session, row.ocid, tags, _facts(session, row, site), now)
+
+
+def release_plan(session: Session, row: PlanRow, now: datetime) -> ReleaseRow:
+    """発注見通し, as of now."""
+    method, kind = procedure.METHODS[row.method], procedure.KINDS[row.category]
+    buyer, party = _buyer(session)
+    start = (
+        date(row.fiscal_year, 4, 1)
+        if row.quarter == 1
+        else date(row.fiscal_year + row.quarter // 4, (row.quarter * 3) % 12 + 1, 1)
+    )
+    tender = {
+        "id": row.ocid, "title": row.title, "description": row.summary, "procuringEntity": buyer,
+        "status": "withdrawn" if row.state == "withdrawn" else "planned", "procurementMethod": method.ocds,
+        "procurementMethodDetails": str(method.name), "mainProcurementCategory": kind.ocds,
+        "additionalProcurementCategories": [str(kind.name)],
+        "tenderPeriod": {"startDate": f"{start.isoformat()}T00:00:00+09:00"},
+    }  # fmt: skip
+    planning = {
+        "rationale": f"{row.fiscal_year}年度 第{row.quarter}四半期に公告の予定。場所：{row.place}。期間：{row.period}。"
+    }
+    return _append(
+        session,
+        row.ocid,
+        ["planning"],
+        {"parties": [party], "buyer": buyer, "planning": planning, "tender": tender},
+        now,
+    )
+
+
+def _append(session: Session, ocid: str, tags: list[str], facts: dict[str, Any], now: datetime) -> ReleaseRow:
+    position = _next_position(session)
+    document = {
+        "ocid": ocid,
+        "id": f"{ocid}-{position:06d}",
+        "date": moment(now),
+        "tag": tags,
+        "initiationType": "tender",
+        "language": "ja",
+        **facts,
+    }
+    told = ReleaseRow(position=position, id=document["id"], ocid=ocid, at=now, document=document)
+    session.add(told)
+    session.flush()
+    return told
+
+
+def _next_position(session: Session) -> int:
+    feed = heads.locked(session, FeedRow, {}, {"last": 0})
+    feed.last += 1
+    session.flush()
+    return feed.last
+
+
+def moment(at: datetime) -> str:
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _facts(session: Session, row: TenderRow, site: str) -> dict[str, Any]:
+    buyer, party = _buyer(session)
+    facts: dict[str, Any] = {"parties": [party], "buyer": buyer, "tender": _tender(session, row, buyer, site)}
+    if row.state == State.CONCLUDED:
+        _add_result(session, row, facts)
+    return facts
+
+
+def _buyer(session: Session) -> tuple[dict[str, str], dict[str, Any]]:
+    """The municipality as a reference and as a party."""
+    tenant = session.info["tenant"]
+    place = session.get(room.RoomRow, tenant)
+    name = (place and place.name) or tenant
+    buyer = {"id": f"JP-LGC-{tenant}", "name": name}
+    identifier = {"scheme": "JP-LGC", "id": tenant, "legalName": name}
+    return buyer, {**buyer, "identifier": identifier, "roles": ["buyer", "procuringEntity"]}
+
+
+def _tender(session: Session, row: TenderRow, buyer: dict[str, str], site: str) -> dict[str, Any]:
+    rounds = list(session.scalars(select(RoundRow).where(RoundRow.tender_id == row.id).order_by(RoundRow.number)))
+    method = procedure.METHODS[row.method]
+    tender: dict[str, Any] = {
+        "id": row.number,
+        "title": row.title,
+        "description": row.summary,
+        "status": _tender_status(row),
+        "procuringEntity": buyer,
+        "procurementMethod": method.ocds,
+        "procurementMethodDetails": str(method.name),
+        "mainProcurementCategory": procedure.KINDS[row.category].ocds,
+        "additionalProcurementCategories": [str(procedure.CATEGORIES[row.category])],
+        **_criteria(row),
+        "submissionMethod": ["electronicSubmission"],
+        "enquiryPeriod": {
+            "startDate": moment(row.published_at or row.updated_at),
+            "endDate": moment(row.questions_until),
+        },
+        "tenderPeriod": {
+            "startDate": moment(row.published_at or row.updated_at),
+            "endDate": moment(rounds[-1].bid_until),
+        },
+        "documents": list(_documents(session, row, site)),
+    }
+    if row.requirements:
+        tender["eligibilityCriteria"] = row.requirements
+    if "announced_limits" in row.terms:  # 事前公表
+        tender["value"] = yen(row.terms["announced_limits"]["reserve_with_tax"])
+    return tender
+
+
+def _criteria(row: TenderRow) -> dict[str, str]:
+    if "criteria" not in row.terms:
+        return {"awardCriteria": "priceOnly"}
+    names = "、".join(f"{each['name']}（{each['full']}点）" for each in row.terms["criteria"])
+    return {"awardCriteria": "ratedCriteria", "awardCriteriaDetails": names}
+
+
+def _tender_status(row: TenderRow) -> str:
+    if row.state == State.CONCLUDED and (row.outcome or {}).get("outcome") == "failed":
+        return "unsuccessful"
+    return _STATUS[State(row.state)]
+
+
+def _documents(session: Session, row: TenderRow, site: str) -> Iterator[dict[str, Any]]:
+    address = f"{site}/tenders/{row.id}"
+    published = moment(row.published_at or row.updated_at)
+    yield {
+        "id": "notice",
+        "documentType": "tenderNotice",
+        "title": "公告",
+        "url": f"{address}/",
+        "datePublished": published,
+    }
+    for each in session.scalars(select(DocumentRow).where(DocumentRow.tender_id == row.id).order_by(DocumentRow.id)):
+        yield {
+            "id": each.id,
+            "documentType": _DOCUMENT_TYPES.get(each.media_type, "biddingDocuments"),
+            "title": each.name,
+            "url": f"{address}/documents/{each.id}",
+            "datePublished": published,
+            "format": each.media_type,
+        }
+    answered = session.scalar(
+        select(QuestionRow.answered_at)
+        .where(QuestionRow.tender_id == row.id, QuestionRow.answered_at.is_not(None))
+        .order_by(QuestionRow.answered_at.desc())
+        .limit(1)
+    )
+    if answered is not None:
+        yield {
+            "id": "clarifications",
+            "documentType": "clarifications",
+            "title": "質問と回答",
+            "url": f"{address}/#questions",
+            "dateModified": moment(answered),
+        }
+
+
+def _add_result(session: Session, row: TenderRow, facts: dict[str, Any]) -> None:
+    """Bids, limits and award: after the conclusion only."""
+    outcome = row.outcome or {}
+    rounds = session.scalars(select(RoundRow).where(RoundRow.tender_id == row.id).order_by(RoundRow.number))
+    places = [(held, place) for held in rounds for place in (held.result or {}).get("places", ())]
+    known = companies.by_ids(session, {place["bidder"] for _, place in places})
+    references = {key: {"id": companies.identifier(each), "name": each.name} for key, each in known.items()}
+    details = [_bid(held, place, references[place["bidder"]]) for held, place in places]
+    winner = outcome.get("winner")
+    for key, each in known.items():
+        roles = ["tenderer", *(["supplier"] if key == winner else [])]
+        party = {**references[key], "roles": roles}
+        if each.corporate_number:
+            party["identifier"] = {"scheme": "JP-JCN", "id": each.corporate_number, "legalName": each.name}
+        facts["parties"].append(party)
+    tender = facts["tender"]
+    tender["numberOfTenderers"] = len(known)
+    if references:
+        tender["tenderers"] = list(references.values())
+    if outcome.get("reserve_with_tax") is not None:
+        tender["value"] = yen(outcome["reserve_with_tax"])
+    if details:
+        facts["bids"] = {"details": details}
+    facts["awards"] = [_award(row, outcome, references.get(winner or ""), details)]
+    contract = session.get(ContractRow, (session.info["tenant"], row.id))
+    if contract is not None:
+        facts["contracts"] = [_contract(row, contract)]
+
+
+def _contract(row: TenderRow, contract: ContractRow) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "id": f"{row.number}-contract", "awardID": f"{row.number}-award", "title": row.title,
+        "status": "terminated" if contract.completed_on else "active", "value": yen(contract.amount),
+        "dateSigned": _day(contract.signed_on), "period": {"startDate": _day(contract.first), "endDate": _day(contract.last)},
+    }  # fmt: skip
+    if contract.amendments:
+        made["amendments"] = [
+            {
+                "id": f"{row.number}-amendment-{number}",
+                "date": f"{each['on']}T00:00:00+09:00",
+                "description": each["reason"],
+            }
+            for number, each in enumerate(contract.amendments, start=1)
+        ]
+    return made
+
+
+def _day(day: date) -> str:
+    return f"{day.isoformat()}T00:00:00+09:00"
+
+
+def _bid(held: RoundRow, place: dict[str, Any], reference: dict[str, str]) -> dict[str, Any]:
+    return {
+        "id": f"{held.number}-{reference['id']}",
+        "date": place["arrived_at"],
+        "status": "valid" if place["standing"] in _VALID else "disqualified",
+        "tenderers": [reference],
+        "value": yen(place["amount"]),
+    }
+
+
+def _award(
+    row: TenderRow, outcome: dict[str, Any], winner: dict[str, str] | None, details: list[Any]
+) -> dict[str, Any]:
+    award: dict[str, Any] = {
+        "id": f"{row.number}-award",
+        "title": row.title,
+        "status": "active" if winner else "unsuccessful",
+        "date": moment(row.concluded_at or row.updated_at),
+    }
+    if winner:
+        award["value"] = yen(outcome["amount_with_tax"])
+        award["suppliers"] = [winner]
+        award["relatedBid"] = f"{row.round}-{winner['id']}"
+    return award
+
+
+def yen(amount: int) -> dict[str, Any]:
+    return {"amount": amount, "currency": "JPY"}
+
+
+# ---- the feed
+
+
+def cursor_of(position: int) -> str:
+    return base64.urlsafe_b64encode(f"r{position}".encode()).decode().rstrip("=")
+
+
+def position_of(cursor: str) -> int:
+    if not cursor:
+        return 0
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        assert text.startswith("r")
+        return int(text[1:])
+    except (binascii.Error, ValueError, AssertionError):
+        raise Invalid("このcursorは、こちらで出したものではありません。", code="bad-cursor") from None
+
+
+def releases_after(session: Session, position: int, limit: int = PAGE) -> list[ReleaseRow]:
+    """The next releases of the feed; nothing below a position that was given out is ever added."""
+    found = select(ReleaseRow).where(ReleaseRow.position > position).order_by(ReleaseRow.position).limit(limit)
+    return list(session.scalars(found))
+
+
+def record(session: Session, ocid: str) -> dict[str, Any]:
+    """All releases of one contracting process, and what they add up to. Raises NotFound."""
+    found = list(session.scalars(select(ReleaseRow).where(ReleaseRow.ocid == ocid).order_by(ReleaseRow.position)))
+    if not found:
+        raise NotFound(say("このOCIDの案件は見つかりません。"))
+    last = found[-1].document
+    compiled = {**last, "id": f"{last['id']}-compiled", "tag": ["compiled"]}
+    return {"ocid": ocid, "releases": [each.document for each in found], "compiledRelease": compiled}
+
+
+def package(kind: str, content: list[dict[str, Any]], uri: str, publisher: str, now: datetime) -> dict[str, Any]:
+    """A release or record package: `kind` is `releases` or `records`."""
+    return {
+        "uri": uri,
+        "version": "1.1",
+        "extensions": list(EXTENSIONS),
+        "publishedDate": moment(now),
+        "publisher": {"name": publisher},
+        "license": "https://creativecommons.org/licenses/by/4.0/deed.ja",
+        kind: content,
+    }

@@ -1,0 +1,68 @@
+"""Who holds the keys of openings. Each makes a pair alone; the public half is registered here, the private half never comes."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from libs.common import audit
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, NotFound, say
+from libs.common.ids import new_id
+from services.ebid.db import TrusteeRow
+from services.ebid.sealing.trustee import check_public
+
+LEAST = 3
+"""Two of three open: one may be away, none can open alone."""
+
+
+def threshold(count: int) -> int:
+    """How many of `count` must act together: a majority."""
+    return count // 2 + 1
+
+
+def register(session: Session, actor: Actor, institution: str, public_key: str, now: datetime) -> TrusteeRow:
+    """Register one's own public key (X25519, hex). An earlier one of the same person is retired for later tenders."""
+    key = public_key.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", key):
+        sentence = say("公開鍵は、かぎを作る道具が表示する64文字です。そのまま貼りつけてください。")
+        raise Invalid(sentence, fields={"public_key": sentence}, code="bad-key")
+    check_public(key)
+    if not institution.strip():
+        sentence = say("所属を入力してください。")
+        raise Invalid(sentence, fields={"institution": sentence})
+    for old in session.scalars(
+        select(TrusteeRow).where(TrusteeRow.person == actor.subject, TrusteeRow.retired_at.is_(None))
+    ):
+        old.retired_at = now
+    row = TrusteeRow(
+        id=new_id(), person=actor.subject, name=actor.name or say("かぎの管理者"), institution=institution.strip()[:200],
+        public_key=key, registered_at=now,
+    )  # fmt: skip
+    session.add(row)
+    audit.record(session, actor, "ebid.trustee.register", row.id, detail={"key": key}, now=now)
+    return row
+
+
+def active(session: Session) -> list[TrusteeRow]:
+    return list(session.scalars(select(TrusteeRow).where(TrusteeRow.retired_at.is_(None)).order_by(TrusteeRow.id)))
+
+
+def chosen(session: Session, ids: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The trustees of a tender as its terms name them, in the order of their registration."""
+    known = {row.id: row for row in active(session)}
+    if set(ids) - set(known):
+        raise NotFound(say("選んだかぎの管理者が見つかりません。画面を開き直してください。"))
+    return [
+        {
+            "id": row.id,
+            "person": row.person,
+            "name": row.name,
+            "institution": row.institution,
+            "public_key": row.public_key,
+        }
+        for row in known.values()
+        if row.id in ids
+    ]

@@ -1,0 +1,72 @@
+"""ebid-verify: 開札の公表ファイルを、手元で確かめます（通信はしません）。
+
+python ebid-verify.pyz 公表ファイル.json [受領証.json …] [--log-key 台帳の公開鍵] [--deep] [--json]
+
+終了コード: 0 問題なし、1 問題あり、2 ファイルを読めない
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from services.ebid.domain.ranking import OUTCOMES, STANDINGS
+from services.ebid.verify.check import check
+from services.ebid.verify.report import Report
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser("ebid-verify", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("bundle", type=Path, help="公表ファイル")
+    parser.add_argument("receipts", type=Path, nargs="*", help="自分の受領証")
+    parser.add_argument("--log-key", help="台帳の公開鍵（16進）。公告や新聞などで知ったもの")
+    parser.add_argument("--deep", action="store_true", help="すべての封書を作り直して確かめる（1通あたり約0.1秒）")
+    parser.add_argument("--json", action="store_true", help="結果をJSONで出力する")
+    given = parser.parse_args(arguments)
+    try:
+        bundle, *receipts = (read(path) for path in (given.bundle, *given.receipts))
+    except (OSError, ValueError, RecursionError) as error:
+        print(f"ファイルを読み取れません: {error}", file=sys.stderr)
+        return 2
+    report = check(bundle, receipts, log_key=given.log_key, deep=given.deep)
+    print(json.dumps(asdict(report), ensure_ascii=False, indent=1) if given.json else text(bundle, report))
+    return 0 if report else 1
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def text(bundle: Any, report: Report) -> str:
+    """The report for a person; the results only when nothing is wrong with them."""
+    lines = [f"○ {line}" for line in report.passed]
+    lines += [f"・ {line}" for line in report.taken]
+    lines += [f"× {problem.subject}: {problem.sentence}［{problem.code}］" for problem in report.problems]
+    if report:
+        return "\n".join([*lines, "", *result_lines(bundle), "", "問題は見つかりませんでした。"])
+    return "\n".join([*lines, "", f"問題が{len(report.problems)}件見つかりました。発注者に説明を求めてください。"])
+
+
+def result_lines(bundle: Any) -> list[str]:
+    lines = []
+    for round_ in bundle["rounds"]:
+        result = round_["result"]
+        lines.append(f"第{round_['round']}回: {OUTCOMES[result['outcome']]}")
+        for place in result["places"]:
+            rank = f"{place['rank']}位" if place["rank"] else "―"
+            amount = f"{place['amount']:,}円" if place["amount"] else "―"
+            drawn = "（くじ）" if place["drawn"] else ""
+            lines.append(
+                f"  {rank} {place['bidder']} {amount} {STANDINGS[place['standing']]}{drawn} {place['reason']}".rstrip()
+            )
+    return lines
+
+
+if __name__ == "__main__":
+    main()

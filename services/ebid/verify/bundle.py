@@ -1,0 +1,229 @@
+"""The public bundle of a finished opening (FORMAT.md). Plain values in, one JSON document out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from services.ebid.domain.limits import Limits
+from services.ebid.domain.ranking import Outcome, Place
+from services.ebid.sealing.canonical import canonical, tagged
+from services.ebid.sealing.note import stamp
+
+FORMAT = "kyodo-ebid-bundle/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An entry with its place in the log: `proof` is its inclusion proof in the round's checkpoint."""
+
+    entry: Mapping[str, Any]
+    salt: bytes
+    index: int
+    proof: Sequence[bytes]
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "entry": dict(self.entry),
+            "salt": self.salt.hex(),
+            "index": self.index,
+            "proof": [step.hex() for step in self.proof],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An envelope, its entry, and what opening it gave (`envelope.Opened`): `seed` and `content` None when it could not be opened;
+    `shares` place → 32 bytes are published then, so that anybody sees why. `invalid` is `Opened.invalid`."""
+
+    envelope: Mapping[str, Any]
+    logged: Logged
+    seed: bytes | None
+    content: bytes | None
+    shares: Mapping[int, bytes] = field(default_factory=dict)
+    invalid: str = ""
+
+    def document(self) -> dict[str, Any]:
+        opened: dict[str, Any] = {"envelope": dict(self.envelope), "logged": self.logged.document()}
+        if self.seed is not None:
+            opened["seed"] = self.seed.hex()
+        if self.content is not None:
+            opened["content"] = self.content.hex()
+        if self.shares:
+            opened["shares"] = {str(place): value.hex() for place, value in self.shares.items()}
+        if self.invalid:
+            opened["invalid"] = self.invalid
+        return opened
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A 紙入札, typed in by two persons at opening. Its entry (kind "paper") commits only to the envelope's serial number.
+    `invalid`: why two persons found it 無効."""
+
+    bidder: str
+    amount: int
+    lottery_number: str
+    logged: Logged
+    serial: str = ""
+    invalid: str = ""
+
+    def document(self) -> dict[str, Any]:
+        paper = {
+            "bidder": self.bidder,
+            "amount": self.amount,
+            "lottery_number": self.lottery_number,
+            "serial": self.serial,
+        }
+        paper |= {"invalid": self.invalid} if self.invalid else {}
+        return {"paper": paper, "logged": self.logged.document()}
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What the "closing" entry committed to right after the deadline: (log index, digest) of every bid received, in order, and of
+    the buyer's envelope. Give what was stored then, not what the bids are now."""
+
+    logged: Logged
+    bids: Sequence[tuple[int, str]]
+    limits: tuple[int, str] | None = None
+
+    def document(self) -> dict[str, Any]:
+        limits = list(self.limits) if self.limits else None
+        return {"logged": self.logged.document(), "bids": [list(bid) for bid in self.bids], "limits": limits}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round as it happened.
+
+    `checkpoint` the signed note of the deadline (its size covers every entry here, the closing too); `timestamp` its RFC 3161
+    reply (DER) or None; `schedule` the entries that set and moved the deadline, in order (entry facts: "deadline");
+    `limits` the buyer's envelope, None where no price was sealed; `bids` in the order of the log; `closing` as stored;
+    `technical` bidder → points; `refused` bidder → reason; `cleared` bidders who passed review; `beacon` the public value that the
+    announcement named; `consistency` proof from the round before; `points` where the log has each bidder's `technical` (an empty
+    proof where that was after the deadline); `invited` who was asked for a quotation after 不落.
+    """
+
+    number: int
+    checkpoint: str
+    terms: Logged
+    schedule: Sequence[Logged]
+    closing: Closing
+    bids: Sequence[Sealed | Paper]
+    outcome: Outcome
+    used: Limits
+    opened_at: datetime
+    limits: Sealed | None = None
+    timestamp: bytes | None = None
+    beacon: bytes = b""
+    technical: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    cleared: Sequence[str] = ()
+    consistency: Sequence[bytes] = ()
+    points: Mapping[str, Logged] = field(default_factory=dict)
+    invited: Sequence[str] = ()
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "round": self.number,
+            "checkpoint": self.checkpoint,
+            "timestamp": self.timestamp.hex() if self.timestamp else None,
+            "consistency": [step.hex() for step in self.consistency],
+            "terms": self.terms.document(),
+            "schedule": [logged.document() for logged in self.schedule],
+            "limits": self.limits.document() if self.limits else None,
+            "closing": self.closing.document(),
+            "bids": [bid.document() for bid in self.bids],
+            "opened_at": stamp(self.opened_at),
+            "beacon": self.beacon.hex(),
+            "judged": {
+                "technical": dict(self.technical),
+                "refused": dict(self.refused),
+                "cleared": sorted(self.cleared),
+            },
+            **({"invited": sorted(self.invited)} if self.invited else {}),
+            "points": {bidder: logged.document() for bidder, logged in self.points.items()},
+            "result": result(self.outcome, self.used),
+        }
+
+
+def bundle(origin: str, key: bytes, terms: Mapping[str, Any], rounds: Sequence[Round]) -> dict[str, Any]:
+    """The public bundle. `origin`, `key` of the log (32 bytes); `terms` the announced document with "trustees" (hex keys) and
+    "threshold"; `rounds` from the first. Write it with `json.dumps`."""
+    return {
+        "format": FORMAT,
+        "log": {"origin": origin, "key": key.hex()},
+        "terms": dict(terms),
+        "rounds": [round_.document() for round_ in rounds],
+    }
+
+
+def terms_digest(terms: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of the announced terms: stands in every envelope's head and in the log's "terms" entry."""
+    return tagged("terms", canonical(dict(terms))).hex()
+
+
+def schedule_digest(tender: str, round_: int, deadline: datetime) -> str:
+    """Digest of a "deadline" entry, whose facts are tender, round and deadline (`note.stamp`)."""
+    return tagged("deadline", canonical({"tender": tender, "round": round_, "deadline": stamp(deadline)})).hex()
+
+
+def closing_digest(tender: str, round_: int, bids: Sequence[tuple[int, str]], limits: tuple[int, str] | None) -> str:
+    """Digest of the "closing" entry, logged right after the deadline and before anything is opened.
+
+    `bids`: (log index, digest) of every bid received, in order of index; `limits` the same of the buyer's envelope.
+    """
+    document = {
+        "tender": tender,
+        "round": round_,
+        "bids": [list(bid) for bid in bids],
+        "limits": list(limits) if limits else None,
+    }
+    return tagged("closing", canonical(document)).hex()
+
+
+def paper_digest(tender: str, round_: int, bidder: str, serial: str) -> str:
+    """Digest of a "paper" entry: that this bidder's envelope of this serial number was received."""
+    return tagged("paper", canonical({"tender": tender, "round": round_, "bidder": bidder, "serial": serial})).hex()
+
+
+def technical_digest(tender: str, bidder: str, points: str) -> str:
+    """Digest of a "technical" entry: 技術点 of one bidder, as a ratio, fixed before anything is opened."""
+    return tagged("technical", canonical({"tender": tender, "bidder": bidder, "points": points})).hex()
+
+
+def result(outcome: Outcome, used: Limits) -> dict[str, Any]:
+    """An outcome as JSON. Ratios are "numerator/denominator"."""
+    return {
+        "outcome": outcome.outcome,
+        "candidate": outcome.candidate,
+        "lowest": outcome.lowest,
+        "rebidders": sorted(outcome.rebidders),
+        "limits": {name: getattr(used, name) for name in ("reserve", "minimum", "investigation", "disqualify")},
+        "places": [place_document(place) for place in outcome.places],
+        "draws": [
+            {
+                "among": list(draw.among),
+                "values": list(draw.values),
+                "total": draw.total,
+                "remainder": draw.remainder,
+                "winner": draw.winner,
+            }
+            for draw in outcome.draws
+        ],
+    }
+
+
+def place_document(place: Place) -> dict[str, Any]:
+    """One line of the result."""
+    return {
+        "bidder": place.bid.bidder,
+        "amount": place.bid.amount if place.bid.amount else None,
+        "standing": place.standing,
+        "reason": place.bid.invalid,
+        "rank": place.rank,
+        "value": None if place.value is None else str(place.value),
+        "drawn": place.drawn,
+        "investigate": place.investigate,
+    }

@@ -1,0 +1,375 @@
+"""Check a public bundle (FORMAT.md): nothing added, dropped or changed after the deadline, limits fixed before it, result recomputed."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from libs.common.errors import Refusal
+from services.ebid.domain import limits as limit_rules
+from services.ebid.domain import lottery, ranking
+from services.ebid.domain.limits import Limits, limits_of
+from services.ebid.domain.opened import paper_payload, read_bid
+from services.ebid.domain.ranking import Bid, Outcome
+from services.ebid.domain.terms import Terms, terms_of
+from services.ebid.sealing import making, merkle
+from services.ebid.sealing.note import BadNote, Checkpoint, check_logged, check_receipt, moment, open_note
+from services.ebid.verify import bundle as form
+from services.ebid.verify import curve, envelopes
+from services.ebid.verify.report import Report
+
+Document = Mapping[str, Any]
+
+
+def check(
+    bundle: Document, receipts: Iterable[Document] = (), *, log_key: str | None = None, deep: bool = False
+) -> Report:
+    """Check a bundle and the bidder's own receipts against it. Never raises: what cannot be read is a problem "format".
+
+    `log_key`: the log's public key (hex) as known from elsewhere; without it the receipts' key, else the bundle's own, is believed.
+    `deep`: make every envelope again from its seed (≈ 0.1 s each).
+    """
+    report = Report()
+    try:
+        receipts = [
+            receipt.get("receipt", receipt) for receipt in receipts
+        ]  # as downloaded: with its envelope and proof
+        if bundle["format"] != form.FORMAT:
+            report.bad("format", "bundle", f"この形式には対応していません: {bundle['format']}")
+            return report
+        key = check_key(bundle, receipts, log_key, report)
+        check_rounds(bundle, key, report, deep)
+        for receipt in receipts:
+            check_own(bundle, receipt, key, report)
+    except (
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ZeroDivisionError,
+        RecursionError,
+        Refusal,
+    ) as error:
+        report.bad("format", "bundle", f"公表ファイルを読み取れません: {type(error).__name__} {error}")
+    return report
+
+
+def check_key(bundle: Document, receipts: Sequence[Document], log_key: str | None, report: Report) -> bytes:
+    """The log's key; all who name one must name the same."""
+    key = bundle["log"]["key"]
+    for name, other in [("指定", log_key), *(("受領証", receipt["key"]) for receipt in receipts)]:
+        if other is not None and other != key:
+            report.bad(
+                "log-key", "bundle", f"公表ファイルの台帳の公開鍵が、{name}の公開鍵と違います。別の台帳かもしれません。"
+            )
+    if log_key is None and not receipts:
+        report.taken.append(
+            "台帳の公開鍵は、公表ファイルに書かれたものを信じました（受領証か --log-key で確かめられます）。"
+        )
+    return bytes.fromhex(key)
+
+
+def check_rounds(bundle: Document, key: bytes, report: Report, deep: bool) -> None:
+    terms = terms_of(bundle["terms"])
+    before: tuple[Checkpoint, Outcome] | None = None
+    for number, round_ in enumerate(bundle["rounds"], 1):
+        subject = f"round {number}"
+        if round_["round"] != number:
+            report.bad("format", subject, "回の番号が続いていません。")
+        try:
+            checkpoint = open_note(round_["checkpoint"], bundle["log"]["origin"], key, curve.check)
+        except BadNote:
+            report.bad("checkpoint-signature", subject, "締切時点の台帳の署名が正しくありません。")
+            return
+        report.passed.append(f"第{number}回: 締切時点の台帳の署名は正しいです（{checkpoint.size}件）。")
+        if before and not grows(before[0], checkpoint, round_):
+            report.bad("log-rewritten", subject, "前の回のあとで、台帳が書き換えられています。")
+        outcome = Round(bundle, terms, round_, number, checkpoint, report, deep).run(before[1] if before else None)
+        before = checkpoint, outcome
+
+
+def grows(old: Checkpoint, new: Checkpoint, round_: Document) -> bool:
+    proof = [bytes.fromhex(step) for step in round_["consistency"]]
+    return merkle.verify_consistency(old.size, new.size, old.root, new.root, proof)
+
+
+class Round:
+    """The checks of one round; each method looks at one thing and notes what it finds."""
+
+    def __init__(
+        self,
+        bundle: Document,
+        terms: Terms,
+        round_: Document,
+        number: int,
+        checkpoint: Checkpoint,
+        report: Report,
+        deep: bool,
+    ) -> None:
+        self.bundle, self.terms, self.round, self.number = bundle, terms, round_, number
+        self.checkpoint, self.report, self.deep = checkpoint, report, deep
+        self.subject = f"round {number}"
+        self.terms_digest = form.terms_digest(bundle["terms"])
+
+    def run(self, last: Outcome | None) -> Outcome:
+        """The outcome as recomputed; `last` is that of the round before."""
+        begun = len(self.report.problems)
+        self.announced()
+        deadline = self.deadline()
+        self.report.passes(begun, f"第{self.number}回: 公告の条件と締切は、締切より前に台帳に記録されています。")
+        begun = len(self.report.problems)
+        self.closed(deadline)
+        if self.round["opened_at"] < deadline:
+            self.report.bad("opened-early", self.subject, "締切より前に開札されています。")
+        bids = [self.bid(bid, deadline) for bid in self.round["bids"]]
+        self.report.passes(begun, f"第{self.number}回: 入札{len(bids)}件に、締切後の追加・削除・変更はありません。")
+        begun = len(self.report.problems)
+        limits = self.limits(deadline)
+        self.report.passes(begun, f"第{self.number}回: 予定価格などは、締切より前に封かんされたものです。")
+        return self.recomputed(bids, limits, last)
+
+    def logged(self, logged: Document, code: str, subject: str) -> bool:
+        """Whether an entry is in the log of the deadline's checkpoint."""
+        proof = [bytes.fromhex(step) for step in logged["proof"]]
+        salt = bytes.fromhex(logged["salt"])
+        if check_logged(logged["entry"], salt, logged["index"], proof, self.checkpoint):
+            return True
+        return self.report.bad(code, subject, "この記録は、締切時点の台帳にありません。")
+
+    def announced(self) -> None:
+        terms = self.round["terms"]
+        self.logged(terms, "terms-not-logged", self.subject)
+        if terms["entry"]["kind"] != "terms" or terms["entry"]["digest"] != self.terms_digest:
+            self.report.bad("terms-changed", self.subject, "公告の条件が、台帳に記録されたものと違います。")
+
+    def deadline(self) -> str:
+        """The deadline in force: each change must have been logged before the deadline that it moves."""
+        deadline = ""
+        for logged in self.round["schedule"]:
+            entry = logged["entry"]
+            self.logged(logged, "schedule-not-logged", self.subject)
+            digest = form.schedule_digest(self.terms.tender, self.number, moment(entry["deadline"]))
+            if entry["kind"] != "deadline" or entry["digest"] != digest or (deadline and entry["at"] >= deadline):
+                self.report.bad("schedule-changed", self.subject, "締切の変更が、元の締切より前に記録されていません。")
+            deadline = entry["deadline"]
+        if not deadline:
+            self.report.bad("schedule-not-logged", self.subject, "締切の記録がありません。")
+        return deadline
+
+    def closed(self, deadline: str) -> None:
+        """The list that was logged at the deadline, compared with the bids that are published now."""
+        closing = self.round["closing"]
+        entry = closing["logged"]["entry"]
+        self.logged(closing["logged"], "closing-not-logged", self.subject)
+        listed = [(int(index), str(digest)) for index, digest in closing["bids"]]
+        sealed = closing["limits"]
+        digest = form.closing_digest(self.terms.tender, self.number, listed, tuple(sealed) if sealed else None)
+        if entry["kind"] != "closing" or entry["digest"] != digest or entry["at"] < deadline:
+            self.report.bad("closing-changed", self.subject, "締切時の入札の一覧が、台帳に記録されたものと違います。")
+        present = {bid["logged"]["index"]: bid for bid in self.round["bids"]}
+        for index, _ in listed:
+            if index not in present:
+                self.report.bad(
+                    "bid-dropped", f"log {index}", f"締切までに届いた入札（台帳{index}番）が、公表されていません。"
+                )
+        for index, bid in present.items():
+            if index not in dict(listed):
+                self.report.bad("bid-added", bidder_of(bid), "締切時の一覧にない入札が、あとから加えられています。")
+            elif dict(listed)[index] != bid["logged"]["entry"]["digest"]:
+                self.report.bad("bid-changed", bidder_of(bid), "締切時の一覧と違う入札です。")
+        for bidder, count in Counter(bidder_of(bid) for bid in self.round["bids"]).items():
+            if count > 1:
+                self.report.bad("bid-twice", bidder, "同じ入札者の入札が、2通以上あります。")
+
+    def bid(self, bid: Document, deadline: str) -> Bid:
+        """One published bid, checked and read."""
+        logged, bidder = bid["logged"], bidder_of(bid)
+        self.logged(logged, "bid-not-logged", bidder)
+        entry = logged["entry"]
+        self.technical(bidder)
+        facts = {
+            "bidder": bidder,
+            "arrived_at": moment(entry["at"]),
+            "sequence": int(logged["index"]),
+            "assigned": int(entry.get("assigned", 0)),
+            "technical": Fraction(self.round["judged"]["technical"].get(bidder, "0")),
+        }
+        if "paper" in bid:
+            if entry["kind"] != "paper":
+                self.report.bad("bid-changed", bidder, "電子で受け付けた入札が、紙の入札に変えられています。")
+            elif entry["digest"] != form.paper_digest(
+                self.terms.tender, self.number, bidder, bid["paper"].get("serial", "")
+            ):
+                self.report.bad("bid-changed", bidder, "紙の入札が、台帳に記録された封筒のものではありません。")
+            elif entry["at"] >= deadline:
+                self.report.bad("bid-late", bidder, "締切のあとに受け付けた紙の入札です。")
+            return self.paper(bid["paper"], facts)
+        if entry["at"] >= deadline:
+            self.report.bad("bid-late", bidder, "締切のあとに受け付けた入札です。")
+        if entry["kind"] != "bid" or making.digest(dict(bid["envelope"])) != entry["digest"]:
+            self.report.bad("bid-changed", bidder, "公表された封書が、台帳に記録されたものと違います。")
+        self.bound(bid["envelope"]["head"], "bid", self.number, bidder)
+        payload, invalid = envelopes.opened(bid, bidder, "bid", self.report, deep=self.deep)
+        return read_bid(payload, invalid, **facts)
+
+    def technical(self, bidder: str) -> None:
+        """総合評価: the bidder's points are the ones that were fixed before the opening."""
+        if self.terms.evaluation.kind == "price":
+            return
+        logged, points = self.round.get("points", {}).get(bidder), self.round["judged"]["technical"].get(bidder)
+        if logged is None or points is None:
+            self.report.bad("technical-not-logged", bidder, "技術点が、台帳に記録されていません。")
+            return
+        entry = logged["entry"]
+        digest = form.technical_digest(self.terms.tender, bidder, points)
+        if entry["kind"] != "technical" or entry["digest"] != digest or entry["at"] > self.round["opened_at"]:
+            self.report.bad("technical-changed", bidder, "技術点が、開札より前に台帳に記録されたものと違います。")
+        if int(logged["index"]) < self.checkpoint.size:
+            self.logged(logged, "technical-not-logged", bidder)
+        else:
+            self.report.taken.append(
+                f"技術点（{bidder}）は、締切のあと開札の前に確定されました。時刻は、公表されたとおりとしました。"
+            )
+
+    def paper(self, paper: Document, facts: dict[str, Any]) -> Bid:
+        self.report.taken.append(f"紙の入札（{facts['bidder']}）の金額とくじ番号は、開札時に入力されたものです。")
+        return read_bid(paper_payload(paper), str(paper.get("invalid", "")), **facts)
+
+    def bound(self, head: Document, kind: str, number: int, subject: str) -> None:
+        terms = self.bundle["terms"]
+        wanted = (kind, self.terms.tender, number, self.terms_digest, terms["threshold"], list(terms["trustees"]))
+        found = tuple(head[name] for name in ("purpose", "tender", "round", "terms", "threshold", "trustees"))
+        if found != wanted:
+            self.report.bad(f"{kind}-head", subject, "この封書は、別の案件・回・条件のためのものです。")
+
+    def limits(self, deadline: str) -> Limits:
+        """The buyer's limits: sealed and logged before the deadline, opened as sealed, and the ones that the closing names."""
+        sealed, named = self.round["limits"], self.round["closing"]["limits"]
+        if sealed is None:
+            if named:
+                self.report.bad("limits-dropped", self.subject, "封かんされた予定価格が、公表されていません。")
+            return Limits()
+        logged = sealed["logged"]
+        entry = logged["entry"]
+        self.logged(logged, "limits-not-logged", self.subject)
+        if named != [logged["index"], entry["digest"]]:
+            self.report.bad("limits-changed", self.subject, "締切時に記録された予定価格の封書ではありません。")
+        if entry["at"] >= deadline:
+            self.report.bad("limits-late", self.subject, "予定価格が、締切のあとに封かんされています。")
+        if entry["kind"] != "limits" or making.digest(dict(sealed["envelope"])) != entry["digest"]:
+            self.report.bad("limits-changed", self.subject, "予定価格の封書が、台帳に記録されたものと違います。")
+        self.bound(sealed["envelope"]["head"], "limits", 1, self.subject)
+        payload, _ = envelopes.opened(sealed, self.subject, "limits", self.report, deep=self.deep)
+        return self.read_limits(payload or {})
+
+    def read_limits(self, payload: Document) -> Limits:
+        limits, with_tax = limits_of(payload), payload.get("reserve_with_tax")
+        if with_tax is not None and limits.reserve != self.terms.tax.comparison_price(with_tax):
+            self.report.bad(
+                "limits-tax", self.subject, "入札書比較価格が、予定価格（税込）から公告の端数処理で求めた額と違います。"
+            )
+        self.by_model(limits, payload)
+        return limits
+
+    def by_model(self, limits: Limits, payload: Document) -> None:
+        """Where a table of coefficients was announced, the sealed limit is what it gives for the sealed costs."""
+        rule = self.terms.limits
+        if rule.model is None or limits.reserve is None:
+            return
+        costs = {str(part): int(cost) for part, cost in payload.get("components", {}).items()}
+        try:
+            right = limit_rules.by_model(rule.model, costs, limits.reserve) == getattr(limits, rule.target)
+        except Refusal:
+            right = False
+        if not right:
+            self.report.bad("limits-model", self.subject, "公告の算定式で計算した額と、封かんされた額が違います。")
+
+    def recomputed(self, bids: list[Bid], limits: Limits, last: Outcome | None) -> Outcome:
+        """Limits at opening, ranking, rounding and lottery again; the result must be the published one."""
+        judged, published = self.round["judged"], self.round["result"]
+        self.beacon()
+        for bid in bids:
+            if last and bid.bidder not in self.round.get("invited", last.rebidders):
+                self.report.bad("bid-not-entitled", bid.bidder, "再度入札に参加できない者の入札です。")
+        tickets = [ranking.ticket(bid) for bid in bids if not bid.invalid]
+        seed = lottery.seed(
+            self.terms.tender, self.number, self.checkpoint.root, tickets, bytes.fromhex(self.round["beacon"])
+        )
+        used = ranking.limits_at_opening(self.terms, bids, limits, seed)
+        outcome = ranking.decide(
+            self.terms,
+            bids,
+            used,
+            round_=self.number,
+            last_lowest=last.lowest if last else None,
+            refused=judged["refused"],
+            cleared=frozenset(judged["cleared"]),
+            seed=seed,
+            opened_at=moment(self.round["opened_at"]),
+        )
+        self.compare(form.result(outcome, used), published)
+        self.note_judged(judged)
+        return outcome
+
+    def beacon(self) -> None:
+        """Where the announcement names one, it is the digest of the deadline's time stamp."""
+        if self.bundle["terms"].get("beacon") != "timestamp":
+            return
+        stamp = bytes.fromhex(self.round["timestamp"] or "")
+        if not stamp or self.round["beacon"] != hashlib.sha256(stamp).hexdigest():
+            self.report.bad(
+                "beacon-changed", self.subject, "くじの種が、締切時点のタイムスタンプから作られていません。"
+            )
+
+    def compare(self, ours: dict[str, Any], published: Document) -> None:
+        parts = {
+            "result-limits": ("limits", "予定価格・最低制限価格などの額"),
+            "result-lottery": ("draws", "くじの計算"),
+            "result-ranking": ("places", "順位・有効無効・評価値"),
+            "result-award": ("candidate", "落札候補者"),
+            "result-outcome": ("outcome", "開札の結果（落札・再度入札・不調など）"),
+            "result-rebid": ("lowest", "再度入札で知らせる最低入札価格"),
+            "result-rebidders": ("rebidders", "再度入札に参加できる者"),
+        }
+        begun = len(self.report.problems)
+        for code, (part, name) in parts.items():
+            if ours[part] != published[part]:
+                self.report.bad(code, self.subject, f"{name}が、公告のとおりに計算し直した結果と違います。")
+        self.report.passes(
+            begun, f"第{self.number}回: 順位・端数処理・くじを計算し直し、公表された結果と一致しました。"
+        )
+
+    def note_judged(self, judged: Document) -> None:
+        names = {"technical": "技術点", "refused": "失格の判断", "cleared": "低入札価格調査・事後審査の判断"}
+        for part, name in names.items():
+            if judged[part]:
+                self.report.taken.append(
+                    f"第{self.number}回: {name}（{len(judged[part])}件）は、公表されたものをそのまま使いました。"
+                )
+
+
+def bidder_of(bid: Document) -> str:
+    return str(bid["paper"]["bidder"] if "paper" in bid else bid["envelope"]["head"]["bidder"])
+
+
+def check_own(bundle: Document, receipt: Document, key: bytes, report: Report) -> None:
+    """The bidder's own receipt: signed by the log, and its bid stands unchanged in the round it was made for."""
+    entry, begun = receipt["entry"], len(report.problems)
+    subject = f"receipt {receipt['index']}"
+    try:
+        check_receipt(receipt, key, curve.check)
+    except BadNote:
+        report.bad("receipt-signature", subject, "受領証の署名が、この台帳のものではありません。")
+        return
+    if entry["kind"] != "bid":
+        report.taken.append(f"受領証（台帳{receipt['index']}番）は、入札書の受領証ではありません。")
+        return
+    bids = [bid["logged"] for round_ in bundle["rounds"] for bid in round_["bids"]]
+    mine = [logged for logged in bids if logged["index"] == receipt["index"]]
+    if not mine:
+        report.bad("my-bid-missing", subject, "あなたの入札が、公表ファイルにありません。")
+    elif mine[0]["entry"] != entry or mine[0]["salt"] != receipt["salt"]:
+        report.bad("my-bid-changed", subject, "あなたの入札が、受領証と違うものに変わっています。")
+    report.passes(begun, f"あなたの入札（台帳{receipt['index']}番）は、受領証のとおり公表されています。")

@@ -1,0 +1,103 @@
+"""Which event leads to what, timers and long jobs."""
+
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from libs.common import audit, notices, room
+from libs.common.events import Envelope
+from libs.common.inbox import Subscriptions
+from libs.common.jobs import Job, Jobs
+from libs.common.room.table import OPEN
+from libs.common.service import Service
+from services.ebid.events import room_events
+from services.ebid.rooms import EbidRoom, rows
+from services.ebid.sealing import timestamp
+from services.ebid.settings import office_of
+from services.ebid.use_cases import log, opening, stamps, tenders
+
+subscriptions = Subscriptions("ebid")
+jobs = Jobs()
+audit.register(jobs)
+notices.register(jobs)
+room.listen(subscriptions, jobs, room_events, EbidRoom)
+
+
+@subscriptions.on(source="tenants", type="tenants.municipality.changed.v1")
+def municipality_changed(session: Session, envelope: Envelope, now: datetime) -> None:
+    """The head of our pages shows the municipality's present name."""
+    data = envelope["data"]
+    day = date.fromisoformat(data["from_date"])
+    room.take_name(session, envelope["tenantid"], data["code"], data["name"], day, now)
+
+
+def tenants(service: Service) -> list[str]:
+    """A suspended municipality's tenders are closed at their deadline, too."""
+    with service.database.reading() as session:
+        return room.rooms(session, OPEN, "suspended")
+
+
+@jobs.on(tenders.CLOSE, attempts=1000, lease=60)
+def close(service: Service, job: Job) -> None:
+    """The deadline: no bid comes any more, what came is fixed in the log."""
+    with service.database.transaction(tenant=job.tenant) as session:
+        opening.close(session, job.payload["tender"], job.payload["round"], office_of(service), service.clock.now())
+        job.done(session)
+
+
+@jobs.on(opening.OPEN, attempts=20, lease=60)
+def open_round(service: Service, job: Job) -> None:
+    """Enough trustees have given their shares. One transaction: killed in between, it begins again and finds the same."""
+    with service.database.transaction(tenant=job.tenant) as session:
+        opening.open_round(
+            session, job.payload["tender"], job.payload["round"], office_of(service), service.clock.now()
+        )
+        job.done(session)
+
+
+@jobs.on(stamps.STAMP, attempts=1000, lease=60)
+def stamp(service: Service, job: Job) -> None:
+    """The authority is asked outside any transaction; while it does not answer the job comes again."""
+    office, payload = office_of(service), job.payload
+    with service.database.reading(tenant=job.tenant) as session:
+        note = stamps.note_of(session, payload["size"])
+    reply = timestamp.stamp(office.tsa.url, note, office.tsa.roots) if note and office.tsa else None
+    with service.database.transaction(tenant=job.tenant) as session:
+        if reply is not None:
+            log.lock(session)
+            stamps.keep(
+                session, payload["tender"], payload["round"], payload["size"], reply, office, service.clock.now()
+            )
+        job.done(session)
+
+
+@jobs.every(seconds=30, name="ebid.log")
+def tick(service: Service, job: Job) -> None:
+    """A checkpoint every EBID_LOG_SECONDS, whether anything happened or not: silence must not tell either."""
+    every = timedelta(seconds=getattr(service.settings, "ebid_log_seconds", 300.0))
+    now = service.clock.now()
+    with service.database.transaction() as session:
+        if log.is_due(session, every, now):
+            log.tick(session, office_of(service).signer, now)
+
+
+@jobs.every(seconds=3600, name="ebid.forget-loose-files", lease=300)
+def forget_loose_files(service: Service, job: Job) -> None:
+    """Bytes whose row was never written or was taken off a draft, after a day."""
+    now = service.clock.now()
+    for tenant in tenants(service):
+        with service.database.reading(tenant=tenant) as session:
+            known = rows.file_ids(session)
+            kept = _room_files(session, tenant, now)
+        service.extras["files"].forget_unknown(tenant, known | kept, now, timedelta(days=1))
+        job.renew()
+
+
+def _room_files(session: Session, tenant: str, now: datetime) -> set[str]:
+    """Files that requests about the room have made or wait to read, for 30 days."""
+    recent = select(room.RoomRequestRow).where(
+        room.RoomRequestRow.tenant == tenant, room.RoomRequestRow.asked_at > now - timedelta(days=30)
+    )
+    named = ((row.archive, (row.answer or {}).get("file")) for row in session.scalars(recent))
+    return {file_id for pair in named for file_id in pair if file_id}

@@ -1,0 +1,38 @@
+"""HTTP and pages: in → use case → answer out. Answers go out after COMMIT."""
+
+from fastapi import FastAPI
+
+from libs.common import http
+from libs.common.service import Service
+from services.opendata.api import (
+    charts,
+    ckan,
+    data,
+    desk,
+    feeds,
+    fragments,
+    gathering,
+    public,
+    quality,
+    sensors,
+    shell,
+    telling,
+    voices,
+)
+from services.opendata.settings import settings_of
+from services.opendata.use_cases.usage import Uses
+
+WATCHER = "tenants"
+FORM = 1024 * 1024
+"""Bytes of a form around its file."""
+
+
+def create_app(service: Service) -> FastAPI:
+    """`/opendata/…` for everybody, `/t/<code>/opendata/…` for one municipality and its staff."""
+    modules = (ckan, feeds, data, fragments, gathering, desk, quality, charts, sensors, telling, voices, public)
+    app = http.create_app(
+        service, [module.router for module in modules], watcher=WATCHER, error_page=service.extras["pages"].refused
+    )
+    app.state.uses = Uses(service.database)
+    app.add_middleware(shell.BodyLimit, limit=settings_of(service).opendata_file_limit + FORM)
+    return app

@@ -1,0 +1,114 @@
+"""Charts of a published table, made by choosing columns. The address says all of it: a link to a chart is the chart, for ever."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from libs.common import access
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, NotFound, say
+from libs.common.web import Link
+from libs.common.web.charts import Bar, Chart, bar_list
+from services.opendata.api import shell
+from services.opendata.api.drawing import line
+from services.opendata.api.public import conditions_in
+from services.opendata.datastore import Question, Table
+from services.opendata.db import published
+from services.opendata.settings import tables_of
+
+router = APIRouter(tags=["public"])
+MOST_BARS, MOST_POINTS = 40, 500
+HOW = {"count": say("行の数"), "sum": say("合計"), "avg": say("平均"), "min": say("最小"), "max": say("最大")}
+KINDS = {"bar": say("棒グラフ"), "line": say("折れ線グラフ")}
+NUMBERS = {"int", "numeric", "int2", "int4", "int8", "float4", "float8"}
+TIMES = {"date", "timestamp", "timestamptz"}
+
+
+@router.get("/opendata/datasets/{name}/resources/{resource_id}/chart", summary="A chart of a table's columns")
+def chart_page(request: Request, name: str, resource_id: str, actor: Actor = access.public()) -> Response:
+    with shell.public(request) as session:
+        row = published.get(session, name)
+    told = published.resource_in(row, resource_id)
+    if not told.get("table"):
+        raise NotFound("このファイルは表として見られません。ダウンロードしてお使いください。")
+    shell.note(request, "view", row.id, resource_id)
+    given, error, chart = request.query_params, "", None
+    with tables_of(shell.service_of(request)).open(row.tenant, told["table"]) as table:
+        chosen = _chosen(given, table)
+        try:
+            chart = _chart(request, table, chosen, told["name"]) if chosen["x"] else None
+        except Invalid as refusal:
+            error = str(refusal.message)
+    here = f"/opendata/datasets/{row.name}/resources/{resource_id}"
+    title = shell.spoken(request, say("%(name)sのグラフ", name=told["name"]))
+    crumbs = (
+        Link(row.document["title"], f"/opendata/datasets/{row.name}"),
+        Link(told["name"], here),
+        Link(title, f"{here}/chart"),
+    )
+    return shell.render_public(
+        request, "public/chart.html", title=title, crumbs=crumbs, chart=chart, error=error, chosen=chosen, here=here,
+        columns=[(c.name, c.name) for c in table.columns], 
+        numbers=[("", "－"), *((c.name, c.name) for c in table.columns if c.type in NUMBERS)],
+        how=shell.spoken_options(request, HOW), kinds=shell.spoken_options(request, KINDS),
+        link=f"{shell.site(request)}{here.removeprefix('/opendata')}/chart?{urlencode(chosen)}",
+    )  # fmt: skip
+
+
+def _chosen(given: Any, table: Table) -> dict[str, str]:
+    """What stands in the address; where nothing does, the first columns that make a chart."""
+    kinds = {column.name: column.type for column in table.columns}
+    words = next((name for name, kind in kinds.items() if kind in TIMES), None) or next(
+        (
+            name
+            for name, kind in kinds.items()
+            if kind not in NUMBERS and 1 < table.statistics(name)["distinct"] <= MOST_BARS
+        ),
+        "",
+    )
+    x = given.get("x") if given.get("x") in kinds else words
+    y = given.get("y", "") if kinds.get(given.get("y", "")) in NUMBERS else ""
+    how = given.get("how", "count") if given.get("how") in HOW and y else "count"
+    usual = "line" if kinds.get(x or "") in TIMES else "bar"
+    return {"x": x or "", "y": y, "how": how, "kind": given.get("kind") if given.get("kind") in KINDS else usual}
+
+
+def _chart(request: Request, table: Table, chosen: dict[str, str], title: str) -> Chart | None:
+    measure = (chosen["how"], chosen["y"] or "*")
+    question = Question(conditions_in(request.query_params), limit=-1 if chosen["kind"] == "bar" else MOST_POINTS)
+    found = [(str(key), float(value)) for key, value in table.aggregate([chosen["x"]], [measure], question)
+             if key is not None and value is not None]  # fmt: skip
+    if not found:
+        return None
+    unit = shell.spoken(request, HOW[chosen["how"]]) + (f"（{chosen['y']}）" if chosen["y"] else "")
+    caption = f"{title}：{chosen['x']}ごとの{unit}"
+    if chosen["kind"] == "bar":
+        return _bars(caption, found, chosen["x"])
+    return line("chart", caption, _places(found), along=chosen["x"], unit="")
+
+
+def _bars(caption: str, found: Sequence[tuple[str, float]], along: str) -> Chart:
+    if any(value < 0 for _, value in found):
+        raise Invalid("負の数があるため、棒グラフにできません。折れ線グラフを選んでください。", code="negative-bars")
+    largest = sorted(found, key=lambda pair: -pair[1])[:MOST_BARS]
+    return bar_list("chart", caption, [Bar(name[:40], value) for name, value in largest], first_column=along)
+
+
+def _places(found: Sequence[tuple[str, float]]) -> list[tuple[str, float, float]]:
+    """Days and numbers stand where they lie, other values one after another."""
+    return [(name, _along(name, number), value) for number, (name, value) in enumerate(found)]
+
+
+def _along(name: str, number: int) -> float:
+    try:
+        return datetime.fromisoformat(name).timestamp()
+    except ValueError:
+        pass
+    try:
+        return float(name)
+    except ValueError:
+        return float(number)

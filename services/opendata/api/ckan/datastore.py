@@ -1,0 +1,291 @@
+"""CKAN's DataStore, read: rows of published tables, by filters or by SQL (services/opendata/datastore/sql.py says why that is safe)."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+from libs.common.errors import NotFound
+from services.opendata.api import shell
+from services.opendata.api.ckan.call import Call, actions, invalid, not_allowed, not_found
+from services.opendata.api.ckan.package import Dict
+from services.opendata.datastore import Column, Condition, Question, Table, sql
+from services.opendata.datastore.types import CHANGED, shown
+from services.opendata.db import PublishedRow, published
+from services.opendata.settings import tables_of
+from services.opendata.use_cases import programs
+
+MOST = 32_000
+"""ckan.datastore.search.rows_max"""
+KNOWN = {
+    "id", "resource_id", "filters", "q", "plain", "language", "limit", "offset", "fields", "sort", "distinct", "full_text",
+    "include_total", "total_estimation_threshold", "records_format", "include_next_page",
+}  # fmt: skip
+SEPARATORS = {"csv": ",", "tsv": "\t"}
+
+
+@contextmanager
+def opened(call: Call) -> Iterator[tuple[Dict, Table]]:
+    """The table behind a file's id. Not found for what is no table, as CKAN says it."""
+    wanted = call.need("resource_id", "id")
+    with call.reading() as session:
+        try:
+            row = published.dataset_of(session, wanted)
+        except NotFound:
+            row = programs.own_resource(call.request.app.state.service, call.actor, wanted) if call.identified else None
+            if row is None:
+                raise not_found(f'Resource "{wanted}" was not found.') from None
+    told = published.resource_in(row, wanted)
+    if not told.get("table"):
+        raise not_found(f'Resource "{wanted}" was not found.')
+    with tables_of(call.request.app.state.service).open(row.tenant, told["table"]) as table:
+        shell.note(call.request, "query", row.id, wanted)
+        yield told, table
+
+
+@actions.reads
+def datastore_search(call: Call) -> Dict:
+    """Rows of a table: filters, words, fields, order, pages."""
+    unknown = sorted(set(call.given) - KNOWN)
+    if unknown:
+        raise invalid(__junk=[f"The input field {unknown[0]} was not expected."])
+    with opened(call) as (told, table):
+        question = _question(call, table)
+        names = list(question.columns) or table.wanted(question)
+        found = [cells[-len(names) :] for cells in table.select(question)]
+        result: Dict = {"resource_id": told["id"], "include_total": call.flag("include_total", True)}
+        result["fields"] = [{"id": name, "type": _type(table, name)} for name in names]
+        result["records_format"] = str(call.given.get("records_format") or "objects")
+        result["records"] = _records(result["records_format"], names, list(_decoded(table.columns, names, found)))
+        result["limit"] = question.limit
+        if question.offset:
+            result["offset"] = question.offset
+        for name in ("q", "filters", "sort"):
+            if call.given.get(name):
+                result[name] = call.given[name]
+        result["_links"] = _links(call, question)
+        if call.flag("include_total", True):
+            result["total"] = table.count(question)
+            result["total_was_estimated"] = False
+        if call.flag("include_next_page") and len(found) == question.limit:
+            result["next_page"] = _next_page(question, result["records_format"], names, found)
+    return result
+
+
+def _next_page(question: Question, shape: str, names: list[str], found: list[tuple[Any, ...]]) -> Dict:
+    """What to ask for next: by keyset where rows come in their own order, else by offset."""
+    if not question.sort and not question.distinct and "_id" in names and shape in ("objects", "lists"):
+        return {"filters": {"_id": {"gt": found[-1][names.index("_id")]}}}
+    return {"offset": question.offset + question.limit}
+
+
+@actions.reads
+def datastore_search_sql(call: Call) -> Dict:
+    """One SELECT over published tables; each stands in it as "its id", and columns by their names (SQLite's SQL)."""
+    text = call.need("sql")
+    service = call.request.app.state.service
+    with ExitStack() as stack:
+        tables = {}
+        for ident in sql.named(text):
+            row, told = _published_table(call, ident)
+            opened = stack.enter_context(tables_of(service).open(row.tenant, told["table"]))
+            tables[ident] = opened.path, opened.columns
+            shell.note(call.request, "query", row.id, ident)
+        answer = sql.select(tables, text, tables_of(service).seconds)
+    fields = [{"id": name, "type": _kind(answer.rows, n)} for n, name in enumerate(answer.names)]
+    records = [dict(zip(answer.names, cells, strict=True)) for cells in answer.rows]
+    told = {"sql": text, "fields": fields, "records": records}
+    return told | ({"records_truncated": True} if answer.truncated else {})
+
+
+def _kind(rows: list[tuple[Any, ...]], at: int) -> str:
+    value = next((row[at] for row in rows if row[at] is not None), "")
+    return "int8" if isinstance(value, int) else "numeric" if isinstance(value, float) else "text"
+
+
+def _published_table(call: Call, ident: str) -> tuple[PublishedRow, Dict]:
+    """Not allowed for what nobody may read, whether it is there or not."""
+    with call.reading() as session:
+        try:
+            row = published.dataset_of(session, ident)
+        except NotFound:
+            raise not_allowed(f"not authorized to read {ident}") from None
+    told = published.resource_in(row, ident)
+    if not told.get("table"):
+        raise not_found(f'Resource "{ident}" was not found.')
+    return row, told
+
+
+def _question(call: Call, table: Table) -> Question:
+    conditions, words = list(_filters(call, table)), ()
+    q = _json(call.given.get("q"))
+    if isinstance(q, dict):
+        conditions += [Condition(_column(table, name, "q"), "contains", str(word)) for name, word in q.items() if word]
+    elif q:
+        words = tuple(str(q).split()[:10])
+    return Question(
+        conditions=tuple(conditions),
+        words=words,
+        columns=tuple(_column(table, name, "fields") for name in listed(call.given.get("fields"))),
+        sort=tuple(_sort(call, table)),
+        limit=call.number("limit", 100, MOST),
+        offset=call.number("offset", 0),
+        distinct=call.flag("distinct"),
+    )
+
+
+OPERATORS = {"lt": "lt", "lte": "lte", "gt": "gt", "gte": "gte", "eq": "eq", "neq": "ne", "ne": "ne", "in": "in"}
+
+
+def _filters(call: Call, table: Table) -> Iterator[Condition]:
+    """`{"町名": "中央"}`, `{"町名": ["中央", "北"]}`, and since 2.12 `{"人口": {"gte": 100}}`."""
+    given = _json(call.given.get("filters")) or {}
+    if not isinstance(given, dict):
+        raise invalid(filters=["Not a json object"])
+    return conditions_in(given, table.names)
+
+
+def conditions_in(given: Dict, names: list[str]) -> Iterator[Condition]:
+    """A value, a list of values of which one must be, `{"gte": 1}`; `$and`, `$or`: lists of such filters. Invalid for columns and
+    operators that are not there."""
+    for name, value in given.items():
+        if name in ("$and", "$or"):
+            parts = [
+                list(conditions_in(_dict(each), names)) for each in (value if isinstance(value, list) else [value])
+            ]
+            yield from [Condition("", "any", parts)] if name == "$or" else [one for part in parts for one in part]
+            continue
+        if name != "_id" and name not in names:
+            raise invalid(filters=[f'column "{name}" does not exist'])
+        if not isinstance(value, list):
+            yield from _alternative(name, value)
+        elif any(isinstance(each, dict) for each in value):
+            yield Condition("", "any", [list(_alternative(name, each)) for each in value])
+        else:
+            yield Condition(name, "in", value)
+
+
+def _dict(value: Any) -> Dict:
+    if not isinstance(value, dict):
+        raise invalid(filters=["Must be a dict"])
+    return value
+
+
+def _alternative(name: str, value: Any) -> Iterator[Condition]:
+    """`5`, or `{"gte": 1, "lt": 5}`: all of it must be so."""
+    if not isinstance(value, dict):
+        yield Condition(name, "eq", value)
+        return
+    for operator, bound in value.items():
+        if operator not in OPERATORS:
+            raise invalid(filters=[f"Unsupported filter operator: {operator}"])
+        many = operator == "in" and not isinstance(bound, list)
+        yield Condition(name, OPERATORS[operator], [bound] if many else bound)
+
+
+def _decoded(columns: list[Column], names: list[str], found: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Cells as a client gets them: documents and truth values are kept as text and numbers."""
+    kinds = {column.name: column.type for column in columns}
+    if not CHANGED.intersection(kinds.values()):
+        yield from found
+        return
+    for cells in found:
+        yield tuple(shown(kinds.get(name, "int"), cell) for name, cell in zip(names, cells, strict=True))
+
+
+def shown_rows(columns: list[Column], found: Iterable[Dict]) -> Iterator[Dict]:
+    for row in found:
+        yield dict(zip(row, next(_decoded(columns, list(row), [tuple(row.values())])), strict=True))
+
+
+def _json(value: Any) -> Any:
+    """A parameter that may be JSON in a query string."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise invalid(filters=["Cannot parse JSON"]) from None
+    return value
+
+
+def listed(value: Any) -> list[str]:
+    """A list, or text parted by commas."""
+    if isinstance(value, str):
+        return [name.strip().strip('"') for name in next(csv.reader([value]), []) if name.strip()]
+    return [str(name) for name in value or []]
+
+
+def _column(table: Table, name: str, where: str) -> str:
+    if name != "_id" and name not in table.names:
+        sentence = f'field "{name}" not in table' if where == "fields" else f'column "{name}" does not exist'
+        raise invalid(**{where: [sentence]})
+    return name
+
+
+ORDER = re.compile(r"(?P<name>.+?)(?:\s+(?P<way>asc|desc))?(?:\s+nulls\s+(?P<empty>first|last))?", re.IGNORECASE)
+
+
+def _sort(call: Call, table: Table) -> Iterator[tuple[str, bool, str]]:
+    """`町名 asc, "人口" desc nulls last`; where nothing else is said, empty cells are greater than all others, as in PostgreSQL."""
+    given = call.given.get("sort")
+    for part in given if isinstance(given, list) else next(csv.reader([str(given or "")], quotechar="\x00"), []):
+        found = ORDER.fullmatch(part.strip())
+        if found is None:
+            continue
+        name, down = found["name"].strip().strip('"'), (found["way"] or "").lower() == "desc"
+        if name.split(" ")[0] == "rank" and name not in table.names and call.given.get("q"):
+            continue  # rows that hold the words come in their own order
+        yield _column(table, name, "sort"), down, (found["empty"] or ("first" if down else "last")).lower()
+
+
+def _type(table: Table, name: str) -> str:
+    return next((column.type for column in table.columns if column.name == name), "int")
+
+
+def _records(shape: str, names: list[str], found: list[tuple[Any, ...]]) -> Any:
+    match shape:
+        case "objects":
+            return [dict(zip(names, cells, strict=True)) for cells in found]
+        case "lists":
+            return [list(cells) for cells in found]
+        case "csv" | "tsv":
+            buffer = io.StringIO(newline="")
+            csv.writer(buffer, delimiter=SEPARATORS[shape], lineterminator="\n").writerows(found)
+            return buffer.getvalue()
+    raise invalid(records_format=[f"Value must be one of objects, lists, csv, tsv, not {shape}"])
+
+
+def _links(call: Call, question: Question) -> Dict:
+    path = "/api/3/action/datastore_search"
+    kept = {key: value for key, value in call.given.items() if key != "offset"}
+
+    def address(offset: int) -> str:
+        pairs = {
+            key: json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+            for key, value in kept.items()
+        }
+        return f"{path}?{urlencode(pairs | ({'offset': offset} if offset else {}))}"
+
+    links = {"start": address(0), "next": address(question.offset + question.limit)}
+    return links | ({"prev": address(max(question.offset - question.limit, 0))} if question.offset else {})
+
+
+@actions.reads
+def datastore_info(call: Call) -> Dict:
+    """A table's columns and number of rows."""
+    with opened(call) as (told, table):
+        fields = [_field(column) for column in table.columns]
+        meta = {"id": told["id"], "count": table.rows, "table_type": "BASE TABLE", "size": told["size"], "db_size": None,
+                "idx_size": 0, "aliases": []}  # fmt: skip
+    return {"fields": fields, "meta": meta}
+
+
+def _field(column: Column) -> Dict:
+    told: Dict = {"id": column.name, "type": column.type}
+    told["schema"] = {"native_type": column.type, "notnull": False, "index_name": "key" if column.key else None,
+                      "is_index": column.key, "uniquekey": column.key}  # fmt: skip
+    return told | ({"info": dict(column.info)} if column.info else {})

@@ -1,0 +1,287 @@
+"""Users that programs name, and who follows what. Nobody signs in with such a user; keys are made in the municipality's portal."""
+
+import uuid
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from services.opendata.api import shell
+from services.opendata.api.ckan.call import Call, actions, invalid, not_allowed, not_found
+from services.opendata.api.ckan.directory import user_told
+from services.opendata.api.ckan.package import Dict
+from services.opendata.api.ckan.write import allow, changing
+from services.opendata.db import FollowRow, PublishedGroupRow, published
+from services.opendata.use_cases import directory
+
+SAID = ("fullname", "about", "image_url")
+
+
+def _about(call: Call) -> Dict:
+    return {name: str(call.given[name]) for name in SAID if call.given.get(name) is not None}
+
+
+@actions.writes
+def user_create(call: Call) -> Dict:
+    """A user who can be a member of divisions and collections. A password is judged and forgotten."""
+    allow(call)
+    given = {name: str(call.given.get(name) or "") for name in ("name", "email", "password")}
+    if call.given.get("password_hash") and not given["password"]:
+        given["password"] = "x" * directory.SHORTEST_PASSWORD
+    ident = call.given.get("id")
+    if ident and not _is_uuid(str(ident)):
+        raise invalid(id=["Invalid id provided"])
+    with changing(call) as session:
+        row = directory.create_user(session, ident, about=_about(call), now=shell.now_of(call.request), **given)
+        return user_told(session, row.id)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return bool(uuid.UUID(text))
+    except ValueError:
+        return False
+
+
+def _change_user(call: Call, *, whole: bool) -> Dict:
+    allow(call)
+    with changing(call) as session:
+        row = directory.get_user(session, call.need("id"))
+        usual = {"email": None} if whole else {}
+        directory.change_user(session, row, usual | call.given, _about(call))
+        return user_told(session, row.id)
+
+
+@actions.writes
+def user_update(call: Call) -> Dict:
+    return _change_user(call, whole=True)
+
+
+@actions.writes
+def user_patch(call: Call) -> Dict:
+    return _change_user(call, whole=False)
+
+
+@actions.writes
+def user_delete(call: Call) -> None:
+    with changing(call) as session:
+        directory.delete_user(session, directory.get_user(session, call.need("id")))
+
+
+@actions.reads
+def user_show(call: Call) -> Dict:
+    """A user one's own programs named; without `id`, the key itself."""
+    if not call.identified:
+        raise not_allowed("User not authorized to read user")
+    wanted = str(call.given.get("id") or call.actor.subject)
+    with _reading(call) as session:
+        if wanted != call.actor.subject and directory.find_user(session, wanted) is None:
+            raise not_found("User not found")
+        told = user_told(session, wanted)
+        return told if call.flag("include_email") else {name: value for name, value in told.items() if name != "email"}
+
+
+@actions.reads
+def user_list(call: Call) -> list[Any]:
+    """The users one's own programs named."""
+    if not call.identified:
+        raise not_allowed("User not authorized to list users")
+    q = str(call.given.get("q") or "").lower()
+    with _reading(call) as session:
+        rows = [
+            user_told(session, ident) for ident in (call.actor.subject, *(row.id for row in directory.users(session)))
+        ]
+    found = [each for each in rows if q in each["name"].lower() or q in each["fullname"].lower()]
+    wanted = str(call.given.get("email") or "").lower()
+    found = [each for each in found if not wanted or each.get("email", "").lower() == wanted]
+    return found if call.flag("all_fields", True) else [each["name"] for each in found]
+
+
+@actions.reads
+def user_autocomplete(call: Call) -> list[Dict]:
+    call.need("q")
+    return [{name: each[name] for name in ("id", "name", "fullname")} for each in user_list(call)][
+        : call.number("limit", 20)
+    ]
+
+
+def _reading(call: Call) -> Any:
+    return call.request.app.state.service.database.reading(tenant=call.actor.tenant)
+
+
+@actions.reads
+def get_site_user(call: Call) -> Dict:
+    """The program that asks."""
+    allow(call)
+    return {"name": call.actor.subject, "apikey": None}
+
+
+@actions.writes
+def api_token_create(call: Call) -> None:
+    """Keys are made by people, in the portal."""
+    raise not_allowed("access keys are made by an administrator of the municipality, in the portal")
+
+
+# ---- following
+
+
+def _followees(call: Call, kind: str = "") -> list[FollowRow]:
+    allow(call)
+    with _reading(call) as session:
+        return [row for row in directory.followed_by(session, call.actor.subject) if kind in ("", row.kind)]
+
+
+@actions.reads
+def followee_list(call: Call) -> list[Dict]:
+    """What the key follows."""
+    return [
+        {"type": row.kind, "display_name": row.object_id, "dict": {"id": row.object_id}} for row in _followees(call)
+    ]
+
+
+@actions.reads
+def followee_count(call: Call) -> int:
+    return len(_followees(call))
+
+
+@actions.reads
+def dataset_followee_count(call: Call) -> int:
+    return len(_followees(call, "dataset"))
+
+
+@actions.reads
+def group_followee_count(call: Call) -> int:
+    return len(_followees(call, "group"))
+
+
+@actions.reads
+def user_followee_count(call: Call) -> int:
+    return len(_followees(call, "user"))
+
+
+def _object(call: Call, session: Session, kind: str) -> tuple[str, str]:
+    """(id, tenant) of what may be followed. Invalid for what is not there, as CKAN says it."""
+    wanted = call.given.get("id")
+    if not isinstance(wanted, str) or not wanted.strip():
+        raise invalid(id=["Missing value"])
+    if kind == "dataset":
+        row = published.find(session, wanted)
+        found = (row.id, row.tenant) if row else None
+    elif kind == "group":
+        found = _group(call, session, wanted)
+    else:
+        user = directory.find_user(session, wanted) if session.info.get("tenant") else None
+        found = (user.id, user.tenant_id) if user else None
+    if found is None:
+        raise invalid(id=[f"Not found: {kind.title()}"])
+    return found
+
+
+def _group(call: Call, session: Session, wanted: str) -> tuple[str, str] | None:
+    made = session.get(PublishedGroupRow, wanted)
+    if made is not None:
+        return made.id, made.tenant
+    places = call.catalogue.places
+    return next(((tenant, tenant) for tenant, (code, _) in places.items() if wanted in (tenant, code)), None)
+
+
+def _follow(call: Call, kind: str) -> Dict:
+    with changing(call) as session:
+        ident, tenant = _object(call, session, kind)
+        row = directory.follow(session, call.actor.subject, kind, ident, tenant, shell.now_of(call.request))
+        return {"follower_id": row.follower, "object_id": ident, "datetime": row.created_at.isoformat()}
+
+
+def _unfollow(call: Call, kind: str) -> None:
+    with changing(call) as session:
+        directory.unfollow(session, call.actor.subject, kind, _object(call, session, kind)[0])
+
+
+def _followers(call: Call, kind: str) -> list[str]:
+    with _reading(call) as session:
+        return directory.followers(session, kind, _object(call, session, kind)[0])
+
+
+def _follower_list(call: Call, kind: str) -> list[Dict]:
+    allow(call)
+    with _reading(call) as session:
+        return [user_told(session, ident) for ident in _followers(call, kind)]
+
+
+@actions.writes
+def follow_dataset(call: Call) -> Dict:
+    return _follow(call, "dataset")
+
+
+@actions.writes
+def follow_group(call: Call) -> Dict:
+    return _follow(call, "group")
+
+
+@actions.writes
+def follow_user(call: Call) -> Dict:
+    if call.given.get("id") == call.actor.subject:
+        raise invalid(message=["You cannot follow yourself"])
+    return _follow(call, "user")
+
+
+@actions.writes
+def unfollow_dataset(call: Call) -> None:
+    _unfollow(call, "dataset")
+
+
+@actions.writes
+def unfollow_group(call: Call) -> None:
+    _unfollow(call, "group")
+
+
+@actions.writes
+def unfollow_user(call: Call) -> None:
+    _unfollow(call, "user")
+
+
+@actions.reads
+def dataset_follower_count(call: Call) -> int:
+    return len(_followers(call, "dataset"))
+
+
+@actions.reads
+def group_follower_count(call: Call) -> int:
+    return len(_followers(call, "group"))
+
+
+@actions.reads
+def user_follower_count(call: Call) -> int:
+    return len(_followers(call, "user"))
+
+
+@actions.reads
+def dataset_follower_list(call: Call) -> list[Dict]:
+    return _follower_list(call, "dataset")
+
+
+@actions.reads
+def group_follower_list(call: Call) -> list[Dict]:
+    return _follower_list(call, "group")
+
+
+@actions.reads
+def user_follower_list(call: Call) -> list[Dict]:
+    return _follower_list(call, "user")
+
+
+@actions.reads
+def am_following_dataset(call: Call) -> bool:
+    allow(call)
+    return call.actor.subject in _followers(call, "dataset")
+
+
+@actions.reads
+def am_following_group(call: Call) -> bool:
+    allow(call)
+    return call.actor.subject in _followers(call, "group")
+
+
+@actions.reads
+def am_following_user(call: Call) -> bool:
+    allow(call)
+    return call.actor.subject in _followers(call, "user")

@@ -1,0 +1,137 @@
+"""`/opendata/api/3/action/<action>` (and `/api/action/…`): parameters in, action, envelope out."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.datastructures import UploadFile
+
+from libs.common import access
+from libs.common.actor import Actor
+from libs.common.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
+from services.opendata.api import shell
+from services.opendata.api.ckan import datastore, directory, dump, people, read, revise, rows, search, write
+from services.opendata.api.ckan.call import Bad, Call, Given, Refused, actions
+
+router = APIRouter(tags=["ckan"])
+router.include_router(dump.router)
+MODULES = (datastore, directory, people, read, revise, rows, search, write)
+"""Importing them fills `actions`."""
+OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache"}
+
+
+async def _given(request: Request) -> tuple[Given, UploadFile | None] | Bad:
+    """Parameters of a GET from the address, of a POST from its body: JSON, a form whose only key is JSON, or a form."""
+    if request.method == "GET":
+        return _from_pairs(request.query_params.multi_items()), None
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        form = (await request.form()).multi_items()
+        upload = next((value for name, value in form if name == "upload" and isinstance(value, UploadFile)), None)
+        pairs = [(name, value) for name, value in form if isinstance(value, str)]
+        if len(pairs) == 1 and not pairs[0][1] and pairs[0][0].lstrip().startswith("{"):
+            return _from_json(pairs[0][0].encode()), None
+        if len(pairs) == 1 and pairs[0][0].lstrip().startswith("{"):  # the JSON had a "=" in it
+            return _from_json("=".join(pairs[0]).encode()), None
+        return _from_pairs(pairs), upload
+    body = await request.body()
+    found = _from_json(body) if body.strip() else {}
+    return found if isinstance(found, Bad) else (found, None)
+
+
+def _from_json(body: bytes) -> Any:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        return Bad(
+            f"JSON Error: Error decoding JSON data. Error: {error!r} JSON data extracted from the request: {body[:80]!r}"
+        )
+    return (
+        found
+        if isinstance(found, dict)
+        else Bad(f"Request data JSON decoded to {found!r:.100} but it needs to be a dictionary.")
+    )
+
+
+def _from_pairs(pairs: list[tuple[str, str]]) -> Given:
+    """A parameter that is repeated becomes a list."""
+    found: Given = {}
+    for name, value in pairs:
+        if name not in found:
+            found[name] = value
+        else:
+            found[name] = [*(found[name] if isinstance(found[name], list) else [found[name]]), value]
+    return found
+
+
+@router.get("/opendata/api/3", summary="The version of the interface")
+def version(request: Request, actor: Actor = access.public()) -> Response:
+    return JSONResponse({"version": 3}, headers=OPEN)
+
+
+@router.get("/opendata/api/3/action/{action}", summary="Read (CKAN Action API)")
+@router.get("/opendata/api/action/{action}", include_in_schema=False)
+@router.post("/opendata/api/3/action/{action}", summary="Read or write (CKAN Action API)")
+@router.post("/opendata/api/action/{action}", include_in_schema=False)
+def act(request: Request, action: str, told: Any = Depends(_given), actor: Actor = access.public()) -> Response:
+    try:
+        return _act(request, action, told, actor)
+    except Bad as bad:
+        return _bare(str(bad))
+
+
+def _act(request: Request, action: str, told: Any, actor: Actor) -> Response:
+    function = actions.all.get(action)
+    if function is None:
+        raise Bad(f"Action name not known: {action}")
+    if isinstance(told, Bad):
+        raise told
+    if isinstance(told, dict):
+        told = (told, None)
+    given, upload = told
+    if request.method == "GET" and action in actions.writing:
+        raise Bad("Function requires POST request")
+    callback = given.pop("callback", None) if request.method == "GET" else None
+    help_ = f"{shell.site(request)}/api/3/action/help_show?name={action}"
+    # A page of anybody's that asks by <script> must not speak with its reader's rights: with a callback nobody is known.
+    who = Actor("guest", "guest") if callback else actor
+    try:
+        result = function(Call(request, who, given, upload, action))
+        status, body = 200, {"help": help_, "success": True, "result": result}
+    except Refused as refused:
+        status, body = refused.status, {"help": help_, "success": False, "error": refused.error}
+    except Refusal as refusal:
+        status, error = _translated(refusal)
+        body = {"help": help_, "success": False, "error": error}
+    text = json.dumps(body, ensure_ascii=False, default=str)
+    if isinstance(callback, str) and callback.isidentifier():
+        return Response(
+            f"{callback}({text});", status, {**OPEN, "X-Content-Type-Options": "nosniff"}, "application/javascript"
+        )
+    return Response(text, status, OPEN, "application/json;charset=utf-8")
+
+
+def _translated(refusal: Refusal) -> tuple[int, dict[str, Any]]:
+    message = str(refusal.message)
+    match refusal:
+        case NotFound():
+            return 404, {"message": message, "__type": "Not Found Error"}
+        case Forbidden():
+            return 403, {"message": f"Access denied: {message}", "__type": "Authorization Error"}
+        case Invalid() if refusal.code == "search-query":
+            return 400, {"message": message, "__type": "Search Query Error"}
+        case Invalid():
+            fields = {name: [str(text)] for name, text in (refusal.fields or {"message": message}).items()}
+            return 409, {**fields, "__type": "Validation Error"}
+        case Conflict() if refusal.code == "name-taken":
+            return 409, {"name": ["That URL is already in use."], "__type": "Validation Error"}
+        case Conflict():
+            return 409, {"message": [message], "__type": "Validation Error"}
+    return refusal.status, {"message": message, "__type": "Internal Server Error"}
+
+
+def _bare(message: str) -> Response:
+    return Response(
+        json.dumps(f"Bad request: {message}", ensure_ascii=False), 400, OPEN, "application/json;charset=utf-8"
+    )

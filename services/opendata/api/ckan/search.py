@@ -1,0 +1,230 @@
+"""package_search: words, filters in Solr's language, order, pages, facets."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from services.opendata.api.ckan.call import Call, actions, bad_search
+from services.opendata.api.ckan.package import Dict
+from services.opendata.api.ckan.read import show
+from services.opendata.catalogue import Catalogue, Entry
+from services.opendata.db import published
+from services.opendata.domain.solr import All, AnyOf, Not, Query, Range, Term, parse
+from services.opendata.domain.vocabulary import license_title, theme_title
+
+FACETS = {
+    "organization": "municipality", "owner_org": "municipality", "groups": "theme", "tags": "tag", "res_format": "format",
+    "license_id": "license",
+}  # fmt: skip
+"""CKAN's fields → ours."""
+KNOWN = {
+    "q", "fq", "fq_list", "rows", "start", "sort", "fl", "facet", "facet.field", "facet.limit", "facet.mincount", "facet.sort",
+    "include_drafts", "include_deleted", "include_private", "include_archived", "use_default_schema", "extras", "df", "defType",
+    "mm", "qf", "q.op", "bf", "boost", "tie", "facet.prefix", "facet.query", "wt", "hl", "hl.fl", "permission_labels",
+    "include_plugin_extras",
+}  # fmt: skip
+MAX_ROWS = 1000
+Holds = Callable[[Entry], bool]
+
+
+@actions.reads
+def package_search(call: Call) -> Dict:
+    """Data sets for words `q` and filters `fq`; see CKAN's documentation."""
+    unknown = sorted(set(call.given) - KNOWN)
+    if unknown:
+        raise bad_search(f"Unknown search parameters: {', '.join(unknown)}")
+    catalogue = call.catalogue
+    words, queries = _asked(call)
+    found = _found(catalogue, words, queries, str(call.given.get("sort") or ""))
+    start, rows = call.number("start", 0), call.number("rows", 10, MAX_ROWS)
+    with call.reading() as session:
+        shown = [
+            show(call, row) for row in published.many(session, [entry.id for entry in found[start : start + rows]])
+        ]
+    facets = _facets(call, catalogue, found)
+    return {
+        "count": len(found), "facets": {name: dict(counts) for name, counts in facets.items()}, "results": _fields(call, shown),
+        "sort": str(call.given.get("sort") or "score desc, metadata_modified desc"),
+        "search_facets": {name: _told(catalogue, name, counts) for name, counts in facets.items()},
+    }  # fmt: skip
+
+
+def _asked(call: Call) -> tuple[str, list[Query]]:
+    """The free words of `q`, and everything that is a condition."""
+    lists = call.given.get("fq_list") or []
+    filters = [call.given.get("fq") or "", *(lists if isinstance(lists, list) else [lists])]
+    flat = [text for each in filters for text in (each if isinstance(each, list) else [each])]
+    queries = [parse(str(text)) for text in flat if str(text).strip()]
+    q = call.given.get("q")
+    text = " ".join(q) if isinstance(q, list) else str(q or "")
+    if ":" not in text:
+        return ("" if text.strip() == "*" else text), queries
+    words, conditions = _split(parse(text))
+    return words, queries + conditions
+
+
+def _split(query: Query) -> tuple[str, list[Query]]:
+    parts = query.parts if isinstance(query, All) else (query,)
+    words = [part.value for part in parts if isinstance(part, Term) and not part.field]
+    return " ".join(words), [part for part in parts if not (isinstance(part, Term) and not part.field)]
+
+
+def _found(catalogue: Catalogue, words: str, queries: list[Query], sort: str) -> list[Entry]:
+    """In order: by relevance while there are words, the last changed first where `sort` says nothing."""
+    entries = catalogue.entries
+    answer = (
+        catalogue.search(words, order=None if words.strip() else "modified", limit=len(entries) + 1)
+        if words.strip()
+        else None
+    )
+    found = [entries[hit.key] for hit in answer.hits if hit.key in entries] if answer else catalogue.newest()
+    for query in queries:
+        holds = predicate(catalogue, query)
+        found = [entry for entry in found if holds(entry)]
+    return _sorted(found, sort)
+
+
+def _sorted(found: list[Entry], sort: str) -> list[Entry]:
+    """Solr's `field direction, …`; an unknown field changes nothing, as in CKAN."""
+    keys: dict[str, Callable[[Entry], Any]] = {
+        "name": lambda e: e.name, "id": lambda e: e.id, "title": lambda e: e.title, "title_string": lambda e: e.title,
+        "metadata_modified": lambda e: e.modified, "metadata_created": lambda e: e.created,
+    }  # fmt: skip
+    for part in reversed([each.split() for each in sort.split(",") if each.strip()]):
+        if part[0] in keys:
+            found = sorted(found, key=keys[part[0]], reverse=len(part) > 1 and part[1].lower() == "desc")
+    return found
+
+
+# ---- conditions
+
+
+def predicate(catalogue: Catalogue, query: Query) -> Holds:
+    """`query` as a question to one data set."""
+    match query:
+        case All(parts):
+            inner = [predicate(catalogue, part) for part in parts]
+            return lambda entry: all(holds(entry) for holds in inner)
+        case AnyOf(parts):
+            inner = [predicate(catalogue, part) for part in parts]
+            return lambda entry: any(holds(entry) for holds in inner)
+        case Not(part):
+            holds = predicate(catalogue, part)
+            return lambda entry: not holds(entry)
+        case Range(field, least, most):
+            return _within(field, least, most)
+        case Term(field, value):
+            return _is(catalogue, field, value)
+
+
+def _is(catalogue: Catalogue, field: str, value: str) -> Holds:
+    if not field:
+        keys = {hit.key for hit in catalogue.search(value, limit=len(catalogue.entries) + 1).hits}
+        return lambda entry: entry.id in keys
+    wanted = value.lower()
+    if wanted.endswith("*"):
+        start = wanted[:-1]
+        return lambda entry: any(each.startswith(start) for each in values_of(catalogue, entry, field))
+    return lambda entry: wanted in values_of(catalogue, entry, field)
+
+
+def values_of(catalogue: Catalogue, entry: Entry, field: str) -> list[str]:
+    """What a data set has in one of CKAN's fields, in small letters."""
+    match field:
+        case "organization" | "owner_org":
+            return [entry.tenant, catalogue.place(entry.tenant)[0], *entry.facets.get("division", ())]
+        case "groups":
+            return [each.lower() for name in ("theme", "collection") for each in entry.facets.get(name, ())]
+        case "id" | "name" | "title":
+            return [str(getattr(entry, field)).lower()]
+        case "state":
+            return ["active"]
+        case "type" | "dataset_type":
+            return ["dataset"]
+        case "capacity":
+            return ["public"]
+        case "private":
+            return ["false"]
+        case "site_id" | "entity_type":
+            return ["default", "package"]
+    return [value.lower() for value in entry.facets.get(FACETS.get(field, field), ())]
+
+
+def _within(field: str, least: str, most: str) -> Holds:
+    """Moments as ISO texts: equal lengths compare as time does."""
+
+    def holds(entry: Entry) -> bool:
+        if field not in ("metadata_modified", "metadata_created"):
+            return any(
+                (least == "*" or least <= each) and (most == "*" or each <= most)
+                for each in entry.facets.get(field, ())
+            )
+        at = (entry.modified if field == "metadata_modified" else entry.created).strftime("%Y-%m-%dT%H:%M:%S.%f")
+        return (least in ("*", "NOW") or _moment(least) <= at) and (
+            most in ("*", "NOW") or at <= _moment(most, last=True)
+        )
+
+    return holds
+
+
+def _moment(text: str, *, last: bool = False) -> str:
+    """Padded to the microsecond: 2026-11-20T00:00:00Z → 2026-11-20T00:00:00.000000."""
+    text = text.rstrip("Z")
+    pattern = "9999-12-31T23:59:59.999999" if last and len(text) < 19 else "0000-01-01T00:00:00.000000"
+    return text + pattern[len(text) :]
+
+
+# ---- facets
+
+
+def _facets(call: Call, catalogue: Catalogue, found: list[Entry]) -> dict[str, list[tuple[str, int]]]:
+    if not call.flag("facet", True):
+        return {}
+    fields = call.given.get("facet.field") or []
+    if isinstance(fields, str):
+        try:
+            fields = json.loads(fields)
+        except ValueError:
+            fields = [fields]
+    limit, least = int(call.given.get("facet.limit", 50)), max(call.number("facet.mincount", 1), 1)
+    shown = {}
+    for field in fields if isinstance(fields, list) else [fields]:
+        ours = FACETS.get(str(field), str(field))
+        counts = Counter(value for entry in found for value in entry.facets.get(ours, ()))
+        ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+        kept = [(_theirs(catalogue, ours, value), count) for value, count in ordered if count >= least]
+        shown[str(field)] = kept if limit < 0 else kept[:limit]
+    return shown
+
+
+def _theirs(catalogue: Catalogue, facet: str, value: str) -> str:
+    return catalogue.place(value)[0] if facet == "municipality" else value.lower() if facet == "theme" else value
+
+
+def _told(catalogue: Catalogue, field: str, counts: list[tuple[str, int]]) -> Dict:
+    names = {code: name for code, name in catalogue.places.values()}
+
+    def display(value: str) -> str:
+        match FACETS.get(field):
+            case "municipality":
+                return names.get(value, value)
+            case "theme":
+                return str(theme_title(value.upper()))
+            case "license":
+                return str(license_title(value))
+        return value
+
+    items = [{"name": value, "display_name": display(value), "count": count} for value, count in counts]
+    return {"title": field, "items": items}
+
+
+def _fields(call: Call, shown: list[Dict]) -> list[Dict]:
+    """`fl`: only these fields of each."""
+    wanted = call.given.get("fl")
+    names = [name.strip() for name in wanted.split(",")] if isinstance(wanted, str) else wanted
+    return (
+        [{name: each[name] for name in names if name in each} for each in shown]
+        if names and "*" not in names
+        else shown
+    )

@@ -1,0 +1,214 @@
+"""The rows of a published table over plain HTTP: filters, order, columns, keyset cursor; CSV, JSON, GeoJSON; streamed, ETag.
+
+/opendata/data/<file>.json?住所__contains=福島町&columns=名称,緯度,経度&limit=100
+/opendata/data/<file>.csv                       every row
+/opendata/data/<file>/count?group=町名          how many rows by value
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from libs.common import access, csvout
+from libs.common.actor import Actor
+from libs.common.errors import Invalid
+from services.opendata.api import shell
+from services.opendata.datastore import Condition, Question, Table, parquet, sql
+from services.opendata.db import PublishedRow, published
+from services.opendata.settings import tables_of
+
+router = APIRouter(tags=["data"])
+Format = Literal["csv", "json", "geojson", "parquet"]
+MEDIA = {
+    "parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8", "json": "application/json",
+    "geojson": "application/geo+json",
+}  # fmt: skip
+LIMIT, MOST = 100, 10_000
+OWN = {"limit", "cursor", "sort", "columns", "q", "group", "sum", "avg", "min", "max"}
+OPERATORS = {"eq", "ne", "lt", "lte", "gt", "gte", "contains", "in", "empty"}
+STREAM_SECONDS = 600.0
+
+
+@router.get("/opendata/data/{resource_id}.{format}", summary="Rows of a table")
+def rows(request: Request, resource_id: str, format: Format, actor: Actor = access.public()) -> Response:
+    """JSON gives a page and `next`; CSV, Parquet and GeoJSON all rows asked for, unless `limit` says less. 304 while the version stays."""
+    row, told = _found(request, resource_id)
+    etag = f'"{told["table"]}-{format}"'
+    headers = {
+        "ETag": etag,
+        "Cache-Control": "public, no-cache",
+        "Access-Control-Allow-Origin": "*",
+        "Vary": "Accept-Encoding",
+    }
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    shell.note(request, "query", row.id, resource_id)
+    tables = tables_of(shell.service_of(request))
+    if format == "json":
+        with tables.open(row.tenant, told["table"]) as table:
+            return JSONResponse(_page(request, table, question_in(request, table, LIMIT)), headers=headers)
+    with tables.open(row.tenant, told["table"]) as table:
+        question = question_in(request, table, told["rows"] or 1, most=None)
+        names = table.wanted(question)
+
+    def pieces() -> Iterator[bytes]:
+        with tables.open(row.tenant, told["table"], STREAM_SECONDS) as opened:
+            found = opened.select(question)
+            if format == "csv":
+                kept = [name for name in names if name != "_id"]
+                yield from csvout.rows((cells[1:] if names[0] == "_id" else cells for cells in found), header=kept)
+            elif format == "parquet":
+                kinds = {column.name: column.type for column in opened.columns}
+                yield from parquet.pieces([(name, kinds.get(name, "int")) for name in names], found)
+            else:
+                yield from _geojson(names, found, told.get("points"))
+
+    if format in ("csv", "parquet"):
+        headers["Content-Disposition"] = csvout.attachment(
+            f"{told['filename'].rpartition('.')[0] or resource_id}.{format}"
+        )
+    return StreamingResponse(pieces(), headers=headers, media_type=MEDIA[format])
+
+
+@router.get(
+    "/opendata/data/sql", summary="One SELECT over published tables, each named by its file's id in double quotes"
+)
+def select_sql(request: Request, q: str, actor: Actor = access.public()) -> Response:
+    """SQLite's SQL, for reading only; at most 32,000 rows, `OPENDATA_QUERY_SECONDS` long (docs/decisions/0070)."""
+    tables = tables_of(shell.service_of(request))
+    with ExitStack() as stack:
+        opened = {}
+        for ident in sql.named(q):
+            row, told = _found(request, ident)
+            table = stack.enter_context(tables.open(row.tenant, told["table"]))
+            opened[ident] = table.path, table.columns
+            shell.note(request, "query", row.id, ident)
+        answer = sql.select(opened, q, tables.seconds)
+    rows = [dict(zip(answer.names, cells, strict=True)) for cells in answer.rows]
+    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, no-cache"}
+    return JSONResponse({"columns": answer.names, "rows": rows, "truncated": answer.truncated}, headers=headers)
+
+
+@router.get("/opendata/data/{resource_id}/count", summary="Numbers of rows, by the values of columns")
+def count(request: Request, resource_id: str, actor: Actor = access.public()) -> Response:
+    """`group` (columns, parted by commas) and any of `sum`, `avg`, `min`, `max` (a column each)."""
+    row, told = _found(request, resource_id)
+    given = request.query_params
+    group = [name for name in given.get("group", "").split(",") if name]
+    measures = [("count", "*"), *((f, given[f]) for f in ("sum", "avg", "min", "max") if given.get(f))]
+    shell.note(request, "query", row.id, resource_id)
+    with tables_of(shell.service_of(request)).open(row.tenant, told["table"]) as table:
+        question = question_in(request, table, LIMIT)
+        found = list(table.aggregate(group, measures, question))
+    names = [*group, *(f"{function}({name})" if name != "*" else "count" for function, name in measures)]
+    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, no-cache"}
+    return JSONResponse({"rows": [dict(zip(names, cells, strict=True)) for cells in found]}, headers=headers)
+
+
+@router.get("/opendata/data/{resource_id}/columns", summary="A table's columns with types and statistics")
+def columns(request: Request, resource_id: str, actor: Actor = access.public()) -> Response:
+    row, told = _found(request, resource_id)
+    wanted = request.query_params.get("column", "")
+    with tables_of(shell.service_of(request)).open(row.tenant, told["table"]) as table:
+        found = [table.statistics(wanted)] if wanted else [column.as_document() for column in table.columns]
+        rows_ = table.rows
+    return JSONResponse({"rows": rows_, "columns": found}, headers={"Access-Control-Allow-Origin": "*"})
+
+
+def _found(request: Request, resource_id: str) -> tuple[PublishedRow, dict[str, Any]]:
+    with shell.public(request) as session:
+        row = published.dataset_of(session, resource_id)
+    told = published.resource_in(row, resource_id)
+    if not told.get("table"):
+        raise Invalid("このファイルは表ではないので、行を問い合わせられません。", code="no-table")
+    return row, told
+
+
+def question_in(request: Request, table: Table, usual: int, most: int | None = MOST) -> Question:
+    """From the query string. Invalid, naming it, for whatever is not understood: a filter misspelt must not give all rows."""
+    conditions, given = [], request.query_params
+    for key, value in given.multi_items():
+        if key in OWN:
+            continue
+        name, parted, operator = key.rpartition("__")
+        if not parted or operator not in OPERATORS:
+            name, operator = key, "eq"
+        conditions.append(_condition(name, operator, value))
+    sort = given.get("sort", "")
+    cursor = _cursor(given["cursor"]) if given.get("cursor") else 0
+    if cursor and sort:
+        raise Invalid("並べ替えと続きの位置（cursor）は、いっしょに使えません。", code="cursor-with-sort")
+    question = Question(
+        conditions=tuple(conditions),
+        words=tuple(given.get("q", "").split()[:5]),
+        columns=tuple(name for name in given.get("columns", "").split(",") if name),
+        sort=tuple((name.removeprefix("-"), name.startswith("-")) for name in sort.split(",") if name),
+        limit=_limit(given.get("limit"), usual, most),
+        after=cursor,
+    )
+    table.check(question)
+    return question
+
+
+def _condition(name: str, operator: str, value: str) -> Condition:
+    match operator:
+        case "in":
+            return Condition(name, "in", value.split(",")[:500])
+        case "empty":
+            return Condition(name, "empty", value not in ("0", "false", "no"))
+    return Condition(name, operator, value)
+
+
+def _limit(text: str | None, usual: int, most: int | None) -> int:
+    if text is None:
+        return usual
+    if not (text.isascii() and text.isdigit()) or (most and int(text) > most):
+        raise Invalid(f"limitは、{most or 10**9:,}までの数で指定してください。", code="bad-limit")
+    return int(text)
+
+
+def _page(request: Request, table: Table, question: Question) -> dict[str, Any]:
+    names = table.wanted(question)
+    found = [dict(zip(names, cells, strict=True)) for cells in table.select(question)]
+    following = None
+    if not question.sort and len(found) == question.limit and found:
+        pairs = [(key, value) for key, value in request.query_params.multi_items() if key != "cursor"]
+        following = f"{shell.site(request)}{request.url.path.removeprefix('/opendata')}?" + urlencode(
+            [*pairs, ("cursor", _as_cursor(found[-1]["_id"]))]
+        )
+    total = table.count(Question(question.conditions, question.words))
+    return {"total": total, "rows": found, "next": following, "columns": [c.as_document() for c in table.columns]}
+
+
+def _as_cursor(number: int) -> str:
+    return base64.urlsafe_b64encode(f"after:{number}".encode()).decode().rstrip("=")
+
+
+def _cursor(text: str) -> int:
+    try:
+        word, _, number = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition(":")
+        if word == "after":
+            return int(number)
+    except (binascii.Error, ValueError):
+        pass
+    raise Invalid("続きの位置（cursor）が正しくありません。前の答えのnextをそのままお使いください。", code="bad-cursor")
+
+
+def _geojson(names: list[str], found: Iterable[tuple[Any, ...]], points: dict[str, str] | None) -> Iterator[bytes]:
+    """RFC 7946. Rows without a place have a null geometry."""
+    yield b'{"type":"FeatureCollection","features":['
+    for number, cells in enumerate(found):
+        row = dict(zip(names, cells, strict=True))
+        lat, lng = (row.get(points["lat"]), row.get(points["lng"])) if points else (None, None)
+        placed = isinstance(lat, int | float) and isinstance(lng, int | float)
+        geometry = {"type": "Point", "coordinates": [lng, lat]} if placed else None
+        feature = {"type": "Feature", "id": row.pop("_id", number + 1), "geometry": geometry, "properties": row}
+        yield (b",\n" if number else b"") + json.dumps(feature, ensure_ascii=False).encode()
+    yield b"]}"

@@ -1,0 +1,192 @@
+"""The catalogue for harvesters and search engines: DCAT, data.json, sitemap, Atom. Streamed; ETag is the catalogue's last change."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+
+from libs.common import access
+from libs.common.actor import Actor
+from libs.common.errors import Invalid
+from services.opendata.api import describe, shell
+from services.opendata.api.public import asked_in
+from services.opendata.catalogue import Catalogue
+from services.opendata.db import PublishedRow, published
+
+router = APIRouter(tags=["harvest"])
+PAGE = 100
+BATCH = 200
+FEED = 50
+
+
+@router.get("/opendata/catalog.ttl", summary="DCAT, Turtle; ?page=1 …")
+def catalog_ttl(request: Request, page: int = 1, actor: Actor = access.public()) -> Response:
+    def pieces(catalogue: Catalogue) -> Iterator[str]:
+        yield describe.prefixes()
+        seen: set[str] = set()
+        for nodes in _catalog(request, catalogue, page):
+            yield from describe.as_turtle(node for node in nodes if not _again(node, seen))
+
+    return _answer(request, pieces, "text/turtle; charset=utf-8")
+
+
+@router.get("/opendata/catalog.jsonld", summary="DCAT, JSON-LD; ?page=1 …")
+def catalog_jsonld(request: Request, page: int = 1, actor: Actor = access.public()) -> Response:
+    def pieces(catalogue: Catalogue) -> Iterator[str]:
+        yield f'{{"@context": {json.dumps(describe.CONTEXT)}, "@graph": ['
+        seen: set[str] = set()
+        first = True
+        for nodes in _catalog(request, catalogue, page):
+            for node in nodes:
+                if not _again(node, seen):
+                    yield ("" if first else ",\n") + json.dumps(node, ensure_ascii=False)
+                    first = False
+        yield "]}"
+
+    return _answer(request, pieces, "application/ld+json")
+
+
+def _again(node: dict[str, Any], seen: set[str]) -> bool:
+    """The same publisher and licence stand behind many data sets: they are told once."""
+    key = f"{node['@id']} {node['@type']}"
+    again = key in seen
+    seen.add(key)
+    return again
+
+
+def _catalog(request: Request, catalogue: Catalogue, page: int) -> Iterator[list[dict[str, Any]]]:
+    """A page of the catalogue: its own node (with where the next page is), then the data sets'."""
+    if page < 1:
+        raise Invalid("ページは1から数えます。")
+    site = shell.site(request)
+    newest = catalogue.newest()
+    part = newest[(page - 1) * PAGE : page * PAGE]
+    modified = newest[0].modified.isoformat() if newest else None
+    name = shell.settings_in(request).cloud_name or "共同クラウド"
+    head = describe.catalog_node(site, name, [f"{site}/datasets/{entry.name}{describe.IT}" for entry in part], modified)
+    yield [*head, _paging(request, page, len(newest))]
+    for row in rows_of(request, [entry.id for entry in part]):
+        yield describe.dataset_nodes(site, row, catalogue.place(row.tenant)[1])
+
+
+def _paging(request: Request, page: int, total: int) -> dict[str, Any]:
+    """As Hydra tells it, which CKAN's harvesters follow."""
+    here = f"{shell.site(request)}{request.url.path.removeprefix('/opendata')}"
+    last = max(-(-total // PAGE), 1)
+
+    def address(number: int) -> dict[str, str]:
+        return describe.ref(f"{here}?page={number}")
+
+    node: dict[str, Any] = {"@id": f"{here}?page={page}", "@type": "hydra:PagedCollection"}
+    node |= {"hydra:firstPage": address(1), "hydra:lastPage": address(last)}
+    node |= {"hydra:nextPage": address(page + 1)} if page < last else {}
+    node |= {"hydra:previousPage": address(page - 1)} if page > 1 else {}
+    return node | {
+        "hydra:totalItems": describe.typed(total, "integer"),
+        "hydra:itemsPerPage": describe.typed(PAGE, "integer"),
+    }
+
+
+@router.get("/opendata/datasets/{name}.ttl", summary="One data set, Turtle")
+def dataset_ttl(request: Request, name: str, actor: Actor = access.public()) -> Response:
+    text = describe.prefixes() + "".join(describe.as_turtle(_nodes(request, name)))
+    return Response(text, media_type="text/turtle; charset=utf-8", headers=_open())
+
+
+@router.get("/opendata/datasets/{name}.jsonld", summary="One data set, JSON-LD")
+def dataset_jsonld(request: Request, name: str, actor: Actor = access.public()) -> Response:
+    return Response(describe.as_json_ld(_nodes(request, name)), media_type="application/ld+json", headers=_open())
+
+
+def _nodes(request: Request, name: str) -> list[dict[str, Any]]:
+    catalogue = shell.catalogue_in(request).refresh()
+    with shell.public(request) as session:
+        row = published.get(session, name)
+    seen: set[str] = set()
+    nodes = describe.dataset_nodes(shell.site(request), row, catalogue.place(row.tenant)[1])
+    return [node for node in nodes if not _again(node, seen)]
+
+
+@router.get("/opendata/data.json", summary="All data sets (Project Open Data 1.1)")
+def data_json(request: Request, actor: Actor = access.public()) -> Response:
+    def pieces(catalogue: Catalogue) -> Iterator[str]:
+        site = shell.site(request)
+        yield '{"@type": "dcat:Catalog", "conformsTo": "https://project-open-data.cio.gov/v1.1/schema", "dataset": ['
+        for number, row in enumerate(rows_of(request, [entry.id for entry in catalogue.newest()])):
+            told = describe.project_open_data(site, row, catalogue.place(row.tenant)[1])
+            yield (",\n" if number else "") + json.dumps(told, ensure_ascii=False)
+        yield "]}"
+
+    return _answer(request, pieces, "application/json")
+
+
+@router.get("/opendata/sitemap.xml", summary="Every data set's page")
+def sitemap(request: Request, actor: Actor = access.public()) -> Response:
+    def pieces(catalogue: Catalogue) -> Iterator[str]:
+        site = shell.site(request)
+        yield '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+        for entry in catalogue.newest()[:50_000]:  # sitemaps.org: no more in one file
+            moment = entry.modified.isoformat(timespec="seconds")
+            yield f"<url><loc>{escape(f'{site}/datasets/{entry.name}')}</loc><lastmod>{moment}</lastmod></url>\n"
+        yield "</urlset>\n"
+
+    return _answer(request, pieces, "application/xml")
+
+
+@router.get(
+    "/opendata/feed.atom", summary="What was published or renewed last (Atom, RFC 4287); takes a search's parameters"
+)
+def feed(request: Request, actor: Actor = access.public()) -> Response:
+    asked = asked_in(request, None)
+    catalogue = shell.catalogue_in(request)
+    found = catalogue.search(asked.q, filters=asked.filters, order="modified", limit=FEED)
+    rows = list(rows_of(request, [hit.key for hit in found.hits]))
+    site = shell.site(request)
+    updated = rows[0].document["modified"] if rows else shell.now_of(request).isoformat()
+    name = shell.settings_in(request).cloud_name or "共同クラウド"
+    here = f"{site}/feed.atom" + (f"?{request.url.query}" if request.url.query else "")
+    parts = [
+        '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="ja">',
+        f"<title>{escape(name)} オープンデータ</title><id>{escape(here)}</id><updated>{updated}</updated>",
+        f"<link rel='self' href={quoteattr(here)}/><link href={quoteattr(site + '/')}/>",
+        *(_atom_entry(site, row, catalogue.place(row.tenant)[1]) for row in rows),
+        "</feed>\n",
+    ]
+    return Response("\n".join(parts), media_type="application/atom+xml", headers=_open())
+
+
+def _atom_entry(site: str, row: PublishedRow, place: str) -> str:
+    told = row.document
+    here = describe.dataset_address(site, row)
+    return (
+        f"<entry><title>{escape(told['title'])}</title><id>{escape(here)}</id><link href={quoteattr(here)}/>"
+        f"<updated>{told['modified']}</updated><published>{told['created']}</published>"
+        f"<author><name>{escape(place)}</name></author><summary>{escape(told['notes'][:500])}</summary></entry>"
+    )
+
+
+# ---- how they answer --------------------------------------------------------------------------------------------------
+
+
+def rows_of(request: Request, ids: list[str]) -> Iterator[PublishedRow]:
+    """The published rows, a batch at a time: however many there are, few are in memory."""
+    for part in (ids[start : start + BATCH] for start in range(0, len(ids), BATCH)):
+        with shell.public(request) as session:
+            rows = published.many(session, part)
+        yield from rows
+
+
+def _answer(request: Request, pieces: Any, media_type: str) -> Response:
+    catalogue = shell.catalogue_in(request).refresh()
+    etag = f'W/"{catalogue.change}-{len(catalogue.entries)}"'
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=_open() | {"ETag": etag})
+    return StreamingResponse(pieces(catalogue), media_type=media_type, headers=_open() | {"ETag": etag})
+
+
+def _open() -> dict[str, str]:
+    """Programs in any page may read it; nobody keeps it unasked."""
+    return {"Cache-Control": "public, no-cache", "Access-Control-Allow-Origin": "*"}

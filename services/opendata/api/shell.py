@@ -1,0 +1,178 @@
+"""What all pages here share: the municipality or the prefecture in the head, transactions, visitors, forms."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
+
+from libs.common import room
+from libs.common.actor import Actor
+from libs.common.errors import Sentence, TooLarge, say
+from libs.common.service import Service
+from libs.common.web import Link, Pages, Place
+from services.opendata.catalogue import Catalogue
+from services.opendata.settings import Settings, catalogue_of, settings_of
+from services.opendata.use_cases.usage import Kind, Uses
+
+CATALOGUE = say("オープンデータ")
+
+
+def service_of(request: Request) -> Service:
+    return request.app.state.service
+
+
+def settings_in(request: Request) -> Settings:
+    return settings_of(service_of(request))
+
+
+def pages_of(request: Request) -> Pages:
+    return service_of(request).extras["pages"]
+
+
+def catalogue_in(request: Request) -> Catalogue:
+    return catalogue_of(service_of(request))
+
+
+def now_of(request: Request) -> datetime:
+    return service_of(request).clock.now()
+
+
+@contextmanager
+def changing(request: Request, actor: Actor) -> Iterator[Session]:
+    """A transaction in the room of the actor's municipality. Forbidden while the room is not in use."""
+    with service_of(request).database.transaction(tenant=actor.tenant) as session:
+        room.check_open(session)
+        remember_place(request, session)
+        yield session
+    catalogue_in(request).look_again()
+
+
+@contextmanager
+def reading(request: Request, actor: Actor) -> Iterator[Session]:
+    with service_of(request).database.reading(tenant=actor.tenant) as session:
+        room.check_open(session)
+        remember_place(request, session)
+        yield session
+
+
+@contextmanager
+def public(request: Request) -> Iterator[Session]:
+    """Only what everybody may read."""
+    with service_of(request).database.reading() as session:
+        yield session
+
+
+def remember_place(request: Request, session: Session) -> None:
+    row = session.get(room.RoomRow, session.info["tenant"])
+    request.state.place_name = (row.name if row else None) or request.path_params.get("code", "")
+
+
+def site(request: Request) -> str:
+    """The catalogue's address as people outside type it, without the last slash."""
+    return service_of(request).settings.public_url.rstrip("/") + "/opendata"
+
+
+def base(request: Request) -> str:
+    """The municipality's own pages, without the last slash."""
+    return f"/t/{request.path_params['code']}/opendata"
+
+
+def spoken(request: Request, text: str) -> str:
+    return pages_of(request).translate(request, text) if isinstance(text, Sentence) else text
+
+
+def spoken_options(request: Request, words: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(key, spoken(request, text)) for key, text in words.items()]
+
+
+def note(request: Request, kind: Kind, dataset: str, resource: str = "") -> None:
+    """Count a use. The visitor is the session where there is one, else address and browser; neither is kept."""
+    actor: Actor = request.state.actor
+    agent = request.headers.get("user-agent", "")
+    visitor = actor.sid or f"{request.headers.get('x-forwarded-for', '')} {agent}"
+    uses: Uses = request.app.state.uses
+    uses.note(kind, visitor, agent, dataset, resource, now_of(request))
+
+
+def render_desk(
+    request: Request, template: str, *, crumbs: tuple[Link, ...] = (), status: int = 200, **context: Any
+) -> Response:
+    """A page of staff's side."""
+    code = request.path_params["code"]
+    head = Place(getattr(request.state, "place_name", code), "職員の机", f"/t/{code}/desk/")
+    desk = f"{base(request)}/desk/"
+    rooms = (Link("オープンデータ", desk, current="true"), Link("公開中のページ", f"{base(request)}/"))
+    way = (Link("オープンデータ", desk), *crumbs) if crumbs else ()
+    return pages_of(request).render(
+        request, template, status_code=status, place=head, rooms=rooms, crumbs=way, base=desk, now=now_of(request),
+        wide=True, dense=True, **context,
+    )  # fmt: skip
+
+
+def render_public(
+    request: Request,
+    template: str,
+    *,
+    crumbs: tuple[Link, ...] = (),
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    **context: Any,
+) -> Response:
+    """A page of the prefecture's catalogue, or of a municipality's own face of it (a path with its code)."""
+    code = request.path_params.get("code")
+    top = f"{base(request)}/" if code else "/opendata/"
+    if code:
+        name = getattr(request.state, "place_name", code)
+        place = Place(name, spoken(request, CATALOGUE), f"/t/{code}/", (name,))
+        first: tuple[Link, ...] = (Link(name, f"/t/{code}/"), Link(spoken(request, CATALOGUE), top))
+    else:
+        place = Place(spoken(request, CATALOGUE), "", "/opendata/")
+        first = (Link(spoken(request, CATALOGUE), top),)
+    rooms = (
+        Link(spoken(request, say("データをさがす")), top, current="true"),
+        Link(spoken(request, say("センサー")), "/opendata/sensors/"),
+        Link(spoken(request, say("データの要望")), "/opendata/requests/"),
+        Link(spoken(request, say("利活用ライブラリ")), "/opendata/apps/"),
+        Link(spoken(request, say("データの品質")), "/opendata/quality"),
+        Link("API", "/opendata/api/"),
+    )
+    return pages_of(request).render(
+        request, template, status_code=status, headers=headers, place=place, rooms=rooms,
+        crumbs=(*first, *crumbs) if crumbs else (), top=top, wide=True, **context,
+    )  # fmt: skip
+
+
+def to(address: str) -> Response:
+    """See another page next: reloading it sends nothing again."""
+    return RedirectResponse(address, 303)
+
+
+Message = MutableMapping[str, Any]
+
+
+class BodyLimit:
+    """Stops a request whose body is longer than any file may be, while it arrives."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]], limit: int) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._limit:
+                most = self._limit // (1024 * 1024)
+                raise TooLarge(say("一度に送れるのは%(most)sMBまでです。分けてお送りください。", most=most))
+            return message
+
+        await self._app(scope, counted, send)

@@ -1,0 +1,150 @@
+"""The public catalogue in the memory of each process: what search and facets are answered from.
+
+The database has the truth (PublishedRow). Each change there has a number; a process takes in what is newer than what it
+knows, so a publication costs one data set, not a rebuild. Withdrawn and closed ones come by as changes, too.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from libs.common.db import Database
+from services.opendata.db import PublishedRow, published
+from services.opendata.domain.quality import Quality, quality_of
+from services.opendata.search.document import Answer, Document
+from services.opendata.search.index import Index
+
+LOOK_EVERY = 0.5
+"""Seconds for which another process's publication may not be seen here yet."""
+PLACES_EVERY = 30.0
+DESCRIBED = 2000
+"""Characters of a description that are searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What lists and filters need of a data set. `facets` are those of the search document."""
+
+    id: str
+    name: str
+    tenant: str
+    title: str
+    created: datetime
+    modified: datetime
+    facets: dict[str, tuple[str, ...]]
+    quality: Quality
+
+
+class Catalogue:
+    """One per process. Reading is safe from any thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._known, self._looked_at, self._places_at = 0, 0.0, 0.0
+        self.index = Index()
+        self.entries: dict[str, Entry] = {}
+        self.places: dict[str, tuple[str, str]] = {}
+        """Tenant → (code, name)."""
+        self.change = 0
+        """The number of the last change taken in: whatever is made of the catalogue is good as long as it stays."""
+
+    def look_again(self) -> None:
+        """Something was published here just now: the next reader looks at once."""
+        self._looked_at = 0.0
+
+    def refresh(self) -> "Catalogue":
+        """Take in what has changed; at most every `LOOK_EVERY` seconds."""
+        if time.monotonic() - self._looked_at < LOOK_EVERY:
+            return self
+        with self._lock:
+            if time.monotonic() - self._looked_at < LOOK_EVERY:
+                return self
+            with self._database.reading() as session:
+                if time.monotonic() - self._places_at > PLACES_EVERY or published.change(session) > self._known:
+                    self.places = published.places(session)
+                    self._places_at = time.monotonic()
+                self._take_in(session)
+            self._looked_at = time.monotonic()
+        return self
+
+    def _take_in(self, session: Session) -> None:
+        if published.change(session) <= self._known:
+            return
+        entries, gone, documents = dict(self.entries), [], []
+        for row in published.since(session, self._known):
+            self._known = max(self._known, row.change)
+            if row.state == "published":
+                document = as_document(row, self.places.get(row.tenant, (row.tenant, ""))[1])
+                documents.append(document)
+                entries[row.id] = as_entry(row, document)
+            elif entries.pop(row.id, None):
+                gone.append(row.id)
+        self.index.remove(gone)
+        self.index.put(documents)
+        self.entries, self.change = entries, self._known
+
+    def search(self, query: str, **options: object) -> Answer:
+        """See Index.search."""
+        return self.refresh().index.search(query, **options)  # type: ignore[arg-type]
+
+    def newest(self) -> list[Entry]:
+        return sorted(self.refresh().entries.values(), key=lambda entry: (entry.modified, entry.id), reverse=True)
+
+    def of(self, tenant: str) -> Iterator[Entry]:
+        return (entry for entry in self.refresh().entries.values() if entry.tenant == tenant)
+
+    def place(self, tenant: str) -> tuple[str, str]:
+        """(code, name)"""
+        return self.places.get(tenant, (tenant, tenant))
+
+
+def as_document(row: PublishedRow, place: str) -> Document:
+    """What search knows of a data set. Who to ask about it (author, maintainer) is not searched: it would be everywhere."""
+    told = row.document
+    resources = told["resources"]
+    columns = [column["name"] for each in resources for column in each.get("columns", ())]
+    names = [each["name"] for each in resources] + [
+        each["description"][:200] for each in resources if each["description"]
+    ]
+    return Document(
+        key=row.id,
+        title=told["title"],
+        tags=tuple(told["tags"]),
+        description=told["notes"][:DESCRIBED],
+        columns=tuple(dict.fromkeys([*columns, *names])),
+        place=place,
+        facets={
+            "municipality": (row.tenant,),
+            "theme": (told["theme"],) if told["theme"] else (),
+            "format": tuple(sorted({each["format"].upper() for each in resources if each["format"]})),
+            "license": (told["license"],) if told["license"] else (),
+            "kind": (told["kind"],) if told["kind"] else (),
+            "map": ("1",) if any(each.get("points") for each in resources) else (),
+            "tag": tuple(told["tags"]),
+            "division": (told["owner"]["name"],) if told.get("owner") else (),
+            "collection": tuple(each["name"] for each in told.get("groups", ())),
+        },
+        order={
+            "modified": datetime.fromisoformat(told["modified"]).timestamp(),
+            "created": datetime.fromisoformat(told["created"]).timestamp(),
+        },
+    )
+
+
+def as_entry(row: PublishedRow, document: Document) -> Entry:
+    told = row.document
+    return Entry(
+        id=row.id,
+        name=row.name,
+        tenant=row.tenant,
+        title=told["title"],
+        created=datetime.fromisoformat(told["created"]),
+        modified=datetime.fromisoformat(told["modified"]),
+        facets=dict(document.facets),
+        quality=quality_of(told),
+    )

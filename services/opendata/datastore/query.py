@@ -1,0 +1,225 @@
+"""Questions to one table. Column names become numbers before any SQL is written; values are always parameters."""
+
+# ruff: noqa: S608 (columns stand in SQL as c0, c1, …, made here from numbers; what people give is always a parameter)
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from libs.common.errors import Invalid, Unavailable
+from services.opendata.datastore.build import Column
+
+OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "eq": "=", "ne": "<>"}
+ROWS_AT_ONCE = 500
+_ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`operator`: one of OPERATORS, `in` (value: a list), `contains` (text, letters' case and width as written), `empty`, or
+    `any` (value: lists of conditions, of which one must hold as a whole; no column)."""
+
+    column: str
+    operator: str
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a table. `words`: each must occur in some column. `sort`: (column, descending), and with a third part
+    whether empty cells come `first` or `last`. `after`: only
+    rows whose `_id` is greater (a keyset cursor; without `sort`)."""
+
+    conditions: tuple[Condition, ...] = ()
+    words: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    sort: tuple[tuple[Any, ...], ...] = ()
+    limit: int = 100
+    offset: int = 0
+    after: int = 0
+    distinct: bool = False
+
+
+@dataclass
+class Table:
+    """A table open for reading, and for nothing else."""
+
+    connection: sqlite3.Connection
+    columns: list[Column]
+    rows: int
+    path: Path = Path()
+    _numbers: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._numbers = {"_id": "_id"} | {column.name: f"c{n}" for n, column in enumerate(self.columns)}
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    def select(self, question: Question) -> Iterator[tuple[Any, ...]]:
+        """The rows asked for, as tuples of `_id` and the wanted columns (of the wanted columns alone if distinct)."""
+        wanted = self.wanted(question)
+        where, values = self._where(question)
+        start = question.offset
+        if start and not where and not question.sort and not question.distinct and self._without_gap():
+            # A deep page costs what the first one does.
+            where, values, start = ["_id > ?"], [start], 0
+        sql = f"SELECT {'DISTINCT ' if question.distinct else ''}{', '.join(self._numbers[name] for name in wanted)} FROM data"
+        sql += f" WHERE {' AND '.join(where)}" if where else ""
+        order = [self._order(*each) for each in question.sort]
+        order += [] if question.distinct else ["_id"]
+        sql += f" ORDER BY {', '.join(order)}" if order else ""
+        return self._run(f"{sql} LIMIT ? OFFSET ?", [*values, question.limit, start])
+
+    def _without_gap(self) -> bool:
+        """Whether rows are numbered 1, 2, 3 …; where a program has deleted some, they are not."""
+        return self.connection.execute("SELECT coalesce(max(_id), 0) FROM data").fetchone()[0] == self.rows
+
+    def check(self, question: Question) -> None:
+        """Invalid if it names a column or an operator that is not there."""
+        self.wanted(question)
+        self._where(question)
+        for name, *_ in question.sort:
+            self._column(name)
+
+    def wanted(self, question: Question) -> list[str]:
+        names = list(question.columns) or self.names
+        for name in names:
+            self._column(name)
+        return names if question.distinct or "_id" in names else ["_id", *names]
+
+    def count(self, question: Question) -> int:
+        """How many rows there are without limit and offset."""
+        where, values = self._where(question)
+        if not where and not question.distinct:
+            return self.rows
+        inner = f" WHERE {' AND '.join(where)}" if where else ""
+        if question.distinct:
+            names = ", ".join(self._numbers[name] for name in self.wanted(question))
+            sql = f"SELECT count(*) FROM (SELECT DISTINCT {names} FROM data{inner})"
+        else:
+            sql = f"SELECT count(*) FROM data{inner}"
+        return next(self._run(sql, values))[0]
+
+    def statistics(self, name: str, top: int = 10) -> dict[str, Any]:
+        """`filled`, `distinct`, `least`, `most`, `mean` (numbers only) and the commonest values with their counts."""
+        column = self._column(name)
+        kind = next(column.type for column in self.columns if column.name == name)
+        mean = f"avg({column})" if kind in ("int", "numeric") else "NULL"
+        sql = f"SELECT count({column}), count(DISTINCT {column}), min({column}), max({column}), {mean} FROM data"
+        filled, distinct, least, most, average = next(self._run(sql, []))
+        common = f"SELECT {column}, count(*) FROM data WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?"
+        return {
+            "name": name, "type": kind, "filled": filled, "distinct": distinct, "least": least, "most": most,
+            "mean": average, "common": list(self._run(common, [top])) if distinct < filled else [],
+        }  # fmt: skip
+
+    def aggregate(
+        self, group: Sequence[str], measures: Sequence[tuple[str, str]], question: Question
+    ) -> Iterator[tuple]:
+        """Groups with their measures: (function, column), function one of count, sum, avg, min, max."""
+        for function, _ in measures:
+            if function not in ("count", "sum", "avg", "min", "max"):
+                raise Invalid(f"計算「{function}」は使えません。", code="bad-aggregate")
+        keys = [self._column(name) for name in group]
+        told = [f"{function}({self._column(name) if name != '*' else '*'})" for function, name in measures]
+        where, values = self._where(question)
+        sql = f"SELECT {', '.join([*keys, *told])} FROM data"
+        sql += f" WHERE {' AND '.join(where)}" if where else ""
+        sql += f" GROUP BY {', '.join(keys)} ORDER BY {', '.join(keys)}" if keys else ""
+        return self._run(f"{sql} LIMIT ? OFFSET ?", [*values, question.limit, question.offset])
+
+    # ---- the SQL
+
+    def _column(self, name: str) -> str:
+        try:
+            return self._numbers[name]
+        except KeyError:
+            raise Invalid(f"列「{name[:60]}」はこの表にありません。", code="unknown-column", column=name[:60]) from None
+
+    def _order(self, name: str, down: bool, empty: str = "") -> str:
+        nulls = {"first": " NULLS FIRST", "last": " NULLS LAST"}.get(empty, "")
+        return f"{self._column(name)}{' DESC' if down else ''}{nulls}"
+
+    def _any_of(self, choices: Sequence[Sequence[Condition]]) -> tuple[str, list[Any]]:
+        parts, values = [], []
+        for choice in choices:
+            told = [self._condition(condition) for condition in choice]
+            parts.append("(" + (" AND ".join(part for part, _ in told) or "1") + ")")
+            values += [value for _, given in told for value in given]
+        return "(" + (" OR ".join(parts) or "0") + ")", values
+
+    def _where(self, question: Question) -> tuple[list[str], list[Any]]:
+        parts, values = [], []
+        if question.after:
+            parts.append("_id > ?")
+            values.append(question.after)
+        for condition in question.conditions:
+            part, given = self._condition(condition)
+            parts.append(part)
+            values += given
+        for word in question.words:
+            parts.append("(" + " OR ".join(f"instr(lower(c{n}), ?)" for n in range(len(self.columns))) + ")")
+            values += [word.lower()] * len(self.columns)
+        return parts, values
+
+    def _condition(self, condition: Condition) -> tuple[str, list[Any]]:
+        if condition.operator == "any":
+            return self._any_of(condition.value)
+        column = self._column(condition.column)
+        match condition.operator:
+            case "in":
+                given = [_plain(value) for value in condition.value]
+                return f"{column} IN ({', '.join('?' * len(given))})", given
+            case "contains":
+                return f"instr({column}, ?) > 0", [str(condition.value)]
+            case "empty":
+                return f"{column} IS {'' if condition.value else 'NOT '}NULL", []
+            case "eq" if condition.value is None:
+                return f"{column} IS NULL", []
+            case operator if operator in OPERATORS:
+                return f"{column} {OPERATORS[operator]} ?", [_plain(condition.value)]
+        raise Invalid(f"条件「{condition.operator[:20]}」は使えません。", code="unknown-operator")
+
+    def _run(self, sql: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        try:
+            cursor = self.connection.execute(sql, values)
+            while rows := cursor.fetchmany(ROWS_AT_ONCE):
+                yield from rows
+        except sqlite3.OperationalError as error:
+            if "interrupted" not in str(error):
+                raise
+            sentence = "問い合わせに時間がかかりすぎたため、中断しました。条件を減らすか、全件をダウンロードしてお使いください。"
+            raise Unavailable(sentence, code="query-too-long", retry_after=60) from error
+        except OverflowError as error:
+            raise Invalid("数が大きすぎて、比べられません。", code="bad-value") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        raise Invalid("条件の値は、文字か数で指定してください。", code="bad-value")
+    return value
+
+
+@contextmanager
+def open_table(path: Path, seconds: float) -> Iterator[Table]:
+    """The table in `path`. Whatever is asked, it ends after `seconds` and can only read this file."""
+    connection = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+    try:
+        told, rows = connection.execute("SELECT columns, rows FROM about").fetchone()
+        end = time.monotonic() + seconds
+        connection.set_progress_handler(lambda: time.monotonic() > end, 20_000)
+        connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
+        yield Table(connection, [Column(**column) for column in json.loads(told)], rows, path)
+    finally:
+        connection.close()
+
+
+def as_documents(names: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> Iterator[Mapping[str, Any]]:
+    return (dict(zip(names, row, strict=True)) for row in rows)

@@ -1,0 +1,124 @@
+"""SELECT over published tables, in a connection that has nothing else: unchanging files, opened for reading, under an authorizer.
+
+Not PostgreSQL's and not CKAN's `datastore_search_sql` (CVE-2026-42031 let it out of its table): there is no server behind it,
+no file it could open, no row anybody may not read. Time, memory and size of the statement are bounded.
+"""
+
+# ruff: noqa: S608 (names in SQL are quoted ids of published files and columns' names with their quotes doubled)
+
+import re
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from libs.common.errors import Forbidden, Invalid, Refusal, Unavailable
+from services.opendata.datastore.build import Column
+
+NAME = re.compile(r'"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
+SCHEMA = re.compile(r'\b"?public"?\s*\.\s*(?=")')
+"""What programs written for PostgreSQL put before a table."""
+MOST_TABLES, MOST_ROWS, MOST_CHARACTERS = 5, 32_000, 50_000_000
+LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: 4_000_000, sqlite3.SQLITE_LIMIT_SQL_LENGTH: 50_000, sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20, sqlite3.SQLITE_LIMIT_VDBE_OP: 100_000, sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 50,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0, sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 500, sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
+}  # fmt: skip
+FORBIDDEN = {
+    "load_extension",
+    "fts3_tokenizer",
+    "readfile",
+    "writefile",
+    "edit",
+    "randomblob",
+    "sqlite_compileoption_get",
+}
+_READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`truncated`: there were more than `MOST_ROWS` rows."""
+
+    names: list[str]
+    rows: list[tuple[Any, ...]]
+    truncated: bool
+
+
+def named(sql: str) -> list[str]:
+    """The ids of tables that stand in the statement, in double quotes. Invalid for more than `MOST_TABLES`."""
+    found = list(dict.fromkeys(NAME.findall(sql)))
+    if len(found) > MOST_TABLES:
+        raise _bad(f"no more than {MOST_TABLES} tables")
+    return found
+
+
+def select(tables: Mapping[str, tuple[Path, list[Column]]], sql: str, seconds: float) -> Answer:
+    """Run one SELECT over `tables` (id → file, columns). Invalid, naming what is wrong; Forbidden for what is no reading of them;
+    Unavailable when it takes too long."""
+    sql = SCHEMA.sub("", sql)
+    connection = sqlite3.connect("file::memory:", uri=True, isolation_level=None)
+    try:
+        for number, (ident, (path, columns)) in enumerate(tables.items()):
+            connection.execute(f"ATTACH DATABASE ? AS t{number}", (f"file:{path}?mode=ro&immutable=1",))
+            names = ", ".join(["_id", *(f"c{n} AS {_quoted(column.name)}" for n, column in enumerate(columns))])
+            connection.execute(f"CREATE TEMP VIEW {_quoted(ident)} AS SELECT {names} FROM t{number}.data")
+        for limit, most in LIMITS.items():
+            connection.setlimit(limit, most)
+        end = time.monotonic() + seconds
+        connection.set_progress_handler(lambda: time.monotonic() > end, 20_000)
+        connection.set_authorizer(_may)
+        return _answer(connection, sql)
+    finally:
+        connection.close()
+
+
+def _answer(connection: sqlite3.Connection, sql: str) -> Answer:
+    try:
+        cursor = connection.execute(sql)
+        rows = list(_within(islice(cursor, MOST_ROWS + 1)))
+    except sqlite3.OperationalError as error:
+        if "interrupted" in str(error):
+            raise Unavailable("問い合わせに時間がかかりすぎたため、中断しました。", code="query-too-long") from error
+        raise _bad(str(error)) from error
+    except (sqlite3.Error, sqlite3.Warning, MemoryError) as error:
+        raise _refusal(str(error)) from error
+    if cursor.description is None:
+        raise _bad("Query is not a SELECT statement.")
+    return Answer([each[0] for each in cursor.description], rows[:MOST_ROWS], len(rows) > MOST_ROWS)
+
+
+def _refusal(message: str) -> Refusal:
+    if "authorized" in message or "prohibited" in message:
+        return Forbidden(message, code="bad-sql")
+    return _bad("Query is not a single statement." if "one statement" in message else message)
+
+
+def _within(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """The rows, as long as all of them are no larger than `MOST_CHARACTERS`."""
+    left = MOST_CHARACTERS
+    for row in rows:
+        left -= sum(len(cell) for cell in row if isinstance(cell, str | bytes))
+        if left < 0:
+            raise _bad("the answer is too large: ask for fewer rows or columns")
+        yield row
+
+
+def _may(action: int, first: str | None, second: str | None, *_: object) -> int:
+    """Reading tables and views, and functions that compute."""
+    if action == sqlite3.SQLITE_FUNCTION:
+        return sqlite3.SQLITE_DENY if (second or "").lower() in FORBIDDEN else sqlite3.SQLITE_OK
+    if action == sqlite3.SQLITE_READ:
+        return sqlite3.SQLITE_DENY if (first or "").startswith(("sqlite_", "pragma_", "about")) else sqlite3.SQLITE_OK
+    return sqlite3.SQLITE_OK if action in _READS else sqlite3.SQLITE_DENY
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _bad(message: str) -> Invalid:
+    return Invalid(message, fields={"query": message}, code="bad-sql")

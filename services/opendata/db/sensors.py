@@ -1,0 +1,131 @@
+"""Streams of sensor readings: append-only, one value for each moment of a stream, with sums by hour beside them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Float, Index, String, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from libs.common.db import Json, UtcDateTime
+from libs.common.errors import NotFound
+from libs.common.tenancy import SharedTable, TenantTable
+from services.opendata.db.tables import ID, Base
+
+
+class StreamRow(TenantTable, Base):
+    """What one sensor measures at one place. `about`: name, place, property, unit, lat, lng. `state`: active, ended."""
+
+    __tablename__ = "streams"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    about: Mapped[dict[str, Any]] = mapped_column(Json)
+    state: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime]
+
+
+class ReadingRow(TenantTable, Base):
+    """A reading. The same moment sent again replaces it. `hour`: the hour (UTC) that `at` lies in."""
+
+    __tablename__ = "readings"
+    __table_args__ = (Index("ix_readings_hour", "tenant_id", "stream_id", "hour"),)
+
+    stream_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    hour: Mapped[datetime]
+    value: Mapped[float] = mapped_column(Float)
+    received_at: Mapped[datetime]
+
+
+class HourRow(TenantTable, Base):
+    """All readings of one hour of a stream, made anew whenever one of them comes."""
+
+    __tablename__ = "reading_hours"
+
+    stream_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    hour: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+    least: Mapped[float] = mapped_column(Float)
+    most: Mapped[float] = mapped_column(Float)
+    total: Mapped[float] = mapped_column(Float)
+
+
+class PublishedStreamRow(SharedTable, Base):
+    """A stream as everybody sees it, with its latest reading."""
+
+    __tablename__ = "published_streams"
+    __shared_because__ = "streams are public from their first reading; use_cases/sensors.py copies one's own here"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(6), index=True)
+    about: Mapped[dict[str, Any]] = mapped_column(Json)
+    state: Mapped[str] = mapped_column(String(10))
+    latest_at: Mapped[datetime | None]
+    latest: Mapped[float | None] = mapped_column(Float)
+
+
+def streams(session: Session) -> list[StreamRow]:
+    return list(session.scalars(select(StreamRow).order_by(StreamRow.created_at, StreamRow.id)))
+
+
+def published_streams(session: Session) -> list[PublishedStreamRow]:
+    query = select(PublishedStreamRow).where(PublishedStreamRow.state == "active")
+    return list(session.scalars(query.order_by(PublishedStreamRow.tenant, PublishedStreamRow.id)))
+
+
+def published_stream(session: Session, stream_id: str) -> PublishedStreamRow:
+    row = session.get(PublishedStreamRow, stream_id)
+    if row is None or row.state == "closed":
+        raise NotFound("このセンサーは見つかりません。", code="unknown-stream")
+    return row
+
+
+def put(session: Session, rows: list[dict[str, Any]]) -> None:
+    """Readings of the session's municipality; what is there for a moment is replaced."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(ReadingRow)
+    newer = {"value": statement.excluded.value, "received_at": statement.excluded.received_at}
+    session.execute(statement.on_conflict_do_update(index_elements=["tenant_id", "stream_id", "at"], set_=newer), rows)
+
+
+def sum_hours(session: Session, touched: set[tuple[str, datetime]]) -> None:
+    """Make the sums of these hours anew."""
+    ids, hours = {stream for stream, _ in touched}, {hour for _, hour in touched}
+    of = ReadingRow
+    sums = (func.count(), func.min(of.value), func.max(of.value), func.sum(of.value))
+    query = select(of.stream_id, of.hour, *sums).where(of.stream_id.in_(ids), of.hour.in_(hours))
+    for stream, hour, count, least, most, total in session.execute(query.group_by(of.stream_id, of.hour)).all():
+        if (stream, hour) in touched:
+            tenant = session.info["tenant"]
+            session.merge(
+                HourRow(tenant_id=tenant, stream_id=stream, hour=hour, count=count, least=least, most=most, total=total)
+            )
+
+
+def readings(
+    session: Session,
+    stream_id: str,
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    newest: bool,
+    limit: int,
+    offset: int = 0,
+) -> list[ReadingRow]:
+    of = ReadingRow
+    query = select(of).where(of.stream_id == stream_id)
+    query = query.where(of.at >= since) if since else query
+    query = query.where(of.at <= until) if until else query
+    return list(session.scalars(query.order_by(of.at.desc() if newest else of.at).limit(limit).offset(offset)))
+
+
+def reading_count(session: Session, stream_id: str) -> int:
+    """From the sums: a count of millions costs as many rows as there are hours."""
+    return int(session.scalar(select(func.sum(HourRow.count)).where(HourRow.stream_id == stream_id)) or 0)
+
+
+def hours(session: Session, stream_id: str, since: datetime | None, limit: int) -> list[HourRow]:
+    """The last hours, in their order."""
+    query = select(HourRow).where(HourRow.stream_id == stream_id)
+    query = query.where(HourRow.hour >= since) if since else query
+    return list(reversed(list(session.scalars(query.order_by(HourRow.hour.desc()).limit(limit)))))

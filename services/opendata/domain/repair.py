@@ -1,0 +1,172 @@
+"""Mending a table: which column is which, which cell becomes what, and what only a person can decide. Nothing changes unseen."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from services.opendata.domain.cells import Cleaned
+from services.opendata.domain.cleaning import cleaner
+from services.opendata.domain.glance import glance
+from services.opendata.domain.headers import standard_names
+from services.opendata.domain.places import PREFECTURES, clean_code, is_latitude, is_longitude
+from services.opendata.domain.roles import Role, roles_of
+from services.opendata.domain.standards import Definition
+from services.opendata.domain.table import Finding, Findings, Row, Table
+
+SHOWN = 1_000
+ERRORS = frozenset({"date-impossible", "time-impossible", "excel-error", "code-wrong", "degrees-outside", "formula"})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One cell (or, with `row` = the header's row, one column name) as it was and as the repaired table has it."""
+
+    row: int
+    column: int
+    column_name: str
+    before: str
+    after: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one table is mended. `columns` are the new names; `roles` what each column holds."""
+
+    table: Table
+    columns: tuple[str, ...]
+    roles: tuple[Role, ...]
+    definition: Definition | None
+    header_changes: tuple[Change, ...]
+
+
+@dataclass
+class Repair:
+    """`table` is the mended table (its rows are mended as they are read). `changes` holds the first thousand; `counts` counts all of them
+    by code. `findings` are the cells that stay as they were and need a person."""
+
+    table: Table
+    changes: list[Change] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    findings: Findings = field(default_factory=Findings)
+    rows: int = 0
+
+
+def plan(table: Table, definition: Definition | None = None) -> Plan:
+    """Reads the first rows of `table`. `definition` is the standard to follow (`conformance.recognise`), None keeps the names."""
+    wanted = [column.name for column in definition.columns] if definition else ()
+    names = standard_names(table.columns, wanted)
+    changes = tuple(
+        Change(table.header_row or 1, at, old, old, new, "header", f"項目名を「{new}」に直しました：{old}")
+        for at, (old, new) in enumerate(zip(table.columns, names, strict=True), start=1)
+        if old != new
+    )
+    return Plan(table, names, roles_of(table, names, definition), definition, changes)
+
+
+def repair(plan: Plan, without: frozenset[str] = frozenset()) -> Repair:
+    """Goes through all rows once. `without` holds codes of changes the clerk does not want (`"number-unit"`, `"header"` …).
+
+    The returned table mends again each time it is read: equal to what was shown, at no memory.
+    """
+    result = Repair(replace(plan.table, columns=_names(plan, without), source=lambda: _mended_rows(plan, without)))
+    for change in plan.header_changes if "header" not in without else ():
+        _note(result, change)
+    for _ in _mended_rows(plan, without, result):
+        result.rows += 1
+    return result
+
+
+def _names(plan: Plan, without: frozenset[str]) -> tuple[str, ...]:
+    return plan.table.columns if "header" in without else plan.columns
+
+
+def _note(result: Repair, change: Change) -> None:
+    result.counts[change.code] += 1
+    if len(result.changes) < SHOWN:
+        result.changes.append(change)
+
+
+def _mended_rows(plan: Plan, without: frozenset[str], result: Repair | None = None) -> Iterator[Row]:
+    standards = [plan.definition.column(name) if plan.definition else None for name in plan.columns]
+    columns = [
+        (at, role, cleaner(role, standard), glance(role, standard))
+        for at, (role, standard) in enumerate(zip(plan.roles, standards, strict=True))
+    ]
+    pair = _pair(plan.roles)
+    prefecture_at = _index(plan.columns, "都道府県名", "所在地_都道府県")
+    for block in plan.table.blocks():
+        cells = [row.cells for row in block]
+        doubtful = [
+            column for column, values in zip(columns, zip(*cells, strict=True), strict=True) if not column[3](values)
+        ]
+        if not doubtful:
+            yield from block
+            continue
+        for row in block:
+            mended = list(row.cells)
+            for at, role, clean, _ in doubtful:
+                if value := row.cells[at]:
+                    cleaned = clean_code(value, _prefecture(row, prefecture_at)) if role == "code" else clean(value)
+                    _mend(plan, row, mended, at, cleaned, without, result)
+            if pair:
+                _mend_position(plan, row, mended, pair, without, result)
+            yield Row(row.number, tuple(mended))
+
+
+def _prefecture(row: Row, at: int | None) -> str:
+    name = row.cells[at].strip() if at is not None else ""
+    return name if name in PREFECTURES else ""
+
+
+def _mend(
+    plan: Plan, row: Row, cells: list[str], at: int, cleaned: Cleaned, without: frozenset[str], result: Repair | None
+) -> None:
+    if not cleaned.code:
+        return
+    if cleaned.sure and cleaned.code not in without:
+        before, cells[at] = cells[at], cleaned.value
+        if result:
+            _note(
+                result,
+                Change(row.number, at + 1, plan.columns[at], before, cleaned.value, cleaned.code, cleaned.problem),
+            )
+    elif result:
+        result.findings.add(
+            Finding(
+                cleaned.code,
+                "error" if cleaned.code in ERRORS else "warning",
+                cleaned.problem,
+                plan.table.sheet,
+                row.number,
+                at + 1,
+                plan.columns[at],
+                row.cells[at],
+                cleaned.value if cleaned.value != row.cells[at] or cleaned.sure else None,
+            )
+        )
+
+
+def _mend_position(
+    plan: Plan, row: Row, cells: list[str], pair: tuple[int, int], without: frozenset[str], result: Repair | None
+) -> None:
+    """Latitude and longitude in each other's columns are put right; a place outside Japan is named."""
+    north, east = cells[pair[0]], cells[pair[1]]
+    if not north or not east or (is_latitude(north) and is_longitude(east)):
+        return
+    if is_longitude(north) and is_latitude(east):
+        message = f"緯度と経度が入れ替わっていたので直しました：{north}, {east}"
+        for at, value in zip(pair, (east, north), strict=True):
+            _mend(plan, row, cells, at, Cleaned(value, "degrees-swapped", message), without, result)
+        return
+    message = f"緯度 {north}・経度 {east} は日本の中にありません。"
+    _mend(plan, row, cells, pair[0], Cleaned(north, "degrees-outside", message, sure=False), without, result)
+
+
+def _pair(roles: Sequence[Role]) -> tuple[int, int] | None:
+    return (roles.index("latitude"), roles.index("longitude")) if "latitude" in roles and "longitude" in roles else None
+
+
+def _index(columns: Sequence[str], *names: str) -> int | None:
+    return next((columns.index(name) for name in names if name in columns), None)

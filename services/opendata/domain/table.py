@@ -1,0 +1,111 @@
+"""A table as rows of text, and what is found in it. Rows are read again from their source each time: a table of millions fits."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal, NamedTuple
+
+Severity = Literal["error", "warning", "info"]
+SHOWN_PER_CODE = 200
+BLOCK = 512
+
+
+class Row(NamedTuple):
+    """`number` is the row in the clerk's file, from 1 as Excel counts; `cells` are texts, `""` for an empty cell."""
+
+    number: int
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a clerk should know about one place of a file.
+
+    `code` is a stable word. `row` and `column` count from 1 as Excel does; None means the whole sheet or the whole column/row.
+    `proposal` is the value that would be right, None when only a person can tell.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    sheet: str = ""
+    row: int | None = None
+    column: int | None = None
+    column_name: str = ""
+    value: str = ""
+    proposal: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The place as a clerk finds it in Excel: 「C5」, 「5行目」, 「C列」 or empty."""
+        if self.row and self.column:
+            return f"{column_letters(self.column)}{self.row}"
+        if self.row:
+            return f"{self.row}行目"
+        return f"{column_letters(self.column)}列" if self.column else ""
+
+
+@dataclass
+class Findings:
+    """All findings are counted; of each code only the first `SHOWN_PER_CODE` are kept, so that a bad file stays small in memory."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    shown: list[Finding] = field(default_factory=list)
+    errors: int = 0
+
+    def add(self, finding: Finding) -> None:
+        self.counts[finding.code] += 1
+        self.errors += finding.severity == "error"
+        if self.counts[finding.code] <= SHOWN_PER_CODE:
+            self.shown.append(finding)
+
+    def extend(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            self.add(finding)
+
+    def of(self, code: str) -> list[Finding]:
+        return [finding for finding in self.shown if finding.code == code]
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.shown)
+
+    def __len__(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class Table:
+    """`sheet` is empty for CSV. `header_row` is the file's row the names stand in (the last of several), None when there is none.
+
+    `source` gives a fresh iterator over the data rows; each row has exactly `len(columns)` cells.
+    """
+
+    columns: tuple[str, ...]
+    source: Callable[[], Iterator[Row]]
+    sheet: str = ""
+    header_row: int | None = 1
+
+    def rows(self) -> Iterator[Row]:
+        return self.source()
+
+    def blocks(self) -> Iterator[list[Row]]:
+        """The rows, `BLOCK` at a time: what is right is told of a whole column faster than of each cell."""
+        rows = self.source()
+        while block := list(islice(rows, BLOCK)):
+            yield block
+
+    @classmethod
+    def of(cls, columns: Sequence[str], rows: Sequence[Sequence[str]], sheet: str = "") -> "Table":
+        """A table held in memory; its rows count from 2, below the header."""
+        kept = tuple(Row(number, tuple(cells)) for number, cells in enumerate(rows, start=2))
+        return cls(tuple(columns), lambda: iter(kept), sheet)
+
+
+def column_letters(column: int) -> str:
+    """1 → A, 27 → AA, as Excel names columns."""
+    letters = ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters

@@ -1,0 +1,26 @@
+"""How much of a file is read before it is refused. Each bound has a test that goes over it."""
+
+from dataclasses import dataclass
+
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bytes unless the name says otherwise. `unpacked` bounds what a workbook may become when it is unzipped."""
+
+    size: int = 2048 * MEGABYTE
+    rows: int = 5_000_000
+    columns: int = 2_000
+    line: int = 1 * MEGABYTE
+    cell: int = 100_000
+    quoted_lines: int = 200
+    workbook: int = 100 * MEGABYTE
+    unpacked: int = 1024 * MEGABYTE
+    shared_strings: int = 200 * MEGABYTE
+    ratio: int = 200
+    entries: int = 2_000
+    sheets: int = 50
+
+
+LIMITS = Limits()

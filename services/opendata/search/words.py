@@ -1,0 +1,109 @@
+"""What is known of words before any catalogue is read: synonyms, readings, words that demand nothing. Kept in `words/` by hand."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import jaconv
+
+from services.opendata.search.fold import fold, tidied
+
+FOLDER = Path(__file__).parent / "words"
+SAME, PART = 0.9, 0.6
+"""How much a synonym and a related word count beside the word itself (1)."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """All folded. `others`: word → (other word, weight); `readings`: sound → words; `within`: word → longer words that do not count;
+    `written`: how a word is written; `places`: municipality → reading and other names."""
+
+    others: dict[str, dict[str, float]]
+    readings: dict[str, tuple[str, ...]]
+    stop: frozenset[str]
+    within: dict[str, tuple[str, ...]]
+    known: frozenset[str]
+    written: dict[str, str]
+    places: dict[str, tuple[str, ...]]
+
+
+@cache
+def words() -> Words:
+    """The hand-kept tables, read once."""
+    others = _synonyms()
+    readings: dict[str, tuple[str, ...]] = {}
+    for line in _lines("readings.txt"):
+        word, reading = line.split()
+        key = sound(fold(reading))
+        readings[key] = tuple(dict.fromkeys((*readings.get(key, ()), fold(word))))
+    stop = frozenset(tidied(word) for line in _lines("stop.txt") for word in line.split())
+    within = {}
+    for line in _lines("not_within.txt"):
+        word, _, longer = line.partition(":")
+        within[fold(word)] = tuple(map(fold, longer.split()))
+    known = frozenset(others) | frozenset(word for found in readings.values() for word in found)
+    return Words(others, readings, stop, within, known - {""}, _written(), _places())
+
+
+def _places() -> dict[str, tuple[str, ...]]:
+    """Municipality (folded) → its reading, then its other names."""
+    lines = (line.split() for line in _lines("places.txt"))
+    return {fold(name): tuple(map(fold, others)) for name, *others in lines}
+
+
+def _written() -> dict[str, str]:
+    """Folded word → as it stands in the tables."""
+    synonyms = (word.strip() for line in _lines("synonyms.txt") for word in line.replace(">", ",").split(","))
+    readings = (line.split()[0] for line in _lines("readings.txt"))
+    return {fold(word): word for word in (*readings, *synonyms) if word}
+
+
+def _synonyms() -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for line in _lines("synonyms.txt"):
+        left, arrow, right = line.partition(">")
+        givens = [fold(word) for word in left.split(",")]
+        targets = [fold(word) for word in right.split(",")] if arrow else givens
+        for given in givens:
+            others = found.setdefault(given, {})
+            for target in targets:
+                if target != given:
+                    others[target] = max(others.get(target, 0), PART if arrow else SAME)
+    return found
+
+
+def _lines(name: str) -> list[str]:
+    text = (FOLDER / name).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+_O_ROW = frozenset("おこそとのほもよろごぞどぼぽょ")
+_U_ROW = frozenset("うくすつぬふむゆるぐずぶぷゅ")
+_E_ROW = frozenset("えけせてねへめれげぜでべぺ")
+_SAME_SOUND = str.maketrans("ぢづをぁぃぅぇぉ", "じずおあいうえお")
+
+
+def sound(reading: str) -> str:
+    """One key for readings written differently: long vowels go (こうえん = こえん = koen), ぢ is じ, and しょ at the end is じょ (所)."""
+    letters = reading.translate(_SAME_SOUND)
+    kept: list[str] = []
+    for letter in letters:
+        last = kept[-1] if kept else ""
+        if letter == "ー" or (letter == "う" and last in _O_ROW | _U_ROW) or (letter == "お" and last in _O_ROW):
+            continue
+        kept.append(letter)
+    key = "".join(kept)
+    return key[:-2] + "じょ" if key.endswith("しょ") else key
+
+
+def kana_of(romaji: str) -> str:
+    """`hinanjo` → ひなんじょ; empty when letters are left over, that is, when it is no romaji."""
+    kana = jaconv.alphabet2kana(romaji)
+    return kana if kana and all("ぁ" <= letter <= "ゖ" or letter == "ー" for letter in kana) else ""
+
+
+def bare(text: str) -> str:
+    """`text` without the words at its ends that demand nothing: 避難所一覧 → 避難所."""
+    for stop in ("一覧", "一覧表", "リスト"):
+        text = text.removesuffix(fold(stop))
+    return text

@@ -1,0 +1,1 @@
+"""The judged query set and the catalogue that it is judged on."""

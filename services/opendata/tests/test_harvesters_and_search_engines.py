@@ -1,0 +1,108 @@
+"""DCAT, data.json, sitemap, Atom and schema.org say what is published, in forms independent readers accept."""
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pyshacl
+import rdflib
+from rdflib.namespace import DCAT, DCTERMS, RDF, SH
+
+from services.opendata.tests.people import Town
+
+NAMES = {"a": "http://www.w3.org/2005/Atom", "s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
+
+
+def test_turtle_and_json_ld_are_the_same_graph(town: Town, neighbour: Town):
+    name = town.name_of(town.publish())
+    neighbour.publish(b"a,b\r\n1,2\r\n", "x.csv", title='引用符 " と <山> の表\\')
+    visitor = town.visitor()
+    turtle = rdflib.Graph().parse(data=visitor.get("/opendata/catalog.ttl").text, format="turtle")
+    json_ld = rdflib.Graph().parse(data=visitor.get("/opendata/catalog.jsonld").text, format="json-ld")
+    assert len(list(turtle.subjects(RDF.type, DCAT.Dataset))) == 2
+    paging = [
+        graph.subjects(RDF.type, rdflib.URIRef("http://www.w3.org/ns/hydra/core#PagedCollection"))
+        for graph in (turtle, json_ld)
+    ]
+    for graph, pages in zip((turtle, json_ld), paging, strict=True):
+        for page in list(pages):
+            graph.remove((page, None, None))
+    assert set(turtle) == set(json_ld)
+    one = rdflib.Graph().parse(data=visitor.get(f"/opendata/datasets/{name}.ttl").text, format="turtle")
+    [dataset] = one.subjects(RDF.type, DCAT.Dataset)
+    assert str(one.value(dataset, DCTERMS.title)) == "AED設置箇所一覧"
+    [distribution] = one.objects(dataset, DCAT.distribution)
+    assert str(one.value(distribution, DCTERMS.license)) == "https://creativecommons.org/licenses/by/4.0/"
+    download = str(one.value(distribution, DCAT.downloadURL)).removeprefix("http://127.0.0.1:8080")
+    assert "大木町役場" in visitor.get(download).text
+
+
+def test_a_harvester_learns_in_one_question_that_nothing_has_changed(town: Town):
+    town.publish()
+    visitor = town.visitor()
+    for address in ("catalog.ttl", "catalog.jsonld", "data.json", "sitemap.xml"):
+        etag = visitor.get(f"/opendata/{address}").headers["etag"]
+        assert visitor.get(f"/opendata/{address}", headers={"If-None-Match": etag}).status_code == 304, address
+    town.publish(b"a,b\r\n1,2\r\n", "x.csv", title="もう一つ")
+    assert visitor.get("/opendata/data.json", headers={"If-None-Match": etag}).status_code == 200
+
+
+def test_data_json_sitemap_and_feed_name_every_data_set(town: Town):
+    name = town.name_of(town.publish())
+    visitor = town.visitor()
+    [entry] = visitor.get("/opendata/data.json").json()["dataset"]
+    assert (entry["title"], entry["publisher"]["name"]) == ("AED設置箇所一覧", "大木町")
+    address = f"http://127.0.0.1:8080/opendata/datasets/{name}"
+    sitemap = ElementTree.fromstring(visitor.get("/opendata/sitemap.xml").text)
+    assert [loc.text for loc in sitemap.iterfind(".//s:loc", NAMES)] == [address]
+    feed = ElementTree.fromstring(visitor.get("/opendata/feed.atom").text)
+    assert [title.text for title in feed.iterfind("a:entry/a:title", NAMES)] == ["AED設置箇所一覧"]
+    elsewhere = ElementTree.fromstring(visitor.get("/opendata/feed.atom?municipality=402036").text)
+    assert elsewhere.findall("a:entry", NAMES) == []
+
+
+def test_the_page_tells_search_engines_and_cannot_be_broken_out_of(town: Town):
+    name = town.name_of(town.publish(notes="</script><script>alert(1)</script>"))
+    page = town.visitor().get(f"/opendata/datasets/{name}").text
+    [told] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page, re.DOTALL)
+    document = json.loads(told)
+    assert (document["@type"], document["name"]) == ("Dataset", "AED設置箇所一覧")
+    assert document["description"] == "</script><script>alert(1)</script>"
+    assert "<script>alert" not in page
+
+
+SHAPES = Path(__file__).parent / "data" / "shacl"
+
+
+def problems(graph: rdflib.Graph, *shapes: str) -> list[str]:
+    """What DCAT-AP's own shapes find wrong."""
+    wanted = rdflib.Graph()
+    for name in shapes:
+        wanted.parse(SHAPES / name, format="turtle")
+    conforms, report, _ = pyshacl.validate(graph, shacl_graph=wanted, inference="rdfs", advanced=True)
+    assert isinstance(report, rdflib.Graph)
+    messages = [str(message) for message in report.objects(None, SH.resultMessage)]
+    return messages or ([] if conforms else ["does not conform"])
+
+
+DCAT_AP = {
+    "2.1.1": ("dcat-ap_2.1.1_shacl_shapes.ttl", "dcat-ap_2.1.1_shacl_range.ttl"),
+    "3.0": ("dcat-ap_3_shacl_shapes.ttl",),
+}
+
+
+def test_the_catalogue_is_clean_by_dcat_ap_s_own_shapes(town: Town):
+    town.publish()
+    program = town.machine()
+    program.result("package_create", name="bare")
+    program.result("package_create", name="links", resources=[{"url": "https://example.com/a b.pdf", "format": "PDF"}])
+    rows = program.result("datastore_create", resource={"package_id": "links"}, records=[{"数": 1}])
+    assert rows["resource_id"]
+    text = town.visitor().get("/opendata/catalog.ttl").text
+    for edition, shapes in DCAT_AP.items():
+        assert problems(rdflib.Graph().parse(data=text, format="turtle"), *shapes) == [], edition
+        broken = rdflib.Graph().parse(data=text, format="turtle")
+        broken.remove((None, DCTERMS.description, None))
+        broken.remove((None, DCAT.accessURL, None))
+        assert problems(broken, *shapes), f"the shapes of {edition} find what is planted"

@@ -1,0 +1,152 @@
+"""People ask for data and vote, staff answer and tie it to what is published; what was made is shown; followers hear of new versions."""
+
+import io
+import re
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from libs.common import jobs, notices
+from libs.common.actor import Actor
+from services.opendata import worker
+from services.opendata.tests.people import AED, Browser, Town, visible
+
+REQUESTS = "/opendata/requests/"
+
+
+def person(town: Town, subject: str = "person-1") -> Browser:
+    return Browser(town, Actor("person", subject, "江上 澄子", sid=f"sid-{subject}"))
+
+
+def ask(who: Browser, town: Town, title: str = "コミュニティバスの時刻表", **more: str) -> Any:
+    return who.post(REQUESTS, {"municipality": town.code, "title": title, "body": "乗り換え案内に使います。"} | more)
+
+
+def at_the_desk(town: Town) -> str:
+    """The id of the first request that stands on the desk."""
+    return re.findall(r'action="[^"]*/desk/requests/([0-9a-f-]{36})"', town.staff().get("desk/voices").text)[0]
+
+
+def answer(town: Town, ident: str, state: str, **more: str) -> Any:
+    return town.staff().post(f"desk/requests/{ident}", {"state": state, "answer": "", "dataset": ""} | more)
+
+
+def told(town: Town, who: Browser) -> list[str]:
+    town.service.clock.advance(seconds=5)
+    while jobs.run_next(town.service, worker.jobs):
+        pass
+    with town.service.database.reading() as session:
+        return [row.subject for row in notices.inbox(session, who.actor.subject)]
+
+
+def test_a_request_is_tracked_from_the_first_voice_to_the_data(town: Town):
+    asking, other = person(town), person(town, "person-2")
+    assert ask(asking, town).headers["location"] == "/opendata/requests/?sent=1"
+    assert "時刻表" not in visible(asking.get(REQUESTS).text).split("ほしいデータを伝える")[0], (
+        "nothing is public unseen"
+    )
+    ident = at_the_desk(town)
+    answer(town, ident, "open")
+    page = f"{REQUESTS}{ident}"
+    for _ in range(3):
+        other.post(f"{page}/vote")
+    assert "2人" in visible(other.get(page).text), "one voice each, given, taken back and given"
+    town.visitor().post(f"{page}/vote")
+    assert "ほしい 3人" in visible(town.visitor().get(REQUESTS).text)
+    assert answer(town, ident, "published").status_code == 422, "published means a data set"
+    name = town.name_of(town.publish(AED, title="バスの時刻表"))
+    answer(town, ident, "published", dataset=f"http://127.0.0.1:8080/opendata/datasets/{name}", answer="公開しました。")
+    shown = town.visitor().get(page).text
+    assert f"/opendata/datasets/{name}" in shown and "公開しました。" in shown
+    assert any("コミュニティバスの時刻表" in subject for subject in told(town, asking)) and told(town, other)
+
+
+def test_what_may_not_be_shown_is_hidden_and_refusals_say_why(town: Town, neighbour: Town):
+    ask(town.visitor(), town, title="田中さんの電話番号")
+    ident = at_the_desk(town)
+    answer(town, ident, "open")
+    answer(town, ident, "hidden")
+    assert town.visitor().get(f"{REQUESTS}{ident}").status_code == 404
+    assert answer(town, ident, "declined").status_code == 422
+    assert neighbour.staff().post(f"desk/requests/{ident}", {"state": "open"}).status_code == 404
+    assert ask(town.visitor(), town, title="短").status_code == 422
+    assert ask(town.visitor(), town, municipality="999999").status_code == 422
+
+
+def test_one_visitor_cannot_flood_the_desk(town: Town):
+    codes = [ask(town.visitor(), town, title=f"データその{n}").status_code for n in range(12)]
+    assert codes[:10] == [303] * 10 and codes[10:] == [429, 429]
+
+
+def png() -> bytes:
+    target = io.BytesIO()
+    Image.new("RGB", (40, 30), "navy").save(target, "PNG")
+    return target.getvalue()
+
+
+def send_app(town: Town, name: str, picture: bytes = b"", **more: str) -> Any:
+    form = {
+        "title": "AEDマップ",
+        "url": "https://example.com/aed",
+        "maker": "大木シビックテック",
+        "description": "近いAED",
+    } | more
+    files = {"file": ("a.png", picture)} if picture else None
+    return town.visitor().post(f"/opendata/datasets/{name}/apps/new", form, files=files)
+
+
+def test_what_was_made_with_the_data_is_shown_with_its_picture(town: Town):
+    name = town.name_of(town.publish())
+    assert town.visitor().get(f"/opendata/datasets/{name}/apps/new").status_code == 200
+    assert send_app(town, name, png()).status_code == 303
+    assert "AEDマップ" not in town.visitor().get("/opendata/apps/").text
+    [ident] = re.findall(r'action="[^"]*/desk/apps/([0-9a-f-]{36})"', town.staff().get("desk/voices").text)
+    assert town.staff().get(f"desk/apps/{ident}/picture").content == png()
+    town.staff().post(f"desk/apps/{ident}", {"state": "shown"})
+    assert "AEDマップ" in town.visitor().get("/opendata/apps/").text
+    assert "AEDマップ" in town.visitor().get(f"/opendata/datasets/{name}").text
+    picture = town.visitor().get(f"/opendata/apps/{ident}/picture")
+    assert picture.content == png() and picture.headers["x-content-type-options"] == "nosniff"
+    town.staff().post(f"desk/apps/{ident}", {"state": "hidden"})
+    assert "AEDマップ" not in town.visitor().get("/opendata/apps/").text
+    assert town.visitor().get(f"/opendata/apps/{ident}/picture").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("picture", "more"),
+    [(b"<svg onload=alert(1)>", {}), (b"<html>", {}), (b"", {"url": "javascript:alert(1)"}), (b"", {"url": "http://example.com"}),
+     (b"", {"title": ""}), (b"", {"maker": ""}), (png() + b"x" * 3_000_000, {})],
+)  # fmt: skip
+def test_nothing_that_could_act_is_taken_in(town: Town, picture: bytes, more: dict[str, str]):
+    name = town.name_of(town.publish())
+    assert send_app(town, name, picture, **more).status_code in (413, 422)
+
+
+def test_a_follower_hears_of_a_new_version_once(town: Town):
+    dataset = town.publish()
+    name, follower = town.name_of(dataset), person(town)
+    assert town.visitor().post(f"/opendata/datasets/{name}/follow").status_code in (401, 303)
+    follower.post(f"/opendata/datasets/{name}/follow")
+    follower.post(f"/opendata/datasets/{name}/follow")
+    assert "更新の知らせをやめる" in follower.get(f"/opendata/datasets/{name}").text
+    staff = town.staff()
+    resource = town.visitor().result("package_show", id=dataset)["resources"][0]["id"]
+    staff.publish(staff.send(AED.replace(b"H31", b"H30"), dataset=dataset, resource=resource))
+    assert len(told(town, follower)) == 1
+    follower.post(f"/opendata/datasets/{name}/unfollow")
+    staff.post(f"desk/datasets/{dataset}/withdraw", {"reason": "内容を確かめています。"})
+    staff.post(f"desk/datasets/{dataset}/again")
+    assert len(told(town, follower)) == 1
+
+
+def test_a_manager_has_another_system_told_of_publications(town: Town):
+    page = town.staff().get("desk/webhooks/")
+    assert page.status_code == 200 and "データセットを公開・更新した" in page.text
+    answer = town.staff().post(
+        "desk/webhooks/",
+        {"url": "https://hooks.example.com/x", "purpose": "庁内の通知", "types": ["opendata.dataset.published.v1"]},
+    )
+    assert answer.status_code in (200, 303), visible(answer.text)
+    assert "庁内の通知" in town.staff().get("desk/webhooks/").text
+    assert town.staff("clerk", frozenset({"opendata.publisher"})).get("desk/webhooks/").status_code in (403, 404)

@@ -1,0 +1,93 @@
+"""Before publication the guard looks for people: what it finds waits for a named person's reason, and a 個人番号 never passes."""
+
+import pytest
+
+from services.opendata.domain.personal import K, inspect, is_my_number, quasi_identifiers
+from services.opendata.domain.table import Table
+
+MY_NUMBER = "123456789018"
+
+
+def codes(columns, rows, title="") -> set[str]:
+    return {risk.code for risk in inspect(Table.of(columns, rows), title)}
+
+
+def test_a_list_of_facilities_with_their_telephones_passes():
+    columns = ("名称", "住所", "電話番号", "緯度", "経度", "法人番号")
+    assert codes(columns, [("市役所", "大川市酒見256-1", "0944-87-2101", "33.2", "130.3", "3000020402125")]) == set()
+
+
+@pytest.mark.parametrize(
+    "written", [MY_NUMBER, "1234-5678-9018", "１２３４５６７８９０１８", "番号は1234 5678 9018です"]
+)
+def test_a_my_number_is_found_however_it_is_written_and_nobody_may_confirm_it(written):
+    risk = next(r for r in inspect(Table.of(("備考",), [("x",), (written,)])) if r.code == "my-number")
+    assert (risk.confirmable, risk.count, risk.rows) == (False, 1, (3,))
+
+
+@pytest.mark.parametrize(
+    "written", ["123456789012", "000000000000", "0120-123-456-789", "1234567890180", "33.123456789018"]
+)
+def test_other_long_numbers_are_no_my_number(written):
+    assert "my-number" not in codes(("備考",), [(written,)])
+
+
+def test_the_check_digit_finds_one_wrong_digit():
+    assert is_my_number(MY_NUMBER)
+    wrong = [MY_NUMBER[:i] + str((int(MY_NUMBER[i]) + 1) % 10) + MY_NUMBER[i + 1 :] for i in range(12)]
+    assert not any(map(is_my_number, wrong))
+
+
+def test_names_with_addresses_wait_for_a_reason():
+    assert codes(("氏名", "住所"), [("山田太郎", "大川市")]) == {"name-with-contact"}
+    assert codes(("代表者名", "事業所名", "電話番号"), [("山田", "山田商店", "0944-87-2101")]) == {"name-with-contact"}
+
+
+def test_names_alone_wait_too_but_an_empty_column_of_names_does_not():
+    assert codes(("議員氏名", "会派"), [("山田太郎", "市民")]) == {"name"}
+    assert codes(("氏名", "件数"), [("", "3")]) == set()
+
+
+def test_names_of_things_are_not_names_of_persons():
+    assert codes(("名称", "施設名", "地区名", "町名", "路線名"), [("a", "b", "c", "d", "e")]) == set()
+
+
+def test_mobile_telephones_and_private_mail_are_found_official_ones_are_not():
+    assert codes(("連絡先",), [("090-1234-5678",)]) == {"mobile"}
+    assert codes(("メール",), [("yamada@example.com",)]) == {"mail"}
+    assert codes(("メール",), [("kikaku@city.ookawa.lg.jp",), ("info@city.kurume.fukuoka.jp",)]) == set()
+
+
+def test_examples_are_rows_never_values():
+    risks = inspect(Table.of(("連絡先",), [("090-1234-5678",)]))
+    assert "090" not in repr(risks)
+
+
+def test_rows_about_persons_need_enough_like_them():
+    columns = ("年齢", "性別", "校区", "回答")
+    crowd = [("30代", "女", "酒見", "はい")] * K
+    assert codes(columns, crowd) == set()
+    alone = [*crowd, ("90代", "男", "榎津", "いいえ")]
+    risk = next(iter(inspect(Table.of(columns, alone))))
+    assert (risk.code, risk.count, risk.rows, risk.column_names) == (
+        "k-anonymity",
+        1,
+        (2 + K,),
+        ("年齢", "性別", "校区"),
+    )
+
+
+def test_counts_by_sex_and_age_are_no_rows_about_persons():
+    assert quasi_identifiers(("校区", "年齢", "男性", "女性", "世帯数")) == ()
+    assert quasi_identifiers(("校区", "性別", "年齢")) == ("校区", "性別", "年齢")
+
+
+def test_small_counts_of_sensitive_matters_are_found():
+    columns = ("地区", "生活保護受給者数")
+    assert codes(columns, [("酒見", "1"), ("榎津", "25")]) == {"small-cell"}
+    assert codes(columns, [("酒見", "0"), ("榎津", "25")]) == set()
+    assert codes(("校区", "人口"), [("酒見", "1")]) == set()
+
+
+def test_dates_of_birth_wait_for_a_reason():
+    assert codes(("会員", "生年月日"), [("A", "1970-01-01")] * K) == {"birth"}

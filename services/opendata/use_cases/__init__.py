@@ -1,0 +1,1 @@
+"""One function per verb; none commits. The transaction belongs to who calls."""

@@ -1,0 +1,284 @@
+"""A file becomes what a clerk sees of it: what was understood, what is wrong where, and its repaired form.
+
+`examine` gives the report kept with a draft (plain JSON) and makes the tables that will be published.
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from libs.common import csvout
+from libs.common.files import Store, StoredFile
+from services.opendata.datastore import Built, Tables
+from services.opendata.domain import personal, vocabulary
+from services.opendata.domain.conformance import Conformance, assess
+from services.opendata.domain.readability import Evidence, Readability, judge
+from services.opendata.domain.recognising import recognise
+from services.opendata.domain.repair import Change, Repair, plan, repair
+from services.opendata.domain.roles import Role, roles_of
+from services.opendata.domain.standards import Definition, definitions
+from services.opendata.domain.table import Finding, Findings, Table, column_letters
+from services.opendata.reading.read import Reading, read
+
+PREVIEW = 20
+SHOWN = 200
+MAX_CSV = 16 * 1024**3
+"""Bytes of a repaired file."""
+EDITION_TAGS = {"自治体標準オープンデータセット": "自治体標準ODS", "推奨データセット": "推奨データセット"}
+
+
+@dataclass(frozen=True)
+class Examined:
+    """`report` is JSON; the ids are of stored tables and files (None: nothing was there to repair)."""
+
+    report: dict[str, Any]
+    original_table: str
+    repaired_table: str | None
+    repaired_file: str | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A stored file to be examined; `place` is the municipality's name, for the proposed description.
+
+    `sheet`: the sheet of a workbook that a person chose.
+    `kind`: the number of the recommended data set a person says it follows ("" for none); None: recognise it.
+    """
+
+    tenant: str
+    stored: StoredFile
+    filename: str
+    place: str
+    kind: str | None = None
+    sheet: str | None = None
+
+
+def examine(store: Store, tables: Tables, source: Source) -> Examined:
+    """Read, judge, repair. Refusals are those of `read` (Invalid, TooLarge)."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        _copy(store, source, path)
+        return _examine(store, tables, source, read(path, source.filename))
+
+
+def _copy(store: Store, source: Source, path: Path) -> None:
+    with store.open(source.tenant, source.stored.id) as opened, path.open("wb") as file:
+        for chunk in opened.chunks:
+            file.write(chunk)
+
+
+def _examine(store: Store, tables: Tables, source: Source, reading: Reading) -> Examined:
+    reading = _with_sheet_first(reading, source.sheet)
+    table = reading.tables[0]
+    stem = PurePath(source.filename).stem
+    definition = _definition(source, table, stem)
+    chosen = plan(table, definition)
+    mended = repair(chosen)
+    report = _understood(source, reading, definition, mended.table.columns)
+    report |= _findings(reading, mended) | _changes(mended) | _beside(table, mended)
+    best = mended.table if mended.counts else table
+    report["conformance"] = _conformance(assess(best, definition)) if definition else None
+    report["readability"] = _readability(reading, chosen.roles, mended, definition)
+    report["personal"] = [_risk(risk) for risk in personal.inspect(best, stem)]
+    return _keep(store, tables, source, report, table, mended)
+
+
+def _definition(source: Source, table: Table, title: str) -> Definition | None:
+    """The standard to follow: what the clerk said, else the likeliest."""
+    if source.kind is not None:
+        return next((each for each in definitions() if each.kind.number == source.kind), None)
+    known = recognise(table.columns, title)
+    return known[0].definition if known else None
+
+
+def _with_sheet_first(reading: Reading, sheet: str | None) -> Reading:
+    """The sheet a person chose stands first; the others follow as in the workbook."""
+    chosen = [each for each in reading.tables if sheet is not None and each.sheet == sheet]
+    return (
+        replace(reading, tables=(*chosen, *(each for each in reading.tables if each not in chosen)))
+        if chosen
+        else reading
+    )
+
+
+# ---- the report -------------------------------------------------------------------------------------------------------
+
+
+def _understood(
+    source: Source, reading: Reading, definition: Definition | None, columns: Sequence[str]
+) -> dict[str, Any]:
+    table = reading.tables[0]
+    title = definition.kind.name if definition else PurePath(source.filename).stem.replace("_", " ").strip()
+    return {
+        "format": reading.format, "encoding": reading.encoding, "sheet": table.sheet,
+        "other_sheets": [each.sheet for each in reading.tables[1:]],
+        "kind": definition.kind.number if definition else "",
+        "proposed": {
+            "title": title, "theme": vocabulary.proposed_theme(title), "frequency": "ANNUAL" if definition else "IRREG",
+            "notes": _notes(source.place, title, columns), "tags": _tags(definition),
+        },
+    }  # fmt: skip
+
+
+def _notes(place: str, title: str, columns: Sequence[str]) -> str:
+    named = [name for name in columns if name.strip()]
+    more = "など" if len(named) > 6 else ""
+    return f"{place}の{title}です。項目：{'、'.join(named[:6])}{more}。"
+
+
+def _tags(definition: Definition | None) -> list[str]:
+    """What harvesters recognise a standard data set by (the edition's tag with the kind's)."""
+    if definition is None:
+        return []
+    kind = definition.kind
+    return [EDITION_TAGS.get(definition.edition, definition.edition), kind.bodik_tag or kind.name.removesuffix("一覧")]
+
+
+def _findings(reading: Reading, mended: Repair) -> dict[str, Any]:
+    """About the file as it came, and the cells that stay as they were and need a person."""
+    counts = reading.findings.counts + mended.findings.counts
+    shown = [*reading.findings.shown, *mended.findings.shown]
+    shown.sort(key=lambda each: (each.row or 0, each.column or 0))
+    return {
+        "counts": dict(counts), "findings_total": sum(counts.values()),
+        "findings": [_finding(each) for each in shown[:SHOWN]],
+    }  # fmt: skip
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code, "severity": finding.severity, "message": str(finding.message), "place": finding.place,
+        "column_name": finding.column_name, "value": finding.value[:200], "proposal": finding.proposal,
+    }  # fmt: skip
+
+
+def _changes(mended: Repair) -> dict[str, Any]:
+    return {
+        "changes_total": sum(mended.counts.values()),
+        "changes": [_change(each) for each in mended.changes[:SHOWN]],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "place": f"{column_letters(change.column)}{change.row}", "column_name": change.column_name,
+        "before": change.before[:200], "after": change.after[:200], "message": str(change.message),
+    }  # fmt: skip
+
+
+def _beside(table: Table, mended: Repair) -> dict[str, Any]:
+    """The first rows as they came and as repaired, cell by cell."""
+    before = [row.cells for row, _ in zip(table.rows(), range(PREVIEW), strict=False)]
+    after = [row.cells for row, _ in zip(mended.table.rows(), range(PREVIEW), strict=False)]
+    return {
+        "before": {"columns": list(table.columns), "rows": [[{"text": cell} for cell in row] for row in before]},
+        "after": {
+            "columns": list(mended.table.columns),
+            "rows": [
+                [{"text": new, "changed": number >= len(old) or old[number] != new} for number, new in enumerate(row)]
+                for old, row in zip(before, after, strict=False)
+            ],
+        },
+    }
+
+
+def _conformance(found: Conformance) -> dict[str, Any]:
+    return {
+        "score": found.score, "edition": found.definition.edition, "kind": found.definition.kind.number,
+        "complete": found.definition.complete, "shortfalls": [str(each.message) for each in found.shortfalls],
+    }  # fmt: skip
+
+
+def _readability(
+    reading: Reading, roles: Sequence[Role], mended: Repair, definition: Definition | None
+) -> dict[str, Any]:
+    """By the government's rules: as it came, and as repaired (then only what a person has to mend is left)."""
+    sheet, found = reading.tables[0].sheet, Findings()
+    found.extend(each for each in [*reading.findings, *mended.findings] if each.sheet in ("", sheet))
+    described = frozenset({"definition"})  # the catalogue tells columns and history of every data set
+    original = judge(Evidence(reading.format, reading.tables[0], tuple(roles), found, mended.counts, described))
+    if not mended.counts:
+        return {"original": _judged(original)}
+    roles_after = roles_of(mended.table, mended.table.columns, definition)
+    rest = judge(Evidence("csv", mended.table, tuple(roles_after), mended.findings, Counter(), described))
+    return {"original": _judged(original), "repaired": _judged(rest)}
+
+
+def _judged(found: Readability) -> dict[str, Any]:
+    broken = [
+        {"rule": one.rule.id, "name": one.rule.name, "why": one.why}
+        for one in found.judgements
+        if one.verdict == "broken"
+    ]
+    open_ = [one.rule.id for one in found.judgements if one.verdict == "not-judged"]
+    return {"scores": {str(level): value for level, value in found.scores.items()}, "broken": broken, "open": open_}
+
+
+def _risk(risk: personal.Risk) -> dict[str, Any]:
+    rows = "、".join(f"{number}行目" for number in risk.rows[:5])
+    return {
+        "code": risk.code, "message": str(risk.message), "place": rows, "column_name": "・".join(risk.column_names),
+        "confirmable": risk.confirmable,
+    }  # fmt: skip
+
+
+# ---- what will be published -------------------------------------------------------------------------------------------
+
+
+def _keep(
+    store: Store, tables: Tables, source: Source, report: dict[str, Any], table: Table, mended: Repair
+) -> Examined:
+    original, built = _make(tables, source.tenant, table)
+    stored = source.stored
+    media_type = "text/csv" if report["format"] in ("csv", "tsv") else stored.media_type
+    report["original"] = _told(source.filename, media_type, stored, built)
+    report["repaired"] = None
+    repaired_table = repaired_file = None
+    if mended.counts:
+        repaired_table, built = _make(tables, source.tenant, mended.table)
+        file = store.put(source.tenant, _csv(mended.table), limit=MAX_CSV)
+        repaired_file = file.id
+        report["repaired"] = _told(f"{PurePath(source.filename).stem}.csv", "text/csv", file, built)
+    report["points"] = _points(built)
+    return Examined(report, original, repaired_table, repaired_file)
+
+
+def _make(tables: Tables, tenant: str, table: Table) -> tuple[str, Built]:
+    names = unique(table.columns)
+    return tables.make(tenant, names, lambda: (row.cells for row in table.rows()))
+
+
+def unique(columns: Sequence[str]) -> list[str]:
+    """Names a table can be asked by: none empty, none twice, none the row number's."""
+    taken = {"_id"}
+    names = []
+    for number, column in enumerate(columns, start=1):
+        base = name = " ".join(column.split())[:120] or f"列{number}"
+        again = 2
+        while name in taken:
+            name, again = f"{base}_{again}", again + 1
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _csv(table: Table) -> Iterator[bytes]:
+    return csvout.rows((row.cells for row in table.rows()), header=unique(table.columns))
+
+
+def _told(filename: str, media_type: str, stored: StoredFile, built: Built) -> dict[str, Any]:
+    return {
+        "filename": filename, "media_type": media_type, "size": stored.size, "sha256": stored.sha256,
+        "rows": built.rows, "columns": [column.as_document() for column in built.columns],
+    }  # fmt: skip
+
+
+def _points(built: Built) -> dict[str, str] | None:
+    """The columns that say where on the map a row is."""
+    numbers = {column.name for column in built.columns if column.type in ("int", "numeric")}
+    lat = next((name for name in ("緯度", "緯度（世界測地系）", "lat", "latitude") if name in numbers), None)
+    lng = next((name for name in ("経度", "経度（世界測地系）", "lng", "lon", "longitude") if name in numbers), None)
+    return {"lat": lat, "lng": lng} if lat and lng else None

@@ -1,0 +1,265 @@
+"""Catalogues read from elsewhere: each data set there becomes one here, described the same, its files staying where they are.
+
+Told twice it is one; what says the same is not published anew; what is gone there is withdrawn here, but only after the whole
+catalogue was read. A killed run begins again and finds what it has done.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy.orm import Session
+
+from libs.common import audit, fetch, jobs, room
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, Refusal
+from libs.common.ids import new_id
+from libs.common.service import Service
+from services.opendata.db import DatasetRow, ResourceRow, datasets
+from services.opendata.db.gathering import HarvestRow, due_harvests, harvest
+from services.opendata.domain.describe import Description, tags_of
+from services.opendata.domain.gathering import (
+    EVERY,
+    KINDS,
+    Found,
+    FoundFile,
+    from_lines,
+    from_package,
+    license_of,
+    next_time,
+)
+from services.opendata.domain.vocabulary import proposed_theme
+from services.opendata.reading.table_of_bytes import table_of_bytes
+from services.opendata.settings import catalogue_of, settings_of
+from services.opendata.use_cases import programs, withdraw
+from services.opendata.use_cases.publish import new_dataset, tell
+from services.opendata.use_cases.rdf import data_sets
+from services.opendata.use_cases.schedules import check_address
+
+HARVEST = "opendata.harvest"
+PAGE, MOST_PAGES, MOST = 100, 300, 20_000
+LIMIT = 50_000_000
+"""Bytes of one answer."""
+SECONDS = 60.0
+COUNTED = ("found", "new", "changed", "same", "gone", "refused")
+GONE = "収集元の目録からなくなりました。"
+
+
+def begin(
+    service: Service, session: Session, actor: Actor, kind: str, url: str, every: str, now: datetime
+) -> HarvestRow:
+    """Read a catalogue from now on. Invalid for an address that may not be asked."""
+    if kind not in KINDS or every not in EVERY:
+        raise Invalid("直していただくところがあります。", fields={"kind": "種類と間隔を一覧から選んでください。"})
+    row = HarvestRow(id=new_id(), kind=kind, url=check_address(service, url), every=every, next_at=now, last_at=None, state="",
+                     message="", counts={}, created_by=actor.subject)  # fmt: skip
+    session.add(row)
+    audit.record(session, actor, "harvest.begun", row.id, detail={"kind": kind}, now=now)
+    order(session, row.id, now)
+    return row
+
+
+def stop(session: Session, actor: Actor, harvest_id: str, now: datetime) -> None:
+    """What was harvested stays."""
+    session.delete(harvest(session, harvest_id, lock=True))
+    audit.record(session, actor, "harvest.ended", harvest_id, now=now)
+
+
+def order(session: Session, harvest_id: str, now: datetime) -> None:
+    jobs.add(session, HARVEST, {"harvest": harvest_id}, key=f"{harvest_id}:{int(now.timestamp()) // 60}", now=now)
+
+
+def order_due(session: Session, now: datetime) -> int:
+    rows = due_harvests(session, now)
+    for row in rows:
+        row.next_at = now + next_time(row.every, 0)
+        order(session, row.id, now)
+    return len(rows)
+
+
+def run(service: Service, tenant: str, harvest_id: str, now: datetime, job: jobs.Job | None = None) -> dict[str, int]:
+    """Read the whole catalogue and publish what is new or different."""
+    with service.database.transaction(tenant=tenant) as session:
+        room.check_open(session)
+        row = harvest(session, harvest_id, lock=True)
+        row.state, known = "running", _known(session, harvest_id)
+    counts: dict[str, int] = {name: 0 for name in COUNTED}
+    try:
+        seen = _take_all(service, tenant, row, known, counts, now, job)
+        _withdraw(service, tenant, {guid: ident for guid, (ident, _) in known.items() if guid not in seen}, counts, now)
+    except Refusal as refusal:
+        _note(service, tenant, harvest_id, "failed", str(refusal.message), counts, now)
+        return counts
+    _note(service, tenant, harvest_id, "done", "", counts, now)
+    catalogue_of(service).look_again()
+    return counts
+
+
+def _known(session: Session, harvest_id: str) -> dict[str, tuple[str, str]]:
+    """guid → (id, sum) of what this source gave before. What was gone has no sum: when it comes back it is published again."""
+    found = {}
+    for row in datasets.listed(session):
+        told = row.about.get("harvest", {})
+        if told.get("source") == harvest_id:
+            gone = row.state == "withdrawn" and row.reason == GONE
+            found[told["guid"]] = (row.id, "" if gone else told["sum"])
+    return found
+
+
+def _note(
+    service: Service, tenant: str, harvest_id: str, state: str, message: str, counts: dict[str, int], now: datetime
+) -> None:
+    with service.database.transaction(tenant=tenant) as session:
+        row = harvest(session, harvest_id, lock=True)
+        row.state, row.message, row.counts, row.last_at = state, message, counts, now
+        row.next_at = now + next_time(row.every, 1 if state == "failed" else 0)
+
+
+def _take_all(
+    service: Service, tenant: str, row: HarvestRow, known: dict[str, tuple[str, str]], counts: dict[str, int], now: datetime,
+    job: jobs.Job | None,
+) -> set[str]:  # fmt: skip
+    seen: set[str] = set()
+    for found in READ[row.kind](service, row.url):
+        if found.guid in seen:
+            continue
+        seen.add(found.guid)
+        counts["found"] += 1
+        if counts["found"] > MOST:
+            raise Invalid(f"データセットが{MOST:,}件より多いため、やめました。アドレスで範囲を絞ってください。")
+        ident, before = known.get(found.guid, ("", ""))
+        counts[_take_one(service, tenant, row.id, found, ident, before, now)] += 1
+        if job is not None:
+            job.progress(counts["found"], max(counts["found"] + 1, len(known)), found.title)
+    return seen
+
+
+def _take_one(service: Service, tenant: str, source: str, found: Found, ident: str, before: str, now: datetime) -> str:
+    """One data set, in a transaction of its own: new, changed, same or refused."""
+    if before == found.sum:
+        return "same"
+    actor = Actor("service", "opendata", "収集", tenant, tenant)
+    try:
+        with service.database.transaction(tenant=tenant) as session:
+            dataset = datasets.by_id(session, ident, lock=True) if ident else _create(session, actor, found, now)
+            if dataset.state == "withdrawn" and dataset.reason != GONE:
+                return "same"  # a person withdrew it: it stays withdrawn
+            _describe(dataset, source, found)
+            _replace_files(session, dataset, found.files, now)
+            tell(session, actor, dataset, "dataset.harvested", now)
+    except Invalid:
+        return "refused"
+    return "changed" if ident else "new"
+
+
+def _create(session: Session, actor: Actor, found: Found, now: datetime) -> DatasetRow:
+    row = new_dataset(session, actor, Description(found.title), now)
+    session.flush()
+    return row
+
+
+def _describe(row: DatasetRow, source: str, found: Found) -> None:
+    row.title, row.notes, row.license, row.theme = found.title, found.notes, found.license, found.theme
+    row.frequency, row.tags = found.frequency, list(tags_of(found.tags))
+    row.about = (
+        row.about
+        | {"harvest": {"source": source, "guid": found.guid, "sum": found.sum}}
+        | ({"url": found.page} if found.page else {})
+    )
+
+
+def _replace_files(session: Session, dataset: DatasetRow, files: tuple[FoundFile, ...], now: datetime) -> None:
+    """Files keep their id as long as their address stays."""
+    present = {row.url: row for row in datasets.resources(session, dataset.id)}
+    for url in set(present) - {each.url for each in files}:
+        programs.remove_file(session, present[url])
+    for position, each in enumerate({each.url: each for each in files}.values()):
+        row = present.get(each.url)
+        if row is None:
+            row = ResourceRow(id=new_id(), dataset_id=dataset.id, url=each.url, version=0, about={}, created_at=now)
+            session.add(row)
+        row.position, row.name, row.format, row.description = (
+            position,
+            each.name or dataset.title,
+            each.format,
+            each.description,
+        )
+        row.modified_at = now
+    session.flush()
+
+
+def _withdraw(service: Service, tenant: str, gone: dict[str, str], counts: dict[str, int], now: datetime) -> None:
+    actor = Actor("service", "opendata", "収集", tenant, tenant)
+    for ident in gone.values():
+        with service.database.transaction(tenant=tenant) as session:
+            if datasets.by_id(session, ident).state == "published":
+                withdraw.withdraw(session, actor, ident, GONE, now)
+                counts["gone"] += 1
+
+
+# ---- reading catalogues
+
+
+def _get(service: Service, url: str) -> fetch.Fetched:
+    allowed = fetch.allow_list(settings_of(service).fetch_allowed)
+    found = fetch.get(url, limit=LIMIT, seconds=SECONDS, allowed=allowed)
+    if found.status != 200:
+        raise Invalid(f"相手のサーバーの答えが正しくありません（状態{found.status}）。アドレスをお確かめください。")
+    return found
+
+
+def _from_ckan(service: Service, url: str) -> Iterator[Found]:
+    """Page by page, in an order that stays. Two equal pages are an error: the site does not page."""
+    site = re.sub(r"/api(/3)?(/action)?/?$", "", url.rstrip("/"))
+    before: list[Any] = []
+    for page in range(MOST_PAGES):
+        query = urlencode({"rows": PAGE, "start": page * PAGE, "sort": "id asc"})
+        results = _results(_get(service, f"{site}/api/3/action/package_search?{query}"))
+        ids = [each.get("id") for each in results]
+        if not results:
+            return
+        if ids == before:
+            raise Invalid("相手のサイトが、同じページをくり返し答えました。時間をおいてお試しください。")
+        before = ids
+        yield from filter(None, map(from_package, results))
+
+
+def _results(answer: fetch.Fetched) -> list[dict[str, Any]]:
+    try:
+        told = json.loads(answer.body)
+        results = told["result"]["results"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Invalid("CKANのサイトの答えではありません。サイトの先頭のアドレスを入力してください。") from error
+    return [each for each in results if isinstance(each, dict)]
+
+
+def _from_csv(service: Service, url: str) -> Iterator[Found]:
+    table = table_of_bytes(_get(service, url).body, "catalogue.csv")
+    try:
+        yield from from_lines(table.columns, (row.cells for row in table.rows()))
+    except ValueError as error:
+        raise Invalid(str(error)) from error
+
+
+def _from_dcat(service: Service, url: str) -> Iterator[Found]:
+    seen: set[str] = set()
+    following: str | None = url
+    while following and following not in seen and len(seen) < MOST_PAGES:
+        seen.add(following)
+        answer = _get(service, following)
+        found, following = data_sets(answer.body, answer.media_type, following)
+        yield from (each for each in map(_translated, found) if each)
+
+
+def _translated(told: dict[str, Any]) -> Found | None:
+    if len(told["title"]) < 2:
+        return None
+    files = tuple(FoundFile(each["url"], each["name"], each["format"]) for each in told["files"])
+    return Found(told["guid"], told["title"], told["notes"], license_of(told["license"]), told["theme"] or proposed_theme(told["title"]),
+                 told["frequency"], tuple(told["tags"]), told["page"], files)  # fmt: skip
+
+
+READ = {"ckan": _from_ckan, "dcat": _from_dcat, "csv": _from_csv}

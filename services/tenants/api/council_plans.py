@@ -1,0 +1,264 @@
+"""`/council/indicators`, `/council/plans/…`: the ledger of indicators, and the quarterly report for inside."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi.responses import Response
+
+from libs.common import access
+from libs.common.actor import Actor
+from libs.common.clock import fiscal_year
+from libs.common.errors import Invalid, Refusal
+from services.tenants import reference
+from services.tenants.api import figures, inputs, report_view, reports, view, words
+from services.tenants.db import plans as plans_db
+from services.tenants.domain.indicators import last_day
+from services.tenants.use_cases import automatic, plans
+from services.tenants.use_cases import reports as report_cases
+
+router = APIRouter(include_in_schema=False)
+HOME = "/council/indicators"
+Text = Annotated[str, Form()]
+Year = Annotated[int | None, Query(ge=1990, le=2100)]
+Quarter = Annotated[int, Query(ge=0, le=4)]
+TypedYear = Annotated[int, Form(ge=1990, le=2100)]
+
+
+@router.get("/council/indicators")
+def ledger(request: Request, actor: Actor = access.staff("council.member")) -> Response:
+    """Every plan with its indicators as they stand; beside them what other prefectures published."""
+    return _ledger(request)
+
+
+def _ledger(request: Request, error: Refusal | None = None, typed: dict[str, str] | None = None) -> Response:
+    today, reader = view.today_of(request), view.reader_of(request)
+    with view.service_of(request).database.reading() as session:
+        found = []
+        for plan in plans_db.plans(session):
+            year = min(plan.last_year, fiscal_year(today))
+            made = report_cases.pillars(session, plan, year, 0, min(last_day(year, 0), today))
+            found.append((plan, year, made, reports.years_of(plan, today)))
+    held = {plan.name for plan, *_ in found}
+    others: dict[str, list[reference.Indicator]] = {}
+    for indicator in reference.indicators():
+        if indicator.plan not in held:
+            others.setdefault(indicator.plan, []).append(indicator)
+    fields = (getattr(error, "fields", None) or {"file": error.message}) if error else {}
+    return view.council_page(
+        request,
+        "council/indicators.html",
+        HOME,
+        status_code=error.status if error else 200,
+        errors=view.told(request, fields),
+        lines=[line | {"sentence": reader(line["sentence"])} for line in error.details.get("lines", [])]
+        if error
+        else [],
+        typed=typed or dict.fromkeys(("name", "first_year", "last_year", "text"), ""),
+        found=found,
+        others=others,
+        lights=words.LIGHTS,
+        sources=words.SOURCES,
+        shown=report_view.shown,
+        number=report_view.number_or_text,
+        rule=report_view.RULE,
+        columns=", ".join(plans.PLAN_COLUMNS),
+        figures={key: reader(figure.label) for key, figure in automatic.FIGURES.items()},
+    )
+
+
+@router.post("/council/plans")
+def add_plan(
+    request: Request,
+    file: Annotated[UploadFile, File()],
+    name: Text = "",
+    first_year: Text = "",
+    last_year: Text = "",
+    text: Text = "",
+    actor: Actor = access.staff("council.member"),
+) -> Response:
+    """A new plan with its table of pillars, measures and indicators."""
+    owner = reference.prefecture(view.service_of(request).settings.prefecture).code
+    try:
+        years = [inputs.whole(year, field) for year, field in ((first_year, "first_year"), (last_year, "last_year"))]
+        new = plans.NewPlan(name, owner, years[0], years[1], text)
+        with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+            plans.add_plan(session, actor, new, inputs.text_of(file), view.now_of(request))
+    except Refusal as error:
+        typed = {"name": name, "first_year": first_year, "last_year": last_year, "text": text}
+        return _ledger(request, error, typed)
+    return view.see_other(HOME)
+
+
+# ---- one indicator --------------------------------------------------------------------------------------------------
+
+
+@router.get("/council/indicators/{indicator_id}")
+def one_indicator(request: Request, indicator_id: str, actor: Actor = access.staff("council.member")) -> Response:
+    """Chart, values with where they come from, forecast, what was found and done; the forms to add to them."""
+    return _indicator(request, indicator_id)
+
+
+def _indicator(
+    request: Request, indicator_id: str, error: Invalid | None = None, typed: dict[str, str] | None = None
+) -> Response:
+    today, reader = view.today_of(request), view.reader_of(request)
+    year = fiscal_year(today)
+    with view.service_of(request).database.reading() as session:
+        row = plans_db.find_indicator(session, indicator_id)
+        plan = plans_db.plan_of(session, row)
+        values = plans_db.values(session, [row.id], old=True)
+        reviews = plans_db.reviews(session, [row.id])
+    present = [value for value in values if value.superseded_at is None]
+    until = min(plan.last_year, year)
+    line = report_cases.line(row, present, reviews, until, 0, min(last_day(until, 0), today))
+    persons = view.neighbours_of(request).persons(sorted({r.written_by for r in reviews}))
+    return view.council_page(
+        request,
+        "council/indicator.html",
+        HOME,
+        status_code=error.status if error else 200,
+        errors=view.told(request, error.fields) if error else {},
+        plan=plan,
+        line=line,
+        chart=report_view.chart_of(line, reader),
+        values=list(reversed(values)),
+        reviews=[(r, persons[r.written_by].name if r.written_by in persons else "") for r in reversed(reviews)],
+        typed={"year": str(until), "quarter": "0", "value": "", "note": "", "kind": "check", "text": ""}
+        | (typed or {}),
+        years=[(str(y), y) for y in reports.years_of(plan, today)],
+        lights=words.LIGHTS,
+        sources=words.SOURCES,
+        kinds=words.REVIEWS,
+        shown=report_view.shown,
+        number=report_view.number_or_text,
+        forecast=report_view.forecast_of(line),
+        rule=report_view.RULE,
+        automatic=reader(automatic.FIGURES[row.automatic].label) if row.automatic in automatic.FIGURES else "",
+    )
+
+
+@router.post("/council/indicators/{indicator_id}/values")
+def record_value(
+    request: Request,
+    indicator_id: str,
+    year: TypedYear,
+    quarter: Annotated[int, Form()] = 0,
+    value: Text = "",
+    note: Text = "",
+    actor: Actor = access.staff("council.member"),
+) -> Response:
+    try:
+        with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+            now = view.now_of(request)
+            plans.record_value(session, actor, indicator_id, year, quarter, value, now, note=note)
+    except Invalid as error:
+        typed = {"year": str(year), "quarter": str(quarter), "value": value, "note": note}
+        return _indicator(request, indicator_id, error, typed)
+    return view.see_other(f"{HOME}/{indicator_id}")
+
+
+@router.post("/council/indicators/{indicator_id}/reviews")
+def add_review(
+    request: Request,
+    indicator_id: str,
+    year: TypedYear,
+    quarter: Annotated[int, Form()] = 0,
+    kind: Text = "",
+    text: Text = "",
+    actor: Actor = access.staff("council.member"),
+) -> Response:
+    try:
+        with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+            plans.review(session, actor, indicator_id, year, quarter, kind, text, view.now_of(request))
+    except Invalid as error:
+        return _indicator(request, indicator_id, error, {"kind": kind, "text": text})
+    return view.see_other(f"{HOME}/{indicator_id}")
+
+
+# ---- the report for inside ------------------------------------------------------------------------------------------
+
+
+@router.get("/council/plans/{plan_id}")
+def quarterly(
+    request: Request,
+    plan_id: str,
+    year: Year = None,
+    quarter: Quarter = 0,
+    actor: Actor = access.staff("council.member"),
+) -> Response:
+    """The report of a quarter (or year) with comments, and the form to import values."""
+    return _quarterly(request, plan_id, year, quarter)
+
+
+def _quarterly(
+    request: Request,
+    plan_id: str,
+    year: int | None,
+    quarter: int,
+    error: Refusal | None = None,
+    imported: int | None = None,
+) -> Response:
+    today, reader = view.today_of(request), view.reader_of(request)
+    with view.service_of(request).database.reading() as session:
+        plan = plans_db.find_plan(session, plan_id)
+    years = reports.years_of(plan, today)
+    report = reports.report_of(request, plan_id, year or years[0], quarter)
+    fields = (getattr(error, "fields", None) or {"file": error.message}) if error else {}
+    context: dict[str, Any] = reports.page_context(request, report)
+    return view.council_page(
+        request,
+        "council/plan_report.html",
+        HOME,
+        status_code=error.status if error else 200,
+        errors=view.told(request, fields),
+        lines=[line | {"sentence": reader(line["sentence"])} for line in error.details.get("lines", [])]
+        if error
+        else [],
+        imported=imported,
+        years=years,
+        columns=", ".join(plans.VALUE_COLUMNS),
+        **context,
+    )
+
+
+@router.get("/council/plans/{plan_id}/report.pdf")
+def quarterly_pdf(
+    request: Request,
+    plan_id: str,
+    year: Annotated[int, Query(ge=1990, le=2100)],
+    quarter: Quarter = 0,
+    actor: Actor = access.staff("council.member"),
+) -> Response:
+    return reports.pdf_answer(request, reports.report_of(request, plan_id, year, quarter), inside=True)
+
+
+@router.get("/council/plans/{plan_id}/indicators.csv")
+def quarterly_csv(
+    request: Request,
+    plan_id: str,
+    year: Annotated[int, Query(ge=1990, le=2100)],
+    quarter: Quarter = 0,
+    charset: Annotated[str, Query()] = "utf-8",
+    actor: Actor = access.staff("council.member"),
+) -> Response:
+    report = reports.report_of(request, plan_id, year, quarter)
+    name = f"指標-{year}-{quarter}.csv" if quarter else f"指標-{year}.csv"
+    return figures.csv_answer(report_view.csv_rows(report), report_view.CSV_HEADER, name, charset)
+
+
+@router.post("/council/plans/{plan_id}/values")
+def import_values(
+    request: Request,
+    plan_id: str,
+    file: Annotated[UploadFile, File()],
+    note: Text = "",
+    actor: Actor = access.staff("council.member"),
+) -> Response:
+    """Values of many indicators from a CSV: all lines, or none with each wrong one named."""
+    try:
+        with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+            text, now = inputs.text_of(file), view.now_of(request)
+            lines = plans.import_values(session, actor, plan_id, text, note, now)
+    except Refusal as error:
+        return _quarterly(request, plan_id, None, 0, error)
+    return _quarterly(request, plan_id, None, 0, imported=lines)

@@ -1,0 +1,177 @@
+"""Pages everybody starts from: the cloud, a municipality's home, its staff's desk, and how things run today."""
+
+import unicodedata
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+from markupsafe import Markup
+
+from libs.common import access
+from libs.common.actor import Actor
+from libs.common.errors import Refusal, say
+from libs.common.web import Place
+from libs.common.web.i18n import chosen_language
+from services.tenants.api import figures, view
+from services.tenants.api.maintenance import coming, name_of
+from services.tenants.api.words import Reader
+from services.tenants.db import registry as registry_db
+from services.tenants.db import subscriptions as subscriptions_db
+from services.tenants.domain.catalogue import SERVICES, CatalogueService
+from services.tenants.domain.codes import read_code
+from services.tenants.domain.municipality import Municipality, by_code, matches
+from services.tenants.domain.subscriptions import status_on
+from services.tenants.use_cases import count
+
+router = APIRouter(include_in_schema=False)
+
+_KANA_ROWS = ["あいうえお", "かきくけこがぎぐげご", "さしすせそざじずぜぞ", "たちつてとだぢづでど", "なにぬねの",
+              "はひふへほばびぶべぼぱぴぷぺぽ", "まみむめも", "やゆよ", "らりるれろ", "わをん"]  # fmt: skip
+LIFE_EVENTS = [
+    (say("妊娠・出産"), say("母子手帳、出生届"), "baby", "出産"),
+    (say("子育て"), say("児童手当、保育所、医療費"), "child", "児童"),
+    (say("引越し"), say("転入・転出・転居"), "move", "転入"),
+    (say("結婚・離婚"), say("婚姻届、戸籍"), "rings", "戸籍"),
+    (say("仕事・退職"), say("国保と年金の切替"), "work", "国民健康保険"),
+    (say("介護"), say("要介護認定、住宅改修"), "care", "介護"),
+    (say("おくやみ"), say("亡くなった後の手続き"), "candle", "死亡"),
+    (say("被災"), say("罹災証明、見舞金"), "quake", "罹災"),
+]
+"""(event, examples, icon, word to search procedures for)"""
+ANY_STAFF: Any = Depends(access.Rule("staff", frozenset({"staff", "operator"})))
+"""Staff of the path's municipality, whatever their role."""
+
+
+@router.get("/")
+def cloud(request: Request, q: Annotated[str, Query(max_length=100)] = "", _actor: Actor = access.public()) -> Response:
+    """Find your municipality by map, kana or search; what the cloud offers; who takes part."""
+    service = view.service_of(request)
+    today = view.today_of(request)
+    with service.database.reading() as session:
+        found = count.on(session, today)
+        states = registry_db.states(session)
+    towns = sorted(found.municipalities.values(), key=lambda m: m.kana)
+    hits = _search(towns, states, q) if q.strip() else None
+    if hits and len(hits) == 1 and _is_code(q):
+        return view.see_other(f"/t/{hits[0].code}/")
+    joined = {tenant: len(found.services_of(tenant)) for tenant in found.municipalities}
+    return view.public_page(
+        request,
+        "home/cloud.html",
+        q=q,
+        hits=hits,
+        rows=_by_kana(towns, view.reader_of(request)),
+        map=figures.map_of_links(service.settings.prefecture, towns, joined, view.reader_of(request)),
+        services=SERVICES,
+        found=found,
+    )
+
+
+def _search(towns: list[Municipality], states: list[Municipality], q: str) -> list[Municipality]:
+    """By name, kana (katakana and half width too) or code, present or former."""
+    words = _hiragana(unicodedata.normalize("NFKC", q).strip())
+    hits = [town for town in towns if matches(town, words)]
+    if hits:
+        return hits
+    try:
+        tenant = by_code(states, read_code(words))
+    except Refusal:
+        tenant = None
+    former = {s.tenant_id for s in states if words and words in s.name}
+    return [town for town in towns if town.tenant_id == tenant or town.tenant_id in former]
+
+
+def _is_code(q: str) -> bool:
+    try:
+        read_code(q)
+    except Refusal:
+        return False
+    return True
+
+
+def _hiragana(text: str) -> str:
+    return "".join(chr(ord(c) - 0x60) if "ァ" <= c <= "ヶ" else c for c in text)
+
+
+def _by_kana(towns: list[Municipality], reader: Reader) -> list[tuple[str, list[Municipality]]]:
+    """あ行, か行 …: only rows that have somebody."""
+    rows = [(row[0], [t for t in towns if t.kana[:1] in row]) for row in _KANA_ROWS]
+    return [(reader(say("%(first)s行"), first=first), found) for first, found in rows if found]
+
+
+@router.get("/t/{code}/")
+def municipality_home(request: Request, code: str, actor: Actor = access.public()) -> Response:
+    """A municipality's window for citizens and companies. What a service does not bring in time becomes a link."""
+    town = view.municipality_of(request, actor)
+    return view.public_page(
+        request,
+        "home/municipality.html",
+        place=_place(request, town),
+        town=town,
+        open_services=[(s, _fragment(request, town, s)) for s in _open_services(request, town)],
+        life_events=LIFE_EVENTS,
+    )
+
+
+def _place(request: Request, town: Municipality) -> Place:
+    note = view.reader_of(request)(say("手続きと情報の窓口"))
+    return Place(town.name, note, f"/t/{town.code}/", (town.name,))
+
+
+def _open_services(request: Request, town: Municipality) -> list[CatalogueService]:
+    """Services with pages of their own that this municipality uses today."""
+    today = view.today_of(request)
+    with view.service_of(request).database.reading() as session:
+        own = subscriptions_db.intervals(session, town.tenant_id)
+    return [
+        s
+        for s in SERVICES
+        if s.delivery == "room" and s.opened and status_on(own, town.tenant_id, s.key, today).status == "active"
+    ]
+
+
+def _fragment(request: Request, town: Municipality, service: CatalogueService) -> Markup | None:
+    """HTML made by our own service, under the same escaping rules as ours; None: show a link instead."""
+    html = view.neighbours_of(request).fragment(
+        service.key,
+        f"/t/{town.code}/{service.key}/fragments/home",
+        tenant=town.tenant_id,
+        code=town.code,
+        seconds=view.service_of(request).settings.fragment_seconds,
+        lang=chosen_language(request),
+    )
+    return Markup(html) if html else None  # noqa: S704 (see above)
+
+
+@router.get("/t/{code}/desk/")
+def desk(request: Request, code: str, actor: Actor = ANY_STAFF) -> Response:
+    """One desk over all services. Each service's part is fetched by the browser, with the person's own rights."""
+    town = view.municipality_of(request, actor)
+    place = Place(town.name, view.reader_of(request)(say("職員の机")), f"/t/{town.code}/desk/", (town.name,))
+    services = _open_services(request, town)
+    return view.public_page(
+        request,
+        "home/desk.html",
+        place=place,
+        town=town,
+        services=services,
+        works_in={s.key for s in services if any(role.startswith(f"{s.key}.") for role in actor.roles)},
+        administers=actor.has("portal.admin"),
+        dense=True,
+    )
+
+
+@router.get("/status/")
+def status(request: Request, _actor: Actor = access.public()) -> Response:
+    """Whether each part answers now. Says nothing about anybody's data."""
+    asked = view.neighbours_of(request)
+    parts = [(say("受付（門）"), asked.ready("gateway")), (say("市町村の台帳と窓口"), True)]
+    parts += [(s.name, asked.ready(s.key)) for s in SERVICES if s.delivery == "room" and s.opened]
+    return view.public_page(
+        request,
+        "home/status.html",
+        parts=parts,
+        at=view.now_of(request),
+        maintenance=coming(request),
+        name_of=name_of,
+    )

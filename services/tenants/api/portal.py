@@ -1,0 +1,262 @@
+"""`/portal/…`: a municipality's administrators choose services and see them come alive."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response, StreamingResponse
+
+from libs.common import access, csvout
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, NotFound, say
+from services.tenants.api import portal_cost, view, words
+from services.tenants.api.maintenance import coming, name_of
+from services.tenants.db import members as members_db
+from services.tenants.db import registry as registry_db
+from services.tenants.db import requests as requests_db
+from services.tenants.db import subscriptions as subscriptions_db
+from services.tenants.db.requests import RequestRow
+from services.tenants.domain import catalogue, requests, subscriptions
+from services.tenants.domain.catalogue import CatalogueService
+from services.tenants.domain.municipality import Municipality, existing_on
+from services.tenants.domain.subscriptions import Subscription
+from services.tenants.use_cases import count, subscribe
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One service as a municipality sees it. `open`: its unfinished request; `near`: neighbours that use it."""
+
+    service: CatalogueService
+    subscription: Subscription
+    open: RequestRow | None
+    way: list[dict[str, Any]]
+    headline: str
+    near: list[str]
+    near_all: int
+
+    @property
+    def polled(self) -> bool:
+        return self.open is not None and self.open.state == "running"
+
+
+@router.get("/portal/")
+def find_yours(request: Request, actor: Actor = access.person()) -> Response:
+    """Straight to the one municipality this person administers; a choice where there are several."""
+    with view.service_of(request).database.reading() as session:
+        mine = members_db.tenants_of(session, actor.subject)
+        existing = existing_on(registry_db.states(session), view.today_of(request))
+    towns = [existing[tenant] for tenant, roles in mine.items() if "portal.admin" in roles and tenant in existing]
+    if len(towns) == 1:
+        return view.see_other(f"/portal/{towns[0].code}/")
+    desks = [existing[tenant] for tenant in mine if tenant in existing and existing[tenant].counted]
+    return view.public_page(request, "portal/choose.html", towns=towns, desks=desks)
+
+
+@router.get("/portal/{code}/")
+def services(request: Request, code: str, actor: Actor = access.staff("portal.admin")) -> Response:
+    """What is in use, what is on its way (live), and what else there is."""
+    town = view.municipality_of(request, actor)
+    offers = _offers(request, town)
+    return view.portal_page(
+        request,
+        "portal/services.html",
+        town,
+        f"/portal/{code}/",
+        maintenance=coming(request),
+        name_of=name_of,
+        using=[o for o in offers if o.subscription.status != "none" and not o.open],
+        moving=[o for o in offers if o.open],
+        others=[o for o in offers if o.subscription.status == "none" and not o.open],
+        status_words=words.STATUS,
+        actions=words.ACTIONS,
+        not_open=catalogue.NOT_OPEN,
+    )
+
+
+@router.get("/portal/{code}/services/{service}")
+def one_service(request: Request, code: str, service: str, actor: Actor = access.staff("portal.admin")) -> Response:
+    """Cost, effect, who nearby uses it; the forms to join, suspend, resume or leave; what was asked before."""
+    return _service_page(request, actor, service)
+
+
+def _service_page(request: Request, actor: Actor, key: str, error: Invalid | None = None, typed: str = "") -> Response:
+    town = view.municipality_of(request, actor)
+    offer = next((o for o in _offers(request, town) if o.service.key == catalogue.service(key).key), None)
+    assert offer is not None
+    with view.service_of(request).database.reading() as session:
+        earlier = [row for row in requests_db.requests_of(session, town.tenant_id) if row.service == key]
+    return view.portal_page(
+        request,
+        "portal/service.html",
+        town,
+        f"/portal/{town.code}/",
+        status_code=error.status if error else 200,
+        offer=offer,
+        cost=portal_cost.cost_line(request, town, key),
+        earlier=earlier,
+        april=subscriptions.next_april(view.today_of(request)),
+        today=view.today_of(request),
+        errors=view.told(request, error.fields) if error else {},
+        typed=typed,
+        status_words=words.STATUS,
+        actions=words.ACTIONS,
+        state_words=requests.WORDS,
+        not_open=catalogue.NOT_OPEN,
+    )
+
+
+@router.post("/portal/{code}/services/{service}/{action}")
+def ask(
+    request: Request,
+    code: str,
+    service: str,
+    action: str,
+    when: Annotated[str, Form()] = "now",
+    day: Annotated[str, Form()] = "",
+    actor: Actor = access.staff("portal.admin"),
+) -> Response:
+    """Join (now, from 1 April or from a day), suspend, resume or leave."""
+    if action not in requests.FIRST_ROOM_ACTION:
+        raise NotFound(say("このページは見つかりません。"))
+    try:
+        start = _first_day(when, day, view.today_of(request)) if action == "join" else None
+        with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+            row = subscribe.request(
+                session,
+                actor,
+                actor.tenant or "",
+                service,
+                action,  # type: ignore[arg-type]
+                effective_from=start,
+                now=view.now_of(request),
+            )
+            request_id = row.id
+    except Invalid as error:
+        return _service_page(request, actor, service, error, day)
+    return view.see_other(f"/portal/{code}/requests/{request_id}")
+
+
+def _first_day(when: str, day: str, today: date) -> date | None:
+    if when == "april":
+        return subscriptions.next_april(today)
+    if when != "day":
+        return None
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        sentence = say("開始する日を選んでください。")
+        raise Invalid(sentence, fields={"day": sentence}) from None
+
+
+@router.get("/portal/{code}/requests/{request_id}")
+def one_request(request: Request, code: str, request_id: str, actor: Actor = access.staff("portal.admin")) -> Response:
+    """How a request goes on. The page asks again every second while something moves; a reload does the same."""
+    return _request_page(request, actor, request_id)
+
+
+def _request_page(
+    request: Request, actor: Actor, request_id: str, error: Invalid | None = None, typed: str = ""
+) -> Response:
+    town, reader = view.municipality_of(request, actor), view.reader_of(request)
+    now = view.now_of(request)
+    with view.service_of(request).database.reading() as session:
+        row = requests_db.find_request(session, request_id, tenant=actor.tenant)
+        steps = requests_db.steps_of(session, row.id)
+    late = row.state == "running" and row.asked_at is not None and row.asks > 1
+    late = late or (
+        row.asked_at is not None and row.state == "running" and requests.is_late(row.asked_at, row.heard_at, now)
+    )
+    return view.portal_page(
+        request,
+        "portal/request.html",
+        town,
+        f"/portal/{town.code}/",
+        status_code=error.status if error else 200,
+        row=row,
+        service=catalogue.service(row.service),
+        way=words.timeline(row, steps, reader),
+        headline=words.headline(row, reader, late),
+        action_name=reader(words.ACTIONS[row.action]),
+        errors=view.told(request, error.fields) if error else {},
+        typed=typed,
+    )
+
+
+@router.post("/portal/{code}/requests/{request_id}/withdraw")
+def withdraw(request: Request, code: str, request_id: str, actor: Actor = access.staff("portal.admin")) -> Response:
+    with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+        subscribe.withdraw(session, actor, actor.tenant or "", request_id, view.now_of(request))
+    return view.see_other(f"/portal/{code}/requests/{request_id}")
+
+
+@router.post("/portal/{code}/requests/{request_id}/confirm")
+def confirm_leaving(
+    request: Request,
+    code: str,
+    request_id: str,
+    name: Annotated[str, Form()] = "",
+    actor: Actor = access.staff("portal.admin"),
+) -> Response:
+    """The data were received: delete them here."""
+    try:
+        with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+            subscribe.confirm_leaving(session, actor, actor.tenant or "", request_id, name, view.now_of(request))
+    except Invalid as error:
+        return _request_page(request, actor, request_id, error, name)
+    return view.see_other(f"/portal/{code}/requests/{request_id}")
+
+
+@router.get("/portal/{code}/requests/{request_id}/archive")
+def archive(request: Request, code: str, request_id: str, actor: Actor = access.staff("portal.admin")) -> Response:
+    """Everything the municipality owns in the service, as the service wrote it, streamed on."""
+    with view.service_of(request).database.reading() as session:
+        row = requests_db.find_request(session, request_id, tenant=actor.tenant)
+    if not row.archive or row.state == "done":
+        raise NotFound(say("受け取れるデータはありません。"))
+    opened = view.neighbours_of(request).archive(row.service, row.tenant, row.archive)
+    answer = opened.__enter__()
+
+    def chunks() -> Any:
+        try:
+            yield from answer.iter_bytes()
+        finally:
+            opened.__exit__(None, None, None)
+
+    name = f"{row.service}-{row.tenant}.zip"
+    headers = {
+        "Content-Disposition": csvout.attachment(name),
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
+    if "content-length" in answer.headers:
+        headers["Content-Length"] = answer.headers["content-length"]
+    return StreamingResponse(chunks(), media_type="application/zip", headers=headers)
+
+
+def _offers(request: Request, town: Municipality) -> list[Offer]:
+    today, reader = view.today_of(request), view.reader_of(request)
+    with view.service_of(request).database.reading() as session:
+        participation = count.on(session, today)
+        own = subscriptions_db.intervals(session, town.tenant_id)
+        rows = {s.key: requests_db.open_request(session, town.tenant_id, s.key) for s in catalogue.SERVICES}
+        steps = {key: requests_db.steps_of(session, row.id) for key, row in rows.items() if row is not None}
+    region = [m for m in participation.municipalities.values() if m.region == town.region and m != town]
+    offers = []
+    for service in catalogue.SERVICES:
+        row = rows[service.key]
+        offers.append(
+            Offer(
+                service,
+                subscriptions.status_on(own, town.tenant_id, service.key, today),
+                row,
+                words.timeline(row, steps[service.key], reader) if row else [],
+                words.headline(row, reader) if row else "",
+                [m.name for m in region if m.tenant_id in participation.joined[service.key]],
+                len(region),
+            )
+        )
+    return offers

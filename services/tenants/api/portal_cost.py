@@ -1,0 +1,267 @@
+"""What a municipality pays: an estimate with the plan of joining, the effect it expects, its invoices."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import Response
+
+from libs.common import access, pdf
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, say
+from services.tenants.api import figures, inputs, portal_papers, view, words
+from services.tenants.api.council_sharing import UNITS
+from services.tenants.db import invoices as invoices_db
+from services.tenants.db import sharing as sharing_db
+from services.tenants.domain import catalogue, effect, joining, sharing, subscriptions
+from services.tenants.domain.effect import FIELDS, Assumptions
+from services.tenants.domain.municipality import Municipality
+from services.tenants.use_cases import count
+from services.tenants.use_cases import sharing as sharing_cases
+from services.tenants.use_cases.sharing import Shared
+
+router = APIRouter(include_in_schema=False)
+Text = Annotated[str, Form()]
+Asked = Annotated[str, Query()]
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What joining on `start` would cost `town`: of the rest of that fiscal year and of the whole next one. `shared` and
+    `whole` None: no rule was decided."""
+
+    town: Municipality
+    start: date
+    months: int
+    shared: Shared | None
+    whole: Shared | None
+
+    @property
+    def first_year(self) -> sharing.Share | None:
+        return self.shared.shares.get(self.town.tenant_id) if self.shared else None
+
+    @property
+    def whole_year(self) -> sharing.Share | None:
+        return self.whole.shares.get(self.town.tenant_id) if self.whole else None
+
+
+def quote(request: Request, town: Municipality, service: str, start: date) -> Quote:
+    year = subscriptions.fiscal_year(start)
+    with view.service_of(request).database.reading() as session:
+        register = count.read(session)
+        shared, months = sharing_cases.for_newcomer(session, register, service, town.tenant_id, start)
+        whole, _ = sharing_cases.for_newcomer(session, register, service, town.tenant_id, date(year + 1, 4, 1))
+    return Quote(town, start, months, shared, whole)
+
+
+def cost_line(request: Request, town: Municipality, service: str) -> str:
+    """What a whole year from next April costs this municipality, in one sentence; "" where no rule says it."""
+    start = subscriptions.next_april(view.today_of(request))
+    share = quote(request, town, service, start).first_year
+    if share is None:
+        return ""
+    return view.reader_of(request)(
+        say("%(year)s年度は、1年で%(amount)s円です（いまの決まりと、いまの参加市町村で計算）。"),
+        year=start.year,
+        amount=f"{share.amount:,}",
+    )
+
+
+@router.get("/portal/{code}/services/{service}/estimate")
+def estimate(
+    request: Request,
+    code: str,
+    service: str,
+    start: Asked = "",
+    own: Asked = "",
+    actor: Actor = access.staff("portal.admin"),
+) -> Response:
+    """見積書 with the plan of joining, to be printed and taken into the budget. `own`: yen a year if it were bought alone."""
+    town, today = view.municipality_of(request, actor), view.today_of(request)
+    errors: dict[str, str] = {}
+    day, alone = subscriptions.next_april(today), 0
+    try:
+        alone = inputs.whole(own, "own", 0)
+        day = subscriptions.check_start(figures.read_day(start, "start") or day, today)
+    except Invalid as error:
+        fields = {"start" if name == "effective_from" else name: text for name, text in error.fields.items()}
+        errors = view.told(request, fields)
+    found = quote(request, town, service, day)
+    return view.portal_page(
+        request,
+        "portal/estimate.html",
+        town,
+        f"/portal/{code}/",
+        status_code=422 if errors else 200,
+        errors=errors,
+        service=catalogue.service(service),
+        quote=found,
+        typed={"start": start or day.isoformat(), "own": own},
+        needed=_needed(found, alone) if alone else None,
+        own=alone,
+        plan=joining.plan(day, today),
+        plan_words=words.JOINING,
+        unit=UNITS.get(service),
+        council=view.council_name(view.service_of(request)),
+        today=today,
+    )
+
+
+@router.get("/portal/{code}/services/{service}/estimate.pdf")
+def estimate_pdf(
+    request: Request, code: str, service: str, start: Asked = "", actor: Actor = access.staff("portal.admin")
+) -> Response:
+    town, today = view.municipality_of(request, actor), view.today_of(request)
+    day = subscriptions.check_start(figures.read_day(start, "start") or subscriptions.next_april(today), today)
+    found, offered = quote(request, town, service, day), catalogue.service(service)
+    pairs = [(found.shared, found.first_year), (found.whole, found.whole_year)]
+    problem = found.shared.problem.message if found.shared and found.shared.problem else offered.cost
+    document = portal_papers.estimate(
+        town.name,
+        view.council_name(view.service_of(request)),
+        offered,
+        day,
+        [(shared, share) for shared, share in pairs if shared and share],
+        problem,
+        joining.plan(day, today),
+        view.now_of(request),
+    )
+    return pdf.answer(document, f"見積書-{offered.short}.pdf")
+
+
+def _needed(found: Quote, own: int) -> int | None:
+    """How many more must join until a whole year costs at most `own`; -1: not even with everybody, or not to be said."""
+    if found.whole is None or found.whole.problem:
+        return -1
+    basis, tenant = found.whole.basis, found.town.tenant_id
+    candidates = [basis.party(other, sharing.MONTHS) for other in basis.not_yet() if other != tenant]
+    candidates = [c for c in candidates if c.population is not None or not found.whole.rule.population]
+    parties = basis.parties({tenant: sharing.MONTHS})
+    needed = sharing.joined_needed(found.whole.rule, parties, candidates, tenant, own)
+    return -1 if needed is None else needed
+
+
+@router.get("/portal/{code}/services/{service}/effect")
+def show_effect(request: Request, code: str, service: str, actor: Actor = access.staff("portal.admin")) -> Response:
+    """What the municipality assumes, and what follows from it, beside what it would pay."""
+    with view.service_of(request).database.reading(tenant=actor.tenant) as session:
+        given = sharing_db.assumptions(session, catalogue.service(service).key)
+    return _effect_page(request, actor, service, given)
+
+
+def _effect_page(
+    request: Request,
+    actor: Actor,
+    service: str,
+    given: Assumptions,
+    error: Invalid | None = None,
+    typed: dict[str, str] | None = None,
+) -> Response:
+    town, today = view.municipality_of(request, actor), view.today_of(request)
+    found = quote(request, town, service, subscriptions.next_april(today))
+    saved = effect.estimate(given)
+    share = found.whole_year
+    return view.portal_page(
+        request,
+        "portal/effect.html",
+        town,
+        f"/portal/{town.code}/",
+        status_code=error.status if error else 200,
+        errors=view.told(request, error.fields) if error else {},
+        service=catalogue.service(service),
+        typed=typed or {name: str(getattr(given, name)) for name in FIELDS},
+        given=given,
+        saved=saved,
+        share=share,
+        needed=sharing.uses_needed(share.amount, saved.per_use_yen) if share else None,
+        hours=lambda value: figures.tenths(value),
+    )
+
+
+@router.post("/portal/{code}/services/{service}/effect")
+def keep_effect(
+    request: Request,
+    code: str,
+    service: str,
+    uses: Text = "",
+    paper_minutes: Text = "",
+    online_minutes: Text = "",
+    hourly_yen: Text = "",
+    postage_yen: Text = "",
+    travel_minutes: Text = "",
+    travel_yen: Text = "",
+    actor: Actor = access.staff("portal.admin"),
+) -> Response:
+    cells = (uses, paper_minutes, online_minutes, hourly_yen, postage_yen, travel_minutes, travel_yen)
+    typed = dict(zip(FIELDS, cells, strict=True))
+    try:
+        given = effect.check(Assumptions(**{name: inputs.whole(text, name, 0) for name, text in typed.items()}))
+    except Invalid as error:
+        return _effect_page(request, actor, service, Assumptions(), error, typed)
+    with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+        key = catalogue.service(service).key
+        sharing_db.keep_assumptions(session, key, given, actor.subject, view.now_of(request))
+    return view.see_other(f"/portal/{code}/services/{service}/effect")
+
+
+# ---- invoices -------------------------------------------------------------------------------------------------------
+
+
+@router.get("/portal/{code}/invoices/")
+def own_invoices(request: Request, code: str, actor: Actor = access.staff("portal.admin")) -> Response:
+    town = view.municipality_of(request, actor)
+    with view.service_of(request).database.reading() as session:
+        rows = invoices_db.invoices(session, tenant=town.tenant_id)
+    here = f"/portal/{code}/invoices/"
+    return view.portal_page(request, "portal/invoices.html", town, here, rows=rows, states=words.INVOICES)
+
+
+@router.get("/portal/{code}/invoices/{invoice_id}")
+def one_invoice(request: Request, code: str, invoice_id: str, actor: Actor = access.staff("portal.admin")) -> Response:
+    """The invoice as it was issued, to be printed."""
+    town = view.municipality_of(request, actor)
+    with view.service_of(request).database.reading() as session:
+        row = invoices_db.find_invoice(session, invoice_id, tenant=town.tenant_id)
+    return view.portal_page(
+        request,
+        "portal/invoice.html",
+        town,
+        f"/portal/{code}/invoices/",
+        row=row,
+        lines=invoice_table(row, view.reader_of(request)),
+        states=words.INVOICES,
+        council=view.council_name(view.service_of(request)),
+    )
+
+
+def invoice_table(row: invoices_db.InvoiceRow, reader: words.Reader) -> list[list[Any]]:
+    names = ("equal", "by_population", "by_use", "adjustment", "amount")
+    return [
+        [reader(catalogue.service(line["service"]).name), line["months"], *(f"{line[name]:,}" for name in names)]
+        for line in row.lines
+    ]
+
+
+@router.get("/portal/{code}/invoices/{invoice_id}/lines.csv")
+def invoice_csv(
+    request: Request,
+    code: str,
+    invoice_id: str,
+    charset: Asked = "utf-8",
+    actor: Actor = access.staff("portal.admin"),
+) -> Response:
+    town = view.municipality_of(request, actor)
+    with view.service_of(request).database.reading() as session:
+        row = invoices_db.find_invoice(session, invoice_id, tenant=town.tenant_id)
+    data = list(figures.invoice_lines(row, town.name))
+    return figures.csv_answer(data, figures.INVOICE_HEADER, f"請求-{row.label}.csv", charset)
+
+
+@router.get("/portal/{code}/invoices/{invoice_id}/invoice.pdf")
+def invoice_pdf(request: Request, code: str, invoice_id: str, actor: Actor = access.staff("portal.admin")) -> Response:
+    town = view.municipality_of(request, actor)
+    with view.service_of(request).database.reading() as session:
+        row = invoices_db.find_invoice(session, invoice_id, tenant=town.tenant_id)
+    document = portal_papers.invoice(row, town.name, view.council_name(view.service_of(request)))
+    return pdf.answer(document, f"請求書-{row.label}.pdf")

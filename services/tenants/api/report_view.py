@@ -1,0 +1,244 @@
+"""A report as the pages, the files and the document show it."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from libs.common.clock import fiscal_year
+from libs.common.errors import say
+from libs.common.web.charts import Bar, Chart, Series, bar_list, line_chart
+from libs.common.web.charts.svg import cut, written
+from services.tenants.api.words import LIGHTS, REVIEWS, SOURCES, Reader
+from services.tenants.domain import indicators as rules
+from services.tenants.reference import PublishedApplications
+from services.tenants.use_cases.reports import Line, Report
+
+CSV_HEADER = [
+    "計画", "年度", "四半期", "柱", "施策", "指標", "単位", "基準", "基準の時点", "目標", "目標の時点", "値", "値の出どころ",
+    "進み具合（％）", "信号", "目標の時点の見込み", "担当",
+]  # fmt: skip
+
+
+def period(report: Report, reader: Reader) -> str:
+    """2018年度, or 2018年度 第2四半期."""
+    if report.quarter:
+        return reader(say("%(year)s年度 第%(quarter)s四半期"), year=report.year, quarter=report.quarter)
+    return reader(say("%(year)s年度"), year=report.year)
+
+
+def shown(value: str | None) -> str | None:
+    """An exact decimal as people read it: 11,000, 50.8."""
+    return f"{Decimal(value):,}" if value is not None else None
+
+
+def forecast_of(line: Line) -> str | None:
+    """The value foreseen on the target's day, to one decimal."""
+    return written(float(round(line.forecast.at_target, 1))) if line.forecast else None
+
+
+def csv_rows(report: Report) -> list[list[Any]]:
+    """For spreadsheets, in Japanese whatever the reader's language."""
+    return [
+        [
+            report.plan.name, report.year, report.quarter or "", pillar.title, measure.row.title, line.indicator.name,
+            line.indicator.unit, line.goal.baseline, line.goal.baseline_date, line.goal.target, line.goal.target_date,
+            Decimal(line.value.value) if line.value else None, str(SOURCES[line.value.source]) if line.value else None,
+            line.per_cent, str(LIGHTS[line.light][0]), forecast_of(line), line.indicator.owner,
+        ]
+        for pillar in report.pillars
+        for measure in pillar.measures
+        for line in measure.lines
+    ]  # fmt: skip
+
+
+def document(report: Report) -> dict[str, Any]:
+    """Open data: the whole report as JSON, numbers exact, texts as recorded. Comments for inside are not in it."""
+    return {
+        "plan": report.plan.name,
+        "owner": report.plan.owner,
+        "fiscal_year": report.year,
+        "quarter": report.quarter or None,
+        "as_of": report.day,
+        "indicators": [
+            _indicator(pillar.title, measure.row.title, line)
+            for pillar in report.pillars
+            for measure in pillar.measures
+            for line in measure.lines
+        ],
+        "municipalities": report.municipalities,
+        "participation": [
+            {
+                "service": one.service.key,
+                "name": one.service.name,
+                "since_fiscal_year": one.service.since,
+                "participating_at_end": one.at_end,
+                "participating_during": one.during,
+                "published": one.published,
+            }
+            for one in report.joined
+        ],
+        "published_applications": [
+            {
+                "scope": row.scope, "fiscal_year": row.fiscal_year, "participating_municipalities": row.municipalities,
+                "online_procedures": row.procedures, "online_applications": row.online,
+                "paper_applications": row.paper, "all_applications": row.all, "online_rate_percent": row.rate or None,
+            }
+            for row in report.applications
+        ],
+    }  # fmt: skip
+
+
+def _indicator(pillar: str, measure: str, line: Line) -> dict[str, Any]:
+    return {
+        "pillar": pillar,
+        "measure": measure,
+        "name": line.indicator.name,
+        "unit": line.indicator.unit,
+        "baseline": line.goal.baseline,
+        "baseline_date": line.goal.baseline_date,
+        "target": line.goal.target,
+        "target_date": line.goal.target_date,
+        "value": line.value.value if line.value else None,
+        "source": line.value.source if line.value else None,
+        "progress_percent": line.per_cent,
+        "light": line.light,
+        "forecast_at_target": forecast_of(line),
+        "target_reached_in_fiscal_year": line.forecast.reached if line.forecast else None,
+        "reviews": [{"kind": r.kind, "text": r.text} for r in line.reviews if r.kind != "comment"],
+    }
+
+
+# ---- charts ---------------------------------------------------------------------------------------------------------
+
+
+def chart_of(line: Line, reader: Reader) -> Chart | None:
+    """The yearly values beside the way from baseline to target; None without a number."""
+    values = {v.fiscal_year: float(v.value) for v in line.points if v.quarter == 0}
+    way = _way(line)
+    if not values and not way:
+        return None
+    if min([*values.values(), *(point for point in way.values() if point is not None)]) < 0:
+        return None
+    series = [Series(reader(say("実績")), values)] if values else []
+    series += [Series(reader(say("目標への道")), way)] if way else []
+    told = [
+        reader(say("%(name)sは%(first)s年度の%(begin)sから%(last)s年度の%(end)s。"), **_ends(one)) for one in series
+    ]
+    ident = f"i-{line.indicator.id[-12:]}"
+    chart = line_chart(ident, line.indicator.name, series, description="".join(told), first_column=reader(say("値")))
+    return replace(chart, caption=f"{line.indicator.name}（{line.indicator.unit}）")
+
+
+def _ends(one: Series) -> dict[str, Any]:
+    (first, begin), (last, end) = one.known()[0], one.known()[-1]
+    return {"name": one.name, "first": first, "begin": written(begin), "last": last, "end": written(end)}
+
+
+def _way(line: Line) -> dict[int, float | None]:
+    begin, end = rules.day_of(line.goal.baseline_date), rules.day_of(line.goal.target_date)
+    if begin is None or end is None or line.goal.start is None or line.goal.aim is None:
+        return {}
+    years = {fiscal_year(begin): float(line.goal.start), fiscal_year(end): float(line.goal.aim)}
+    return dict(years) if len(years) == 2 else {}
+
+
+def overview(report: Report, reader: Reader) -> Chart | None:
+    """How far each indicator has come, in per cent of the way to its target."""
+    come = [
+        Bar(cut(line.indicator.name, 300, 14), min(100, max(0, line.per_cent)))
+        for line in report.lines
+        if line.per_cent is not None
+    ]
+    if not come:
+        return None
+    told = "、".join(f"{bar.name} {bar.value}％" for bar in come)
+    chart = bar_list(
+        "overview",
+        reader(say("目標までの進み具合（％）")),
+        come,
+        whole=100,
+        description=reader(say("目標を100とした割合です。%(told)s"), told=told),
+        first_column=reader(say("指標")),
+    )
+    columns = [chart.columns[0], {"label": reader(say("進み具合（％）")), "num": True}]
+    return replace(
+        chart, caption=reader(say("目標までの進み具合（％）")), columns=columns, rows=[row[:2] for row in chart.rows]
+    )
+
+
+# ---- on paper -------------------------------------------------------------------------------------------------------
+
+
+def printed(report: Report, council: str, *, inside: bool) -> dict[str, Any]:
+    """The data of `templates/reports/report.typ`: texts only, as they stand on paper."""
+    return {
+        "council": council,
+        "day": f"{report.day.year}年{report.day.month}月{report.day.day}日",
+        "years": f"{report.plan.first_year}年度～{report.plan.last_year}年度",
+        "text": report.plan.text,
+        "rule": str(RULE),
+        "lights": [[str(LIGHTS[light][0]), str(count)] for light, count in report.lights().items()],
+        "pillars": [
+            {
+                "title": pillar.title,
+                "measures": [
+                    {"title": m.row.title, "lines": [_printed_line(line, inside) for line in m.lines]}
+                    for m in pillar.measures
+                ],
+            }
+            for pillar in report.pillars
+        ],
+        "joined": [
+            [str(one.service.name), f"{one.service.since}", f"{one.at_end}", f"{one.during}", _or_dash(one.published)]
+            for one in report.joined
+        ],
+        "municipalities": str(report.municipalities),
+        "applications": [_printed_applications(row) for row in report.applications],
+        "real_use": [
+            str(len(report.real_use.with_real_use)),
+            f"{report.real_use.online:,}",
+            f"{report.real_use.paper:,}",
+        ],
+    }
+
+
+RULE = say(
+    "信号の決まり：目標に達していれば「達成」。進み具合が、基準から目標までの期間のうち過ぎた割合以上なら「順調」、その7割以上なら「やや遅れ」、"
+    "それより下なら「遅れ」。値や目標が数でないときは「値なし」。"
+)
+
+
+def _printed_line(line: Line, inside: bool) -> dict[str, Any]:
+    return {
+        "name": line.indicator.name,
+        "unit": line.indicator.unit,
+        "baseline": _or_dash(number_or_text(line.goal.baseline)),
+        "baseline_date": line.goal.baseline_date,
+        "target": _or_dash(number_or_text(line.goal.target)),
+        "target_date": line.goal.target_date,
+        "value": _or_dash(shown(line.value.value) if line.value else None),
+        "source": str(SOURCES[line.value.source]) if line.value else "",
+        "light": str(LIGHTS[line.light][0]),
+        "come": min(100, max(0, line.per_cent)) if line.per_cent is not None else -1,
+        "per_cent": _or_dash(line.per_cent),
+        "forecast": _or_dash(forecast_of(line)),
+        "values": [f"{v.fiscal_year}年度 {shown(v.value)}" for v in line.points if v.quarter == 0],
+        "reviews": [f"{REVIEWS[r.kind]}：{r.text}" for r in line.reviews if inside or r.kind != "comment"],
+    }
+
+
+def number_or_text(text: str) -> str:
+    """8000 → 8,000; words stay."""
+    found = rules.number(text)
+    return f"{found:,}" if found is not None else text
+
+
+def _printed_applications(row: PublishedApplications) -> list[str]:
+    scope = "市町村" if row.scope == "municipal" else "県"
+    cells = (row.municipalities, row.procedures, row.online, row.paper, row.all)
+    numbers = [_or_dash(f"{cell:,}" if cell is not None else None) for cell in cells]
+    return [f"{row.fiscal_year}年度", scope, *numbers, _or_dash(row.rate or None)]
+
+
+def _or_dash(value: Any) -> str:
+    return "－" if value in (None, "") else str(value)

@@ -1,0 +1,30 @@
+"""What an operator does from a terminal before anybody can sign in: load the registry, appoint the first people."""
+
+from libs.common.actor import Actor
+from libs.common.clock import local_date
+from libs.common.service import Service
+from services.tenants import reference
+from services.tenants.use_cases import members, registry
+
+TERMINAL = Actor(kind="service", subject="terminal")
+
+
+def load(service: Service) -> str:
+    """The municipalities of PREFECTURE, into an empty registry; a filled one is left alone."""
+    prefecture = reference.prefecture(service.settings.prefecture)
+    with service.database.transaction() as session:
+        states = registry.load_reference(session, prefecture.number, service.clock.now())
+    return f"{prefecture.name}: {states} states loaded" if states else "the registry is filled already"
+
+
+def appoint(service: Service, person_id: str, role: str, code: str | None = None) -> str:
+    """Give a person a role: for the whole cloud, or for the municipality with `code`. Refusals are the use cases' own."""
+    load(service)
+    now = service.clock.now()
+    tenant = reference.prefecture(service.settings.prefecture).code
+    if code:
+        with service.database.reading() as session:
+            tenant = registry.find(session, code, local_date(now)).tenant_id
+    with service.database.transaction(tenant=tenant) as session:
+        members.grant(session, TERMINAL, tenant, person_id, {role}, now)
+    return f"{person_id}: {role} for {tenant}"

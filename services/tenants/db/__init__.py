@@ -1,0 +1,51 @@
+"""Tables and queries of the registry. `municipalities`, `subscriptions`, `requests`, `members`, `usage`: one file each."""
+
+from services.tenants.db.backups import BackupRow
+from services.tenants.db.base import Base
+from services.tenants.db.capacity import PoolRow, ReservationRow
+from services.tenants.db.datasets import DatasetsRow
+from services.tenants.db.invoices import InvoiceRow
+from services.tenants.db.maintenance import MaintenanceRow
+from services.tenants.db.members import MemberRow
+from services.tenants.db.plans import IndicatorRow, IndicatorValueRow, MeasureRow, PlanRow, ReviewRow
+from services.tenants.db.reasons import ReasonRow
+from services.tenants.db.registry import MunicipalityRow, RegistryVersionRow
+from services.tenants.db.requests import RequestRow, RequestStepRow, ServiceRuleRow
+from services.tenants.db.sharing import AssumptionRow, PopulationRow, SharingRuleRow
+from services.tenants.db.subscriptions import IntervalRow
+from services.tenants.db.takeouts import TakeoutPartRow, TakeoutRow
+from services.tenants.db.tenders import TenderRow
+from services.tenants.db.usage import ApplicationRow, ComparisonRow, ProcedureRow, UsageRow
+
+__all__ = [
+    "ApplicationRow",
+    "AssumptionRow",
+    "BackupRow",
+    "Base",
+    "ComparisonRow",
+    "DatasetsRow",
+    "IndicatorRow",
+    "IndicatorValueRow",
+    "IntervalRow",
+    "InvoiceRow",
+    "MaintenanceRow",
+    "MeasureRow",
+    "MemberRow",
+    "MunicipalityRow",
+    "PlanRow",
+    "PoolRow",
+    "PopulationRow",
+    "ProcedureRow",
+    "ReasonRow",
+    "RegistryVersionRow",
+    "RequestRow",
+    "RequestStepRow",
+    "ReservationRow",
+    "ReviewRow",
+    "ServiceRuleRow",
+    "SharingRuleRow",
+    "TakeoutPartRow",
+    "TakeoutRow",
+    "TenderRow",
+    "UsageRow",
+]

@@ -1,0 +1,66 @@
+"""The counts asked of the database: only what held on the day, as believed then, is read. `domain/subscriptions.py` says the same
+in plain Python; a property test compares the two."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+from services.tenants.db.registry import MunicipalityRow, as_state
+from services.tenants.db.subscriptions import IntervalRow
+from services.tenants.domain.municipality import Municipality
+
+STATES, INTERVALS = MunicipalityRow.__table__.c, IntervalRow.__table__.c
+"""Columns of the tables themselves: what is read here is many rows of few columns, and no objects are needed."""
+Columns = ReadOnlyColumnCollection[str, Any]
+PREFECTURE = "都道府県"
+
+
+def states_on(session: Session, day: date, known_at: datetime | None = None) -> dict[str, Municipality]:
+    """The municipalities that existed on `day`, once each and by code; without the prefecture."""
+    statement = select(*STATES).where(STATES.kind != PREFECTURE, _held(STATES, day), _believed(STATES, known_at))
+    found = session.execute(statement.order_by(STATES.code, STATES.recorded_at))
+    return {row.tenant: as_state(row) for row in found}
+
+
+def joined_on(session: Session, day: date, known_at: datetime | None = None) -> dict[str, set[str]]:
+    """Service → tenants that had joined on `day`; also those that did not exist then (the caller has who existed)."""
+    statement = select(INTERVALS.service, INTERVALS.tenant).where(
+        INTERVALS.kind == "joined", _held(INTERVALS, day), _believed(INTERVALS, known_at)
+    )
+    found: dict[str, set[str]] = {}
+    for service, tenant in session.execute(statement):
+        found.setdefault(service, set()).add(tenant)
+    return found
+
+
+def spans(session: Session, known_at: datetime | None = None) -> Iterator[tuple[str, str, date, date]]:
+    """(service, tenant, first day, first day no longer: `date.max` where it goes on) of what is believed, cut to the days on which the
+    municipality was."""
+    lives: dict[str, list[tuple[date, date]]] = {}
+    states = select(STATES.tenant, STATES.valid_from, STATES.valid_until).where(
+        STATES.kind != PREFECTURE, _believed(STATES, known_at)
+    )
+    for tenant, start, until in session.execute(states):
+        lives.setdefault(tenant, []).append((start or date.min, until or date.max))
+    columns = (INTERVALS.service, INTERVALS.tenant, INTERVALS.valid_from, INTERVALS.valid_until)
+    statement = select(*columns).where(INTERVALS.kind == "joined", _believed(INTERVALS, known_at))
+    for service, tenant, start, until in session.execute(statement):
+        for begin, end in lives.get(tenant, ()):
+            first, last = max(start, begin), min(until or date.max, end)
+            if first < last:
+                yield service, tenant, first, last
+
+
+def _held(table: Columns, day: date) -> ColumnElement[bool]:
+    begun: Any = or_(table.valid_from.is_(None), table.valid_from <= day)
+    return and_(begun, or_(table.valid_until.is_(None), table.valid_until > day))
+
+
+def _believed(table: Columns, known_at: datetime | None) -> ColumnElement[bool]:
+    if known_at is None:
+        return table.superseded_at.is_(None)
+    return and_(table.recorded_at <= known_at, or_(table.superseded_at.is_(None), table.superseded_at > known_at))

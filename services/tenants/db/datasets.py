@@ -1,0 +1,29 @@
+"""How many data sets municipalities publish, as the open data service told of it."""
+
+from datetime import datetime
+
+from sqlalchemy import String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from libs.common.tenancy import SharedTable
+from services.tenants.db.base import Base
+
+
+class DatasetsRow(SharedTable, Base):
+    """`count` as of `told_at`, the moment of the last publication or withdrawal that was told."""
+
+    __tablename__ = "datasets"
+    __shared_because__ = "figures the council reads: how many data sets each municipality publishes"
+
+    tenant: Mapped[str] = mapped_column(String(6), primary_key=True)
+    count: Mapped[int]
+    told_at: Mapped[datetime]
+
+
+def to_change(session: Session, tenant: str) -> DatasetsRow | None:
+    """The municipality's row, held until the transaction ends; None if nothing was told yet."""
+    return session.get(DatasetsRow, tenant, with_for_update=True)
+
+
+def all_of(session: Session) -> dict[str, DatasetsRow]:
+    return {row.tenant: row for row in session.scalars(select(DatasetsRow))}

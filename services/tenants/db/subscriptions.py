@@ -1,0 +1,100 @@
+"""The dated history of who used which service. Rows are superseded, never changed."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from sqlalchemy import Index, String, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from libs.common.ids import new_id
+from libs.common.tenancy import SharedTable
+from services.tenants.db.base import Base
+from services.tenants.domain.subscriptions import Interval
+
+
+class IntervalRow(SharedTable, Base):
+    """`kind` joined or suspended; `origin` is a request's id, or the name of what it was imported from."""
+
+    __tablename__ = "subscription_intervals"
+    __shared_because__ = "the council counts across municipalities, and publishes who takes part"
+    __table_args__ = (Index(None, "tenant", "service"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    tenant: Mapped[str] = mapped_column(String(6))
+    service: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[str] = mapped_column(String(10))
+    valid_from: Mapped[date]
+    valid_until: Mapped[date | None]
+    recorded_at: Mapped[datetime]
+    superseded_at: Mapped[datetime | None]
+    origin: Mapped[str] = mapped_column(String(100))
+
+
+def intervals(session: Session, tenant: str | None = None, service: str | None = None) -> list[Interval]:
+    """Every recorded interval, superseded ones too: the domain picks by day and by knowledge."""
+    statement = select(IntervalRow).order_by(IntervalRow.valid_from, IntervalRow.id)
+    if tenant is not None:
+        statement = statement.where(IntervalRow.tenant == tenant)
+    if service is not None:
+        statement = statement.where(IntervalRow.service == service)
+    return [_interval(row) for row in session.scalars(statement)]
+
+
+def add_intervals(session: Session, found: Iterable[Interval], origin: str) -> None:
+    session.add_all(
+        IntervalRow(
+            tenant=i.tenant_id,
+            service=i.service,
+            kind=i.kind,
+            valid_from=i.valid_from,
+            valid_until=i.valid_until,
+            recorded_at=i.recorded_at,
+            origin=origin,
+        )
+        for i in found
+    )
+
+
+def close(session: Session, tenant: str, service: str, kind: str, on: date, now: datetime, origin: str) -> bool:
+    """End what is open or ends later, on `on` (the first day it no longer holds). False if nothing was open.
+
+    The open row is superseded and one with an end is recorded, so that the earlier belief stays readable.
+    """
+    row = session.scalar(
+        select(IntervalRow).where(
+            IntervalRow.tenant == tenant,
+            IntervalRow.service == service,
+            IntervalRow.kind == kind,
+            IntervalRow.superseded_at.is_(None),
+            IntervalRow.valid_until.is_(None) | (IntervalRow.valid_until > on),
+        )
+    )
+    if row is None:
+        return False
+    row.superseded_at = now
+    if row.valid_from < on:
+        ended = Interval(tenant, service, kind, row.valid_from, on, now)  # type: ignore[arg-type]
+        add_intervals(session, [ended], origin)
+    session.flush()
+    return True
+
+
+def supersede(session: Session, tenant: str, service: str, now: datetime) -> None:
+    """Nothing recorded about this tenant and service is believed any more: before a correction is recorded."""
+    session.execute(
+        update(IntervalRow)
+        .where(IntervalRow.tenant == tenant, IntervalRow.service == service, IntervalRow.superseded_at.is_(None))
+        .values(superseded_at=now)
+    )
+
+
+def _interval(row: IntervalRow) -> Interval:
+    return Interval(
+        row.tenant,
+        row.service,
+        row.kind,  # type: ignore[arg-type]
+        row.valid_from,
+        row.valid_until,
+        row.recorded_at,
+        row.superseded_at,
+    )

@@ -1,0 +1,24 @@
+"""What differs between prefectures and places of running."""
+
+from pydantic import Field
+
+from libs.common import settings as common
+
+
+class Settings(common.Settings):
+    prefecture: int = Field(
+        default=40, ge=1, le=47, description="JIS X 0401 number of the prefecture whose cloud this is"
+    )
+    cloud_name: str = Field(default="", description="name of the cloud; empty: made from the prefecture's name")
+    council_name: str = Field(default="", description="name of the council; empty: made from the prefecture's name")
+    backup_yearly_cost: int | None = Field(
+        default=None, ge=0, description="yen a year that both backup sites cost; unset: no cost per GB is shown"
+    )
+    fragment_seconds: float = Field(
+        default=0.8, description="how long a page waits for a service's fragment, in seconds"
+    )
+    kubectl: str = Field(
+        default="",
+        description="the command that reaches the cluster of 自治体クラウド (kubectl, with options); empty: nothing is applied, "
+        "only recorded",
+    )

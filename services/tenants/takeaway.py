@@ -1,0 +1,103 @@
+"""The archive of everything: each service's own archive as it wrote it, what the registry keeps, the record, and the sums of all.
+
+It is sent while it is written: memory stays flat however large it is. A service's part is the archive of its room
+(`libs/common/room/archive.py`), which an `import` request takes in elsewhere.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+
+from libs.common import audit, keys
+from libs.common.errors import Conflict, Unavailable, say
+from libs.common.room import archive
+from libs.common.service import Service
+from services.tenants.db import takeouts as db
+from services.tenants.db.requests import RequestRow
+from services.tenants.neighbours import Neighbours
+from services.tenants.use_cases import takeouts
+
+FORMAT = archive.Format("kyodo-takeout", 1, "共同クラウド", compressed=False)
+
+
+def pieces(service: Service, neighbours: Neighbours, tenant: str, takeout_id: str, now: datetime) -> Iterator[bytes]:
+    """The bytes of the archive. Raises Conflict before the first where a part is not there yet."""
+    with service.database.reading() as session:
+        found = db.parts(session, db.find(session, takeout_id, tenant).id)
+    if any(part.state != "exported" for part in found):
+        raise Conflict(say("まだ受け取れません。すべてのサービスの書き出しが終わるまでお待ちください。"))
+    return _written(service, neighbours, tenant, found, now)
+
+
+def _written(
+    service: Service, neighbours: Neighbours, tenant: str, found: list[db.TakeoutPartRow], now: datetime
+) -> Iterator[bytes]:
+    target = archive.Sent()
+    writer = archive.Writer(target, FORMAT, tenant, now)
+    for part in found:
+        yield from _sent(target, writer, f"services/{part.service}.zip", _fetched(neighbours, part))
+    for name, lines in _own(service, tenant):
+        yield from _sent(target, writer, f"registry/{name}.jsonl", lines)
+    writer.close()
+    yield target.taken()
+
+
+def _sent(target: archive.Sent, writer: archive.Writer, name: str, content: Iterable[bytes]) -> Iterator[bytes]:
+    for _ in writer.adding(name, content):
+        yield target.taken()
+
+
+def _fetched(neighbours: Neighbours, part: db.TakeoutPartRow) -> Iterator[bytes]:
+    """The service's archive. Cut short is Unavailable: half of it must not look whole."""
+    with neighbours.archive(part.service, part.tenant, part.file or "") as answer:
+        size = 0
+        for piece in answer.iter_bytes(archive.CHUNK):
+            size += len(piece)
+            yield piece
+    if part.size is not None and size != part.size:
+        raise Unavailable(say("途中で切れました。もう一度受け取ってください。"))
+
+
+def _own(service: Service, tenant: str) -> Iterator[tuple[str, Iterator[bytes]]]:
+    with service.database.reading(tenant=tenant) as session:
+        for name, model in takeouts.OWN.items():
+            yield name, (_line(row) for row in takeouts.own_rows(session, tenant, model))
+        yield "record", (_bytes(line) for line in audit.export_lines(session))
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _bytes(line: str | bytes) -> bytes:
+    return line.encode() if isinstance(line, str) else line
+
+
+# ---- the record of a deletion ---------------------------------------------------------------------------------------
+
+
+def deletion_record(service: Service, row: RequestRow, steps: list[dict[str, str]]) -> dict[str, Any]:
+    """That a municipality's data in a service were handed over and deleted, signed with the registry's key (Ed25519 over the
+    document's canonical JSON). The request is kept for good: asked again, the same record comes."""
+    if row.action != "leave" or row.state != "done":
+        raise Conflict(say("削除の記録は、データを消したあとに受け取れます。"))
+    private = keys.private_key(service.settings.keys_dir, service.name)
+    document = {
+        "municipality": row.tenant,
+        "service": row.service,
+        "request": row.id,
+        "archive": row.archive,
+        "steps": steps,
+    }
+    told = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    public = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return {
+        "document": document,
+        "signature": base64.b64encode(private.sign(told)).decode(),
+        "public_key": base64.b64encode(public).decode(),
+        "algorithm": "Ed25519 over JSON with sorted keys and no blanks (UTF-8)",
+    }

@@ -1,0 +1,244 @@
+"""The council decides a rule, tries what more participants would change, issues invoices; a town sees what it would pay."""
+
+import csv
+import io
+import re
+from datetime import date
+
+import pytest
+
+from libs.common.testing.service import NOW
+from services.tenants.db import invoices as invoices_db
+from services.tenants.db import sharing as sharing_db
+from services.tenants.domain.subscriptions import Interval
+from services.tenants.tests.cloud import Cloud
+from services.tenants.tests.people import ADMIN, KURUME, MEMBER, NAKAGAWA, OOKI
+from services.tenants.tests.test_council_and_public_pages import applied, full  # noqa: F401 (a fixture)
+from services.tenants.tests.test_indicators_and_reports import words_of
+from services.tenants.use_cases import count, sharing, subscribe
+
+RULE = {"year": "2026", "total": "10,000,000", "subsidy": "1000000", "equal": "100", "population": "", "use": ""}
+
+
+def people(cloud: Cloud, lines: str, as_of: str = "2026-01-01", charset: str = "utf-8") -> str:
+    text = "団体コード,団体名,男,女,計\n" + lines
+    answer = cloud.post(
+        "/council/populations",
+        MEMBER,
+        {"as_of": as_of, "source": "検査の表"},
+        files={"file": ("people.csv", text.encode(charset), "text/csv")},
+    )
+    return answer.text
+
+
+def every_town(cloud: Cloud) -> str:
+    """A line for each municipality; the numbers are of no real place."""
+    with cloud.database.reading() as session:
+        found = count.on(session, date(2026, 11, 20))
+    return "".join(f'{m.code},{m.name},,,"1,{n:03}"\n' for n, m in enumerate(found.municipalities.values()))
+
+
+def amounts(page: str) -> list[int]:
+    """The shares of the table, in its order."""
+    table = page.split("市町村ごとの負担額（円）</caption>")[1].split("</tbody>")[0]
+    rows = re.findall(r'<tr><th scope="row">.*?</tr>', table)
+    return [int(re.findall(r'<td class="num">([\d,]+)</td>', row)[5].replace(",", "")) for row in rows]
+
+
+def test_a_rule_is_tried_before_it_is_recorded_and_its_shares_sum(full: Cloud) -> None:  # noqa: F811
+    trial = full.get("/council/sharing/eapply?year=2026&total=10000000&subsidy=1000000&equal=100", MEMBER).text
+    assert "試しの計算です" in trial and sum(amounts(trial)) == 9_000_000
+    assert "まだ登録されていません" not in trial
+    assert "未登録" in full.get("/council/sharing/?year=2026", MEMBER).text, "trying keeps nothing"
+    assert full.post("/council/sharing/eapply/rule", MEMBER, RULE).status_code == 303
+    page = full.get("/council/sharing/eapply?year=2026", MEMBER).text
+    assert "試しの計算です" not in page and sum(amounts(page)) == 9_000_000
+    assert amounts(page)[0] == 180_000
+
+
+def test_ten_more_from_october(full: Cloud) -> None:  # noqa: F811
+    full.post("/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "", "total": "600000"})
+    page = full.get("/council/sharing/ebid?year=2026&more=10&month=10", MEMBER).text
+    # 3 × 12 + 10 × 6 = 96 parts of 6,250 yen
+    assert page.count("新しく参加") == 10 and "+37500" not in page
+    assert 'class="num">75,000</td>' in page and 'class="num">37,500</td>' in page and "-125000" in page
+
+
+def test_a_changed_rule_leaves_the_earlier_one_readable(full: Cloud) -> None:  # noqa: F811
+    full.post("/council/sharing/eapply/rule", MEMBER, {**RULE, "note": "総会で決定"})
+    full.clock.advance(days=1)
+    full.post("/council/sharing/eapply/rule", MEMBER, {**RULE, "total": "12000000"})
+    page = full.get("/council/sharing/eapply?year=2026", MEMBER).text
+    assert "これまでに登録した決まり（2件）" in page and "総会で決定" in page
+    with full.database.reading() as session:
+        rule = sharing_db.rule_of(session, "eapply", 2026)
+        assert rule and rule.total == 12_000_000
+        assert sharing_db.rule_of(session, "eapply", 2025) is None, "a rule is of its own year"
+
+
+def test_a_rule_that_is_wrong_comes_back_with_the_form(full: Cloud) -> None:  # noqa: F811
+    answer = full.post("/council/sharing/eapply/rule", MEMBER, {**RULE, "equal": "90"})
+    assert answer.status_code == 422 and "いまは90％です" in answer.text
+    answer = full.post("/council/sharing/eapply/rule", MEMBER, {**RULE, "total": "たくさん"})
+    assert answer.status_code == 422 and "数字だけで入力してください" in answer.text and "たくさん" in answer.text
+
+
+def test_by_population_only_with_an_imported_table(full: Cloud) -> None:  # noqa: F811
+    full.post("/council/sharing/eapply/rule", MEMBER, {**RULE, "equal": "50", "population": "50"})
+    page = full.get("/council/sharing/eapply?year=2026", MEMBER).text
+    assert "人口が取り込まれていない市町村がある" in page
+    assert "60市町村の人口を取り込みました" in people(full, every_town(full))
+    page = full.get("/council/sharing/eapply?year=2026", MEMBER).text
+    assert sum(amounts(page)) == 9_000_000
+    earlier = full.get("/council/sharing/eapply?year=2025&total=100&equal=50&population=50", MEMBER).text
+    assert "人口が取り込まれていない市町村がある" in earlier, "a table of 2026-01-01 does not speak of April 2025"
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "cp932"])
+def test_the_national_table_can_be_taken_as_it_is(full: Cloud, charset: str) -> None:  # noqa: F811
+    others = "400009,福岡県,,,5000000\n011002,札幌市,,,1900000\n401013,北九州市門司区,,,90000\n\n"
+    page = people(full, others + f"{KURUME},久留米市,,,302000\n４０５２２１,大木町,,,14000\n", charset=charset)
+    assert "2市町村の人口を取り込みました" in page and "3行は、使いませんでした" in page
+    assert "58市町村：" in page, "the others are named as missing"
+
+
+def test_every_wrong_line_of_a_table_is_named_and_nothing_is_kept(full: Cloud) -> None:  # noqa: F811
+    page = people(full, f"{KURUME},久留米市,,,302000\n402037,桁違い,,,5\n405221,大木町,,,多数\n{KURUME},また,,,3\n")
+    for told in ("3行目：", "4行目：人口「多数」", "5行目：団体コード「402036」が、2回"):
+        assert told in page
+    with full.database.reading() as session:
+        assert sharing_db.population_tables(session) == []
+    headless = full.post(
+        "/council/populations", MEMBER, {"as_of": "2026-01-01", "source": "x"}, files={"file": ("a.csv", "a,b\n1,2\n")}
+    )
+    assert headless.status_code == 422 and "見出しの行が見つかりません" in headless.text
+
+
+def test_a_later_table_of_the_same_day_replaces_what_was_believed(full: Cloud) -> None:  # noqa: F811
+    people(full, f"{KURUME},久留米市,,,302000\n")
+    people(full, f"{KURUME},久留米市,,,302001\n")
+    with full.database.reading() as session:
+        assert sharing_db.populations(session, date(2026, 4, 1))[KURUME].population == 302_001
+
+
+def test_months_follow_the_history_also_of_one_that_left_and_of_one_renamed(full: Cloud) -> None:  # noqa: F811
+    with full.database.transaction(tenant=OOKI) as session:
+        found = [
+            Interval(OOKI, "eapply", "joined", date(2018, 5, 31), date(2018, 8, 1), NOW),
+            Interval(OOKI, "eapply", "joined", date(2019, 3, 31), None, NOW),
+        ]
+        subscribe.correct_history(session, ADMIN, OOKI, "eapply", found, "検査", NOW)
+    with full.database.reading() as session:
+        months = sharing.months_joined(count.read(session), "eapply", 2018)
+    assert months[OOKI] == 4, "May, June, July and March"
+    assert months[NAKAGAWA] == 12, "town until September, city from October: once"
+
+
+def test_what_joining_costs_is_on_the_page_of_the_service_and_on_the_estimate(full: Cloud) -> None:  # noqa: F811
+    page = full.get(f"/portal/{OOKI}/services/eapply", ADMIN).text
+    assert "公表された単価はありません" in page
+    assert "費用の決まりがまだありません" in full.get(f"/portal/{OOKI}/services/eapply/estimate", ADMIN).text
+    full.post("/council/sharing/eapply/rule", MEMBER, {**RULE, "subsidy": "", "total": "5100000"})
+    assert "1年で100,000円です" in full.get(f"/portal/{OOKI}/services/eapply", ADMIN).text
+    october = full.get(f"/portal/{OOKI}/services/eapply/estimate?start=2027-10-01&own=90000", ADMIN).text
+    # 50 whole years and half a one: 5,100,000 × 6 / 606
+    assert ">50,495<" in october and ">100,000<" in october
+    assert "あと6市町村が参加すると" in october, "5,100,000 / 57 < 90,000"
+    assert "予算を要求する" in october and "令和9年10月1日" in october
+    paper = words_of(full.get(f"/portal/{OOKI}/services/eapply/estimate.pdf?start=2027-10-01", ADMIN).content)
+    assert "見積書" in paper and "50,495" in paper and "100,000" in paper and "予算を要求する" in paper
+    bad = full.get(f"/portal/{OOKI}/services/eapply/estimate?start=2020-01-01&own=x", ADMIN)
+    assert bad.status_code == 422 and "数字だけで入力してください" in bad.text
+
+
+def test_the_effect_is_kept_for_the_municipality_and_compared_with_its_share(full: Cloud) -> None:  # noqa: F811
+    full.post("/council/sharing/eapply/rule", MEMBER, {**RULE, "subsidy": "", "total": "5100000"})
+    form = {"uses": "1243", "paper_minutes": "15", "online_minutes": "5", "hourly_yen": "2,400", "postage_yen": "110"}
+    assert full.post(f"/portal/{OOKI}/services/eapply/effect", ADMIN, form).status_code == 303
+    page = full.get(f"/portal/{OOKI}/services/eapply/effect", ADMIN).text
+    assert "207.2" in page and "633,930" in page
+    assert "1年に197件以上使うと" in page, "100,000 / 510"
+    bad = full.post(f"/portal/{OOKI}/services/eapply/effect", ADMIN, {**form, "uses": "多い"})
+    assert bad.status_code == 422 and 'value="多い"' in bad.text
+    with full.database.reading(tenant=KURUME) as session:
+        assert sharing_db.assumptions(session, "eapply").uses == 0
+
+
+def test_real_use_counts_in_the_year_after(full: Cloud) -> None:  # noqa: F811
+    applied(full, KURUME, 3, year=2025)
+    applied(full, NAKAGAWA, 1, year=2025)
+    applied(full, NAKAGAWA, 9, channel="paper", year=2025)
+    full.post("/council/sharing/eapply/rule", MEMBER, {**RULE, "subsidy": "", "equal": "", "use": "100"})
+    page = full.get("/council/sharing/eapply?year=2026", MEMBER).text
+    assert "7,500,000" in page and "2,500,000" in page
+    assert "2,500,000円" in page, "cost of one application"
+
+
+# ---- invoices -------------------------------------------------------------------------------------------------------
+
+
+def issue(cloud: Cloud, year: str = "2026", due_on: str = "2027-01-31") -> int:
+    return cloud.post("/council/invoices/issue", MEMBER, {"year": year, "due_on": due_on}).status_code
+
+
+def test_one_invoice_for_each_over_all_its_services(full: Cloud) -> None:  # noqa: F811
+    assert issue(full) == 409, "no rule, no invoice"
+    full.post("/council/sharing/eapply/rule", MEMBER, RULE)
+    full.post("/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "", "total": "600000"})
+    assert issue(full, due_on="2026-11-20") == 422
+    assert issue(full) == 303 and issue(full) == 303
+    with full.database.reading() as session:
+        rows = invoices_db.invoices(session, fiscal_year=2026)
+    assert len({row.tenant for row in rows}) == len(rows) >= 50
+    assert sum(row.amount for row in rows) == 9_600_000
+    assert sorted(row.number for row in rows) == list(range(1, len(rows) + 1))
+    kurume = next(row for row in rows if row.tenant == KURUME)
+    assert [line["service"] for line in kurume.lines] == ["eapply", "ebid"] and kurume.amount == 380_000
+
+
+def test_the_municipality_reads_prints_and_takes_its_invoice(full: Cloud) -> None:  # noqa: F811
+    full.post("/council/sharing/center/rule", MEMBER, {**RULE, "subsidy": ""})
+    with full.database.transaction(tenant=OOKI) as session:
+        found = [Interval(OOKI, "center", "joined", date(2018, 4, 1), None, NOW)]
+        subscribe.correct_history(session, ADMIN, OOKI, "center", found, "検査", NOW)
+    issue(full)
+    listed = full.get(f"/portal/{OOKI}/invoices/", ADMIN).text
+    address = re.search(rf"/portal/{OOKI}/invoices/([\w-]+)", listed)
+    assert address and "お支払い待ち" in listed
+    page = full.get(address.group(0), ADMIN).text
+    assert "大木町 御中" in page and "令和9年1月31日" in page
+    taken = full.get(f"{address.group(0)}/lines.csv", ADMIN).content.decode("utf-8-sig")
+    [line] = list(csv.DictReader(io.StringIO(taken)))
+    assert line["サービス"] == "共同利用センターサービス" and int(line["金額"]) > 0
+    paper = words_of(full.get(f"{address.group(0)}/invoice.pdf", ADMIN).content)
+    assert (
+        "請求書" in paper and "大木町御中" in paper and f"{int(line['金額']):,}" in paper and "令和9年1月31日" in paper
+    )
+
+
+def test_paid_and_void(full: Cloud) -> None:  # noqa: F811
+    full.post("/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "", "total": "600000"})
+    issue(full)
+    with full.database.reading() as session:
+        first, second, third = (row.id for row in invoices_db.invoices(session, fiscal_year=2026))
+    assert full.post(f"/council/invoices/{first}/paid", MEMBER, {"paid_on": "2027-01-01"}).status_code == 422
+    assert full.post(f"/council/invoices/{first}/paid", MEMBER, {"paid_on": "2026-11-20"}).status_code == 303
+    assert full.post(f"/council/invoices/{first}/void", MEMBER, {"reason": "誤り"}).status_code == 409
+    assert full.post(f"/council/invoices/{second}/void", MEMBER, {"reason": " "}).status_code == 422
+    assert full.post(f"/council/invoices/{second}/void", MEMBER, {"reason": "月数の誤り"}).status_code == 303
+    page = full.get("/council/invoices/?year=2026", MEMBER).text
+    assert "200,000円<small> / 400,000円" in page and "月数の誤り" in page
+    assert issue(full) == 303
+    with full.database.reading() as session:
+        rows = invoices_db.invoices(session, fiscal_year=2026)
+    assert len(rows) == 4 and rows[0].number == 4, "the voided number is not used again"
+    assert third in {row.id for row in rows}
+
+
+def test_csv_of_the_shares_and_of_the_invoices(full: Cloud) -> None:  # noqa: F811
+    full.post("/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "", "total": "600000"})
+    issue(full)
+    for path in ("/council/sharing/ebid/shares.csv?year=2026", "/council/invoices/lines.csv?year=2026"):
+        rows = list(csv.DictReader(io.StringIO(full.get(path, MEMBER).content.decode("utf-8-sig"))))
+        assert sum(int(row.get("負担額") or row["金額"]) for row in rows) == 600_000
+    assert full.get("/council/sharing/cloud/shares.csv?year=2026", MEMBER).status_code == 422

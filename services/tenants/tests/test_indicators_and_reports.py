@@ -1,0 +1,213 @@
+"""The council keeps its indicators, finds the plan's own tables in the 2018 report, and publishes it as page, PDF and data."""
+
+import csv
+import io
+import re
+import subprocess
+from datetime import date
+
+import pytest
+from sqlalchemy import select
+
+from libs.common.testing.service import NOW
+from services.tenants import reference, sample
+from services.tenants.db import plans as plans_db
+from services.tenants.domain.subscriptions import Interval
+from services.tenants.tests.cloud import Cloud
+from services.tenants.tests.people import GUEST, MEMBER, OOKI
+from services.tenants.tests.test_council_and_public_pages import full  # noqa: F401 (a fixture)
+from services.tenants.use_cases import plans, subscribe
+
+
+@pytest.fixture
+def planned(full: Cloud) -> Cloud:  # noqa: F811
+    """The sample's plan in the ledger."""
+    sample.load_plan(full.database, NOW, 40)
+    return full
+
+
+def plan_id(cloud: Cloud) -> str:
+    with cloud.database.reading() as session:
+        return plans_db.plans(session)[0].id
+
+
+def indicator_id(cloud: Cloud, name: str) -> str:
+    with cloud.database.reading() as session:
+        return session.scalars(select(plans_db.IndicatorRow.id).where(plans_db.IndicatorRow.name == name)).one()
+
+
+def cells(page: str) -> list[list[str]]:
+    """Every table row of a page as texts."""
+    rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", page, re.S)
+    return [
+        [re.sub(r"<[^>]+>|\s", "", cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S)]
+        for row in rows
+    ]
+
+
+def test_the_report_of_2018_has_the_plans_own_tables_to_the_digit(planned: Cloud) -> None:
+    rows = cells(planned.get(f"/reports/{plan_id(planned)}/2018/", GUEST).text)
+    for service, (since, count) in reference.published_participation().items():
+        era = {2002: "平成14年度", 2006: "平成18年度", 2011: "平成23年度", 2013: "平成25年度"}[since]
+        assert [service, era, str(count), str(count), str(count)] in rows
+    for row in reference.published_applications():
+        numbers = (row.municipalities, row.procedures, row.online, row.paper, row.all)
+        printed = [
+            f"{n:,}" if n is not None and i > 1 else str(n) if n is not None else "－" for i, n in enumerate(numbers)
+        ]
+        found = [r[2:] for r in rows if len(r) == 8]
+        assert [*printed, f"{row.rate}％" if row.rate else "－"] in found, row
+    for i in reference.indicators():
+        if i.prefecture_code == reference.PUBLISHED_BY:
+            [row] = [r for r in rows if r[0] == i.name.replace(" ", "") and len(r) == 9]
+            assert row[1] == i.unit and row[2] == f"{int(i.baseline):,}{i.baseline_date}"
+            assert row[3] == f"{int(i.target):,}{i.target_date}"
+
+
+def test_the_report_as_open_data(planned: Cloud) -> None:
+    base = f"/reports/{plan_id(planned)}/2018/"
+    told = planned.get(base + "report.json", GUEST, html=False).json()
+    assert {one["service"]: one["published"] for one in told["participation"]} == {
+        "center": 27, "eapply": 50, "backup": 19, "ebid": 3, "cloud": 17, "opendata": None,
+    }  # fmt: skip
+    assert told["participation"][1]["participating_at_end"] == 50 and told["municipalities"] == 60
+    assert told["published_applications"][5]["all_applications"] == 548_920
+    lines = list(csv.DictReader(io.StringIO(planned.get(base + "indicators.csv", GUEST).content.decode("utf-8-sig"))))
+    assert len(lines) == 11 and lines[0]["値"] == "71" and lines[0]["値の出どころ"] == "取込み"
+    assert planned.get(f"/reports/{plan_id(planned)}/1999/", GUEST).status_code == 404
+    assert "2018" not in planned.get("/reports/", GUEST, cookie="lang=en").text.split("</main>")[0].split("plan-1")[0]
+
+
+def words_of(document: bytes) -> str:
+    """What a PDF says, without blanks."""
+    said = subprocess.run(["pdftotext", "-layout", "-", "-"], input=document, check=True, capture_output=True).stdout
+    return re.sub(r"\s", "", said.decode())
+
+
+def test_the_report_as_a_document(planned: Cloud) -> None:
+    for path, who in (
+        (f"/reports/{plan_id(planned)}/2018/report.pdf", GUEST),
+        (f"/council/plans/{plan_id(planned)}/report.pdf?year=2018&quarter=4", MEMBER),
+    ):
+        answer = planned.get(path, who)
+        assert answer.headers["content-type"] == "application/pdf"
+        text = words_of(answer.content)
+        for printed in (
+            "24,302",
+            "33,562",
+            "134,815",
+            "135,509",
+            "278,970",
+            "548,920",
+            "50.8",
+            "オンライン化対象手続数",
+        ):
+            assert printed in text, printed
+
+
+def test_a_value_is_recorded_corrected_and_both_stay_readable(planned: Cloud) -> None:
+    indicator = indicator_id(planned, "オンライン化対象手続数")
+    where = f"/council/indicators/{indicator}"
+    assert planned.post(f"{where}/values", MEMBER, {"year": "2019", "quarter": "0", "value": "７８"}).status_code == 303
+    page = planned.get(where, MEMBER).text
+    assert "令和5年度に目標に届く見込み" in page or "令和4年度に目標に届く見込み" in page
+    planned.clock.advance(days=1)
+    planned.post(f"{where}/values", MEMBER, {"year": "2019", "quarter": "0", "value": "80", "note": "数え直し"})
+    page = planned.get(where, MEMBER).text
+    assert "数え直し" in page and page.count("いまの値") == 2 and "まで" in page
+    report = cells(planned.get(f"/reports/{plan_id(planned)}/2019/", GUEST).text)
+    [row] = [r for r in report if r[0] == "オンライン化対象手続数" and len(r) == 9]
+    assert row[4:7] == ["80（入力）", "31％", "やや遅れ"]
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ({"value": "多い"}, "値を数字で"),
+        ({"value": "1", "quarter": "5"}, "年度と四半期を"),
+        ({"value": "1", "year": "2027"}, "まだ始まっていない"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(planned: Cloud, form: dict, told: str) -> None:
+    indicator = indicator_id(planned, "オンライン利用率")
+    answer = planned.post(f"/council/indicators/{indicator}/values", MEMBER, {"year": "2020", "quarter": "0"} | form)
+    assert answer.status_code == 422 and told in answer.text
+
+
+def test_what_is_counted_here_comes_by_itself_and_follows_a_correction(planned: Cloud) -> None:
+    with planned.database.reading() as session:
+        share = indicator_id(planned, "オープンデータサイトを開設・運用する市町村の割合")
+        values = {(v.fiscal_year, v.quarter): (v.value, v.source) for v in plans_db.values(session, [share])}
+    assert values[2018, 0] == ("40", "imported"), "the printed baseline stands before what is counted"
+    assert values[2018, 4] == ("40", "automatic") and values[2018, 2] == ("31.7", "automatic")
+    with planned.database.transaction(tenant=OOKI) as session:
+        found = [Interval(OOKI, "opendata", "joined", date(2018, 4, 1), None, NOW)]
+        subscribe.correct_history(session, MEMBER, OOKI, "opendata", found, "検査", NOW)
+    with planned.database.transaction() as session:
+        assert plans.take_automatic(session, NOW) > 0
+        assert plans.take_automatic(session, NOW) == 0, "taken twice it is recorded once"
+        now = {(v.fiscal_year, v.quarter): v.value for v in plans_db.values(session, [share])}
+    assert now[2018, 2] == "33.3", "20 of 60 on 2018-09-30"
+
+
+def test_a_figure_known_only_as_it_is_now_is_not_written_into_the_past(planned: Cloud) -> None:
+    datasets = indicator_id(planned, "オープンデータサイトで公開されたデータ数")
+    with planned.database.reading() as session:
+        assert [(v.fiscal_year, v.source) for v in plans_db.values(session, [datasets])] == [(2018, "imported")]
+
+
+def test_findings_are_public_and_comments_stay_inside(planned: Cloud) -> None:
+    indicator = indicator_id(planned, "オンライン利用率")
+    for kind, text in (
+        ("check", "窓口の多い手続が進んだ。"),
+        ("act", "電話番号の欄を見直す。"),
+        ("comment", "かなりあの内部メモ"),
+    ):
+        form = {"year": "2019", "quarter": "0", "kind": kind, "text": text}
+        assert planned.post(f"/council/indicators/{indicator}/reviews", MEMBER, form).status_code == 303
+    empty = planned.post(
+        f"/council/indicators/{indicator}/reviews", MEMBER, {"year": "2019", "kind": "act", "text": " "}
+    )
+    assert empty.status_code == 422 and "内容を入力してください" in empty.text
+    base = f"/reports/{plan_id(planned)}/2019/"
+    public = planned.get(base, GUEST).text + planned.get(base + "report.json", GUEST, html=False).text
+    assert "窓口の多い手続が進んだ。" in public and "電話番号の欄を見直す。" in public and "かなりあ" not in public
+    inside = planned.get(f"/council/plans/{plan_id(planned)}?year=2019&quarter=3", MEMBER).text
+    assert "かなりあの内部メモ" in inside, "what is written about the year stands in its quarters"
+
+
+def test_a_plan_is_recorded_from_its_table_or_every_wrong_line_named(full: Cloud) -> None:  # noqa: F811
+    header = ",".join(plans.PLAN_COLUMNS) + "\n"
+    form = {"name": "次の計画", "first_year": "2027", "last_year": "2029"}
+
+    def send(lines: str, **more: str) -> tuple[int, str]:
+        files = {"file": ("plan.csv", header + lines, "text/csv")}
+        answer = full.post("/council/plans", MEMBER, form | more, files=files)
+        return answer.status_code, answer.text
+
+    status, page = send("柱,施策,,件,1,昨年,2,2029年度,,nothing\n柱,施策,よい指標,件,1,2026年度,2,2029年度,,\n")
+    assert status == 422
+    assert "2行目：柱、施策、指標の名前" in page and "「昨年」が年度や日付" in page and "自動の値「nothing」" in page
+    assert send("柱,施策,指標,件,1,2026年度,2,2029年度,,\n", last_year="2020")[0] == 422
+    assert "計画は、まだ登録されていません" in full.get("/council/indicators", MEMBER).text, "nothing half-loaded"
+    assert send("柱,施策,指標,件,1,2026年度,2,2029年度,情報課,joined.eapply\n")[0] == 303
+    assert "次の計画" in full.get("/council/indicators", MEMBER).text
+
+
+def test_values_of_many_indicators_from_a_file(planned: Cloud) -> None:
+    where = f"/council/plans/{plan_id(planned)}/values"
+
+    def send(lines: str) -> str:
+        text = "indicator,fiscal_year,quarter,value\n" + lines
+        return planned.post(where, MEMBER, {"note": "照会の回答"}, files={"file": ("v.csv", text)}).text
+
+    page = send(
+        "オンライン利用率,2019,0,55.5\nない指標,2019,0,1\nオンライン利用率,2019,9,1\nオンライン利用率,去年,0,1\n"
+    )
+    assert "3行目：指標「ない指標」" in page and "4行目：" in page and "5行目：" in page
+    indicator = indicator_id(planned, "オンライン利用率")
+    with planned.database.reading() as session:
+        assert len(plans_db.values(session, [indicator])) == 1, "nothing of a file with a wrong line is kept"
+    assert "2行を取り込みました" in send("オンライン利用率,2019,0,55.5\nオンライン利用率,2020,2,57\n")
+    with planned.database.reading() as session:
+        assert [v.value for v in plans_db.values(session, [indicator])] == ["50", "55.5", "57"]

@@ -1,0 +1,133 @@
+"""Every page fits 320 px, is clean for axe, and the saga is seen live; without script a reload shows the same."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from libs.common.actor import Actor
+from libs.common.testing.browser import (  # noqa: F401 (fixtures)
+    assert_axe_clean,
+    assert_no_sideways_scroll,
+    assert_targets_large_enough,
+    browser,
+    browser_page,
+    serving,
+)
+from libs.common.testing.database import open_database
+from libs.common.testing.service import NOW
+from services.tenants import sample
+from services.tenants.db import plans as plans_db
+from services.tenants.tests.cloud import Cloud
+from services.tenants.tests.people import ADMIN, GUEST, KURUME, MEMBER, OOKI, OPERATOR
+from services.tenants.tests.test_joining_a_service import room_request
+from services.tenants.use_cases import capacity, members, saga
+
+pytestmark = pytest.mark.browser
+OpenPage = Callable[..., Page]
+CITIZEN = Actor("guest", "guest-1", tenant=KURUME, code=KURUME)
+REVIEWER = Actor("staff", "r", "審査 次郎", KURUME, KURUME, frozenset({"eapply.reviewer"}))
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, str]]:
+    """The sample's registry, served; one for all pages, which change nothing in it."""
+    folder: Path = tmp_path_factory.mktemp("pages")
+    for database in open_database("sqlite", "tenants", "services.tenants", folder, tmp_path_factory):
+        sample.load(database, NOW, say=lambda _: None)
+        cloud = Cloud(database, folder, sample=True)
+        with database.transaction(tenant=OOKI) as session:
+            members.grant(session, OPERATOR, OOKI, ADMIN.subject, {"portal.admin"}, NOW)
+        pool = {"nodes": 8, "storage": 1000, "cpu": 4, "memory": 16, "node_day": 1000, "storage_day": 33}
+        with database.transaction(tenant="400009") as session:
+            capacity.set_pool(session, OPERATOR, pool, NOW)
+        with serving(cloud.client.app) as address:
+            yield cloud, address
+        cloud.close()
+
+
+def visit(page: Page, cloud: Cloud, address: str, actor: Actor) -> None:
+    token = cloud.issuers.headers(actor, "tenants")["Authorization"]
+    page.set_extra_http_headers({"Authorization": token})
+    with cloud.database.reading() as session:
+        plan = plans_db.plans(session)[0].id
+        [indicator, *_] = plans_db.indicators(session, plans_db.measures(session, plan))
+    page.goto(address.replace("{plan}", plan).replace("{indicator}", indicator.id))
+
+
+PAGES = [
+    ("/", GUEST), ("/?q=なか", GUEST), ("/?q=ない", GUEST), ("/?lang=en", GUEST), ("/status/", GUEST), (f"/t/{KURUME}/", CITIZEN),
+    (f"/t/{KURUME}/desk/", REVIEWER), (f"/portal/{OOKI}/", ADMIN), (f"/portal/{OOKI}/services/eapply", ADMIN),
+    (f"/portal/{OOKI}/services/ebid", ADMIN), (f"/portal/{OOKI}/members/", ADMIN), (f"/portal/{OOKI}/usage/", ADMIN),
+    (f"/portal/{OOKI}/records/", ADMIN), ("/council/?on=2018-09-30", MEMBER), ("/council/?service=ebid&on=x", MEMBER),
+    ("/council/not-yet", MEMBER), ("/council/applications", MEMBER), ("/council/indicators", MEMBER), ("/operator/", OPERATOR),
+    ("/council/sharing/eapply?total=143000000&equal=100&more=10", MEMBER), ("/council/populations", MEMBER),
+    ("/council/invoices/", MEMBER), (f"/portal/{OOKI}/services/eapply/estimate", ADMIN),
+    (f"/portal/{OOKI}/services/eapply/effect", ADMIN), ("/reports/", GUEST),
+    (f"/portal/{OOKI}/takeout/", ADMIN), (f"/portal/{OOKI}/capacity/", ADMIN), ("/operator/capacity", OPERATOR),
+    (f"/council/not-yet/{OOKI}", MEMBER), ("/operator/maintenance", OPERATOR),
+    ("/reports/{plan}/2018/", GUEST), ("/council/plans/{plan}?year=2019&quarter=1", MEMBER), ("/council/indicators/{indicator}", MEMBER),
+    ("/operator/watch", OPERATOR), ("/operator/dead-letters", OPERATOR), ("/operator/registry", OPERATOR),
+    (f"/operator/registry/{OOKI}", OPERATOR), ("/council/municipalities", MEMBER), ("/council/municipalities?known=x", MEMBER),
+    ("/operator/members/", OPERATOR), ("/operator/records", OPERATOR), (f"/portal/{OOKI}/transfer/", ADMIN),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "actor"), PAGES, ids=[path for path, _ in PAGES])
+def test_every_page_fits_a_phone_and_is_clean_for_axe(
+    full: tuple[Cloud, str],
+    browser_page: OpenPage,  # noqa: F811
+    path: str,
+    actor: Actor,
+) -> None:
+    cloud, address = full
+    page = browser_page(320)
+    page.expected_errors = ["404"]  # type: ignore[attr-defined]  (a fragment of a service that is not part of this test)
+    visit(page, cloud, address + path, actor)
+    assert_no_sideways_scroll(page)
+    assert_axe_clean(page)
+    assert_targets_large_enough(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert_no_sideways_scroll(page)
+    assert_axe_clean(page)
+
+
+def test_every_page_fits_in_english_too(full: tuple[Cloud, str], browser_page: OpenPage) -> None:  # noqa: F811
+    """English words are longer: on the smallest phone and at a desk nothing scrolls sideways."""
+    cloud, address = full
+    page = browser_page(320)
+    page.expected_errors = ["404"]  # type: ignore[attr-defined]  (a fragment of a service that is not part of this test)
+    for path, actor in PAGES:
+        page.set_viewport_size({"width": 320, "height": 700})
+        visit(page, cloud, f"{address}{path}{'&' if '?' in path else '?'}lang=en", actor)
+        assert page.locator("html").get_attribute("lang") == "en", path
+        assert_no_sideways_scroll(page)
+        assert_targets_large_enough(page)
+        page.set_viewport_size({"width": 1280, "height": 900})
+        assert_no_sideways_scroll(page)
+
+
+def test_the_saga_is_seen_live_and_without_script_by_reload(
+    full: tuple[Cloud, str],
+    browser_page: OpenPage,  # noqa: F811
+) -> None:
+    cloud, address = full
+    page = browser_page(375)
+    visit(page, cloud, f"{address}/portal/{OOKI}/services/eapply", ADMIN)
+    page.get_by_role("button", name="電子申請を申し込む").click()
+    expect(page.get_by_text("協議会の承認を待っています")).to_be_visible()
+    request_id = page.url.rsplit("/", 1)[1]
+    plain = browser_page(375, java_script_enabled=False)
+    visit(plain, cloud, page.url, ADMIN)
+    cloud.post(f"/operator/requests/{request_id}/approve", OPERATOR)
+    expect(page.get_by_text("協議会が承認しました")).to_be_visible(timeout=30_000)
+    asked = room_request(cloud.database, request_id)
+    with cloud.database.transaction(tenant=OOKI) as session:
+        saga.progressed(session, "eapply", asked, 1, 3, "手続きの様式を用意しました", NOW)
+    expect(page.get_by_text("手続きの様式を用意しました")).to_be_visible(timeout=30_000)
+    with cloud.database.transaction(tenant=OOKI) as session:
+        saga.answered(session, "eapply", asked, "provisioned", NOW)
+    expect(page.get_by_text("使えるようになりました").first).to_be_visible(timeout=30_000)
+    visit(plain, cloud, page.url, ADMIN)
+    expect(plain.get_by_text("使えるようになりました").first).to_be_visible()

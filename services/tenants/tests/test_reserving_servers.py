@@ -1,0 +1,194 @@
+"""Election night: a town reserves servers, an operator approves, the cluster gets them and loses them again, the bill comes."""
+
+import json
+import stat
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from kubernetes_validate import validate
+
+from libs.common.db import Database
+from libs.common.errors import Conflict
+from libs.common.testing.service import NOW
+from services.tenants import cluster
+from services.tenants.db import capacity as capacity_db
+from services.tenants.db import invoices as invoices_db
+from services.tenants.domain.capacity import Held, calendar
+from services.tenants.domain.subscriptions import Interval
+from services.tenants.tests.cloud import Cloud
+from services.tenants.tests.people import ADMIN, OOKI, OPERATOR, load_fukuoka
+from services.tenants.use_cases import capacity, subscribe
+
+POOL = {"nodes": "8", "storage": "1000", "cpu": "4", "memory": "16", "node_day": "1000", "storage_day": "33"}
+NIGHT = {"first": "2026-11-22", "last": "2026-11-24", "nodes": "4", "storage": "150", "purpose": "町長選挙の開票速報"}
+
+
+def joins(database: Database) -> None:
+    with database.transaction(tenant=OOKI) as session:
+        found = [Interval(OOKI, "cloud", "joined", date(2018, 4, 1), None, NOW)]
+        subscribe.correct_history(session, ADMIN, OOKI, "cloud", found, "検査", NOW)
+
+
+@pytest.fixture
+def town(cloud: Cloud) -> Cloud:
+    """大木町 takes part, and there are eight servers."""
+    joins(cloud.database)
+    assert cloud.post("/operator/capacity/pool", OPERATOR, POOL).status_code == 303
+    return cloud
+
+
+def reserve(cloud: Cloud, **changes: str) -> tuple[int, str]:
+    answer = cloud.post(f"/portal/{OOKI}/capacity/", ADMIN, NIGHT | changes)
+    return answer.status_code, answer.text
+
+
+def only(cloud: Cloud) -> capacity_db.ReservationRow:
+    with cloud.database.reading() as session:
+        [row] = capacity_db.of_tenant(session, OOKI)
+        return row
+
+
+def test_reserved_approved_made_taken_away_and_billed(town: Cloud, tmp_path: Path) -> None:
+    assert reserve(town)[0] == 303
+    page = town.get(f"/portal/{OOKI}/capacity/", ADMIN).text
+    assert "承認を待っています" in page and "町長選挙の開票速報" in page
+    waiting = town.get("/operator/capacity", OPERATOR).text
+    assert "大木町" in waiting and "4台、150GB" in waiting
+    assert town.post(f"/operator/capacity/{only(town).id}/approve", OPERATOR).status_code == 303
+    assert town.post(f"/operator/capacity/{only(town).id}/approve", OPERATOR).status_code == 409
+    calls = fake_kubectl(town, tmp_path)
+    assert cluster.keep_up(town.service) == 0, "not before the first day"
+    town.clock.advance(days=2)
+    assert cluster.keep_up(town.service) == 1 and cluster.keep_up(town.service) == 0
+    [applied] = calls()
+    assert applied["command"] == "apply -f -" and "kyodo-405221-" in applied["given"]
+    town.clock.advance(days=2)
+    assert cluster.keep_up(town.service) == 0, "the last day can still be used"
+    town.clock.advance(days=1)
+    assert cluster.keep_up(town.service) == 1
+    assert calls()[-1]["command"].startswith("delete namespace kyodo-405221-")
+    assert town.post("/operator/capacity/bill", OPERATOR, {"due_on": "2026-12-31"}).status_code == 303
+    assert town.post("/operator/capacity/bill", OPERATOR, {"due_on": "2026-12-31"}).status_code == 303
+    with town.database.reading() as session:
+        [invoice] = invoices_db.invoices(session, tenant=OOKI)
+        assert invoice.amount == 4 * 3 * 1000 + 149
+        assert capacity.node_days(session, 2026) == {OOKI: 12}
+    assert "12,149円" in town.get(f"/portal/{OOKI}/invoices/", ADMIN).text
+
+
+def fake_kubectl(cloud: Cloud, folder: Path, *, fails: bool = False) -> Callable[[], list[dict[str, str]]]:
+    """A program in the place of kubectl that keeps what it was told; what it was told so far."""
+    log, program = folder / "calls.jsonl", folder / "kubectl"
+    program.write_text(
+        "#!/usr/bin/env python3\nimport json, sys\n"
+        f"open({str(log)!r}, 'a').write(json.dumps({{'command': ' '.join(sys.argv[1:]), 'given': sys.stdin.read()}}) + '\\n')\n"
+        + ("sys.exit('quota exceeded')\n" if fails else "print('done')\n")
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    cloud.service.settings.kubectl = str(program)
+    return lambda: [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def test_without_a_cluster_what_would_be_done_is_recorded(town: Cloud) -> None:
+    reserve(town, first="2026-11-20", last="2026-11-20")
+    town.post(f"/operator/capacity/{only(town).id}/approve", OPERATOR)
+    assert cluster.keep_up(town.service) == 1
+    assert only(town).outcome == cluster.DRY and only(town).applied_at is not None
+    assert "クラスターには触れません" in town.get("/operator/capacity", OPERATOR).text
+
+
+def test_a_cluster_that_refuses_is_asked_again_and_the_operator_reads_why(town: Cloud, tmp_path: Path) -> None:
+    reserve(town, first="2026-11-20", last="2026-11-20")
+    town.post(f"/operator/capacity/{only(town).id}/approve", OPERATOR)
+    fake_kubectl(town, tmp_path, fails=True)
+    cluster.keep_up(town.service)
+    assert only(town).applied_at is None
+    assert "quota exceeded" in town.get("/operator/capacity", OPERATOR).text
+    fake_kubectl(town, tmp_path)
+    cluster.keep_up(town.service)
+    assert only(town).applied_at is not None
+
+
+def test_the_manifest_is_what_kubernetes_takes(town: Cloud) -> None:
+    reserve(town)
+    text = town.get(f"/operator/capacity/{only(town).id}/manifest.json", OPERATOR).text
+    items = json.loads(text)["items"]
+    assert [item["kind"] for item in items] == ["Namespace", "ResourceQuota", "LimitRange"]
+    for item in items:
+        validate(item, "1.30", strict=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "told"),
+    [
+        ({"nodes": "9"}, 409, "サーバー8台、保存領域1000GBまで空いています"),
+        ({"storage": "1001"}, 409, "保存領域1000GBまで空いています"),
+        ({"first": "2026-11-19"}, 422, "始まる日は、今日か"),
+        ({"last": "2026-11-21"}, 422, "終わる日は"),
+        ({"purpose": " "}, 422, "何に使うか"),
+        ({"nodes": "たくさん"}, 422, "数字だけで"),
+        ({"first": "あした"}, 422, "日付として読めません"),
+    ],
+)
+def test_what_cannot_be_reserved_comes_back_with_the_form(
+    town: Cloud, changes: dict[str, str], status: int, told: str
+) -> None:
+    got, page = reserve(town, **changes)
+    assert got == status and told in page
+    assert f'value="{(NIGHT | changes)["nodes"]}"' in page, "what was typed is still there"
+
+
+def test_only_while_taking_part(cloud: Cloud) -> None:
+    assert "まだ登録されていません" in cloud.get(f"/portal/{OOKI}/capacity/", ADMIN).text
+    cloud.post("/operator/capacity/pool", OPERATOR, POOL)
+    got, page = reserve(cloud)
+    assert got == 403 and "参加している期間だけ" in page
+
+
+def test_what_is_cancelled_or_refused_is_free_again(town: Cloud) -> None:
+    reserve(town, nodes="8")
+    assert reserve(town, nodes="1")[0] == 409
+    refused = town.post(f"/operator/capacity/{only(town).id}/refuse", OPERATOR, {"reason": ""})
+    assert refused.status_code == 422 and "見送る理由" in refused.text
+    town.post(f"/operator/capacity/{only(town).id}/refuse", OPERATOR, {"reason": "点検の日です"})
+    assert "点検の日です" in town.get(f"/portal/{OOKI}/capacity/", ADMIN).text
+    assert reserve(town, nodes="8")[0] == 303
+    with town.database.reading() as session:
+        last = capacity_db.in_state(session, "requested")[0].id
+    assert town.post(f"/portal/{OOKI}/capacity/{last}/cancel", ADMIN).status_code == 303
+    assert reserve(town, nodes="8")[0] == 303
+
+
+def test_the_pool_is_never_made_smaller_than_what_is_reserved(town: Cloud) -> None:
+    reserve(town)
+    answer = town.post("/operator/capacity/pool", OPERATOR, POOL | {"nodes": "3"})
+    assert answer.status_code == 409 and "予約されている数より少なくは" in answer.text
+
+
+def test_many_at_once_never_overbook(database: Database) -> None:
+    """Ten ask at the same time for two of five servers: exactly two get them."""
+    load_fukuoka(database)
+    joins(database)
+    with database.transaction(tenant="400009") as session:
+        capacity.set_pool(session, OPERATOR, {name: int(value) for name, value in POOL.items()} | {"nodes": 5}, NOW)
+    first = NOW.date() + timedelta(days=3)
+
+    def ask(number: int) -> bool:
+        try:
+            with database.transaction(tenant=OOKI) as session:
+                wanted = Held(first, first + timedelta(days=1 + number % 3), 2, 0)
+                capacity.reserve(session, ADMIN, OOKI, wanted, f"検査{number}", NOW)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(10) as several:
+        assert sum(several.map(ask, range(10))) == 2
+    with database.reading() as session:
+        pool = capacity_db.pool(session)
+        assert pool is not None
+        held = [row.held for row in capacity_db.holding(session, first, first + timedelta(days=9))]
+        assert min(free.nodes for free in calendar(capacity_db.as_pool(pool), held, first, 9)) == 1

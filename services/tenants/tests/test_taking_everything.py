@@ -1,0 +1,193 @@
+"""A municipality takes everything it owns in one archive while it goes on; a deletion leaves a signed record."""
+
+import base64
+import io
+import json
+import zipfile
+from datetime import date, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from libs.common import keys
+from libs.common.audit import chaining
+from libs.common.events import Envelope
+from libs.common.room import archive
+from libs.common.testing.service import NOW
+from services.tenants import takeaway, worker
+from services.tenants.db import takeouts as db
+from services.tenants.domain.subscriptions import Interval
+from services.tenants.neighbours import Neighbours
+from services.tenants.tests.cloud import Cloud
+from services.tenants.tests.people import ADMIN, KURUME, OOKI, OPERATOR
+from services.tenants.tests.test_joining_a_service import room_request
+from services.tenants.use_cases import members, saga, subscribe, takeouts
+
+EAPPLY, BACKUP = b"PK eapply " * 50_000, b"PK backup " * 10
+
+
+@pytest.fixture
+def using(cloud: Cloud) -> Cloud:
+    """大木町 uses two services with rooms and one that runs elsewhere."""
+    with cloud.database.transaction(tenant=OOKI) as session:
+        members.grant(session, OPERATOR, OOKI, ADMIN.subject, {"portal.admin"}, NOW)
+        for service in ("eapply", "backup", "center"):
+            found = [Interval(OOKI, service, "joined", date(2018, 4, 1), None, NOW)]
+            subscribe.correct_history(session, ADMIN, OOKI, service, found, "検査", NOW)
+    return cloud
+
+
+def begin(cloud: Cloud) -> dict[str, db.TakeoutPartRow]:
+    assert cloud.post(f"/portal/{OOKI}/takeout/", ADMIN).status_code == 303
+    return parts(cloud)
+
+
+def parts(cloud: Cloud) -> dict[str, db.TakeoutPartRow]:
+    with cloud.database.reading() as session:
+        [row, *_] = db.of_tenant(session, OOKI)
+        return {part.service: part for part in db.parts(session, row.id)}
+
+
+def tell(cloud: Cloud, type_: str, tenant: str = OOKI, **data: Any) -> None:
+    envelope: Envelope = {"type": type_, "tenantid": tenant, "sequence": 1, "data": data}
+    with cloud.database.transaction(tenant=tenant) as session:
+        worker.subscriptions.handlers[type_](session, envelope, NOW)
+
+
+def answer(cloud: Cloud, service: str, content: bytes, **more: Any) -> None:
+    ident = parts(cloud)[service].room_request
+    file = {"request_id": ident, "file": f"file-{service}", "size": len(content), "sha256": "0" * 64}
+    tell(cloud, f"{service}.room.exported.v1", **file | more)
+
+
+def serve(cloud: Cloud, contents: dict[str, bytes]) -> None:
+    """What the services give when their archives are fetched."""
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        content = contents.get(request.url.path)
+        return httpx.Response(200, content=content) if content is not None else httpx.Response(404)
+
+    cloud.service.extras["neighbours"] = Neighbours(cloud.service, httpx.MockTransport(reply))
+
+
+BOTH = {"/internal/eapply/archives/file-eapply": EAPPLY, "/internal/backup/archives/file-backup": BACKUP}
+
+
+def test_everything_in_one_archive_with_its_sums(using: Cloud) -> None:
+    found = begin(using)
+    assert set(found) == {"eapply", "backup"}, "a service that runs elsewhere has no room here"
+    tell(
+        using,
+        "eapply.room.progressed.v1",
+        request_id=found["eapply"].room_request,
+        action="export",
+        done=2,
+        total=5,
+        label="申請",
+    )
+    page = using.get(f"/portal/{OOKI}/takeout/", ADMIN).text
+    assert "5のうち2" in page and "書き出しています" in page and "データを受け取る（ZIP）" not in page
+    answer(using, "eapply", EAPPLY)
+    with using.database.reading() as session:
+        [row] = db.of_tenant(session, OOKI)
+    where = f"/portal/{OOKI}/takeout/{row.id}/archive"
+    early = using.get(where, ADMIN)
+    assert early.status_code == 409 and "まだ受け取れません" in early.text
+    answer(using, "backup", BACKUP)
+    serve(using, BOTH)
+    chaining.chain_pending(using.database)
+    assert "データを受け取る（ZIP）" in using.get(f"/portal/{OOKI}/takeout/", ADMIN).text
+    taken = using.get(where, ADMIN)
+    assert taken.headers["content-type"] == "application/zip"
+    reader = archive.Reader(io.BytesIO(taken.content), takeaway.FORMAT, OOKI)
+    assert b"".join(reader.pieces("services/eapply.zip")) == EAPPLY
+    assert b"".join(reader.pieces("services/backup.zip")) == BACKUP
+    own = {
+        name: [json.loads(line) for line in reader.lines(name)] for name in reader.names if name.startswith("registry/")
+    }
+    assert own["registry/municipality.jsonl"][0]["name"] == "大木町"
+    assert {row["service"] for row in own["registry/participation.jsonl"]} == {"eapply", "backup", "center"}
+    assert own["registry/members.jsonl"][0]["person_id"] == ADMIN.subject
+    assert own["registry/record.jsonl"], "who did what is in it"
+    assert KURUME not in json.dumps(own), "nothing of anybody else"
+    assert zipfile.ZipFile(io.BytesIO(taken.content)).testzip() is None
+
+
+def test_answers_that_come_twice_late_or_to_nobody_change_nothing(using: Cloud) -> None:
+    found = begin(using)
+    again = begin(using)
+    assert {p.room_request for p in again.values()} == {p.room_request for p in found.values()}, "one at a time"
+    tell(
+        using,
+        "eapply.room.exported.v1",
+        tenant=KURUME,
+        request_id=found["eapply"].room_request,
+        file="x",
+        size=1,
+        sha256="",
+    )
+    tell(using, "backup.room.exported.v1", request_id=found["eapply"].room_request, file="x", size=1, sha256="")
+    assert parts(using)["eapply"].state == "asked"
+    answer(using, "eapply", EAPPLY)
+    answer(using, "eapply", b"", file="another")
+    tell(using, "eapply.room.failed.v1", request_id=found["eapply"].room_request, action="export", reason="遅い知らせ")
+    assert (parts(using)["eapply"].state, parts(using)["eapply"].file) == ("exported", "file-eapply")
+
+
+def test_a_silent_room_is_asked_again_under_the_same_id_and_in_the_end_failed(using: Cloud) -> None:
+    ident = begin(using)["eapply"].room_request
+    for _ in range(takeouts.ASKS):
+        using.clock.advance(seconds=61)
+        worker.chase_silent_rooms(using.service, None)  # type: ignore[arg-type]
+    part = parts(using)["eapply"]
+    assert (part.room_request, part.state) == (ident, "failed")
+    page = using.get(f"/portal/{OOKI}/takeout/", ADMIN).text
+    assert "返事がありませんでした" in page and "書き出しを始める" in page
+    assert begin(using)["eapply"].room_request != ident
+
+
+def test_an_archive_cut_short_never_looks_whole(using: Cloud) -> None:
+    begin(using)
+    answer(using, "eapply", EAPPLY)
+    answer(using, "backup", BACKUP)
+    serve(using, BOTH | {"/internal/eapply/archives/file-eapply": EAPPLY[:1000]})
+    with using.database.reading() as session:
+        [row] = db.of_tenant(session, OOKI)
+    arrived = []
+    with pytest.raises(Exception, match="途中で切れました"):
+        neighbours = using.service.extras["neighbours"]
+        arrived.extend(takeaway.pieces(using.service, neighbours, OOKI, row.id, NOW))
+    with pytest.raises(Exception, match="読めませんでした"):
+        archive.Reader(io.BytesIO(b"".join(arrived)), takeaway.FORMAT, OOKI)
+
+
+def test_nothing_to_take(cloud: Cloud) -> None:
+    answered = cloud.post(f"/portal/{OOKI}/takeout/", ADMIN)
+    assert answered.status_code == 409 and "まだ使っていません" in answered.text
+
+
+def test_a_deletion_leaves_a_signed_record(using: Cloud) -> None:
+    keys.ensure(using.service.settings.keys_dir, ["tenants"])
+    asked = using.post(f"/portal/{OOKI}/services/eapply/leave", ADMIN)
+    request_id = asked.headers["location"].rsplit("/", 1)[1]
+    where = f"/portal/{OOKI}/requests/{request_id}/deletion.json"
+    assert using.get(where, ADMIN).status_code == 409, "not before"
+    with using.database.transaction(tenant=OOKI) as session:
+        saga.answered(session, "eapply", room_request(using.database, request_id), "exported", NOW, archive="file-1")
+    using.post(f"/portal/{OOKI}/requests/{request_id}/confirm", ADMIN, {"name": "電子申請サービス"})
+    with using.database.transaction(tenant=OOKI) as session:
+        ident = room_request(using.database, request_id)
+        saga.answered(session, "eapply", ident, "deleted", NOW + timedelta(seconds=5))
+    assert "削除の記録を受け取る" in using.get(f"/portal/{OOKI}/requests/{request_id}", ADMIN).text
+    record = using.get(where, ADMIN).json()
+    assert record["document"]["municipality"] == OOKI and record["document"]["archive"] == "file-1"
+    assert [step["step"] for step in record["document"]["steps"]][-1] == "done"
+    public = Ed25519PublicKey.from_public_bytes(base64.b64decode(record["public_key"]))
+    told = json.dumps(record["document"], ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    public.verify(base64.b64decode(record["signature"]), told)
+    with pytest.raises(InvalidSignature):
+        public.verify(base64.b64decode(record["signature"]), told.replace(b"405221", b"402036"))
+    assert using.get(where, ADMIN).json() == record, "asked again, the same record comes"

@@ -1,0 +1,206 @@
+"""Operators record that a town becomes a city, merges, ends or was recorded wrongly; they see the counts before they do."""
+
+import re
+from datetime import date
+from typing import Any
+
+import httpx
+
+from libs.common import audit, jobs
+from libs.common.db import Database
+from libs.common.testing.service import NOW
+from services.tenants import worker
+from services.tenants.domain.municipality import existing_on
+from services.tenants.tests.cloud import Cloud
+from services.tenants.tests.people import KURUME, MEMBER, NAKAGAWA, OOKI, OPERATOR
+from services.tenants.tests.test_joining_a_service import told
+from services.tenants.use_cases import count, import_history, registry
+
+TACHIARAI = "405035"
+CITY = {"new_code": "405221", "name": "大木市", "kana": "おおきし", "on": "2027-04-01", "reason": "告示第1号"}
+MERGER = {
+    "new_code": "405248",
+    "name": "大木大刀洗町",
+    "kana": "おおきたちあらいまち",
+    "on": "2027-04-01",
+    "parts": [TACHIARAI],
+    "reason": "告示第2号",
+}
+
+
+def look(cloud: Cloud, tenant: str, act: str, form: dict[str, Any]) -> httpx.Response:
+    return cloud.post(f"/operator/registry/{tenant}/{act}", OPERATOR, form)
+
+
+def record(cloud: Cloud, tenant: str, act: str, form: dict[str, Any]) -> httpx.Response:
+    """Look first, then record what was shown, as the page's own form does."""
+    page = look(cloud, tenant, act, form)
+    assert page.status_code == 200, page.text
+    version = re.findall(r'name="version" value="(\d+)"', page.text)[0]
+    return look(cloud, tenant, act, {**form, "version": version, "step": "record"})
+
+
+def join(database: Database, *lines: str) -> None:
+    with database.transaction() as session:
+        import_history.import_history(session, "\n".join(["code,service,from,until", *lines]), "test", NOW)
+
+
+def on(database: Database, day: date, known_on: date | None = None) -> count.Participation:
+    with database.reading() as session:
+        return count.on(session, day, known_on)
+
+
+def reasons(database: Database, tenant: str) -> list[tuple[str, str | None]]:
+    with database.reading(tenant=tenant) as session:
+        return [(entry.action, entry.reason) for entry in audit.entries(session)]
+
+
+def work_off(cloud: Cloud) -> None:
+    while jobs.run_next(cloud.service, worker.jobs):
+        pass
+
+
+# ---- a new name -----------------------------------------------------------------------------------------------------
+
+
+def test_a_new_name_is_looked_at_before_it_is_recorded(cloud: Cloud) -> None:
+    page = look(cloud, OOKI, "rename", CITY)
+    assert page.status_code == 200 and "まだ何も記録していません" in page.text and "大木市" in page.text
+    assert "<del>" not in page.text, "a new name changes no number"
+    assert on(cloud.database, date(2027, 4, 1)).municipalities[OOKI].name == "大木町"
+    assert reasons(cloud.database, OOKI) == []
+
+
+def test_recording_that_a_town_becomes_a_city(cloud: Cloud) -> None:
+    answer = record(cloud, OOKI, "rename", CITY)
+    assert answer.status_code == 303
+    page = cloud.get(answer.headers["location"], OPERATOR).text
+    assert "大木市" in page and "以前の記録" in page and "告示第1号" in page
+    assert reasons(cloud.database, OOKI) == [("municipality.renamed", "告示第1号")]
+    assert on(cloud.database, date(2027, 4, 1)).municipalities[OOKI].kind == "市"
+
+
+def test_what_cannot_be_recorded_is_explained_beside_the_field(cloud: Cloud) -> None:
+    wrong = look(cloud, OOKI, "rename", {**CITY, "new_code": "405222"})
+    assert wrong.status_code == 422 and "検査数字" in wrong.text and "大木市" in wrong.text, "what was typed stays"
+    taken = look(cloud, OOKI, "rename", {**CITY, "new_code": KURUME})
+    assert taken.status_code == 409 and "ほかの市町村が使っています" in taken.text
+    for field in ("on", "name", "kana", "reason"):
+        page = look(cloud, OOKI, "rename", {**CITY, field: " "})
+        assert page.status_code == 422 and f'id="rename-{field}-error"' in page.text, field
+    assert look(cloud, "999999", "rename", CITY).status_code == 404
+
+
+def test_a_register_that_moved_in_between_is_not_written_over(cloud: Cloud) -> None:
+    assert record(cloud, OOKI, "rename", CITY).status_code == 303
+    stale = look(cloud, OOKI, "rename", {**CITY, "name": "大樹市", "version": "1", "step": "record"})
+    assert stale.status_code == 409 and "台帳が変わりました" in stale.text
+    assert on(cloud.database, date(2027, 4, 1)).municipalities[OOKI].name == "大木市"
+
+
+# ---- a merger -------------------------------------------------------------------------------------------------------
+
+
+def test_a_merger_is_shown_with_the_counts_before_and_after(cloud: Cloud) -> None:
+    join(cloud.database, f"{OOKI},eapply,2010-04-01,", f"{TACHIARAI},eapply,2012-04-01,")
+    page = look(cloud, OOKI, "merge", MERGER).text
+    assert "<del>60</del>" in page and "<ins>59</ins>" in page, "municipalities"
+    assert "<del>2</del>" in page and "<ins>1</ins>" in page, "participating in e-application"
+    assert "元の市町村に残ります" in page and "大木町" in page and "大刀洗町" in page
+    assert len(on(cloud.database, date(2027, 4, 1)).municipalities) == 60
+
+
+def test_a_merger_is_recorded_in_one_piece_and_told_to_everyone_it_concerns(cloud: Cloud) -> None:
+    join(cloud.database, f"{OOKI},eapply,2010-04-01,", f"{TACHIARAI},center,2012-04-01,")
+    assert record(cloud, OOKI, "merge", MERGER).status_code == 303
+    before, after = on(cloud.database, date(2027, 3, 31)), on(cloud.database, date(2027, 4, 1))
+    assert (len(before.municipalities), len(after.municipalities)) == (60, 59)
+    assert after.joined["eapply"] == after.joined["center"] == {"405248"}
+    assert ("municipality.merged", "告示第2号") in reasons(cloud.database, OPERATOR.tenant or "")
+    work_off(cloud)
+    assert ("municipality.ended", "告示第2号") in reasons(cloud.database, OOKI)
+    assert ("municipality.ended", "告示第2号") in reasons(cloud.database, TACHIARAI)
+    assert ("municipality.established", "告示第2号") in reasons(cloud.database, "405248")
+    assert "大木町（405221）は大木大刀洗町（405248）になりました" in cloud.get("/council/municipalities", MEMBER).text
+
+
+def test_the_new_municipality_s_rooms_are_prepared_on_its_first_day(cloud: Cloud) -> None:
+    join(cloud.database, f"{OOKI},eapply,2010-04-01,")
+    record(cloud, OOKI, "merge", {**MERGER, "on": "2026-11-22"})
+    work_off(cloud)
+    assert told(cloud.database) == []
+    cloud.clock.advance(days=2)
+    worker.tell_new_names(cloud.service, None)  # type: ignore[arg-type]
+    assert [(e["tenantid"], e["data"]["action"], e["data"]["name"]) for e in told(cloud.database)] == [
+        ("405248", "provision", "大木大刀洗町")
+    ]
+
+
+def test_a_merger_of_one_or_with_somebody_who_is_gone_is_refused(cloud: Cloud) -> None:
+    alone = look(cloud, OOKI, "merge", {**MERGER, "parts": []})
+    assert alone.status_code == 422 and "2つ以上選んでください" in alone.text
+    record(cloud, TACHIARAI, "end", {"on": "2027-01-01", "successor": KURUME, "reason": "編入"})
+    gone = look(cloud, OOKI, "merge", MERGER)
+    assert gone.status_code == 409 and "この日に台帳にない市町村" in gone.text
+    assert len(on(cloud.database, date(2027, 4, 1)).municipalities) == 59
+
+
+# ---- an end ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_absorbed_town_ends_and_the_city_goes_on_as_it_was(cloud: Cloud) -> None:
+    join(cloud.database, f"{OOKI},eapply,2010-04-01,")
+    form = {"on": "2027-04-01", "successor": KURUME, "reason": "編入合併"}
+    assert record(cloud, OOKI, "end", form).status_code == 303
+    after = on(cloud.database, date(2027, 4, 1))
+    assert OOKI not in after.municipalities and not after.joined["eapply"]
+    assert after.municipalities[KURUME].name == "久留米市"
+    assert "大木町（405221）は久留米市（402036）になりました" in cloud.get("/council/municipalities", MEMBER).text
+    twice = look(cloud, OOKI, "end", form)
+    assert twice.status_code == 409 and "もう台帳にありません" in twice.text
+    assert look(cloud, TACHIARAI, "end", {**form, "successor": OOKI}).status_code == 422
+    assert look(cloud, TACHIARAI, "end", {**form, "successor": TACHIARAI}).status_code == 409
+
+
+# ---- a correction ---------------------------------------------------------------------------------------------------
+
+
+def life(since: str = "2018-10-01") -> dict[str, Any]:
+    return {
+        "code": ["403059", "402311", ""],
+        "name": ["那珂川町", "那珂川市", ""],
+        "kana": ["なかがわまち", "なかがわし", ""],
+        "region": ["福岡", "福岡", ""],
+        "since": ["", since, ""],
+        "until": [since, "", ""],
+        "reason": "告示の日付の誤り",
+    }
+
+
+def test_a_correction_changes_past_counts_and_keeps_what_was_known(cloud: Cloud) -> None:
+    cloud.clock.advance(days=1)
+    page = look(cloud, NAKAGAWA, "correct", life("2018-11-01")).text
+    assert "平成30年11月1日" in page and "那珂川市" in page
+    assert record(cloud, NAKAGAWA, "correct", life("2018-11-01")).status_code == 303
+    day = date(2018, 10, 15)
+    assert on(cloud.database, day).municipalities[NAKAGAWA].name == "那珂川町"
+    assert on(cloud.database, day, known_on=date(2026, 11, 20)).municipalities[NAKAGAWA].name == "那珂川市"
+    assert reasons(cloud.database, NAKAGAWA) == [("municipality.corrected", "告示の日付の誤り")]
+    council = cloud.get("/council/municipalities", MEMBER).text
+    assert "平成30年11月1日" in council and "平成30年10月1日" not in council
+    then = cloud.get("/council/municipalities?known=2026-11-20", MEMBER).text
+    assert "平成30年10月1日" in then and "平成30年11月1日" not in then
+
+
+def test_a_life_with_a_gap_an_overlap_or_somebody_else_s_code_is_refused(cloud: Cloud) -> None:
+    gap = {**life(), "until": ["2018-09-01", "", ""]}
+    assert "同じ日にしてください" in look(cloud, NAKAGAWA, "correct", gap).text
+    backwards = {**life(), "until": ["2018-10-01", "2018-10-01", ""]}
+    assert "同じか、それより前です" in look(cloud, NAKAGAWA, "correct", backwards).text
+    taken = look(cloud, NAKAGAWA, "correct", {**life(), "code": ["403059", KURUME, ""]})
+    assert taken.status_code == 409
+    assert look(cloud, NAKAGAWA, "correct", {**life(), "reason": ""}).status_code == 422
+    assert look(cloud, NAKAGAWA, "correct", {"reason": "x"}).status_code == 422
+    with cloud.database.reading() as session:
+        assert registry.present(session, NAKAGAWA, date(2026, 11, 20)).code == "402311"
+        assert len(existing_on(registry.db.states(session), date(2018, 9, 30))) == 61

@@ -1,0 +1,86 @@
+"""Figures this cloud counts by itself, from which an indicator can take its values: key → what it is and how it is read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from sqlalchemy.orm import Session
+
+from libs.common.clock import fiscal_year
+from libs.common.errors import say
+from services.tenants.db import datasets as datasets_db
+from services.tenants.db import tenders as tenders_db
+from services.tenants.db import usage as usage_db
+from services.tenants.domain import usage as usage_rules
+from services.tenants.domain.catalogue import SERVICES
+from services.tenants.domain.usage import online_rate
+from services.tenants.use_cases import count
+
+
+@dataclass(frozen=True)
+class Figure:
+    """`read(session, day)` is the value on `day`, None where it cannot be said of that day. `historic`: also of days
+    that are over; others are known only as they are now."""
+
+    label: str
+    historic: bool
+    read: Callable[[Session, date], Decimal | None]
+
+
+def _joined(service: str) -> Callable[[Session, date], Decimal | None]:
+    return lambda session, day: Decimal(count.on(session, day).count(service))
+
+
+def _share(service: str) -> Callable[[Session, date], Decimal | None]:
+    def share(session: Session, day: date) -> Decimal | None:
+        found = count.on(session, day)
+        return per_cent(found.count(service), len(found.municipalities))
+
+    return share
+
+
+def per_cent(part: int, whole: int) -> Decimal | None:
+    """To one decimal, a half goes up; None of nothing."""
+    if not whole:
+        return None
+    return Decimal(int(Fraction(part * 1000, whole) + Fraction(1, 2))) / 10
+
+
+def _online(session: Session, day: date) -> Decimal | None:
+    use = _use(session, day)
+    return Decimal(sum(c["online"] for c in use.values())) if use else None
+
+
+def _online_rate(session: Session, day: date) -> Decimal | None:
+    use = _use(session, day).values()
+    return online_rate(sum(c["online"] for c in use), sum(c["paper"] for c in use))
+
+
+def _real_use(session: Session, day: date) -> Decimal | None:
+    use = _use(session, day)
+    return Decimal(sum(1 for c in use.values() if c["online"])) if use else None
+
+
+def _use(session: Session, day: date) -> dict[str, dict[usage_rules.Channel, int]]:
+    return usage_rules.totals(usage_db.usage(session), "eapply", fiscal_year(day))
+
+
+def _datasets(session: Session, _day: date) -> Decimal | None:
+    return Decimal(sum(row.count for row in datasets_db.all_of(session).values()))
+
+
+def _tenders(session: Session, day: date) -> Decimal | None:
+    return Decimal(sum(1 for t in tenders_db.of_year(session, fiscal_year(day)) if t.published_at))
+
+
+FIGURES: dict[str, Figure] = {
+    **{f"joined.{s.key}": Figure(say("%(name)sの参加市町村数", name=s.name), True, _joined(s.key)) for s in SERVICES},
+    "share.opendata": Figure(say("オープンデータサイトに参加する市町村の割合（％）"), True, _share("opendata")),
+    "eapply.online": Figure(say("オンラインの申請の数（年度のはじめから）"), True, _online),
+    "eapply.rate": Figure(say("市町村のオンライン利用率（％、年度のはじめから）"), True, _online_rate),
+    "eapply.real": Figure(say("オンライン申請の実績がある市町村数"), True, _real_use),
+    "ebid.tenders": Figure(say("電子入札で公告した案件の数（年度のはじめから）"), True, _tenders),
+    "opendata.datasets": Figure(say("公開しているデータセットの数（いまの数）"), False, _datasets),
+}

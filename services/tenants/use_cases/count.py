@@ -1,0 +1,199 @@
+"""The council's figures: who takes part, on any day, as known on any day; by year, by region; real use."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import accumulate, groupby
+from operator import itemgetter
+
+from sqlalchemy.orm import Session
+
+from libs.common import clock
+from services.tenants.db import counting as counting_db
+from services.tenants.db import registry as registry_db
+from services.tenants.db import subscriptions as subscriptions_db
+from services.tenants.db import usage as usage_db
+from services.tenants.domain import usage as usage_rules
+from services.tenants.domain.catalogue import SERVICES, CatalogueService
+from services.tenants.domain.history import believed, end_of_day
+from services.tenants.domain.municipality import Municipality, counted_on
+from services.tenants.domain.subscriptions import (
+    Interval,
+    by_region,
+    participating,
+)
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Register:
+    """Everything the counts are made from, read once."""
+
+    states: list[Municipality]
+    intervals: list[Interval]
+
+
+@dataclass(frozen=True)
+class Participation:
+    """Who had joined what on one day. `joined`: service key → tenant ids."""
+
+    at: date
+    known_on: date | None
+    municipalities: dict[str, Municipality]
+    joined: dict[str, frozenset[str]]
+
+    def count(self, service: str) -> int:
+        return len(self.joined[service])
+
+    def services_of(self, tenant: str) -> list[CatalogueService]:
+        return [service for service in SERVICES if tenant in self.joined[service.key]]
+
+    def regions(self, service: str) -> dict[str, int]:
+        return by_region(self.municipalities[tenant] for tenant in self.joined[service])
+
+    def not_yet(self, service: str) -> list[Municipality]:
+        """Municipalities that could still be invited."""
+        return [state for tenant, state in self.municipalities.items() if tenant not in self.joined[service]]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One day whose count a change of the register alters."""
+
+    day: date
+    before: Participation
+    after: Participation
+
+
+def effects(before: Register, after: Register, today: date) -> list[Effect]:
+    """What a change does to the counts: on each day on which something begins or ends differently, and today."""
+    found = [Effect(day, on_day(before, day), on_day(after, day)) for day in sorted(_days(before, after) | {today})]
+    return [one for one in found if _counts(one.before) != _counts(one.after)]
+
+
+def _days(before: Register, after: Register) -> set[date]:
+    differing = _spans(before) ^ _spans(after)
+    return {day for _, *span in differing for day in span if day}
+
+
+def _spans(register: Register) -> set[tuple[str, date | None, date | None]]:
+    """What is believed without the moment of recording: facts as one text, and the days between which they hold."""
+    towns = {
+        (f"{s.tenant_id} {s.code} {s.name} {s.region}", s.valid_from, s.valid_until) for s in believed(register.states)
+    }
+    used = {(f"{i.tenant_id} {i.service} {i.kind}", i.valid_from, i.valid_until) for i in believed(register.intervals)}
+    return towns | used
+
+
+def _counts(found: Participation) -> tuple[object, ...]:
+    names = sorted((tenant, m.code, m.name, m.region) for tenant, m in found.municipalities.items())
+    return names, {service: sorted(joined) for service, joined in found.joined.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class YearCount:
+    """One service in one fiscal year: joined at its end (or today), and on at least one of its days."""
+
+    fiscal_year: int
+    at_end: int
+    during: int
+
+
+def read(session: Session) -> Register:
+    return Register(registry_db.states(session), subscriptions_db.intervals(session))
+
+
+def on_day(register: Register, at: date, known_on: date | None = None) -> Participation:
+    """`known_on`: as the register stood at the end of that day."""
+    known_at: datetime | None = end_of_day(known_on) if known_on else None
+    joined = {
+        service.key: frozenset(participating(register.states, register.intervals, service.key, at, known_at))
+        for service in SERVICES
+    }
+    return Participation(at, known_on, counted_on(register.states, at, known_at), joined)
+
+
+def on(session: Session, at: date, known_on: date | None = None) -> Participation:
+    """`on_day`, asked of the database: only what held on the day is read."""
+    known_at = end_of_day(known_on) if known_on else None
+    municipalities = counting_db.states_on(session, at, known_at)
+    joined = counting_db.joined_on(session, at, known_at)
+    present = municipalities.keys()
+    return Participation(
+        at, known_on, municipalities, {s.key: frozenset(joined.get(s.key, set()) & present) for s in SERVICES}
+    )
+
+
+def years(session: Session, today: date, known_on: date | None = None) -> dict[str, list[YearCount]]:
+    """Service → its fiscal years from the first to the present one, all in one reading of the history."""
+    present = clock.fiscal_year(today)
+    rows = sorted(counting_db.spans(session, end_of_day(known_on) if known_on else None))
+    tables = {s.key: _Years(s.since, present, today) for s in SERVICES}
+    for service, own in groupby(rows, key=itemgetter(0)):
+        for _, spans in groupby(own, key=itemgetter(1)):
+            if service in tables:
+                tables[service].add((start, until) for _, _, start, until in spans)
+    return {key: table.counts() for key, table in tables.items()}
+
+
+class _Years:
+    """Counts of one service by fiscal year, kept as differences between one year and the next."""
+
+    def __init__(self, first: int, last: int, today: date) -> None:
+        self._first, self._last, self._today = first, last, today
+        self._at_end = [0] * (last - first + 2)
+        self._during = [0] * (last - first + 2)
+
+    def add(self, spans: Iterable[tuple[date, date]]) -> None:
+        """One municipality's spans in the order of their first days. A year counts it once, however often it came and went."""
+        free_at_end = free_during = self._first
+        for start, until in spans:
+            if start > self._today:
+                continue
+            begun = clock.fiscal_year(start)
+            last_during = min(clock.fiscal_year(until - DAY), self._last)
+            last_at_end = self._last if until > self._today else clock.fiscal_year(until) - 1
+            free_during = self._count(self._during, max(begun, free_during), last_during)
+            free_at_end = self._count(self._at_end, max(begun, free_at_end), min(last_at_end, self._last))
+
+    def _count(self, differences: list[int], first: int, last: int) -> int:
+        """Count the years from `first` to `last`; the first year that is still free."""
+        if first > last:
+            return first
+        differences[first - self._first] += 1
+        differences[last - self._first + 1] -= 1
+        return last + 1
+
+    def counts(self) -> list[YearCount]:
+        ends, during = accumulate(self._at_end), accumulate(self._during)
+        years = range(self._first, self._last + 1)
+        return [YearCount(*each) for each in zip(years, ends, during, strict=False)]
+
+
+@dataclass(frozen=True)
+class RealUse:
+    """Applications of one service in one fiscal year: tenant → channel → number; and who had any online."""
+
+    service: str
+    fiscal_year: int
+    by_tenant: dict[str, dict[usage_rules.Channel, int]]
+    with_real_use: frozenset[str]
+
+    @property
+    def online(self) -> int:
+        return sum(counts["online"] for counts in self.by_tenant.values())
+
+    @property
+    def paper(self) -> int:
+        return sum(counts["paper"] for counts in self.by_tenant.values())
+
+
+def real_use(session: Session, service: str, fiscal_year: int, tenant: str | None = None) -> RealUse:
+    usage = usage_db.usage(session, tenant)
+    return RealUse(
+        service,
+        fiscal_year,
+        usage_rules.totals(usage, service, fiscal_year),
+        frozenset(usage_rules.with_real_use(usage, service, fiscal_year)),
+    )

@@ -1,0 +1,43 @@
+"""Announce maintenance, and call it off."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from libs.common import audit
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, say
+from services.tenants.db import maintenance as db
+from services.tenants.domain import catalogue
+
+
+def announce(
+    session: Session, actor: Actor, service: str, begins_at: datetime, ends_at: datetime, text: str, now: datetime
+) -> None:
+    """Everybody reads it on the status page and in the calendar. `service` "": everything. The session is the prefecture's."""
+    wrong: dict[str, str] = {}
+    if ends_at <= begins_at:
+        wrong["ends"] = say("終わる時刻は、始まる時刻より後にしてください。")
+    elif ends_at <= now:
+        wrong["ends"] = say("もう終わった時刻です。")
+    if not text.strip():
+        wrong["text"] = say("内容を入力してください。")
+    if wrong:
+        raise Invalid(next(iter(wrong.values())), fields=wrong)
+    if service:
+        catalogue.service(service)
+    row = db.MaintenanceRow(
+        service=service, begins_at=begins_at, ends_at=ends_at, text=text.strip()[:2000],
+        announced_by=actor.subject, announced_at=now,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    audit.record(session, actor, "maintenance.announced", row.id, row.text, now=now)
+
+
+def cancel(session: Session, actor: Actor, ident: str, now: datetime) -> None:
+    """It does not take place. Called off twice it is called off once."""
+    row = db.find(session, ident)
+    if row.cancelled_at is None:
+        row.cancelled_at = now
+        audit.record(session, actor, "maintenance.cancelled", row.id, now=now)

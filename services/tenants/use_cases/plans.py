@@ -1,0 +1,272 @@
+"""The ledger of indicators: take in a plan, record values by hand, from a file or from what is counted here; note 検証 and 対策."""
+
+import csv
+import io
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+
+from sqlalchemy.orm import Session
+
+from libs.common import audit
+from libs.common.actor import Actor
+from libs.common.clock import fiscal_year, local_date
+from libs.common.errors import Invalid, Refusal, say
+from services.tenants.db import plans as db
+from services.tenants.db.plans import IndicatorRow, IndicatorValueRow, MeasureRow, PlanRow, ReviewRow
+from services.tenants.domain import indicators as rules
+from services.tenants.domain.indicators import Source
+from services.tenants.use_cases.automatic import FIGURES
+from services.tenants.use_cases.import_history import BadLine, refuse_lines
+
+PLAN_COLUMNS = (
+    "pillar", "measure", "indicator", "unit", "baseline", "baseline_date", "target", "target_date", "owner", "automatic",
+)  # fmt: skip
+VALUE_COLUMNS = ("indicator", "fiscal_year", "quarter", "value")
+KINDS = ("check", "act", "comment")
+
+
+@dataclass(frozen=True, slots=True)
+class NewPlan:
+    """Fiscal years, both included; `owner` is the code of the prefecture."""
+
+    name: str
+    owner: str
+    first_year: int
+    last_year: int
+    text: str = ""
+
+
+def add_plan(session: Session, actor: Actor, new: NewPlan, table: str, now: datetime) -> PlanRow:
+    """A plan with everything in its table: pillars → measures → indicators. All lines or none, each wrong one named."""
+    if not new.name.strip():
+        raise Invalid(say("計画の名前を入力してください。"), fields={"name": say("計画の名前を入力してください。")})
+    if new.last_year < new.first_year:
+        sentence = say("計画の終わりの年度が、始まりの年度より前です。")
+        raise Invalid(sentence, fields={"last_year": sentence})
+    rows = _plan_lines(table)
+    plan = PlanRow(
+        name=new.name.strip(), owner=new.owner, first_year=new.first_year, last_year=new.last_year,
+        text=new.text.strip(), recorded_by=actor.subject, recorded_at=now,
+    )  # fmt: skip
+    session.add(plan)
+    session.flush()
+    _add_measures(session, plan, rows)
+    audit.record(session, actor, "plan.added", plan.id, detail={"indicators": len(rows)}, now=now)
+    return plan
+
+
+def _plan_lines(table: str) -> list[dict[str, str]]:
+    rows = _table(table, PLAN_COLUMNS)
+    refuse_lines([bad for line, row in rows for bad in _plan_faults(line, row)])
+    return [row for _, row in rows]
+
+
+def _table(text: str, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """(line, cells) of a CSV whose header has these columns. Raises Invalid."""
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    if not set(columns) <= set(reader.fieldnames or ()):
+        sentence = say("見出しの行に %(columns)s が必要です。", columns=", ".join(columns))
+        raise Invalid(sentence, fields={"file": sentence}, code="bad-header")
+    rows = [(line, {name: (row[name] or "").strip() for name in columns}) for line, row in enumerate(reader, start=2)]
+    rows = [(line, row) for line, row in rows if any(row.values())]
+    if not rows:
+        raise Invalid(say("見出しの下に、1行もありません。"), fields={"file": say("見出しの下に、1行もありません。")})
+    return rows
+
+
+def _plan_faults(line: int, row: dict[str, str]) -> list[BadLine]:
+    found = []
+    if not row["pillar"] or not row["measure"] or not row["indicator"]:
+        found.append(BadLine(line, say("柱、施策、指標の名前が必要です。")))
+    for name in ("baseline_date", "target_date"):
+        if row[name] and rules.day_of(row[name]) is None:
+            sentence = say(
+                "「%(text)s」が年度や日付として読めません。2018年度 か 2018-09-01 のように入力してください。",
+                text=row[name],
+            )
+            found.append(BadLine(line, sentence))
+    if row["automatic"] and row["automatic"] not in FIGURES:
+        found.append(BadLine(line, say("自動の値「%(key)s」は一覧にありません。", key=row["automatic"])))
+    return found
+
+
+def _add_measures(session: Session, plan: PlanRow, rows: list[dict[str, str]]) -> None:
+    position = 0
+    for number, ((pillar, title), group) in enumerate(groupby(rows, key=lambda r: (r["pillar"], r["measure"])), 1):
+        measure = MeasureRow(plan=plan.id, position=number, pillar=pillar[:200], title=title[:200], text="")
+        session.add(measure)
+        session.flush()
+        for row in group:
+            position += 1
+            session.add(_indicator(measure.id, position, row))
+    session.flush()
+
+
+def _indicator(measure: str, position: int, row: dict[str, str]) -> IndicatorRow:
+    return IndicatorRow(
+        measure=measure, position=position, name=row["indicator"][:200], unit=row["unit"][:40],
+        baseline=row["baseline"][:40], baseline_date=row["baseline_date"], target=row["target"][:40],
+        target_date=row["target_date"], better=rules.better_way(row["baseline"], row["target"]),
+        owner=row["owner"][:200], automatic=row["automatic"],
+    )  # fmt: skip
+
+
+# ---- values ---------------------------------------------------------------------------------------------------------
+
+
+def record_value(
+    session: Session,
+    actor: Actor,
+    indicator_id: str,
+    year: int,
+    quarter: int,
+    typed: str,
+    now: datetime,
+    *,
+    source: Source = "typed",
+    note: str = "",
+) -> None:
+    """The value of a year (`quarter` 0) or quarter. What was recorded before stays readable; the same again changes nothing."""
+    value = rules.read_value(typed)
+    if not 0 <= quarter <= 4 or not 1990 <= year <= 2100:
+        sentence = say("年度と四半期を選び直してください。")
+        raise Invalid(sentence, fields={"quarter": sentence})
+    if _start_of(year, quarter) > local_date(now):
+        sentence = say("まだ始まっていない期間です。")
+        raise Invalid(sentence, fields={"quarter": sentence})
+    row = db.find_indicator(session, indicator_id)
+    if _record(session, row.id, year, quarter, format(value, "f"), source, note, actor.subject, now):
+        detail = {"fiscal_year": year, "quarter": quarter, "value": format(value, "f")}
+        audit.record(session, actor, "indicator.measured", row.id, note.strip() or None, detail, now=now)
+
+
+def _start_of(year: int, quarter: int) -> date:
+    return date(year, 4, 1) if quarter < 2 else date(year + quarter // 4, (1, 7, 10, 1)[quarter - 1], 1)
+
+
+def _record(
+    session: Session,
+    indicator: str,
+    year: int,
+    quarter: int,
+    value: str,
+    source: str,
+    note: str,
+    by: str,
+    now: datetime,
+) -> bool:
+    """False if the same stands already."""
+    standing = [v for v in db.values(session, [indicator]) if (v.fiscal_year, v.quarter) == (year, quarter)]
+    if standing and (standing[-1].value, standing[-1].source, standing[-1].note) == (value, source, note.strip()):
+        return False
+    db.supersede_value(session, indicator, year, quarter, now)
+    session.add(
+        IndicatorValueRow(
+            indicator=indicator,
+            fiscal_year=year,
+            quarter=quarter,
+            value=value,
+            source=source,
+            note=note.strip()[:2000],
+            recorded_by=by,
+            recorded_at=now,
+        )
+    )
+    session.flush()
+    return True
+
+
+def import_values(session: Session, actor: Actor, plan_id: str, text: str, note: str, now: datetime) -> int:
+    """Values of many indicators of one plan, from a CSV (indicator by its name): all lines or none. How many lines there were."""
+    named = {row.name: row.id for row in db.indicators(session, db.measures(session, plan_id))}
+    bad: list[BadLine] = []
+    rows = _table(text, VALUE_COLUMNS)
+    for line, row in rows:
+        try:
+            _import_one(session, actor, named, row, note, now)
+        except Refusal as refused:
+            bad.append(BadLine(line, refused.message))
+    refuse_lines(bad)
+    return len(rows)
+
+
+def _import_one(
+    session: Session, actor: Actor, named: dict[str, str], row: dict[str, str], note: str, now: datetime
+) -> None:
+    if row["indicator"] not in named:
+        raise Invalid(say("指標「%(name)s」は、この計画にありません。", name=row["indicator"]))
+    year, quarter = row["fiscal_year"].removesuffix("年度"), row["quarter"] or "0"
+    if not year.isdecimal() or not quarter.isdecimal():
+        raise Invalid(say("年度と四半期を選び直してください。"))
+    record_value(
+        session,
+        actor,
+        named[row["indicator"]],
+        int(year),
+        int(quarter),
+        row["value"],
+        now,
+        source="imported",
+        note=note,
+    )
+
+
+COUNTER = Actor(kind="service", subject="tenants")
+
+
+def take_automatic(session: Session, now: datetime) -> int:
+    """Every automatic indicator gets its value of the running year and quarter, and of those that have ended since. How many
+    changed. A figure known only as it is now is never written into the past."""
+    today, changed = local_date(now), 0
+    for row in db.automatic_indicators(session):
+        plan = db.plan_of(session, row)
+        for year, quarter in _periods(plan, today):
+            figure = FIGURES[row.automatic]
+            last = rules.last_day(year, quarter)
+            if last < today and not figure.historic:
+                continue
+            value = figure.read(session, min(last, today))
+            if value is not None and not _by_a_person(session, row.id, year, quarter):
+                text = format(value, "f")
+                changed += _record(session, row.id, year, quarter, text, "automatic", "", COUNTER.subject, now)
+    return changed
+
+
+def _by_a_person(session: Session, indicator: str, year: int, quarter: int) -> bool:
+    """Whether somebody typed or imported the value of the period: it stands before what is counted."""
+    standing = db.values(session, [indicator])
+    return any((v.fiscal_year, v.quarter) == (year, quarter) and v.source != "automatic" for v in standing)
+
+
+def _periods(plan: PlanRow, today: date) -> list[tuple[int, int]]:
+    """Years and quarters of the plan that have begun, from the year before it on."""
+    years = range(plan.first_year - 1, min(plan.last_year, fiscal_year(today)) + 1)
+    return [(year, quarter) for year in years for quarter in range(5) if _start_of(year, quarter) <= today]
+
+
+# ---- 検証 and 対策 ------------------------------------------------------------------------------------------------------
+
+
+def review(
+    session: Session, actor: Actor, indicator_id: str, year: int, quarter: int, kind: str, text: str, now: datetime
+) -> None:
+    """Write down what was found (検証), what will be done (対策), or a comment for inside."""
+    if kind not in KINDS or not 0 <= quarter <= 4:
+        raise Invalid(say("検証、対策、コメントのどれかを選んでください。"), fields={"kind": say("選んでください。")})
+    if not text.strip():
+        raise Invalid(say("内容を入力してください。"), fields={"text": say("内容を入力してください。")})
+    row = db.find_indicator(session, indicator_id)
+    session.add(
+        ReviewRow(
+            indicator=row.id,
+            fiscal_year=year,
+            quarter=quarter,
+            kind=kind,
+            text=text.strip()[:4000],
+            written_by=actor.subject,
+            written_at=now,
+        )
+    )
+    session.flush()
+    audit.record(session, actor, f"indicator.{kind}", row.id, detail={"fiscal_year": year}, now=now)

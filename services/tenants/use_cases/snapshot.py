@@ -1,0 +1,57 @@
+"""What the gateway needs to know, in one document. Its shape is a contract with the gateway (README.md)."""
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from services.tenants.db import members as members_db
+from services.tenants.db import registry as registry_db
+from services.tenants.db import subscriptions as subscriptions_db
+from services.tenants.domain.catalogue import SERVICES
+from services.tenants.domain.municipality import aliases, existing_on
+from services.tenants.domain.subscriptions import Interval, Subscription, status_on
+
+
+def version(session: Session, today: date) -> str:
+    """Changes with every change of the register and with the day: a subscription may begin today without anybody."""
+    return f"{registry_db.version(session)}.{today.isoformat()}"
+
+
+def snapshot(session: Session, today: date) -> dict[str, Any]:
+    """Tenants with their codes and services, members with their roles. No names of persons, no addresses."""
+    states = registry_db.states(session)
+    existing = existing_on(states, today)
+    intervals: dict[str, list[Interval]] = {}
+    for interval in subscriptions_db.intervals(session):
+        intervals.setdefault(interval.tenant_id, []).append(interval)
+    return {
+        "version": version(session, today),
+        "prefecture": next((t for t, state in existing.items() if not state.counted), None),
+        "labels": {service.key: service.short for service in SERVICES},
+        "tenants": [
+            {
+                "id": tenant,
+                "code": state.code,
+                "aliases": aliases(states, tenant, state.code),
+                "name": state.name,
+                "kana": state.kana,
+                "services": _services(intervals.get(tenant, []), tenant, today),
+            }
+            for tenant, state in existing.items()
+        ],
+        "members": members_db.all_roles(session),
+    }
+
+
+def _services(intervals: list[Interval], tenant: str, today: date) -> dict[str, dict[str, str | None]]:
+    found = {service.key: status_on(intervals, tenant, service.key, today) for service in SERVICES}
+    return {key: _facts(subscription) for key, subscription in found.items() if subscription.status != "none"}
+
+
+def _facts(subscription: Subscription) -> dict[str, str | None]:
+    return {
+        "status": subscription.status,
+        "from": subscription.start.isoformat() if subscription.start else None,
+        "until": subscription.end.isoformat() if subscription.end else None,
+    }

@@ -1,0 +1,134 @@
+"""Everything a municipality owns, from every room it uses, in one go: ask all rooms to export, follow their answers.
+
+The rooms stay open. An answer that comes twice, late or to nobody changes nothing; a silent room is asked again under the same id.
+"""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.inspection import inspect
+from sqlalchemy.orm import Session
+
+from libs.common import audit
+from libs.common.actor import Actor
+from libs.common.clock import local_date
+from libs.common.errors import Conflict, say
+from services.tenants.db import (
+    AssumptionRow,
+    IntervalRow,
+    InvoiceRow,
+    MemberRow,
+    MunicipalityRow,
+    RequestRow,
+    ReservationRow,
+    UsageRow,
+)
+from services.tenants.db import subscriptions as subscriptions_db
+from services.tenants.db import takeouts as db
+from services.tenants.db.base import Base
+from services.tenants.db.takeouts import TakeoutPartRow, TakeoutRow
+from services.tenants.domain.catalogue import SERVICES
+from services.tenants.domain.subscriptions import status_on
+from services.tenants.use_cases import saga
+
+SILENCE = timedelta(seconds=60)
+ASKS = 10
+"""After so many times a room that says nothing has failed."""
+OWN: dict[str, type[Base]] = {
+    "municipality": MunicipalityRow,
+    "participation": IntervalRow,
+    "requests": RequestRow,
+    "members": MemberRow,
+    "usage": UsageRow,
+    "invoices": InvoiceRow,
+    "reservations": ReservationRow,
+    "effects": AssumptionRow,
+}
+"""Name in the archive → what the registry itself keeps of a municipality. Persons are their ids: their names are their own."""
+
+
+def ask(session: Session, actor: Actor, tenant: str, now: datetime) -> TakeoutRow:
+    """Ask every room in use (or suspended) for its data. One at a time: one that is under way is given back."""
+    for earlier in db.of_tenant(session, tenant)[:1]:
+        if any(part.state == "asked" for part in db.parts(session, earlier.id)):
+            return earlier
+    services = _rooms(session, tenant, local_date(now))
+    if not services:
+        raise Conflict(say("受け取るデータのあるサービスを、まだ使っていません。"))
+    row = TakeoutRow(tenant=tenant, asked_by=actor.subject, asked_at=now)
+    session.add(row)
+    session.flush()
+    for service in services:
+        part = TakeoutPartRow(takeout=row.id, service=service, tenant=tenant, heard_at=now)
+        session.add(part)
+        session.flush()
+        saga.ask_room(session, tenant, service, "export", part.room_request, now)
+    audit.record(session, actor, "takeout.requested", row.id, detail={"services": services}, now=now)
+    return row
+
+
+def _rooms(session: Session, tenant: str, day: date) -> list[str]:
+    own = subscriptions_db.intervals(session, tenant)
+    rooms = [s.key for s in SERVICES if s.delivery == "room" and s.opened]
+    return [key for key in rooms if status_on(own, tenant, key, day).status in ("active", "suspended")]
+
+
+# ---- answers --------------------------------------------------------------------------------------------------------
+
+
+def progressed(session: Session, service: str, data: dict[str, Any], now: datetime) -> None:
+    part = _expected(session, service, data["request_id"])
+    if part is not None:
+        part.done, part.total, part.label, part.heard_at = data["done"], data["total"], data["label"], now
+
+
+def exported(session: Session, service: str, data: dict[str, Any], now: datetime) -> None:
+    part = _expected(session, service, data["request_id"])
+    if part is not None:
+        part.state, part.heard_at, part.file = "exported", now, data["file"]
+        part.size, part.sha256 = data.get("size"), data.get("sha256")
+        audit.record(session, saga.SYSTEM, "takeout.exported", part.takeout, detail={"service": service}, now=now)
+
+
+def failed(session: Session, service: str, data: dict[str, Any], now: datetime) -> None:
+    part = _expected(session, service, data["request_id"])
+    if part is not None:
+        part.state, part.heard_at, part.label = "failed", now, data["reason"][:500]
+
+
+def _expected(session: Session, service: str, room_request: str) -> TakeoutPartRow | None:
+    part = db.part_of(session, session.info["tenant"], service, room_request)
+    return part if part is not None and part.state == "asked" else None
+
+
+def chase(session: Session, tenant: str, service: str, room_request: str, now: datetime) -> None:
+    """Ask a silent room again; after `ASKS` times its part has failed."""
+    part = db.part_of(session, tenant, service, room_request)
+    if part is None or part.state != "asked" or part.heard_at > now - SILENCE:
+        return
+    part.heard_at, part.asks = now, part.asks + 1
+    if part.asks > ASKS:
+        part.state, part.label = "failed", "サービスから返事がありませんでした。"
+    else:
+        saga.ask_room(session, tenant, service, "export", room_request, now)
+
+
+def silent(session: Session, now: datetime) -> list[tuple[str, str, str]]:
+    """(tenant, service, room request) of parts to chase."""
+    return [(part.tenant, part.service, part.room_request) for part in db.silent(session, now - SILENCE)]
+
+
+# ---- what the registry itself keeps ---------------------------------------------------------------------------------
+
+
+def own_rows(session: Session, tenant: str, model: type[Base]) -> list[dict[str, Any]]:
+    """Every row of the municipality, superseded ones too, as plain values."""
+    names = [attribute.key for attribute in inspect(model).column_attrs]
+    owner = next(name for name in ("tenant_id", "tenant") if name in names)
+    rows = session.scalars(select(model).where(getattr(model, owner) == tenant).order_by(*inspect(model).primary_key))
+    return [{name: _plain(getattr(row, name)) for name in names} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime | date) else value

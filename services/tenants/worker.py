@@ -1,0 +1,237 @@
+"""Which event leads to which use case, and what the registry does by itself."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from libs.common import audit, retention, room
+from libs.common.clock import local_date
+from libs.common.errors import Unavailable
+from libs.common.events import Envelope
+from libs.common.inbox import Subscriptions
+from libs.common.jobs import Job, Jobs, Later
+from libs.common.service import Service
+from services.tenants import cluster, compare
+from services.tenants.db import registry as registry_db
+from services.tenants.domain.catalogue import SERVICES
+from services.tenants.domain.requests import ANSWERS
+from services.tenants.use_cases import backups, datasets, merging, plans, registry, saga, takeouts, tenders, usage
+
+subscriptions = Subscriptions("tenants")
+jobs = Jobs()
+audit.register(jobs)
+
+
+def everybody(service: Service) -> list[str]:
+    """Every tenant the register has ever known: each has a record here."""
+    with service.database.reading() as session:
+        return sorted({state.tenant_id for state in registry_db.states(session)})
+
+
+retention.register(jobs, everybody)
+
+ROOM_SERVICES = [service.key for service in SERVICES if service.delivery == "room" and service.opened]
+"""Services that answer about their rooms."""
+APPLICATION_SERVICES = ["eapply"]
+"""Those of them that receive applications, which are counted here."""
+
+Handler = Callable[[Session, Envelope, datetime], None]
+
+
+# ---- rooms ----------------------------------------------------------------------------------------------------------
+
+
+def _progressed(service: str) -> Handler:
+    def progressed(session: Session, envelope: Envelope, now: datetime) -> None:
+        data = envelope["data"]
+        saga.progressed(session, service, data["request_id"], data["done"], data["total"], data["label"], now)
+        takeouts.progressed(session, service, data, now)
+
+    return progressed
+
+
+def _answered(service: str, answer: str) -> Handler:
+    def answered(session: Session, envelope: Envelope, now: datetime) -> None:
+        data = envelope["data"]
+        saga.answered(session, service, data["request_id"], answer, now, archive=data.get("file"))
+        if answer == "exported":
+            takeouts.exported(session, service, data, now)
+
+    return answered
+
+
+def _failed(service: str) -> Handler:
+    def failed(session: Session, envelope: Envelope, now: datetime) -> None:
+        data = envelope["data"]
+        saga.failed(session, service, data["request_id"], data["reason"], now)
+        takeouts.failed(session, service, data, now)
+
+    return failed
+
+
+def _listen_to_rooms(service: str) -> None:
+    events: Any = room.events_for(service)
+    subscriptions.on(source=service, type=events.progressed.type)(_progressed(service))
+    subscriptions.on(source=service, type=events.failed.type)(_failed(service))
+    for answer in ANSWERS:
+        subscriptions.on(source=service, type=getattr(events, answer).type)(_answered(service, answer))
+
+
+for _service in ROOM_SERVICES:
+    _listen_to_rooms(_service)
+
+
+@jobs.every(seconds=5, name="tenants.chase-silent-rooms")
+def chase_silent_rooms(service: Service, _job: Job) -> None:
+    """Ask again where nothing came for a minute; after some times undo."""
+    now = service.clock.now()
+    with service.database.reading() as session:
+        late = saga.late_requests(session, now)
+    for tenant, request_id in late:
+        with service.database.transaction(tenant=tenant) as session:
+            saga.chase(session, request_id, now)
+    with service.database.reading() as session:
+        silent = takeouts.silent(session, now)
+    for tenant, key, room_request in silent:
+        with service.database.transaction(tenant=tenant) as session:
+            takeouts.chase(session, tenant, key, room_request, now)
+
+
+@jobs.every(seconds=3600, name="tenants.tell-new-names")
+def tell_new_names(service: Service, _job: Job) -> None:
+    """On the day a municipality's new name or code begins, its services learn it. Told again, they change nothing."""
+    now = service.clock.now()
+    with service.database.reading() as session:
+        tenants = registry.begins_on(session, local_date(now))
+    for tenant in tenants:
+        with service.database.transaction(tenant=tenant) as session:
+            registry.tell_new_names(session, tenant, local_date(now), now)
+
+
+@jobs.on(merging.TOLD)
+def tell_of_merger(service: Service, job: Job) -> None:
+    """Each municipality's own record and event of a merger; kept together with the end of the job."""
+    with service.database.transaction(tenant=job.tenant) as session:
+        merging.tell(session, job.tenant or "", **job.payload, now=service.clock.now())
+        job.done(session)
+
+
+# ---- applications ---------------------------------------------------------------------------------------------------
+
+
+@subscriptions.on(source="eapply", type="eapply.application.submitted.v1")
+def application_submitted(session: Session, envelope: Envelope, now: datetime) -> None:
+    data = envelope["data"]
+    told = usage.Told(
+        id=data["application_id"],
+        tenant=envelope["tenantid"],
+        procedure=data["procedure_id"],
+        fiscal_year=data["fiscal_year"],
+        channel=data["channel"],
+        submitted_at=datetime.fromisoformat(data["submitted_at"]),
+        outcome=None,
+        sequence=envelope["sequence"],
+    )
+    usage.count_application(session, "eapply", told)
+
+
+@subscriptions.on(source="eapply", type="eapply.application.decided.v1")
+def application_decided(session: Session, envelope: Envelope, now: datetime) -> None:
+    data = envelope["data"]
+    usage.note_outcome(session, "eapply", data["application_id"], data["outcome"], envelope["sequence"])
+
+
+@subscriptions.on(source="eapply", type="eapply.application.withdrawn.v1")
+def application_withdrawn(session: Session, envelope: Envelope, now: datetime) -> None:
+    usage.note_outcome(session, "eapply", envelope["data"]["application_id"], "withdrawn", envelope["sequence"])
+
+
+@subscriptions.on(source="eapply", type="eapply.paper_applications.counted.v1")
+def paper_counted(session: Session, envelope: Envelope, now: datetime) -> None:
+    data = envelope["data"]
+    usage.count_paper(session, "eapply", data["procedure_id"], data["fiscal_year"], data["added"])
+
+
+@subscriptions.on(source="eapply", type="eapply.procedure.published.v1")
+def procedure_published(session: Session, envelope: Envelope, now: datetime) -> None:
+    data = envelope["data"]
+    usage.note_procedure(session, "eapply", data["procedure_id"], data["key"], data.get("title", ""))
+
+
+# ---- backups --------------------------------------------------------------------------------------------------------
+
+
+@subscriptions.on(source="backup", type="backup.recovery_point.arrived.v1")
+def recovery_point_arrived(session: Session, envelope: Envelope, now: datetime) -> None:
+    data = envelope["data"]
+    arrived_at = datetime.fromisoformat(data["arrived_at"])
+    backups.note_point(session, envelope["tenantid"], arrived_at, data["stored_by_municipality"])
+
+
+@subscriptions.on(source="backup", type="backup.drill.finished.v1")
+def drill_finished(session: Session, envelope: Envelope, now: datetime) -> None:
+    backups.note_drill(session, str(envelope["tenantid"]), envelope["data"])
+
+
+# ---- tenders --------------------------------------------------------------------------------------------------------
+
+
+@subscriptions.on(source="ebid", type="ebid.tender.published.v1")
+def tender_published(session: Session, envelope: Envelope, now: datetime) -> None:
+    tenders.note_published(session, str(envelope["tenantid"]), envelope["data"])
+
+
+@subscriptions.on(source="ebid", type="ebid.result.published.v1")
+def result_published(session: Session, envelope: Envelope, now: datetime) -> None:
+    tenders.note_result(session, str(envelope["tenantid"]), envelope["data"])
+
+
+# ---- open data ------------------------------------------------------------------------------------------------------
+
+
+@subscriptions.on(source="opendata", type="opendata.dataset.published.v1")
+def dataset_published(session: Session, envelope: Envelope, now: datetime) -> None:
+    data = envelope["data"]
+    datasets.note_count(session, envelope["tenantid"], data["datasets"], datetime.fromisoformat(data["published_at"]))
+
+
+@subscriptions.on(source="opendata", type="opendata.dataset.withdrawn.v1")
+def dataset_withdrawn(session: Session, envelope: Envelope, now: datetime) -> None:
+    data = envelope["data"]
+    datasets.note_count(session, envelope["tenantid"], data["datasets"], datetime.fromisoformat(data["withdrawn_at"]))
+
+
+# ---- indicators -----------------------------------------------------------------------------------------------------
+
+
+@jobs.every(seconds=3600, name="tenants.take-automatic-values")
+def take_automatic_values(service: Service, _job: Job) -> None:
+    """Indicators that are counted here get the values of the running and the ended periods."""
+    with service.database.transaction() as session:
+        plans.take_automatic(session, service.clock.now())
+
+
+# ---- capacity -------------------------------------------------------------------------------------------------------
+
+
+@jobs.every(seconds=60, name="tenants.keep-up-the-cluster", lease=600)
+def keep_up_the_cluster(service: Service, _job: Job) -> None:
+    """Reservations that begin get their namespace and quota; those that are over lose them."""
+    cluster.keep_up(service)
+
+
+# ---- comparison -----------------------------------------------------------------------------------------------------
+
+
+@jobs.every(seconds=600, name="tenants.compare-applications", lease=300)
+def compare_applications(service: Service, _job: Job) -> None:
+    """Once a day, and at the first start: take what we missed and note what differs. A source that is
+    away is asked again soon."""
+    for key in APPLICATION_SERVICES:
+        if compare.is_due(service, key, timedelta(hours=23)):
+            try:
+                compare.compare_with_source(service, key)
+            except Unavailable as away:
+                raise Later(15) from away

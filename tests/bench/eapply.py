@@ -1,0 +1,257 @@
+"""What an application costs beside the bare INSERTs it makes, and whether a million stored ones slow the desk down.
+
+    python -m tests.bench.eapply [--submissions 300] [--rounds 5] [--stored 1000000]
+
+On a private PostgreSQL node that writes to the disk as real ones do. Submissions go through the use case, one transaction
+each, as a request's do (HTTP and gateway are measured by `gateway`). Beside them, in every round, pgbench runs the INSERTs
+and UPDATEs of as many submissions, recorded from them, on a copy of the store: same rows, same indexes, no Python. Then the
+desk's reads with 10,000 and with `--stored` applications in one municipality. Goals: reads p95 and submissions p95 no worse
+than 1.5 times. Ratios are of medians in one run; the load of the machine is printed.
+"""
+
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from infra.local import nodes
+from libs.common import keys
+from libs.common.actor import Actor
+from libs.common.clock import SystemClock
+from libs.common.db import Database
+from libs.common.migrate import migrate
+from services.eapply.domain import receipt
+from services.eapply.forms.definition import Procedure
+from services.eapply.forms.document import common
+from services.eapply.settings import Settings
+from services.eapply.use_cases import cases, procedures, queue, submit
+
+TENANT = "402036"
+SITE = "https://example.jp/t/402036/eapply"
+ANSWERS = {
+    "event": "古文書講座",
+    "name": "髙橋 𠮷郎",
+    "kana": "タカハシ　ヨシロウ",
+    "phone": "0942-30-9000",
+    "people": 2,
+}
+STAFF = Actor("staff", "staff-1", "古賀 真理", TENANT, TENANT, frozenset({"eapply.reviewer"}))
+SMALL = 10_000
+GOAL = 1.5
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--submissions", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--stored", type=int, default=1_000_000)
+    chosen = parser.parse_args(arguments)
+    if not nodes.has_postgresql():
+        print("no PostgreSQL server is installed here", file=sys.stderr)
+        return 2
+    print(f"load average at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        Path(folder).chmod(0o755)
+        store = stack.enter_context(nodes.postgresql(Path(folder) / "store", durable=True))
+        desk = Desk(store.url, Path(folder) / "eapply")
+        stack.callback(desk.database.close)
+        beside_bare_inserts(desk, chosen.submissions, chosen.rounds, Path(folder))
+        return with_many_stored(desk, chosen.stored)
+
+
+class Desk:
+    """One municipality with one procedure, on one server."""
+
+    def __init__(self, server: str, folder: Path) -> None:
+        folder.mkdir()
+        keys.ensure(folder / "keys", ["eapply"])
+        settings = Settings(data_dir=folder, keys_dir=folder / "keys", database_url=server, database_prefix="bench")
+        migrate(settings, "eapply", "services.eapply")
+        self.database = Database(settings.database_url_of("eapply"), "eapply")
+        self.server = server.replace("postgresql+psycopg", "postgresql")
+        self.clock = SystemClock()
+        self.procedure: Procedure = next(each for each in common() if each.key == "event-moushikomi")
+        with self.database.transaction(tenant=TENANT) as session:
+            self.row = procedures.publish(session, self.procedure, self.clock.now())
+
+    def submit(self, number: int) -> None:
+        """One application, in a transaction of its own."""
+        guest = Actor("guest", f"guest-{number}", tenant=TENANT, code=TENANT, sid=f"sid-{number}")
+        arrival = submit.Arrival(self.row.id, self.row.version, self.procedure, ANSWERS, None, None)
+        with self.database.transaction(tenant=TENANT) as session:
+            submit.arrive(session, guest, arrival, receipt.new_enquiry_key(), self.clock.now(), site=SITE)
+
+
+# ---- beside bare INSERTs
+
+
+def beside_bare_inserts(desk: Desk, count: int, rounds: int, folder: Path) -> None:
+    rates, bare_rates, processor = [], [], []
+    for number in range(rounds):
+        copy = copied(desk, f"bench_bare_{number}")
+        script = folder / "bare.sql"
+        script.write_text(recorded(desk, count, number * 2 * count))
+        bare_rates.append(bare(copy, script, count))
+        begun, spent = time.perf_counter(), time.process_time()
+        for each in range(count):
+            desk.submit((number * 2 + 1) * count + each)
+        rates.append(count / (time.perf_counter() - begun))
+        processor.append((time.process_time() - spent) / count * 1000)
+        print(f"round {number + 1}: {rates[-1]:6.1f} submissions/s; bare INSERTs {bare_rates[-1]:6.1f}/s", flush=True)
+    ratios = [ours / theirs for ours, theirs in zip(rates, bare_rates, strict=True)]
+    print(
+        f"submissions, one connection: median {statistics.median(rates):.1f}/s ({min(rates):.1f} to {max(rates):.1f})"
+    )
+    print(f"  of the bare INSERTs: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    print(f"  processor of this process: median {statistics.median(processor):.1f} ms per submission")
+
+
+def copied(desk: Desk, name: str) -> str:
+    """A copy of the store as it is now; its address."""
+    desk.database.engine.dispose()
+    with psycopg.connect(desk.server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE bench_eapply")
+    return desk.server.rpartition("/")[0] + f"/{name}"
+
+
+def recorded(desk: Desk, count: int, first: int) -> str:
+    """What `count` submissions write, as a script of as many transactions."""
+    statements: list[str] = []
+    with psycopg.connect(desk.server) as connection:
+        cursor = psycopg.ClientCursor(connection)
+
+        def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+            if statement.lstrip().upper().startswith(("INSERT", "UPDATE")):
+                statements.extend(cursor.mogrify(statement, each) for each in (parameters if many else [parameters]))
+
+        event.listen(desk.database.engine, "before_cursor_execute", keep)
+        for number in range(first, first + count):
+            statements.append("BEGIN")
+            desk.submit(number)
+            statements.append("COMMIT")
+        event.remove(desk.database.engine, "before_cursor_execute", keep)
+    return "".join(re.sub(r"\s*\n\s*", " ", statement) + ";\n" for statement in statements)
+
+
+def bare(address: str, script: Path, count: int) -> float:
+    """The script's transactions a second, by pgbench with one connection."""
+    command = [nodes.postgresql_programs() / "pgbench", "-n", "-c", "1", "-t", "1", "-f", script, address]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    found = re.search(r"latency average = ([\d.]+) ms", done.stdout)
+    if done.returncode or not found:
+        raise RuntimeError((done.stderr or done.stdout)[-2000:])
+    return count / (float(found.group(1)) / 1000)
+
+
+# ---- with many stored
+
+FILL = """
+INSERT INTO applications ({columns})
+SELECT {values} FROM applications a, generate_series({first}, {last}) AS g WHERE a.id = '{id}'
+"""
+FRESH = {
+    "id": "lpad(to_hex(g), 36, '0')",
+    "receipt_number": "'F' || g",
+    "serial": "1000000 + g",
+    "fiscal_year": "2000 + g % 20",
+    "state": "CASE WHEN g % 20 = 0 THEN 'in_review' ELSE 'decided' END",
+    "outcome": "CASE WHEN g % 20 = 0 THEN NULL ELSE 'approved' END",
+    "decided_at": "CASE WHEN g % 20 = 0 THEN NULL ELSE a.arrived_at - g * interval '3 minutes' END",
+    "arrived_at": "a.arrived_at - g * interval '3 minutes'",
+    "due_on": "a.due_on - (g / 480)::int",
+    "search": "'F' || g || chr(10) || 'タカハシ'",
+    "likeness": "md5(g::text)",
+    "draft_id": "NULL",
+}
+"""What differs from one stored application to the next; one in twenty is still open."""
+
+
+def with_many_stored(desk: Desk, stored: int) -> int:
+    reads = {
+        "queue, by due day": lambda session: queue.page(session, STAFF, queue.Filter(), desk.clock.now()),
+        "queue, by arrival": lambda session: queue.page(
+            session, STAFF, queue.Filter(order="arrived"), desk.clock.now()
+        ),
+        "ended": lambda session: queue.page(
+            session, STAFF, queue.Filter(tab="ended", order="arrived"), desk.clock.now()
+        ),
+        "one case": lambda session: one_case(session, desk),
+        "numbers of the tabs": lambda session: queue.counts(session, STAFF, desk.clock.now()),
+        "search for a name": lambda session: queue.page(session, STAFF, queue.Filter(words="荒木"), desk.clock.now()),
+    }
+    fill(desk, 1, SMALL)
+    small = measured(desk, reads)
+    begun = time.perf_counter()
+    fill(desk, SMALL + 1, stored)
+    print(f"{stored:,} applications stored ({time.perf_counter() - begun:.0f} s)", flush=True)
+    large = measured(desk, reads)
+    missed = 0
+    for name, before in small.items():
+        ratio = large[name] / before
+        judged = (
+            ""
+            if name in ("numbers of the tabs", "search for a name")
+            else f"  ({'≤' if ratio <= GOAL else '>'} {GOAL})"
+        )
+        missed += bool(judged) and ratio > GOAL
+        print(
+            f"{name:22s} p95 {before:8.1f} ms with {SMALL:,}; {large[name]:8.1f} ms with {stored:,}: × {ratio:.2f}{judged}"
+        )
+    return 1 if missed else 0
+
+
+def fill(desk: Desk, first: int, last: int) -> None:
+    with psycopg.connect(desk.server.rpartition("/")[0] + "/bench_eapply", autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = 'applications' ORDER BY ordinal_position"
+        )
+        columns = [name for (name,) in found]
+        (pattern,) = connection.execute("SELECT id FROM applications WHERE draft_id IS NULL LIMIT 1").fetchone() or (
+            "",
+        )
+        values = ", ".join(FRESH.get(name, f"a.{name}") for name in columns)
+        connection.execute(FILL.format(columns=", ".join(columns), values=values, first=first, last=last, id=pattern))
+        connection.execute("ANALYZE applications")
+
+
+def one_case(session: Session, desk: Desk) -> None:
+    row = queue.page(session, STAFF, queue.Filter(), desk.clock.now(), size=1).rows[0]
+    cases.seen(session, row, desk.clock.now())
+    cases.history(session, row.id)
+
+
+def measured(desk: Desk, reads: dict[str, Callable[[Session], object]], times: int = 60) -> dict[str, float]:
+    """p95 of each read, and of a submission, in milliseconds."""
+    found = {name: p95(times, lambda read=read: reading(desk, read)) for name, read in reads.items()}
+    return found | {"submission": p95(times, lambda: desk.submit(0))}
+
+
+def reading(desk: Desk, read: Callable[[Session], object]) -> None:
+    with desk.database.reading(tenant=TENANT) as session:
+        read(session)
+
+
+def p95(times: int, work: Callable[[], object]) -> float:
+    work()
+    spans = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        work()
+        spans.append((time.perf_counter() - begun) * 1000)
+    return statistics.quantiles(spans, n=20)[18]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

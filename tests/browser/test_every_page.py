@@ -1,0 +1,178 @@
+"""Every kind of page, found by following links from where each role begins: fit, accessible, in three languages.
+
+A new page is in it without anybody adding it, once something links to it. One page of each kind is looked at.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page
+
+from libs.common.testing.browser import WIDTHS, serving
+from tests.browser import looks, people
+from tests.browser.people import USING
+
+Open = Callable[..., Page]
+sqlite = pytest.mark.parametrize("cloud", ["sqlite+embedded"], indirect=True)
+"""The pages are the same on both stores."""
+HOME, EAPPLY = f"/t/{USING}/", f"/t/{USING}/eapply"
+PHONE = min(WIDTHS)
+LANGUAGES = {"en": (PHONE,), "ja-easy": ()}
+"""With the widths at which axe looks."""
+ANY = "[^/?]+"
+ONE_OF_MANY = [
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}"), "*"),
+    (re.compile(r"/(t|portal)/\d{6}"), r"/\1/*"),
+    (re.compile(r"/mail/.+"), "/mail/*"),
+    (re.compile(r"/operator/registry/\d{6}"), "/operator/registry/*"),
+    (re.compile(r"/opendata/datasets/[^/]+"), "/opendata/datasets/*"),
+    (re.compile(r"/eapply/[a-z]+-[a-z-]+/$"), "/eapply/*/"),
+]
+NOT_PAGES = re.compile(
+    r"\.(csv|xlsx|ics|pdf|yaml|json|jsonl|geojson|jsonld|ttl|atom|xml|zip|pyz|pdf)$|/ocds/|/ebid/log/|/api/\d|/lines$|/files/|/archive$|^/static/|/resume/"
+)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Who walks: from where, and in which part of the cloud. A start is looked at even if another of its kind was."""
+
+    email: str
+    starts: tuple[str, ...]
+    within: str
+    at_least: int
+
+
+WALKS = {
+    "citizen": Walk("citizen@home.example", ("/account/", f"{EAPPLY}/mine", "/portal/"), r"/account/", 3),
+    "administrator": Walk(people.USING_ADMIN, (f"/portal/{USING}/", f"{HOME}desk/", "/account/"), r"/portal/", 7),
+    "staff": Walk(
+        people.USING_STAFF, (f"{HOME}desk/", f"{EAPPLY}/desk/", f"/portal/{USING}/"), rf"/t/{USING}/(eapply/)?desk/", 5
+    ),
+    "council": Walk(people.COUNCIL, ("/council/?on=2018-09-15",), r"/council/", 4),
+    "operator": Walk(people.OPERATOR, ("/operator/",), r"/operator/", 6),
+}
+
+
+def kind_of(path: str) -> str:
+    for pattern, words in ONE_OF_MANY:
+        path = pattern.sub(words, path)
+    return path
+
+
+def walk(page: Page, url: str, starts: tuple[str, ...], within: str) -> tuple[list[str], list[str]]:
+    """(kinds of pages looked at, faults)."""
+    waiting, seen, found = deque(starts), {kind_of(urlsplit(start).path) for start in starts}, []
+    kinds: list[str] = []
+    while waiting:
+        path = waiting.popleft()
+        found += look(page, url, path)
+        kinds.append(kind_of(urlsplit(path).path))
+        for link in links(page, url):
+            if re.match(within, link) and not NOT_PAGES.search(link) and kind_of(link) not in seen:
+                seen.add(kind_of(link))
+                waiting.append(link)
+    return kinds, found
+
+
+def look(page: Page, url: str, path: str) -> list[str]:
+    """English and easy Japanese on the smallest phone, Japanese at each width; leaves the page in Japanese.
+
+    axe looks twice: the narrow layout in English, the wide one in Japanese.
+    """
+    found: list[str] = []
+    for language, axe_at in LANGUAGES.items():
+        page.goto(with_language(url + path, language))
+        found += looks.faults(page, language, (PHONE,), axe_at)
+    page.goto(with_language(url + path, "ja"))
+    return found + looks.faults(page, axe_at=(max(WIDTHS),))
+
+
+def with_language(address: str, language: str) -> str:
+    return f"{address}{'&' if '?' in address else '?'}lang={language}"
+
+
+def links(page: Page, url: str) -> list[str]:
+    """Paths of the pages this one leads to, without their queries."""
+    found = page.evaluate("""() => [...document.querySelectorAll("a[href]:not([download])")]
+          .map((link) => new URL(link.getAttribute("href"), location.href).href)""")
+    return sorted({urlsplit(link).path for link in found if link.startswith(f"{url}/")})
+
+
+def assert_fine(found: list[str]) -> None:
+    assert not found, f"{len(found)} faults\n" + "\n".join(found)
+
+
+@sqlite
+def test_pages_for_everybody(cloud: Any, browser_page: Open, tmp_path: Path) -> None:
+    """With an application that was sent, and a claim that only waits to be confirmed: its steps are pages too."""
+    page = browser_page(people.PHONE)
+    people.apply_for_event(page, cloud.url, USING)
+    found = [f"the receipt: {fault}" for fault in looks.faults(page)]
+    people.follow(page, "申請の状況を見る")
+    application = urlsplit(page.url).path
+    people.fill_claim(page, cloud.url, USING, tmp_path)
+    confirm = urlsplit(page.url).path
+    starts = ("/", "/?q=くるめ", HOME, "/t/401005/", application, confirm, f"{EAPPLY}/mine", "/mail/", "/sign-in", "/sign-up",
+              "/reset", "/docs/", "/status/", "/nowhere", "/t/999999/", f"{HOME}desk/", f"{EAPPLY}/?q=ないもの")  # fmt: skip
+    kinds, more = walk(page, cloud.url, starts, r"/")
+    assert_fine(found + more)
+    assert {"/t/*/eapply/*/", "/t/*/eapply/drafts/*/children", "/t/*/eapply/applications/*/withdraw"} <= set(kinds)
+
+
+@sqlite
+@pytest.mark.parametrize("who", WALKS)
+def test_pages_of_each_role(cloud: Any, browser_page: Open, who: str) -> None:
+    page, role = browser_page(people.DESK), WALKS[who]
+    people.sign_in(page, cloud.url, role.email)
+    kinds, found = walk(page, cloud.url, role.starts, role.within)
+    assert_fine(found)
+    assert len(set(kinds)) >= role.at_least, f"the walk went astray: {kinds}"
+
+
+@sqlite
+def test_pages_that_answer_a_mistake(cloud: Any, browser_page: Open) -> None:
+    page = browser_page(people.PHONE)
+    found: list[str] = []
+    page.goto(f"{cloud.url}/sign-in")
+    page.get_by_label("メールアドレス").fill("nobody@home.example")
+    page.get_by_label("パスワード").fill("something else")
+    people.press(page, "サインインする")
+    found += looks.faults(page)
+    page.goto(f"{cloud.url}{EAPPLY}/enquiry")
+    people.press(page, "状況を確かめる")
+    found += looks.faults(page)
+    people.begin_claim(page, cloud.url, USING)
+    people.go_on(page)
+    assert page.locator("[role=alert]").count() == 1
+    found += looks.faults(page)
+    assert_fine(found)
+
+
+def test_the_walk_finds_what_is_wrong(browser_page: Open) -> None:
+    """Planted: a page behind a link, too wide, without a heading, in no language, with a button too small to press."""
+    pages = {
+        "/": '<!doctype html><html lang="ja"><title>はじめ｜見本</title><main id="main"><h1>はじめ</h1><a href="/bad">次</a></main>',
+        "/bad": '<!doctype html><title>悪い</title><main id="main"><p style="width:90rem">長い</p>'
+        '<button style="height:20px"></button></main>',
+    }
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        body = pages.get(scope["path"], pages["/"]).encode()
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html; charset=utf-8")]}
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    with serving(app) as url:
+        kinds, found = walk(browser_page(people.PHONE), url, ("/",), "/")
+    assert "/bad" in kinds
+    told = "\n".join(found)
+    for fault in ("not exactly one h1", "lang is ''", "wider than the screen", "too small to press", "button-name"):
+        assert fault in told, told

@@ -1,0 +1,100 @@
+"""`cloud`: the whole cloud, running, with the sample prefecture, for tests that cross services.
+
+Once on SQLite with the embedded bus and once on PostgreSQL with RabbitMQ. It runs as processes of this machine, started by the
+same code as `make run`. With CLOUD_IN=containers (`make containers`) it runs once, as the images do in production
+(infra/docker/compose.yaml); that needs a Docker engine and takes minutes for the first build.
+
+Each is stopped after its last story (infra/local/grouping.py) and is shared, also by the journeys in a browser: a story takes a
+municipality and persons that no other story uses. (大木町 and its administrator belong to tests/browser/test_the_whole_story.py.)
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pytest_docker.plugin import get_docker_services
+
+from infra.local import cloud as clouds
+from infra.local import nodes, processes
+
+ROOT = Path(__file__).parents[1]
+IN_CONTAINERS = os.environ.get("CLOUD_IN") == "containers"
+CLOUDS = ["containers"] if IN_CONTAINERS else ["sqlite+embedded", "postgresql+rabbitmq"]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """`local` holds the processes, to be killed in fault tests; it is None when the cloud runs in containers. `compose` is
+    then a function that runs a command of compose on it and returns what it printed (`cloud.compose("ps")`)."""
+
+    url: str
+    store: str
+    bus: str
+    sign_ins: str
+    local: clouds.Running | None = None
+    compose: Callable[[str], str] | None = None
+
+
+def compose_command() -> str | None:
+    """The command `compose`, version 2, where a Docker engine answers; or None."""
+    known = shutil.which("docker") and _succeeds("docker compose version") and _succeeds("docker info")
+    return "docker compose" if known else None
+
+
+def _succeeds(command: str) -> bool:
+    return subprocess.run(command.split(), check=False, capture_output=True).returncode == 0
+
+
+@contextmanager
+def as_containers() -> Iterator[Cloud]:
+    """Images of this checkout, built anew, as a project of its own: other clouds in containers are not touched."""
+    command = compose_command()
+    if command is None:
+        pytest.fail("CLOUD_IN=containers needs a Docker engine with compose 2 (docs/operators.md says how to get both)")
+    port = processes.free_port()
+    os.environ["KYODO_PORT"] = str(port)
+    file, project = ROOT / "infra" / "docker" / "compose.yaml", f"kyodo-test-{port}"
+    with get_docker_services(command, str(file), project, [], ["down --volumes --timeout 5"]) as services:
+
+        def compose(arguments: str) -> str:
+            return services._docker_compose.execute(arguments).decode()
+
+        url = f"http://127.0.0.1:{port}"
+        compose("build --quiet")
+        try:
+            compose("up --detach --quiet-pull")
+            services.wait_until_responsive(lambda: clouds.is_ready(f"{url}/health/ready"), timeout=300, pause=0.5)
+        except Exception as never:
+            raise RuntimeError(f"{never}\n{compose('ps --all')}\n{compose('logs --tail 20')}") from never
+        sign_ins = compose("exec -T gateway-api cat /data/sample-sign-ins.txt")
+        yield Cloud(url, "postgresql", "rabbitmq", sign_ins, compose=compose)
+
+
+@contextmanager
+def as_processes(store: str, bus: str) -> Iterator[Cloud]:
+    folder = Path(tempfile.mkdtemp(prefix="kyodo-cloud-"))
+    folder.chmod(0o755)  # as root, PostgreSQL runs as another user and must be able to walk in
+    try:
+        with clouds.running(folder, database=store == "postgresql", broker=bus == "rabbitmq") as running:
+            yield Cloud(running.url, store, bus, running.sign_ins, running)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", params=CLOUDS)
+def cloud(request: pytest.FixtureRequest) -> Iterator[Cloud]:
+    if request.param == "containers":
+        with as_containers() as made:
+            yield made
+        return
+    store, bus = request.param.split("+")
+    if store == "postgresql" and not (nodes.has_postgresql() and nodes.has_rabbitmq()):
+        pytest.skip("no PostgreSQL or no RabbitMQ server is installed here")
+    with as_processes(store, bus) as made:
+        yield made

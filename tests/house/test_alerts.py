@@ -1,0 +1,75 @@
+"""What operators watch: alerts and dashboards name metrics that are told, and every alert leads to its runbook."""
+
+import importlib
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client import REGISTRY
+
+ROOT = Path(__file__).parents[2]
+OBSERVE = ROOT / "infra" / "observe"
+RUNBOOKS = ROOT / "docs" / "runbooks.md"
+OWN = re.compile(r"\b([a-z]+(?:_[a-z]+)+)\b(?=\s*[{\[)!]|\s*$|\s+>)")
+OF_PROMETHEUS = {"max_over_time", "histogram_quantile", "process_resident_memory_bytes", "process_cpu_seconds_total"}
+
+
+def alerts() -> list[dict]:
+    groups = yaml.safe_load((OBSERVE / "rules.yaml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def expressions() -> Iterator[str]:
+    yield from (rule["expr"] for rule in alerts())
+    for path in sorted((OBSERVE / "dashboards").glob("*.json")):
+        yield from (target["expr"] for panel in json.loads(path.read_text())["panels"] for target in panel["targets"])
+
+
+def told() -> set[str]:
+    """The names under which Prometheus keeps what we tell."""
+    importlib.import_module("libs.common.telemetry.metrics")
+    found = {
+        sample
+        for metric in REGISTRY.collect()
+        for sample in (metric.name, f"{metric.name}_total", f"{metric.name}_bucket")
+    }
+    return found | OF_PROMETHEUS
+
+
+def named(expression: str) -> set[str]:
+    return set(OWN.findall(expression))
+
+
+def test_every_expression_names_metrics_that_are_told() -> None:
+    assert named('rate(no_such_metric{service="x"}[5m])') - told() == {"no_such_metric"}, "a wrong one is found"
+    seen = set().union(*(named(expression) for expression in expressions()))
+    assert {"http_requests_total", "oldest_waiting_seconds", "queue_rows", "mails_total"} <= seen
+    assert seen - told() == set()
+
+
+def test_every_alert_leads_to_a_section_of_the_runbooks_and_back() -> None:
+    anchors = set(re.findall(r'<a id="(\w+)">', RUNBOOKS.read_text()))
+    wanted = {
+        rule["annotations"]["runbook_url"].removeprefix("docs/runbooks.md#") for rule in alerts() if "alert" in rule
+    }
+    assert wanted == anchors
+    missing = [rule["alert"] for rule in alerts() if "alert" in rule and rule["alert"] not in RUNBOOKS.read_text()]
+    assert missing == []
+    assert {rule["labels"]["severity"] for rule in alerts() if "alert" in rule} == {"page", "ticket"}
+
+
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not here"
+)
+
+
+@needs_promtool
+@pytest.mark.parametrize("command", [["check", "rules", "rules.yaml"], ["test", "rules", "rules_test.yaml"]])
+def test_prometheus_itself_takes_the_rules_and_raises_what_they_promise(command: list[str]) -> None:
+    done = subprocess.run(["promtool", *command], cwd=OBSERVE, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

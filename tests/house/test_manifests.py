@@ -1,0 +1,398 @@
+"""What operators apply: the manifests are valid, harden every container, and name only settings and roles that exist.
+
+`make manifests` judges them more strictly: three minors of Kubernetes, and checkov.
+"""
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from gateway.settings import Settings as GatewaySettings
+from infra.local import cloud, manifests
+from libs.common.settings import Settings
+from services.__main__ import DEPLOYABLES
+
+ROOT = Path(__file__).parents[2]
+K8S = ROOT / "infra" / "k8s"
+SERVICES = cloud.SERVICES
+NEWEST = manifests.minors()[-1]
+OWN_NAMES = {"APPS_HOST", "APPS_PORT", "WORK_METRICS_PORT"}
+"""Read by libs/common/roles.py itself, for the process and not for the service."""
+DOORS = {
+    "DATABASE_URL": {5432},
+    "AMQP_URL": {5671, 5672},
+    "SMTP_URL": {25, 465, 587},
+    "FILES_URL": {443},
+}
+"""Which ports a pod must be let out to, by the end of the setting's name that says where."""
+
+Document = dict[str, Any]
+
+
+def resources(folder: Path) -> Iterator[Document]:
+    """What a kustomization lists, without its patches."""
+    listed = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    for name in listed["resources"]:
+        path = folder / name
+        if path.is_dir():
+            yield from resources(path)
+        else:
+            yield from yaml.safe_load_all(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def documents() -> list[Document]:
+    return list(resources(K8S / "base"))
+
+
+needs_kubectl = pytest.mark.skipif(
+    manifests.renderer() is None, reason="neither kubectl nor kustomize is here; the files themselves are checked below"
+)
+
+
+def overlay(name: str) -> list[Document]:
+    command = manifests.renderer()
+    assert command
+    return list(yaml.safe_load_all(manifests.rendered(command, K8S / "overlays" / name)))
+
+
+@needs_kubectl
+@pytest.mark.parametrize("name", manifests.OVERLAYS)
+def test_kubectl_renders_every_overlay_to_valid_objects(name: str) -> None:
+    objects = overlay(name)
+    assert manifests.violations(yaml.safe_dump_all(objects), NEWEST) == []
+    assert {d["metadata"]["namespace"] for d in objects if d["kind"] != "Namespace"} == {"kyodo"}
+    tags = {c["image"] for pod in pods(objects).values() for c in pod["containers"]}
+    assert {image for image in tags if ":" not in image} == set(), "an overlay says which version of each image"
+
+
+@pytest.mark.parametrize("name", ["base", *(f"overlays/{name}" for name in manifests.OVERLAYS)])
+def test_every_file_is_valid(name: str) -> None:
+    listed = list(resources(K8S / name))
+    assert len(listed) >= 13
+    for document in listed:
+        kubernetes_validate.validate(document, NEWEST, strict=True)
+
+
+def test_misspelt_fields_and_unknown_kinds_are_found(documents: list[Document]) -> None:
+    planted = copy.deepcopy(next(d for d in documents if d["kind"] == "Deployment"))
+    planted["spec"]["replica"] = 3
+    strange = {"apiVersion": "example.jp/v1", "kind": "Strange", "metadata": {"name": "thing"}}
+    assert len(manifests.violations(yaml.safe_dump_all([planted, strange]), NEWEST)) == 2
+
+
+@needs_kubectl
+def test_the_single_box_brings_its_own_broker_and_database_and_needs_no_object_store() -> None:
+    objects = overlay("single-box")
+    assert {d["metadata"]["name"] for d in objects if d["kind"] == "StatefulSet"} == {"postgresql", "rabbitmq"}
+    named = {name for pod in pods(objects).values() for c in pod["containers"] for name in secrets(c)}
+    assert named == {"postgresql", "kyodo-broker", "kyodo-mail"}
+    told = {n: secrets(pod["containers"][0]) for n, pod in pods(objects).items()}
+    administrators = {name for name, found in told.items() if "postgresql" in found}
+    assert administrators == {"postgresql", *(f"{name}-migrate" for name in cloud.ISSUERS)}
+    claims = {d["metadata"]["name"] for d in objects if d["kind"] == "PersistentVolumeClaim"}
+    for name, pod in pods(objects).items():
+        held = {v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "persistentVolumeClaim" in v}
+        assert held <= claims, name
+        service = name.split("-")[0]
+        assert name.endswith("-migrate") or service not in SERVICES or f"{service}-data" in held
+
+
+@needs_kubectl
+def test_production_follows_the_load_and_survives_the_loss_of_a_node() -> None:
+    objects = overlay("production")
+    running = {d["metadata"]["name"]: d["spec"] for d in objects if d["kind"] == "Deployment"}
+    followed = {d["spec"]["scaleTargetRef"]["name"]: d["spec"] for d in objects if d["kind"].endswith("Autoscaler")}
+    assert set(followed) == {name for name in running if name.endswith("-api")}
+    for name, spec in running.items():
+        assert followed[name]["minReplicas"] >= 2 if name in followed else spec["replicas"] >= 2
+        assert "replicas" not in spec or name not in followed, "applying again would undo what the autoscaler decided"
+    kept = [d["spec"]["selector"]["matchLabels"] for d in objects if d["kind"] == "PodDisruptionBudget"]
+    assert sorted(map(str, kept)) == sorted(str(spec["selector"]["matchLabels"]) for spec in running.values())
+    (ingress,) = (d for d in objects if d["kind"] == "Ingress")
+    address = next(d for d in objects if d["metadata"]["name"] == "kyodo-config")["data"]["PUBLIC_URL"]
+    assert [rule["host"] for rule in ingress["spec"]["rules"]] == [urlsplit(address).hostname]
+
+
+def secrets(container: Document) -> set[str]:
+    """The secrets that a container's environment names."""
+    asked = [e["valueFrom"]["secretKeyRef"]["name"] for e in container.get("env", []) if "valueFrom" in e]
+    return set(asked)
+
+
+def pods(documents: list[Document]) -> dict[str, Document]:
+    kinds = ("Deployment", "Job", "StatefulSet")
+    return {d["metadata"]["name"]: d["spec"]["template"]["spec"] for d in documents if d["kind"] in kinds}
+
+
+def weaknesses(pod: Document) -> list[str]:
+    """What an intruder could use. Empty is what we want."""
+    found = [] if pod.get("securityContext", {}).get("runAsNonRoot") else ["may run as root"]
+    found += [] if pod.get("automountServiceAccountToken") is False else ["holds a token of the cluster"]
+    for container in pod["containers"]:
+        context = container.get("securityContext", {})
+        found += [] if context.get("readOnlyRootFilesystem") else ["can write its own code"]
+        found += [] if context.get("allowPrivilegeEscalation") is False else ["may gain privileges"]
+        found += [] if context.get("capabilities", {}).get("drop") == ["ALL"] else ["keeps capabilities"]
+        found += [] if container.get("resources", {}).get("limits", {}).get("memory") else ["may eat all memory"]
+        plain = [e["name"] for e in container.get("env", []) if e["name"].endswith("_URL") and "value" in e]
+        found += [f"{name} stands in plain text" for name in plain]
+    return found
+
+
+@pytest.mark.parametrize("folder", ["base", "overlays/single-box"])
+def test_every_pod_is_hardened(folder: str) -> None:
+    listed = pods(list(resources(K8S / folder)))
+    assert {name: found for name, pod in listed.items() if (found := weaknesses(pod))} == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        (("securityContext", "runAsNonRoot"), False, "may run as root"),
+        (("containers", 0, "securityContext", "readOnlyRootFilesystem"), False, "can write its own code"),
+        (("containers", 0, "resources", "limits"), {}, "may eat all memory"),
+        (("containers", 0, "env"), [{"name": "AMQP_URL", "value": "amqp://a:b@c"}], "AMQP_URL stands in plain text"),
+    ],
+)
+def test_a_weakened_pod_is_found(documents: list[Document], path: tuple[Any, ...], value: Any, expected: str) -> None:
+    pod = copy.deepcopy(next(iter(pods(documents).values())))
+    place: Any = pod
+    for part in path[:-1]:
+        place = place[part]
+    place[path[-1]] = value
+    assert expected in weaknesses(pod)
+
+
+def test_every_service_has_every_role_and_an_account_of_its_own(documents: list[Document]) -> None:
+    expected = {"gateway-api", "gateway-migrate"}
+    expected |= {f"{service}-{role}" for service in SERVICES for role in ("api", "listen", "work", "migrate")}
+    assert set(pods(documents)) == expected
+    accounts = {d["metadata"]["name"] for d in documents if d["kind"] == "ServiceAccount"}
+    for name, pod in pods(documents).items():
+        service, role = name.split("-")
+        assert pod["containers"][0]["args"] == [role]
+        assert pod["containers"][0]["image"] == f"kyodo-{service}"
+        assert pod["serviceAccountName"] == service
+        assert service in accounts
+
+
+def test_every_long_running_container_is_probed(documents: list[Document]) -> None:
+    for name, pod in pods(documents).items():
+        container = pod["containers"][0]
+        wanted = {"startupProbe", "livenessProbe"} | ({"readinessProbe"} if name.endswith("-api") else set())
+        assert name.endswith("-migrate") or wanted <= set(container), name
+
+
+def told(container: Document) -> dict[str, str | None]:
+    """Settings by name; None where a secret holds the value."""
+    return {e["name"]: e.get("value") for e in container.get("env", [])}
+
+
+def test_probes_and_services_ask_where_the_process_listens(documents: list[Document]) -> None:
+    for name, pod in pods(documents).items():
+        container = pod["containers"][0]
+        ports = {p["name"]: p["containerPort"] for p in container.get("ports", [])}
+        settings = told(container)
+        if name == "gateway-api":
+            fields = GatewaySettings.model_fields
+            wanted = {"people": fields["gateway_port"].default, "services": fields["gateway_internal_port"].default}
+        else:
+            wanted = {"http": int(settings["APPS_PORT"] or 0)} if name.endswith("-api") else {}
+        assert ports == wanted, name
+        for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+            probe = container.get(kind, {})
+            assert probe.get("httpGet", {}).get("port") in (None, *ports), name
+            figures = settings.get("METRICS_PORT") or settings.get("WORK_METRICS_PORT")
+            assert "exec" not in probe or f":{figures}/metrics" in probe["exec"]["command"][-1], name
+
+
+def test_upstreams_are_services_of_this_cluster_on_the_ports_they_open(documents: list[Document]) -> None:
+    config = next(d for d in documents if d["kind"] == "ConfigMap")["data"]
+    opened = {
+        (d["metadata"]["name"], p["port"]) for d in documents if d["kind"] == "Service" for p in d["spec"]["ports"]
+    }
+    upstreams = json.loads(config["UPSTREAMS"])
+    assert set(upstreams) == {"gateway", *SERVICES}
+    assert {(urlsplit(url).hostname, urlsplit(url).port or 80) for url in upstreams.values()} <= opened
+    assert json.loads(config["BODY_LIMITS"]) == cloud.BODY_LIMITS
+    assert json.loads(config["MACHINE_SCOPES"]) == cloud.MACHINE_SCOPES
+
+
+def test_only_settings_that_exist_are_set(documents: list[Document]) -> None:
+    classes = [Settings, GatewaySettings, *(type(deployable.settings()) for deployable in DEPLOYABLES)]
+    known = {name.upper() for kind in classes for name in kind.model_fields} | OWN_NAMES
+    known |= {f"{name.upper()}_{which}DATABASE_URL" for name in cloud.ISSUERS for which in ("", "OWNER_")}
+    assert "DATA_DIRECTORY" not in known
+    config = next(d for d in documents if d["kind"] == "ConfigMap")
+    named = set(config["data"])
+    named |= {name for pod in pods(documents).values() for c in pod["containers"] for name in told(c)}
+    assert named - known == set()
+
+
+def test_every_role_of_a_service_is_told_of_the_broker(documents: list[Document]) -> None:
+    """Also `api`: the operator's page of lost events reads the broker's queues through it."""
+    without = [name for name, pod in pods(documents).items() if "AMQP_URL" not in told(pod["containers"][0])]
+    assert sorted(without) == ["gateway-api", "gateway-migrate"]
+
+
+def test_nothing_is_open_by_default(documents: list[Document]) -> None:
+    (default,) = (d for d in documents if d["kind"] == "NetworkPolicy" and d["spec"]["podSelector"] == {})
+    assert default["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in default["spec"]
+
+
+def closed_doors(documents: list[Document]) -> list[str]:
+    """What a pod is told to call and its policy does not let it. Empty is what we want."""
+    rules = {d["metadata"]["name"]: d["spec"] for d in documents if d["kind"] == "NetworkPolicy"}
+    found = []
+    for name, pod in pods(documents).items():
+        anywhere = [rule for rule in rules[name].get("egress", []) if "to" not in rule]
+        out = {port["port"] for rule in anywhere for port in rule["ports"]}
+        settings = told(pod["containers"][0])
+        needed = {end: ports for end, ports in DOORS.items() if any(setting.endswith(end) for setting in settings)}
+        found += [f"{name}: {end}" for end, ports in needed.items() if not ports <= out]
+    return found
+
+
+def test_every_pod_may_call_what_it_is_told_of(documents: list[Document]) -> None:
+    assert closed_doors(documents) == []
+
+
+def test_a_door_that_was_forgotten_is_found(documents: list[Document]) -> None:
+    planted = copy.deepcopy(documents)
+    policy = next(d for d in planted if d["kind"] == "NetworkPolicy" and d["metadata"]["name"] == "tenants-listen")
+    policy["spec"]["egress"][0]["ports"] = [{"port": 5432, "protocol": "TCP"}]
+    assert closed_doors(planted) == ["tenants-listen: AMQP_URL"]
+
+
+def may_call(documents: list[Document], caller: Document, called: Document, port: str) -> bool:
+    """Whether both sides' policies let `caller`'s pods (by their labels) reach `port` of `called`'s."""
+    policies = [d["spec"] for d in documents if d["kind"] == "NetworkPolicy"]
+
+    def one_side(here: Document, there: Document, direction: str, peer: str) -> bool:
+        rules = [r for p in policies if selects(p["podSelector"], here) for r in p.get(direction, [])]
+        peers = lambda r: [p for p in r.get(peer, []) if "podSelector" in p]  # noqa: E731
+        reached = [r for r in rules if peer not in r or any(selects(p["podSelector"], there) for p in peers(r))]
+        return any(item["port"] == port for rule in reached for item in rule["ports"])
+
+    return one_side(caller, called, "egress", "to") and one_side(called, caller, "ingress", "from")
+
+
+def selects(selector: Document, labels: Document) -> bool:
+    if any(labels.get(name) != value for name, value in selector.get("matchLabels", {}).items()):
+        return False
+    listed = {"In": lambda value, values: value in values, "NotIn": lambda value, values: value not in values}
+    return all(listed[e["operator"]](labels.get(e["key"]), e["values"]) for e in selector.get("matchExpressions", []))
+
+
+def test_only_the_arrows_of_the_architecture_are_open(documents: list[Document]) -> None:
+    """gateway → every service; services' api and work → the gateway's inner port; tenants → every service; nothing else."""
+    labels = {
+        d["metadata"]["name"]: d["spec"]["template"]["metadata"]["labels"]
+        for d in documents
+        if d["kind"] == "Deployment"
+    }
+    for called, port in (("eapply-api", "http"), ("gateway-api", "services"), ("tenants-api", "http")):
+        callers = {
+            name for name in labels if name != called and may_call(documents, labels[name], labels[called], port)
+        }
+        tenants = {"tenants-api", "tenants-work"} - {called}
+        inside = {f"{service}-{role}" for service in SERVICES for role in ("api", "work")}
+        assert callers == (inside if port == "services" else {"gateway-api", *tenants}), called
+
+
+def test_a_pod_holds_no_private_key_but_its_own(documents: list[Document]) -> None:
+    for name, pod in pods(documents).items():
+        sources = [s for v in pod["volumes"] if "projected" in v for s in v["projected"]["sources"]]
+        assert [s["secret"]["name"] for s in sources if "secret" in s] == [f"{name.split('-')[0]}-key"]
+
+
+def unshared_sites(documents: list[Document]) -> list[str]:
+    """Claims that several pods hold, or would hold when scaled, although only one node may. Empty is what we want."""
+    claims = {
+        d["metadata"]["name"]: d["spec"]["accessModes"] for d in documents if d["kind"] == "PersistentVolumeClaim"
+    }
+    volumes = [(name, v) for name, pod in pods(documents).items() for v in pod["volumes"]]
+    held = {(name, v["persistentVolumeClaim"]["claimName"]) for name, v in volumes if "persistentVolumeClaim" in v}
+    return sorted(f"{name}: {claim}" for name, claim in held if claims.get(claim) != ["ReadWriteMany"])
+
+
+def test_the_roles_of_backup_share_both_sites(documents: list[Document]) -> None:
+    for role in ("api", "listen", "work"):
+        pod = pods(documents)[f"backup-{role}"]
+        claims = {
+            v["name"]: v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "persistentVolumeClaim" in v
+        }
+        places = {m["mountPath"]: claims.get(m["name"]) for m in pod["containers"][0]["volumeMounts"]}
+        folders = told(pod["containers"][0])
+        assert places[folders["BACKUP_FIRST_DIR"]] == "backup-first-site"
+        assert places[folders["BACKUP_SECOND_DIR"]] == "backup-second-site"
+    assert unshared_sites(documents) == []
+
+
+def test_a_site_only_one_node_may_hold_is_found(documents: list[Document]) -> None:
+    planted = copy.deepcopy(documents)
+    claim = next(d for d in planted if d["metadata"]["name"] == "backup-first-site")
+    claim["spec"]["accessModes"] = ["ReadWriteOnce"]
+    assert unshared_sites(planted) == [f"backup-{role}: backup-first-site" for role in ("api", "listen", "work")]
+
+
+def test_services_find_their_pods(documents: list[Document]) -> None:
+    labels = [d["spec"]["template"]["metadata"]["labels"] for d in documents if d["kind"] == "Deployment"]
+    for service in (d for d in documents if d["kind"] == "Service"):
+        assert service["spec"]["selector"] in labels
+
+
+def test_the_image_is_built_from_verified_packages_and_does_not_run_as_root() -> None:
+    dockerfile = (ROOT / "infra" / "docker" / "Dockerfile").read_text()
+    assert "--require-hashes" in dockerfile
+    assert dockerfile.rstrip().splitlines()[-1].startswith("ENTRYPOINT")
+    user = [line for line in dockerfile.splitlines() if line.startswith("USER")]
+    assert user == ["USER 10001:10001"]
+
+
+@needs_kubectl
+def test_every_optional_component_together_is_valid_and_takes_the_place_of_what_it_replaces() -> None:
+    objects = overlay("operators")
+    kinds = {d["kind"] for d in objects}
+    assert {"Cluster", "ObjectStore", "ScheduledBackup", "RabbitmqCluster", "ScaledObject", "PrometheusRule"} <= kinds
+    assert "Ingress" not in kinds, "Gateway API is the way in"
+    named = {name for pod in pods(objects).values() for c in pod["containers"] for name in secrets(c)}
+    assert "kyodo-broker" not in named
+    assert {f"{name}-database" for name in cloud.ISSUERS} & named == set(), "passwords of roles are computed"
+    running = {d["metadata"]["name"]: d["spec"] for d in objects if d["kind"] == "Deployment"}
+    followed = {d["spec"]["scaleTargetRef"]["name"] for d in objects if d["kind"] == "ScaledObject"}
+    assert followed == {f"{name}-work" for name in SERVICES}
+    assert not [name for name in followed if "replicas" in running[name]], "KEDA decides, applying again must not"
+    assert "AMQP_URL" not in told(pods(objects)["gateway-api"]["containers"][0])
+
+
+@needs_kubectl
+def test_an_unknown_field_of_an_operators_kind_is_found() -> None:
+    planted = next(d for d in overlay("operators") if d["kind"] == "RabbitmqCluster")
+    planted["spec"]["replica"] = 3
+    assert len(manifests.violations(yaml.safe_dump(planted), NEWEST)) == 1
+
+
+def test_keda_watches_the_queues_that_are_declared() -> None:
+    from libs.common.bus import topology
+
+    watched = {
+        trigger["metadata"]["queueName"]
+        for d in yaml.safe_load_all((K8S / "components" / "keda" / "work.yaml").read_text())
+        if d and d["kind"] == "ScaledObject"
+        for trigger in d["spec"]["triggers"]
+        if trigger["type"] == "rabbitmq"
+    }
+    sources = {each.name: each.sources() for each in DEPLOYABLES}
+    assert watched == {
+        topology.reader_queue(reader, source).name for reader, found in sources.items() for source in found
+    }

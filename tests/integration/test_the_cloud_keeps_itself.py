@@ -1,0 +1,128 @@
+"""Our own medicine: the cloud's databases and rooms go into a repository of this cloud, and the drill counts what came back."""
+
+import json
+import os
+import shutil
+import sqlite3
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from libs.common import keys
+from libs.common.room import RoomRow
+from libs.common.settings import Settings
+from libs.common.testing.database import open_database
+from libs.common.testing.service import NOW, make_service
+from services import own_backup
+from services.backup import vault
+from services.backup.contents import LIST, count, rows_of
+from services.backup.db import DrillRow, RepositoryRow
+from services.backup.db import repositories as db
+from services.backup.tests.town import HOME, Cloud, Machine, open_cloud
+from services.backup.use_cases import drill
+from services.backup.worker import environment
+from services.eapply.settings import Settings as EapplySettings
+from services.eapply.settings import furnish as furnish_eapply
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    for database in open_database("sqlite", "backup", "services.backup", tmp_path, tmp_path_factory):
+        with open_cloud(database, tmp_path) as made:
+            yield made
+
+
+@pytest.fixture
+def folder(cloud: Cloud, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a night gathers: two services' databases, one room."""
+    keys.ensure(tmp_path / "keys", ["eapply"])
+    for database in open_database("sqlite", "eapply", "services.eapply", tmp_path, tmp_path_factory):
+        settings = EapplySettings(data_dir=tmp_path, keys_dir=tmp_path / "keys")
+        eapply = make_service("eapply", database, tmp_path, settings=settings)
+        furnish_eapply(eapply)
+        with database.transaction(tenant=HOME) as session:
+            session.add(RoomRow(tenant=HOME, code=HOME, name="見本市", state="provisioned", changed_at=NOW))
+        common = Settings(data_dir=tmp_path, keys_dir=tmp_path / "keys")
+        own_backup.gather(tmp_path / "own", common, {"eapply": eapply, "backup": cloud.service})
+        assert list(eapply.extras["files"].list(HOME)) == [], "the export is not left behind"
+    return tmp_path / "own"
+
+
+def repository(cloud: Cloud) -> Machine:
+    machine = cloud.machine(cloud.repository("kyodo-cloud"), "append")
+    machine.restic("init")
+    with cloud.database.transaction(tenant=HOME) as session:
+        row = session.get_one(RepositoryRow, (HOME, machine.repository.id))
+        row.sealed_password = vault.seal(cloud.places.vault_key, row, "only the town knows this")
+    return machine
+
+
+def drilled(cloud: Cloud, machine: Machine, folder: Path) -> DrillRow:
+    machine.restic("backup", str(folder))
+    with cloud.database.transaction(tenant=HOME) as session:
+        asked = drill.ask(session, cloud.staff(), machine.repository.id, cloud.clock.now())
+    drill.carry_out(cloud.service, HOME, asked.id)
+    cloud.clock.advance(hours=1)
+    with cloud.database.reading(tenant=HOME) as session:
+        return db.drill(session, asked.id)
+
+
+def test_a_night_s_backup_comes_back_row_for_row_and_a_broken_one_is_noticed(cloud: Cloud, folder: Path) -> None:
+    told = json.loads((folder / LIST).read_text())["databases"]
+    assert set(told) == {"databases/backup.sqlite", "databases/eapply.sqlite"}
+    assert (folder / "rooms" / HOME / "eapply.zip").exists() and (folder / "keys" / "backup.key").exists()
+    machine = repository(cloud)
+    good = drilled(cloud, machine, folder)
+    assert good.state == "passed" and good.evidence, good.evidence
+    found = good.evidence["contents"]
+    assert (found["databases"], found["archives"]) == (2, 1)
+    assert found["rows"] == sum(each["rows"] for each in told.values()) > 10
+    with closing(sqlite3.connect(folder / "databases" / "backup.sqlite")) as database:
+        database.create_function("current_tenant", 0, lambda: HOME)
+        database.execute("DELETE FROM allowances WHERE tenant_id = ?", (HOME,))
+        database.commit()
+    missing = drilled(cloud, machine, folder)
+    assert missing.state == "failed" and missing.evidence
+    assert missing.evidence["problems"] == ["データベースが1つ、行の数が合いません"]
+    path = folder / "databases" / "eapply.sqlite"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    broken = drilled(cloud, machine, folder)
+    assert broken.evidence and "データベースが1つ、壊れています" in broken.evidence["problems"]
+
+
+def test_an_archive_that_was_changed_is_noticed_and_foreign_ones_are_let_be(folder: Path, tmp_path: Path) -> None:
+    whole = folder / "rooms" / HOME / "eapply.zip"
+    assert count(whole.parent).archives == 1
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as other:
+        other.writestr("a.txt", "of a citizen")
+    shutil.copy(tmp_path / "photos.zip", whole.parent / "photos.zip")
+    assert (count(whole.parent).archives, count(whole.parent).broken) == (1, [])
+    whole.write_bytes(whole.read_bytes()[:-100])
+    assert count(whole.parent).broken == ["書き出しが1つ、壊れています"]
+
+
+def test_a_dump_of_postgresql_is_counted_without_a_server(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for database in open_database("postgresql", "eapply", "services.eapply", tmp_path, tmp_path_factory):
+        with database.transaction(tenant=HOME) as session:
+            session.add(RoomRow(tenant=HOME, code=HOME, name="見本市", state="provisioned", changed_at=NOW))
+        url = make_url(os.environ["TEST_DATABASE_URL"]).set(database=database.engine.url.database)
+        own_backup._pg_dump(url, tmp_path / "eapply.sql")
+        tables, rows = rows_of(tmp_path / "eapply.sql")
+        assert tables > 10 and rows > 0, "row security left nothing out"
+        text = (tmp_path / "eapply.sql").read_text()
+        assert "見本市" in text
+        (tmp_path / "cut.sql").write_text(text[: len(text) // 2])
+        with pytest.raises(ValueError, match="cut short"):
+            rows_of(tmp_path / "cut.sql")
+
+
+def test_the_file_that_tells_where_is_read_like_systemd_s(tmp_path: Path) -> None:
+    path = tmp_path / "own.env"
+    path.write_text("# ours\nRESTIC_REPOSITORY=rest:http://x:y=z@h/\n\nRESTIC_CACHE_DIR=/c\n")
+    assert environment(path) == {"RESTIC_REPOSITORY": "rest:http://x:y=z@h/", "RESTIC_CACHE_DIR": "/c"}
