@@ -82,9 +82,7 @@ def test_a_town_loses_its_data_and_the_first_site_and_gets_every_byte_back(
         done = run(address, tmp_path, "--no-lock", "restore", "latest", "--target", str(target))
         assert done.returncode == 0, done.stderr
         assert restored(target, source) == original
-        refused = httpx.post(
-            _http(address) + "data/" + hashlib.sha256(b"x").hexdigest(), content=b"x", trust_env=False
-        )
+        refused = httpx.post(_http(address) + "data/" + hashlib.sha256(b"x").hexdigest(), content=b"x", trust_env=False)
         assert refused.status_code == 503, "nothing new is promised while the first site is away"
     finally:
         rename_site(cloud, "lost", "first")
