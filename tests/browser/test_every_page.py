@@ -33,6 +33,8 @@ ONE_OF_MANY = [
     (re.compile(r"/operator/registry/\d{6}"), "/operator/registry/*"),
     (re.compile(r"/opendata/datasets/[^/]+"), "/opendata/datasets/*"),
     (re.compile(r"/eapply/[a-z]+-[a-z-]+/$"), "/eapply/*/"),
+    (re.compile(r"/desk/procedures/[^/]+/"), "/desk/procedures/*/"),
+    (re.compile(r"/procedures/\*/(pages|fields)/[^/]+"), r"/procedures/*/\1/*"),
 ]
 NOT_PAGES = re.compile(
     r"\.(csv|xlsx|ics|pdf|yaml|json|jsonl|geojson|jsonld|ttl|atom|xml|zip|pyz|pdf)$|/ocds/|/ebid/log/|/api/\d|/lines$|/files/|/archive$|^/static/|/resume/"

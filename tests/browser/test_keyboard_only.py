@@ -108,7 +108,7 @@ def sign_in_by_keyboard(desk: Page, url: str, email: str) -> None:
 def decide(desk: Page, number: str) -> None:
     keys.write(desk, "受付番号・氏名・フリガナ", number)
     keys.send(desk)
-    keys.enter(desk, re.compile(number))
+    keys.enter(desk, re.compile("児童手当.*" + number))
     keys.enter(desk, "自分が担当する")
     keys.enter(desk, "この結果に決めて、知らせる")
     focused = keys.here(desk)

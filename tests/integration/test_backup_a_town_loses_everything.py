@@ -90,9 +90,11 @@ def test_a_town_loses_its_data_and_the_first_site_and_gets_every_byte_back(
     assert staff.post(f"{made.headers['location']}/drills").status_code == 303
     proven = lambda: "戻せました" in staff.get(made.headers["location"]).text  # noqa: E731
     assert processes.wait_until(proven, seconds=120), staff.get(made.headers["location"]).text
-    evidence = re.search(r'href="([^"]+/drills/[^"]+)"', staff.get(made.headers["location"]).text)
+    evidence = re.search(r'href="([^"]+/drills/[0-9a-f-]+)"', staff.get(made.headers["location"]).text)
     assert evidence
     assert json.loads(staff.get(evidence[1]).text)["evidence"]["passed"] is True
+    printed = staff.get(f"{evidence[1]}.pdf")
+    assert printed.content.startswith(b"%PDF-"), printed.text
 
     number = re.search(r"/keys/([0-9a-f]{16})/revoke", staff.get(made.headers["location"]).text)
     assert number

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.processes import wait_until
 from services.backup.api import exchange
 from services.backup.domain.protocol import TYPES, V1, V2, Span, is_repository_name, is_too_slow, span_of, target_of
 from services.backup.tests.town import Cloud, Machine, named
@@ -159,7 +160,7 @@ def test_a_body_of_the_wrong_length_leaves_nothing_behind(
         assert {raw(machine, body, headers) for _ in range(5)} == {status}
         assert client.get(f"data/{NAME}").status_code == 404
     wait_for_none(small_cloud)
-    assert open_uploads() == [], "no descriptor is left open"
+    assert wait_until(lambda: open_uploads() == [], seconds=30), "no descriptor is left open"
 
 
 def test_who_stops_in_the_middle_or_trickles_is_let_go(
@@ -207,12 +208,7 @@ def test_an_upload_that_breaks_off_beside_a_good_one_of_the_same_name_spoils_not
 
 
 def wait_for_none(cloud: Cloud) -> None:
-    import time
-
-    end = time.monotonic() + 30
-    while uploads_left(cloud) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert uploads_left(cloud) == []
+    assert wait_until(lambda: uploads_left(cloud) == [], seconds=30), uploads_left(cloud)
 
 
 def test_identical_bytes_again_are_accepted_and_counted_once(small_cloud: Cloud) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from infra.local.processes import wait_until
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound
 from libs.common.notices import NoticeRow
@@ -65,7 +66,7 @@ def test_two_people_and_the_time_of_keeping_make_it_go_from_both_sites(cloud: Cl
         assert carry_out(cloud) == 0
         pass_days(cloud, 2)
         assert (carry_out(cloud), files(cloud, machine)) == (61, 0)
-        assert client.get("data/").status_code == 404
+        assert wait_until(lambda: client.get("data/").status_code == 404, seconds=30), "once the admitted second is over"
     row = cloud.fresh(machine.repository)
     assert (row.live, row.held, row.disposed_at) == (0, 0, cloud.clock.now())
     with cloud.database.reading(tenant=HOME) as session:

@@ -145,6 +145,7 @@ def test_a_citizen_claims_on_a_phone_and_staff_decide_at_a_desk(
     fill_claim(phone, check, tmp_path)
     assert "/confirm" in phone.url
     check(phone, "14-confirm")
+    phone.get_by_label("結果の通知を、郵送ではなく").check()
     phone.get_by_role("button", name="この内容で送る").dblclick()
     phone.wait_for_load_state()
     phone.get_by_text("受け付けました").first.wait_for()
