@@ -8,6 +8,7 @@ Each is stopped after its last story (infra/local/grouping.py) and is shared, al
 municipality and persons that no other story uses. (大木町 and its administrator belong to tests/browser/test_the_whole_story.py.)
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -80,11 +81,27 @@ def as_containers() -> Iterator[Cloud]:
 def as_processes(store: str, bus: str) -> Iterator[Cloud]:
     folder = Path(tempfile.mkdtemp(prefix="kyodo-cloud-"))
     folder.chmod(0o755)  # as root, PostgreSQL runs as another user and must be able to walk in
+    broken: list[str] = []
     try:
         with clouds.running(folder, database=store == "postgresql", broker=bus == "rabbitmq") as running:
             yield Cloud(running.url, store, bus, running.sign_ins, running)
+            broken = faults_in(running.plan.logs)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    assert not broken, "the stories are told, but the logs hold errors:\n" + "\n\n".join(broken)
+
+
+def faults_in(logs: Path) -> list[str]:
+    """Errors of our own programs and jobs that failed: a page that answered 500 unseen, a letter that was never made."""
+    found = []
+    for line in (line for file in sorted(logs.glob("*.log")) for line in file.read_text(errors="replace").splitlines()):
+        try:
+            said = json.loads(line)
+        except ValueError:
+            continue
+        if said["level"] in ("error", "critical") or said["event"] == "job_failed":
+            found.append(f"{said['process']}: {said['event']} {said.get('exception', '')[-1500:]}")
+    return found
 
 
 @pytest.fixture(scope="session", params=CLOUDS)

@@ -91,7 +91,7 @@ def _compiled(sources: Any, values: dict[str, str], at: datetime, standards: Seq
     try:
         made = typst.compile(
             sources, format="pdf", font_paths=fonts(FAMILIES), ignore_system_fonts=True, sys_inputs=values,
-            pdf_standards=list(standards), timestamp=at.astimezone(UTC),
+            pdf_standards=list(standards), timestamp=at.astimezone(UTC).replace(microsecond=0),  # typst refuses parts of a second
         )  # fmt: skip
     except typst.TypstError as fault:
         if found := _NOT_SHOWN.search(str(fault)):

@@ -66,7 +66,9 @@ def test_two_people_and_the_time_of_keeping_make_it_go_from_both_sites(cloud: Cl
         assert carry_out(cloud) == 0
         pass_days(cloud, 2)
         assert (carry_out(cloud), files(cloud, machine)) == (61, 0)
-        assert wait_until(lambda: client.get("data/").status_code == 404, seconds=30), "once the admitted second is over"
+        assert wait_until(lambda: client.get("data/").status_code == 404, seconds=30), (
+            "once the admitted second is over"
+        )
     row = cloud.fresh(machine.repository)
     assert (row.live, row.held, row.disposed_at) == (0, 0, cloud.clock.now())
     with cloud.database.reading(tenant=HOME) as session:

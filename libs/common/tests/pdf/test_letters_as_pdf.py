@@ -29,13 +29,18 @@ def letter(**changes: Any) -> Letter:
 
 
 def notice(
-    body: str = "次のとおり決定しました。", rows: int = 1, *, head: Letter | None = None, **options: Any
+    body: str = "次のとおり決定しました。",
+    rows: int = 1,
+    *,
+    head: Letter | None = None,
+    at: datetime = AT,
+    **options: Any,
 ) -> bytes:
     data = {
         "letter": head or letter(), "body": body, "facts": [["受付番号", "402036-2611-00001-7"]],
         "rows": [[f"{number}番目", "1,000円"] for number in range(rows)],
     }  # fmt: skip
-    return render(TEMPLATE, data, title="児童手当認定通知書", at=AT, **options)
+    return render(TEMPLATE, data, title="児童手当認定通知書", at=at, **options)
 
 
 def words(document: bytes) -> str:
@@ -101,6 +106,10 @@ def test_a_stand_in_takes_the_place_of_a_whole_foreign_script_at_once() -> None:
 def test_the_same_letter_has_the_same_bytes_and_another_moment_others() -> None:
     assert notice() == notice()
     assert notice() != notice("別の本文")
+
+
+def test_a_clock_that_tells_parts_of_a_second_makes_one_too() -> None:
+    assert notice(at=AT.replace(microsecond=123456)).startswith(b"%PDF-")
 
 
 def test_it_can_be_kept_for_good() -> None:
