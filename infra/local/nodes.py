@@ -19,6 +19,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,7 +32,7 @@ class NodeFailed(RuntimeError):
     """A node could not be started; the message holds the end of its log."""
 
 
-class Node:
+class Node(ABC):
     """One server process in one folder. `start`, `stop` (graceful), `kill` (SIGKILL), in any order, repeatable."""
 
     kind: ClassVar[str]
@@ -44,8 +45,8 @@ class Node:
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
-    def url(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def url(self) -> str: ...
 
     @property
     def log(self) -> Path:
@@ -94,11 +95,11 @@ class Node:
 
     stop_signal: ClassVar[int] = signal.SIGTERM
 
-    def is_ready(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def is_ready(self) -> bool: ...
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        raise NotImplementedError
+    @abstractmethod
+    def _spawn(self) -> subprocess.Popen[bytes]: ...
 
     def _remember(self, **values: Any) -> None:
         (self.folder / "node.json").write_text(json.dumps(values))

@@ -80,8 +80,8 @@ def test_a_second_start_says_where_the_first_one_runs(tmp_path: Path) -> None:
             run.only_one(tmp_path),
         ):
             pass
-    with run.only_one(tmp_path):
-        pass  # given back
+    with run.only_one(tmp_path):  # it was given back
+        pass
 
 
 def test_a_start_after_a_kill_is_not_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ The test module needs two fixtures: `service` (migrated, empty) and `elsewhere` 
 own). Only what the six methods promise is tested, not how.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import pytest
@@ -28,19 +29,19 @@ from libs.common.tenancy import TenantTable
 A, B = "402036", "401307"
 
 
-class RoomContract:
+class RoomContract(ABC):
     """Subclass it as `Test…`; see the module."""
 
     metadata: MetaData
 
-    def make_room(self, service: Service) -> Room:
-        raise NotImplementedError
+    @abstractmethod
+    def make_room(self, service: Service) -> Room: ...
 
-    def furnish(self, service: Service, tenant: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def furnish(self, service: Service, tenant: str) -> None: ...
 
-    def contents(self, service: Service, tenant: str) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def contents(self, service: Service, tenant: str) -> Any: ...
 
     def store(self, service: Service) -> Store | None:
         """The store of the service's files, if it has one."""
