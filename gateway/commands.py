@@ -65,8 +65,10 @@ def check_providers(settings: Settings) -> int:
 
 def doctor(settings: Settings) -> int:
     """Look at everything that real use needs, print it; 1 where something must be done first. Events are not ours."""
-    found = doctors.examine("gateway", settings, SystemClock().now(), unused=(stores.broker,))
-    return doctors.report("gateway", found)
+    now = SystemClock().now()
+    found = doctors.examine("gateway", settings, now, unused=(stores.broker,))
+    asked = health.findings(providers.read(settings.oidc_providers).values(), now)
+    return doctors.report("gateway", [*found, *asked])
 
 
 def refuse_sample_accounts(settings: Settings, database) -> None:  # type: ignore[no-untyped-def]

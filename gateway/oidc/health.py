@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -10,6 +11,8 @@ import httpx
 
 from gateway.oidc.exchange import SKEW
 from gateway.oidc.metadata import Known, Metadata, ProviderFailed, discovery_url
+from gateway.oidc.providers import Provider
+from libs.common.doctor import finding
 from libs.common.errors import say
 
 WORDS = {
@@ -82,6 +85,16 @@ def check(known: Known, now: datetime) -> list[Step]:
     except ProviderFailed as failure:
         return [*steps, Step("keys" if len(steps) == 2 else "discovery", failure.reason, failure.detail)]
     return [*steps, _clock(known, now), *_promises(metadata)]
+
+
+def findings(providers: Iterable[Provider], now: datetime) -> Iterator[finding.Finding]:
+    """The same check for `make doctor`: what is wrong with each provider, or that nothing is."""
+    for provider in providers:
+        what = f"sign-in with {provider.key}"
+        wrong = [step for step in check(Known(provider), now) if step.problem]
+        yield from (finding.bad(what, f"{step.name} {step.detail}".strip(), WORDS[step.problem]) for step in wrong)
+        if not wrong:
+            yield finding.good(what, f"{provider.issuer} answers with keys, and the clocks agree")
 
 
 def _secret(known: Known) -> Step:

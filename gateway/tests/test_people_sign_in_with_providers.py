@@ -6,15 +6,18 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
+from gateway.oidc import health, providers
 from gateway.tests.conftest import CODE, PASSWORD, ROOT, Running, free_port, running, stop, until, wait_for_port
 from gateway.tests.test_people_join_by_mail import link_to
 from gateway.tests.test_people_sign_in import HTML, seen_actor
+from libs.common.doctor.finding import Level
 
 PROVIDERS = """
 [town]
@@ -351,6 +354,17 @@ def test_an_operator_sees_what_is_wrong_with_a_provider(cloud: Running, faulty: 
     cloud.person("no-operator@example.jp")
     assert cloud.signed_in("no-operator@example.jp").get("/door/providers/").status_code == 403
     assert cloud.client().get("/door/providers/").status_code == 401
+
+
+def test_the_doctor_asks_each_provider_and_says_what_is_wrong(
+    cloud: Running, ports: tuple[int, int, Path], faulty: Faulty
+) -> None:
+    known, now = providers.read(ports[2] / "providers.toml"), datetime.now(UTC)
+    town = [known["town"]]
+    assert [each.level for each in health.findings(town, now)] == [Level.GOOD]
+    faulty.behave("down")
+    (bad,) = health.findings(town, now)
+    assert bad.level is Level.BAD and "town" in bad.what and "つながりません" in bad.do
 
 
 def test_a_real_provider_and_nobody_s_data_in_the_log(cloud: Running, ports: tuple[int, int, Path]) -> None:
