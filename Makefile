@@ -65,6 +65,14 @@ drill: ## The disaster drill: a box is kept, lost, and goes on elsewhere; prints
 	$(SETUP) test
 	@exec $(PY) -m infra.local.test -m slow -n 0 tests/integration/test_the_first_site_is_lost.py
 
+audit: ## Ask for known weaknesses of every locked package; what could not be looked up is a failure (needs PyPI's advisories)
+	$(SETUP) test
+	@$(PY) -m infra.local.audit
+
+simulate: ## Thousands of interleavings of telling, sending, applying and dying, decided by a seed (SEEDS=5000; SEED=… shows one again)
+	$(SETUP) test
+	@exec $(PY) -m tests.unbroken.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),5000))
+
 doctor: ## Look at everything that real use needs, with the settings of this environment (TLS, mail, keys, stores); changes nothing
 	$(SETUP) run
 	@$(PY) -m gateway doctor; gateway=$$?; $(PY) -m services doctor && exit $$gateway
@@ -75,4 +83,4 @@ images: ## Build the container image of every service with the one Dockerfile (n
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill doctor images help
+.PHONY: run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill audit simulate doctor images help

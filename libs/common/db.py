@@ -138,6 +138,9 @@ class Database:
         self.engine = make_engine(url)
         tenancy.guard_engine(self.engine)
         self._reader = self.engine.execution_options(reading=True, postgresql_readonly=True)
+        if self.dialect == "postgresql":
+            # Its default shows each statement a state of its own: half of a page would be newer than the other.
+            self._reader = self._reader.execution_options(isolation_level="REPEATABLE READ")
         self._looking = self._reader.execution_options(raw_sql="the same look at a shared table, again and again")
         if self.dialect == "postgresql":
             self._looking = self._looking.execution_options(isolation_level="AUTOCOMMIT")  # one question, one answer
