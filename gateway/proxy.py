@@ -11,7 +11,15 @@ from prometheus_client import Counter
 from gateway.answers import BadGateway, GatewayTimeout, Message, Receive, RequestTimeout, Send
 from gateway.fairness.door import Fairness
 from gateway.hygiene import SAFE_METHODS, Headers, forwarded_cookies, forwarded_headers, header, returned_headers
-from gateway.upstream import Answer, UpstreamBroken, UpstreamBusy, UpstreamLate, UpstreamRefused, Upstreams
+from gateway.upstream import (
+    WITHOUT_BODY,
+    Answer,
+    UpstreamBroken,
+    UpstreamBusy,
+    UpstreamLate,
+    UpstreamRefused,
+    Upstreams,
+)
 from libs.common.actor import STRENGTHS
 from libs.common.errors import Refusal, TooLarge, TooWeak, Unavailable
 
@@ -234,6 +242,10 @@ class Proxy:
 
     def _headers(self, request: Onwards, answer: Answer) -> Headers:
         kept = returned_headers(answer.headers, self._own_cookies)
+        if answer.status in WITHOUT_BODY:  # the server in front would wait for the bytes that a length announces
+            kept = [pair for pair in kept if pair[0] != b"content-length"]
+        elif (header(kept, b"content-type") or b"").startswith(b"text/event-stream"):
+            kept.append((b"x-accel-buffering", b"no"))  # an nginx in front of us passes events on at once
         if request.shared:
             kept = [pair for pair in kept if pair[0] != b"cache-control"]
         if request.personal and header(kept, b"cache-control") is None:
