@@ -52,6 +52,8 @@ async def app(scope, receive, send):
             await file(scope, receive, send)
         case "unchanged":
             await unchanged(scope)
+        case "named":
+            await named(scope, send, query)
         case "trickle":
             await trickle(scope, receive, send)
         case _:
@@ -161,6 +163,17 @@ async def file(scope, receive, send):
     """FOLDER/files as a real file server gives it: ETag, If-None-Match, Range, If-Range, HEAD."""
     scope = {**scope, "path": "/" + scope["path"].rsplit("/", 1)[1], "root_path": ""}
     await StaticFiles(directory=FOLDER / "files")(scope, receive, send)
+
+
+async def named(scope, send, query):
+    """Names a file where the door offers that (or `always`), else sends it."""
+    headers = [(b"content-disposition", b'attachment; filename="plan.pdf"')]
+    if "always" in query or (b"x-accel-offered", b"1") in scope["headers"]:
+        headers.append((b"x-accel-redirect", query["name"].encode()))
+        headers.append((b"content-type", b"application/pdf"))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        return await send({"type": "http.response.body", "body": b""})
+    await answer(send, 200, b"streamed by the service", headers)
 
 
 async def unchanged(scope):
