@@ -5,6 +5,7 @@ python -m gateway migrate                                 bring the database to 
 python -m gateway check-providers                         what is wrong with the sign-in providers; 1 if anything is
 python -m gateway doctor                                  look at everything that real use needs
 python -m gateway first-operator --email … [--name …]     make the person who will run the cloud; prints id and link
+python -m gateway nginx [--listen …]                      print the configuration of an nginx that asks the door
 python -m gateway sample-people                            accounts of the sample; JSON in, ids out:
                                                            [["address", "name", "password"], …] → ["id", …]
 """
@@ -40,6 +41,10 @@ def main(arguments: list[str]) -> None:
             from gateway import commands
 
             print(json.dumps(commands.first_operator(settings, options.email, options.name), ensure_ascii=False))
+        case "nginx":
+            from gateway import nginx
+
+            print(nginx.config(settings, options.listen), end="")
         case "sample-people":
             from gateway import commands
 
@@ -59,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     operator = commands.add_parser("first-operator")
     operator.add_argument("--email", required=True)
     operator.add_argument("--name", default="運用担当")
+    commands.add_parser("nginx").add_argument("--listen", default="80", help="address and port nginx listens on")
     commands.add_parser("sample-people")
     return parser
 

@@ -122,7 +122,7 @@ def _encode(decoded: bytes) -> bytes:
 
 # Everything else stays here: identity headers of others (X-Tenant*, X-User*, X-Forwarded-*, X-Original-*, Forwarded),
 # method overrides, hop-by-hop headers, Authorization and Expect. Cookies are chosen one by one (`forwarded_cookies`).
-_FORWARDED = frozenset(
+FORWARDED = frozenset(
     b"""
     accept accept-encoding accept-language cache-control content-disposition content-encoding content-language
     content-length content-type idempotency-key if-match if-modified-since if-none-match if-range
@@ -132,25 +132,26 @@ _FORWARDED = frozenset(
     """.split()
 )
 
-_HOP_BY_HOP = frozenset(
+HOP_BY_HOP = frozenset(
     b"""
     connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding
     upgrade alt-svc
     """.split()
 )
-_SAID_BY_GATEWAY = frozenset(
+SAID_BY_GATEWAY = frozenset(
     b"""
     server date x-powered-by x-request-id content-security-policy content-security-policy-report-only
     strict-transport-security x-content-type-options referrer-policy x-frame-options permissions-policy
     cross-origin-opener-policy cross-origin-resource-policy access-control-allow-origin
-    access-control-allow-credentials
+    access-control-allow-credentials x-accel-buffering x-accel-charset x-accel-expires x-accel-limit-rate
+    x-accel-redirect x-sendfile
     """.split()
 )
 
 
 def forwarded_headers(headers: Headers) -> Headers:
     """The request headers a service may see, by an allow list."""
-    return [(name, value) for name, value in headers if name in _FORWARDED]
+    return [(name, value) for name, value in headers if name in FORWARDED]
 
 
 def forwarded_cookies(headers: Headers, ours: frozenset[str]) -> bytes | None:
@@ -171,7 +172,7 @@ def returned_headers(headers: Headers, ours: frozenset[str]) -> Headers:
     for name, value in headers:
         if name == b"connection":
             named |= {part.strip().lower() for part in value.split(b",")}
-    drop = _HOP_BY_HOP | _SAID_BY_GATEWAY | named
+    drop = HOP_BY_HOP | SAID_BY_GATEWAY | named
     return [(n, v) for n, v in headers if n not in drop and not (n == b"set-cookie" and _cookie_name(v) in ours)]
 
 

@@ -11,6 +11,7 @@ from gateway.answers import Refusals
 from gateway.fairness import door as fairness
 from gateway.fairness.door import Fairness
 from gateway.identity import Callers, Cookies, Guests, InnerTokens, Machine, SignedIn, derive, still_open
+from gateway.offload import Offload
 from gateway.oidc import providers
 from gateway.oidc.door import Providers
 from gateway.passkeys import Passkeys
@@ -48,6 +49,7 @@ class Parts:
     providers: Providers
     passkeys: Passkeys
     fairness: Fairness
+    offload: Offload
     halves: Seal
     """Seals the first of two proofs until the second is there."""
     digest_key: bytes
@@ -122,6 +124,7 @@ def assemble(settings: Settings, service: Service) -> Parts:
         providers=_providers(settings, derive(own_key, "sign-in with providers"), service.clock),
         fairness=fairness.of(settings, settings.services, derive(own_key, "places in line"), service.clock),
         passkeys=Passkeys(derive(own_key, "passkeys"), Brand.named(settings.cloud_name).name),
+        offload=Offload(settings, derive(own_key, "signed files"), service.clock),
         halves=Seal(derive(own_key, "half signed in"), "half signed in"),
         digest_key=derive(own_key, "failed sign-ins"),
         ticket_key=derive(own_key, "links in mails"),

@@ -11,7 +11,16 @@ from prometheus_client import Counter
 from gateway.answers import BadGateway, GatewayTimeout, Message, Receive, RequestTimeout, Send
 from gateway.fairness.door import Fairness
 from gateway.hygiene import SAFE_METHODS, Headers, forwarded_cookies, forwarded_headers, header, returned_headers
-from gateway.upstream import Answer, UpstreamBroken, UpstreamBusy, UpstreamLate, UpstreamRefused, Upstreams
+from gateway.offload import Handing, Offload
+from gateway.upstream import (
+    WITHOUT_BODY,
+    Answer,
+    UpstreamBroken,
+    UpstreamBusy,
+    UpstreamLate,
+    UpstreamRefused,
+    Upstreams,
+)
 from libs.common.actor import STRENGTHS
 from libs.common.errors import Refusal, TooLarge, TooWeak, Unavailable
 
@@ -46,6 +55,8 @@ class Onwards:
     answered: Headers = field(default_factory=list)
     tenant: str = ""
     route_class: str = ""
+    handing: Handing | None = None
+    """How a file is handed over that the service only names; None if it was not offered to."""
     shared: bool = False
     """Whether other people use this machine: then nothing stays in its cache, whatever the service says."""
 
@@ -148,8 +159,15 @@ class Proxy:
     """`idle` is in seconds: how long a client may pause in the middle of its body."""
 
     def __init__(
-        self, upstreams: Upstreams, fairness: Fairness, own_cookies: frozenset[str], security: Headers, idle: float
+        self,
+        upstreams: Upstreams,
+        fairness: Fairness,
+        offload: Offload,
+        own_cookies: frozenset[str],
+        security: Headers,
+        idle: float,
     ) -> None:
+        self._offload = offload
         self._upstreams = upstreams
         self._fairness = fairness
         self._own_cookies = own_cookies
@@ -174,6 +192,8 @@ class Proxy:
             answer = await self._open(request, body)
             if answer.status == 401:
                 _ask_for_more(answer.headers)
+            if header(answer.headers, b"x-accel-redirect") is not None:
+                return await self._hand_over(request, answer, send)
             whole = await self._send_back(request, answer, send) and (body is None or body.finished)
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -232,8 +252,23 @@ class Proxy:
         await send({"type": "http.response.body", "body": b""})
         return True
 
+    async def _hand_over(self, request: Onwards, answer: Answer, send: Send) -> None:
+        """The service named a file: somebody else sends it, and its name is told to nobody but them."""
+        status, handed = self._offload.hand_over(request.handing, answer.status, answer.headers)
+        count_answer(request.route_class, request.tenant, status)
+        headers = [*returned_headers(handed, self._own_cookies), *self._security, *request.answered]
+        headers += [pair for pair in handed if pair[0] == b"x-accel-redirect"]
+        if request.personal and header(headers, b"cache-control") is None:
+            headers.append((b"cache-control", b"no-store"))
+        await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
     def _headers(self, request: Onwards, answer: Answer) -> Headers:
         kept = returned_headers(answer.headers, self._own_cookies)
+        if answer.status in WITHOUT_BODY:  # the server in front would wait for the bytes that a length announces
+            kept = [pair for pair in kept if pair[0] != b"content-length"]
+        elif (header(kept, b"content-type") or b"").startswith(b"text/event-stream"):
+            kept.append((b"x-accel-buffering", b"no"))  # an nginx in front of us passes events on at once
         if request.shared:
             kept = [pair for pair in kept if pair[0] != b"cache-control"]
         if request.personal and header(kept, b"cache-control") is None:

@@ -11,6 +11,7 @@ import uvloop
 from gateway import mail, mail_catcher
 from gateway.app import Gateway, InternalDoor
 from gateway.commands import refuse_sample_accounts
+from gateway.decisions import Decisions
 from gateway.pages.app import create_own_app
 from gateway.parts import Parts, build_parts
 from gateway.server import StrictProtocol
@@ -48,25 +49,29 @@ def run(settings: Settings) -> None:
 async def serve(parts: Parts) -> None:
     own = create_own_app(parts)
     settings = parts.settings
-    people = uvicorn.Server(_config(Gateway(parts, own), settings.gateway_host, settings.gateway_port, lifespan="on"))
-    services = _Quiet(
-        _config(InternalDoor(own), settings.gateway_internal_host, settings.gateway_internal_port, lifespan="off")
-    )
-    inner = asyncio.create_task(services.serve())
+    gateway = Gateway(parts, own)
+    people = uvicorn.Server(_config(gateway, settings.gateway_host, settings.gateway_port, lifespan="on"))
+    others = [_config(InternalDoor(own), settings.gateway_internal_host, settings.gateway_internal_port)]
+    if settings.gateway_decision_port:
+        decisions = Decisions(parts, gateway.admission)
+        others.append(_config(decisions, settings.gateway_decision_host, settings.gateway_decision_port))
+    servers = [_Quiet(config) for config in others]
+    beside = [asyncio.create_task(server.serve()) for server in servers]
     await people.serve()
-    services.should_exit = True
-    await inner
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*beside)
 
 
 class _Quiet(uvicorn.Server):
-    """The second server of the process: the first one hears the signals for both."""
+    """A further server of the process: the first one hears the signals for all."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-def _config(app, host: str, port: int, *, lifespan: str) -> uvicorn.Config:  # type: ignore[no-untyped-def]
+def _config(app, host: str, port: int, *, lifespan: str = "off") -> uvicorn.Config:  # type: ignore[no-untyped-def]
     return uvicorn.Config(
         app,
         host=host,

@@ -19,6 +19,20 @@ class Settings(common.Settings):
     gateway_port: int = Field(default=8080, description="port people reach")
     gateway_internal_port: int = Field(default=8079, description="port only services reach: /internal/gateway/…")
     gateway_internal_host: str = Field(default="127.0.0.1", description="address of that port; a cluster's own network")
+    gateway_decision_port: int = Field(
+        default=0, description="port an nginx asks before it passes a request on itself (docs/nginx.md); 0: none"
+    )
+    gateway_decision_host: str = Field(default="127.0.0.1", description="address of that port; TRUSTED_PROXIES may ask")
+    offload: dict[str, Path] = Field(
+        default_factory=dict,
+        description="JSON: service → folder of its files, which an nginx sends when the service names one (docs/nginx.md)",
+    )
+    offload_signed_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=300,
+        description="0: the nginx in front sends those files at once; else browsers are led to a signed address good for so long",
+    )
     mail_catcher_host: str = Field(
         default="", description="address of the sample's post office; empty: the one of SMTP_URL"
     )

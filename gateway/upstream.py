@@ -24,6 +24,8 @@ READ_AHEAD = 256 * 1024
 """Bytes of an answer that may wait here for the client."""
 MAX_HEAD = 64 * 1024
 """Bytes of an answer's status line and headers."""
+WITHOUT_BODY = (204, 304)
+"""Answers that end with their headers, whatever length these name (RFC 9112, 6.3)."""
 
 
 class UpstreamRefused(Exception):
@@ -405,7 +407,7 @@ class _Connection(asyncio.Protocol):
             return
         self.status, self._has_head = status, True
         self._reusable = self._parser.should_keep_alive()
-        if self._answers_head:  # the parser would wait for the body that its headers describe
+        if self._answers_head or status in WITHOUT_BODY:  # the parser would wait for the body that its headers describe
             self.complete = True
 
     def on_body(self, body: bytes) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import uvicorn
+from starlette.staticfiles import StaticFiles
 
 FOLDER = Path()
 hanging = 0
@@ -45,6 +46,14 @@ async def app(scope, receive, send):
         case "weak":
             challenge = b'Bearer error="insufficient_user_authentication", acr_values="two-factor"'
             await answer(send, 401, b"{}", [(b"www-authenticate", challenge)])
+        case "events":
+            await events(scope, receive, send)
+        case "file":
+            await file(scope, receive, send)
+        case "unchanged":
+            await unchanged(scope)
+        case "named":
+            await named(scope, send, query)
         case "trickle":
             await trickle(scope, receive, send)
         case _:
@@ -135,6 +144,45 @@ async def trickle(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": b"1", "more_body": True})
     await hang(scope, receive)
+
+
+async def events(scope, receive, send):
+    """Server-sent events: one now, one when FOLDER/go is there, then silence until the reader has gone."""
+    headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"id: 1\ndata: first\n\n", "more_body": True})
+    note({"said": 1})
+    while not (FOLDER / "go").exists():  # noqa: ASYNC110 (a test in another process makes the file)
+        await asyncio.sleep(0.02)
+    note({"said": 2, "last": dict(scope["headers"]).get(b"last-event-id", b"").decode()})
+    await send({"type": "http.response.body", "body": b"id: 2\ndata: second\n\n", "more_body": True})
+    await hang(scope, receive)
+
+
+async def file(scope, receive, send):
+    """FOLDER/files as a real file server gives it: ETag, If-None-Match, Range, If-Range, HEAD."""
+    scope = {**scope, "path": "/" + scope["path"].rsplit("/", 1)[1], "root_path": ""}
+    await StaticFiles(directory=FOLDER / "files")(scope, receive, send)
+
+
+async def named(scope, send, query):
+    """Names a file where the door offers that (or `always`), else sends it."""
+    headers = [(b"content-disposition", b'attachment; filename="plan.pdf"')]
+    if "always" in query or (b"x-accel-offered", b"1") in scope["headers"]:
+        headers.append((b"x-accel-redirect", query["name"].encode()))
+        headers.append((b"content-type", b"application/pdf"))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        return await send({"type": "http.response.body", "body": b""})
+    await answer(send, 200, b"streamed by the service", headers)
+
+
+async def unchanged(scope):
+    """304 with the length of what was not sent, as RFC 9110, 8.6 allows and object stores do; then the line stays open."""
+    note({"unchanged": True})
+    transport = scope["extensions"]["test.transport"]
+    transport.write(b'HTTP/1.1 304 Not Modified\r\netag: "kept"\r\ncontent-length: 500\r\n\r\n')
+    await asyncio.sleep(30)
+    transport.abort()
 
 
 async def answer(send, status, body, headers=()):

@@ -49,6 +49,10 @@ class Bucket:
         except BaseError as error:
             raise _unavailable() from error
 
+    def place(self, key: str) -> str | None:
+        """None: what lies in a bucket is in nobody's folder."""
+        return None
+
     def delete(self, key: str) -> None:
         try:
             obstore.delete(self._store, key)

@@ -55,6 +55,11 @@ class Folder:
                 left -= len(chunk)
                 yield chunk
 
+    def place(self, key: str) -> str | None:
+        """Where the file lies under the root, as a path with `/` in front: for a server that sends it in our stead."""
+        path = self._path(key)
+        return f"/{path.relative_to(self._root).as_posix()}" if path.exists() else None
+
     def delete(self, key: str) -> None:
         path = self._path(key)
         path.unlink(missing_ok=True)

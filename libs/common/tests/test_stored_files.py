@@ -234,3 +234,13 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "files").write_text("a file is where the folder should be")
     with pytest.raises(Unavailable):
         put(files.local(tmp_path / "files"), PDF)
+
+
+def test_a_folder_says_where_a_file_lies_and_a_bucket_does_not(tmp_path: Path) -> None:
+    store = files.local(tmp_path / "files")
+    stored = put(store, PDF)
+    place = store.place(A, stored.id)
+    assert place == f"/{A}/{stored.id[-2:]}/{stored.id}"
+    assert (tmp_path / "files" / place.lstrip("/")).read_bytes() == PDF
+    assert store.place(B, stored.id) is None, "another tenant's"
+    assert files.Store(Bucket(MemoryStore())).place(A, stored.id) is None

@@ -26,7 +26,11 @@ def notice(request: Request, actor: Actor, document: NoticeDocumentRow) -> Respo
 
 
 def _streamed(request: Request, actor: Actor, file_id: str, name: str, media_type: str) -> Response:
-    opened = store_of(request).open(actor.tenant or "", file_id)
+    tenant = actor.tenant or ""
+    place = store_of(request).place(tenant, file_id) if "x-accel-offered" in request.headers else None
+    if place is not None:  # the gateway has it sent by nginx (OFFLOAD)
+        return Response(headers=_headers(name) | {"X-Accel-Redirect": place}, media_type=media_type)
+    opened = store_of(request).open(tenant, file_id)
     file = opened.__enter__()  # NotFound is raised here, before the answer begins
 
     def chunks() -> Iterator[bytes]:
@@ -35,11 +39,14 @@ def _streamed(request: Request, actor: Actor, file_id: str, name: str, media_typ
         finally:
             opened.__exit__(None, None, None)
 
-    headers = {
-        "Content-Length": str(file.size),
+    headers = _headers(name) | {"Content-Length": str(file.size)}
+    return StreamingResponse(chunks(), media_type=media_type, headers=headers)
+
+
+def _headers(name: str) -> dict[str, str]:
+    return {
         "Content-Disposition": csvout.attachment(name),
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "Cache-Control": "no-store",
     }
-    return StreamingResponse(chunks(), media_type=media_type, headers=headers)

@@ -78,7 +78,8 @@ class Browser:
         return path if path.startswith("/") else f"/t/{self.town.code}/eapply/{path}"
 
     def get(self, path: str, *, page: bool = True, **more: Any) -> Response:
-        return self.client.get(self.address(path), headers=self._headers(page), **more)
+        headers = self._headers(page) | more.pop("headers", {})
+        return self.client.get(self.address(path), headers=headers, **more)
 
     def post(self, path: str, data: Any = None, *, page: bool = True, **more: Any) -> Response:
         headers = self._headers(page) | more.pop("headers", {})

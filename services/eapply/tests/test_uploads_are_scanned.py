@@ -95,3 +95,17 @@ def test_the_sweep_finds_what_came_in_before_there_was_a_scanner(town: Town, cla
     assert found.status_code == 409 and "ウイルスなどが見つかった" in visible(found.text)
     town.service.extras["scanner"] = None
     assert guest.get(address).status_code == 409, "what was found stays locked"
+
+
+def test_a_file_that_nginx_sends_is_named_only_after_the_same_questions(town: Town, clamd: str):
+    offered = {"X-Accel-Offered": "1"}
+    town.service.extras["scanner"] = ClamAV(clamd)
+    guest, draft, _ = send(town, photograph(), "通帳.jpg", "image/jpeg")
+    address = f"{draft}/files/{file_of(town)}"
+    named = guest.get(address, headers=offered)
+    assert (named.status_code, named.content) == (200, b"")
+    assert named.headers["x-accel-redirect"].endswith(f"/{file_of(town)}")
+    assert named.headers["content-disposition"] == guest.get(address).headers["content-disposition"]
+    assert named.headers["cache-control"] == "no-store"
+    other = town.guest("guest-2").get(address, headers=offered)
+    assert other.status_code == 404 and "x-accel-redirect" not in other.headers

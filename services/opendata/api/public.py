@@ -441,5 +441,9 @@ def download(request: Request, resource_id: str, filename: str, actor: Actor = a
         with store.open(row.tenant, told["file"]) as opened:
             yield from opened.chunks
 
-    headers |= {"Content-Disposition": csvout.attachment(told["filename"]), "Content-Length": str(told["size"])}
+    headers |= {"Content-Disposition": csvout.attachment(told["filename"])}
+    place = store.place(row.tenant, told["file"]) if "x-accel-offered" in request.headers else None
+    if place is not None:  # the gateway has it sent by nginx (OFFLOAD)
+        return Response(headers=headers | {"X-Accel-Redirect": place}, media_type=told["media_type"])
+    headers |= {"Content-Length": str(told["size"])}
     return StreamingResponse(pieces(), headers=headers, media_type=told["media_type"])

@@ -73,3 +73,18 @@ def test_counts_wait_while_the_store_is_away(database: Database):
 def test_robots_are_known(agent: str):
     assert is_robot(agent)
     assert not is_robot(BROWSER)
+
+
+def test_a_file_that_nginx_sends_is_named_and_counted(town: Town):
+    dataset = town.publish()
+    resource = town.visitor().result("package_show", id=dataset)["resources"][0]
+    address = resource["url"].removeprefix("http://127.0.0.1:8080")
+    sent = town.visitor("one").get(address)
+    named = town.visitor("two").get(address, headers={"X-Accel-Offered": "1"})
+    assert named.content == b"" and sent.content
+    place = named.headers["x-accel-redirect"]
+    assert town.service.extras["files"].read(town.code, place.rsplit("/", 1)[1]) == sent.content
+    for kept in ("content-type", "content-disposition", "etag", "cache-control"):
+        assert named.headers[kept] == sent.headers[kept]
+    assert "x-accel-redirect" not in sent.headers
+    assert seen(town, dataset) == {"download": 2}

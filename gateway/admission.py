@@ -1,0 +1,285 @@
+"""Whether a request may go on, where to and as whom. One decision, for the door itself and for a proxy that asks it.
+
+No body is read here and nothing is sent: the door then passes the request on, a proxy that asked passes it on itself.
+"""
+
+import logging
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy.exc import DBAPIError
+
+from gateway import csrf, hygiene
+from gateway.answers import Malformed, Misdirected, Scope, leave_after
+from gateway.domain import network_of
+from gateway.hygiene import Headers, Target, cookie, header
+from gateway.identity import Caller, Remembered, actor_for
+from gateway.parts import Parts
+from gateway.routes import REGISTRY, Decision, Moved, Onward, Own, decide
+from gateway.settings import is_loopback
+from libs.common import telemetry
+from libs.common.actor import Actor
+from libs.common.clock import SystemClock, local_date
+from libs.common.errors import NotAllowed, Refusal, TooWeak, Unavailable, Unexpected
+
+log = logging.getLogger(__name__)
+
+PEOPLE = frozenset({"person", "staff", "operator"})
+_NEEDS_SNAPSHOT = frozenset({"t", "portal", "council", "operator", "door"})
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that may go on. `said` are the headers we add to it, `answered` those its answer gets."""
+
+    caller: Caller
+    said: Headers
+    personal: bool
+    """Whether the answer may be about one person: then nobody keeps it unless the service says otherwise."""
+    shared: bool
+    """Whether other people use this machine: then nothing stays in its cache, whatever the service says."""
+    answered: Headers = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Stands where frameworks put their route: the class of path that logs and metrics may know."""
+
+    path: str
+
+
+class Admission:
+    """`look` says where a path leads, `admit` whether this caller may go there now. Both raise Refusals."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._settings = parts.settings
+        self._services = parts.settings.services
+        self._leave = leave_after(self._settings.shared_idle_minutes)
+        self._day = (-1, date.min)
+        self._actors = Remembered[tuple, tuple]()
+
+    def meet(self, scope: Scope) -> None:
+        """Look at a request: `scope["state"]` gets where it comes from, and where it leads or why it is refused."""
+        state = scope.setdefault("state", {})
+        state["address"] = self.address(scope)
+        scope["headers"] = [(n, v) for n, v in scope["headers"] if n != b"x-request-id"]
+        scope["scheme"] = "https" if self._settings.https else "http"
+        try:
+            target, decision = self.look(scope)
+        except Refusal as refusal:
+            state["refusal"] = refusal
+            scope["route"] = Area("(refused)")
+            return
+        state["target"], state["decision"] = target, decision
+        scope["route"] = Area(_label(decision))
+        scope["path"], scope["raw_path"] = target.path, target.raw
+        if isinstance(decision, Onward) and decision.tenant:
+            scope["path_params"] = {"code": decision.tenant.code}
+
+    # ---- where to ---------------------------------------------------------------------------------------------------
+
+    def look(self, scope: Scope) -> tuple[Target, Decision]:
+        """The canonical path and where it leads; refuses what two readers could understand differently."""
+        try:
+            hygiene.check_headers(scope["headers"], scope["http_version"])
+            raw_path = scope["raw_path"].split(b"?", 1)[0]
+            target = hygiene.canonical_target(raw_path, scope["query_string"])
+        except hygiene.BadRequest as error:
+            raise Malformed(error.status, error.reason) from error
+        if scope["method"] not in hygiene.METHODS:
+            raise NotAllowed("この操作はできません。")
+        if target.segments[0] != "health":
+            self._check_host(scope["headers"])
+        snapshots = self._parts.snapshots
+        if not snapshots.known and target.segments[0] in _NEEDS_SNAPSHOT:
+            raise Unavailable("ただいま準備しています。少し待ってから、もう一度開いてください。", retry_after=5)
+        return target, decide(target, snapshots.current, self._services, self._today())
+
+    def _today(self) -> date:
+        """The day in Japan, looked up once a second."""
+        second = int(time.monotonic())
+        if self._day[0] != second or self._parts.clock.__class__ is not SystemClock:
+            self._day = second, local_date(self._parts.clock.now())
+        return self._day[1]
+
+    # ---- whether, and as whom ---------------------------------------------------------------------------------------
+
+    async def admit(self, scope: Scope, decision: Onward) -> Admitted:
+        """Let this request on, or raise why not. `scope["state"]` gets the actor, for logs and pages."""
+        parts, state = self._parts, scope["state"]
+        parts.fairness.check_network(network_of(state["address"]))
+        caller = await self.caller(scope)
+        parts.fairness.check_rates(caller, decision)
+        parts.fairness.check_open(decision, scope["method"])
+        answered: Headers = []
+        if decision.service in parts.fairness.rooms:
+            answered += self._pass_waiting_room(scope, caller, decision)
+        if caller.unknown and decision.tenant is not None and decision.service != REGISTRY:
+            caller, begun = self._new_guest(caller)
+            answered += begun
+        actor, token = self._actor(caller, decision)
+        self._demand(actor, decision)
+        state["actor"] = actor
+        shared = caller.signed_in is not None and caller.signed_in.shared
+        return Admitted(
+            caller,
+            said=[
+                token,
+                (b"x-request-id", state["request_id"].encode()),
+                (b"x-forwarded-for", state["address"].encode()),
+                (b"x-forwarded-proto", scope["scheme"].encode()),
+                (b"x-forwarded-host", header(scope["headers"], b"host") or b""),
+                *_trace_headers(state),
+            ],
+            personal=caller.by_cookie or caller.machine is not None or bool(answered),
+            shared=shared,
+            answered=[*answered, *self._leave] if shared else answered,
+        )
+
+    async def admit_file(self, scope: Scope) -> Headers:
+        """Whether a signed address was made for who opens it now; the file's type and name. Raises Forbidden."""
+        self._parts.fairness.check_network(network_of(scope["state"]["address"]))
+        caller = await self.caller(scope)
+        target = scope["state"]["target"]
+        return self._parts.offload.check(scope["method"], target.raw, scope["query_string"], caller)
+
+    async def caller(self, scope: Scope) -> Caller:
+        """Who sent this. Raises Forbidden for a change that did not come from our own pages."""
+        caller = await self._parts.callers.find(scope["headers"])
+        if scope["method"] not in hygiene.SAFE_METHODS:
+            csrf.check(scope["method"], scope["headers"], self._origin(scope["headers"]), by_cookie=caller.by_cookie)
+        return caller
+
+    async def greet(self, scope: Scope, refusal: Refusal) -> None:
+        """Let the page of a refusal know who reads it; a message we do not act on is not looked at that far."""
+        if not isinstance(refusal, Malformed | Misdirected) and header(scope["headers"], b"authorization") is None:
+            caller = await self._parts.callers.find(scope["headers"])
+            scope["state"]["actor"] = actor_for(caller, Own("refusal"), self._parts.snapshots.current)
+
+    def _actor(self, caller: Caller, decision: Onward) -> tuple[Actor, tuple[bytes, bytes]]:
+        """Who this is to the service, and the header that says so. The same answer as long as caller and registry are the same objects."""
+        snapshot, who = self._parts.snapshots.current, caller.signed_in or caller.machine
+        key = (
+            id(who) if who else caller.guest_sid,
+            decision.service,
+            decision.area,
+            decision.tenant and decision.tenant.id,
+        )
+        known = self._actors.get(key)
+        if known is not None and known[0] is snapshot and known[1] is who:
+            return known[2], known[3]
+        actor = actor_for(caller, decision, snapshot)
+        token = self._parts.inner_tokens.header(actor, decision.service)
+        self._actors.put(key, (snapshot, who, actor, token))
+        return actor, token
+
+    def _pass_waiting_room(self, scope: Scope, caller: Caller, decision: Onward) -> Headers:
+        """Raises Waiting. Pages that people open are counted; forms of those inside, programs and staff's desks pass."""
+        accepts = header(scope["headers"], b"accept") or b""
+        if scope["method"] != "GET" or b"text/html" not in accepts or caller.machine is not None or decision.desk:
+            return []
+        cookies = self._parts.cookies
+        sealed = cookie(scope["headers"], cookies.place)
+        place = self._parts.fairness.pass_waiting_room(decision.service, sealed)
+        return [] if place is None else [(b"set-cookie", cookies.set(cookies.place, place).encode())]
+
+    def _demand(self, actor: Actor, decision: Onward) -> None:
+        """Raises TooWeak where the operator of the cloud demands more of people than this sign-in has shown."""
+        acr = self._settings.demand_acr.get(decision.route_class)
+        if acr is not None and actor.kind in PEOPLE and not actor.proved(acr):
+            raise TooWeak(acr)
+
+    def _new_guest(self, caller: Caller) -> tuple[Caller, Headers]:
+        value, sid = self._parts.guests.new()
+        set_cookie = self._parts.cookies.set(self._parts.cookies.guest, value)
+        return Caller(guest_sid=sid, by_cookie=caller.by_cookie), [(b"set-cookie", set_cookie.encode())]
+
+    # ---- from where -------------------------------------------------------------------------------------------------
+
+    def _check_host(self, headers: Headers) -> None:
+        host = (header(headers, b"host") or b"").decode("latin-1").lower()
+        if self._settings.origin.endswith(f"//{host}"):
+            return
+        if self._settings.public_on_loopback and is_loopback(urlsplit(f"//{host}").hostname or ""):
+            return  # through a tunnel the port differs
+        raise Misdirected("このアドレスのサイトは、ここにはありません。")
+
+    def _origin(self, headers: Headers) -> str:
+        """Our own origin as this browser sees it."""
+        if not self._settings.public_on_loopback:
+            return self._settings.origin
+        host = (header(headers, b"host") or b"").decode("latin-1").lower()
+        return f"{'https' if self._settings.https else 'http'}://{host}"
+
+    def address(self, scope: Scope) -> str:
+        """The client's address: the peer's, or what the nearest trusted proxies say of it, read from the right."""
+        address = peer(scope)
+        if not self.trusted(address):
+            return address
+        for hop in reversed((header(scope["headers"], b"x-forwarded-for") or b"").decode("latin-1").split(",")):
+            if hop.strip():
+                address = hop.strip()
+                if not self.trusted(address):
+                    break
+        return address if _ip(address) else "unknown"
+
+    def trusted(self, address: str) -> bool:
+        """Whether TRUSTED_PROXIES names it."""
+        if not self._settings.trusted_proxies:
+            return False
+        ip = _ip(address)
+        return ip is not None and any(
+            ip in network for network in self._settings.trusted_proxies if network.version == ip.version
+        )
+
+
+def peer(scope: Scope) -> str:
+    """Who is at the other end of this very connection."""
+    return scope["client"][0] if scope.get("client") else "unknown"
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """What a person is told. Guests and what needs no store go on working while the store is away."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, DBAPIError):
+        log.error("store unreachable", extra={"error": type(error).__name__})
+        sentence = "いま、サインインの状態を確かめられません。少し待ってから、もう一度お試しください。"
+        return Unavailable(sentence, code="store-unreachable", retry_after=10)
+    log.error("unexpected", exc_info=error)
+    return Unexpected()
+
+
+def _trace_headers(state: dict[str, Any]) -> Headers:
+    """What the service is told of the trace: that of the span, or that of a request without one."""
+    if "traceparent" in state:
+        return [(b"traceparent", state["traceparent"].encode())]
+    return [(n.encode(), v.encode()) for n, v in telemetry.headers_with_trace().items()]
+
+
+def _ip(address: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(address)
+    except ValueError:
+        return None
+
+
+def _label(decision: Decision) -> str:
+    match decision:
+        case Moved():
+            return "(old code)"
+        case Own(area):
+            return f"/{area}"
+        case Onward(service, "tenant", _):
+            return "/t/{code}/…"
+        case Onward(service, "portal", tenant) if tenant:
+            return "/portal/{code}/…"
+        case Onward(service, area, tenant) if tenant and service != REGISTRY:
+            return f"/t/{{code}}/{area}/…"
+        case Onward(_, area, _):
+            return f"/{area}/…"
