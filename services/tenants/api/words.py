@@ -175,6 +175,7 @@ _AUDIT_WHOLE = {
     "capacity.removed": say("予約したサーバーを片付けました"),
     "takeout.requested": say("すべてのデータの書き出しを始めました"),
     "takeout.exported": say("データを書き出しました"),
+    "own-page.changed": say("市町村のページを変えました"),
     "maintenance.announced": say("メンテナンスをお知らせしました"),
     "maintenance.cancelled": say("メンテナンスを取りやめました"),
     "plan.added": say("計画を登録しました"),

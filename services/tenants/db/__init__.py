@@ -7,6 +7,7 @@ from services.tenants.db.datasets import DatasetsRow
 from services.tenants.db.invoices import InvoiceRow
 from services.tenants.db.maintenance import MaintenanceRow
 from services.tenants.db.members import MemberRow
+from services.tenants.db.own_pages import FileRow, OwnPageRow
 from services.tenants.db.plans import IndicatorRow, IndicatorValueRow, MeasureRow, PlanRow, ReviewRow
 from services.tenants.db.reasons import ReasonRow
 from services.tenants.db.registry import MunicipalityRow, RegistryVersionRow
@@ -24,6 +25,7 @@ __all__ = [
     "Base",
     "ComparisonRow",
     "DatasetsRow",
+    "FileRow",
     "IndicatorRow",
     "IndicatorValueRow",
     "IntervalRow",
@@ -32,6 +34,7 @@ __all__ = [
     "MeasureRow",
     "MemberRow",
     "MunicipalityRow",
+    "OwnPageRow",
     "PlanRow",
     "PoolRow",
     "PopulationRow",
