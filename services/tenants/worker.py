@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from libs.common import audit, retention, room
+from libs.common import audit, notices, retention, room
 from libs.common.clock import local_date
 from libs.common.errors import Unavailable
 from libs.common.events import Envelope
@@ -18,12 +18,21 @@ from services.tenants.db import own_pages as own_pages_db
 from services.tenants.db import registry as registry_db
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.requests import ANSWERS
+from services.tenants.neighbours import Neighbours
 from services.tenants.settings import files_of
 from services.tenants.use_cases import backups, datasets, merging, plans, registry, saga, takeouts, tenders, usage
 
 subscriptions = Subscriptions("tenants")
 jobs = Jobs()
 audit.register(jobs)
+
+
+def address_of(service: Service, person: str) -> str | None:
+    """The gateway knows. While it is away the mail waits."""
+    return service.extras.setdefault("neighbours", Neighbours(service)).address_of(person)
+
+
+notices.register(jobs, address_of=address_of)
 
 
 def everybody(service: Service) -> list[str]:

@@ -14,6 +14,7 @@ from services.tenants.db.registry import MunicipalityRow, RegistryVersionRow
 from services.tenants.db.requests import RequestRow, RequestStepRow, ServiceRuleRow
 from services.tenants.db.sharing import AssumptionRow, PopulationRow, SharingRuleRow
 from services.tenants.db.subscriptions import IntervalRow
+from services.tenants.db.support import MessageRow, ThreadRow
 from services.tenants.db.takeouts import TakeoutPartRow, TakeoutRow
 from services.tenants.db.tenders import TenderRow
 from services.tenants.db.usage import ApplicationRow, ComparisonRow, ProcedureRow, UsageRow
@@ -33,6 +34,7 @@ __all__ = [
     "MaintenanceRow",
     "MeasureRow",
     "MemberRow",
+    "MessageRow",
     "MunicipalityRow",
     "OwnPageRow",
     "PlanRow",
@@ -50,5 +52,6 @@ __all__ = [
     "TakeoutPartRow",
     "TakeoutRow",
     "TenderRow",
+    "ThreadRow",
     "UsageRow",
 ]

@@ -60,6 +60,7 @@ PAGES = [
     ("/", GUEST), ("/?q=なか", GUEST), ("/?q=ない", GUEST), ("/?lang=en", GUEST), ("/status/", GUEST), (f"/t/{KURUME}/", CITIZEN),
     (f"/t/{KURUME}/desk/", REVIEWER), (f"/portal/{OOKI}/", ADMIN), (f"/portal/{OOKI}/services/eapply", ADMIN),
     (f"/portal/{OOKI}/services/ebid", ADMIN), (f"/portal/{OOKI}/members/", ADMIN), (f"/portal/{OOKI}/usage/", ADMIN),
+    (f"/portal/{OOKI}/support/", ADMIN), ("/operator/support", OPERATOR), ("/operator/notices", OPERATOR),
     (f"/portal/{OOKI}/pages/", ADMIN), (f"/portal/{OOKI}/pages/?page=about", ADMIN), (f"/portal/{OOKI}/pages/?page=privacy", ADMIN),
     (f"/t/{KURUME}/contact", CITIZEN), (f"/t/{KURUME}/privacy", CITIZEN), (f"/t/{KURUME}/accessibility?lang=en", CITIZEN),
     (f"/portal/{OOKI}/records/", ADMIN), ("/council/?on=2018-09-30", MEMBER), ("/council/?service=ebid&on=x", MEMBER),
