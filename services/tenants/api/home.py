@@ -154,6 +154,7 @@ def desk(request: Request, code: str, actor: Actor = ANY_STAFF) -> Response:
         services=services,
         works_in={s.key for s in services if any(role.startswith(f"{s.key}.") for role in actor.roles)},
         administers=actor.has("portal.admin"),
+        delegated=actor.has("portal.delegate"),
         dense=True,
     )
 

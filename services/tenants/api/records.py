@@ -67,7 +67,7 @@ def _records(request: Request, actor: Actor, before: str, address: str) -> dict[
 def _people(rows: list[AuditEntryRow]) -> set[str]:
     """Ids that may be persons: who acted, and whose roles were changed."""
     return {r.actor for r in rows if r.actor_kind != "service"} | {
-        r.subject for r in rows if r.action.startswith("member.")
+        r.subject for r in rows if r.action.startswith(("member.", "delegation."))
     }
 
 

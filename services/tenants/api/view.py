@@ -152,6 +152,12 @@ def portal_page(request: Request, template: str, town: Municipality, here: str, 
     return _render(request, template, place=place, rooms=rooms, town=town, base=base, **context)
 
 
+def delegate_page(request: Request, template: str, town: Municipality, **context: Any) -> Response:
+    """For who administers a part only: without the ways to what is the administrators' alone."""
+    place = Place(town.name, reader_of(request)(say("職員の机")), f"/t/{town.code}/desk/", (town.name,))
+    return _render(request, template, place=place, town=town, **context)
+
+
 def council_page(request: Request, template: str, here: str, **context: Any) -> Response:
     rooms = _rooms(
         request,

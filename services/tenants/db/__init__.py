@@ -4,6 +4,7 @@ from services.tenants.db.backups import BackupRow
 from services.tenants.db.base import Base
 from services.tenants.db.capacity import PoolRow, ReservationRow
 from services.tenants.db.datasets import DatasetsRow
+from services.tenants.db.departments import DelegationRow, DepartmentMemberRow, DepartmentRow
 from services.tenants.db.invoices import InvoiceRow
 from services.tenants.db.maintenance import MaintenanceRow
 from services.tenants.db.members import MemberRow
@@ -26,6 +27,9 @@ __all__ = [
     "Base",
     "ComparisonRow",
     "DatasetsRow",
+    "DelegationRow",
+    "DepartmentMemberRow",
+    "DepartmentRow",
     "FileRow",
     "IndicatorRow",
     "IndicatorValueRow",

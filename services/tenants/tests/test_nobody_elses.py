@@ -38,6 +38,8 @@ def test_no_route_lets_another_municipality_or_role_through(cloud: Cloud) -> Non
         "step": "redrive",
         "thread_id": thread,
         "file_id": "none",
+        "department_id": "none",
+        "delegation_id": "none",
         "name": "none",
         "invoice_id": "none",
         "plan_id": "none",
