@@ -65,6 +65,11 @@ class Neighbours:
             return {}
         return {p["id"]: Person(p["id"], p["display_name"], p["email"], bool(p["active"])) for p in found.json()}
 
+    def address_of(self, person: str) -> str | None:
+        """Where to write to; None for somebody the gateway does not know (any more). Unavailable while it does not answer."""
+        found = self._ask("gateway", "GET", "/internal/gateway/persons", params={"ids": person}).json()
+        return next((str(p["email"]) for p in found if p["id"] == person and p["active"]), None)
+
     # ---- pages of services
 
     def fragment(self, service: str, path: str, *, tenant: str, code: str, seconds: float, lang: str) -> str | None:

@@ -2,7 +2,9 @@
 
 from pydantic import Field
 
+from libs.common import files
 from libs.common import settings as common
+from libs.common.service import Service
 
 
 class Settings(common.Settings):
@@ -17,8 +19,22 @@ class Settings(common.Settings):
     fragment_seconds: float = Field(
         default=0.8, description="how long a page waits for a service's fragment, in seconds"
     )
+    files_url: str | None = Field(
+        default=None, description="s3://bucket/prefix for stored files; unset: a folder in DATA_DIR"
+    )
     kubectl: str = Field(
         default="",
         description="the command that reaches the cluster of 自治体クラウド (kubectl, with options); empty: nothing is applied, "
         "only recorded",
     )
+
+
+def furnish(service: Service) -> None:
+    """`extras`: `files`, the store of logos and of papers sent to the operators."""
+    url = getattr(service.settings, "files_url", None)
+    folder = service.settings.data_dir / "files" / service.name
+    service.extras["files"] = files.s3(url) if url else files.local(folder)
+
+
+def files_of(service: Service) -> files.Store:
+    return service.extras["files"]

@@ -16,9 +16,11 @@ from libs.common import audit, keys
 from libs.common.errors import Conflict, Unavailable, say
 from libs.common.room import archive
 from libs.common.service import Service
+from services.tenants.db import own_pages as own_pages_db
 from services.tenants.db import takeouts as db
 from services.tenants.db.requests import RequestRow
 from services.tenants.neighbours import Neighbours
+from services.tenants.settings import files_of
 from services.tenants.use_cases import takeouts
 
 FORMAT = archive.Format("kyodo-takeout", 1, "共同クラウド", compressed=False)
@@ -42,6 +44,8 @@ def _written(
         yield from _sent(target, writer, f"services/{part.service}.zip", _fetched(neighbours, part))
     for name, lines in _own(service, tenant):
         yield from _sent(target, writer, f"registry/{name}.jsonl", lines)
+    for ident in _files(service, tenant):
+        yield from _sent(target, writer, f"registry/files/{ident}", _content(service, tenant, ident))
     writer.close()
     yield target.taken()
 
@@ -67,6 +71,17 @@ def _own(service: Service, tenant: str) -> Iterator[tuple[str, Iterator[bytes]]]
         for name, model in takeouts.OWN.items():
             yield name, (_line(row) for row in takeouts.own_rows(session, tenant, model))
         yield "record", (_bytes(line) for line in audit.export_lines(session))
+
+
+def _files(service: Service, tenant: str) -> list[str]:
+    """Logos and papers of the support thread: registry/files.jsonl says what each is."""
+    with service.database.reading(tenant=tenant) as session:
+        return sorted(own_pages_db.file_ids(session))
+
+
+def _content(service: Service, tenant: str, ident: str) -> Iterator[bytes]:
+    with files_of(service).open(tenant, ident) as opened:
+        yield from opened.chunks
 
 
 def _line(row: dict[str, Any]) -> bytes:

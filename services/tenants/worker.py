@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from libs.common import audit, retention, room
+from libs.common import audit, notices, retention, room
 from libs.common.clock import local_date
 from libs.common.errors import Unavailable
 from libs.common.events import Envelope
@@ -14,14 +14,25 @@ from libs.common.inbox import Subscriptions
 from libs.common.jobs import Job, Jobs, Later
 from libs.common.service import Service
 from services.tenants import cluster, compare
+from services.tenants.db import own_pages as own_pages_db
 from services.tenants.db import registry as registry_db
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.requests import ANSWERS
+from services.tenants.neighbours import Neighbours
+from services.tenants.settings import files_of
 from services.tenants.use_cases import backups, datasets, merging, plans, registry, saga, takeouts, tenders, usage
 
 subscriptions = Subscriptions("tenants")
 jobs = Jobs()
 audit.register(jobs)
+
+
+def address_of(service: Service, person: str) -> str | None:
+    """The gateway knows. While it is away the mail waits."""
+    return service.extras.setdefault("neighbours", Neighbours(service)).address_of(person)
+
+
+notices.register(jobs, address_of=address_of)
 
 
 def everybody(service: Service) -> list[str]:
@@ -34,6 +45,8 @@ retention.register(jobs, everybody)
 
 ROOM_SERVICES = [service.key for service in SERVICES if service.delivery == "room" and service.opened]
 """Services that answer about their rooms."""
+LOOSE = timedelta(days=1)
+"""How long a stored file may be there without a row that knows it: longer than any request takes."""
 APPLICATION_SERVICES = ["eapply"]
 """Those of them that receive applications, which are counted here."""
 
@@ -220,6 +233,22 @@ def take_automatic_values(service: Service, _job: Job) -> None:
 def keep_up_the_cluster(service: Service, _job: Job) -> None:
     """Reservations that begin get their namespace and quota; those that are over lose them."""
     cluster.keep_up(service)
+
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+
+@jobs.every(seconds=86400, name="tenants.forget-loose-files", lease=3600)
+def forget_loose_files(service: Service, job: Job) -> None:
+    """Bytes whose transaction was rolled back, and what died half-written, go after a day."""
+    now, store = service.clock.now(), files_of(service)
+    tenants = everybody(service)
+    for done, tenant in enumerate(tenants, 1):
+        with service.database.reading(tenant=tenant) as session:
+            known = own_pages_db.file_ids(session)
+        store.forget_unknown(tenant, known, now, LOOSE)
+        job.progress(done, len(tenants))
+    store.forget_half_written(now)
 
 
 # ---- comparison -----------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from services.tenants.domain.catalogue import SERVICES, CatalogueService
 from services.tenants.domain.codes import read_code
 from services.tenants.domain.municipality import Municipality, by_code, matches
 from services.tenants.domain.subscriptions import status_on
-from services.tenants.use_cases import count
+from services.tenants.use_cases import count, own_pages
 
 router = APIRouter(include_in_schema=False)
 
@@ -103,19 +103,16 @@ def _by_kana(towns: list[Municipality], reader: Reader) -> list[tuple[str, list[
 def municipality_home(request: Request, code: str, actor: Actor = access.public()) -> Response:
     """A municipality's window for citizens and companies. What a service does not bring in time becomes a link."""
     town = view.municipality_of(request, actor)
-    return view.public_page(
+    with view.service_of(request).database.reading(tenant=actor.tenant) as session:
+        about = own_pages.about(session)
+    return view.town_page(
         request,
         "home/municipality.html",
-        place=_place(request, town),
-        town=town,
+        town,
+        about,
         open_services=[(s, _fragment(request, town, s)) for s in _open_services(request, town)],
         life_events=LIFE_EVENTS,
     )
-
-
-def _place(request: Request, town: Municipality) -> Place:
-    note = view.reader_of(request)(say("手続きと情報の窓口"))
-    return Place(town.name, note, f"/t/{town.code}/", (town.name,))
 
 
 def _open_services(request: Request, town: Municipality) -> list[CatalogueService]:
@@ -157,6 +154,7 @@ def desk(request: Request, code: str, actor: Actor = ANY_STAFF) -> Response:
         services=services,
         works_in={s.key for s in services if any(role.startswith(f"{s.key}.") for role in actor.roles)},
         administers=actor.has("portal.admin"),
+        delegated=actor.has("portal.delegate"),
         dense=True,
     )
 

@@ -20,8 +20,9 @@ from services.tenants.db.requests import RequestRow
 from services.tenants.domain import catalogue, requests, subscriptions
 from services.tenants.domain.catalogue import CatalogueService
 from services.tenants.domain.municipality import Municipality, existing_on
+from services.tenants.domain.peers import LEAST, rounded
 from services.tenants.domain.subscriptions import Subscription
-from services.tenants.use_cases import count, subscribe
+from services.tenants.use_cases import count, peers, subscribe
 
 router = APIRouter(include_in_schema=False)
 
@@ -89,6 +90,7 @@ def _service_page(request: Request, actor: Actor, key: str, error: Invalid | Non
     assert offer is not None
     with view.service_of(request).database.reading() as session:
         earlier = [row for row in requests_db.requests_of(session, town.tenant_id) if row.service == key]
+        same = peers.of(session, town, key, count.on(session, view.today_of(request)))
     return view.portal_page(
         request,
         "portal/service.html",
@@ -96,6 +98,10 @@ def _service_page(request: Request, actor: Actor, key: str, error: Invalid | Non
         f"/portal/{town.code}/",
         status_code=error.status if error else 200,
         offer=offer,
+        peers=same,
+        rounded=rounded,
+        least=LEAST,
+        kinds=words.TOWNS,
         cost=portal_cost.cost_line(request, town, key),
         earlier=earlier,
         april=subscriptions.next_april(view.today_of(request)),

@@ -12,7 +12,7 @@ from libs.common.clock import fiscal_year
 from libs.common.errors import say
 from services.tenants.api import view, words
 from services.tenants.db import usage as usage_db
-from services.tenants.domain import catalogue
+from services.tenants.domain import catalogue, own_pages
 from services.tenants.domain.usage import Usage, online_rate
 from services.tenants.use_cases import count
 
@@ -67,7 +67,7 @@ def _records(request: Request, actor: Actor, before: str, address: str) -> dict[
 def _people(rows: list[AuditEntryRow]) -> set[str]:
     """Ids that may be persons: who acted, and whose roles were changed."""
     return {r.actor for r in rows if r.actor_kind != "service"} | {
-        r.subject for r in rows if r.action.startswith("member.")
+        r.subject for r in rows if r.action.startswith(("member.", "delegation."))
     }
 
 
@@ -75,6 +75,7 @@ def _entry(row: AuditEntryRow, persons: dict[str, Any], reader: words.Reader) ->
     unnamed = reader(say("自動")) if row.actor_kind == "service" else row.actor
     who = persons[row.actor].name if row.actor in persons else unnamed
     names = {service.key: reader(service.name) for service in catalogue.SERVICES}
+    names |= {kind: reader(name) for kind, name in own_pages.KINDS.items()}
     subject = names.get(row.subject) or (persons[row.subject].name if row.subject in persons else row.subject)
     what = words.audit_words(row.action, reader)
     return {"at": row.at, "who": who, "what": what, "subject": subject, "reason": row.reason}

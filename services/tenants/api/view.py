@@ -20,7 +20,15 @@ from services.tenants.api.words import Reader
 from services.tenants.db import registry as registry_db
 from services.tenants.domain.municipality import Municipality, existing_on
 from services.tenants.neighbours import Neighbours
+from services.tenants.use_cases.own_pages import About
 
+OWN_PAGES = (
+    ("contact", say("お問い合わせ")),
+    ("privacy", say("個人情報の取扱い")),
+    ("terms", say("利用の決まり")),
+    ("accessibility", say("アクセシビリティ")),
+)
+"""(last part of the address below /t/<code>/, what links call it)"""
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 """A moment that stands for any."""
 
@@ -105,10 +113,22 @@ def public_page(request: Request, template: str, *, place: Place | None = None, 
     return _render(request, template, place=place, **context)
 
 
-def _render(request: Request, template: str, **context: Any) -> Response:
+def _render(request: Request, template: str, *, first_links: tuple[Link, ...] = (), **context: Any) -> Response:
+    """`first_links` stand in the foot before the cloud's own."""
     pages = pages_of(request)
-    own = replace(pages.brand, line=pages.translate(request, pages.brand.line))
+    line = pages.translate(request, pages.brand.line)
+    own = replace(pages.brand, line=line, links=(*first_links, *pages.brand.links))
     return pages.render(request, template, brand=own, **context)
+
+
+def town_page(request: Request, template: str, town: Municipality, about: About, **context: Any) -> Response:
+    """A municipality's page for citizens: its window's name above, its contacts and own pages below."""
+    base = f"/t/{town.code}/"
+    lines = (town.name, about.address, about.phone, about.hours)
+    note = about.window or reader_of(request)(say("手続きと情報の窓口"))
+    place = Place(town.name, note, base, tuple(line for line in lines if line))
+    links = tuple(Link(label, f"{base}{path}") for path, label in OWN_PAGES)
+    return _render(request, template, place=place, first_links=links, town=town, about=about, **context)
 
 
 def portal_page(request: Request, template: str, town: Municipality, here: str, **context: Any) -> Response:
@@ -119,15 +139,23 @@ def portal_page(request: Request, template: str, town: Municipality, here: str, 
         [
             (say("サービス"), base),
             (say("職員と権限"), f"{base}members/"),
+            (say("住民向けのページ"), f"{base}pages/"),
             (say("利用状況"), f"{base}usage/"),
             (say("サーバーの予約"), f"{base}capacity/"),
             (say("請求"), f"{base}invoices/"),
             (say("データの受け取り"), f"{base}takeout/"),
+            (say("問い合わせ"), f"{base}support/"),
             (say("記録"), f"{base}records/"),
         ],
     )
     place = Place(town.name, reader_of(request)(say("管理者の窓口")), base, (town.name,))
     return _render(request, template, place=place, rooms=rooms, town=town, base=base, **context)
+
+
+def delegate_page(request: Request, template: str, town: Municipality, **context: Any) -> Response:
+    """For who administers a part only: without the ways to what is the administrators' alone."""
+    place = Place(town.name, reader_of(request)(say("職員の机")), f"/t/{town.code}/desk/", (town.name,))
+    return _render(request, template, place=place, town=town, **context)
 
 
 def council_page(request: Request, template: str, here: str, **context: Any) -> Response:
@@ -160,6 +188,7 @@ def operator_page(request: Request, template: str, here: str, **context: Any) ->
             (say("サーバーの予約"), "/operator/capacity"),
             (say("見守り"), "/operator/watch"),
             (say("届かない出来事"), "/operator/dead-letters"),
+            (say("問い合わせ"), "/operator/support"),
             (say("メンテナンス"), "/operator/maintenance"),
             (say("台帳"), "/operator/registry"),
             (say("担当者"), "/operator/members/"),

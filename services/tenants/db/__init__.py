@@ -4,15 +4,18 @@ from services.tenants.db.backups import BackupRow
 from services.tenants.db.base import Base
 from services.tenants.db.capacity import PoolRow, ReservationRow
 from services.tenants.db.datasets import DatasetsRow
+from services.tenants.db.departments import DelegationRow, DepartmentMemberRow, DepartmentRow
 from services.tenants.db.invoices import InvoiceRow
 from services.tenants.db.maintenance import MaintenanceRow
 from services.tenants.db.members import MemberRow
+from services.tenants.db.own_pages import FileRow, OwnPageRow
 from services.tenants.db.plans import IndicatorRow, IndicatorValueRow, MeasureRow, PlanRow, ReviewRow
 from services.tenants.db.reasons import ReasonRow
 from services.tenants.db.registry import MunicipalityRow, RegistryVersionRow
 from services.tenants.db.requests import RequestRow, RequestStepRow, ServiceRuleRow
 from services.tenants.db.sharing import AssumptionRow, PopulationRow, SharingRuleRow
 from services.tenants.db.subscriptions import IntervalRow
+from services.tenants.db.support import MessageRow, ThreadRow
 from services.tenants.db.takeouts import TakeoutPartRow, TakeoutRow
 from services.tenants.db.tenders import TenderRow
 from services.tenants.db.usage import ApplicationRow, ComparisonRow, ProcedureRow, UsageRow
@@ -24,6 +27,10 @@ __all__ = [
     "Base",
     "ComparisonRow",
     "DatasetsRow",
+    "DelegationRow",
+    "DepartmentMemberRow",
+    "DepartmentRow",
+    "FileRow",
     "IndicatorRow",
     "IndicatorValueRow",
     "IntervalRow",
@@ -31,7 +38,9 @@ __all__ = [
     "MaintenanceRow",
     "MeasureRow",
     "MemberRow",
+    "MessageRow",
     "MunicipalityRow",
+    "OwnPageRow",
     "PlanRow",
     "PoolRow",
     "PopulationRow",
@@ -47,5 +56,6 @@ __all__ = [
     "TakeoutPartRow",
     "TakeoutRow",
     "TenderRow",
+    "ThreadRow",
     "UsageRow",
 ]

@@ -13,7 +13,7 @@ from libs.common.db import Database
 from libs.common.testing.service import NOW, Issuers, make_service
 from services.tenants.api import create_app
 from services.tenants.neighbours import Neighbours
-from services.tenants.settings import Settings
+from services.tenants.settings import Settings, furnish
 
 
 class Others:
@@ -52,6 +52,7 @@ class Cloud:
         self.service = make_service(
             "tenants", database, folder, settings=settings, issuers=self.issuers, clock=self.clock
         )
+        furnish(self.service)
         self.service.extras["neighbours"] = Neighbours(self.service, httpx.MockTransport(self.others))
         self.client = TestClient(create_app(self.service), follow_redirects=False, raise_server_exceptions=False)
 

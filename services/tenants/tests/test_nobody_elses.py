@@ -6,7 +6,7 @@ from libs.common.actor import Actor
 from libs.common.testing.matrix import Matrix, Town
 from libs.common.testing.service import NOW
 from services.tenants.tests.cloud import Cloud
-from services.tenants.use_cases import members, subscribe
+from services.tenants.use_cases import members, subscribe, support
 
 HOME, OTHER = Town("402036", "402036"), Town("402044", "402044")
 PERSON = "01900000-0000-7000-8000-00000000beef"
@@ -22,6 +22,8 @@ def test_no_route_lets_another_municipality_or_role_through(cloud: Cloud) -> Non
             session, ADMIN, HOME.tenant, "eapply", "join", effective_from=date(2027, 4, 1), now=NOW
         ).id
         subscribe.refuse(session, OPERATOR, asked, CANARY, NOW)
+        told = support.Told("400009", "久留米市", HOME.code, "http://cloud.test")
+        thread = support.ask(session, ADMIN, CANARY, "", CANARY, [], told, NOW).id
     values = {
         "request_id": asked,
         "tenant": HOME.tenant,
@@ -34,6 +36,10 @@ def test_no_route_lets_another_municipality_or_role_through(cloud: Cloud) -> Non
         "ident": "none",
         "event_id": "none",
         "step": "redrive",
+        "thread_id": thread,
+        "file_id": "none",
+        "department_id": "none",
+        "delegation_id": "none",
         "name": "none",
         "invoice_id": "none",
         "plan_id": "none",
@@ -43,6 +49,7 @@ def test_no_route_lets_another_municipality_or_role_through(cloud: Cloud) -> Non
         "indicator_id": "none",
         "year": "2018",
     }
+    assert CANARY in cloud.get(f"/portal/{HOME.code}/support/{thread}", ADMIN).text
     matrix = Matrix(
         cloud.client.app,  # type: ignore[arg-type]
         "tenants",

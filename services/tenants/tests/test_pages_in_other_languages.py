@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,15 @@ PAGES: list[tuple[str, Actor]] = [
     *((f"/portal/{OOKI}/services/{service.key}", ADMIN) for service in SERVICES),
     (f"/portal/{OOKI}/members/", ADMIN),
     (f"/portal/{OOKI}/usage/", ADMIN),
+    (f"/portal/{OOKI}/departments/", ADMIN),
+    (f"/portal/{OOKI}/delegated/", replace(ADMIN, roles=frozenset({"portal.delegate"}))),
+    (f"/portal/{OOKI}/support/", ADMIN),
+    (f"/portal/{OOKI}/notices/", ADMIN),
+    ("/operator/support?state=all", OPERATOR),
+    (f"/portal/{OOKI}/pages/", ADMIN),
+    (f"/portal/{OOKI}/pages/?page=about", ADMIN),
+    (f"/portal/{OOKI}/pages/?page=terms", ADMIN),
+    *((f"/t/{OOKI}/{page}", GUEST) for page in ("contact", "privacy", "terms", "accessibility")),
     (f"/portal/{OOKI}/records/", ADMIN),
     ("/council/", MEMBER),
     ("/council/?on=2018-09-30&service=ebid&known=2026-11-19", MEMBER),

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -114,6 +115,32 @@ def test_everything_in_one_archive_with_its_sums(using: Cloud) -> None:
     assert own["registry/record.jsonl"], "who did what is in it"
     assert KURUME not in json.dumps(own), "nothing of anybody else"
     assert zipfile.ZipFile(io.BytesIO(taken.content)).testzip() is None
+
+
+def test_own_pages_questions_and_papers_are_in_it(using: Cloud) -> None:
+    portal = f"/portal/{OOKI}/"
+    using.post(f"{portal}pages/", ADMIN, {"page": "terms", "seen": "0", "text": "町の決まり"})
+    paper = ("papers", ("a.pdf", b"%PDF-1.7 paper", "application/pdf"))
+    using.post(f"{portal}support/", ADMIN, {"title": "印刷", "text": "切れます。"}, files=[paper])
+    using.post(f"{portal}departments/", ADMIN, {"name": "総務課"})
+    elsewhere = replace(ADMIN, tenant=KURUME, code=KURUME)
+    using.post(f"/portal/{KURUME}/support/", elsewhere, {"title": "ほかの市", "text": "x"}, files=[paper])
+    begin(using)
+    answer(using, "eapply", EAPPLY)
+    answer(using, "backup", BACKUP)
+    serve(using, BOTH)
+    with using.database.reading() as session:
+        [row] = db.of_tenant(session, OOKI)
+    taken = using.get(f"{portal}takeout/{row.id}/archive", ADMIN)
+    reader = archive.Reader(io.BytesIO(taken.content), takeaway.FORMAT, OOKI)
+    own = {name: [json.loads(line) for line in reader.lines(name)] for name in reader.names if name.endswith(".jsonl")}
+    assert own["registry/pages.jsonl"][0]["content"] == {"text": "町の決まり"}
+    assert [thread["title"] for thread in own["registry/questions.jsonl"]] == ["印刷"]
+    assert own["registry/messages.jsonl"][0]["text"] == "切れます。"
+    assert own["registry/departments.jsonl"][0]["name"] == "総務課"
+    [file] = own["registry/files.jsonl"]
+    assert file["name"] == "a.pdf" and [n for n in reader.names if "/files/" in n] == [f"registry/files/{file['id']}"]
+    assert b"".join(reader.pieces(f"registry/files/{file['id']}")) == b"%PDF-1.7 paper"
 
 
 def test_answers_that_come_twice_late_or_to_nobody_change_nothing(using: Cloud) -> None:

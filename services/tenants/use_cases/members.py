@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, say
+from services.tenants.db import departments as departments_db
 from services.tenants.db import members as db
 from services.tenants.db import registry as registry_db
 
@@ -50,6 +51,8 @@ def change(session: Session, actor: Actor, tenant: str, person_id: str, roles: s
     for role in sorted(roles - had):
         db.grant(session, tenant, person_id, role, actor.subject, now)
     db.remove(session, tenant, person_id, had - roles, actor.subject, now)
+    if not roles:
+        departments_db.forget_person(session, tenant, person_id, actor.subject, now)
     registry_db.bump_version(session)
     detail = {"given": sorted(roles - had), "taken": sorted(had - roles)}
     audit.record(session, actor, "member.changed", person_id, detail=detail, now=now)

@@ -11,6 +11,7 @@ from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.municipality import aliases, existing_on
 from services.tenants.domain.subscriptions import Interval, Subscription, status_on
+from services.tenants.use_cases import departments
 
 
 def version(session: Session, today: date) -> str:
@@ -40,8 +41,17 @@ def snapshot(session: Session, today: date) -> dict[str, Any]:
             }
             for tenant, state in existing.items()
         ],
-        "members": members_db.all_roles(session),
+        "members": _members(session, today),
     }
+
+
+def _members(session: Session, today: date) -> dict[str, dict[str, list[str]]]:
+    """Who has which roles; members with a delegation that holds today have that of delegates, too."""
+    found = members_db.all_roles(session)
+    for tenant, persons in departments.delegates(session, today).items():
+        for person in persons & {each for each, places in found.items() if tenant in places}:
+            found[person][tenant] = sorted({*found[person][tenant], departments.ROLE})
+    return found
 
 
 def _services(intervals: list[Interval], tenant: str, today: date) -> dict[str, dict[str, str | None]]:

@@ -16,12 +16,19 @@ from libs.common.clock import local_date
 from libs.common.errors import Conflict, say
 from services.tenants.db import (
     AssumptionRow,
+    DelegationRow,
+    DepartmentMemberRow,
+    DepartmentRow,
+    FileRow,
     IntervalRow,
     InvoiceRow,
     MemberRow,
+    MessageRow,
     MunicipalityRow,
+    OwnPageRow,
     RequestRow,
     ReservationRow,
+    ThreadRow,
     UsageRow,
 )
 from services.tenants.db import subscriptions as subscriptions_db
@@ -44,6 +51,13 @@ OWN: dict[str, type[Base]] = {
     "invoices": InvoiceRow,
     "reservations": ReservationRow,
     "effects": AssumptionRow,
+    "pages": OwnPageRow,
+    "questions": ThreadRow,
+    "messages": MessageRow,
+    "files": FileRow,
+    "departments": DepartmentRow,
+    "department-members": DepartmentMemberRow,
+    "delegations": DelegationRow,
 }
 """Name in the archive → what the registry itself keeps of a municipality. Persons are their ids: their names are their own."""
 
