@@ -16,6 +16,7 @@ from services.opendata.api import (
     quality,
     sensors,
     shell,
+    tables,
     telling,
     voices,
 )
@@ -29,7 +30,7 @@ FORM = 1024 * 1024
 
 def create_app(service: Service) -> FastAPI:
     """`/opendata/…` for everybody, `/t/<code>/opendata/…` for one municipality and its staff."""
-    modules = (ckan, feeds, data, fragments, gathering, desk, quality, charts, sensors, telling, voices, public)
+    modules = (ckan, feeds, data, fragments, gathering, desk, quality, charts, sensors, telling, voices, tables, public)
     app = http.create_app(
         service, [module.router for module in modules], watcher=WATCHER, error_page=service.extras["pages"].refused
     )
