@@ -11,6 +11,7 @@ from prometheus_client import Counter
 from gateway.answers import BadGateway, GatewayTimeout, Message, Receive, RequestTimeout, Send
 from gateway.fairness.door import Fairness
 from gateway.hygiene import SAFE_METHODS, Headers, forwarded_cookies, forwarded_headers, header, returned_headers
+from gateway.openness import opened
 from gateway.upstream import Answer, UpstreamBroken, UpstreamBusy, UpstreamLate, UpstreamRefused, Upstreams
 from libs.common.actor import STRENGTHS
 from libs.common.errors import Refusal, TooLarge, TooWeak, Unavailable
@@ -238,7 +239,7 @@ class Proxy:
             kept = [pair for pair in kept if pair[0] != b"cache-control"]
         if request.personal and header(kept, b"cache-control") is None:
             kept.append((b"cache-control", b"no-store"))
-        return [*kept, *self._security, *request.answered]
+        return [*kept, *opened(self._security, answer.headers), *request.answered]
 
 
 @cache

@@ -15,6 +15,7 @@ from libs.common.web import Link
 from libs.common.web.charts import Bar, Chart, bar_list
 from services.opendata.api import shell
 from services.opendata.api.drawing import line
+from services.opendata.api.pieces import piece
 from services.opendata.api.tables import FILTERS, NUMBERS, conditions_in
 from services.opendata.datastore import Question, Table
 from services.opendata.datastore.build import Column
@@ -39,9 +40,9 @@ def chart_page(request: Request, name: str, resource_id: str, actor: Actor = acc
     shell.note(request, "view", row.id, resource_id)
     given, error, chart = request.query_params, "", None
     with tables_of(shell.service_of(request)).open(row.tenant, told["table"]) as table:
-        chosen = _chosen(given, table)
+        chosen = chosen_in(given, table)
         try:
-            chart = _chart(request, table, chosen, told["name"]) if chosen["x"] else None
+            chart = chart_of(request, table, chosen, told["name"]) if chosen["x"] else None
         except Invalid as refusal:
             error = str(refusal.message)
     here = f"/opendata/datasets/{row.name}/resources/{resource_id}"
@@ -60,11 +61,12 @@ def chart_page(request: Request, name: str, resource_id: str, actor: Actor = acc
         conditions=conditions, conditioned=bool(conditions_in(given)),
         numbers=[("", "－"), *((c.name, c.name) for c in table.columns if c.type in NUMBERS)],
         how=shell.spoken_options(request, HOW), kinds=shell.spoken_options(request, KINDS),
+        piece=piece(shell.site(request), resource_id, "chart", title, [*conditions, *chosen.items()]),
         link=f"{shell.site(request)}{here.removeprefix('/opendata')}/chart?{urlencode([*conditions, *chosen.items()])}",
     )  # fmt: skip
 
 
-def _chosen(given: Any, table: Table) -> dict[str, str]:
+def chosen_in(given: Any, table: Table) -> dict[str, str]:
     """What stands in the address; where nothing does, the first columns that make a chart that says something."""
     kinds = {column.name: column.type for column in table.columns}
     x = given.get("x") if given.get("x") in kinds else _first_worth_drawing(table)
@@ -91,7 +93,7 @@ def _groups(table: Table, column: Column) -> bool:
     return 1 < told["distinct"] <= MOST_BARS and told["filled"] >= 2 * told["distinct"]
 
 
-def _chart(request: Request, table: Table, chosen: dict[str, str], title: str) -> Chart | None:
+def chart_of(request: Request, table: Table, chosen: dict[str, str], title: str) -> Chart | None:
     measure = (chosen["how"], chosen["y"] or "*")
     question = Question(conditions_in(request.query_params), limit=-1 if chosen["kind"] == "bar" else MOST_POINTS)
     found = [(str(key), float(value)) for key, value in table.aggregate([chosen["x"]], [measure], question)

@@ -1,7 +1,9 @@
 """Pages for everybody: search, a data set, its files."""
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,22 +15,27 @@ from libs.common.actor import Actor
 from libs.common.errors import NotFound, say
 from libs.common.web import Link
 from services.opendata.api import shell
+from services.opendata.api.areas import area_map, square_name
 from services.opendata.api.describe import json_ld_script
 from services.opendata.catalogue import Catalogue, Entry
 from services.opendata.db import PublishedRow, published, voices
-from services.opendata.domain import standards, vocabulary
-from services.opendata.domain.quality import quality_of
+from services.opendata.domain import meshes, standards, vocabulary
+from services.opendata.domain.quality import quality_of, score
 from services.opendata.settings import files_of
 from services.opendata.use_cases import directory, usage
 from services.opendata.use_cases.voices import who
 
 router = APIRouter(tags=["public"])
-FACETS = ("municipality", "theme", "format", "license", "kind", "map")
+FACETS = ("municipality", "theme", "format", "license", "kind", "map", "year", "updated")
+COUNTED = (*FACETS, "mesh")
 PAGE, SHOWN_VALUES = 20, 12
+SQUARES = 5000
+"""Squares of the map that a box may touch: about all of Japan."""
 SORTS = {"": say("よく合う順"), "modified": say("新しく更新された順"), "created": say("新しく公開された順")}
 LABELS = {
     "municipality": say("市町村"), "theme": say("分野"), "format": say("形式"), "license": say("利用条件"),
     "kind": say("推奨データセット"), "map": say("地図"),
+    "year": say("対象の年"), "updated": say("更新した年"), "mesh": say("地図の場所"),
 }  # fmt: skip
 
 
@@ -43,6 +50,16 @@ class Asked:
     filters: dict[str, tuple[str, ...]]
     sort: str
     page: int
+
+    @property
+    def wanted(self) -> dict[str, tuple[str, ...]]:
+        """`filters` as the index takes them: a box of the map is the squares it touches."""
+        found = {name: values for name, values in self.filters.items() if name != "bbox"}
+        if "bbox" in self.filters:
+            touched = squares_in(self.filters["bbox"][0])
+            chosen = set(found.get("mesh", touched))
+            found["mesh"] = tuple(square for square in touched if square in chosen) or ("",)
+        return found
 
     def address(self, top: str, **changes: Any) -> str:
         asked = replace(self, page=1, **changes) if "page" not in changes else replace(self, **changes)
@@ -63,13 +80,25 @@ class Asked:
 def asked_in(request: Request, tenant: str | None) -> Asked:
     """From the query string. Values nobody has find nothing; they are no error."""
     given = request.query_params
-    filters = {name: tuple(given.getlist(name)[:20]) for name in FACETS if any(given.getlist(name))}
+    filters = {name: tuple(given.getlist(name)[:20]) for name in COUNTED if any(given.getlist(name))}
+    if given.get("bbox"):
+        filters["bbox"] = (given["bbox"][:100],)
     if tenant:
         filters["municipality"] = (tenant,)
     page = given.get("page", "1")
     sort = given.get("sort", "")
     number = int(page) if page.isascii() and page.isdigit() and 0 < int(page) < 10_000 else 1
     return Asked(given.get("q", "").strip()[:200], filters, sort if sort in SORTS else "", number)
+
+
+def squares_in(bbox: str) -> tuple[str, ...]:
+    """`west,south,east,north` in degrees: the squares of the map it touches; none where it is no box."""
+    try:
+        west, south, east, north = (float(part) for part in bbox.split(","))
+    except ValueError:
+        return ()
+    sound = math.isfinite(west + south + east + north)
+    return tuple(islice(meshes.of_box((west, south, east, north)), SQUARES)) if sound else ()
 
 
 @router.get("/opendata", include_in_schema=False)
@@ -94,21 +123,29 @@ def _search_page(request: Request, tenant: str | None) -> Response:
     catalogue = shell.catalogue_in(request)
     order = asked.sort or (None if asked.q else "modified")
     answer = catalogue.search(
-        asked.q, filters=asked.filters, facets=FACETS, order=order, offset=(asked.page - 1) * PAGE, limit=PAGE
+        asked.q, filters=asked.wanted, facets=COUNTED, order=order, offset=(asked.page - 1) * PAGE, limit=PAGE
     )
     with shell.public(request) as session:
         rows = published.many(session, [hit.key for hit in answer.hits])
-        used = usage.totals(session, [row.id for row in rows])
     top = f"{shell.base(request)}/" if tenant else "/opendata/"
     return shell.render_public(
         request, "public/search.html", title=_search_title(request, tenant), asked=asked, answer=answer,
-        cards=[card(request, catalogue, row, used.get(row.id, {})) for row in rows], total=len(catalogue.entries),
+        cards=[card(request, catalogue, row) for row in rows], total=len(catalogue.entries),
         facets=_facets(request, catalogue, asked, dict(answer.facets), top, own=bool(tenant)),
+        area=area_map(request, answer.facets["mesh"], lambda mesh: asked.address(top, filters=asked.filters | {"mesh": (mesh,)})),
         chosen=_chosen(request, catalogue, asked, top, own=bool(tenant)), pager=_pager(asked, answer.total, top),
         sorts=[pair for pair in shell.spoken_options(request, SORTS) if pair[0] or asked.q], order=order or "",
         feed=f"/opendata/feed.atom?{request.url.query}",
         corrected=answer.corrected, relaxed=answer.relaxed,
+        own=_own_face(request, catalogue, tenant) if tenant else None,
     )  # fmt: skip
+
+
+def _own_face(request: Request, catalogue: Catalogue, tenant: str) -> dict[str, Any]:
+    """What a municipality says of its own catalogue above it: how much, how good, how kept."""
+    qualities = [entry.quality for entry in catalogue.of(tenant)]
+    told = score(tenant, qualities, shell.now_of(request)) if qualities else None
+    return {"tenant": tenant, "name": request.state.place_name, "score": told}
 
 
 def _search_title(request: Request, tenant: str | None) -> str:
@@ -117,7 +154,7 @@ def _search_title(request: Request, tenant: str | None) -> str:
     return shell.spoken(request, say("オープンデータをさがす"))
 
 
-def card(request: Request, catalogue: Catalogue, row: PublishedRow, used: dict[str, int]) -> dict[str, Any]:
+def card(request: Request, catalogue: Catalogue, row: PublishedRow) -> dict[str, Any]:
     """What a list shows of a data set."""
     told = row.document
     code, place = catalogue.place(row.tenant)
@@ -127,7 +164,7 @@ def card(request: Request, catalogue: Catalogue, row: PublishedRow, used: dict[s
     return {
         "title": told["title"], "href": f"{top}/datasets/{row.name}", "place": place, "notes": told["notes"][:140],
         "formats": sorted({each["format"].upper() for each in told["resources"] if each["format"]}),
-        "modified": datetime.fromisoformat(told["modified"]), "views": used.get("view", 0),
+        "modified": datetime.fromisoformat(told["modified"]),
         "rows": sum(each.get("rows") or 0 for each in told["resources"]), "score": max(scores, default=None),
         "theme": shell.spoken(request, vocabulary.theme_title(told["theme"])),
     }  # fmt: skip
@@ -176,6 +213,12 @@ def _label(request: Request, catalogue: Catalogue, facet: str, value: str) -> st
         case "kind":
             kind = standards.kind(value)
             return kind.name if kind else value
+        case "year" | "updated":
+            return shell.spoken(request, say("%(year)s年", year=value))
+        case "mesh":
+            return square_name(request, value)
+        case "bbox":
+            return shell.spoken(request, LABELS["mesh"])
         case "map":
             return shell.spoken(request, say("地図で見られる"))
     return value
@@ -223,7 +266,7 @@ def _dataset_page(request: Request, name: str, tenant: str | None) -> Response:
     with shell.public(request) as session:
         row = published.get(session, name)
         used = usage.by_resource(session, row.id)
-        apps = [each for each in voices.published(session, "app") if each.document["dataset_id"] == row.id]
+        apps = [each for each in voices.published(session, "app", row.tenant) if each.document["dataset_id"] == row.id]
         actor: Actor = request.state.actor
         person = actor.kind == "person"
         follows = person and who(actor) in directory.followers(session, "dataset", row.id)

@@ -13,6 +13,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Invalid, NotFound, say
 from libs.common.web import Link
 from services.opendata.api import shell
+from services.opendata.api.pieces import piece
 from services.opendata.api.points import Point, point_map
 from services.opendata.api.public import check_town
 from services.opendata.datastore import Condition, Question, Table
@@ -57,12 +58,12 @@ def _table_page(request: Request, name: str, resource_id: str, tenant: str | Non
     errors: dict[str, str] = {}
     with tables_of(shell.service_of(request)).open(row.tenant, told["table"]) as opened:
         try:
-            question, page = _question(given, opened)
+            question, page = question_of(given, opened)
         except Invalid as refusal:
             question, page, errors = Question(limit=ROWS), 1, refusal.fields or {"c0": refusal.message}
         names = opened.wanted(question)
         rows, total = list(opened.select(question)), opened.count(question)
-        points = _points(opened, question, told.get("points"))
+        points = points_of(opened, question, told.get("points"))
         shown = given.get("column", "")
         stats = opened.statistics(shown) if shown in opened.names else None
     code, _place = catalogue.place(row.tenant)
@@ -76,16 +77,26 @@ def _table_page(request: Request, name: str, resource_id: str, tenant: str | Non
         crumbs=(Link(shell.short(row.document["title"]), top), Link(shell.spoken(request, say("表")), here)),
         told=told, names=names, rows=rows, total=total, errors=errors, here=here, given=_typed(given), count=FILTERS, stats=stats,
         columns=[("", shell.spoken(request, say("（選ぶ）"))), *((each, each) for each in names if each != "_id")],
+        pieces=_pieces(request, resource_id, title, query, on_a_map=bool(points)),
         operators=shell.spoken_options(request, OPERATORS), map=drawn, mapped=len(points), more_points=total > MAP_ROWS,
         sort_href=lambda column: _sort_address(here, query, column, given), sorted=question.sort[0] if question.sort else None,
-        pager=_row_pager(here, query, page, total), csv=f"/opendata/data/{resource_id}.csv?{urlencode(_as_api(given))}",
-        parquet=f"/opendata/data/{resource_id}.parquet?{urlencode(_as_api(given))}",
+        pager=_row_pager(here, query, page, total), csv=f"/opendata/data/{resource_id}.csv?{urlencode(as_api(given))}",
+        parquet=f"/opendata/data/{resource_id}.parquet?{urlencode(as_api(given))}",
         chart=f"/opendata/datasets/{row.name}/resources/{resource_id}/chart?{urlencode(_without_page(query))}",
-        json=f"/opendata/data/{resource_id}.json?{urlencode(_as_api(given))}",
-        geojson=f"/opendata/data/{resource_id}.geojson?{urlencode(_as_api(given))}" if told.get("points") else None,
+        json=f"/opendata/data/{resource_id}.json?{urlencode(as_api(given))}",
+        geojson=f"/opendata/data/{resource_id}.geojson?{urlencode(as_api(given))}" if told.get("points") else None,
         stat_href=lambda column: f"{here}?{urlencode([*query, ('column', column)])}#statistics",
         types={c["name"]: c["type"] for c in told["columns"]},
     )  # fmt: skip
+
+
+def _pieces(
+    request: Request, resource_id: str, title: str, query: list[tuple[str, str]], *, on_a_map: bool
+) -> list[tuple[str, str]]:
+    """What to call it, and the HTML for another site."""
+    offered = [("table", say("表"))] + ([("map", say("地図"))] if on_a_map else [])
+    site = shell.site(request)
+    return [(shell.spoken(request, label), piece(site, resource_id, view, title, query)) for view, label in offered]
 
 
 def _without_page(query: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -109,7 +120,7 @@ def conditions_in(given: Any) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-def _question(given: Any, opened: Table) -> tuple[Question, int]:
+def question_of(given: Any, opened: Table) -> tuple[Question, int]:
     page = given.get("page", "1")
     number = int(page) if page.isascii() and page.isdigit() and 0 < int(page) < 1_000_000 else 1
     name = given.get("sort", "")
@@ -142,14 +153,14 @@ def _is_number(value: str) -> bool:
         return False
 
 
-def _as_api(given: Any) -> list[tuple[str, str]]:
+def as_api(given: Any) -> list[tuple[str, str]]:
     """The same view as a question to the data interface."""
     pairs = [(f"{each.column}__{each.operator}", str(each.value)) for each in conditions_in(given)]
     pairs += [("q", given["q"])] if given.get("q") else []
     return pairs + ([("sort", given["sort"])] if given.get("sort") else [])
 
 
-def _points(opened: Table, question: Question, where: dict[str, str] | None) -> list[Point]:
+def points_of(opened: Table, question: Question, where: dict[str, str] | None) -> list[Point]:
     if not where:
         return []
     label = next((name for name in ("名称", "施設名", "名前", "地名") if name in opened.names), opened.names[0])

@@ -120,6 +120,13 @@ class Table:
             "mean": average, "common": list(self._run(common, [top])) if distinct < filled else [],
         }  # fmt: skip
 
+    def squares(self, lat: str, lng: str) -> list[tuple[int, int]]:
+        """Squares of 1/12° × 1/8° that hold a row, counted from the equator and from 100° E (domain/meshes.py). 0, 0 is no place."""
+        north, east = self._column(lat), self._column(lng)
+        sql = f"""SELECT DISTINCT CAST({north} * 12 AS INTEGER), CAST(({east} - 100) * 8 AS INTEGER) FROM data
+                  WHERE {north} BETWEEN 1 AND 90 AND {east} BETWEEN 100 AND 180 LIMIT 5000"""
+        return list(self._run(sql, []))
+
     def aggregate(
         self, group: Sequence[str], measures: Sequence[tuple[str, str]], question: Question
     ) -> Iterator[tuple]:

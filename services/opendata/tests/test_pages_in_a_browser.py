@@ -109,6 +109,13 @@ class Filled:
             "app-new": f"{aed}/apps/new", "api": "/opendata/api/", "unknown": "/opendata/datasets/no-such-data",
         }  # fmt: skip
 
+    def frames(self) -> dict[str, str]:
+        aed, numbers = self.file_of(self.aed), self.file_of(self.population)
+        return {
+            "frame-table": f"/opendata/embed/{numbers}/table", "frame-map": f"/opendata/embed/{aed}/map",
+            "frame-chart": f"/opendata/embed/{numbers}/chart?x=年月&y=男&how=avg&kind=line",
+        }  # fmt: skip
+
     def desk_pages(self) -> dict[str, str]:
         desk = f"/t/{self.town.code}/opendata/desk/"
         return {
@@ -139,6 +146,10 @@ def test_every_page_fits_reads_and_is_reached_by_keyboard(
     visitor = browser_page(width)
     for name, path in filled.public_pages().items():
         seen(visitor, address + path, name)
+    for name, path in filled.frames().items():
+        visitor.goto(address + path)
+        look(visitor, f"walk-{name}")
+        assert [stop for stop in tab_stops(visitor) if "大木町" in stop], f"{name}: the way to the source"
     clerk = browser_page(width)
     clerk.context.add_cookies([{"name": SIGNED_IN, "value": "staff", "url": address}])
     for name, path in filled.desk_pages().items():

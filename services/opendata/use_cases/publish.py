@@ -183,6 +183,6 @@ def _add_version(
 
 def kept_report(report: dict[str, Any], *, repaired: bool) -> dict[str, Any]:
     """What of a draft's report stays with its version."""
-    kept = {key: report[key] for key in ("conformance", "points", "counts") if key in report}
+    kept = {key: report[key] for key in ("conformance", "points", "where", "when", "counts") if key in report}
     readability = (report.get("readability") or {}).get("repaired" if repaired else "original")
     return kept | ({"readability": readability} if readability else {})
