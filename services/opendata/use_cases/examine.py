@@ -230,6 +230,10 @@ def _risk(risk: personal.Risk) -> dict[str, Any]:
 # ---- what will be published -------------------------------------------------------------------------------------------
 
 
+ACTING = frozenset({"macros", "external-links"})
+"""Findings of workbooks that do something when they are opened: only their values are published."""
+
+
 def _keep(
     store: Store, tables: Tables, source: Source, report: dict[str, Any], table: Table, mended: Repair
 ) -> Examined:
@@ -239,7 +243,8 @@ def _keep(
     report["original"] = _told(source.filename, media_type, stored, built)
     report["repaired"] = None
     repaired_table = repaired_file = None
-    if mended.counts:
+    report["acting"] = sorted(ACTING & report["counts"].keys())
+    if mended.counts or report["acting"]:
         repaired_table, built = _make(tables, source.tenant, mended.table)
         file = store.put(source.tenant, _csv(mended.table), limit=MAX_CSV)
         repaired_file = file.id

@@ -42,6 +42,11 @@ def publish(
     _check_personal(session, actor, draft, choice, now)
     dataset = _dataset(session, actor, draft, checked(wish), now)
     resource = _resource(session, draft, dataset, choice, now)
+    if draft.report.get("acting") and not choice.repaired:
+        sentence = (
+            "マクロやほかのファイルへのつながりがあるExcelは、そのままでは公開できません。直した表を公開してください。"
+        )
+        raise Invalid(sentence, code="acting-workbook", fields={"use": sentence})
     _add_version(session, actor, draft, resource, choice.repaired, now)
     draft.state, draft.dataset_id, draft.resource_id = "published", dataset.id, resource.id
     tell(session, actor, dataset, "dataset.published", now)
