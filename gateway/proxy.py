@@ -12,6 +12,7 @@ from gateway.answers import BadGateway, GatewayTimeout, Message, Receive, Reques
 from gateway.fairness.door import Fairness
 from gateway.hygiene import SAFE_METHODS, Headers, forwarded_cookies, forwarded_headers, header, returned_headers
 from gateway.offload import Handing, Offload
+from gateway.openness import opened
 from gateway.upstream import (
     WITHOUT_BODY,
     Answer,
@@ -273,7 +274,7 @@ class Proxy:
             kept = [pair for pair in kept if pair[0] != b"cache-control"]
         if request.personal and header(kept, b"cache-control") is None:
             kept.append((b"cache-control", b"no-store"))
-        return [*kept, *self._security, *request.answered]
+        return [*kept, *opened(self._security, answer.headers), *request.answered]
 
 
 @cache

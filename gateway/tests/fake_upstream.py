@@ -104,6 +104,8 @@ async def echo(scope, receive, send, query):
     }
     note(said)
     extra = [(b"set-cookie", c.encode()) for c in query.get("cookies", "").split("|") if c]
+    if "open" in query:  # what a service says to open an answer to other sites
+        extra += [tuple(part.encode() for part in pair.split("=", 1)) for pair in query["open"].split("|")]
     if "cache" in query:
         extra.append((b"cache-control", query["cache"].encode()))
     extra += [(b"content-security-policy", b"default-src *"), (b"x-powered-by", b"tests"), (b"connection", b"x-hop")]

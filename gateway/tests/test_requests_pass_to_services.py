@@ -169,6 +169,26 @@ def test_every_answer_has_our_security_headers_and_no_others(cloud: Running) -> 
         assert len(answer.headers.get_list("x-request-id")) == 1, path
 
 
+def test_a_service_opens_a_frame_or_its_data_to_all_sites_and_nothing_else(cloud: Running) -> None:
+    client, path = cloud.client(), f"/t/{CODE}/eapply/"
+    closed = client.get(path).headers
+    assert "access-control-allow-origin" not in closed and "frame-ancestors 'none'" in closed["content-security-policy"]
+    framed = client.get(f"{path}?open=content-security-policy=frame-ancestors *").headers
+    assert framed.get_list("content-security-policy") == [
+        closed["content-security-policy"].replace("frame-ancestors 'none'", "frame-ancestors *")
+    ]
+    assert framed["cross-origin-resource-policy"] == "cross-origin"
+    read = client.get(f"{path}?open=access-control-allow-origin=*").headers
+    assert read["access-control-allow-origin"] == "*" and "frame-ancestors 'none'" in read["content-security-policy"]
+    for word in (
+        "content-security-policy=default-src *", "content-security-policy=frame-ancestors *; script-src *",
+        "access-control-allow-origin=https://evil.example|access-control-allow-credentials=true",
+    ):  # fmt: skip
+        answer = client.get(path, params={"open": word}).headers
+        assert answer["content-security-policy"] == closed["content-security-policy"], word
+        assert not {"access-control-allow-origin", "access-control-allow-credentials"} & set(answer), word
+
+
 def test_a_service_s_own_word_on_keeping_and_its_cookies_pass_but_not_ours(cloud: Running) -> None:
     client = cloud.client()
     kept = client.get(f"/t/{CODE}/eapply/?cache=public,+max-age=60")

@@ -9,11 +9,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from libs.common.clock import JST
 from libs.common.db import Database
 from services.opendata.db import PublishedRow, published
+from services.opendata.domain import periods
 from services.opendata.domain.quality import Quality, quality_of
 from services.opendata.search.document import Answer, Document
 from services.opendata.search.index import Index
@@ -125,6 +128,9 @@ def as_document(row: PublishedRow, place: str) -> Document:
             "license": (told["license"],) if told["license"] else (),
             "kind": (told["kind"],) if told["kind"] else (),
             "map": ("1",) if any(each.get("points") for each in resources) else (),
+            "mesh": tuple(sorted({mesh for each in resources for mesh in each.get("where", ())})),
+            "year": years(told),
+            "updated": (str(datetime.fromisoformat(told["modified"]).astimezone(JST).year),),
             "tag": tuple(told["tags"]),
             "division": (told["owner"]["name"],) if told.get("owner") else (),
             "collection": tuple(each["name"] for each in told.get("groups", ())),
@@ -134,6 +140,14 @@ def as_document(row: PublishedRow, place: str) -> Document:
             "created": datetime.fromisoformat(told["created"]).timestamp(),
         },
     )
+
+
+def years(told: dict[str, Any]) -> tuple[str, ...]:
+    """The years a data set is about, the newest first."""
+    found = periods.named_in(told["title"])
+    for each in told["resources"]:
+        found |= {*periods.named_in(each["name"]), *each.get("when", ())}
+    return periods.told(found)
 
 
 def as_entry(row: PublishedRow, document: Document) -> Entry:

@@ -9,13 +9,16 @@ from services.opendata.api import (
     ckan,
     data,
     desk,
+    embed,
     feeds,
     fragments,
     gathering,
+    packages,
     public,
     quality,
     sensors,
     shell,
+    tables,
     telling,
     voices,
 )
@@ -29,7 +32,23 @@ FORM = 1024 * 1024
 
 def create_app(service: Service) -> FastAPI:
     """`/opendata/…` for everybody, `/t/<code>/opendata/…` for one municipality and its staff."""
-    modules = (ckan, feeds, data, fragments, gathering, desk, quality, charts, sensors, telling, voices, public)
+    modules = (
+        ckan,
+        feeds,
+        data,
+        fragments,
+        gathering,
+        desk,
+        quality,
+        charts,
+        sensors,
+        telling,
+        voices,
+        tables,
+        packages,
+        embed,
+        public,
+    )
     app = http.create_app(
         service, [module.router for module in modules], watcher=WATCHER, error_page=service.extras["pages"].refused
     )

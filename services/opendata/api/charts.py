@@ -15,8 +15,10 @@ from libs.common.web import Link
 from libs.common.web.charts import Bar, Chart, bar_list
 from services.opendata.api import shell
 from services.opendata.api.drawing import line
-from services.opendata.api.public import conditions_in
+from services.opendata.api.pieces import piece
+from services.opendata.api.tables import FILTERS, NUMBERS, conditions_in
 from services.opendata.datastore import Question, Table
+from services.opendata.datastore.build import Column
 from services.opendata.db import published
 from services.opendata.settings import tables_of
 
@@ -24,7 +26,7 @@ router = APIRouter(tags=["public"])
 MOST_BARS, MOST_POINTS = 40, 500
 HOW = {"count": say("行の数"), "sum": say("合計"), "avg": say("平均"), "min": say("最小"), "max": say("最大")}
 KINDS = {"bar": say("棒グラフ"), "line": say("折れ線グラフ")}
-NUMBERS = {"int", "numeric", "int2", "int4", "int8", "float4", "float8"}
+WHERE = {"緯度", "経度"}
 TIMES = {"date", "timestamp", "timestamptz"}
 
 
@@ -38,46 +40,60 @@ def chart_page(request: Request, name: str, resource_id: str, actor: Actor = acc
     shell.note(request, "view", row.id, resource_id)
     given, error, chart = request.query_params, "", None
     with tables_of(shell.service_of(request)).open(row.tenant, told["table"]) as table:
-        chosen = _chosen(given, table)
+        chosen = chosen_in(given, table)
         try:
-            chart = _chart(request, table, chosen, told["name"]) if chosen["x"] else None
+            chart = chart_of(request, table, chosen, told["name"]) if chosen["x"] else None
         except Invalid as refusal:
             error = str(refusal.message)
     here = f"/opendata/datasets/{row.name}/resources/{resource_id}"
+    conditions = [
+        (f"{part}{n}", given[f"{part}{n}"]) for n in range(FILTERS) for part in "cov" if given.get(f"{part}{n}")
+    ]
     title = shell.spoken(request, say("%(name)sのグラフ", name=told["name"]))
     crumbs = (
-        Link(row.document["title"], f"/opendata/datasets/{row.name}"),
-        Link(told["name"], here),
-        Link(title, f"{here}/chart"),
+        Link(shell.short(row.document["title"]), f"/opendata/datasets/{row.name}"),
+        Link(shell.spoken(request, say("表")), here),
+        Link(shell.spoken(request, say("グラフ")), f"{here}/chart"),
     )
     return shell.render_public(
         request, "public/chart.html", title=title, crumbs=crumbs, chart=chart, error=error, chosen=chosen, here=here,
-        columns=[(c.name, c.name) for c in table.columns], 
+        columns=[*([] if chosen["x"] else [("", shell.spoken(request, say("（選ぶ）")))]), *((c.name, c.name) for c in table.columns)],
+        conditions=conditions, conditioned=bool(conditions_in(given)),
         numbers=[("", "－"), *((c.name, c.name) for c in table.columns if c.type in NUMBERS)],
         how=shell.spoken_options(request, HOW), kinds=shell.spoken_options(request, KINDS),
-        link=f"{shell.site(request)}{here.removeprefix('/opendata')}/chart?{urlencode(chosen)}",
+        piece=piece(shell.site(request), resource_id, "chart", title, [*conditions, *chosen.items()]),
+        link=f"{shell.site(request)}{here.removeprefix('/opendata')}/chart?{urlencode([*conditions, *chosen.items()])}",
     )  # fmt: skip
 
 
-def _chosen(given: Any, table: Table) -> dict[str, str]:
-    """What stands in the address; where nothing does, the first columns that make a chart."""
+def chosen_in(given: Any, table: Table) -> dict[str, str]:
+    """What stands in the address; where nothing does, the first columns that make a chart that says something."""
     kinds = {column.name: column.type for column in table.columns}
-    words = next((name for name, kind in kinds.items() if kind in TIMES), None) or next(
-        (
-            name
-            for name, kind in kinds.items()
-            if kind not in NUMBERS and 1 < table.statistics(name)["distinct"] <= MOST_BARS
-        ),
-        "",
-    )
-    x = given.get("x") if given.get("x") in kinds else words
+    x = given.get("x") if given.get("x") in kinds else _first_worth_drawing(table)
     y = given.get("y", "") if kinds.get(given.get("y", "")) in NUMBERS else ""
     how = given.get("how", "count") if given.get("how") in HOW and y else "count"
-    usual = "line" if kinds.get(x or "") in TIMES else "bar"
-    return {"x": x or "", "y": y, "how": how, "kind": given.get("kind") if given.get("kind") in KINDS else usual}
+    if kinds.get(x) in TIMES and "x" not in given:
+        # One row a day says nothing by their number: the first numbers do.
+        y = next((name for name, kind in kinds.items() if kind in NUMBERS and name not in WHERE), "")
+        how = "sum" if y else "count"
+    usual = "line" if kinds.get(x) in TIMES else "bar"
+    return {"x": x, "y": y, "how": how, "kind": given.get("kind") if given.get("kind") in KINDS else usual}
 
 
-def _chart(request: Request, table: Table, chosen: dict[str, str], title: str) -> Chart | None:
+def _first_worth_drawing(table: Table) -> str:
+    """A column of times, else one whose values come more than once and are few; "" where there is none."""
+    times = next((column.name for column in table.columns if column.type in TIMES), "")
+    return times or next((column.name for column in table.columns if _groups(table, column)), "")
+
+
+def _groups(table: Table, column: Column) -> bool:
+    if column.type in NUMBERS:
+        return False
+    told = table.statistics(column.name, top=1)
+    return 1 < told["distinct"] <= MOST_BARS and told["filled"] >= 2 * told["distinct"]
+
+
+def chart_of(request: Request, table: Table, chosen: dict[str, str], title: str) -> Chart | None:
     measure = (chosen["how"], chosen["y"] or "*")
     question = Question(conditions_in(request.query_params), limit=-1 if chosen["kind"] == "bar" else MOST_POINTS)
     found = [(str(key), float(value)) for key, value in table.aggregate([chosen["x"]], [measure], question)

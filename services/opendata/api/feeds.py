@@ -142,7 +142,7 @@ def sitemap(request: Request, actor: Actor = access.public()) -> Response:
 def feed(request: Request, actor: Actor = access.public()) -> Response:
     asked = asked_in(request, None)
     catalogue = shell.catalogue_in(request)
-    found = catalogue.search(asked.q, filters=asked.filters, order="modified", limit=FEED)
+    found = catalogue.search(asked.q, filters=asked.wanted, order="modified", limit=FEED)
     rows = list(rows_of(request, [hit.key for hit in found.hits]))
     site = shell.site(request)
     updated = rows[0].document["modified"] if rows else shell.now_of(request).isoformat()

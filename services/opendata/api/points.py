@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-WIDTH, MARGIN = 600.0, 24.0
+from libs.common.web.charts import svg
+
+WIDTH, MARGIN = 400.0, 24.0
+"""Narrow, so that its letters can be read on a phone."""
+NAMED, LETTER = 40, 10.5
+"""Up to so many dots have their names beside them; the size of the letters (`.map .n`)."""
 METRES = 111_320.0
 """Of one degree of latitude."""
 
@@ -45,16 +50,40 @@ def point_map(title: str, points: Sequence[Point]) -> PointMap:
     left = MARGIN + ((WIDTH - 2 * MARGIN) - (east - west) * squeeze * scale) / 2
     parts = [
         Markup(
-            '<circle cx="{:.1f}" cy="{:.1f}" r="5" fill="#0066be" fill-opacity=".75" stroke="#fff"><title>{}</title></circle>'
+            '<circle cx="{:.1f}" cy="{:.1f}" r="4" fill="#0066be" fill-opacity=".75" stroke="#fff"><title>{}</title></circle>'
         ).format(left + (p.lng - west) * squeeze * scale, MARGIN + (north - p.lat) * scale, p.name)
         for p in points
     ]
+    parts += _names(
+        [(left + (p.lng - west) * squeeze * scale, MARGIN + (north - p.lat) * scale, p.name) for p in points]
+    )
     parts.append(_scale_bar(span * METRES, scale / METRES, height))
     head = Markup(
         '<svg class="map" viewBox="0 0 {:.0f} {:.0f}" role="img" aria-labelledby="map-title"><title id="map-title">{}</title>'
     )
     frame = Markup('<path d="M1 1H{0:.0f}V{1:.0f}H1Z" fill="#f8f8fb" stroke="#767676"/>').format(WIDTH - 1, height - 1)
     return PointMap(head.format(WIDTH, height, title) + frame + Markup("").join(parts) + Markup("</svg>"), list(points))
+
+
+def _names(places: Sequence[tuple[float, float, str]]) -> list[Markup]:
+    """Names beside the dots, where there are few dots and a name hides neither another name nor a dot."""
+    if len(places) > NAMED:
+        return []
+    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y, _ in places]
+    found = []
+    for x, y, name in places:
+        words = svg.cut(name, 14 * LETTER, LETTER)
+        half = svg.width_of(words, LETTER) / 2
+        middle = min(max(x, half + 4), WIDTH - half - 4)
+        box = (middle - half, y - 7 - LETTER, middle + half, y - 6)
+        if words and box[1] > 2 and not any(_over(box, other) for other in taken):
+            taken.append(box)
+            found.append(Markup('<text class="n" x="{:.1f}" y="{:.1f}">{}</text>').format(middle, y - 9, words))
+    return found
+
+
+def _over(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _scale_bar(metres: float, per_metre: float, height: float) -> Markup:

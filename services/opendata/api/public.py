@@ -1,7 +1,9 @@
-"""Pages for everybody: search, a data set, its tables with filters, statistics and map, downloads."""
+"""Pages for everybody: search, a data set, its files."""
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,33 +12,30 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from libs.common import access, csvout
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, NotFound, say
+from libs.common.errors import NotFound, say
 from libs.common.web import Link
 from services.opendata.api import shell
+from services.opendata.api.areas import area_map, square_name
 from services.opendata.api.describe import json_ld_script
-from services.opendata.api.points import Point, point_map
 from services.opendata.catalogue import Catalogue, Entry
-from services.opendata.datastore import Condition, Question, Table
 from services.opendata.db import PublishedRow, published, voices
-from services.opendata.domain import standards, vocabulary
-from services.opendata.domain.quality import quality_of
-from services.opendata.settings import files_of, tables_of
+from services.opendata.domain import meshes, standards, vocabulary
+from services.opendata.domain.quality import quality_of, score
+from services.opendata.settings import files_of
 from services.opendata.use_cases import directory, usage
 from services.opendata.use_cases.voices import who
 
 router = APIRouter(tags=["public"])
-FACETS = ("municipality", "theme", "format", "license", "kind", "map")
+FACETS = ("municipality", "theme", "format", "license", "kind", "map", "year", "updated")
+COUNTED = (*FACETS, "mesh")
 PAGE, SHOWN_VALUES = 20, 12
-ROWS, MAP_ROWS = 50, 2000
-FILTERS = 4
-"""How many conditions the table's form offers at once."""
-OPERATORS = {
-    "contains": say("をふくむ"), "eq": say("と同じ"), "ne": say("ではない"), "gte": say("以上"), "lte": say("以下"),
-}  # fmt: skip
+SQUARES = 5000
+"""Squares of the map that a box may touch: about all of Japan."""
 SORTS = {"": say("よく合う順"), "modified": say("新しく更新された順"), "created": say("新しく公開された順")}
 LABELS = {
     "municipality": say("市町村"), "theme": say("分野"), "format": say("形式"), "license": say("利用条件"),
     "kind": say("推奨データセット"), "map": say("地図"),
+    "year": say("対象の年"), "updated": say("更新した年"), "mesh": say("地図の場所"),
 }  # fmt: skip
 
 
@@ -51,6 +50,16 @@ class Asked:
     filters: dict[str, tuple[str, ...]]
     sort: str
     page: int
+
+    @property
+    def wanted(self) -> dict[str, tuple[str, ...]]:
+        """`filters` as the index takes them: a box of the map is the squares it touches."""
+        found = {name: values for name, values in self.filters.items() if name != "bbox"}
+        if "bbox" in self.filters:
+            touched = squares_in(self.filters["bbox"][0])
+            chosen = set(found.get("mesh", touched))
+            found["mesh"] = tuple(square for square in touched if square in chosen) or ("",)
+        return found
 
     def address(self, top: str, **changes: Any) -> str:
         asked = replace(self, page=1, **changes) if "page" not in changes else replace(self, **changes)
@@ -71,13 +80,25 @@ class Asked:
 def asked_in(request: Request, tenant: str | None) -> Asked:
     """From the query string. Values nobody has find nothing; they are no error."""
     given = request.query_params
-    filters = {name: tuple(given.getlist(name)[:20]) for name in FACETS if any(given.getlist(name))}
+    filters = {name: tuple(given.getlist(name)[:20]) for name in COUNTED if any(given.getlist(name))}
+    if given.get("bbox"):
+        filters["bbox"] = (given["bbox"][:100],)
     if tenant:
         filters["municipality"] = (tenant,)
     page = given.get("page", "1")
     sort = given.get("sort", "")
     number = int(page) if page.isascii() and page.isdigit() and 0 < int(page) < 10_000 else 1
     return Asked(given.get("q", "").strip()[:200], filters, sort if sort in SORTS else "", number)
+
+
+def squares_in(bbox: str) -> tuple[str, ...]:
+    """`west,south,east,north` in degrees: the squares of the map it touches; none where it is no box."""
+    try:
+        west, south, east, north = (float(part) for part in bbox.split(","))
+    except ValueError:
+        return ()
+    sound = math.isfinite(west + south + east + north)
+    return tuple(islice(meshes.of_box((west, south, east, north)), SQUARES)) if sound else ()
 
 
 @router.get("/opendata", include_in_schema=False)
@@ -102,23 +123,38 @@ def _search_page(request: Request, tenant: str | None) -> Response:
     catalogue = shell.catalogue_in(request)
     order = asked.sort or (None if asked.q else "modified")
     answer = catalogue.search(
-        asked.q, filters=asked.filters, facets=FACETS, order=order, offset=(asked.page - 1) * PAGE, limit=PAGE
+        asked.q, filters=asked.wanted, facets=COUNTED, order=order, offset=(asked.page - 1) * PAGE, limit=PAGE
     )
     with shell.public(request) as session:
         rows = published.many(session, [hit.key for hit in answer.hits])
-        used = usage.totals(session, [row.id for row in rows])
     top = f"{shell.base(request)}/" if tenant else "/opendata/"
     return shell.render_public(
-        request, "public/search.html", title=shell.spoken(request, say("オープンデータをさがす")), asked=asked, answer=answer,
-        cards=[card(request, catalogue, row, used.get(row.id, {})) for row in rows], total=len(catalogue.entries),
+        request, "public/search.html", title=_search_title(request, tenant), asked=asked, answer=answer,
+        cards=[card(request, catalogue, row) for row in rows], total=len(catalogue.entries),
         facets=_facets(request, catalogue, asked, dict(answer.facets), top, own=bool(tenant)),
+        area=area_map(request, answer.facets["mesh"], lambda mesh: asked.address(top, filters=asked.filters | {"mesh": (mesh,)})),
         chosen=_chosen(request, catalogue, asked, top, own=bool(tenant)), pager=_pager(asked, answer.total, top),
-        sorts=shell.spoken_options(request, SORTS), feed=f"/opendata/feed.atom?{request.url.query}",
+        sorts=[pair for pair in shell.spoken_options(request, SORTS) if pair[0] or asked.q], order=order or "",
+        feed=f"/opendata/feed.atom?{request.url.query}",
         corrected=answer.corrected, relaxed=answer.relaxed,
+        own=_own_face(request, catalogue, tenant) if tenant else None,
     )  # fmt: skip
 
 
-def card(request: Request, catalogue: Catalogue, row: PublishedRow, used: dict[str, int]) -> dict[str, Any]:
+def _own_face(request: Request, catalogue: Catalogue, tenant: str) -> dict[str, Any]:
+    """What a municipality says of its own catalogue above it: how much, how good, how kept."""
+    qualities = [entry.quality for entry in catalogue.of(tenant)]
+    told = score(tenant, qualities, shell.now_of(request)) if qualities else None
+    return {"tenant": tenant, "name": request.state.place_name, "score": told}
+
+
+def _search_title(request: Request, tenant: str | None) -> str:
+    if tenant:
+        return shell.spoken(request, say("%(name)sのオープンデータ", name=request.state.place_name))
+    return shell.spoken(request, say("オープンデータをさがす"))
+
+
+def card(request: Request, catalogue: Catalogue, row: PublishedRow) -> dict[str, Any]:
     """What a list shows of a data set."""
     told = row.document
     code, place = catalogue.place(row.tenant)
@@ -128,7 +164,7 @@ def card(request: Request, catalogue: Catalogue, row: PublishedRow, used: dict[s
     return {
         "title": told["title"], "href": f"{top}/datasets/{row.name}", "place": place, "notes": told["notes"][:140],
         "formats": sorted({each["format"].upper() for each in told["resources"] if each["format"]}),
-        "modified": datetime.fromisoformat(told["modified"]), "views": used.get("view", 0),
+        "modified": datetime.fromisoformat(told["modified"]),
         "rows": sum(each.get("rows") or 0 for each in told["resources"]), "score": max(scores, default=None),
         "theme": shell.spoken(request, vocabulary.theme_title(told["theme"])),
     }  # fmt: skip
@@ -177,6 +213,12 @@ def _label(request: Request, catalogue: Catalogue, facet: str, value: str) -> st
         case "kind":
             kind = standards.kind(value)
             return kind.name if kind else value
+        case "year" | "updated":
+            return shell.spoken(request, say("%(year)s年", year=value))
+        case "mesh":
+            return square_name(request, value)
+        case "bbox":
+            return shell.spoken(request, LABELS["mesh"])
         case "map":
             return shell.spoken(request, say("地図で見られる"))
     return value
@@ -224,18 +266,18 @@ def _dataset_page(request: Request, name: str, tenant: str | None) -> Response:
     with shell.public(request) as session:
         row = published.get(session, name)
         used = usage.by_resource(session, row.id)
-        apps = [each for each in voices.published(session, "app") if each.document["dataset_id"] == row.id]
+        apps = [each for each in voices.published(session, "app", row.tenant) if each.document["dataset_id"] == row.id]
         actor: Actor = request.state.actor
         person = actor.kind == "person"
         follows = person and who(actor) in directory.followers(session, "dataset", row.id)
-    _check_town(row, tenant)
+    check_town(row, tenant)
     shell.note(request, "view", row.id)
     told = row.document
     code, place = catalogue.place(row.tenant)
     here = f"{'/t/' + code if tenant else ''}/opendata/datasets/{row.name}"
     kind = standards.kind(told["kind"])
     return shell.render_public(
-        request, "public/dataset.html", title=told["title"], crumbs=(Link(told["title"], here),), told=told, place_name=place,
+        request, "public/dataset.html", title=told["title"], crumbs=(Link(shell.short(told["title"]), here),), told=told, place_name=place,
         code=code, here=here, resources=[_resource_card(here, each) for each in told["resources"]], kind=kind, used=used,
         theme=shell.spoken(request, vocabulary.theme_title(told["theme"])),
         license=shell.spoken(request, vocabulary.license_title(told["license"])), license_url=_license_url(told["license"]),
@@ -248,7 +290,7 @@ def _dataset_page(request: Request, name: str, tenant: str | None) -> Response:
     )  # fmt: skip
 
 
-def _check_town(row: PublishedRow, tenant: str | None) -> None:
+def check_town(row: PublishedRow, tenant: str | None) -> None:
     if tenant and row.tenant != tenant:
         raise NotFound("このデータセットは、この自治体のものではありません。", code="unknown-dataset")
 
@@ -285,137 +327,6 @@ def _near(request: Request, catalogue: Catalogue, row: PublishedRow) -> list[dic
         {"label": entry.title, "href": f"/opendata/datasets/{entry.name}", "place": catalogue.place(entry.tenant)[1]}
         for entry in found[:6]
     ]
-
-
-# ---- a table ----------------------------------------------------------------------------------------------------------
-
-
-@router.get("/opendata/datasets/{name}/resources/{resource_id}", summary="A table: rows, filters, statistics, map")
-def table(request: Request, name: str, resource_id: str, actor: Actor = access.public()) -> Response:
-    return _table_page(request, name, resource_id, None)
-
-
-@router.get(
-    "/t/{code}/opendata/datasets/{name}/resources/{resource_id}", summary="The same under the municipality's name"
-)
-def own_table(request: Request, name: str, resource_id: str, actor: Actor = access.public()) -> Response:
-    with shell.reading(request, actor):
-        pass
-    return _table_page(request, name, resource_id, actor.tenant)
-
-
-def _table_page(request: Request, name: str, resource_id: str, tenant: str | None) -> Response:
-    catalogue = shell.catalogue_in(request).refresh()
-    with shell.public(request) as session:
-        row = published.get(session, name)
-    _check_town(row, tenant)
-    told = published.resource_in(row, resource_id)
-    if not told.get("table"):
-        raise NotFound("このファイルは表として見られません。ダウンロードしてお使いください。")
-    shell.note(request, "view", row.id, resource_id)
-    given = request.query_params
-    errors: dict[str, str] = {}
-    with tables_of(shell.service_of(request)).open(row.tenant, told["table"]) as opened:
-        try:
-            question, page = _question(given, opened)
-        except Invalid as refusal:
-            question, page, errors = Question(limit=ROWS), 1, {"c0": refusal.message}
-        names = opened.wanted(question)
-        rows, total = list(opened.select(question)), opened.count(question)
-        points = _points(opened, question, told.get("points"))
-        shown = given.get("column", "")
-        stats = opened.statistics(shown) if shown in opened.names else None
-    code, _place = catalogue.place(row.tenant)
-    top = f"{'/t/' + code if tenant else ''}/opendata/datasets/{row.name}"
-    here = f"{top}/resources/{resource_id}"
-    title = told["name"] if told["name"] != row.document["title"] else row.document["title"]
-    drawn = point_map(title, points) if points else None
-    query = [(key, value) for key, value in given.multi_items() if key not in ("page", "column", "lang") and value]
-    return shell.render_public(
-        request, "public/table.html", title=title, crumbs=(Link(row.document["title"], top), Link(shell.spoken(request, say("表")), here)),
-        told=told, names=names, rows=rows, total=total, errors=errors, here=here, given=_typed(given), count=FILTERS, stats=stats,
-        columns=[("", shell.spoken(request, say("（選ぶ）"))), *((each, each) for each in names if each != "_id")],
-        operators=shell.spoken_options(request, OPERATORS), map=drawn, mapped=len(points), more_points=total > MAP_ROWS,
-        sort_href=lambda column: _sort_address(here, query, column, given), sorted=question.sort[0] if question.sort else None,
-        pager=_row_pager(here, query, page, total), csv=f"/opendata/data/{resource_id}.csv?{urlencode(_as_api(given))}",
-        parquet=f"/opendata/data/{resource_id}.parquet?{urlencode(_as_api(given))}",
-        chart=f"/opendata/datasets/{row.name}/resources/{resource_id}/chart?{urlencode(_without_page(query))}",
-        json=f"/opendata/data/{resource_id}.json?{urlencode(_as_api(given))}",
-        geojson=f"/opendata/data/{resource_id}.geojson?{urlencode(_as_api(given))}" if told.get("points") else None,
-        stat_href=lambda column: f"{here}?{urlencode([*query, ('column', column)])}#statistics",
-        types={c["name"]: c["type"] for c in told["columns"]},
-    )  # fmt: skip
-
-
-def _without_page(query: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The conditions alone."""
-    return [pair for pair in query if pair[0] not in ("page", "column", "sort")]
-
-
-def _typed(given: Any) -> dict[str, str]:
-    return {f"{part}{n}": given.get(f"{part}{n}", "") for n in range(FILTERS) for part in "cov"} | {
-        "q": given.get("q", "")
-    }
-
-
-def conditions_in(given: Any) -> tuple[Condition, ...]:
-    """The form's conditions: c0 (column), o0 (operator), v0 (value) … Half-filled ones are left out."""
-    found = []
-    for n in range(FILTERS):
-        column, operator, value = (given.get(f"{part}{n}", "").strip() for part in "cov")
-        if column and value:
-            found.append(Condition(column, operator if operator in OPERATORS else "contains", value))
-    return tuple(found)
-
-
-def _question(given: Any, opened: Table) -> tuple[Question, int]:
-    page = given.get("page", "1")
-    number = int(page) if page.isascii() and page.isdigit() and 0 < int(page) < 1_000_000 else 1
-    name = given.get("sort", "")
-    sort = ((name.removeprefix("-"), name.startswith("-")),) if name.removeprefix("-") in opened.names else ()
-    words = tuple(given.get("q", "").split()[:5])
-    question = Question(conditions_in(given), words, (), sort, ROWS, (number - 1) * ROWS)
-    opened.count(
-        replace(question, limit=0, offset=0, words=())
-    )  # refuses unknown columns here, not in the middle of rows
-    return question, number
-
-
-def _as_api(given: Any) -> list[tuple[str, str]]:
-    """The same view as a question to the data interface."""
-    pairs = [(f"{each.column}__{each.operator}", str(each.value)) for each in conditions_in(given)]
-    pairs += [("q", given["q"])] if given.get("q") else []
-    return pairs + ([("sort", given["sort"])] if given.get("sort") else [])
-
-
-def _points(opened: Table, question: Question, where: dict[str, str] | None) -> list[Point]:
-    if not where:
-        return []
-    label = next((name for name in ("名称", "施設名", "名前", "地名") if name in opened.names), opened.names[0])
-    wanted = (where["lat"], where["lng"], label)
-    found = opened.select(replace(question, columns=wanted, limit=MAP_ROWS, offset=0))
-    return [Point(float(lat), float(lng), str(name or ""), n) for n, lat, lng, name in found if _on_earth(lat, lng)]
-
-
-def _on_earth(lat: Any, lng: Any) -> bool:
-    return isinstance(lat, int | float) and isinstance(lng, int | float) and abs(lat) <= 90 and abs(lng) <= 180
-
-
-def _sort_address(here: str, query: list[tuple[str, str]], column: str, given: Any) -> str:
-    pairs = [(key, value) for key, value in query if key != "sort"]
-    return f"{here}?{urlencode([*pairs, ('sort', f'-{column}' if given.get('sort') == column else column)])}#rows"
-
-
-def _row_pager(here: str, query: list[tuple[str, str]], page: int, total: int) -> dict[str, Any]:
-    first, last = (page - 1) * ROWS + 1, min(page * ROWS, total)
-
-    def address(number: int) -> str:
-        return f"{here}?{urlencode([*query, ('page', str(number))])}#rows"
-
-    return {
-        "first": first if total else 0, "last": max(last, 0), "total": total,
-        "next": address(page + 1) if last < total else None, "previous": address(page - 1) if page > 1 else None,
-    }  # fmt: skip
 
 
 # ---- files ------------------------------------------------------------------------------------------------------------

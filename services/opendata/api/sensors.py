@@ -210,7 +210,8 @@ def stream_page(request: Request, stream_id: str, actor: Actor = access.public()
     sensors_title = shell.spoken(request, say("センサー"))
     chart = line("day", title, [_place(each.at, each.value) for each in day], along="日時", unit=unit) if day else None
     return shell.render_public(
-        request, "public/sensor.html", title=title, crumbs=(Link(sensors_title, "/opendata/sensors/"), Link(title, "")), row=row,
+        request, "public/sensor.html", title=title, row=row,
+        crumbs=(Link(sensors_title, "/opendata/sensors/"), Link(shell.short(title), "")),
         chart=chart, hours=[(each, each.total / each.count) for each in reversed(week)], place_name=catalogue.place(row.tenant)[1],
         api=f"{_address(request)}/Datastreams({row.id})/Observations", here=f"/opendata/sensors/{row.id}",
     )  # fmt: skip

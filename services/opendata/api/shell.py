@@ -19,6 +19,12 @@ from services.opendata.settings import Settings, catalogue_of, settings_of
 from services.opendata.use_cases.usage import Kind, Uses
 
 CATALOGUE = say("オープンデータ")
+ROOMS = (
+    (say("センサー"), "/opendata/sensors/"), (say("データの要望"), "/opendata/requests/"), (say("利活用ライブラリ"), "/opendata/apps/"),
+    (say("データの品質"), "/opendata/quality"), ("API", "/opendata/api/"),
+)  # fmt: skip
+CRUMB = 24
+"""Letters of a step of the way back."""
 
 
 def service_of(request: Request) -> Service:
@@ -132,18 +138,25 @@ def render_public(
     else:
         place = Place(spoken(request, CATALOGUE), "", "/opendata/")
         first = (Link(spoken(request, CATALOGUE), top),)
-    rooms = (
-        Link(spoken(request, say("データをさがす")), top, current="true"),
-        Link(spoken(request, say("センサー")), "/opendata/sensors/"),
-        Link(spoken(request, say("データの要望")), "/opendata/requests/"),
-        Link(spoken(request, say("利活用ライブラリ")), "/opendata/apps/"),
-        Link(spoken(request, say("データの品質")), "/opendata/quality"),
-        Link("API", "/opendata/api/"),
-    )
     return pages_of(request).render(
-        request, template, status_code=status, headers=headers, place=place, rooms=rooms,
+        request, template, status_code=status, headers=headers, place=place, rooms=_rooms(request, top),
         crumbs=(*first, *crumbs) if crumbs else (), top=top, wide=True, **context,
     )  # fmt: skip
+
+
+def _rooms(request: Request, top: str) -> tuple[Link, ...]:
+    """The catalogue's rooms, the one we are in marked."""
+    others = [(spoken(request, label), address) for label, address in ROOMS]
+    here = next((address for _, address in others if request.url.path.startswith(address)), top)
+    return tuple(
+        Link(label, address, current="true" if address == here else False)
+        for label, address in [(spoken(request, say("データをさがす")), top), *others]
+    )
+
+
+def short(title: str) -> str:
+    """A title as a step of the way back: the whole of it stands above the page it leads to."""
+    return title if len(title) <= CRUMB else f"{title[: CRUMB - 1]}…"
 
 
 def to(address: str) -> Response:

@@ -35,8 +35,8 @@ def _as_of(request: Request, tenant: str) -> Any:
 
 
 @router.get("/opendata/requests/", summary="What people ask for, with votes and answers")
-def list_page(request: Request, sent: str = "", actor: Actor = access.public()) -> Response:
-    return _list_page(request, sent=bool(sent))
+def list_page(request: Request, sent: str = "", municipality: str = "", actor: Actor = access.public()) -> Response:
+    return _list_page(request, sent=bool(sent), typed={"municipality": municipality})
 
 
 def _list_page(

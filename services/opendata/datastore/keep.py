@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from libs.common.errors import Unavailable
 from libs.common.files import Store, StoredFile
 from libs.common.ids import new_id
 from services.opendata.datastore.build import Built, Column, Row, build
@@ -20,6 +22,20 @@ MAX_TABLE = 64 * 1024**3
 """Bytes."""
 
 
+@contextmanager
+def _room_on_the_disk() -> Iterator[None]:
+    """A full disk is told as the store tells it; what stood before stays, and the half-written file goes."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            raise
+        sentence = (
+            "保存する場所がいっぱいのため、表を作れませんでした。公開中の版はそのままです。時間をおいてお試しください。"
+        )
+        raise Unavailable(sentence, code="disk-full", retry_after=600) from error
+
+
 class Tables:
     """`seconds`: how long a question may take. The folder is a cache: it can be emptied at any time."""
 
@@ -31,7 +47,8 @@ class Tables:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{new_id()}.new"
         try:
-            built = build(path, names, rows)
+            with _room_on_the_disk():
+                built = build(path, names, rows)
             with path.open("rb") as file:
                 stored = self._store.put(tenant, file, limit=MAX_TABLE)
             path.replace(self._place(tenant, stored.id))
@@ -48,7 +65,7 @@ class Tables:
         try:
             if table_id:
                 shutil.copyfile(self._local(tenant, table_id), path)
-            with changing(path) as copy:
+            with _room_on_the_disk(), changing(path) as copy:
                 answer = work(copy)
             with path.open("rb") as file:
                 stored = self._store.put(tenant, file, limit=MAX_TABLE)

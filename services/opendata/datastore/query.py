@@ -15,7 +15,7 @@ from libs.common.errors import Invalid, Unavailable
 from services.opendata.datastore.build import Column
 
 OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "eq": "=", "ne": "<>"}
-ROWS_AT_ONCE = 500
+ROWS_AT_ONCE, TOGETHER = 500, 100
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 
 
@@ -120,6 +120,13 @@ class Table:
             "mean": average, "common": list(self._run(common, [top])) if distinct < filled else [],
         }  # fmt: skip
 
+    def squares(self, lat: str, lng: str) -> list[tuple[int, int]]:
+        """Squares of 1/12° × 1/8° that hold a row, counted from the equator and from 100° E (domain/meshes.py). 0, 0 is no place."""
+        north, east = self._column(lat), self._column(lng)
+        sql = f"""SELECT DISTINCT CAST({north} * 12 AS INTEGER), CAST(({east} - 100) * 8 AS INTEGER) FROM data
+                  WHERE {north} BETWEEN 1 AND 90 AND {east} BETWEEN 100 AND 180 LIMIT 5000"""
+        return list(self._run(sql, []))
+
     def aggregate(
         self, group: Sequence[str], measures: Sequence[tuple[str, str]], question: Question
     ) -> Iterator[tuple]:
@@ -165,7 +172,7 @@ class Table:
             parts.append(part)
             values += given
         for word in question.words:
-            parts.append("(" + " OR ".join(f"instr(lower(c{n}), ?)" for n in range(len(self.columns))) + ")")
+            parts.append(_any([f"instr(lower(c{n}), ?)" for n in range(len(self.columns))]))
             values += [word.lower()] * len(self.columns)
         return parts, values
 
@@ -199,6 +206,12 @@ class Table:
             raise Unavailable(sentence, code="query-too-long", retry_after=60) from error
         except OverflowError as error:
             raise Invalid("数が大きすぎて、比べられません。", code="bad-value") from error
+
+
+def _any(parts: Sequence[str]) -> str:
+    """One of `parts`, in groups: SQLite refuses a thousand of them in one row (SQLITE_MAX_EXPR_DEPTH), and tables are wider."""
+    groups = [" OR ".join(parts[start : start + TOGETHER]) for start in range(0, len(parts), TOGETHER)]
+    return "(" + " OR ".join(f"({group})" for group in groups) + ")"
 
 
 def _plain(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from libs.common.errors import NotFound
@@ -35,10 +35,18 @@ def places(session: Session) -> dict[str, tuple[str, str]]:
     return {row.tenant: (row.code or row.tenant, row.name or row.tenant) for row in session.scalars(select(RoomRow))}
 
 
+_BY_NAME_OR_ID = select(PublishedRow).where(
+    (PublishedRow.id == bindparam("wanted")) | (PublishedRow.name == bindparam("wanted"))
+)
+_MANY = select(PublishedRow).where(
+    PublishedRow.id.in_(bindparam("ids", expanding=True)), PublishedRow.state == "published"
+)
+"""Made once: every page and every call of the interface asks them."""
+
+
 def find(session: Session, name_or_id: str) -> PublishedRow | None:
     """By id or name, whatever its state."""
-    query = select(PublishedRow).where((PublishedRow.id == name_or_id) | (PublishedRow.name == name_or_id))
-    return session.scalar(query)
+    return session.scalar(_BY_NAME_OR_ID, {"wanted": name_or_id})
 
 
 def get(session: Session, name_or_id: str) -> PublishedRow:
@@ -71,8 +79,7 @@ def resource_in(row: PublishedRow, resource_id: str) -> dict[str, Any]:
 
 def many(session: Session, ids: list[str]) -> list[PublishedRow]:
     """In the order of `ids`; those that cannot be read are left out."""
-    query = select(PublishedRow).where(PublishedRow.id.in_(ids), PublishedRow.state == "published")
-    found = {row.id: row for row in session.scalars(query)}
+    found = {row.id: row for row in session.scalars(_MANY, {"ids": ids})}
     return [found[id_] for id_ in ids if id_ in found]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.opendata.search.catalogue import Catalogue
 from services.opendata.search.fold import hiragana, tidied
 from services.opendata.search.segment import segment
-from services.opendata.search.words import kana_of, sound, words
+from services.opendata.search.words import japanese_of, kana_of, sound, words, written_half
 
 MENDED = 0.8
 """What a word counts that was found by its sound or by mending a typo, beside one found as typed (1)."""
@@ -50,7 +50,11 @@ class Reader:
         terms: list[Term] = []
         said: list[str] = []
         mended = False
-        for token in [token for token in _BLANKS.split(tidied(query)) if token][:MOST_WORDS]:
+        for token in _with_phrases([token for token in _BLANKS.split(tidied(query)) if token][:MOST_WORDS]):
+            if japanese_of(token) == "":
+                terms.append(Term(token, ((token, 1.0),), demanded=False))
+                said += [token, " "]
+                continue
             for piece in self._pieces(token):
                 if self._is_stop(piece) and (len(piece) < 2 or _is_kana(piece)):
                     said.append(piece)
@@ -66,9 +70,11 @@ class Reader:
 
     def _pieces(self, token: str) -> list[str]:
         """A token (tidied) in words. A word that titles have as it stands is not cut; 〜一覧 at its end is."""
-        if self._is_of_use(token) or _LATIN.fullmatch(token):
+        if self._is_of_use(token) or _LATIN.fullmatch(token) or " " in token:
             return [token]
         pieces = segment(token, self._is_of_use)
+        if any(not self._is_of_use(piece) for piece in pieces) and self._near(hiragana(token)):
+            return [token]
         joined: list[str] = []
         run: list[str] = []
         for piece in [*pieces, ""]:
@@ -98,6 +104,8 @@ class Reader:
             return Term(piece, ((piece, 1.0),), demanded=False), None
         places = tuple(sorted(self._catalogue.names_of_places.get(piece, ())))
         alternatives = {piece: 1.0} | words().others.get(piece, {})
+        if japanese := japanese_of(piece):
+            alternatives |= {japanese: 1.0} | words().others.get(japanese, {})
         if places:
             return Term(piece, tuple(alternatives.items()), places), None
         for word in self._by_sound(piece):
@@ -110,7 +118,9 @@ class Reader:
         return self._mended(piece, alternatives)
 
     def _by_sound(self, piece: str) -> list[str]:
-        """Words written with kanji whose reading was typed, in kana or in Latin letters."""
+        """Words written with kanji whose reading was typed, in kana or in Latin letters, or in part."""
+        if half := written_half(piece):
+            return half
         kana = kana_of(piece) if _LATIN.fullmatch(piece) else piece
         if len(kana) < 2 or not _is_kana(kana):
             return []
@@ -152,7 +162,7 @@ class Reader:
             return True
         known = folded in self._catalogue.vocabulary or folded in words().others
         sounds = words().readings.get(sound(folded), ()) if len(text) >= 3 and _is_kana(folded) else ()
-        candidates = {*([folded] if known else ()), *sounds}
+        candidates = {*([folded] if known else ()), *sounds, *written_half(folded)}
         return any(self._catalogue.stands(one) for word in candidates for one in (word, *words().others.get(word, ())))
 
     def _is_stop(self, text: str) -> bool:
@@ -160,6 +170,16 @@ class Reader:
 
     def _is_place(self, text: str) -> bool:
         return hiragana(text) in self._catalogue.names_of_places
+
+
+def _with_phrases(tokens: list[str]) -> list[str]:
+    """English words that say something together are one token: evacuation shelter."""
+    found: list[str] = []
+    while tokens:
+        length = next((n for n in (3, 2) if len(tokens) >= n and japanese_of(" ".join(tokens[:n]))), 1)
+        found.append(" ".join(tokens[:length]))
+        tokens = tokens[length:]
+    return found
 
 
 def _is_kana(text: str) -> bool:

@@ -1,5 +1,6 @@
 """What is known of words before any catalogue is read: synonyms, readings, words that demand nothing. Kept in `words/` by hand."""
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,8 @@ SAME, PART = 0.9, 0.6
 @dataclass(frozen=True)
 class Words:
     """All folded. `others`: word → (other word, weight); `readings`: sound → words; `within`: word → longer words that do not count;
-    `written`: how a word is written; `places`: municipality → reading and other names."""
+    `written`: how a word is written; `places`: municipality → reading and other names; `english`: word or phrase → the same in
+    Japanese, "" where it says nothing; `read`: word → its reading."""
 
     others: dict[str, dict[str, float]]
     readings: dict[str, tuple[str, ...]]
@@ -25,6 +27,8 @@ class Words:
     known: frozenset[str]
     written: dict[str, str]
     places: dict[str, tuple[str, ...]]
+    english: dict[str, str]
+    read: dict[str, str]
 
 
 @cache
@@ -32,23 +36,59 @@ def words() -> Words:
     """The hand-kept tables, read once."""
     others = _synonyms()
     readings: dict[str, tuple[str, ...]] = {}
-    for line in _lines("readings.txt"):
-        word, reading = line.split()
-        key = sound(fold(reading))
-        readings[key] = tuple(dict.fromkeys((*readings.get(key, ()), fold(word))))
+    read = {fold(word): fold(reading) for word, reading in map(str.split, _lines("readings.txt"))}
+    for word, reading in read.items():
+        key = sound(reading)
+        readings[key] = tuple(dict.fromkeys((*readings.get(key, ()), word)))
     stop = frozenset(tidied(word) for line in _lines("stop.txt") for word in line.split())
     within = {}
     for line in _lines("not_within.txt"):
         word, _, longer = line.partition(":")
         within[fold(word)] = tuple(map(fold, longer.split()))
     known = frozenset(others) | frozenset(word for found in readings.values() for word in found)
-    return Words(others, readings, stop, within, known - {""}, _written(), _places())
+    return Words(others, readings, stop, within, known - {""}, _written(), _places(), _english(), read)
 
 
 def _places() -> dict[str, tuple[str, ...]]:
     """Municipality (folded) → its reading, then its other names."""
     lines = (line.split() for line in _lines("places.txt"))
-    return {fold(name): tuple(map(fold, others)) for name, *others in lines}
+    found = {fold(name): tuple(map(fold, others)) for name, *others in lines}
+    for line in _lines("merged.txt"):
+        name, _, earlier = line.partition(":")
+        found[fold(name)] = (*found.get(fold(name), ("",)), *map(fold, earlier.split()))
+    return found
+
+
+def _english() -> dict[str, str]:
+    found = {}
+    for line in _lines("english.txt"):
+        givens, _, japanese = line.rpartition(":")
+        found |= {fold(given): fold(japanese) for given in givens.split(",")}
+    return found
+
+
+def japanese_of(english: str) -> str | None:
+    """What an English word or phrase is called in Japanese, "" where it says nothing, None where it is not known. Plurals too."""
+    known = words().english
+    singular = (english, english.removesuffix("s"), english.removesuffix("es"), re.sub(r"ies$", "y", english))
+    return next((known[each] for each in singular if each in known), None)
+
+
+def written_half(text: str) -> list[str]:
+    """Words of which a part was typed in kanji and a part in kana: 投票じょ, ひなん所 (交ぜ書き)."""
+    found = re.fullmatch(r"([一-鿿々]+)([ぁ-ゖー]{2,})|([ぁ-ゖー]{2,})([一-鿿々]+)", text)
+    if not found:
+        return []
+    kanji, kana = found[1] or found[4], found[2] or found[3]
+    left = len(kanji) if found[1] else 0
+    heard = sound(kana)
+    return [
+        word
+        for word, reading in words().read.items()
+        if (word.startswith(kanji) if left else word.endswith(kanji))
+        and 0 < len(word) - len(kanji) <= len(kana)
+        and (sound(reading).endswith(heard) if left else sound(reading).startswith(heard))
+    ]
 
 
 def _written() -> dict[str, str]:

@@ -10,7 +10,7 @@ from PIL import Image
 from libs.common import jobs, notices
 from libs.common.actor import Actor
 from services.opendata import worker
-from services.opendata.tests.people import AED, Browser, Town, visible
+from services.opendata.tests.people import AED, Browser, Town, fields, visible
 
 REQUESTS = "/opendata/requests/"
 
@@ -60,6 +60,14 @@ def test_a_request_is_tracked_from_the_first_voice_to_the_data(town: Town):
     shown = town.visitor().get(page).text
     assert f"/opendata/datasets/{name}" in shown and "公開しました。" in shown
     assert any("コミュニティバスの時刻表" in subject for subject in told(town, asking)) and told(town, other)
+
+
+def test_a_town_s_own_catalogue_leads_to_a_request_to_that_town(town: Town, neighbour: Town):
+    town.publish()
+    page = town.guest().get("/t/405221/opendata/")
+    assert "大木町のオープンデータ" in visible(page.text) and "大木町が公開しているデータです" in visible(page.text)
+    [href] = re.findall(r'href="(/opendata/requests/\?municipality=\d+)"', page.text)
+    assert fields(town.visitor().get(href).text, "/opendata/requests/")["municipality"] == "405221"
 
 
 def test_what_may_not_be_shown_is_hidden_and_refusals_say_why(town: Town, neighbour: Town):

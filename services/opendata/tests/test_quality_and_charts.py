@@ -7,7 +7,7 @@ import openpyxl
 import pyarrow.parquet
 
 from services.opendata.domain.gathering import frequency_of, license_of
-from services.opendata.tests.people import AED, Town, visible
+from services.opendata.tests.people import AED, Town, fields, visible
 
 PEOPLE = "町名,人口（人）,調査日\r\n八町,120,2026-01-01\r\n大溝,300,2026-02-01\r\n八町,130,2026-03-01\r\n".encode()
 
@@ -109,3 +109,24 @@ def test_words_of_other_catalogues_are_understood():
     assert [frequency_of(text) for text in ("毎月", "http://x/frequency/ANNUAL", "年1回", "", "未定")] == [
         "MONTHLY", "ANNUAL", "ANNUAL", "", "IRREG",
     ]  # fmt: skip
+
+
+def test_a_chart_keeps_the_conditions_of_the_table_it_came_from(town: Town):
+    name = town.name_of(town.publish(PEOPLE, "jinko.csv", title="人口"))
+    resource = town.visitor().result("package_show", id=name)["resources"][0]["id"]
+    table = f"/opendata/datasets/{name}/resources/{resource}"
+    asked = {"c0": "町名", "o0": "eq", "v0": "八町", "x": "町名", "y": "人口（人）", "how": "sum", "kind": "bar"}
+    page = town.visitor().get(f"{table}/chart", params=asked)
+    assert "大溝" not in visible(page.text) and "条件に合う行だけを描いています" in page.text
+    assert fields(page.text, f"{table}/chart")["v0"] == "八町", "choosing other columns keeps them"
+    assert "v0=%E5%85%AB%E7%94%BA" in visible(page.text), "so does the chart's address"
+
+
+def test_a_number_s_column_compared_with_words_says_so(town: Town):
+    name = town.name_of(town.publish(PEOPLE, "jinko.csv", title="人口"))
+    resource = town.visitor().result("package_show", id=name)["resources"][0]["id"]
+    table = f"/opendata/datasets/{name}/resources/{resource}"
+    wrong = visible(town.visitor().get(table, params={"c0": "人口（人）", "o0": "gte", "v0": "たくさん"}).text)
+    assert "「たくさん」は数として読めません" in wrong
+    none = visible(town.visitor().get(table, params={"c0": "人口（人）", "o0": "gte", "v0": "99999999"}).text)
+    assert "当てはまる行はありません" in none and "数として読めません" not in none

@@ -66,6 +66,17 @@ def test_however_it_is_typed_the_shelters_are_found_first(index, query):
     assert keys(index, query)[0] == "k-shelter"
 
 
+@pytest.mark.parametrize(
+    "query", ["evacuation shelter", "Evacuation Sites", "shelters", "list of shelters", "ひなん所", "避難じょ"]
+)
+def test_in_english_and_half_in_kana_the_shelters_are_found(index, query):
+    assert keys(index, query) == ["k-shelter"]
+
+
+def test_an_earlier_name_of_a_town_keeps_to_what_it_became(index):
+    assert keys(index, "田主丸町のAED") == ["k-aed"]
+
+
 @pytest.mark.parametrize("query", ["AED", "ａｅｄ", "Aed", "自動体外式除細動器", "AEDの場所"])
 def test_aed_by_its_other_names(index, query):
     assert set(keys(index, query)) == {"k-aed", "y-aed"}
@@ -291,7 +302,10 @@ def test_no_synonym_leads_to_a_word_that_is_never_demanded():
 def test_the_judged_queries_do_not_get_worse():
     found = measured()
     assert len(queries()) >= 120
-    for part, floors in {"tuned": (0.99, 0.98, 0.95), "held-out": (0.91, 0.93, 0.94)}.items():
+    floors_of = {
+        "tuned": (0.99, 0.98, 0.95), "held-out": (0.93, 0.95, 0.95), "second": (0.95, 0.98, 0.97), "third": (0.92, 0.92, 0.96),
+    }  # fmt: skip
+    for part, floors in floors_of.items():
         assert all(mean >= floor for mean, floor in zip(means(found, part), floors, strict=True)), (
             part,
             means(found, part),

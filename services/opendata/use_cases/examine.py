@@ -3,6 +3,7 @@
 `examine` gives the report kept with a draft (plain JSON) and makes the tables that will be published.
 """
 
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,8 @@ from typing import Any
 from libs.common import csvout
 from libs.common.files import Store, StoredFile
 from services.opendata.datastore import Built, Tables
-from services.opendata.domain import personal, vocabulary
+from services.opendata.datastore import Table as Written
+from services.opendata.domain import meshes, periods, personal, vocabulary
 from services.opendata.domain.conformance import Conformance, assess
 from services.opendata.domain.readability import Evidence, Readability, judge
 from services.opendata.domain.recognising import recognise
@@ -228,6 +230,10 @@ def _risk(risk: personal.Risk) -> dict[str, Any]:
 # ---- what will be published -------------------------------------------------------------------------------------------
 
 
+ACTING = frozenset({"macros", "external-links"})
+"""Findings of workbooks that do something when they are opened: only their values are published."""
+
+
 def _keep(
     store: Store, tables: Tables, source: Source, report: dict[str, Any], table: Table, mended: Repair
 ) -> Examined:
@@ -237,12 +243,15 @@ def _keep(
     report["original"] = _told(source.filename, media_type, stored, built)
     report["repaired"] = None
     repaired_table = repaired_file = None
-    if mended.counts:
+    report["acting"] = sorted(ACTING & report["counts"].keys())
+    if mended.counts or report["acting"]:
         repaired_table, built = _make(tables, source.tenant, mended.table)
         file = store.put(source.tenant, _csv(mended.table), limit=MAX_CSV)
         repaired_file = file.id
         report["repaired"] = _told(f"{PurePath(source.filename).stem}.csv", "text/csv", file, built)
     report["points"] = _points(built)
+    with tables.open(source.tenant, repaired_table or original) as opened:
+        report["where"], report["when"] = _meshes(opened, report["points"]), _years(opened)
     return Examined(report, original, repaired_table, repaired_file)
 
 
@@ -274,6 +283,22 @@ def _told(filename: str, media_type: str, stored: StoredFile, built: Built) -> d
         "filename": filename, "media_type": media_type, "size": stored.size, "sha256": stored.sha256,
         "rows": built.rows, "columns": [column.as_document() for column in built.columns],
     }  # fmt: skip
+
+
+def _meshes(opened: Written, points: dict[str, str] | None) -> list[str]:
+    """The squares of the map that hold rows; none where they are spread so wide that a map says nothing."""
+    found = opened.squares(points["lat"], points["lng"]) if points else []
+    kept = [meshes.code(row, column) for row, column in found if meshes.in_japan(row, column)]
+    return sorted(kept) if len(kept) <= meshes.MOST else []
+
+
+def _years(opened: Written) -> list[int]:
+    """What a table of days, months or years runs through: its first or second column. Later ones (設置日) say something of each row."""
+    for column in opened.columns[:2]:
+        if column.type in ("date", "timestamp") or (column.type == "int" and re.search("年度?$", column.name)):
+            told = opened.statistics(column.name, top=1)
+            return periods.run_through(told["least"], told["most"])
+    return []
 
 
 def _points(built: Built) -> dict[str, str] | None:

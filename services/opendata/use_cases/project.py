@@ -100,6 +100,7 @@ def _version(row: VersionRow) -> dict[str, Any]:
         "file": row.file_id, "table": row.table_id, "filename": row.filename, "media_type": row.media_type,
         "size": row.size, "sha256": row.sha256, "rows": row.rows, "columns": row.columns, "repaired": row.repaired,
         "conformance": row.report.get("conformance"), "points": row.report.get("points"),
+        "where": row.report.get("where", []), "when": row.report.get("when", []),
         "readability": row.report.get("readability"),
         "published": row.published_at.isoformat(),
     }  # fmt: skip

@@ -42,6 +42,11 @@ def publish(
     _check_personal(session, actor, draft, choice, now)
     dataset = _dataset(session, actor, draft, checked(wish), now)
     resource = _resource(session, draft, dataset, choice, now)
+    if draft.report.get("acting") and not choice.repaired:
+        sentence = (
+            "マクロやほかのファイルへのつながりがあるExcelは、そのままでは公開できません。直した表を公開してください。"
+        )
+        raise Invalid(sentence, code="acting-workbook", fields={"use": sentence})
     _add_version(session, actor, draft, resource, choice.repaired, now)
     draft.state, draft.dataset_id, draft.resource_id = "published", dataset.id, resource.id
     tell(session, actor, dataset, "dataset.published", now)
@@ -183,6 +188,6 @@ def _add_version(
 
 def kept_report(report: dict[str, Any], *, repaired: bool) -> dict[str, Any]:
     """What of a draft's report stays with its version."""
-    kept = {key: report[key] for key in ("conformance", "points", "counts") if key in report}
+    kept = {key: report[key] for key in ("conformance", "points", "where", "when", "counts") if key in report}
     readability = (report.get("readability") or {}).get("repaired" if repaired else "original")
     return kept | ({"readability": readability} if readability else {})

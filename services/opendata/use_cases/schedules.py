@@ -196,7 +196,8 @@ def _publish(
         return "waiting", "データセットを公開していません。"
     wish = Description(dataset.title, dataset.notes, dataset.theme, dataset.license, dataset.frequency, tuple(dataset.tags),
                        kind=dataset.kind)  # fmt: skip
-    repaired = draft.report.get("repaired") is not None and (before is None or before.repaired)
+    there = draft.report.get("repaired") is not None
+    repaired = there and (before is None or before.repaired or bool(draft.report.get("acting")))
     try:
         publish(session, actor, draft.id, wish, Choice(repaired, seen=before.number if before else 0), now)
     except Conflict as refusal:

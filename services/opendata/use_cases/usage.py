@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import date, datetime
 from typing import Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -97,9 +97,15 @@ def totals(session: Session, dataset_ids: list[str]) -> dict[str, dict[str, int]
     return found
 
 
+_BY_RESOURCE = (
+    select(UseRow.resource_id, UseRow.kind, func.sum(UseRow.count))
+    .where(UseRow.dataset_id == bindparam("dataset"))
+    .group_by(UseRow.resource_id, UseRow.kind)
+)
+
+
 def by_resource(session: Session, dataset_id: str) -> dict[str, dict[str, int]]:
-    query = select(UseRow.resource_id, UseRow.kind, func.sum(UseRow.count)).where(UseRow.dataset_id == dataset_id)
     found: dict[str, dict[str, int]] = {}
-    for resource, kind, count in session.execute(query.group_by(UseRow.resource_id, UseRow.kind)):
+    for resource, kind, count in session.execute(_BY_RESOURCE, {"dataset": dataset_id}):
         found.setdefault(resource, {})[kind] = int(count)
     return found
