@@ -13,6 +13,7 @@ from services.eapply.api import (
     drafting,
     fragments,
     internal,
+    my_numbers,
     paying_page,
     prints,
     programs,
@@ -29,7 +30,7 @@ WATCHER = "tenants"
 def create_app(service: Service) -> FastAPI:
     """`/t/<code>/eapply/…`. The procedures' own pages come last: their names must not hide the others'."""
     modules = (
-        programs, fragments, desk, builder, telling, applications, visiting, verifying, paying_page, prints, drafting, citizen,
+        programs, fragments, desk, builder, telling, applications, visiting, verifying, paying_page, prints, my_numbers, drafting, citizen,
     )  # fmt: skip
     routers = [module.router for module in modules]
     app = create_service_app(

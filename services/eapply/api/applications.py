@@ -20,6 +20,7 @@ from services.eapply.api.shell import (
     base,
     changing,
     form,
+    form_of_answers,
     language,
     now_of,
     reading,
@@ -37,7 +38,7 @@ from services.eapply.domain.fees import Charge
 from services.eapply.domain.history import APPLICANT_READS_TEXT, STAFF_ONLY, WORDS, What
 from services.eapply.domain.states import State, Step
 from services.eapply.forms.show import Line, lines
-from services.eapply.use_cases import attach, cases, correct, delivery, fees, review, submit, visits, who
+from services.eapply.use_cases import attach, cases, correct, delivery, fees, my_numbers, review, submit, visits, who
 from services.eapply.use_cases.correct import Mending
 
 router = APIRouter()
@@ -57,11 +58,13 @@ def application_page(request: Request, application_id: str, actor: Actor = acces
         visit = visits.booked(session, row.id)
         notice = delivery.notice_of(session, row.id)
         charge = fees.charge_of(session, row.id)
+        number_kept = my_numbers.kept(session, row.id)
     return _page(
         request, "application.html", seen, title=STATUS, happened=_story(request, happened), visit=visit, letter=notice,
         may_read=delivery.may_read(notice), charge=charge, owed=fees.owed(charge) if charge else None,
         charge_word=spoken(request, fee_rules.WORDS[Charge(charge.charge_state)]) if charge else "",
         online=paying.simulated(service_of(request)), just_paid="paid" in request.query_params,
+        number_kept=number_kept,
     )  # fmt: skip
 
 
@@ -119,7 +122,7 @@ def correction_page(request: Request, application_id: str, actor: Actor = access
 
 @router.post(f"{APPLICATION}/correction/save", include_in_schema=False)
 def correction_saved(
-    request: Request, application_id: str, actor: Actor = access.guest(), sent: Form = form
+    request: Request, application_id: str, actor: Actor = access.guest(), sent: Form = form_of_answers
 ) -> Response:
     with changing(request, actor) as session:
         mending = correct.find(session, actor, application_id, now_of(request), lock=True)
@@ -131,7 +134,7 @@ def correction_saved(
 
 @router.post(f"{APPLICATION}/correction", include_in_schema=False)
 def correction_sent(
-    request: Request, application_id: str, actor: Actor = access.guest(), sent: Form = form
+    request: Request, application_id: str, actor: Actor = access.guest(), sent: Form = form_of_answers
 ) -> Response:
     now = now_of(request)
     act, what = pressed(sent)

@@ -29,6 +29,7 @@ from services.eapply.db.tables import (
     ProcedureVersionRow,
     RoundRow,
 )
+from services.eapply.db.vault import VaultEntryRow, VaultKeyRow, VaultReadRow
 
 __all__ = [
     "ApplicationRow",
@@ -60,6 +61,9 @@ __all__ = [
     "SavedSearchRow",
     "SharedProcedureRow",
     "SimulatedPaymentRow",
+    "VaultEntryRow",
+    "VaultKeyRow",
+    "VaultReadRow",
     "VisitRow",
     "VisitSlotRow",
 ]

@@ -33,6 +33,7 @@ class What(StrEnum):
     FEE_REFUNDED = "fee_refunded"
     REFUND_ASKED = "refund_asked"
     KEY_RENEWED = "key_renewed"
+    NUMBER_READ = "number_read"
 
 
 WORDS = {
@@ -62,6 +63,7 @@ WORDS = {
     What.FEE_REFUNDED: say("手数料を還付しました"),
     What.REFUND_ASKED: say("手数料の還付を手配しました"),
     What.KEY_RENEWED: say("照会キーを作り直しました"),
+    What.NUMBER_READ: say("職員がマイナンバーを確かめました"),
 }
 
 STAFF_ONLY = frozenset(

@@ -13,7 +13,7 @@ from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
-from services.eapply.db import AttachmentRow, DraftRow
+from services.eapply.db import AttachmentRow, DraftRow, VaultEntryRow
 from services.eapply.forms import raw as inputs
 from services.eapply.forms.definition import FormField, FormStep, Procedure
 from services.eapply.forms.postal import look_up
@@ -205,6 +205,7 @@ def _forget(session: Session, row: DraftRow) -> list[str]:
     loose = select(AttachmentRow).where(AttachmentRow.draft_id == row.id, AttachmentRow.application_id.is_(None))
     ids = [attachment.id for attachment in session.scalars(loose)]
     session.execute(delete(AttachmentRow).where(AttachmentRow.id.in_(ids)))
+    session.execute(delete(VaultEntryRow).where(VaultEntryRow.draft_id == row.id))
     session.delete(row)
     return ids
 

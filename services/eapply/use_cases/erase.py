@@ -19,6 +19,7 @@ from services.eapply.db import (
     PaymentReportRow,
     ProposalRow,
     RoundRow,
+    VaultEntryRow,
     VisitRow,
 )
 
@@ -34,6 +35,7 @@ _BELONGING: tuple[Any, ...] = (
     VisitRow,
     NoticeDocumentRow,
     ChargeRow,
+    VaultEntryRow,
 )
 
 

@@ -22,7 +22,7 @@ from services.eapply.domain.states import State
 from services.eapply.forms.definition import Procedure
 from services.eapply.forms.read import Answers
 from services.eapply.forms.text import search_key
-from services.eapply.use_cases import cases, drafts, fees, mails, who
+from services.eapply.use_cases import cases, drafts, fees, mails, my_numbers, who
 from services.eapply.use_cases.duplicates import likeness
 
 HASHER = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1)
@@ -56,6 +56,7 @@ def submit(
         raise Invalid(reading.stops[0], code="not-eligible")
     if reading.errors:
         raise Invalid(say("直していただくところがあります。"), fields=reading.errors, code="not-complete")
+    my_numbers.refuse_missing(session, draft)
     arrival = Arrival(
         procedure_id=draft.row.procedure_id,
         procedure_version=draft.row.procedure_version,
@@ -67,6 +68,7 @@ def submit(
     )
     row = arrive(session, actor, arrival, key, now, site=site)
     draft.row.application_id = row.id
+    my_numbers.hand_over(session, draft.row.id, row)
     used = [kept["id"] for listed in draft.row.files.values() for kept in listed]
     session.execute(update(AttachmentRow).where(AttachmentRow.id.in_(used)).values(application_id=row.id))
     draft.row.raw, draft.row.files = {}, {}
