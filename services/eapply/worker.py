@@ -18,7 +18,7 @@ from services.eapply.events import room_events
 from services.eapply.forms.scan import Scanner
 from services.eapply.payments import Trouble
 from services.eapply.rooms import EapplyRoom
-from services.eapply.use_cases import calendar, cases, clock, delivery, drafts, fees, retention, scanning
+from services.eapply.use_cases import calendar, cases, clock, delegates, delivery, drafts, fees, retention, scanning
 from services.eapply.use_cases.telling import TOLD
 
 subscriptions = Subscriptions("eapply")
@@ -46,6 +46,7 @@ def forget_drafts(service: Service, job: Job) -> None:
     for done, tenant in enumerate(tenants):
         with service.database.transaction(tenant=tenant) as session:
             files = drafts.forget_expired(session, now)
+            delegates.forget_over(session, now)
         for file_id in files:
             service.extras["files"].delete(tenant, file_id)
         forget_loose_files(service, tenant, now)

@@ -25,7 +25,7 @@ from services.eapply.api.shell import (
     to,
 )
 from services.eapply.forms.postal import look_up
-from services.eapply.use_cases import cases, drafts, enquire, procedures, who
+from services.eapply.use_cases import cases, delegates, drafts, enquire, procedures, who
 
 router = APIRouter()
 ENQUIRY = say("申請の状況を確かめる")
@@ -46,11 +46,13 @@ def mine(request: Request, actor: Actor = access.public()) -> Response:
         begun = drafts.mine(session, actor, now)
         known = procedures.definitions(session, {(row.procedure_id, row.procedure_version) for row in begun})
         seen = cases.seen_many(session, who.own_applications(session, actor), now)
+        filed = cases.seen_many(session, who.filed_for_others(session, actor, now), now)
+        givers = delegates.givers(session, [*begun, *(each.row for each in filed)])
     open_drafts = [(row, shown(request, known[row.procedure_id, row.procedure_version])) for row in begun]
-    seen = [replace(each, procedure=shown(request, each.procedure)) for each in seen]
+    seen, filed = ([replace(each, procedure=shown(request, each.procedure)) for each in many] for many in (seen, filed))
     return render(
         request, "mine.html", crumbs=(Link(STATUS, "", True),), title=STATUS, drafts=open_drafts, seen=seen,
-        signed_in=who.person(actor) is not None,
+        signed_in=who.person(actor) is not None, filed=filed, givers=givers,
     )  # fmt: skip
 
 
@@ -98,10 +100,11 @@ def procedure_page(request: Request, procedure: str, actor: Actor = access.publi
     with reading(request, actor) as session:
         _, definition = procedures.open_procedure(session, procedure)
         begun = [row for row in drafts.mine(session, actor, now_of(request)) if _is_of(session, row, procedure)]
+        behalf = delegates.usable(session, actor, procedure, now_of(request))
     definition = shown(request, definition)
     crumbs = (Link(definition.title, "", True),)
     return render(
-        request, "procedure.html", crumbs=crumbs, title=definition.title, procedure=definition, drafts=begun
+        request, "procedure.html", crumbs=crumbs, title=definition.title, procedure=definition, drafts=begun, behalf=behalf
     )  # fmt: skip
 
 

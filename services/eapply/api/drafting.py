@@ -99,7 +99,7 @@ def send(request: Request, draft_id: str, actor: Actor = access.guest(), sent: F
     crumbs = (Link(seen.procedure.title, f"{base(request)}/{seen.procedure.key}/"), Link(say("受付"), "", True))
     return render(
         request, "receipt.html", crumbs=crumbs, title=say("受付番号 %(number)s", number=done.application.receipt_number), seen=seen,
-        key=done.key, first=done.first,
+        key=done.key, first=done.first, delegated=done.application.delegation_id is not None,
     )  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def step_page(
     now = now_of(request)
     with reading(request, actor) as session:
         draft = drafts.find(session, actor, draft_id, now)
-        told = once_only.told_before(session, actor)
+        told = {} if draft.row.delegation_id else once_only.told_before(session, actor)
     if draft.row.application_id:
         return to(f"{base(request)}/applications/{draft.row.application_id}")
     step = _step(draft, step_key)
@@ -170,7 +170,7 @@ def step_sent(
             errors |= drafts.save_step(draft, step, sent.pairs, now)
             place, more = take_in(session, draft.row, draft.procedure, step.fields, kept, (act, what), now)
             errors |= more
-            if act == "offer":
+            if act == "offer" and draft.row.delegation_id is None:
                 offered = once_only.offers(draft, step, once_only.told_before(session, actor))
                 drafts.change(draft, once_only.fill(draft, offered), now)
             secret = drafts.put_aside(session, draft, now) if act == "aside" else ""

@@ -34,6 +34,7 @@ class What(StrEnum):
     REFUND_ASKED = "refund_asked"
     KEY_RENEWED = "key_renewed"
     NUMBER_READ = "number_read"
+    FILED_BY_DELEGATE = "filed_by_delegate"
 
 
 WORDS = {
@@ -64,6 +65,7 @@ WORDS = {
     What.REFUND_ASKED: say("手数料の還付を手配しました"),
     What.KEY_RENEWED: say("照会キーを作り直しました"),
     What.NUMBER_READ: say("職員がマイナンバーを確かめました"),
+    What.FILED_BY_DELEGATE: say("代理の方が送りました"),
 }
 
 STAFF_ONLY = frozenset(
@@ -80,6 +82,6 @@ STAFF_ONLY = frozenset(
 """How the office works within itself: not part of the applicant's story."""
 
 APPLICANT_READS_TEXT = frozenset(
-    {What.CORRECTION_REQUESTED, What.CORRECTION_CANCELLED, What.WITHDRAWN, What.VISIT_BOOKED}
+    {What.CORRECTION_REQUESTED, What.CORRECTION_CANCELLED, What.WITHDRAWN, What.VISIT_BOOKED, What.FILED_BY_DELEGATE}
 )
 """Events whose text is shown to the applicant too. The decision's reason stands in the notice itself."""

@@ -9,6 +9,7 @@ from services.eapply.db import (
     ConsultationRow,
     CorrectionRow,
     CounterRow,
+    DelegationRow,
     DeletionRow,
     DraftRow,
     EnquiryFailureRow,
@@ -63,11 +64,12 @@ CARRIED: dict[str, type[Base]] = {
     "paper_counts": PaperCountRow,
     "deletions": DeletionRow,
     "vault_reads": VaultReadRow,
+    "delegations": DelegationRow,
 }
 """What the municipality owns. Sealed numbers stay behind, too: they open with this installation's key only, and no file
 may hold a 個人番号. Sessions' grants and counted wrong keys stay behind: they are of this installation."""
 REMOVED_LAST = (
     SimulatedPaymentRow, PaperCountRow, DeletionRow, AttachmentRow, ClosureRow, MemberRow, SavedSearchRow, VisitSlotRow,
     DraftRow, EnquiryFailureRow, CounterRow, ProcedureVersionRow, ProcedureRow, ProcedureDraftRow, ProcedureOriginRow,
-    InventoryRow, InventoryStateRow, VaultEntryRow, VaultKeyRow, VaultReadRow,
+    InventoryRow, InventoryStateRow, VaultEntryRow, VaultKeyRow, VaultReadRow, DelegationRow,
 )  # fmt: skip
