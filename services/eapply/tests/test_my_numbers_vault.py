@@ -206,6 +206,8 @@ def test_it_goes_with_the_draft_and_with_the_retention(town: Town):
     town.service.clock.advance(days=120)
     done = delete_over(town)
     assert done.certificate is not None and done.certificate.applications[0]["my_number"] is True
+    page = staff.get(f"desk/retention/{done.certificate.id}")
+    assert page.status_code == 200 and "消しました" in visible(page.text)
     assert entries(town) == 0
 
 
