@@ -9,6 +9,7 @@ from services.eapply.api import (
     applications,
     builder,
     citizen,
+    cosigning,
     delegates,
     desk,
     drafting,
@@ -32,7 +33,7 @@ def create_app(service: Service) -> FastAPI:
     """`/t/<code>/eapply/…`. The procedures' own pages come last: their names must not hide the others'."""
     modules = (
         programs, fragments, desk, builder, telling, applications, visiting, verifying, paying_page, prints, my_numbers, delegates,
-        drafting, citizen,
+        cosigning, drafting, citizen,
     )  # fmt: skip
     routers = [module.router for module in modules]
     app = create_service_app(

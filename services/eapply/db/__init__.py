@@ -3,6 +3,7 @@
 from services.eapply.db.after import DeletionRow, PaperCountRow
 from services.eapply.db.base import Base
 from services.eapply.db.building import ProcedureDraftRow, ProcedureOriginRow, SharedProcedureRow
+from services.eapply.db.cosigners import CosignerRow
 from services.eapply.db.delegates import DelegationRow
 from services.eapply.db.desk import (
     ClosureRow,
@@ -40,6 +41,7 @@ __all__ = [
     "ClosureRow",
     "ConsultationRow",
     "CorrectionRow",
+    "CosignerRow",
     "CounterRow",
     "DelegationRow",
     "DeletionRow",

@@ -82,6 +82,7 @@ class ApplicationRow(TenantTable, Base):
     decision on the screen instead of by post (デジタル手続法7条1項); None: was not asked.
     `kept_until`: the last day of its 保存期間, set when it ends; `hold`: why it is kept beyond that.
     `filed_by`: the delegate who sent it by the 委任 `delegation_id`; `applicant_person` is the giver then.
+    `cosigned_on`: the day on which all `cosigners_needed` had confirmed (連署).
     """
 
     __tablename__ = "applications"
@@ -136,6 +137,8 @@ class ApplicationRow(TenantTable, Base):
     delegation_id: Mapped[str | None] = mapped_column(ID)
     filed_by: Mapped[str | None] = mapped_column(String(200))
     filed_by_name: Mapped[str | None] = mapped_column(String(200))
+    cosigners_needed: Mapped[int | None]
+    cosigned_on: Mapped[date | None]
 
 
 class RoundRow(TenantTable, Base):

@@ -47,6 +47,13 @@ class MyNumber(Model):
     need: bool = True
 
 
+class Cosign(Model):
+    """連署: so many further persons confirm `statement`, each by a link, before the application is complete."""
+
+    persons: int = Field(ge=1, le=5)
+    statement: str = Field(min_length=5, max_length=500)
+
+
 class Column(Model):
     """One column of the export: `name` as the receiving system calls it, `field` the question's key (`address.city` for
     a part). `form`: as_is | date8 (20261120) | wareki7 (5081120: era code, year, month, day) | halfwidth (ｶﾅ)."""
@@ -65,4 +72,5 @@ class Handling(Model):
     fee: Fee | None = None
     retention: Retention = Retention()
     my_number: MyNumber | None = None
+    cosign: Cosign | None = None
     export: tuple[Column, ...] = Field(default=(), max_length=300)

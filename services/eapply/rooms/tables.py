@@ -8,6 +8,7 @@ from services.eapply.db import (
     ClosureRow,
     ConsultationRow,
     CorrectionRow,
+    CosignerRow,
     CounterRow,
     DelegationRow,
     DeletionRow,
@@ -65,6 +66,7 @@ CARRIED: dict[str, type[Base]] = {
     "deletions": DeletionRow,
     "vault_reads": VaultReadRow,
     "delegations": DelegationRow,
+    "cosigners": CosignerRow,
 }
 """What the municipality owns. Sealed numbers stay behind, too: they open with this installation's key only, and no file
 may hold a 個人番号. Sessions' grants and counted wrong keys stay behind: they are of this installation."""

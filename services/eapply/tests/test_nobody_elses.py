@@ -65,6 +65,7 @@ def test_no_route_lets_another_municipality_or_role_through(town: Town, neighbou
         "certificate_id": "none",
         "reading_id": "none",
         "delegation_id": "none",
+        "cosigner_id": "none",
         "procedure_id": procedure_id(town),
         **webhook_with_a_message(town),
     }

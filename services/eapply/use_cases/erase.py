@@ -12,6 +12,7 @@ from services.eapply.db import (
     ChargeRow,
     ConsultationRow,
     CorrectionRow,
+    CosignerRow,
     GrantRow,
     HistoryRow,
     NoteRow,
@@ -36,6 +37,7 @@ _BELONGING: tuple[Any, ...] = (
     NoticeDocumentRow,
     ChargeRow,
     VaultEntryRow,
+    CosignerRow,
 )
 
 

@@ -137,6 +137,7 @@ def arrive(session: Session, actor: Actor, arrival: Arrival, key: str, now: date
         updated_at=now,
         electronic=arrival.electronic,
         delegation_id=arrival.delegation.id if arrival.delegation else None,
+        cosigners_needed=arrival.procedure.handling.cosign.persons if _is_cosigned(arrival) else None,
         filed_by=arrival.delegation.delegate if arrival.delegation else None,
         filed_by_name=arrival.delegation.delegate_name if arrival.delegation else None,
     )
@@ -164,6 +165,11 @@ def arrive(session: Session, actor: Actor, arrival: Arrival, key: str, now: date
     fees.open_charge(session, actor.code, row, arrival.procedure, "before", now)
     mails.received(session, row, arrival.procedure, site, now)
     return row
+
+
+def _is_cosigned(arrival: Arrival) -> bool:
+    """On paper everybody has signed the paper."""
+    return arrival.procedure.handling.cosign is not None and arrival.channel == "online"
 
 
 def search_words(procedure: Procedure, row: ApplicationRow) -> str:

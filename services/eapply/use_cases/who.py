@@ -79,6 +79,15 @@ def own_application(
     return row
 
 
+def is_applicant(session: Session, actor: Actor, row: ApplicationRow) -> bool:
+    """Whether the application is this account's, or was sent or looked at by this session, however long ago."""
+    if row.applicant_person is not None and row.applicant_person == person(actor):
+        return True
+    hashed = [each for each in (session_hash(actor), earlier_guest_hash(actor)) if each]
+    found = select(GrantRow.application_id).where(GrantRow.session_hash.in_(hashed), GrantRow.application_id == row.id)
+    return bool(hashed) and session.scalar(found.limit(1)) is not None
+
+
 def _is_applicant(session: Session, actor: Actor, row: ApplicationRow, now: datetime) -> bool:
     if row.applicant_person is not None and row.applicant_person == person(actor):
         return True

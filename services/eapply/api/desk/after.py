@@ -189,8 +189,15 @@ def _wanted(sent: Form) -> dict[str, Any]:
         "notice": {name: sent.get(f"notice_{name}") for name in ("title", "opening", "sender")}
         | {"post_after_days": sent.number("post_after_days")},
         "my_number": _my_number(sent),
+        "cosign": _cosign(sent),
         "retention": {name: sent.number(name) for name in ("decided_months", "withdrawn_months")},
     }
+
+
+def _cosign(sent: Form) -> dict[str, Any] | None:
+    if sent.get("cosign_persons") in ("", "0"):
+        return None
+    return {"persons": sent.number("cosign_persons"), "statement": sent.get("cosign_statement").strip()}
 
 
 def _my_number(sent: Form) -> dict[str, Any] | None:
