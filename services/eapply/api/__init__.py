@@ -21,6 +21,7 @@ from services.eapply.api import (
     programs,
     shell,
     telling,
+    together,
     verifying,
     visiting,
 )
@@ -33,7 +34,7 @@ def create_app(service: Service) -> FastAPI:
     """`/t/<code>/eapply/…`. The procedures' own pages come last: their names must not hide the others'."""
     modules = (
         programs, fragments, desk, builder, telling, applications, visiting, verifying, paying_page, prints, my_numbers, delegates,
-        cosigning, drafting, citizen,
+        cosigning, together, drafting, citizen,
     )  # fmt: skip
     routers = [module.router for module in modules]
     app = create_service_app(

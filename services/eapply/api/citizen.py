@@ -22,10 +22,11 @@ from services.eapply.api.shell import (
     reading,
     render,
     shown,
+    spoken,
     to,
 )
 from services.eapply.forms.postal import look_up
-from services.eapply.use_cases import cases, delegates, drafts, enquire, procedures, who
+from services.eapply.use_cases import cases, delegates, drafts, enquire, procedures, together, who
 
 router = APIRouter()
 ENQUIRY = say("申請の状況を確かめる")
@@ -35,8 +36,17 @@ ENQUIRY = say("申請の状況を確かめる")
 def index(request: Request, q: str = "", category: str = "", actor: Actor = access.public()) -> Response:
     with reading(request, actor) as session:
         found = [shown(request, each) for each in procedures.offered_definitions(session, q[:100], category[:60])]
+        life = {} if q or category else together.events_here(session)
     groups = [(name, list(rows)) for name, rows in groupby(found, key=lambda each: each.category)]
-    return render(request, "index.html", title=PROCEDURES, groups=groups, q=q[:100], category=category[:60])
+    return render(
+        request,
+        "index.html",
+        title=PROCEDURES,
+        groups=groups,
+        q=q[:100],
+        category=category[:60],
+        life=[(name, spoken(request, each.title)) for name, each in life.items()],
+    )
 
 
 @router.get("/t/{code}/eapply/mine", summary="One's own drafts and applications")

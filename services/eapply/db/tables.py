@@ -44,7 +44,7 @@ class DraftRow(TenantTable, Base):
     """What somebody is filling in: `raw` inputs as typed, `files` by path. Its owner is a person or a guest's session.
 
     `resume_hash` is of a link's secret, good once. `application_id` is set by the one submission a draft can have.
-    `delegation_id`: it is filled in for the giver of that 委任.
+    `delegation_id`: it is filled in for the giver of that 委任. `bundle_id`: the same for drafts begun together.
     """
 
     __tablename__ = "drafts"
@@ -52,6 +52,7 @@ class DraftRow(TenantTable, Base):
         points_at(["procedure_id", "procedure_version"], "procedure_versions", ["procedure_id", "version"]),
         UniqueConstraint("tenant_id", "resume_hash"),
         Index(None, "tenant_id", "owner_person"),
+        Index(None, "tenant_id", "bundle_id"),
         Index(None, "tenant_id", "expires_at"),
     )
 
@@ -70,6 +71,7 @@ class DraftRow(TenantTable, Base):
     resume_until: Mapped[datetime | None]
     application_id: Mapped[str | None] = mapped_column(ID)
     delegation_id: Mapped[str | None] = mapped_column(ID)
+    bundle_id: Mapped[str | None] = mapped_column(ID)
 
 
 class ApplicationRow(TenantTable, Base):
@@ -98,6 +100,7 @@ class ApplicationRow(TenantTable, Base):
         Index(None, "tenant_id", "likeness"),
         Index(None, "tenant_id", "kept_until"),
         Index(None, "tenant_id", "filed_by"),
+        Index(None, "tenant_id", "bundle_id"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
@@ -139,6 +142,7 @@ class ApplicationRow(TenantTable, Base):
     filed_by_name: Mapped[str | None] = mapped_column(String(200))
     cosigners_needed: Mapped[int | None]
     cosigned_on: Mapped[date | None]
+    bundle_id: Mapped[str | None] = mapped_column(ID)
 
 
 class RoundRow(TenantTable, Base):

@@ -66,6 +66,8 @@ def test_no_route_lets_another_municipality_or_role_through(town: Town, neighbou
         "reading_id": "none",
         "delegation_id": "none",
         "cosigner_id": "none",
+        "event": "birth",
+        "bundle_id": "none",
         "procedure_id": procedure_id(town),
         **webhook_with_a_message(town),
     }

@@ -72,7 +72,7 @@ def submit(
         delegation=delegation,
     )
     row = arrive(session, actor, arrival, key, now, site=site)
-    draft.row.application_id = row.id
+    draft.row.application_id, row.bundle_id = row.id, draft.row.bundle_id
     my_numbers.hand_over(session, draft.row.id, row)
     used = [kept["id"] for listed in draft.row.files.values() for kept in listed]
     session.execute(update(AttachmentRow).where(AttachmentRow.id.in_(used)).values(application_id=row.id))
@@ -137,7 +137,7 @@ def arrive(session: Session, actor: Actor, arrival: Arrival, key: str, now: date
         updated_at=now,
         electronic=arrival.electronic,
         delegation_id=arrival.delegation.id if arrival.delegation else None,
-        cosigners_needed=arrival.procedure.handling.cosign.persons if _is_cosigned(arrival) else None,
+        cosigners_needed=_cosigners(arrival),
         filed_by=arrival.delegation.delegate if arrival.delegation else None,
         filed_by_name=arrival.delegation.delegate_name if arrival.delegation else None,
     )
@@ -167,9 +167,10 @@ def arrive(session: Session, actor: Actor, arrival: Arrival, key: str, now: date
     return row
 
 
-def _is_cosigned(arrival: Arrival) -> bool:
-    """On paper everybody has signed the paper."""
-    return arrival.procedure.handling.cosign is not None and arrival.channel == "online"
+def _cosigners(arrival: Arrival) -> int | None:
+    """How many further persons have to confirm; None where nobody has. On paper everybody has signed the paper."""
+    rule = arrival.procedure.handling.cosign
+    return rule.persons if rule is not None and arrival.channel == "online" else None
 
 
 def search_words(procedure: Procedure, row: ApplicationRow) -> str:

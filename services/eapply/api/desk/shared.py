@@ -30,6 +30,7 @@ from services.eapply.use_cases import (
     fees,
     my_numbers,
     proposals,
+    together,
     visits,
 )
 
@@ -95,6 +96,7 @@ def case_context(
         "letter": delivery.notice_of(session, row.id),
         "charge": (charge := fees.charge_of(session, row.id)),
         "owed": fees.owed(charge) if charge else None,
+        "bundle": together.others(session, row),
         "cosigners": cosign.asked(session, row.id),
         "cosign_words": spoken_all(request, cosign.STATES),
         "delegation": delegates.of_application(session, row),
