@@ -55,6 +55,13 @@ class ApplicationCorrected(Event, type="eapply.application.corrected.v1"):
     corrected_at: datetime
 
 
+class ApplicationCosigned(Event, type="eapply.application.cosigned.v1"):
+    """All further persons whom the procedure asks (連署) have confirmed: the application is complete."""
+
+    application_id: str
+    cosigned_at: datetime
+
+
 class ApplicationDecided(Event, type="eapply.application.decided.v1"):
     """The decision has been made and the applicant can read it."""
 

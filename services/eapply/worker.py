@@ -18,7 +18,18 @@ from services.eapply.events import room_events
 from services.eapply.forms.scan import Scanner
 from services.eapply.payments import Trouble
 from services.eapply.rooms import EapplyRoom
-from services.eapply.use_cases import calendar, cases, clock, delivery, drafts, fees, retention, scanning
+from services.eapply.use_cases import (
+    calendar,
+    cases,
+    clock,
+    cosign,
+    delegates,
+    delivery,
+    drafts,
+    fees,
+    retention,
+    scanning,
+)
 from services.eapply.use_cases.telling import TOLD
 
 subscriptions = Subscriptions("eapply")
@@ -46,6 +57,7 @@ def forget_drafts(service: Service, job: Job) -> None:
     for done, tenant in enumerate(tenants):
         with service.database.transaction(tenant=tenant) as session:
             files = drafts.forget_expired(session, now)
+            delegates.forget_over(session, now)
         for file_id in files:
             service.extras["files"].delete(tenant, file_id)
         forget_loose_files(service, tenant, now)
@@ -176,6 +188,16 @@ def post_unopened(service: Service, job: Job) -> None:
     for tenant, _code in _open_rooms(service):
         with service.database.transaction(tenant=tenant) as session:
             delivery.post_unopened(session, service.clock.now())
+        job.alive()
+
+
+@jobs.every(seconds=3600, name="eapply.remind-cosigners", lease=300)
+def remind_cosigners(service: Service, job: Job) -> None:
+    """Those who were asked to confirm and have not answered for some days."""
+    for tenant, code in _open_rooms(service):
+        site = f"{service.settings.public_url.rstrip('/')}/t/{code}/eapply"
+        with service.database.transaction(tenant=tenant) as session:
+            cosign.remind(session, site, service.clock.now())
         job.alive()
 
 

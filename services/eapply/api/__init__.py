@@ -9,15 +9,19 @@ from services.eapply.api import (
     applications,
     builder,
     citizen,
+    cosigning,
+    delegates,
     desk,
     drafting,
     fragments,
     internal,
+    my_numbers,
     paying_page,
     prints,
     programs,
     shell,
     telling,
+    together,
     verifying,
     visiting,
 )
@@ -29,7 +33,8 @@ WATCHER = "tenants"
 def create_app(service: Service) -> FastAPI:
     """`/t/<code>/eapply/…`. The procedures' own pages come last: their names must not hide the others'."""
     modules = (
-        programs, fragments, desk, builder, telling, applications, visiting, verifying, paying_page, prints, drafting, citizen,
+        programs, fragments, desk, builder, telling, applications, visiting, verifying, paying_page, prints, my_numbers, delegates,
+        cosigning, together, drafting, citizen,
     )  # fmt: skip
     routers = [module.router for module in modules]
     app = create_service_app(

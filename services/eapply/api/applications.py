@@ -20,6 +20,7 @@ from services.eapply.api.shell import (
     base,
     changing,
     form,
+    form_of_answers,
     language,
     now_of,
     reading,
@@ -37,7 +38,7 @@ from services.eapply.domain.fees import Charge
 from services.eapply.domain.history import APPLICANT_READS_TEXT, STAFF_ONLY, WORDS, What
 from services.eapply.domain.states import State, Step
 from services.eapply.forms.show import Line, lines
-from services.eapply.use_cases import attach, cases, correct, delivery, fees, review, submit, visits, who
+from services.eapply.use_cases import attach, cases, correct, delivery, fees, my_numbers, review, submit, visits, who
 from services.eapply.use_cases.correct import Mending
 
 router = APIRouter()
@@ -50,18 +51,22 @@ def application_page(request: Request, application_id: str, actor: Actor = acces
     """The first opening of a decision is kept, so a page with one is a writing transaction."""
     now = now_of(request)
     with changing(request, actor) as session:
-        row = who.own_application(session, actor, application_id, now)
-        delivery.open_notice(session, actor, row, now)
+        row = who.own_application(session, actor, application_id, now, delegate=True)
+        delegated = who.is_delegate(session, actor, row, now)
+        if not delegated:
+            delivery.open_notice(session, actor, row, now)
         seen = cases.seen(session, row, now)
         happened = cases.history(session, row.id)
         visit = visits.booked(session, row.id)
         notice = delivery.notice_of(session, row.id)
         charge = fees.charge_of(session, row.id)
+        number_kept = my_numbers.kept(session, row.id)
     return _page(
         request, "application.html", seen, title=STATUS, happened=_story(request, happened), visit=visit, letter=notice,
         may_read=delivery.may_read(notice), charge=charge, owed=fees.owed(charge) if charge else None,
         charge_word=spoken(request, fee_rules.WORDS[Charge(charge.charge_state)]) if charge else "",
         online=paying.simulated(service_of(request)), just_paid="paid" in request.query_params,
+        number_kept=number_kept, delegated=delegated,
     )  # fmt: skip
 
 
@@ -69,7 +74,8 @@ def application_page(request: Request, application_id: str, actor: Actor = acces
 def receipt_page(request: Request, application_id: str, actor: Actor = access.guest()) -> Response:
     now = now_of(request)
     with reading(request, actor) as session:
-        seen = cases.seen(session, who.own_application(session, actor, application_id, now), now)
+        row = who.own_application(session, actor, application_id, now, delegate=True)
+        seen, delegated = cases.seen(session, row, now), who.is_delegate(session, actor, row, now)
     return _page(
         request,
         "receipt.html",
@@ -77,6 +83,7 @@ def receipt_page(request: Request, application_id: str, actor: Actor = access.gu
         title=say("受付番号 %(number)s", number=seen.row.receipt_number),
         key=None,
         first=False,
+        delegated=delegated,
     )
 
 
@@ -95,14 +102,15 @@ def renew_key(request: Request, application_id: str, actor: Actor = access.guest
 def answers_page(request: Request, application_id: str, actor: Actor = access.guest()) -> Response:
     now = now_of(request)
     with reading(request, actor) as session:
-        seen = cases.seen(session, who.own_application(session, actor, application_id, now), now)
+        row = who.own_application(session, actor, application_id, now, delegate=True)
+        seen = cases.seen(session, row, now)
     return _page(request, "answers.html", seen, title=say("送った内容"), lines=_lines(request, seen))
 
 
 @router.get(f"{APPLICATION}/files/{{file_id}}", include_in_schema=False)
 def application_file(request: Request, application_id: str, file_id: str, actor: Actor = access.guest()) -> Response:
     with reading(request, actor) as session:
-        row = who.own_application(session, actor, application_id, now_of(request))
+        row = who.own_application(session, actor, application_id, now_of(request), delegate=True)
         attachment = attach.of_application(session, row, file_id)
     return serving.download(request, actor, attachment)
 
@@ -119,7 +127,7 @@ def correction_page(request: Request, application_id: str, actor: Actor = access
 
 @router.post(f"{APPLICATION}/correction/save", include_in_schema=False)
 def correction_saved(
-    request: Request, application_id: str, actor: Actor = access.guest(), sent: Form = form
+    request: Request, application_id: str, actor: Actor = access.guest(), sent: Form = form_of_answers
 ) -> Response:
     with changing(request, actor) as session:
         mending = correct.find(session, actor, application_id, now_of(request), lock=True)
@@ -131,12 +139,12 @@ def correction_saved(
 
 @router.post(f"{APPLICATION}/correction", include_in_schema=False)
 def correction_sent(
-    request: Request, application_id: str, actor: Actor = access.guest(), sent: Form = form
+    request: Request, application_id: str, actor: Actor = access.guest(), sent: Form = form_of_answers
 ) -> Response:
     now = now_of(request)
     act, what = pressed(sent)
     with reading(request, actor) as session:
-        row = who.own_application(session, actor, application_id, now)
+        row = who.own_application(session, actor, application_id, now, delegate=True)
         if row.state != State.CORRECTION_REQUESTED and act == "next" and _answered(session, row.id, sent):
             return to(f"{base(request)}/applications/{row.id}")
         mending = correct.find(session, actor, application_id, now)

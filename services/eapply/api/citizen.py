@@ -22,10 +22,11 @@ from services.eapply.api.shell import (
     reading,
     render,
     shown,
+    spoken,
     to,
 )
 from services.eapply.forms.postal import look_up
-from services.eapply.use_cases import cases, drafts, enquire, procedures, who
+from services.eapply.use_cases import cases, delegates, drafts, enquire, procedures, together, who
 
 router = APIRouter()
 ENQUIRY = say("申請の状況を確かめる")
@@ -35,8 +36,17 @@ ENQUIRY = say("申請の状況を確かめる")
 def index(request: Request, q: str = "", category: str = "", actor: Actor = access.public()) -> Response:
     with reading(request, actor) as session:
         found = [shown(request, each) for each in procedures.offered_definitions(session, q[:100], category[:60])]
+        life = {} if q or category else together.events_here(session)
     groups = [(name, list(rows)) for name, rows in groupby(found, key=lambda each: each.category)]
-    return render(request, "index.html", title=PROCEDURES, groups=groups, q=q[:100], category=category[:60])
+    return render(
+        request,
+        "index.html",
+        title=PROCEDURES,
+        groups=groups,
+        q=q[:100],
+        category=category[:60],
+        life=[(name, spoken(request, each.title)) for name, each in life.items()],
+    )
 
 
 @router.get("/t/{code}/eapply/mine", summary="One's own drafts and applications")
@@ -46,11 +56,13 @@ def mine(request: Request, actor: Actor = access.public()) -> Response:
         begun = drafts.mine(session, actor, now)
         known = procedures.definitions(session, {(row.procedure_id, row.procedure_version) for row in begun})
         seen = cases.seen_many(session, who.own_applications(session, actor), now)
+        filed = cases.seen_many(session, who.filed_for_others(session, actor, now), now)
+        givers = delegates.givers(session, [*begun, *(each.row for each in filed)])
     open_drafts = [(row, shown(request, known[row.procedure_id, row.procedure_version])) for row in begun]
-    seen = [replace(each, procedure=shown(request, each.procedure)) for each in seen]
+    seen, filed = ([replace(each, procedure=shown(request, each.procedure)) for each in many] for many in (seen, filed))
     return render(
         request, "mine.html", crumbs=(Link(STATUS, "", True),), title=STATUS, drafts=open_drafts, seen=seen,
-        signed_in=who.person(actor) is not None,
+        signed_in=who.person(actor) is not None, filed=filed, givers=givers,
     )  # fmt: skip
 
 
@@ -98,10 +110,11 @@ def procedure_page(request: Request, procedure: str, actor: Actor = access.publi
     with reading(request, actor) as session:
         _, definition = procedures.open_procedure(session, procedure)
         begun = [row for row in drafts.mine(session, actor, now_of(request)) if _is_of(session, row, procedure)]
+        behalf = delegates.usable(session, actor, procedure, now_of(request))
     definition = shown(request, definition)
     crumbs = (Link(definition.title, "", True),)
     return render(
-        request, "procedure.html", crumbs=crumbs, title=definition.title, procedure=definition, drafts=begun
+        request, "procedure.html", crumbs=crumbs, title=definition.title, procedure=definition, drafts=begun, behalf=behalf
     )  # fmt: skip
 
 

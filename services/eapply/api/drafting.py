@@ -20,6 +20,7 @@ from services.eapply.api.shell import (
     base,
     changing,
     form,
+    form_of_answers,
     language,
     now_of,
     reading,
@@ -36,7 +37,7 @@ from services.eapply.forms import raw as inputs
 from services.eapply.forms.definition import FormField, FormStep
 from services.eapply.forms.read import Reading
 from services.eapply.forms.show import Line, step_lines
-from services.eapply.use_cases import attach, cases, drafts, once_only, submit
+from services.eapply.use_cases import attach, cases, drafts, my_numbers, once_only, submit
 from services.eapply.use_cases.drafts import Draft
 
 router = APIRouter()
@@ -49,16 +50,19 @@ def confirm(request: Request, draft_id: str, actor: Actor = access.guest()) -> R
     now = now_of(request)
     with reading(request, actor) as session:
         draft = drafts.find(session, actor, draft_id, now)
+        given, missing = my_numbers.given(session, draft.row.id), my_numbers.is_missing(session, draft)
     if draft.row.application_id:
         return to(f"{base(request)}/applications/{draft.row.application_id}")
     whole = draft.reading(now)
     first = first_faulty_step(draft, whole.errors)
     if first or whole.stops:
         return to(f"{_address(request, draft)}/{(first or whole.steps[-1]).key}?check=1")
-    return confirm_page_of(request, draft, whole)
+    if missing:
+        return to(f"{_address(request, draft)}/my-number")
+    return confirm_page_of(request, draft, whole, given)
 
 
-def confirm_page_of(request: Request, draft: Draft, whole: Reading) -> Response:
+def confirm_page_of(request: Request, draft: Draft, whole: Reading, number_given: bool = False) -> Response:
     draft = in_language(request, draft)
     answers, steps = whole.answers, _spoken_steps(draft, whole)
     parts = [(step, _spoken_lines(request, step, answers)) for step in steps]
@@ -67,6 +71,7 @@ def confirm_page_of(request: Request, draft: Draft, whole: Reading) -> Response:
         request, "confirm.html", crumbs=crumbs, title=say("内容の確認"), draft=draft, parts=parts,
         key=receipt.new_enquiry_key(), names=[*(step.title for step in steps), spoken(request, CONFIRM)],
         address=_address(request, draft), last=steps[-1], preview_state=getattr(request.state, "preview_state", ""),
+        number_given=number_given,
     )  # fmt: skip
 
 
@@ -94,7 +99,7 @@ def send(request: Request, draft_id: str, actor: Actor = access.guest(), sent: F
     crumbs = (Link(seen.procedure.title, f"{base(request)}/{seen.procedure.key}/"), Link(say("受付"), "", True))
     return render(
         request, "receipt.html", crumbs=crumbs, title=say("受付番号 %(number)s", number=done.application.receipt_number), seen=seen,
-        key=done.key, first=done.first,
+        key=done.key, first=done.first, delegated=done.application.delegation_id is not None,
     )  # fmt: skip
 
 
@@ -127,7 +132,7 @@ def step_page(
     now = now_of(request)
     with reading(request, actor) as session:
         draft = drafts.find(session, actor, draft_id, now)
-        told = once_only.told_before(session, actor)
+        told = {} if draft.row.delegation_id else once_only.told_before(session, actor)
     if draft.row.application_id:
         return to(f"{base(request)}/applications/{draft.row.application_id}")
     step = _step(draft, step_key)
@@ -137,7 +142,7 @@ def step_page(
 
 @router.post(f"{DRAFT}/{{step_key}}/save", include_in_schema=False)
 def autosave(
-    request: Request, draft_id: str, step_key: str, actor: Actor = access.guest(), sent: Form = form
+    request: Request, draft_id: str, step_key: str, actor: Actor = access.guest(), sent: Form = form_of_answers
 ) -> Response:
     """Called while typing. 204 when kept; 422 with the sentence when part of it may not be kept."""
     now = now_of(request)
@@ -151,7 +156,7 @@ def autosave(
 
 @router.post(f"{DRAFT}/{{step_key}}", include_in_schema=False)
 def step_sent(
-    request: Request, draft_id: str, step_key: str, actor: Actor = access.guest(), sent: Form = form
+    request: Request, draft_id: str, step_key: str, actor: Actor = access.guest(), sent: Form = form_of_answers
 ) -> Response:
     now = now_of(request)
     act, what = pressed(sent)
@@ -165,7 +170,7 @@ def step_sent(
             errors |= drafts.save_step(draft, step, sent.pairs, now)
             place, more = take_in(session, draft.row, draft.procedure, step.fields, kept, (act, what), now)
             errors |= more
-            if act == "offer":
+            if act == "offer" and draft.row.delegation_id is None:
                 offered = once_only.offers(draft, step, once_only.told_before(session, actor))
                 drafts.change(draft, once_only.fill(draft, offered), now)
             secret = drafts.put_aside(session, draft, now) if act == "aside" else ""

@@ -27,7 +27,7 @@ def receipt_print(request: Request, application_id: str, actor: Actor = access.g
     """Without the 照会キー: only the page shown on submission ever has it."""
     now = now_of(request)
     with reading(request, actor) as session:
-        seen = cases.seen(session, who.own_application(session, actor, application_id, now), now)
+        seen = cases.seen(session, who.own_application(session, actor, application_id, now, delegate=True), now)
     return pdf.answer(_document(request, seen), f"{seen.row.receipt_number}.pdf")
 
 

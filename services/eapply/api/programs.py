@@ -16,7 +16,7 @@ from services.eapply.domain import receipt
 from services.eapply.forms.definition import DATE_PARTS
 from services.eapply.forms.raw import Raw, from_json, take_in
 from services.eapply.forms.read import read_procedure
-from services.eapply.use_cases import cases, procedures, submit, who
+from services.eapply.use_cases import cases, my_numbers, procedures, submit, who
 
 router = APIRouter(tags=["programs"])
 API = "/t/{code}/eapply/api"
@@ -92,6 +92,7 @@ def _apply(
 ) -> dict[str, Any]:
     """What is kept of the answer: all but the 照会キー, of which only a hash may be kept."""
     row, definition = procedures.open_procedure(session, body.procedure)
+    my_numbers.refuse_without_page(definition)
     raw, refused = typed
     reading = read_procedure(definition, raw, {}, local_date(now))
     errors = reading.errors | refused | _unknown(definition, body.answers)

@@ -21,6 +21,7 @@ from libs.common.web import Link, Pages, Place, i18n
 from libs.common.web.dates import read_date
 from libs.common.web.filters import written
 from libs.common.web.pages import known_actor, refusal_heading
+from services.eapply.domain import mynumber
 from services.eapply.forms.definition import Procedure
 from services.eapply.forms.text import narrow
 from services.eapply.use_cases import drafts
@@ -181,7 +182,7 @@ def _managers_rooms(request: Request) -> tuple[tuple[str, str], ...]:
     """What only those who manage the service here may open."""
     actor = known_actor(request)
     manages = actor is not None and "eapply.manager" in actor.roles
-    return ((webhooks.TITLE, "webhooks/"),) if manages else ()
+    return ((say("マイナンバーの記録"), "my-numbers"), (webhooks.TITLE, "webhooks/")) if manages else ()
 
 
 def _spoken_context(request: Request, context: dict[str, Any]) -> dict[str, Any]:
@@ -262,7 +263,19 @@ async def _form(request: Request) -> Form:
     return Form(pairs, uploads)
 
 
-form: Any = Depends(_form)
+async def _form_without_numbers(request: Request) -> Form:
+    """Raises Invalid naming every input with a 個人番号: nothing of such a form is kept."""
+    sent = await _form(request)
+    names = [name for name, text in sent.pairs if mynumber.contains(text)]
+    names += [name for name, upload in sent.uploads if mynumber.contains(upload.filename or "")]
+    if names:
+        raise Invalid(mynumber.REFUSAL, fields=dict.fromkeys(names, mynumber.REFUSAL), code="my-number")
+    return sent
+
+
+form: Any = Depends(_form_without_numbers)
+form_of_answers: Any = Depends(_form)
+"""For forms whose answers pass `forms/raw.py` or the vault, where each input is looked at by itself."""
 
 Message = MutableMapping[str, Any]
 

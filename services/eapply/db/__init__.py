@@ -3,6 +3,8 @@
 from services.eapply.db.after import DeletionRow, PaperCountRow
 from services.eapply.db.base import Base
 from services.eapply.db.building import ProcedureDraftRow, ProcedureOriginRow, SharedProcedureRow
+from services.eapply.db.cosigners import CosignerRow
+from services.eapply.db.delegates import DelegationRow
 from services.eapply.db.desk import (
     ClosureRow,
     ConsultationRow,
@@ -29,6 +31,7 @@ from services.eapply.db.tables import (
     ProcedureVersionRow,
     RoundRow,
 )
+from services.eapply.db.vault import VaultEntryRow, VaultKeyRow, VaultReadRow
 
 __all__ = [
     "ApplicationRow",
@@ -38,7 +41,9 @@ __all__ = [
     "ClosureRow",
     "ConsultationRow",
     "CorrectionRow",
+    "CosignerRow",
     "CounterRow",
+    "DelegationRow",
     "DeletionRow",
     "DraftRow",
     "EnquiryFailureRow",
@@ -60,6 +65,9 @@ __all__ = [
     "SavedSearchRow",
     "SharedProcedureRow",
     "SimulatedPaymentRow",
+    "VaultEntryRow",
+    "VaultKeyRow",
+    "VaultReadRow",
     "VisitRow",
     "VisitSlotRow",
 ]

@@ -44,6 +44,7 @@ class DraftRow(TenantTable, Base):
     """What somebody is filling in: `raw` inputs as typed, `files` by path. Its owner is a person or a guest's session.
 
     `resume_hash` is of a link's secret, good once. `application_id` is set by the one submission a draft can have.
+    `delegation_id`: it is filled in for the giver of that 委任. `bundle_id`: the same for drafts begun together.
     """
 
     __tablename__ = "drafts"
@@ -51,6 +52,7 @@ class DraftRow(TenantTable, Base):
         points_at(["procedure_id", "procedure_version"], "procedure_versions", ["procedure_id", "version"]),
         UniqueConstraint("tenant_id", "resume_hash"),
         Index(None, "tenant_id", "owner_person"),
+        Index(None, "tenant_id", "bundle_id"),
         Index(None, "tenant_id", "expires_at"),
     )
 
@@ -68,6 +70,8 @@ class DraftRow(TenantTable, Base):
     resume_hash: Mapped[str | None] = mapped_column(String(64))
     resume_until: Mapped[datetime | None]
     application_id: Mapped[str | None] = mapped_column(ID)
+    delegation_id: Mapped[str | None] = mapped_column(ID)
+    bundle_id: Mapped[str | None] = mapped_column(ID)
 
 
 class ApplicationRow(TenantTable, Base):
@@ -79,6 +83,8 @@ class ApplicationRow(TenantTable, Base):
     two applications that seem to be of one person for one procedure. `electronic`: the applicant agreed to get the
     decision on the screen instead of by post (デジタル手続法7条1項); None: was not asked.
     `kept_until`: the last day of its 保存期間, set when it ends; `hold`: why it is kept beyond that.
+    `filed_by`: the delegate who sent it by the 委任 `delegation_id`; `applicant_person` is the giver then.
+    `cosigned_on`: the day on which all `cosigners_needed` had confirmed (連署).
     """
 
     __tablename__ = "applications"
@@ -93,6 +99,8 @@ class ApplicationRow(TenantTable, Base):
         Index(None, "tenant_id", "decided_at"),
         Index(None, "tenant_id", "likeness"),
         Index(None, "tenant_id", "kept_until"),
+        Index(None, "tenant_id", "filed_by"),
+        Index(None, "tenant_id", "bundle_id"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
@@ -129,6 +137,12 @@ class ApplicationRow(TenantTable, Base):
     electronic: Mapped[bool | None]
     kept_until: Mapped[date | None]
     hold: Mapped[str | None] = mapped_column(Text)
+    delegation_id: Mapped[str | None] = mapped_column(ID)
+    filed_by: Mapped[str | None] = mapped_column(String(200))
+    filed_by_name: Mapped[str | None] = mapped_column(String(200))
+    cosigners_needed: Mapped[int | None]
+    cosigned_on: Mapped[date | None]
+    bundle_id: Mapped[str | None] = mapped_column(ID)
 
 
 class RoundRow(TenantTable, Base):

@@ -33,6 +33,10 @@ class What(StrEnum):
     FEE_REFUNDED = "fee_refunded"
     REFUND_ASKED = "refund_asked"
     KEY_RENEWED = "key_renewed"
+    NUMBER_READ = "number_read"
+    FILED_BY_DELEGATE = "filed_by_delegate"
+    COSIGNED = "cosigned"
+    COSIGN_REFUSED = "cosign_refused"
 
 
 WORDS = {
@@ -62,6 +66,10 @@ WORDS = {
     What.FEE_REFUNDED: say("手数料を還付しました"),
     What.REFUND_ASKED: say("手数料の還付を手配しました"),
     What.KEY_RENEWED: say("照会キーを作り直しました"),
+    What.NUMBER_READ: say("職員がマイナンバーを確かめました"),
+    What.FILED_BY_DELEGATE: say("代理の方が送りました"),
+    What.COSIGNED: say("連署をお願いした方が確認しました"),
+    What.COSIGN_REFUSED: say("連署をお願いした方が確認しませんでした"),
 }
 
 STAFF_ONLY = frozenset(
@@ -78,6 +86,14 @@ STAFF_ONLY = frozenset(
 """How the office works within itself: not part of the applicant's story."""
 
 APPLICANT_READS_TEXT = frozenset(
-    {What.CORRECTION_REQUESTED, What.CORRECTION_CANCELLED, What.WITHDRAWN, What.VISIT_BOOKED}
+    {
+        What.CORRECTION_REQUESTED,
+        What.CORRECTION_CANCELLED,
+        What.WITHDRAWN,
+        What.VISIT_BOOKED,
+        What.FILED_BY_DELEGATE,
+        What.COSIGNED,
+        What.COSIGN_REFUSED,
+    }
 )
 """Events whose text is shown to the applicant too. The decision's reason stands in the notice itself."""

@@ -5,6 +5,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from libs.common.errors import Invalid, say
 
@@ -14,6 +15,8 @@ REFUSAL = say(
     "この手続きではお預かりできないため、保存していません。番号を消して、もう一度入力してください。"
 )
 _JOINERS = r"[\s\-‐‑–—―−ー・.]{0,2}"
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+"""An id of ours in a hidden input or a list: its digits are no number of a person."""
 _RUN = re.compile(rf"(?<![0-9])(?:[0-9]{_JOINERS}){{{LENGTH - 1}}}[0-9](?![0-9])")
 
 
@@ -32,8 +35,18 @@ def is_valid(digits: str) -> bool:
 
 def contains(text: str) -> bool:
     """Whether `text` holds twelve digits with a right check digit, in any width, with hyphens or blanks between."""
-    folded = unicodedata.normalize("NFKC", text)
+    folded = _ID.sub(" ", unicodedata.normalize("NFKC", text))
     return any(is_valid(re.sub(r"[^0-9]", "", run.group())) for run in _RUN.finditer(folded))
+
+
+def refuse_in_line(number: int, cells: Iterable[str]) -> None:
+    """Raises Invalid naming the line of a spreadsheet in which a cell holds a 個人番号."""
+    if any(map(contains, cells)):
+        sentence = say(
+            "%(line)s行目にマイナンバー（個人番号）と見られる12桁の番号があるため、このファイルは受け取っていません。番号を消して、もう一度送ってください。",
+            line=number,
+        )
+        raise Invalid(sentence, fields={"file": sentence}, code="my-number")
 
 
 def refuse_in(text: str) -> None:

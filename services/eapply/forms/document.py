@@ -7,6 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from libs.common.errors import Invalid
+from services.eapply.domain import mynumber
 from services.eapply.forms.analysis import Finding, findings
 from services.eapply.forms.definition import Procedure, texts
 
@@ -56,9 +57,10 @@ def checked(document: Any) -> Procedure:
 
 
 def read_yaml(text: str) -> Any:
-    """What a YAML file holds. Raises Invalid when it is none."""
+    """What a YAML file holds. Raises Invalid when it is none, or holds a 個人番号."""
     if len(text) > MAX_FILE:
         raise Invalid("ファイルが大きすぎます。手続きのファイルか確かめてください。")
+    mynumber.refuse_in(text)
     try:
         return yaml.load(text, Loader=_NoAliases)  # noqa: S506 (a SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:

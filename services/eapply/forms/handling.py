@@ -38,6 +38,22 @@ class Retention(Model):
     withdrawn_months: int = Field(default=12, ge=1, le=1200)
 
 
+class MyNumber(Model):
+    """The applicant's マイナンバー is taken into the vault. `basis`: the provision that allows it (番号法9条, its list, an
+    ordinance); `purpose`: what for, as the applicant is told. Without `need` the application goes without it, too."""
+
+    basis: str = Field(min_length=5, max_length=300)
+    purpose: str = Field(min_length=5, max_length=300)
+    need: bool = True
+
+
+class Cosign(Model):
+    """連署: so many further persons confirm `statement`, each by a link, before the application is complete."""
+
+    persons: int = Field(ge=1, le=5)
+    statement: str = Field(min_length=5, max_length=500)
+
+
 class Column(Model):
     """One column of the export: `name` as the receiving system calls it, `field` the question's key (`address.city` for
     a part). `form`: as_is | date8 (20261120) | wareki7 (5081120: era code, year, month, day) | halfwidth (ｶﾅ)."""
@@ -55,4 +71,6 @@ class Handling(Model):
     notice: Notice = Notice()
     fee: Fee | None = None
     retention: Retention = Retention()
+    my_number: MyNumber | None = None
+    cosign: Cosign | None = None
     export: tuple[Column, ...] = Field(default=(), max_length=300)

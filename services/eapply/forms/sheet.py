@@ -9,6 +9,7 @@ from typing import Any
 import openpyxl
 
 from libs.common.errors import Invalid, say
+from services.eapply.domain import mynumber
 
 MAX_ROWS = 20_000
 MAX_UNPACKED = 100 * 1024 * 1024
@@ -23,6 +24,7 @@ def rows(content: bytes) -> Iterator[tuple[int, Row]]:
         if number > MAX_ROWS:
             raise Invalid(say("行が多すぎます。%(most)s行までに分けてください。", most=f"{MAX_ROWS:,}"))
         texts = [str(cell).strip() if cell is not None else "" for cell in line]
+        mynumber.refuse_in_line(number, texts)
         if not any(texts):
             continue
         if not header:

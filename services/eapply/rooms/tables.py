@@ -8,7 +8,9 @@ from services.eapply.db import (
     ClosureRow,
     ConsultationRow,
     CorrectionRow,
+    CosignerRow,
     CounterRow,
+    DelegationRow,
     DeletionRow,
     DraftRow,
     EnquiryFailureRow,
@@ -28,6 +30,9 @@ from services.eapply.db import (
     RoundRow,
     SavedSearchRow,
     SimulatedPaymentRow,
+    VaultEntryRow,
+    VaultKeyRow,
+    VaultReadRow,
     VisitRow,
     VisitSlotRow,
 )
@@ -59,10 +64,14 @@ CARRIED: dict[str, type[Base]] = {
     "payment_reports": PaymentReportRow,
     "paper_counts": PaperCountRow,
     "deletions": DeletionRow,
+    "vault_reads": VaultReadRow,
+    "delegations": DelegationRow,
+    "cosigners": CosignerRow,
 }
-"""What the municipality owns. Sessions' grants and counted wrong keys stay behind: they are of this installation."""
+"""What the municipality owns. Sealed numbers stay behind, too: they open with this installation's key only, and no file
+may hold a 個人番号. Sessions' grants and counted wrong keys stay behind: they are of this installation."""
 REMOVED_LAST = (
     SimulatedPaymentRow, PaperCountRow, DeletionRow, AttachmentRow, ClosureRow, MemberRow, SavedSearchRow, VisitSlotRow,
     DraftRow, EnquiryFailureRow, CounterRow, ProcedureVersionRow, ProcedureRow, ProcedureDraftRow, ProcedureOriginRow,
-    InventoryRow, InventoryStateRow,
+    InventoryRow, InventoryStateRow, VaultEntryRow, VaultKeyRow, VaultReadRow, DelegationRow,
 )  # fmt: skip

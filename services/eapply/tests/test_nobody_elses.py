@@ -63,6 +63,11 @@ def test_no_route_lets_another_municipality_or_role_through(town: Town, neighbou
         "notice_code": "none",
         "charge_id": "none",
         "certificate_id": "none",
+        "reading_id": "none",
+        "delegation_id": "none",
+        "cosigner_id": "none",
+        "event": "birth",
+        "bundle_id": "none",
         "procedure_id": procedure_id(town),
         **webhook_with_a_message(town),
     }

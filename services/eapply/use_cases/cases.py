@@ -127,6 +127,8 @@ def standing(
     ended = row.decided_at or (row.updated_at if row.state == State.WITHDRAWN else None)
     today = local_date(ended or now)
     pauses = [Pause(local_date(each.asked_at), _end(each)) for each in asked]
+    if row.cosigners_needed is not None:  # until all have confirmed it is not complete, as during 補正
+        pauses.append(Pause(local_date(row.arrived_at), row.cosigned_on))
     return period(local_date(row.arrived_at), days, pauses, closures, today, _transit(row, procedure))
 
 

@@ -67,7 +67,7 @@ def warn(session: Session, site: str, now: datetime) -> int:
 
 def _is_near(each: cases.Seen) -> bool:
     period = each.period
-    return period is not None and not period.on_the_way and period.left <= WARNED_BEFORE
+    return period is not None and not period.on_the_way and not period.paused and period.left <= WARNED_BEFORE
 
 
 @dataclass(frozen=True, slots=True)

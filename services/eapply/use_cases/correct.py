@@ -135,7 +135,7 @@ class Mending:
 
 def find(session: Session, actor: Actor, application_id: str, now: datetime, *, lock: bool = False) -> Mending:
     """The open correction of one's own application. Raises Conflict when nothing is asked for (any more)."""
-    row = who.own_application(session, actor, application_id, now, lock=lock)
+    row = who.own_application(session, actor, application_id, now, lock=lock, delegate=True)
     correction = cases.open_correction(session, row.id, lock=lock)
     if correction is None:
         raise Conflict(say("いま直していただくところはありません。"), code="nothing-to-correct")
@@ -176,7 +176,7 @@ def send(
     session: Session, actor: Actor, application_id: str, correction_id: str, now: datetime, *, site: str
 ) -> ApplicationRow:
     """The correction arrives: a new round beside the old one. The same correction sent again changes nothing."""
-    row = who.own_application(session, actor, application_id, now, lock=True)
+    row = who.own_application(session, actor, application_id, now, lock=True, delegate=True)
     correction = cases.open_correction(session, row.id, lock=True)
     if correction is None or correction.id != correction_id:
         answered = any(

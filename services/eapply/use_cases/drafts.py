@@ -13,7 +13,7 @@ from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
-from services.eapply.db import AttachmentRow, DraftRow
+from services.eapply.db import AttachmentRow, DelegationRow, DraftRow, VaultEntryRow
 from services.eapply.forms import raw as inputs
 from services.eapply.forms.definition import FormField, FormStep, Procedure
 from services.eapply.forms.postal import look_up
@@ -34,6 +34,8 @@ class Draft:
     row: DraftRow
     procedure: Procedure
     key: str
+    behalf: str = ""
+    """The name of the person in whose place it is filled in."""
 
     def reading(self, now: datetime) -> Reading:
         return read_procedure(self.procedure, self.row.raw, self.row.files, local_date(now))
@@ -74,7 +76,13 @@ def find(session: Session, actor: Actor, draft_id: str, now: datetime, *, lock: 
             say("この書きかけは見つかりません。続きからはじめるためのリンクがあれば、そちらを開いてください。")
         )
     procedure = procedures.definition(session, row.procedure_id, row.procedure_version)
-    return Draft(row, procedure, procedure.key)
+    return Draft(row, procedure, procedure.key, _behalf(session, row))
+
+
+def _behalf(session: Session, row: DraftRow) -> str:
+    if row.delegation_id is None:
+        return ""
+    return session.scalar(select(DelegationRow.giver_name).where(DelegationRow.id == row.delegation_id)) or ""
 
 
 def open_for_change(session: Session, actor: Actor, draft_id: str, now: datetime) -> Draft:
@@ -205,6 +213,7 @@ def _forget(session: Session, row: DraftRow) -> list[str]:
     loose = select(AttachmentRow).where(AttachmentRow.draft_id == row.id, AttachmentRow.application_id.is_(None))
     ids = [attachment.id for attachment in session.scalars(loose)]
     session.execute(delete(AttachmentRow).where(AttachmentRow.id.in_(ids)))
+    session.execute(delete(VaultEntryRow).where(VaultEntryRow.draft_id == row.id))
     session.delete(row)
     return ids
 

@@ -12,6 +12,7 @@ from services.eapply.db import (
     ChargeRow,
     ConsultationRow,
     CorrectionRow,
+    CosignerRow,
     GrantRow,
     HistoryRow,
     NoteRow,
@@ -19,6 +20,7 @@ from services.eapply.db import (
     PaymentReportRow,
     ProposalRow,
     RoundRow,
+    VaultEntryRow,
     VisitRow,
 )
 
@@ -34,6 +36,8 @@ _BELONGING: tuple[Any, ...] = (
     VisitRow,
     NoticeDocumentRow,
     ChargeRow,
+    VaultEntryRow,
+    CosignerRow,
 )
 
 

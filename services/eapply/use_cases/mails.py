@@ -12,14 +12,45 @@ from services.eapply.forms.definition import Procedure
 from services.eapply.use_cases.cases import Seen
 
 _FOLDER = Path(__file__).parents[1] / "templates" / "notices"
-RECEIVED, CORRECTION, DECIDED, WITHDRAWN, LAPSING, DESK = (
+RECEIVED, CORRECTION, DECIDED, WITHDRAWN, LAPSING, DESK, DELEGATED, COSIGN, COSIGNED = (
     notices.template(_FOLDER / f"{name}.txt")
-    for name in ("received", "correction", "decided", "withdrawn", "lapsing", "desk")
+    for name in ("received", "correction", "decided", "withdrawn", "lapsing", "desk", "delegated", "cosign", "cosigned")
 )
 
 
 def received(session: Session, row: ApplicationRow, procedure: Procedure, site: str, now: datetime) -> None:
     _send(session, RECEIVED, row, procedure, site, now, arrived=dates.moment(row.arrived_at, seconds=True))
+
+
+def delegated(session: Session, row: ApplicationRow, site: str, now: datetime) -> None:
+    """To the giver's own account, whatever address the delegate typed."""
+    place = session.get(room.RoomRow, session.info["tenant"])
+    context = {
+        "number": row.receipt_number,
+        "arrived": dates.moment(row.arrived_at, seconds=True),
+        "place": (place and place.name) or "電子申請",
+        "link": f"{site}/mine",
+    }
+    notices.send(session, to_person=row.applicant_person, template=DELEGATED, context=context, now=now)
+
+
+def ask_cosigner(
+    session: Session, address: str, title: str, applicant: str, link: str, until: datetime, now: datetime
+) -> None:
+    """To somebody whom the applicant asks to confirm."""
+    place = session.get(room.RoomRow, session.info["tenant"])
+    context = {
+        "title": title,
+        "applicant": applicant,
+        "link": link,
+        "until": dates.day(until),
+        "place": (place and place.name) or "電子申請",
+    }
+    notices.send(session, to_address=address, template=COSIGN, context=context, now=now)
+
+
+def cosigned(session: Session, row: ApplicationRow, procedure: Procedure, site: str, what: str, now: datetime) -> None:
+    _send(session, COSIGNED, row, procedure, site, now, what=what)
 
 
 def correction_requested(

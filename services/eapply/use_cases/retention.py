@@ -14,7 +14,7 @@ from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Conflict, Invalid, say
 from libs.common.ids import new_id
-from services.eapply.db import ApplicationRow, ChargeRow, DeletionRow, ProcedureRow
+from services.eapply.db import ApplicationRow, ChargeRow, DeletionRow, ProcedureRow, VaultEntryRow
 from services.eapply.domain.fees import Charge
 from services.eapply.domain.retention import kept_until, month_of
 from services.eapply.domain.states import OPEN, State
@@ -135,7 +135,12 @@ def delete_over(session: Session, actor: Actor, now: datetime) -> Deleted:
 
 def _certified(session: Session, rows: list[ApplicationRow], files: int, now: datetime) -> DeletionRow:
     titles = dict(session.execute(select(ProcedureRow.id, ProcedureRow.title)).tuples().all())
-    listed = [_entry(row, titles) for row in rows]
+    numbers = set(
+        session.scalars(
+            select(VaultEntryRow.application_id).where(VaultEntryRow.application_id.in_([row.id for row in rows]))
+        )
+    )
+    listed = [_entry(row, titles) | ({"my_number": True} if row.id in numbers else {}) for row in rows]
     certificate = DeletionRow(id=new_id(), deleted_at=now, applications=listed, files=files, sha256=digest(listed))
     session.add(certificate)
     session.flush()

@@ -14,7 +14,7 @@ from services.eapply.domain.history import What
 from services.eapply.domain.states import Outcome, State, Step
 from services.eapply.forms.definition import Procedure
 from services.eapply.forms.text import cleaned
-from services.eapply.use_cases import cases, consult, delivery, fees, mails, proposals, retention, who
+from services.eapply.use_cases import cases, consult, cosign, delivery, fees, mails, proposals, retention, who
 
 MAX_TEXT = 4000
 
@@ -67,13 +67,15 @@ def decide(
         raise Conflict(
             say("この手続きは、別の人の決裁が要ります。「起案する」から進めてください。"), code="approval-needed"
         )
-    refuse_unready(session, row)
+    refuse_unready(session, row, decision.outcome)
     conclude(session, actor, row, decision, Step.DECIDE, now, site=site)
     return row
 
 
-def refuse_unready(session: Session, row: ApplicationRow) -> None:
-    """Raises Conflict while something has to come before the decision: a 合議, a fee."""
+def refuse_unready(session: Session, row: ApplicationRow, outcome: str) -> None:
+    """Raises Conflict while something has to come before the decision: a 合議, a fee, a 連署 where it is granted."""
+    if outcome != Outcome.REFUSED:
+        cosign.refuse_incomplete(row)
     consult.refuse_while_open(session, row)
     fees.refuse_unpaid(session, row)
 

@@ -16,7 +16,7 @@ from libs.common.actor import Actor
 from libs.common.clock import JST
 from libs.common.errors import Invalid, Refusal, say
 from services.eapply.db import ApplicationRow
-from services.eapply.domain import receipt, states
+from services.eapply.domain import mynumber, receipt, states
 from services.eapply.domain.states import Outcome, State
 from services.eapply.forms.definition import Procedure
 from services.eapply.use_cases import approve, cases, procedures, queue, review
@@ -98,6 +98,7 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for cells in reader:
+            mynumber.refuse_in_line(reader.line_num, cells)
             yield reader.line_num, [csvout.original(cell).strip() for cell in cells]
     except csv.Error as error:
         line = reader.line_num

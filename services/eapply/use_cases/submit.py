@@ -15,14 +15,14 @@ from libs.common.clock import fiscal_year, local_date
 from libs.common.errors import Invalid, say
 from libs.common.ids import new_id
 from services.eapply import events
-from services.eapply.db import ApplicationRow, AttachmentRow, CounterRow, DraftRow, RoundRow
+from services.eapply.db import ApplicationRow, AttachmentRow, CounterRow, DelegationRow, DraftRow, RoundRow
 from services.eapply.domain import receipt
 from services.eapply.domain.history import What
 from services.eapply.domain.states import State
 from services.eapply.forms.definition import Procedure
 from services.eapply.forms.read import Answers
 from services.eapply.forms.text import search_key
-from services.eapply.use_cases import cases, drafts, fees, mails, who
+from services.eapply.use_cases import cases, delegates, drafts, fees, mails, my_numbers, who
 from services.eapply.use_cases.duplicates import likeness
 
 HASHER = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1)
@@ -56,25 +56,34 @@ def submit(
         raise Invalid(reading.stops[0], code="not-eligible")
     if reading.errors:
         raise Invalid(say("直していただくところがあります。"), fields=reading.errors, code="not-complete")
+    my_numbers.refuse_missing(session, draft)
+    delegation = None
+    if draft.row.delegation_id is not None:
+        delegation = delegates.may_file(session, actor, draft.row.delegation_id, draft.key, now)
+        key = receipt.new_enquiry_key()  # nobody's: a 照会キー would outlive the 委任, so the giver makes their own
     arrival = Arrival(
         procedure_id=draft.row.procedure_id,
         procedure_version=draft.row.procedure_version,
         procedure=draft.procedure,
         answers=reading.answers,
         draft_id=draft.row.id,
-        person=draft.row.owner_person,
+        person=delegation.giver if delegation else draft.row.owner_person,
         electronic=electronic,
+        delegation=delegation,
     )
     row = arrive(session, actor, arrival, key, now, site=site)
-    draft.row.application_id = row.id
+    draft.row.application_id, row.bundle_id = row.id, draft.row.bundle_id
+    my_numbers.hand_over(session, draft.row.id, row)
     used = [kept["id"] for listed in draft.row.files.values() for kept in listed]
     session.execute(update(AttachmentRow).where(AttachmentRow.id.in_(used)).values(application_id=row.id))
     draft.row.raw, draft.row.files = {}, {}
-    return Receipt(row, key, first=True)
+    return Receipt(row, None if delegation else key, first=True)
 
 
 def _again(session: Session, actor: Actor, draft: DraftRow, key: str, now: datetime) -> Receipt:
     row = cases.load(session, draft.application_id or "")
+    if row.delegation_id is not None:
+        return Receipt(who.own_application(session, actor, row.id, now, delegate=True), None, first=False)
     who.grant(session, actor, row.id, now)
     return Receipt(row, key if key_fits(row, key) else None, first=False)
 
@@ -92,6 +101,7 @@ class Arrival:
     channel: events.Channel = "online"
     arrived_at: datetime | None = None
     electronic: bool | None = None
+    delegation: DelegationRow | None = None
     id: str = field(default_factory=new_id)
 
 
@@ -126,6 +136,10 @@ def arrive(session: Session, actor: Actor, arrival: Arrival, key: str, now: date
         unread=True,
         updated_at=now,
         electronic=arrival.electronic,
+        delegation_id=arrival.delegation.id if arrival.delegation else None,
+        cosigners_needed=_cosigners(arrival),
+        filed_by=arrival.delegation.delegate if arrival.delegation else None,
+        filed_by_name=arrival.delegation.delegate_name if arrival.delegation else None,
     )
     row.search = search_words(arrival.procedure, row)
     row.likeness = likeness(arrival.procedure, row)
@@ -134,7 +148,10 @@ def arrive(session: Session, actor: Actor, arrival: Arrival, key: str, now: date
     session.flush()
     session.add(RoundRow(application_id=row.id, number=1, answers=arrival.answers, received_at=arrived_at))
     cases.note(session, row, What.SUBMITTED, actor, now)
-    if arrival.channel == "online":  # whoever enters a paper is not its applicant
+    if arrival.delegation is not None:
+        cases.note(session, row, What.FILED_BY_DELEGATE, actor, now, row.filed_by_name or "")
+        mails.delegated(session, row, site, now)
+    elif arrival.channel == "online":  # whoever enters a paper is not its applicant
         who.grant(session, actor, row.id, now)
     audit.record(session, actor, "eapply.application.submit", row.id, now=now)
     fact = events.ApplicationSubmitted(
@@ -148,6 +165,12 @@ def arrive(session: Session, actor: Actor, arrival: Arrival, key: str, now: date
     fees.open_charge(session, actor.code, row, arrival.procedure, "before", now)
     mails.received(session, row, arrival.procedure, site, now)
     return row
+
+
+def _cosigners(arrival: Arrival) -> int | None:
+    """How many further persons have to confirm; None where nobody has. On paper everybody has signed the paper."""
+    rule = arrival.procedure.handling.cosign
+    return rule.persons if rule is not None and arrival.channel == "online" else None
 
 
 def search_words(procedure: Procedure, row: ApplicationRow) -> str:

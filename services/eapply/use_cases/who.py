@@ -3,12 +3,13 @@
 import hashlib
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from libs.common.actor import Actor
+from libs.common.clock import local_date
 from libs.common.errors import NotFound, say
-from services.eapply.db import ApplicationRow, GrantRow
+from services.eapply.db import ApplicationRow, DelegationRow, GrantRow
 
 ACCOUNTS = frozenset({"person", "staff", "operator"})
 """Kinds that have an account of their own; staff are citizens too."""
@@ -65,14 +66,26 @@ def grant(session: Session, actor: Actor, application_id: str, now: datetime) ->
 
 
 def own_application(
-    session: Session, actor: Actor, application_id: str, now: datetime, *, lock: bool = False
+    session: Session, actor: Actor, application_id: str, now: datetime, *, lock: bool = False, delegate: bool = False
 ) -> ApplicationRow:
-    """The application, for its applicant only. Raises NotFound for everybody else, whether it exists or not."""
+    """The application, for its applicant only; with `delegate`, for the one who filed it in the applicant's place, too.
+    Raises NotFound for everybody else, whether it exists or not."""
     statement = select(ApplicationRow).where(ApplicationRow.id == application_id)
     row = session.scalar(statement.with_for_update() if lock else statement)
-    if row is None or not _is_applicant(session, actor, row, now):
+    if row is None or not (
+        _is_applicant(session, actor, row, now) or (delegate and is_delegate(session, actor, row, now))
+    ):
         raise NotFound(say("この申請は見つかりません。受付番号と照会キーで、もう一度お確かめください。"))
     return row
+
+
+def is_applicant(session: Session, actor: Actor, row: ApplicationRow) -> bool:
+    """Whether the application is this account's, or was sent or looked at by this session, however long ago."""
+    if row.applicant_person is not None and row.applicant_person == person(actor):
+        return True
+    hashed = [each for each in (session_hash(actor), earlier_guest_hash(actor)) if each]
+    found = select(GrantRow.application_id).where(GrantRow.session_hash.in_(hashed), GrantRow.application_id == row.id)
+    return bool(hashed) and session.scalar(found.limit(1)) is not None
 
 
 def _is_applicant(session: Session, actor: Actor, row: ApplicationRow, now: datetime) -> bool:
@@ -85,6 +98,34 @@ def _is_applicant(session: Session, actor: Actor, row: ApplicationRow, now: date
         GrantRow.session_hash == hashed, GrantRow.application_id == row.id, GrantRow.until > now
     )
     return session.scalar(found) is not None
+
+
+def is_delegate(session: Session, actor: Actor, row: ApplicationRow, now: datetime) -> bool:
+    """Whether this person filed it for somebody else, by a 委任 that is in force now."""
+    if row.filed_by is None or row.filed_by != person(actor):
+        return False
+    found = select(DelegationRow.id).where(DelegationRow.id == row.delegation_id, *_in_force(actor, now))
+    return session.scalar(found) is not None
+
+
+def _in_force(actor: Actor, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        DelegationRow.delegate == person(actor),
+        DelegationRow.accepted_at.is_not(None),
+        DelegationRow.revoked_at.is_(None),
+        DelegationRow.last_day >= local_date(now),
+    )
+
+
+def filed_for_others(session: Session, actor: Actor, now: datetime) -> list[ApplicationRow]:
+    """What this person filed in the place of others, as long as the 委任 is in force, newest first."""
+    if person(actor) is None:
+        return []
+    allowed = select(DelegationRow.id).where(*_in_force(actor, now))
+    found = select(ApplicationRow).where(
+        ApplicationRow.filed_by == person(actor), ApplicationRow.delegation_id.in_(allowed)
+    )
+    return list(session.scalars(found.order_by(ApplicationRow.arrived_at.desc(), ApplicationRow.id).limit(200)))
 
 
 def own_applications(session: Session, actor: Actor) -> list[ApplicationRow]:

@@ -16,7 +16,7 @@ from services.eapply.api import drafting
 from services.eapply.api.builder.shared import ONE, address, crumbs
 from services.eapply.api.desk.shared import MANAGER
 from services.eapply.api.filling import after_postal, changed_inputs, pressed
-from services.eapply.api.shell import Form, form, now_of, reading, render, shown, spoken_all, to
+from services.eapply.api.shell import Form, form_of_answers, now_of, reading, render, shown, spoken_all, to
 from services.eapply.db import DraftRow
 from services.eapply.domain import states
 from services.eapply.forms import raw as inputs
@@ -95,7 +95,7 @@ def _step(
 
 @router.post(f"{PREVIEW}/{{step_key}}", include_in_schema=False)
 def step_sent(
-    request: Request, procedure: str, step_key: str, actor: Actor = access.staff(MANAGER), sent: Form = form
+    request: Request, procedure: str, step_key: str, actor: Actor = access.staff(MANAGER), sent: Form = form_of_answers
 ) -> Response:
     """The same buttons as on the real page: on, back, one more, postal code; at the end the receipt and the notices."""
     state = State.read(sent.get("state"))

@@ -2,8 +2,20 @@
 
 from fastapi import APIRouter
 
-from services.eapply.api.desk import after, case, correction, deciding, money, office, paper, posting, queue, visits
+from services.eapply.api.desk import (
+    after,
+    case,
+    correction,
+    deciding,
+    money,
+    my_numbers,
+    office,
+    paper,
+    posting,
+    queue,
+    visits,
+)
 
 router = APIRouter()
-for _module in (queue, correction, deciding, case, paper, visits, posting, money, after, office):
+for _module in (queue, correction, deciding, case, paper, visits, posting, money, after, office, my_numbers):
     router.include_router(_module.router)

@@ -188,8 +188,26 @@ def _wanted(sent: Form) -> dict[str, Any]:
         "fee": None if sent.get("fee_when") not in ("before", "after") else fee,
         "notice": {name: sent.get(f"notice_{name}") for name in ("title", "opening", "sender")}
         | {"post_after_days": sent.number("post_after_days")},
+        "my_number": _my_number(sent),
+        "cosign": _cosign(sent),
         "retention": {name: sent.number(name) for name in ("decided_months", "withdrawn_months")},
     }
+
+
+def _cosign(sent: Form) -> dict[str, Any] | None:
+    if sent.get("cosign_persons") in ("", "0"):
+        return None
+    return {"persons": sent.number("cosign_persons"), "statement": sent.get("cosign_statement").strip()}
+
+
+def _my_number(sent: Form) -> dict[str, Any] | None:
+    """The flag of a procedure that takes the マイナンバー; without a basis in law the definition refuses it."""
+    if sent.get("my_number") not in ("need", "may"):
+        return None
+    return {
+        "basis": sent.get("my_number_basis").strip(), "purpose": sent.get("my_number_purpose").strip(),
+        "need": sent.get("my_number") == "need",
+    }  # fmt: skip
 
 
 def _yen(text: str) -> int | str | None:

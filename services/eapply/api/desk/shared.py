@@ -18,7 +18,21 @@ from services.eapply.domain import states
 from services.eapply.domain.history import WORDS, What
 from services.eapply.domain.states import State, Step
 from services.eapply.forms.show import changes, lines
-from services.eapply.use_cases import approve, assign, cases, consult, delivery, duplicates, fees, proposals, visits
+from services.eapply.use_cases import (
+    approve,
+    assign,
+    cases,
+    consult,
+    cosign,
+    delegates,
+    delivery,
+    duplicates,
+    fees,
+    my_numbers,
+    proposals,
+    together,
+    visits,
+)
 
 DESK = "/t/{code}/eapply/desk"
 CASE = f"{DESK}/cases/{{application_id}}"
@@ -82,6 +96,11 @@ def case_context(
         "letter": delivery.notice_of(session, row.id),
         "charge": (charge := fees.charge_of(session, row.id)),
         "owed": fees.owed(charge) if charge else None,
+        "bundle": together.others(session, row),
+        "cosigners": cosign.asked(session, row.id),
+        "cosign_words": spoken_all(request, cosign.STATES),
+        "delegation": delegates.of_application(session, row),
+        "number_kept": my_numbers.kept(session, row.id),
         "now": now,
         **_office(session, actor, row, now),
     }

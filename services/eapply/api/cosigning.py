@@ -1,0 +1,136 @@
+"""連署: whom the applicant asks, and the page of those who are asked."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from libs.common import access
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, say
+from libs.common.web import Link
+from services.eapply.api.applications import APPLICATION
+from services.eapply.api.shell import (
+    STATUS,
+    Form,
+    Texts,
+    base,
+    changing,
+    form,
+    now_of,
+    reading,
+    render,
+    shown,
+    site,
+    spoken_all,
+    to,
+)
+from services.eapply.domain.states import OPEN
+from services.eapply.use_cases import cases, cosign, who
+
+router = APIRouter()
+TITLE = say("ほかの方の確認（連署）")
+SIGN = "/t/{code}/eapply/sign/{secret}"
+CONFIRM = say("申請の確認のお願い")
+
+
+@router.get(f"{APPLICATION}/cosigners", include_in_schema=False)
+def cosigners_page(request: Request, application_id: str, actor: Actor = access.guest()) -> Response:
+    return _page(request, actor, application_id, {}, {})
+
+
+@router.post(f"{APPLICATION}/cosigners", include_in_schema=False)
+def ask(request: Request, application_id: str, actor: Actor = access.guest(), sent: Form = form) -> Response:
+    """The answer shows the link, once."""
+    try:
+        with changing(request, actor) as session:
+            each, secret = cosign.ask(
+                session, actor, application_id, sent.get("name"), sent.get("address"), now_of(request),
+                site=site(request),
+            )  # fmt: skip
+            asked = {"name": each.name, "mailed": bool(each.address)}
+    except Invalid as refusal:
+        return _page(request, actor, application_id, refusal.fields, dict(sent.pairs), 422)
+    return _page(request, actor, application_id, {}, {}, link=f"{site(request)}/sign/{secret}", asked=asked)
+
+
+@router.post(f"{APPLICATION}/cosigners/{{cosigner_id}}/renew", include_in_schema=False)
+def renew(request: Request, application_id: str, cosigner_id: str, actor: Actor = access.guest()) -> Response:
+    now = now_of(request)
+    with changing(request, actor) as session:
+        each, secret = cosign.renew(session, actor, application_id, cosigner_id, now, site=site(request))
+        asked = {"name": each.name, "mailed": bool(each.address)}
+    return _page(request, actor, application_id, {}, {}, link=f"{site(request)}/sign/{secret}", asked=asked)
+
+
+@router.post(f"{APPLICATION}/cosigners/{{cosigner_id}}/replace", include_in_schema=False)
+def replace(request: Request, application_id: str, cosigner_id: str, actor: Actor = access.guest()) -> Response:
+    with changing(request, actor) as session:
+        cosign.replace(session, actor, application_id, cosigner_id, now_of(request))
+    return to(f"{base(request)}/applications/{application_id}/cosigners")
+
+
+def _page(
+    request: Request,
+    actor: Actor,
+    application_id: str,
+    errors: dict[str, str],
+    typed: dict[str, str],
+    status_code: int = 200,
+    **more: Any,
+) -> Response:
+    with reading(request, actor) as session:
+        row = who.own_application(session, actor, application_id, now_of(request), delegate=True)
+        procedure, asked = shown(request, cases.definition_of(session, row)), cosign.asked(session, row.id)
+    address = f"{base(request)}/applications/{application_id}"
+    needed = row.cosigners_needed or 0
+    free = needed - sum(each.state in ("waiting", "confirmed") for each in asked)
+    return render(
+        request, "cosigners.html", crumbs=(Link(STATUS, address), Link(TITLE, "", True)), title=TITLE, row=row,
+        procedure=procedure, people=asked, needed=needed, free=free, address=address, errors=Texts(errors),
+        typed=Texts(typed), words=spoken_all(request, cosign.STATES), still=row.state in OPEN, status_code=status_code,
+        **({"link": "", "asked": None} | more),
+    )  # fmt: skip
+
+
+# ---- those who are asked
+
+
+@router.get(SIGN, include_in_schema=False)
+def sign_page(request: Request, secret: str, actor: Actor = access.guest()) -> Response:
+    """Only asks: opening the link confirms nothing."""
+    return _sign_page(request, actor, secret, {}, {})
+
+
+@router.post(SIGN, include_in_schema=False)
+def signed(request: Request, secret: str, actor: Actor = access.guest(), sent: Form = form) -> Response:
+    now, confirmed = now_of(request), sent.get("act") != "refuse"
+    try:
+        with changing(request, actor) as session:
+            if confirmed:
+                cosign.confirm(session, actor, secret, sent.get("name"), now, site=site(request))
+            else:
+                cosign.refuse(session, actor, secret, sent.get("reason"), now, site=site(request))
+    except Invalid as refusal:
+        return _sign_page(request, actor, secret, refusal.fields, dict(sent.pairs), 422)
+    return render(
+        request, "cosigned.html", crumbs=(Link(CONFIRM, "", True),), confirmed=confirmed,
+        title=say("確認しました") if confirmed else say("確認しないことを伝えました"),
+    )  # fmt: skip
+
+
+def _sign_page(
+    request: Request,
+    actor: Actor,
+    secret: str,
+    errors: dict[str, str],
+    typed: dict[str, str],
+    status_code: int = 200,
+) -> Response:
+    with reading(request, actor) as session:
+        each, row = cosign.find(session, secret, now_of(request))
+        procedure = shown(request, cases.definition_of(session, row))
+    return render(
+        request, "cosign.html", crumbs=(Link(CONFIRM, "", True),), title=CONFIRM, procedure=procedure, each=each, row=row,
+        errors=Texts(errors), typed=Texts(typed), status_code=status_code,
+    )  # fmt: skip
