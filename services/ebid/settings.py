@@ -32,6 +32,9 @@ class Settings(common.Settings):
     )
     ebid_tsa_roots: Path | None = Field(default=None, description="file of its root certificates (PEM)")
     ebid_log_seconds: float = Field(default=300.0, description="seconds between two checkpoints of the log")
+    ebid_probe: bool = Field(
+        default=True, description="whether the worker asks PUBLIC_URL every 20 seconds and writes outages into the log"
+    )
 
 
 def furnish(service: Service) -> None:

@@ -8,15 +8,17 @@ from sqlalchemy.orm import Session
 from libs.common import audit, notices, room
 from libs.common.events import Envelope
 from libs.common.inbox import Subscriptions
-from libs.common.jobs import Job, Jobs
+from libs.common.jobs import Job, Jobs, Later
 from libs.common.room.table import OPEN
 from libs.common.service import Service
 from services.ebid.events import room_events
 from services.ebid.rooms import EbidRoom, rows
 from services.ebid.sealing import timestamp
 from services.ebid.settings import office_of
-from services.ebid.use_cases import log, opening, stamps, tenders
+from services.ebid.use_cases import log, opening, outages, stamps, tenders
 
+SKEW = timedelta(minutes=5)
+"""By how much a machine's clock may be ahead."""
 subscriptions = Subscriptions("ebid")
 jobs = Jobs()
 audit.register(jobs)
@@ -40,9 +42,15 @@ def tenants(service: Service) -> list[str]:
 
 @jobs.on(tenders.CLOSE, attempts=1000, lease=60)
 def close(service: Service, job: Job) -> None:
-    """The deadline: no bid comes any more, what came is fixed in the log."""
+    """The deadline: no bid comes any more, what came is fixed in the log. Where this machine's clock is ahead of the one that
+    decides it comes again; after 日時変更 the new deadline has its own job."""
+    tender, number = job.payload["tender"], job.payload["round"]
     with service.database.transaction(tenant=job.tenant) as session:
-        opening.close(session, job.payload["tender"], job.payload["round"], office_of(service), service.clock.now())
+        now = log.moment(session, service.clock)
+        early = opening.time_left(session, tender, number, now)
+        if timedelta(0) < early < SKEW:
+            raise Later(min(early.total_seconds(), 1.0))
+        opening.close(session, tender, number, office_of(service), now)
         job.done(session)
 
 
@@ -80,6 +88,17 @@ def tick(service: Service, job: Job) -> None:
     with service.database.transaction() as session:
         if log.is_due(session, every, now):
             log.tick(session, office_of(service).signer, now)
+
+
+@jobs.every(seconds=outages.EVERY, name="ebid.probe", lease=30)
+def probe(service: Service, job: Job) -> None:
+    """Whether bidders reach us, by the way they come. The time of what was found is read after it was found."""
+    if not getattr(service.settings, "ebid_probe", True):
+        return
+    office = office_of(service)
+    came_through = outages.reached(f"{office.public_url}/ebid/log/key")
+    with service.database.transaction() as session:
+        outages.note(session, came_through, office.signer, service.clock.now())
 
 
 @jobs.every(seconds=3600, name="ebid.forget-loose-files", lease=300)

@@ -9,10 +9,12 @@ from services.ebid.api import (
     bidder,
     company,
     contract,
+    delegates,
     desk,
     fragments,
     internal,
     open_data,
+    outages,
     papers,
     plans,
     prints,
@@ -21,6 +23,7 @@ from services.ebid.api import (
     results,
     scoring,
     shell,
+    ventures,
     watching,
 )
 
@@ -42,8 +45,11 @@ def create_app(service: Service) -> FastAPI:
         prints,
         desk,
         bidder,
+        ventures,
+        delegates,
         company,
         open_data,
+        outages,
         public,
     )
     routers = [internal.router(WATCHER), *(module.router for module in modules)]

@@ -5,13 +5,17 @@ from typing import Any
 from fastapi import Request
 
 from libs.common.errors import say
-from services.ebid.api import award_form
+from services.ebid.api import award_form, venture_form
 from services.ebid.api.shell import spoken
 from services.ebid.db import TenderRow
 from services.ebid.domain import procedure
 
 Lines = list[tuple[str, str]]
 LIMITS = {"minimum": say("最低制限価格"), "investigation": say("調査基準価格（下回ると低入札価格調査）")}
+DRAWN = say(
+    "15個の予備価格に封をして公告します。入札者が2つずつ選び、多く選ばれた4つの平均（円未満切捨て、税抜）が入札書比較価格になります。"
+    "再度入札は行いません。"
+)
 AT_OPENING = {
     "mean_of_lowest": say("開札のときに、低い入札の平均から決めます"),
     "random_factor": say("封をした額に、開札のときに決まる係数をかけます"),
@@ -22,7 +26,7 @@ def lines(request: Request, row: TenderRow) -> Lines:
     def tell(text: str) -> str:
         return spoken(request, text)
 
-    found = [*_limits(row.terms["limits"]), *_award(row.terms), *_ground(row.terms)]
+    found = [*_limits(row.terms["limits"]), *_award(row.terms), *_ground(row.terms), *venture_form.lines(row.terms)]
     if row.terms.get("breakdown"):
         found.append(
             (
@@ -45,7 +49,9 @@ def lines(request: Request, row: TenderRow) -> Lines:
 
 def _limits(rule: dict[str, Any]) -> list[tuple[str, Any]]:
     name = say("低すぎる入札の扱い")
-    if rule["kind"] in ("none", "drawn_reserve"):
+    if rule["kind"] == "drawn_reserve":
+        return [(name, say("制限なし")), (say("予定価格の決め方"), DRAWN)]
+    if rule["kind"] == "none":
         return [(name, say("制限なし"))]
     model = [say("算定式：%(name)s", name=rule["model"]["name"])] if "model" in rule else []
     return [

@@ -11,6 +11,7 @@ from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, Refusal, TooLarge, say
 from libs.common.web import Link
+from services.ebid.api import ventures as venture_pages
 from services.ebid.api.public import TENDER, phase_of, words
 from services.ebid.api.shell import (
     MINE,
@@ -22,6 +23,7 @@ from services.ebid.api.shell import (
     quiet,
     reading,
     render,
+    service_of,
     store_of,
 )
 from services.ebid.db import TenderRow
@@ -30,6 +32,7 @@ from services.ebid.use_cases import (
     bids,
     breakdowns,
     companies,
+    delegations,
     letters,
     log,
     participation,
@@ -37,6 +40,7 @@ from services.ebid.use_cases import (
     questions,
     sealed,
     tenders,
+    ventures,
 )
 
 router = APIRouter()
@@ -56,10 +60,12 @@ def _bid_page(
     request: Request, session: Session, actor: Actor, tender_id: str, errors: dict[str, str], status_code: int = 200
 ) -> Response:
     row = tenders.load_public(session, tender_id)
-    own = companies.require_own(session, actor)
+    own = ventures.require_own(session, actor, row)
     held = tenders.round_of(session, row, row.round)
     sent = bids.of(session, row, held.number, own.id)
     if sent is None:
+        ventures.acting(session, actor, row)
+        delegations.require(session, actor, row, now_of(request))
         participation.require_admitted(session, row, own, now_of(request))
     receipt = bids.receipt(session, sent) if sent else None
     head = sealed.header(row, "bid", held.number, own.id).document()
@@ -77,7 +83,7 @@ def head(request: Request, tender_id: str, actor: Actor = access.person()) -> Re
     quiet(request)
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
-        own = companies.require_own(session, actor)
+        own = ventures.require_own(session, actor, row)
         document = sealed.header(row, "bid", row.round, own.id).document()
     return JSONResponse(document, headers=_download(f"{row.number}-head.json"))
 
@@ -87,7 +93,7 @@ def breakdown_head(request: Request, tender_id: str, actor: Actor = access.perso
     quiet(request)
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
-        own = companies.require_own(session, actor)
+        own = ventures.require_own(session, actor, row)
         document = sealed.header(row, "breakdown", row.round, own.id).document()
     return JSONResponse(document, headers=_download(f"{row.number}-breakdown-head.json"))
 
@@ -105,7 +111,7 @@ def receipt(request: Request, tender_id: str, round: int | None = None, actor: A
     quiet(request)
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
-        own = companies.require_own(session, actor)
+        own = ventures.require_own(session, actor, row)
         kept = bids.of(session, row, round or row.round, own.id)
         if kept is None:
             raise Conflict(say("この回には、まだ提出していません。"), code="nothing-sent")
@@ -158,8 +164,8 @@ def _bid(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response
     breakdown = breakdowns.sent_of(sent.get("breakdown_envelope") or _text_of(sent, "breakdown_file"), sealed_file)
     try:
         with changing(request, actor) as session:
-            log.lock(session)  # only now is the time read: who is in time is in the log's next checkpoint
-            bids.submit(session, actor, tender_id, envelope, office(request), now_of(request), breakdown)
+            now = log.moment(session, service_of(request).clock)  # who is in time is in the log's next checkpoint
+            bids.submit(session, actor, tender_id, envelope, office(request), now, breakdown)
     except Refusal as refusal:
         return _refused_bid(request, actor, tender_id, refusal)
     return bid_page(request, tender_id, actor)
@@ -173,8 +179,8 @@ def _text_of(sent: Form, name: str) -> str:
 def _decline(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
     try:
         with changing(request, actor) as session:
-            log.lock(session)
-            bids.decline(session, actor, tender_id, office(request), now_of(request))
+            now = log.moment(session, service_of(request).clock)
+            bids.decline(session, actor, tender_id, office(request), now)
     except Refusal as refusal:
         return _refused_bid(request, actor, tender_id, refusal)
     return bid_page(request, tender_id, actor)
@@ -212,7 +218,7 @@ def _done(request: Request, row: TenderRow, text: str) -> Response:
     )  # fmt: skip
 
 
-_ACTS = {"ask": _ask, "apply": _apply, "bid": _bid, "decline": _decline}
+_ACTS = {"ask": _ask, "apply": _apply, "bid": _bid, "decline": _decline, **venture_pages.ACTS}
 
 
 @router.get("/t/{code}/ebid/mine", summary="One's own notices and tenders")
@@ -220,7 +226,7 @@ def mine(request: Request, actor: Actor = access.person()) -> Response:
     quiet(request)
     with reading(request, actor) as session:
         own = companies.own(session, actor)
-        found = letters.own(session, own.id) if own else []
+        found = letters.own(session, ventures.ids_of(session, own.id)) if own else []
         suspended = companies.suspensions(session, own.id) if own else []
     return render(
         request, "mine.html", crumbs=(Link(MINE, "", True),), title=MINE, own=own, letters=found, suspended=suspended
@@ -232,9 +238,10 @@ def letter(request: Request, letter_id: str, actor: Actor = access.person()) -> 
     quiet(request)
     with reading(request, actor) as session:
         own = companies.require_own(session, actor)
-        found = letters.read(session, own.id, letter_id)
+        found = letters.read(session, ventures.ids_of(session, own.id), letter_id)
         row = tenders.load(session, found.tender_id)
+        to = companies.by_ids(session, {found.company_id})[found.company_id]
     return render(
         request, "letter.html", crumbs=(Link(MINE, "../mine"), Link(found.title, "", True)), title=found.title,
-        letter=found, row=row, own=own,
+        letter=found, row=row, own=to,
     )  # fmt: skip

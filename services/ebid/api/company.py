@@ -8,7 +8,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, say
 from services.ebid.api.shell import Form, form, now_of, render, service_of, spoken_all, to
 from services.ebid.domain import procedure
-from services.ebid.use_cases import companies
+from services.ebid.use_cases import companies, delegations
 
 router = APIRouter()
 TITLE = say("会社の登録")
@@ -17,7 +17,9 @@ TITLE = say("会社の登録")
 @router.get("/ebid/company", summary="The company a person acts for")
 def page(request: Request, actor: Actor = access.person()) -> Response:
     with service_of(request).database.reading() as session:
-        row = companies.own(session, actor)
+        row, delegated = companies.own(session, actor), delegations.of(session, actor)
+    if delegated is not None:
+        return to("/ebid/delegate")
     fields = ("name", "representative", "address")
     typed = (
         {name: getattr(row, name) for name in fields} | {"corporate_number": row.corporate_number or ""} if row else {}

@@ -36,6 +36,7 @@ from services.ebid.use_cases import (
     contracts,
     documents,
     opening,
+    outages,
     participation,
     plans,
     profiles,
@@ -203,6 +204,8 @@ def show(
             "proposals": proposals.listed(session, row),
             "scores": scores.of(session, row),
             "scores_fixed": scores.are_fixed(session, row),
+            "outages": (missed := outages.before_deadline(session, row, held)),
+            "missed_minutes": outages.minutes(missed),
         }
     may = {step.value: states.may(row.state, step) for step in Step}
     method = procedure.METHODS[row.method]

@@ -7,7 +7,7 @@ from fastapi import Request
 from sqlalchemy.orm import Session
 
 from libs.common.errors import Invalid, say
-from services.ebid.api import award_form
+from services.ebid.api import award_form, venture_form
 from services.ebid.api.shell import Form, local_input, moment_of, optional_moment, spoken_all
 from services.ebid.db import TenderRow
 from services.ebid.domain import procedure
@@ -24,6 +24,7 @@ LIMITS = {
     "investigation": say("調査基準価格：予定価格といっしょに封をする（下回ると低入札価格調査）"),
     "mean_of_lowest": say("最低制限価格：開札のときに、低い入札の平均から決める"),
     "random_factor": say("最低制限価格：封をした額に、開札のときに決まる係数をかける"),
+    "drawn_reserve": say("予定価格：封をした15個の予備価格から、入札者がひいたくじで決める（最低制限価格は設けない）"),
 }
 LOTTERIES = {
     "core": say("標準（到着した秒とくじ番号）"),
@@ -66,7 +67,13 @@ def _terms(sent: Form, profile: Profile) -> dict[str, Any]:
         "minimum_bids": max(1, sent.number("minimum_bids")),
         **award_form.read(sent),
         **award_form.read_ground(sent),
+        **venture_form.read(sent),
     }
+    if terms["limits"]["kind"] == "drawn_reserve":
+        terms["rebids"] = 0  # 予定価格 does not change between rounds, and what was drawn once is known
+        if terms["disclosure"] == "before":
+            sentence = say("予備価格のくじでは、予定価格は事前に公表できません。")
+            raise Invalid(sentence, fields={"disclosure": sentence, "limits": sentence}, code="drawn")
     if terms["disclosure"] == "before":
         terms["announced_limits"] = _announced(sent, profile)
     return terms
@@ -133,6 +140,7 @@ def options(request: Request, session: Session) -> dict[str, Any]:
         "disclosures": list(spoken_all(request, {k: procedure.DISCLOSURES[k] for k in ("after", "before")}).items()),
         "trustees": [(row.id, f"{row.institution}　{row.name}") for row in trustees.active(session)],
         **award_form.options(request),
+        **venture_form.options(request),
     }
 
 
@@ -153,6 +161,7 @@ def typed(session: Session, row: TenderRow) -> dict[str, str]:
         **{name: "1" if row.terms.get(name) else "" for name in ("paper", "sandbox")},
         "minimum_bids": str(row.terms.get("minimum_bids", 1)),
         **award_form.typed(row.terms),
+        **venture_form.typed(row.terms),
         "lottery": row.terms["lottery"],
         "reserve_with_tax": str(announced.get("reserve_with_tax", "")),
     }

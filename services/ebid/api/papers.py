@@ -9,7 +9,7 @@ from libs.common.errors import Invalid, Refusal, say
 from libs.common.web import Link
 from services.ebid.api.desk import OFFICER, TENDER
 from services.ebid.api.public import phase_of
-from services.ebid.api.shell import Form, base, changing, form, now_of, office, quiet, reading, render, to
+from services.ebid.api.shell import Form, base, changing, form, now_of, office, quiet, reading, render, service_of, to
 from services.ebid.use_cases import companies, log, papers, tenders
 
 router = APIRouter()
@@ -55,8 +55,8 @@ def receive(request: Request, tender_id: str, actor: Actor = access.staff(OFFICE
     number, serial = sent.get("corporate_number")[:40], sent.get("serial")[:60]
     try:
         with changing(request, actor) as session:
-            log.lock(session)  # only now is the time read
-            entry = papers.receive(session, actor, tender_id, number, serial, office(request), now_of(request))
+            now = log.moment(session, service_of(request).clock)
+            entry = papers.receive(session, actor, tender_id, number, serial, office(request), now)
             position = entry.position
     except Refusal as refusal:
         errors = getattr(refusal, "fields", {}) or {"corporate_number": refusal.message}

@@ -19,7 +19,7 @@ from services.ebid.api.public import TENDER, named, words
 from services.ebid.api.shell import now_of, office, quiet, reading, spoken
 from services.ebid.db import RoundRow, TenderRow
 from services.ebid.domain.states import State
-from services.ebid.use_cases import bids, calendars, companies, documents, letters, tenders
+from services.ebid.use_cases import bids, calendars, companies, documents, letters, tenders, ventures
 
 router = APIRouter()
 TEMPLATE = Path(__file__).parents[1] / "templates" / "notice.typ"
@@ -47,9 +47,10 @@ def letter(request: Request, letter_id: str, actor: Actor = access.person()) -> 
     quiet(request)
     with reading(request, actor) as session:
         own = companies.require_own(session, actor)
-        found = letters.read(session, own.id, letter_id)
+        found = letters.read(session, ventures.ids_of(session, own.id), letter_id)
+        own = companies.by_ids(session, {found.company_id})[found.company_id]
         row = tenders.load(session, found.tender_id)
-    to = (own.name, _t(request, say("%(name)s 様", name=own.representative)))
+    to = (own.name, _t(request, say("%(name)s 様", name=found.addressee or own.representative)))
     return _paper(request, row, found.title, found.at, to, found.body, _tender(request, row), [], found.kind)
 
 
@@ -58,7 +59,7 @@ def receipt(request: Request, tender_id: str, round: int | None = None, actor: A
     quiet(request)
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
-        own = companies.require_own(session, actor)
+        own = ventures.require_own(session, actor, row)
         kept = bids.of(session, row, round or row.round, own.id)
     if kept is None:
         raise Conflict(say("この回には、まだ提出していません。"), code="nothing-sent")
@@ -69,6 +70,10 @@ def receipt(request: Request, tender_id: str, round: int | None = None, actor: A
         (_t(request, say("回")), _t(request, say("第%(number)s回", number=kept.round))),
         (_t(request, say("封書の指紋")), kept.digest),
     ]
+    if kept.delegate:
+        lines.append(
+            (_t(request, say("受任者")), "　".join(kept.delegate[name] for name in ("branch", "title", "name")))
+        )
     opening = _t(request, say("次の入札書または辞退届を受け付けました。差し替えと取消しはできません。"))
     return _paper(request, row, title, kept.received_at, (own.name,), opening, lines, [], "receipt")
 
@@ -202,7 +207,7 @@ def _round(request: Request, held: RoundRow, opened: dict[str, Any]) -> dict[str
     ]
     rows = [
         [
-            str(place["rank"] or "－"), names.get(place["bidder"], ""), _yen(request, place["amount"]),
+            str(place["rank"] or "－"), _who(request, opened, place["bidder"]), _yen(request, place["amount"]),
             *([opened["shown"](place["technical"]), opened["shown"](place["value"]) if place["value"] else "－"] if scored else []),
             "　".join(filter(None, (spoken_words["standings"][place["standing"]], place["reason"]))), place["lottery_number"],
         ]
@@ -217,6 +222,13 @@ def _round(request: Request, held: RoundRow, opened: dict[str, Any]) -> dict[str
     title = _t(request, say("第%(number)s回", number=held.number))
     return {"heading": f"{title}　{spoken_words['outcomes'][found['outcome']]}", "head": [_t(request, each) for each in head],
             "rows": rows, "notes": draws}  # fmt: skip
+
+
+def _who(request: Request, opened: dict[str, Any], bidder: str) -> str:
+    """A bidder's name; of a 共同企業体 with its members, the representative first."""
+    named = [f"{each['name']} {each['share']}%" for each in opened["members"].get(bidder, ())]
+    name = opened["names"].get(bidder, "")
+    return _t(request, say("%(name)s（構成員：%(members)s）", name=name, members="、".join(named))) if named else name
 
 
 # ---- the calendar

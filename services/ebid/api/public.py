@@ -25,16 +25,22 @@ from services.ebid.api.shell import (
 from services.ebid.db import DocumentRow, ProposalRow, RoundRow, TenderRow
 from services.ebid.domain import evaluation, procedure, ranking, states
 from services.ebid.domain.states import State
+from services.ebid.sealing import note
 from services.ebid.sealing.canonical import canonical
 from services.ebid.use_cases import (
+    bids,
     bundles,
     companies,
     contracts,
+    delegations,
     documents,
+    opening,
+    outages,
     participation,
     proposals,
     questions,
     tenders,
+    ventures,
 )
 
 router = APIRouter()
@@ -103,16 +109,23 @@ def tender_page(request: Request, tender_id: str, actor: Actor = access.public()
         rounds = tenders.rounds_of(session, row)
         papers = documents.listed(session, row)
         answered = questions.listed(session, row, answered=True)
-        own = companies.own(session, actor)
+        own = ventures.own(session, actor, row)
         applied = participation.of(session, row, own.id) if own else None
         result = result_of(session, row, rounds)
         contract = contracts.of(session, row)
+        missed = outages.before_deadline(session, row, rounds[-1])
     return render(
         request, "tender.html", crumbs=(Link(row.title, "", True),), title=row.title, row=row, rounds=rounds,
         held=rounds[-1], phase=phase_of(request, row, rounds[-1]), papers=papers, questions=answered, own=own,
         applied=applied, method=procedure.METHODS[row.method], words=words(request), result=result, actor=actor,
-        announced=announced.lines(request, row), contract=contract,
+        announced=announced.lines(request, row), contract=contract, outages=missed,
+        moves=[_moved(each) for held in rounds for each in held.amendments or ()],
     )  # fmt: skip
+
+
+def _moved(told: dict[str, str]) -> dict[str, Any]:
+    """A 日時変更 with its moments."""
+    return told | {name: note.moment(told[name]) for name in ("until", "opens")}
 
 
 def result_of(session: Session, row: TenderRow, rounds: list[RoundRow]) -> dict[str, Any] | None:
@@ -126,8 +139,20 @@ def named(session: Session, rounds: list[RoundRow]) -> dict[str, Any]:
     """The opened rounds, and the names of who bid."""
     opened = [held for held in rounds if held.result is not None]
     ids = {place["bidder"] for held in opened for place in (held.result or {})["places"]}
-    names = {key: each.name for key, each in companies.by_ids(session, ids).items()}
-    return {"rounds": opened, "names": names, "shown": evaluation.shown}
+    known = companies.by_ids(session, ids)
+    names = {key: each.name for key, each in known.items()}
+    members = {key: each.members for key, each in known.items() if each.members}
+    names |= {key: f"{names[key]}　{office}" for key, office in delegates_of(session, opened).items()}
+    return {
+        "rounds": opened, "names": names, "members": members, "shown": evaluation.shown,
+        "drawn": {held.number: drawn for held in opened if (drawn := opening.drawn_table(held.result or {}))},
+    }  # fmt: skip
+
+
+def delegates_of(session: Session, opened: list[RoundRow]) -> dict[str, str]:
+    """By which branch who bid in the opened rounds did so, without the person's name."""
+    sent = [kept for held in opened for kept in bids.delegated(session, held)]
+    return {kept.company_id: delegations.office(kept.delegate) for kept in sent}
 
 
 @router.get(f"{TENDER}/documents/{{file_id}}", summary="A paper of a tender")

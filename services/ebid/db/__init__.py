@@ -5,6 +5,7 @@ from services.ebid.db.bidders import (
     BreakdownRow,
     CompanyPersonRow,
     CompanyRow,
+    DelegationRow,
     LetterRow,
     PaperRow,
     ParticipationRow,
@@ -15,6 +16,7 @@ from services.ebid.db.bidders import (
     SuspensionRow,
 )
 from services.ebid.db.log import CheckpointRow, EntryRow, LogHeadRow, LogNodeRow, LogSlotRow
+from services.ebid.db.outages import HeartbeatRow, OutageRow
 from services.ebid.db.tenders import (
     BundleRow,
     ContractRow,
@@ -29,6 +31,7 @@ from services.ebid.db.tenders import (
     TenderRow,
     TrusteeRow,
 )
+from services.ebid.db.ventures import VentureMemberRow, VentureRow
 
 __all__ = [
     "Base",
@@ -39,13 +42,16 @@ __all__ = [
     "CompanyRow",
     "ContractRow",
     "CounterRow",
+    "DelegationRow",
     "DocumentRow",
     "EntryRow",
     "FeedRow",
+    "HeartbeatRow",
     "LetterRow",
     "LogHeadRow",
     "LogNodeRow",
     "LogSlotRow",
+    "OutageRow",
     "PaperRow",
     "ParticipationRow",
     "PlanRow",
@@ -60,4 +66,6 @@ __all__ = [
     "SuspensionRow",
     "TenderRow",
     "TrusteeRow",
+    "VentureMemberRow",
+    "VentureRow",
 ]

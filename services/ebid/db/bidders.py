@@ -13,7 +13,8 @@ from services.ebid.db.base import ID, Base, points_at
 
 
 class CompanyRow(SharedTable, Base):
-    """A supplier in the register of all municipalities. `corporate_number` None: a sole proprietor, who has none."""
+    """A supplier in the register of all municipalities. `corporate_number` None: a sole proprietor, who has none, or a 共同企業体,
+    which has `members` [{id, number, name, share (percent), leader}] in place of it, the representative first."""
 
     __tablename__ = "companies"
     __shared_because__ = "one qualification for all municipalities: the register of suppliers is public and common"
@@ -25,18 +26,45 @@ class CompanyRow(SharedTable, Base):
     address: Mapped[str] = mapped_column(String(300))
     categories: Mapped[list[str]] = mapped_column(Json)
     valid_until: Mapped[date]
+    members: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     registered_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
 
 class CompanyPersonRow(PersonTable, Base):
-    """For which company a signed-in person acts. One at a time."""
+    """For which company a signed-in person acts. One at a time. `delegation_id`: as its 受任者; None: for the company itself."""
 
     __tablename__ = "company_persons"
 
     person: Mapped[str] = mapped_column(String(200), primary_key=True)
     company_id: Mapped[str] = mapped_column(ID, index=True)
     since: Mapped[datetime]
+    delegation_id: Mapped[str | None] = mapped_column(ID)
+
+
+class DelegationRow(SharedTable, Base):
+    """委任状: who acts for a company at a branch. `categories` of the register, `tenants` (empty: all), days `first` to `last` included.
+    `code_digest`: of the code that makes somebody the `person`, until `code_until`."""
+
+    __tablename__ = "delegations"
+    __shared_because__ = "it belongs to the register of suppliers, which is common to all municipalities"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    company_id: Mapped[str] = mapped_column(ID, index=True)
+    branch: Mapped[str] = mapped_column(String(200))
+    title: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String(200))
+    address: Mapped[str] = mapped_column(String(300))
+    categories: Mapped[list[str]] = mapped_column(Json)
+    tenants: Mapped[list[str]] = mapped_column(Json)
+    first: Mapped[date]
+    last: Mapped[date]
+    code_digest: Mapped[str | None] = mapped_column(String(64), index=True)
+    code_until: Mapped[datetime | None]
+    person: Mapped[str | None] = mapped_column(String(200))
+    made_at: Mapped[datetime]
+    made_by: Mapped[str] = mapped_column(String(200))
+    ended_at: Mapped[datetime | None]
 
 
 class SuspensionRow(SharedTable, Base):
@@ -55,7 +83,8 @@ class SuspensionRow(SharedTable, Base):
 
 
 class ParticipationRow(TenantTable, Base):
-    """競争参加資格確認申請, or 指名. `state`: applied → confirmed | refused; invited counts as confirmed; withdrawn."""
+    """競争参加資格確認申請, or 指名. `state`: applied → confirmed | refused; invited counts as confirmed; withdrawn. `delegate`: the 受任者
+    who applied (branch, title, name, address)."""
 
     __tablename__ = "participations"
     __table_args__ = (points_at(["tender_id"], "tenders", ["id"]),)
@@ -68,6 +97,7 @@ class ParticipationRow(TenantTable, Base):
     reason: Mapped[str] = mapped_column(Text)
     applied_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
+    delegate: Mapped[dict[str, Any] | None] = mapped_column(Json)
 
 
 class ScoreRow(TenantTable, Base):
@@ -114,7 +144,8 @@ class QuestionRow(TenantTable, Base):
 
 class SubmissionRow(TenantTable, Base):
     """What a bidder sent in a round: a sealed 入札書 (`bid`) or 辞退届 (`decline`). One, by the key; never changed
-    (地方自治法施行令167条の8第3項). `envelope` is of one length for all; `entry_id` is what stands in the log."""
+    (地方自治法施行令167条の8第3項). `envelope` is of one length for all; `entry_id` is what stands in the log; `delegate`: the 受任者
+    who sent it."""
 
     __tablename__ = "submissions"
     __table_args__ = (points_at(["tender_id", "round"], "rounds", ["tender_id", "number"]),)
@@ -128,6 +159,7 @@ class SubmissionRow(TenantTable, Base):
     digest: Mapped[str] = mapped_column(String(64))
     entry_id: Mapped[str] = mapped_column(ID)
     received_at: Mapped[datetime]
+    delegate: Mapped[dict[str, Any] | None] = mapped_column(Json)
 
 
 class BreakdownRow(TenantTable, Base):
@@ -169,7 +201,7 @@ class PaperRow(TenantTable, Base):
 
 
 class LetterRow(TenantTable, Base):
-    """A notice (通知書) to one company, as it was written; `kind` is a word of `use_cases/letters.py`."""
+    """A notice (通知書) to one company, as it was written; `kind` is a word of `use_cases/letters.py`; `addressee`: its 受任者."""
 
     __tablename__ = "letters"
     __table_args__ = (
@@ -184,4 +216,5 @@ class LetterRow(TenantTable, Base):
     kind: Mapped[str] = mapped_column(String(30))
     title: Mapped[str] = mapped_column(String(200))
     body: Mapped[str] = mapped_column(Text)
+    addressee: Mapped[str | None] = mapped_column(Text)
     at: Mapped[datetime]

@@ -79,7 +79,7 @@ class ProfileRow(TenantTable, Base):
 class RoundRow(TenantTable, Base):
     """初度 (1), 再度入札, and `kind` "quotation": 見積 of who is `invited` after 不落 (ids of companies). `closed_at`: no bid can come
     any more, all are logged, the checkpoint of that size is signed; `closing`: the list that was fixed then.
-    `result`: what the opening found, with everything from which it follows."""
+    `result`: what the opening found, with everything from which it follows. `amendments`: each 日時変更 (at, reason, until, opens)."""
 
     __tablename__ = "rounds"
     __table_args__ = (points_at(["tender_id"], "tenders", ["id"]),)
@@ -95,6 +95,7 @@ class RoundRow(TenantTable, Base):
     result: Mapped[dict[str, Any] | None] = mapped_column(Json)
     kind: Mapped[str | None] = mapped_column(String(20))
     invited: Mapped[list[str] | None] = mapped_column(Json)
+    amendments: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
 
 
 class DocumentRow(FileColumns, TenantTable, Base):

@@ -154,11 +154,19 @@ def drawn_reserve(prices: Sequence[int], picks: Sequence[Sequence[int]], *, take
     `prices` 15 yen amounts fixed and sealed beforehand, `picks` each bidder's chosen places (from 0). Equal counts: the lower
     place first. Raises Invalid when nobody picked or a place does not exist.
     """
+    taken = [price for _, price, _, is_taken in drawn_table(prices, picks, take=take) if is_taken]
+    return FLOOR_YEN.yen(Fraction(sum(taken), len(taken)))
+
+
+def drawn_table(
+    prices: Sequence[int], picks: Sequence[Sequence[int]], *, take: int = 4
+) -> list[tuple[int, int, int, bool]]:
+    """How the reserve was drawn, for people: place (from 1), price, how many picked it, whether it is one of the `take`."""
     counts = Counter(place for chosen in picks for place in set(chosen))
     if not counts or not all(0 <= place < len(prices) for place in counts):
         raise Invalid("予備価格の選択がありません。", code="limits")
     taken = sorted(range(len(prices)), key=lambda place: (-counts[place], place))[:take]
-    return FLOOR_YEN.yen(Fraction(sum(prices[place] for place in taken), len(taken)))
+    return [(place + 1, price, counts[place], place in taken) for place, price in enumerate(prices)]
 
 
 PRELIMINARY, PICKS = 15, 2

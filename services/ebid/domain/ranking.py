@@ -262,6 +262,9 @@ def announced(limits: Limits, rule: LimitRule) -> Limits:
     return replace(limits, minimum=None)
 
 
+NOBODY_DREW: list[tuple[int, ...]] = [(0, 1), (2, 3)]
+
+
 def picks_of(bids: Sequence[Bid]) -> list[tuple[int, ...]]:
     """The places that valid bidders drew; nobody drew any: the first four count, so that an opening never stands still."""
-    return [bid.picks for bid in bids if bid.picks and not bid.invalid] or [(0, 1), (2, 3)]
+    return [bid.picks for bid in bids if bid.picks and not bid.invalid] or NOBODY_DREW

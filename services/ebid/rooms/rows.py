@@ -17,6 +17,8 @@ CARRIED: dict[str, type[db.Base]] = {
     "rounds": db.RoundRow,
     "documents": db.DocumentRow,
     "questions": db.QuestionRow,
+    "ventures": db.VentureRow,
+    "venture_members": db.VentureMemberRow,
     "participations": db.ParticipationRow,
     "proposals": db.ProposalRow,
     "scores": db.ScoreRow,
@@ -43,6 +45,14 @@ def file_ids(session: Session) -> set[str]:
 
 def companies(session: Session) -> Iterator[bytes]:
     """The companies that this municipality's tenders name, as JSON lines."""
-    naming = (db.SubmissionRow, db.PaperRow, db.ParticipationRow, db.QuestionRow, db.LetterRow)
+    naming = (
+        db.SubmissionRow,
+        db.PaperRow,
+        db.ParticipationRow,
+        db.QuestionRow,
+        db.LetterRow,
+        db.VentureRow,
+        db.VentureMemberRow,
+    )
     named = union(*(select(model.company_id) for model in naming)).subquery()
     return rows.dumped(session, db.CompanyRow, chosen=select(db.CompanyRow).where(db.CompanyRow.id.in_(select(named))))

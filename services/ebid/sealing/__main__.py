@@ -23,7 +23,7 @@ from typing import Any
 from libs.common.clock import JST
 from libs.common.errors import Refusal
 from services.ebid.domain.money import check_lottery_number, parse_amount
-from services.ebid.domain.opened import NO_BREAKDOWN, bid_payload
+from services.ebid.domain.opened import NO_BREAKDOWN, are_picks, bid_payload
 from services.ebid.sealing import envelope, files, trustee
 from services.ebid.sealing.envelope import Header
 
@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     sealing.add_argument("-o", "--output", type=Path, required=True)
     sealing.add_argument("--breakdown", type=Path)
     sealing.add_argument("--breakdown-head", type=Path)
+    sealing.add_argument("--picks", type=picks, default=(), help="予備価格のくじ: 1から15までの2つの番号（例 3,11）")
     command(commands, "digest", digest, "envelope")
     trustees = commands.add_parser("trustee").add_subparsers(
         required=True, metavar="new | show | paper | restore | open"
@@ -67,6 +68,14 @@ def command(commands: Any, name: str, run: Any, file: str) -> argparse.ArgumentP
 # ---- bidders
 
 
+def picks(typed: str) -> tuple[int, ...]:
+    """Two places of 予備価格, counted from 1 as on the page. ValueError for anything else."""
+    places = [int(each) - 1 for each in typed.split(",")]
+    if not are_picks(places):
+        raise ValueError(typed)
+    return tuple(places)
+
+
 def seal(given: argparse.Namespace) -> None:
     head = {name: value for name, value in read(given.head).items() if name != "v"}
     header = Header(**{**head, "trustees": tuple(head["trustees"])})
@@ -78,7 +87,7 @@ def seal(given: argparse.Namespace) -> None:
         "yes",
     }:
         sys.exit("封かんしませんでした。")
-    made = envelope.seal(bid_payload(amount, number, breakdown), header)
+    made = envelope.seal(bid_payload(amount, number, breakdown, given.picks), header)
     write(given.output, made)
     if given.breakdown and given.breakdown_head:
         seal_breakdown(given)

@@ -5,7 +5,7 @@
 //     <input type="file" data-seal="breakdown">                  optional: its SHA-256 is sealed with the amount
 //     <input type="hidden" name="envelope"> <output data-seal-digest> <p data-seal-error role="alert" hidden>
 //
-// With purpose "limits", data-seal names are keys of the payload and hold yen; empty fields are left out.
+// Check boxes "pick-0" … are the places of 予備価格 that the bidder draws. With purpose "limits", data-seal names are keys of the payload and hold yen; empty fields are left out.
 // On submit the fields are read, sealed, emptied; the envelope is posted. Without this script nothing secret can be posted.
 
 import { Mistyped, available, canonical, digest, parseAmount, parseLotteryNumber, seal, sealFile, sha256 } from "./ebid-seal.js";
@@ -13,6 +13,8 @@ import { Mistyped, available, canonical, digest, parseAmount, parseLotteryNumber
 import { checkBreakdown } from "./ebid-breakdown.js";
 
 const COST = "cost-"; // fields of the design price's parts
+const PICK = "pick-"; // the places of 予備価格, from 0: check boxes of which two are chosen
+const PRELIMINARY = "preliminary-"; // 予備価格, 15 amounts
 const NO_BREAKDOWN = "0".repeat(64);
 
 async function bidPayload(fields, form) {
@@ -23,6 +25,9 @@ async function bidPayload(fields, form) {
     lottery_number: parseLotteryNumber(fields.lottery_number.value),
     breakdown: bytes ? await sha256(bytes) : NO_BREAKDOWN,
   };
+  const places = Object.keys(fields).filter((name) => name.startsWith(PICK));
+  if (places.length) payload.picks = places.filter((name) => fields[name].checked).map((name) => Number(name.slice(PICK.length)));
+  if (places.length && payload.picks.length !== 2) throw new Mistyped("予備価格の番号を、2つ選んでください。");
   if (form.dataset.breakdownHead) await sealBreakdown(form, bytes, payload.amount);
   return payload;
 }
@@ -43,7 +48,9 @@ function limitsPayload(fields, ceiling) {
   if (empty) throw new Mistyped("入力していない価格があります。すべて入力してください。");
   const filled = Object.entries(fields).filter(([, field]) => field.value.trim() !== "");
   const typed = filled.map(([name, field]) => [name, parseAmount(field.value)]);
-  const limits = Object.fromEntries(typed.filter(([name]) => !name.startsWith(COST)));
+  const limits = Object.fromEntries(typed.filter(([name]) => !name.startsWith(COST) && !name.startsWith(PRELIMINARY)));
+  const preliminary = typed.filter(([name]) => name.startsWith(PRELIMINARY)).map(([, value]) => value);
+  if (preliminary.length) limits.preliminary = preliminary;
   const costs = typed.filter(([name]) => name.startsWith(COST)).map(([name, value]) => [name.slice(COST.length), value]);
   if (costs.length) limits.components = Object.fromEntries(costs);
   if (ceiling && limits.reserve_with_tax > ceiling) {
@@ -69,7 +76,7 @@ async function sealForm(form, submitter) {
   form.elements.envelope.value = canonical(envelope);
   const shown = form.querySelector("[data-seal-digest]");
   if (shown) shown.textContent = await digest(envelope);
-  for (const field of Object.values(fields)) if (field.type !== "file") field.value = "";
+  for (const field of Object.values(fields)) if (field.type === "checkbox") field.checked = false; else if (field.type !== "file") field.value = "";
   form.dataset.sealed = "yes";
   setTimeout(() => form.requestSubmit(submitter)); // in a task of its own: a form in the midst of "submit" ignores it
 }

@@ -44,6 +44,30 @@ export function byModel(model, costs, reserve) {
   return yen(rounded(times(less(ceiling, rate) ? ceiling : rate, whole(reserve)), model.rounding));
 }
 
+// 15 different 予備価格 within 3 % of `base` (税抜 yen): one from each of 15 equal bands, then in an order that nobody chose.
+export function preliminaryPrices(base, count = 15) {
+  const [low, high] = [Math.ceil(base * 0.97), Math.floor(base * 1.03)];
+  const band = (high - low) / count;
+  const prices = Array.from({ length: count }, (_, place) => {
+    const from = Math.ceil(low + band * place);
+    return from + below(Math.max(1, Math.floor(low + band * (place + 1)) - from));
+  });
+  for (let last = prices.length - 1; last > 0; last--) {
+    const other = below(last + 1);
+    [prices[last], prices[other]] = [prices[other], prices[last]];
+  }
+  return prices;
+}
+
+// Uniform in 0 … limit-1, from the browser's secure source; values that would prefer some are thrown away.
+function below(limit) {
+  const most = 2n ** 64n - (2n ** 64n % BigInt(limit));
+  for (;;) {
+    const [drawn] = crypto.getRandomValues(new BigUint64Array(1));
+    if (drawn < most) return Number(drawn % BigInt(limit));
+  }
+}
+
 // ---- the page
 
 function amountIn(field) {
@@ -69,6 +93,12 @@ function bind(form) {
     const whole = reserve && Object.values(known).every((cost) => cost !== null);
     field(rule.target).value = whole ? String(byModel(rule.model, known, reserve)) : "";
   };
+  const draw = () => {
+    const base = Number(field("reserve").value);
+    if (base < 1000) return field("reserve_with_tax").focus(); // nothing to draw from yet
+    preliminaryPrices(base).forEach((price, place) => (field(`preliminary-${place}`).value = String(price)));
+  };
+  form.querySelector("[data-draw-preliminary]")?.addEventListener("click", draw);
   form.addEventListener("input", compute);
   compute(); // what was typed before this script was here
 }

@@ -8,7 +8,9 @@ from libs.common.testing.service import Issuers
 from services.ebid.settings import Settings, furnish
 from services.ebid.tests.people import Town, open_room
 
-database, issuers, service, elsewhere = installation.fixtures("ebid", "services.ebid", Settings, furnish)
+database, issuers, service, elsewhere = installation.fixtures(
+    "ebid", "services.ebid", Settings, furnish, ebid_probe=False
+)
 
 
 @pytest.fixture

@@ -2,16 +2,18 @@
 
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
-from services.ebid.db import SubmissionRow
+from libs.common.clock import SystemClock
+from services.ebid.db import RoundRow, SubmissionRow
 from services.ebid.domain.company import check_digit, corporate_number
 from services.ebid.sealing import envelope, merkle, note, signing
 from services.ebid.tests.people import Company, Town, json_text, visible
 from services.ebid.tests.people import corporate_number as number_of
+from services.ebid.use_cases import tenders
 
 
 def test_a_corporate_number_is_checked_as_the_ordinance_says():
@@ -126,14 +128,53 @@ def test_the_servers_clock_decides_to_the_millisecond(town: Town, before: timede
     tender = town.publish()
     company = town.company(1)
     made = company.sealed(tender, 9_000_000)
-    from services.ebid.db import RoundRow
-
     with town.service.database.reading(tenant=town.code) as session:
         until = session.get_one(RoundRow, (town.code, tender, 1)).bid_until
     town.service.clock._at = until - before  # type: ignore[attr-defined]
     answer = company.send(tender, made)
     assert answer.status_code == status, visible(answer.text)
     assert submissions(town) == int(status == 200)
+
+
+class Skewed(SystemClock):
+    """A machine whose clock is wrong."""
+
+    def __init__(self, **by: float) -> None:
+        self.by = timedelta(**by)
+
+    def now(self) -> datetime:
+        return super().now() + self.by
+
+
+def due(town: Town, tender: str, ahead: timedelta) -> None:
+    """The deadline, by the clock of the world."""
+    with town.service.database.transaction(tenant=town.code) as session:
+        held = session.get_one(RoundRow, (town.code, tender, 1))
+        held.bid_until = SystemClock().now() + ahead
+        tenders.close_at(session, tenders.load(session, tender), held)
+
+
+def closed(town: Town, tender: str) -> bool:
+    with town.service.database.reading(tenant=town.code) as session:
+        return session.get_one(RoundRow, (town.code, tender, 1)).closed_at is not None
+
+
+def test_a_machine_with_a_wrong_clock_neither_takes_a_late_bid_nor_refuses_one_in_time(town: Town):
+    if town.service.database.engine.dialect.name == "sqlite":
+        pytest.skip("one machine, one clock: many machines share a PostgreSQL server, whose clock decides")
+    tender = town.publish(sandbox="1")  # at any hour of the day
+    early, late = town.company(1), town.company(2)
+    due(town, tender, timedelta(minutes=5))
+    town.service.clock = Skewed(hours=1)
+    town.work()
+    assert not closed(town, tender), "the worker's clock is past the deadline, the world's is not"
+    assert early.bid(tender, 9_000_000).status_code == 200
+    due(town, tender, timedelta(seconds=-1))
+    town.service.clock = Skewed(hours=-1)
+    assert late.send(tender, late.sealed(tender, 8_000_000)).status_code == 409
+    town.service.clock = Skewed(hours=2)
+    town.work()
+    assert closed(town, tender) and submissions(town) == 1
 
 
 def test_after_a_bid_nothing_can_be_changed_or_withdrawn(town: Town):

@@ -28,6 +28,8 @@ def test_no_route_lets_another_municipality_or_role_through(town: Town, neighbou
         "ocid": "none",
         "name": "none.js",
         "plan_id": "none",
+        "delegation_id": "none",
+        "outage_id": "none",
         "event_id": "none",
         "job_id": "none",
         "notice_id": "none",

@@ -93,7 +93,8 @@ def negotiate(
     row = tenders.changing(session, tender_id, seen, Step.REBID, now)
     result = tenders.round_of(session, row, row.round).result or {}
     above = {place["bidder"] for place in result["places"] if place["standing"] == "over_reserve"}
-    if result["outcome"] not in ("rebid", "no_award") or not above or row.round >= MOST_ROUNDS:
+    drawn = row.terms["limits"]["kind"] == "drawn_reserve"  # in another round another price would be drawn
+    if result["outcome"] not in ("rebid", "no_award") or not above or row.round >= MOST_ROUNDS or drawn:
         raise Conflict(say("見積を依頼できる結果ではありません。"), code="no-negotiation")
     if not invited or set(invited) - above:
         sentence = say("見積を依頼する会社を、予定価格を超えた入札者から選んでください。")
@@ -176,6 +177,8 @@ def _outcome(row: TenderRow, result: dict[str, Any], reason: str) -> dict[str, A
         "limits": used,
         "reserve_with_tax": sealed_payload.get("reserve_with_tax"),
     }
+    if row.terms["limits"]["kind"] == "drawn_reserve":  # what was sealed is only where the preliminary prices came from
+        outcome["reserve_with_tax"] = terms_of(row.terms).tax.contract_amount(used["reserve"])
     if result["outcome"] == "award":
         first = next(place for place in result["places"] if place["bidder"] == result["candidate"])
         amount = first["amount"]
@@ -202,7 +205,7 @@ def _tell(session: Session, row: TenderRow, known: dict[str, CompanyRow], now: d
 def _fact(row: TenderRow, held: RoundRow, known: dict[str, CompanyRow]) -> events.ResultPublished:
     outcome = row.outcome or {}
     winner = known.get(outcome["winner"])
-    juristic = winner if winner is not None and winner.corporate_number else None
+    juristic = winner if winner is not None and (winner.corporate_number or winner.members) else None
     assert held.opened_at is not None
     assert row.concluded_at is not None
     return events.ResultPublished(

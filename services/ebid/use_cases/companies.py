@@ -22,6 +22,9 @@ def register(session: Session, actor: Actor, given: dict[str, str], categories: 
     number = company.corporate_number(given["corporate_number"]) if given["corporate_number"].strip() else None
     _check(given, categories)
     row = own(session, actor)
+    link = session.get(CompanyPersonRow, actor.subject)
+    if link is not None and link.delegation_id is not None:
+        raise Forbidden(say("会社の登録と委任は、代表者の登録をした方が行います。"), code="not-the-company")
     if row is None:
         row = CompanyRow(id=new_id(), registered_at=now)
         session.add(row)
@@ -68,13 +71,13 @@ def require_own(session: Session, actor: Actor) -> CompanyRow:
     return found
 
 
-def require_qualified(session: Session, row: CompanyRow, category: str, now: datetime) -> None:
-    """Forbidden, saying why, unless the company may take part in tenders of `category` today."""
+def require_qualified(session: Session, row: CompanyRow, category: str | None, now: datetime) -> None:
+    """Forbidden, saying why, unless the company may take part in tenders of `category` today (None: whatever it is registered for)."""
     today = local_date(now)
     if row.valid_until < today:
         raise Forbidden(say("会社の登録の期限が切れています。登録を更新してください。"), code="registration-expired")
-    register = procedure.KINDS[category].register
-    if register not in row.categories:
+    register = procedure.KINDS[category].register if category else None
+    if register is not None and register not in row.categories:
         raise Forbidden(
             say(
                 "会社の登録に「%(category)s」が入っていません。登録を直してください。",
@@ -131,3 +134,11 @@ def by_ids(session: Session, ids: set[str]) -> dict[str, CompanyRow]:
 def identifier(row: CompanyRow) -> str:
     """How OCDS names the company: `JP-JCN-<法人番号>`, or a local id for a sole proprietor, who has none."""
     return f"JP-JCN-{row.corporate_number}" if row.corporate_number else f"KYODO-{row.id}"
+
+
+def references(session: Session, row: CompanyRow) -> list[dict[str, str]]:
+    """How OCDS names a bidder: a company itself; a 共同企業体 by itself and then each member, the representative first."""
+    members = row.members or []
+    known = by_ids(session, {each["id"] for each in members})
+    found = [row, *(known[each["id"]] for each in members)]
+    return [{"id": identifier(each), "name": each.name} for each in found]

@@ -10,7 +10,7 @@ from libs.common import notices, room
 from libs.common.errors import NotFound, say
 from libs.common.ids import new_id
 from libs.common.web import dates
-from services.ebid.db import CompanyPersonRow, LetterRow, ParticipationRow, TenderRow
+from services.ebid.db import CompanyPersonRow, CompanyRow, LetterRow, ParticipationRow, SubmissionRow, TenderRow
 
 _MAIL = notices.template(Path(__file__).parents[1] / "templates" / "notices" / "letter.txt")
 KINDS: dict[str, tuple[str, str]] = {
@@ -57,8 +57,9 @@ def write(
     title, body = KINDS[kind]
     title = f"【練習】{title}" if row.terms.get("sandbox") else title
     letter = LetterRow(
-        id=new_id(), tender_id=row.id, company_id=company_id, kind=kind, title=title, body=body % values, at=now
-    )
+        id=new_id(), tender_id=row.id, company_id=company_id, kind=kind, title=title, body=body % values, at=now,
+        addressee=_delegate(session, row, company_id),
+    )  # fmt: skip
     session.add(letter)
     place = session.get(room.RoomRow, session.info["tenant"])
     context = {
@@ -67,9 +68,22 @@ def write(
         "number": row.number,
         "path": f"/t/{(place and place.code) or session.info['tenant']}/ebid/letters/{letter.id}",
     }
-    for person in session.scalars(select(CompanyPersonRow.person).where(CompanyPersonRow.company_id == company_id)):
+    company = session.get(CompanyRow, company_id)
+    told = [company_id, *(each["id"] for each in (company and company.members) or ())]
+    for person in session.scalars(select(CompanyPersonRow.person).where(CompanyPersonRow.company_id.in_(told))):
         notices.send(session, to_person=person, template=_MAIL, context=context, now=now)
     return letter
+
+
+def _delegate(session: Session, row: TenderRow, company_id: str) -> str | None:
+    """The 受任者 who bid last or applied for the company, as the notice names them."""
+    sent = select(SubmissionRow.delegate).where(
+        SubmissionRow.tender_id == row.id, SubmissionRow.company_id == company_id
+    )
+    found = session.scalars(sent.order_by(SubmissionRow.round.desc()).limit(1)).first()
+    applied = session.get(ParticipationRow, (session.info["tenant"], row.id, company_id))
+    delegate = found or (applied and applied.delegate)
+    return f"{delegate['branch']}　{delegate['title']}　{delegate['name']}" if delegate else None
 
 
 def tell_participants(session: Session, row: TenderRow, kind: str, values: dict[str, str], now: datetime) -> None:
@@ -81,14 +95,14 @@ def tell_participants(session: Session, row: TenderRow, kind: str, values: dict[
         write(session, row, company_id, kind, values, now)
 
 
-def own(session: Session, company_id: str) -> list[LetterRow]:
-    """A company's notices from this municipality, newest first."""
-    found = select(LetterRow).where(LetterRow.company_id == company_id).order_by(LetterRow.id.desc()).limit(200)
+def own(session: Session, ids: list[str]) -> list[LetterRow]:
+    """A company's notices from this municipality and its ventures' (`ids`), newest first."""
+    found = select(LetterRow).where(LetterRow.company_id.in_(ids)).order_by(LetterRow.id.desc()).limit(200)
     return list(session.scalars(found))
 
 
-def read(session: Session, company_id: str, letter_id: str) -> LetterRow:
-    row = session.scalar(select(LetterRow).where(LetterRow.id == letter_id, LetterRow.company_id == company_id))
+def read(session: Session, ids: list[str], letter_id: str) -> LetterRow:
+    row = session.scalar(select(LetterRow).where(LetterRow.id == letter_id, LetterRow.company_id.in_(ids)))
     if row is None:
         raise NotFound(say("この通知書は見つかりません。"))
     return row

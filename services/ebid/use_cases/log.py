@@ -7,12 +7,13 @@ the slots nobody took are filled with random leaves: neither a place nor the log
 import base64
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from libs.common.clock import Clock, SystemClock
 from libs.common.errors import NotFound, say
 from libs.common.ids import new_id
 from services.ebid.db import CheckpointRow, EntryRow, LogHeadRow, LogNodeRow, LogSlotRow, heads
@@ -31,20 +32,38 @@ def lock(session: Session) -> LogHeadRow:
     return heads.locked(session, LogHeadRow, {"id": 1}, {"size": 0, "reserved": WINDOW})
 
 
+def moment(session: Session, clock: Clock) -> datetime:
+    """The time by which a deadline is judged, read when nobody else can write. With a database server it is the server's: clocks
+    of machines differ, and there is one server for all of them. A test's clock stays the test's."""
+    lock(session)
+    if isinstance(clock, SystemClock) and session.get_bind().dialect.name == "postgresql":
+        return session.scalars(select(func.clock_timestamp())).one().astimezone(UTC)
+    return clock.now()
+
+
 def enter(
     session: Session, signer: Signer, tender_id: str, kind: str, digest: str, now: datetime, **facts: Any
 ) -> EntryRow:
     """Give an event its place in the log, with the signed receipt. `digest`: SHA-256 (hex) of what it is about; `facts` are
     public one day."""
-    head = lock(session)
-    position, salt = _free_slot(session, head), secrets.token_bytes(32)
-    entry = note.entry(kind, now, digest, tenant=session.info["tenant"], tender=tender_id, **facts)
-    session.add(LogSlotRow(position=position, leaf=note.leaf_data(entry, salt).hex()))
-    receipt = note.receipt(entry, salt, position, signer.origin, signer.public, signer.sign)
+    facts = {"tenant": session.info["tenant"], "tender": tender_id, **facts}
+    position, receipt = enter_common(session, signer, kind, digest, now, **facts)
     row = EntryRow(id=new_id(), tender_id=tender_id, position=position, kind=kind, receipt=receipt)
     session.add(row)
     session.flush()
     return row
+
+
+def enter_common(
+    session: Session, signer: Signer, kind: str, digest: str, now: datetime, **facts: Any
+) -> tuple[int, dict[str, Any]]:
+    """The same for what belongs to no tender: its place and the signed receipt, which the caller keeps."""
+    head = lock(session)
+    position, salt = _free_slot(session, head), secrets.token_bytes(32)
+    entry = note.entry(kind, now, digest, **facts)
+    session.add(LogSlotRow(position=position, leaf=note.leaf_data(entry, salt).hex()))
+    session.flush()
+    return position, note.receipt(entry, salt, position, signer.origin, signer.public, signer.sign)
 
 
 def _free_slot(session: Session, head: LogHeadRow) -> int:
@@ -103,6 +122,14 @@ def is_logged(session: Session, position: int) -> bool:
     """Whether the leaf stands in a signed checkpoint already."""
     size = session.scalar(select(CheckpointRow.size).order_by(CheckpointRow.size.desc()).limit(1))
     return size is not None and position < size
+
+
+def proof_of(session: Session, position: int) -> dict[str, Any]:
+    """The newest checkpoint and the proof that the leaf stands in it; nothing while no checkpoint covers it."""
+    if not is_logged(session, position):
+        return {}
+    head = newest(session)
+    return {"checkpoint": head.note, "proof": inclusion(session, position, head.size)}
 
 
 def root_at(session: Session, size: int) -> bytes:

@@ -5,7 +5,7 @@ Everything follows from what is stored: an opening that was interrupted gives th
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +16,7 @@ from libs.common import audit, jobs
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Forbidden, Invalid, say
 from services.ebid.db import EntryRow, RoundRow, ShareRow, SubmissionRow, TenderRow
+from services.ebid.domain import limits as limit_rules
 from services.ebid.domain import lottery, ranking, states
 from services.ebid.domain.limits import Limits, limits_of
 from services.ebid.domain.opened import read_bid
@@ -66,6 +67,11 @@ def close(session: Session, tender_id: str, number: int, office: Office, now: da
     if office.tsa is not None:
         stamps.ask(session, row, held, now)
     return True
+
+
+def time_left(session: Session, tender_id: str, number: int, now: datetime) -> timedelta:
+    """Until the round's deadline; negative after it."""
+    return tenders.round_of(session, tenders.load(session, tender_id), number).bid_until - now
 
 
 # ---- the trustees
@@ -325,3 +331,14 @@ def _tell_holds(session: Session, row: TenderRow, held: RoundRow, now: datetime)
     if reason:
         for place in result["places"]:
             letters.write(session, row, place["bidder"], "on_hold", {"reason": reason}, now)
+
+
+def drawn_table(result: dict[str, Any]) -> list[tuple[int, int, int, bool]]:
+    """How 予備価格 were drawn in an opened round (`limits.drawn_table`); empty where none were sealed."""
+    sealed = limits_of(result["opened"]["limits"]["payload"] or {})
+    if not sealed.preliminary:
+        return []
+    counted = {place["bidder"] for place in result["places"] if place["standing"] != "invalid"}
+    payloads = {key: each["payload"] or {} for key, each in result["opened"]["bids"].items() if key in counted}
+    picks = [tuple(each["picks"]) for each in payloads.values() if each.get("picks")]
+    return limit_rules.drawn_table(sealed.preliminary, picks or ranking.NOBODY_DREW)

@@ -22,7 +22,7 @@ from services.ebid.domain.ranking import Bid
 from services.ebid.domain.states import State
 from services.ebid.sealing.canonical import canonical, tagged
 from services.ebid.sealing.note import moment
-from services.ebid.use_cases import companies, log, participation, tenders
+from services.ebid.use_cases import companies, log, participation, tenders, ventures
 from services.ebid.use_cases.office import Office
 from services.ebid.verify import bundle
 
@@ -30,7 +30,7 @@ from services.ebid.verify import bundle
 def receive(
     session: Session, actor: Actor, tender_id: str, number: str, serial: str, office: Office, now: datetime
 ) -> EntryRow:
-    """Take an envelope in. `now` was read after `log.lock`; `serial` is written on the envelope and its receipt."""
+    """Take an envelope in. `now` is `log.moment`; `serial` is written on the envelope and its receipt."""
     row = tenders.load(session, tender_id)
     held = tenders.round_of(session, row, row.round)
     if not row.terms.get("paper") or row.state != State.PUBLISHED:
@@ -41,7 +41,7 @@ def receive(
         sentence = say("封筒に書いた番号を入力してください。")
         raise Invalid(sentence, fields={"serial": sentence})
     bidder = companies.by_number(session, number)
-    participation.require_admitted(session, row, bidder, now)
+    participation.require_admitted(session, row, bidder, now, alone=False)
     if _of(session, row, held.number, bidder.id) is not None:
         raise Conflict(say("この会社の封筒は、すでに受け付けています。"), code="already-received")
     digest = bundle.paper_digest(row.id, held.number, bidder.id, serial.strip())
@@ -57,9 +57,9 @@ def receive(
 
 
 def leave_doubles_out(session: Session, row: TenderRow, number: int) -> None:
-    """At the close: who has also bid electronically has bid once already."""
+    """At the close: who has also bid electronically, alone or in a 共同企業体, has bid once already."""
     sent = select(SubmissionRow.company_id).where(SubmissionRow.tender_id == row.id, SubmissionRow.round == number)
-    doubled = set(session.scalars(sent))
+    doubled = set(session.scalars(sent)) | ventures.doubled(session, row, number)
     for paper, _ in received(session, row, number):
         paper.counted = paper.company_id not in doubled
     session.flush()

@@ -13,7 +13,7 @@ from libs.common.files import StoredFile
 from services.ebid.db import CompanyRow, ParticipationRow, TenderRow
 from services.ebid.domain import procedure
 from services.ebid.domain.states import State
-from services.ebid.use_cases import companies, letters, proposals, tenders
+from services.ebid.use_cases import companies, delegations, letters, log, proposals, tenders, ventures
 
 WORDS = {
     "applied": say("審査中"),
@@ -30,17 +30,18 @@ def apply(
 ) -> ParticipationRow:
     """Apply for 資格確認, once, before its deadline. `papers`: stored files and their names (技術資料)."""
     row = tenders.load_public(session, tender_id)
-    bidder = companies.require_own(session, actor)
+    log.lock(session)  # against a venture that is formed meanwhile
+    bidder, delegate = ventures.acting(session, actor, row), delegations.require(session, actor, row, now)
     if procedure.METHODS[row.method].access != "qualified" or row.state != State.PUBLISHED or row.apply_until is None:
         raise Conflict(say("この案件は、資格確認の申請を受け付けていません。"), code="no-application")
     if now >= row.apply_until:
         raise Conflict(say("資格確認申請の締切を過ぎています。"), code="too-late")
-    companies.require_qualified(session, bidder, row.category, now)
+    ventures.require_qualified(session, row, bidder, now)
     if of(session, row, bidder.id) is not None:
         raise Conflict(say("この案件には、すでに申請しています。"), code="already-applied")
     application = ParticipationRow(
         tender_id=row.id, company_id=bidder.id, person=actor.subject, state="applied", statement=statement[:4000],
-        reason="", applied_at=now,
+        reason="", applied_at=now, delegate=delegate,
     )  # fmt: skip
     session.add(application)
     for stored, name in papers:
@@ -119,9 +120,11 @@ def listed(session: Session, row: TenderRow) -> list[tuple[ParticipationRow, Com
     return [(each, known[each.company_id]) for each in found]
 
 
-def require_admitted(session: Session, row: TenderRow, bidder: CompanyRow, now: datetime) -> None:
-    """Forbidden, saying why, unless this company may bid in the present round."""
-    companies.require_qualified(session, bidder, row.category, now)
+def require_admitted(
+    session: Session, row: TenderRow, bidder: CompanyRow, now: datetime, *, alone: bool = True
+) -> None:
+    """Forbidden, saying why, unless this company may bid in the present round. `alone`: see `ventures.require_qualified`."""
+    ventures.require_qualified(session, row, bidder, now, alone=alone)
     if procedure.METHODS[row.method].access != "registered":
         found = of(session, row, bidder.id)
         if found is None or found.state not in ADMITTED:

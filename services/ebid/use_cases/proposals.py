@@ -12,7 +12,7 @@ from libs.common.actor import Actor
 from libs.common.errors import NotFound, say
 from libs.common.files import Store, StoredFile
 from services.ebid.db import ProposalRow, TenderRow
-from services.ebid.use_cases import companies
+from services.ebid.use_cases import ventures
 
 MOST_BYTES = 50 * 1024 * 1024
 
@@ -48,7 +48,7 @@ def find(session: Session, row: TenderRow, file_id: str) -> ProposalRow:
 
 
 def find_own(session: Session, actor: Actor, row: TenderRow, file_id: str) -> ProposalRow:
-    own, found = companies.require_own(session, actor), find(session, row, file_id)
+    own, found = ventures.require_own(session, actor, row), find(session, row, file_id)
     if found.company_id != own.id:
         raise NotFound(say("この書類は見つかりません。"))
     return found

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from libs.common import room
 from libs.common.errors import Invalid, NotFound, say
 from services.ebid.db import (
+    CompanyRow,
     ContractRow,
     DocumentRow,
     FeedRow,
@@ -23,12 +24,13 @@ from services.ebid.db import (
     QuestionRow,
     ReleaseRow,
     RoundRow,
+    SubmissionRow,
     TenderRow,
     heads,
 )
 from services.ebid.domain import procedure
 from services.ebid.domain.states import State
-from services.ebid.use_cases import companies
+from services.ebid.use_cases import companies, delegations
 
 EXTENSIONS = ("https://raw.githubusercontent.com/open-contracting-extensions/ocds_bid_extension/v1.1.5/extension.json",)
 PAGE = 100
@@ -153,6 +155,13 @@ def _tender(session: Session, row: TenderRow, buyer: dict[str, str], site: str) 
     }
     if row.requirements:
         tender["eligibilityCriteria"] = row.requirements
+    amendments = [each for held in rounds for each in held.amendments or ()]
+    if amendments:
+        tender["amendments"] = [
+            {"id": f"{row.number}-{number}", "date": each["at"], "rationale": each["reason"],
+             "description": f"入札の締切 {each['until']}、開札 {each['opens']}"}
+            for number, each in enumerate(amendments, start=1)
+        ]  # fmt: skip
     if "announced_limits" in row.terms:  # 事前公表
         tender["value"] = yen(row.terms["announced_limits"]["reserve_with_tax"])
     return tender
@@ -212,27 +221,58 @@ def _add_result(session: Session, row: TenderRow, facts: dict[str, Any]) -> None
     rounds = session.scalars(select(RoundRow).where(RoundRow.tender_id == row.id).order_by(RoundRow.number))
     places = [(held, place) for held in rounds for place in (held.result or {}).get("places", ())]
     known = companies.by_ids(session, {place["bidder"] for _, place in places})
-    references = {key: {"id": companies.identifier(each), "name": each.name} for key, each in known.items()}
+    references = {key: companies.references(session, each) for key, each in known.items()}
     details = [_bid(held, place, references[place["bidder"]]) for held, place in places]
     winner = outcome.get("winner")
-    for key, each in known.items():
-        roles = ["tenderer", *(["supplier"] if key == winner else [])]
-        party = {**references[key], "roles": roles}
-        if each.corporate_number:
-            party["identifier"] = {"scheme": "JP-JCN", "id": each.corporate_number, "legalName": each.name}
-        facts["parties"].append(party)
+    facts["parties"] += _parties(known, references, winner, _offices(session, row))
     tender = facts["tender"]
     tender["numberOfTenderers"] = len(known)
     if references:
-        tender["tenderers"] = list(references.values())
+        tender["tenderers"] = _once([each for parts in references.values() for each in parts])
     if outcome.get("reserve_with_tax") is not None:
         tender["value"] = yen(outcome["reserve_with_tax"])
     if details:
         facts["bids"] = {"details": details}
-    facts["awards"] = [_award(row, outcome, references.get(winner or ""), details)]
+    facts["awards"] = [_award(row, outcome, references.get(winner or ""))]
     contract = session.get(ContractRow, (session.info["tenant"], row.id))
     if contract is not None:
         facts["contracts"] = [_contract(row, contract)]
+
+
+def _parties(
+    known: dict[str, CompanyRow],
+    references: dict[str, list[dict[str, str]]],
+    winner: str | None,
+    offices: dict[str, str],
+) -> Iterator[dict[str, Any]]:
+    """Each bidder, and of a 共同企業体 each member, once, with every role it has; `offices`: which 受任者's office bid for it."""
+    contacts = {references[key][0]["id"]: office for key, office in offices.items() if key in references}
+    roles: dict[str, list[str]] = {}
+    names: dict[str, str] = {}
+    for key in known:
+        for each in references[key]:
+            names[each["id"]] = each["name"]
+            held = roles.setdefault(each["id"], ["tenderer"])
+            if key == winner and "supplier" not in held:
+                held.append("supplier")
+    for ident, name in names.items():
+        party: dict[str, Any] = {"id": ident, "name": name, "roles": roles[ident]}
+        if ident.startswith("JP-JCN-"):
+            number = ident.removeprefix("JP-JCN-")
+            party["identifier"] = {"scheme": "JP-JCN", "id": number, "legalName": name}
+        if ident in contacts:
+            party["contactPoint"] = {"name": contacts[ident]}
+        yield party
+
+
+def _offices(session: Session, row: TenderRow) -> dict[str, str]:
+    """By company: branch and title of the 受任者 who bid, never the name of a person."""
+    sent = select(SubmissionRow).where(SubmissionRow.tender_id == row.id).order_by(SubmissionRow.round)
+    return {each.company_id: delegations.office(each.delegate) for each in session.scalars(sent) if each.delegate}
+
+
+def _once(references: list[dict[str, str]]) -> list[dict[str, str]]:
+    return list({each["id"]: each for each in references}.values())
 
 
 def _contract(row: TenderRow, contract: ContractRow) -> dict[str, Any]:
@@ -257,19 +297,17 @@ def _day(day: date) -> str:
     return f"{day.isoformat()}T00:00:00+09:00"
 
 
-def _bid(held: RoundRow, place: dict[str, Any], reference: dict[str, str]) -> dict[str, Any]:
+def _bid(held: RoundRow, place: dict[str, Any], references: list[dict[str, str]]) -> dict[str, Any]:
     return {
-        "id": f"{held.number}-{reference['id']}",
+        "id": f"{held.number}-{references[0]['id']}",
         "date": place["arrived_at"],
         "status": "valid" if place["standing"] in _VALID else "disqualified",
-        "tenderers": [reference],
+        "tenderers": references,
         "value": yen(place["amount"]),
     }
 
 
-def _award(
-    row: TenderRow, outcome: dict[str, Any], winner: dict[str, str] | None, details: list[Any]
-) -> dict[str, Any]:
+def _award(row: TenderRow, outcome: dict[str, Any], winner: list[dict[str, str]] | None) -> dict[str, Any]:
     award: dict[str, Any] = {
         "id": f"{row.number}-award",
         "title": row.title,
@@ -278,8 +316,8 @@ def _award(
     }
     if winner:
         award["value"] = yen(outcome["amount_with_tax"])
-        award["suppliers"] = [winner]
-        award["relatedBid"] = f"{row.round}-{winner['id']}"
+        award["suppliers"] = winner
+        award["relatedBid"] = f"{row.round}-{winner[0]['id']}"
     return award
 
 

@@ -273,6 +273,7 @@ def postpone(
     office: Office, now: datetime,
 ) -> TenderRow:  # fmt: skip
     """日時変更: later dates for bids and opening. What has come stays sealed and valid."""
+    log.lock(session)  # before the round, as the close does
     row = changing(session, tender_id, seen, Step.POSTPONE, now)
     held = round_of(session, row, row.round, lock=True)
     if held.closed_at is not None:
@@ -287,6 +288,8 @@ def postpone(
     check_hours(session, row, until, opens)
     before = {"bid_until": held.bid_until.isoformat(), "opens_at": held.opens_at.isoformat()}
     held.bid_until, held.opens_at = until, opens
+    told = {"at": stamp(now), "reason": reason.strip(), "until": stamp(until), "opens": stamp(opens)}
+    held.amendments = [*(held.amendments or []), told]
     after = {"bid_until": until.isoformat(), "opens_at": opens.isoformat(), "round": held.number}
     log_deadline(session, row, held, office, now)
     close_at(session, row, held)
