@@ -65,6 +65,10 @@ drill: ## The disaster drill: a box is kept, lost, and goes on elsewhere; prints
 	$(SETUP) test
 	@exec $(PY) -m infra.local.test -m slow -n 0 tests/integration/test_the_first_site_is_lost.py
 
+chaos: ## Kill and stop everything at random under load; counts what was lost and writes docs/chaos.md (MINUTES=30, SEED=…)
+	$(SETUP) test
+	@exec $(PY) -m tests.unbroken.chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
+
 audit: ## Ask for known weaknesses of every locked package; what could not be looked up is a failure (needs PyPI's advisories)
 	$(SETUP) test
 	@$(PY) -m infra.local.audit
@@ -83,4 +87,4 @@ images: ## Build the container image of every service with the one Dockerfile (n
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill audit simulate doctor images help
+.PHONY: run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill audit chaos simulate doctor images help

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["docs/failures.md", "docs/security.md", "docs/threats.md", "docs/decisions/0001-invariants.md"]
+PAGES = [
+    "docs/failures.md",
+    "docs/security.md",
+    "docs/threats.md",
+    "docs/chaos.md",
+    "docs/decisions/0001-invariants.md",
+]
 NAMED = re.compile(r"`((?:tests|libs|services|gateway|infra)/[\w/.-]+\.py)(?:::(\w+))?`")
 FOLDER = re.compile(r"`((?:tests|libs|services|gateway|infra)/[\w/.-]+/)`")
 
