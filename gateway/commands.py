@@ -1,5 +1,7 @@
 """What operators and the sample do from a terminal."""
 
+from urllib.parse import urlsplit
+
 from gateway import db
 from gateway.oidc import health, providers
 from gateway.oidc.metadata import Known
@@ -10,6 +12,7 @@ from libs.common import doctor as doctors
 from libs.common import unsafe
 from libs.common.clock import SystemClock
 from libs.common.doctor import stores
+from libs.common.unsafe import is_loopback
 
 
 def first_operator(settings: Settings, email: str, name: str) -> dict[str, str]:
@@ -67,6 +70,12 @@ def doctor(settings: Settings) -> int:
     """Look at everything that real use needs, print it; 1 where something must be done first. Events are not ours."""
     found = doctors.examine("gateway", settings, SystemClock().now(), unused=(stores.broker,))
     return doctors.report("gateway", found)
+
+
+def refuse_sample_on_staff_network(settings: Settings) -> None:
+    """As libs/common/unsafe.py says of PUBLIC_URL."""
+    if settings.sample and not is_loopback(urlsplit(settings.staff_url).hostname or ""):
+        raise SystemExit("SAMPLE=1, but STAFF_URL is not on this machine: the sample's passwords are published")
 
 
 def refuse_sample_accounts(settings: Settings, database) -> None:  # type: ignore[no-untyped-def]
