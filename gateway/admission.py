@@ -19,12 +19,12 @@ from gateway.domain import network_of
 from gateway.hygiene import Headers, Target, cookie, header
 from gateway.identity import Caller, Remembered, actor_for
 from gateway.parts import Parts
-from gateway.routes import REGISTRY, Decision, Moved, Onward, Own, decide
+from gateway.routes import REGISTRY, Decision, Moved, Onward, Own, decide, is_for_staff
 from gateway.settings import is_loopback
 from libs.common import telemetry
 from libs.common.actor import Actor
 from libs.common.clock import SystemClock, local_date
-from libs.common.errors import NotAllowed, Refusal, TooWeak, Unavailable, Unexpected
+from libs.common.errors import NotAllowed, NotFound, Refusal, TooWeak, Unavailable, Unexpected
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ class Admission:
         self._settings = parts.settings
         self._services = parts.settings.services
         self._leave = leave_after(self._settings.shared_idle_minutes)
+        self._without_staff = parts.without_staff
         self._day = (-1, date.min)
         self._actors = Remembered[tuple, tuple]()
 
@@ -98,7 +99,10 @@ class Admission:
         snapshots = self._parts.snapshots
         if not snapshots.known and target.segments[0] in _NEEDS_SNAPSHOT:
             raise Unavailable("ただいま準備しています。少し待ってから、もう一度開いてください。", retry_after=5)
-        return target, decide(target, snapshots.current, self._services, self._today())
+        decision = decide(target, snapshots.current, self._services, self._today())
+        if self._without_staff and is_for_staff(decision):
+            raise NotFound("お探しのページはありません。")
+        return target, decision
 
     def _today(self) -> date:
         """The day in Japan, looked up once a second."""
@@ -159,7 +163,11 @@ class Admission:
         """Let the page of a refusal know who reads it; a message we do not act on is not looked at that far."""
         if not isinstance(refusal, Malformed | Misdirected) and header(scope["headers"], b"authorization") is None:
             caller = await self._parts.callers.find(scope["headers"])
-            scope["state"]["actor"] = actor_for(caller, Own("refusal"), self._parts.snapshots.current)
+            scope["state"]["actor"] = self.actor(caller, Own("refusal"))
+
+    def actor(self, caller: Caller, decision: Onward | Own) -> Actor:
+        """What the caller is there. At a door where staff have nothing to do nobody is staff."""
+        return actor_for(caller, decision, self._parts.snapshots.current, with_roles=not self._without_staff)
 
     def _actor(self, caller: Caller, decision: Onward) -> tuple[Actor, tuple[bytes, bytes]]:
         """Who this is to the service, and the header that says so. The same answer as long as caller and registry are the same objects."""
@@ -173,7 +181,7 @@ class Admission:
         known = self._actors.get(key)
         if known is not None and known[0] is snapshot and known[1] is who:
             return known[2], known[3]
-        actor = actor_for(caller, decision, snapshot)
+        actor = self.actor(caller, decision)
         token = self._parts.inner_tokens.header(actor, decision.service)
         self._actors.put(key, (snapshot, who, actor, token))
         return actor, token

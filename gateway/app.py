@@ -14,7 +14,7 @@ from gateway.admission import Admission, peer, refusal_of
 from gateway.answers import Message, Receive, Scope, Send, leave_after, security_headers, with_headers
 from gateway.domain import network_of
 from gateway.hygiene import header
-from gateway.identity import Caller, actor_for
+from gateway.identity import Caller
 from gateway.offload import FILES, OFFER
 from gateway.parts import Parts
 from gateway.proxy import Body, ClientGone, Onwards, Proxy, has_body, too_large
@@ -35,8 +35,15 @@ class Gateway:
     """The ASGI callable people reach. `own_app` answers the gateway's own pages."""
 
     def __init__(
-        self, parts: Parts, own_app: Callable, *, make_upstreams: Callable[[], Upstreams] | None = None
+        self,
+        parts: Parts,
+        own_app: Callable,
+        *,
+        make_upstreams: Callable[[], Upstreams] | None = None,
+        beside: "Gateway | None" = None,
     ) -> None:
+        """`beside` is the staff's side of the same door: it starts and ends with this one and has the same connections."""
+        self._beside = beside
         self._parts = parts
         self._settings = parts.settings
         self.admission = Admission(parts)
@@ -79,6 +86,8 @@ class Gateway:
         """From now on services are reached by `upstreams`."""
         idle = self._settings.upstream_idle_seconds
         parts = self._parts
+        if self._beside is not None:
+            self._beside.attach(upstreams)
         self._proxy = Proxy(upstreams, parts.fairness, parts.offload, parts.cookies.ours, self._security, idle)
 
     def _http(self) -> Upstreams:
@@ -175,7 +184,7 @@ class Gateway:
                 raise too_large(OWN_LIMIT)
             body = Body(receive, OWN_LIMIT, self._settings.upstream_idle_seconds)
             receive = _given(await _whole(body), receive)
-        actor = actor_for(caller, decision, self._parts.snapshots.current)
+        actor = self.admission.actor(caller, decision)
         scope["state"]["caller"] = caller
         drop = (b"authorization",)
         scope["headers"] = [

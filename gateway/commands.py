@@ -1,5 +1,7 @@
 """What operators and the sample do from a terminal."""
 
+from urllib.parse import urlsplit
+
 from gateway import db
 from gateway.oidc import health, providers
 from gateway.oidc.metadata import Known
@@ -10,6 +12,7 @@ from libs.common import doctor as doctors
 from libs.common import unsafe
 from libs.common.clock import SystemClock
 from libs.common.doctor import stores
+from libs.common.unsafe import is_loopback
 
 
 def first_operator(settings: Settings, email: str, name: str) -> dict[str, str]:
@@ -69,6 +72,12 @@ def doctor(settings: Settings) -> int:
     found = doctors.examine("gateway", settings, now, unused=(stores.broker,))
     asked = health.findings(providers.read(settings.oidc_providers).values(), now)
     return doctors.report("gateway", [*found, *asked])
+
+
+def refuse_sample_on_staff_network(settings: Settings) -> None:
+    """As libs/common/unsafe.py says of PUBLIC_URL."""
+    if settings.sample and not is_loopback(urlsplit(settings.staff_url).hostname or ""):
+        raise SystemExit("SAMPLE=1, but STAFF_URL is not on this machine: the sample's passwords are published")
 
 
 def refuse_sample_accounts(settings: Settings, database) -> None:  # type: ignore[no-untyped-def]

@@ -26,7 +26,8 @@ _ONCE = frozenset(
     idempotency-key traceparent
     """.split()
 )
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TOKENS = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:,[!#$%&'*+.^_`|~0-9A-Za-z-]+)*|")
+"""Names of headers with commas between them, looked at all at once; no name has a comma of its own."""
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _HOST = re.compile(rb"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _PATH = re.compile(rb"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
@@ -62,13 +63,15 @@ def check_headers(headers: Headers, http_version: str) -> None:
     """Refuse header sections that are too large, malformed or ambiguous. Names are lower case already."""
     if len(headers) > MAX_HEADERS or sum(len(n) + len(v) + 4 for n, v in headers) > MAX_HEADER_BYTES:
         raise BadRequest(431, "headers-too-large")
-    seen: set[bytes] = set()
-    for name, value in headers:
-        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise BadRequest(400, "malformed-header")
-        if name in seen and name in _ONCE:
-            raise BadRequest(400, "repeated-header")
-        seen.add(name)
+    names = [name for name, _ in headers]
+    joined = b",".join(names)
+    if not _TOKENS.fullmatch(joined) or joined.count(b",") >= max(1, len(names)):
+        raise BadRequest(400, "malformed-header")
+    if not _VALUE.fullmatch(b"".join([value for _, value in headers])):
+        raise BadRequest(400, "malformed-header")
+    seen = set(names)
+    if len(seen) < len(names) and any(names.count(name) > 1 for name in seen & _ONCE):
+        raise BadRequest(400, "repeated-header")
     _check_host(headers, seen)
     _check_framing(dict(headers), seen, http_version)
 
@@ -194,4 +197,7 @@ def cookie(headers: Headers, wanted: str) -> str | None:
 
 def header(headers: Headers, wanted: bytes) -> bytes | None:
     """The first value under a lower-case name."""
-    return next((value for name, value in headers if name == wanted), None)
+    for name, value in headers:  # a loop: a generator costs twice as much, eight times a request
+        if name == wanted:
+            return value
+    return None

@@ -63,14 +63,17 @@ class Remembered(Generic[K, V]):
 # ---- cookies --------------------------------------------------------------------------------------------------------
 
 
+STAFF = "staff_"
+"""The side of the door that STAFF_URL names, as it stands in the names of its cookies; the other side has no word."""
 _NAMES = ("kyodo_session", "kyodo_guest", "kyodo_ticket", "kyodo_begun", "kyodo_proved", "kyodo_half", "kyodo_place")
 
 
 class Cookies:
     """Names and forms of the gateway's cookies. `__Host-` binds them to this very host where there is TLS (RFC 6265bis)."""
 
-    def __init__(self, *, https: bool) -> None:
-        prefix = "__Host-" if https else ""
+    def __init__(self, *, https: bool, side: str = "") -> None:
+        self.side = side
+        prefix = ("__Host-" if https else "") + side
         self.session = f"{prefix}kyodo_session"
         self.guest = f"{prefix}kyodo_guest"
         self.ticket = f"{prefix}kyodo_ticket"
@@ -78,8 +81,12 @@ class Cookies:
         self.proved = f"{prefix}kyodo_proved"
         self.half = f"{prefix}kyodo_half"
         self.place = f"{prefix}kyodo_place"
-        self.ours = frozenset(p + n for p in ("", "__Host-", "__Secure-") for n in _NAMES)
+        self.ours = frozenset(p + s + n for p in ("", "__Host-", "__Secure-") for s in ("", STAFF) for n in _NAMES)
         self._flags = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if https else "")
+
+    def digest(self, session: str) -> str:
+        """What a session's cookie is found by. One side's cookie finds nothing on the other."""
+        return domain.digest(self.side + session)
 
     def set(self, name: str, value: str, seconds: int | None = None) -> str:
         """A Set-Cookie value; without `seconds` it ends with the browser."""
@@ -201,7 +208,7 @@ class Callers:
         if session is None and guest is None:
             return NOBODY
         return Caller(
-            signed_in=await self._signed_in(domain.digest(session)) if session else None,
+            signed_in=await self._signed_in(self._cookies.digest(session)) if session else None,
             guest_sid=self._guests.read(guest) if guest else None,
             by_cookie=True,
         )
@@ -257,8 +264,10 @@ def secret_of(authorization: str) -> str | None:
 # ---- actors ---------------------------------------------------------------------------------------------------------
 
 
-def actor_for(caller: Caller, decision: Onward | Own, snapshot: Snapshot) -> Actor:
+def actor_for(caller: Caller, decision: Onward | Own, snapshot: Snapshot, *, with_roles: bool = True) -> Actor:
     """What `caller` is in the eyes of the service behind `decision`. Roles are the snapshot's, read now.
+
+    Without `with_roles` staff are persons like everybody: at the door where staff have nothing to do.
 
     Raises NotFound when a machine token of one tenant knocks at another's.
     """
@@ -268,7 +277,7 @@ def actor_for(caller: Caller, decision: Onward | Own, snapshot: Snapshot) -> Act
     where: dict[str, Any] = {"tenant": tenant.id, "code": tenant.code} if tenant else {}
     if caller.signed_in is not None:
         who = caller.signed_in
-        roles = snapshot.roles(who.person, tenant.id) if tenant else frozenset()
+        roles = snapshot.roles(who.person, tenant.id) if tenant and with_roles else frozenset()
         kind = "person" if not roles else "operator" if _as_operator(decision, roles) else "staff"
         was = who.earlier_guest
         return Actor(

@@ -1,6 +1,7 @@
 """What one gateway process holds. Built by `__main__` from settings, by tests by hand."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from gateway import db, domain
 from gateway.answers import Refusals
 from gateway.fairness import door as fairness
 from gateway.fairness.door import Fairness
-from gateway.identity import Callers, Cookies, Guests, InnerTokens, Machine, SignedIn, derive, still_open
+from gateway.identity import STAFF, Callers, Cookies, Guests, InnerTokens, Machine, SignedIn, derive, still_open
 from gateway.offload import Offload
 from gateway.oidc import providers
 from gateway.oidc.door import Providers
@@ -50,6 +51,8 @@ class Parts:
     passkeys: Passkeys
     fairness: Fairness
     offload: Offload
+    side: str
+    """STAFF for the side that STAFF_URL names; empty for the other, or where there is one for all."""
     halves: Seal
     """Seals the first of two proofs until the second is there."""
     digest_key: bytes
@@ -69,6 +72,15 @@ class Parts:
     @property
     def life(self) -> domain.SessionLife:
         return session_life(self.settings)
+
+    @property
+    def without_staff(self) -> bool:
+        """Whether staff have a side of their own, and this is the other one: here they are persons like everybody."""
+        return bool(self.settings.staff_url) and self.side != STAFF
+
+    def memberships(self, person_id: str) -> Mapping[str, frozenset[str]]:
+        """Tenant → roles that this person has on this side of the door."""
+        return {} if self.without_staff else self.snapshots.current.memberships(person_id)
 
     def life_of(self, *, shared: bool) -> domain.SessionLife:
         return shared_life(self.settings) if shared else self.life
@@ -99,10 +111,20 @@ def build_parts(settings: Settings) -> Parts:
     return assemble(settings, build("gateway", settings))
 
 
-def assemble(settings: Settings, service: Service) -> Parts:
+def staff_side(parts: Parts) -> Parts:
+    """The same gateway as staff reach it: an address, cookies and sessions of its own; one store, one registry, one count."""
+    settings = parts.settings.model_copy(update={"public_url": parts.settings.staff_url})
+    service = replace(parts.service, settings=settings, extras={})
+    made = assemble(settings, service, side=STAFF)
+    shared = replace(made, snapshots=parts.snapshots, fairness=parts.fairness, passwords=parts.passwords)
+    service.extras["parts"] = shared
+    return shared
+
+
+def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
     own_key = keys.private_key(settings.keys_dir, "gateway")
-    cookies = Cookies(https=settings.https)
-    guests = Guests(derive(own_key, "guest cookies"), service.clock)
+    cookies = Cookies(https=settings.https, side=side)
+    guests = Guests(derive(own_key, f"{side}guest cookies"), service.clock)
     pages = Pages(HERE / "templates", brand=Brand.named(settings.cloud_name), sample=settings.sample)
     store = Stored(service, session_life(settings), shared_life(settings))
     parts = Parts(
@@ -121,11 +143,12 @@ def assemble(settings: Settings, service: Service) -> Parts:
             settings.data_dir / "gateway-snapshot.json",
         ),
         passwords=Passwords(),
-        providers=_providers(settings, derive(own_key, "sign-in with providers"), service.clock),
+        providers=_providers(settings, derive(own_key, f"{side}sign-in with providers"), service.clock),
         fairness=fairness.of(settings, settings.services, derive(own_key, "places in line"), service.clock),
         passkeys=Passkeys(derive(own_key, "passkeys"), Brand.named(settings.cloud_name).name),
         offload=Offload(settings, derive(own_key, "signed files"), service.clock),
-        halves=Seal(derive(own_key, "half signed in"), "half signed in"),
+        side=side,
+        halves=Seal(derive(own_key, f"{side}half signed in"), "half signed in"),
         digest_key=derive(own_key, "failed sign-ins"),
         ticket_key=derive(own_key, "links in mails"),
     )

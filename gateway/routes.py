@@ -20,6 +20,7 @@ OWN = frozenset(
 """First segments the gateway answers itself."""
 DOOR = "door"
 """Operators' pages about the gateway itself."""
+STAFF_AREAS = frozenset({"portal", "council", "operator"})
 _CODE = re.compile(r"[0-9]{6}")
 
 
@@ -78,6 +79,13 @@ def decide(target: Target, snapshot: Snapshot, services: Collection[str], today:
     return Onward(REGISTRY, first if first in ("portal", "status") else "shared")
 
 
+def is_for_staff(decision: Decision) -> bool:
+    """Whether only staff, administrators, the council or operators have anything to do there."""
+    if isinstance(decision, Onward):
+        return decision.desk or decision.area in STAFF_AREAS
+    return isinstance(decision, Own) and decision.area == DOOR
+
+
 def _reads_as_internal(segment: str) -> bool:
     """Whether some reader behind us could take the first segment for `internal`: other case, width, a parameter, blanks."""
     return unicodedata.normalize("NFKC", segment).partition(";")[0].strip().casefold() == "internal"
@@ -94,7 +102,7 @@ def _in_tenant(target: Target, snapshot: Snapshot, services: Collection[str], to
     service = rest[0] if rest else ""
     if first == "t" and service in services and service != REGISTRY:
         require_open(tenant, service, snapshot.labels.get(service, "このサービス"), today)
-        return Onward(service, service, tenant, desk=rest[1:2] == ["desk"])
+        return Onward(service, service, tenant, desk=rest[1:2] == ["desk"] or rest[1:3] == ["fragments", "desk"])
     return Onward(REGISTRY, "portal" if first == "portal" else "tenant", tenant, desk=service == "desk")
 
 

@@ -10,10 +10,10 @@ import uvloop
 
 from gateway import mail, mail_catcher
 from gateway.app import Gateway, InternalDoor
-from gateway.commands import refuse_sample_accounts
+from gateway.commands import refuse_sample_accounts, refuse_sample_on_staff_network
 from gateway.decisions import Decisions
 from gateway.pages.app import create_own_app
-from gateway.parts import Parts, build_parts
+from gateway.parts import Parts, build_parts, staff_side
 from gateway.server import StrictProtocol
 from gateway.settings import Settings
 from libs.common import log, telemetry, unsafe
@@ -24,6 +24,8 @@ IDLE = 0.5
 
 def run(settings: Settings) -> None:
     unsafe.refuse("gateway", settings)
+    if settings.staff_url:
+        refuse_sample_on_staff_network(settings)
     log.start("gateway")
     telemetry.metrics.BUILD.labels("gateway", settings.release, settings.fingerprint()).set(1)
     telemetry.start(
@@ -49,18 +51,24 @@ def run(settings: Settings) -> None:
 async def serve(parts: Parts) -> None:
     own = create_own_app(parts)
     settings = parts.settings
-    gateway = Gateway(parts, own)
+    staff = staff_side(parts) if settings.staff_url else None
+    beside = Gateway(staff, create_own_app(staff)) if staff is not None else None
+    gateway = Gateway(parts, own, beside=beside)
     people = uvicorn.Server(_config(gateway, settings.gateway_host, settings.gateway_port, lifespan="on"))
     others = [_config(InternalDoor(own), settings.gateway_internal_host, settings.gateway_internal_port)]
+    if beside is not None:
+        others.append(_config(beside, settings.gateway_staff_host, settings.gateway_staff_port))
     if settings.gateway_decision_port:
         decisions = Decisions(parts, gateway.admission)
         others.append(_config(decisions, settings.gateway_decision_host, settings.gateway_decision_port))
     servers = [_Quiet(config) for config in others]
-    beside = [asyncio.create_task(server.serve()) for server in servers]
+    running = [asyncio.create_task(server.serve()) for server in servers]
     await people.serve()
     for server in servers:
         server.should_exit = True
-    await asyncio.gather(*beside)
+    await asyncio.gather(*running)
+    if staff is not None:
+        staff.callers.close()
 
 
 class _Quiet(uvicorn.Server):

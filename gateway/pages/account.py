@@ -173,7 +173,7 @@ def _signed_in(request: Request) -> SignedIn:
 
 def _administered(parts: Parts, person_id: str) -> list[Tenant]:
     snapshot = parts.snapshots.current
-    places = snapshot.memberships(person_id).items()
+    places = parts.memberships(person_id).items()
     ids = [tenant for tenant, roles in places if machine_tokens.OWNER_ROLE in roles and tenant in snapshot.by_id]
     return sorted((snapshot.by_id[ident] for ident in ids), key=lambda tenant: tenant.code)
 
@@ -224,7 +224,7 @@ def _places(parts: Parts, person_id: str) -> list[Link]:
     """Where this person's roles lead."""
     snapshot = parts.snapshots.current
     found = []
-    for ident, roles in snapshot.memberships(person_id).items():
+    for ident, roles in parts.memberships(person_id).items():
         tenant = snapshot.by_id.get(ident)
         if tenant is not None:
             found += [

@@ -86,6 +86,7 @@ def begin_session(
             now=now,
             life=parts.life_of(shared=shared),
             guest_sid=None if old else caller.guest_sid,
+            digest=cookies.digest,
         )
     parts.callers.forget()
     begun = [cookies.set(cookies.session, secret)]

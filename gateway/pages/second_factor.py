@@ -171,7 +171,7 @@ def give_help(
 
 def _helped(parts: Parts, actor: Actor) -> list[str]:
     """Tenants whose people this person may help; operators help everybody ("*")."""
-    places = parts.snapshots.current.memberships(actor.subject)
+    places = parts.memberships(actor.subject)
     if any("operator" in roles for roles in places.values()):
         return ["*"]
     return [tenant for tenant, roles in places.items() if OWNER_ROLE in roles]

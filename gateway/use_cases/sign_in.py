@@ -1,5 +1,6 @@
 """Signing in and out, and slowing down those who guess."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -79,17 +80,18 @@ def open_session(
     guest_sid: str | None = None,
     provider: str | None = None,
     shared: bool = False,
+    digest: Callable[[str], str] = domain.digest,
 ) -> str:
     """A new session; returns the cookie's value. Always a new one: what a browser brought along is never continued.
 
     `guest_sid`: the guest this browser was until now. `provider`: by whose account, if not by ours.
-    `shared`: the machine is one that many people use; `life` is then a short one.
+    `shared`: the machine is one that many people use; `life` is then a short one. `digest`: of this side of the door.
     """
     earlier_guest = guests.take(session, guest_sid, person_id, now) if guest_sid else None
     secret, ident = domain.new_secret(), new_id()
     session.add(
         db.SessionRow(
-            hash=domain.digest(secret),
+            hash=digest(secret),
             id=ident,
             person_id=person_id,
             acr=acr,

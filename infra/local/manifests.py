@@ -25,7 +25,7 @@ from libs.common.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "infra" / "k8s"
-OVERLAYS = ("single-box", "production", "operators")
+OVERLAYS = ("single-box", "production", "operators", "two-doors")
 CHECKOV = "checkov==3.3.30"
 """In an environment of its own (uv keeps it): it insists on old versions of much that we use."""
 MAIL = [25, 465, 587]
@@ -63,7 +63,7 @@ class Deployed:
 
     @property
     def ports(self) -> dict[str, int]:
-        return {"people": 8080, "services": 8079} if self.door else {"http": 8081}
+        return {"people": 8080, "services": 8079, "staff": 8077} if self.door else {"http": 8081}
 
 
 def deployed() -> list[Deployed]:

@@ -203,7 +203,8 @@ def test_probes_and_services_ask_where_the_process_listens(documents: list[Docum
         settings = told(container)
         if name == "gateway-api":
             fields = GatewaySettings.model_fields
-            wanted = {"people": fields["gateway_port"].default, "services": fields["gateway_internal_port"].default}
+            opened = {"people": "gateway_port", "services": "gateway_internal_port", "staff": "gateway_staff_port"}
+            wanted = {port: fields[setting].default for port, setting in opened.items()}
         else:
             wanted = {"http": int(settings["APPS_PORT"] or 0)} if name.endswith("-api") else {}
         assert ports == wanted, name
@@ -212,6 +213,19 @@ def test_probes_and_services_ask_where_the_process_listens(documents: list[Docum
             assert probe.get("httpGet", {}).get("port") in (None, *ports), name
             figures = settings.get("METRICS_PORT") or settings.get("WORK_METRICS_PORT")
             assert "exec" not in probe or f":{figures}/metrics" in probe["exec"]["command"][-1], name
+
+
+@needs_kubectl
+def test_staff_s_door_is_reached_by_its_own_address_and_no_other() -> None:
+    objects = overlay("two-doors")
+    config = next(d for d in objects if d["kind"] == "ConfigMap" and "STAFF_URL" in d.get("data", {}))["data"]
+    doors = {
+        rule["host"]: rule["http"]["paths"][0]["backend"]["service"]["port"]["name"]
+        for d in objects
+        if d["kind"] == "Ingress"
+        for rule in d["spec"]["rules"]
+    }
+    assert doors == {urlsplit(config["PUBLIC_URL"]).hostname: "people", urlsplit(config["STAFF_URL"]).hostname: "staff"}
 
 
 def test_upstreams_are_services_of_this_cluster_on_the_ports_they_open(documents: list[Document]) -> None:

@@ -10,6 +10,7 @@ from services.ebid.tests.test_from_plan_to_contract import PLAN
 from services.ebid.tests.test_paper_bids_are_mixed_in import received
 from services.ebid.tests.test_the_story_in_a_browser import (  # noqa: F401
     Scene,
+    assert_no_form_refuses_silently,
     browser,
     browser_page,
     database,
@@ -51,5 +52,6 @@ def test_every_page_can_be_used_at_a_desk_and_on_a_phone(scene: Scene, tmp_path:
         opened = {who: scene.page(f"{who}-{width}", actor, width) for who, actor in actors.items()}
         for name, (who, path) in found.items():
             scene.go(opened[who], f"/t/{town.code}/ebid/{path}")
+            assert_no_form_refuses_silently(opened[who])  # as it comes, its details closed
             opened[who].evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
             look(opened[who], f"{name}-{width}")

@@ -86,8 +86,22 @@ def scene(town: Town, browser_page: Callable[..., Page]) -> Iterator[Scene]:  # 
         yield Scene(town, door, base, browser_page)
 
 
+REFUSES_SILENTLY = """() => [...document.querySelectorAll("form:not([novalidate])")].flatMap((form) =>
+    [...form.elements].filter((field) => field.willValidate && field.required && !field.checkVisibility()
+        && !form.closest("details:not([open])")).map((field) => `${form.action}: ${field.name || field.id}`))"""
+"""Fields that a browser would ask for where nobody sees them: pressing the button would do nothing, and say nothing."""
+
+
+def assert_no_form_refuses_silently(page: Page) -> None:
+    """Also after the page's script has emptied what it sealed (data-seal)."""
+    assert page.evaluate(REFUSES_SILENTLY) == []
+    emptied = "form[data-ebid-seal]:not([novalidate]) [data-seal][required]:not([type=file])"
+    assert page.locator(emptied).count() == 0, "sealing empties it, and then the browser would ask for it again"
+
+
 def look(page: Page, name: str) -> None:
-    """The page as it stands: axe, width, targets; a picture where SCREENSHOTS names a folder."""
+    """The page as it stands: axe, width, targets, forms; a picture where SCREENSHOTS names a folder."""
+    assert_no_form_refuses_silently(page)
     assert_axe_clean(page)
     assert_no_sideways_scroll(page)
     assert_targets_large_enough(page)

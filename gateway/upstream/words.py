@@ -1,0 +1,65 @@
+"""What the proxied path says and hears of a service: an answer that has begun, and the four ways to get none."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.hygiene import Headers
+
+WITHOUT_BODY = (204, 304)
+"""Answers that end with their headers, whatever length these name (RFC 9112, 6.3)."""
+
+
+class UpstreamRefused(Exception):
+    """No connection: the service is not there. Nothing was sent (502)."""
+
+
+class UpstreamBusy(Exception):
+    """Every connection of this service's pool is taken (503). Nothing was sent."""
+
+
+class UpstreamBroken(Exception):
+    """The connection broke, or the answer was no HTTP. The service may have acted (502)."""
+
+
+class UpstreamLate(Exception):
+    """The service took longer than allowed to begin, or to go on (504). It may have acted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds. `first_byte` runs from the end of the request, `idle` between two chunks of the answer."""
+
+    connect: float = 5.0
+    pool: float = 10.0
+    first_byte: float = 60.0
+    idle: float = 60.0
+
+
+class Answer(Protocol):
+    """An answer that has begun."""
+
+    status: int
+    headers: Headers
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives. Raises UpstreamBroken or UpstreamLate in the middle."""
+        ...
+
+    def close(self, *, whole: bool) -> None:
+        """Give the connection back if the answer was read to its end, else cut it. Safe to call twice."""
+        ...
+
+
+class Upstreams(Protocol):
+    """Everything the proxied path needs of a client."""
+
+    async def open(
+        self, service: str, method: str, target: bytes, headers: Headers, body: AsyncIterator[bytes] | None
+    ) -> Answer: ...
+
+    async def close(self) -> None: ...
+
+
+class NothingCame(UpstreamBroken):
+    """The connection ended before the first byte of an answer."""
