@@ -20,6 +20,7 @@ def test_no_route_lets_another_municipality_or_role_through(town: Town, neighbou
         "name": town.name_of(public),
         "filename": "aed.csv",
         "format": "json",
+        "view": "table",
         "action": "package_list",
         "stream_id": "0198f0a0-0000-7000-8000-000000000001",
         "harvest_id": "0198f0a0-0000-7000-8000-000000000002",
