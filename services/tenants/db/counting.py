@@ -2,39 +2,42 @@
 in plain Python; a property test compares the two."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from services.tenants.db.registry import MunicipalityRow, as_state
+from services.tenants.db.registry import MunicipalityRow
 from services.tenants.db.subscriptions import IntervalRow
 from services.tenants.domain.municipality import Municipality
 
 STATES, INTERVALS = MunicipalityRow.__table__.c, IntervalRow.__table__.c
 """Columns of the tables themselves: what is read here is many rows of few columns, and no objects are needed."""
 Columns = ReadOnlyColumnCollection[str, Any]
+STATE_FIELDS = [STATES["tenant" if f.name == "tenant_id" else f.name] for f in fields(Municipality)]
+"""The columns of a state in the order in which the rules' dataclass takes them: ten thousand rows are no place for names."""
 PREFECTURE = "都道府県"
 
 
 def states_on(session: Session, day: date, known_at: datetime | None = None) -> dict[str, Municipality]:
     """The municipalities that existed on `day`, once each and by code; without the prefecture."""
-    statement = select(*STATES).where(STATES.kind != PREFECTURE, _held(STATES, day), _believed(STATES, known_at))
-    found = session.execute(statement.order_by(STATES.code, STATES.recorded_at))
-    return {row.tenant: as_state(row) for row in found}
+    statement = select(*STATE_FIELDS).where(STATES.kind != PREFECTURE, _held(STATES, day), _believed(STATES, known_at))
+    found = session.execute(statement.order_by(STATES.code, STATES.recorded_at)).tuples()
+    return {row[0]: Municipality(*row) for row in found}
 
 
 def joined_on(session: Session, day: date, known_at: datetime | None = None) -> dict[str, set[str]]:
     """Service → tenants that had joined on `day`; also those that did not exist then (the caller has who existed)."""
-    statement = select(INTERVALS.service, INTERVALS.tenant).where(
-        INTERVALS.kind == "joined", _held(INTERVALS, day), _believed(INTERVALS, known_at)
+    tenants = func.aggregate_strings(INTERVALS.tenant, ",")
+    statement = (
+        select(INTERVALS.service, tenants)
+        .where(INTERVALS.kind == "joined", _held(INTERVALS, day), _believed(INTERVALS, known_at))
+        .group_by(INTERVALS.service)
     )
-    found: dict[str, set[str]] = {}
-    for service, tenant in session.execute(statement):
-        found.setdefault(service, set()).add(tenant)
-    return found
+    return {service: set(joined.split(",")) for service, joined in session.execute(statement).tuples()}
 
 
 def spans(session: Session, known_at: datetime | None = None) -> Iterator[tuple[str, str, date, date]]:

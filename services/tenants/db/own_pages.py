@@ -81,7 +81,8 @@ def _overtaken() -> Conflict:
 
 
 def file(session: Session, file_id: str, purpose: str) -> FileRow:
-    row = session.scalar(select(FileRow).where(FileRow.id == file_id, FileRow.purpose == purpose))
+    asked = select(FileRow).where(FileRow.id == file_id, FileRow.purpose == purpose)
+    row = session.scalar(asked) if file_id.isprintable() else None
     if row is None:
         raise NotFound(say("このファイルは見つかりません。"))
     return row

@@ -23,7 +23,8 @@ FIELDS: dict[str, int] = {"window": 40, "address": 200, "phone": 40, "hours": 20
 """What `about` holds beside the logo, with the most characters of each; every one may be empty."""
 
 _PHONE = re.compile(r"[0-9+()（）\-－ 　、,内線]+")
-_MAIL = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")
+_MAIL = re.compile(r"[\w.+\-/=]+@[\w\-]+(?:\.[\w\-]+)+", re.ASCII)
+"""Without what has a meaning in an address of a link (? & %): it becomes one."""
 _SIGNS = {"head": re.compile(r"(?:■|＃+|#{1,4}\s)\s*(\S.*)"), "list": re.compile(r"(?:・|[-*]\s)\s*(\S.*)")}
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 

@@ -119,7 +119,8 @@ def test_a_form_sent_twice_is_one_question(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("form", "field"),
     [
-        ({"title": "", "text": "x"}, "title"), ({"title": "あ" * 101, "text": "x"}, "title"), ({"title": "x", "text": " "}, "text"),
+        ({"title": "", "text": "x"}, "title"), ({"title": "あ" * 101, "text": "x"}, "title"),
+        ({"title": "a\x00b", "text": "x"}, "title"), ({"title": "x", "text": " "}, "text"),
         ({"title": "x", "text": "あ" * 10_001}, "text"), ({"title": "x", "text": "a\x00b"}, "text"),
     ],
 )  # fmt: skip

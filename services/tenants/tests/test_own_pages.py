@@ -57,11 +57,12 @@ def test_the_towns_name_and_contacts_stand_on_its_pages(cloud: Cloud) -> None:
         "phone": "0944-32-1013",
         "address": "大字八町牟田255-1",
         "site": "https://town.example/",
+        "mail": "mado@town.example",
     }
     assert publish(cloud, "about", **about).status_code == 303
     home, contact = cloud.get(f"/t/{OOKI}/", CITIZEN).text, cloud.get(f"/t/{OOKI}/contact", CITIZEN).text
     assert "くらしの電子窓口" in home and "0944-32-1013" in home
-    assert 'href="https://town.example/"' in contact
+    assert 'href="https://town.example/"' in contact and 'href="mailto:mado@town.example"' in contact
     assert "0944-32-1013" not in cloud.get(f"/t/{KURUME}/contact", NEIGHBOUR).text
 
 
@@ -126,6 +127,8 @@ def test_another_municipalitys_logo_cannot_be_named(cloud: Cloud) -> None:
     [(ident, _, _)] = files_of(cloud.service).list(OOKI)
     assert cloud.get(f"{PAGES}logo.png?id={ident}", ADMIN).status_code == 200
     assert cloud.get(f"/portal/{KURUME}/pages/logo.png?id={ident}", ELSEWHERE).status_code == 404
+    for nothing in ("none", "a%00b", "%E3%81%82"):
+        assert cloud.get(f"{PAGES}logo.png?id={nothing}", ADMIN).status_code == 404
     taken = cloud.post(f"/portal/{KURUME}/pages/", ELSEWHERE, {"page": "about", "seen": "0", "logo": ident})
     assert taken.status_code == 404 and cloud.get(f"/t/{KURUME}/logo.png", NEIGHBOUR).status_code == 404
 
@@ -155,7 +158,8 @@ def test_what_is_no_small_picture_is_refused_beside_the_field(cloud: Cloud, cont
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("phone", "<b>1</b>"), ("mail", "nobody"), ("mail", "a b@c.d"), ("site", "javascript:alert(1)"), ("site", "//x"),
+        ("phone", "<b>1</b>"), ("mail", "nobody"), ("mail", "a b@c.d"), ("mail", "a?bcc=b@c.example"),
+        ("site", "javascript:alert(1)"), ("site", "//x"),
         ("site", "https://user@evil.example/"), ("site", "https://[/"), ("window", "あ" * 41), ("address", "x\x07y"),
     ],
 )  # fmt: skip

@@ -52,7 +52,7 @@ class Told:
 def checked(text: str, title: str | None = None) -> None:
     """Raises Invalid with a sentence for each field."""
     wrong = {}
-    if title is not None and not 1 <= len(title.strip()) <= MAX_TITLE:
+    if title is not None and (not 1 <= len(title.strip()) <= MAX_TITLE or "\x00" in title):
         wrong["title"] = say("件名を%(most)s文字までで入力してください。", most=MAX_TITLE)
     if not 1 <= len(text.strip()) <= MAX_TEXT or "\x00" in text:
         wrong["text"] = say("内容を%(most)s文字までで入力してください。", most=f"{MAX_TEXT:,}")
