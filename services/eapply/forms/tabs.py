@@ -23,7 +23,7 @@ MAX_BASE = 1_000_000
 def base_of(raw: Raw, fields: Iterable[FormField]) -> str:
     """The inputs of a page's fields, to travel with it."""
     fields = list(fields)
-    return json.dumps({name: texts for name, texts in raw.items() if _is_of(name, fields)}, ensure_ascii=False)
+    return json.dumps({name: texts for name, texts in raw.items() if _is_of(name, fields)})
 
 
 def last(page: str) -> str:
