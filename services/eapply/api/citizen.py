@@ -35,8 +35,9 @@ ENQUIRY = say("申請の状況を確かめる")
 @router.get("/t/{code}/eapply/", summary="Procedures open for applications")
 def index(request: Request, q: str = "", category: str = "", actor: Actor = access.public()) -> Response:
     with reading(request, actor) as session:
-        found = [shown(request, each) for each in procedures.offered_definitions(session, q[:100], category[:60])]
-        life = {} if q or category else together.events_here(session)
+        found = procedures.offered_definitions(session, q[:100], category[:60])
+    life = {} if q or category else together.events_among(found)
+    found = [shown(request, each) for each in found]
     groups = [(name, list(rows)) for name, rows in groupby(found, key=lambda each: each.category)]
     return render(
         request,

@@ -1,5 +1,6 @@
 """Filling in, one page per step: saved at every step and while typing, put aside, confirmed, sent."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -34,6 +35,7 @@ from services.eapply.api.shell import (
 )
 from services.eapply.domain import receipt
 from services.eapply.forms import raw as inputs
+from services.eapply.forms import tabs
 from services.eapply.forms.definition import FormField, FormStep
 from services.eapply.forms.read import Reading
 from services.eapply.forms.show import Line, step_lines
@@ -307,6 +309,7 @@ def step_page_of(
     return render(
         request, "step.html", crumbs=crumbs, title=step.title, draft=draft, procedure=draft.procedure, step=step,
         errors=Texts(errors), **context,
+        tab=secrets.token_urlsafe(9), base_inputs=tabs.base_of(draft.row.raw, step.fields),
         names=[*(each.title for each in steps), spoken(request, CONFIRM)], number=here + 1, address=_address(request, draft),
         focus=focus or (fresh[0].key if fresh else ""), following=following, status_code=status_code,
         fresh=[_label(step, each) for each in fresh], stops=stops,

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect
 
 from libs.common import room, webhooks
 from libs.common.actor import Actor
@@ -256,7 +257,10 @@ def typed_time(sent: Form, name: str, default: time) -> time:
 
 
 async def _form(request: Request) -> Form:
-    data = await request.form(max_files=MAX_UPLOADS, max_fields=MAX_INPUTS)
+    try:
+        data = await request.form(max_files=MAX_UPLOADS, max_fields=MAX_INPUTS)
+    except ClientDisconnect as error:  # nobody is there to answer, and nothing was taken
+        raise Invalid(say("送っている途中で通信が切れました。もう一度送ってください。"), code="cut-off") from error
     items = data.multi_items()
     pairs = [(name, value) for name, value in items if isinstance(value, str)]
     uploads = [(name, value) for name, value in items if isinstance(value, UploadFile) and value.filename]

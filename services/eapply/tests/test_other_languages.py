@@ -64,6 +64,26 @@ def test_no_page_for_citizens_lacks_easy_japanese(tmp_path: Path):
     assert i18n.untranslated(citizens, "ja-easy") == ["まだ訳していない文"]
 
 
+CITIZENS = (
+    "api/applications.py", "api/citizen.py", "api/cosigning.py", "api/delegates.py", "api/drafting.py", "api/filling.py",
+    "api/my_numbers.py", "api/paying_page.py", "api/prints.py", "api/together.py", "api/verifying.py", "api/visiting.py",
+    "forms/raw.py", "forms/read.py", "forms/readers.py", "forms/uploads.py", "use_cases/attach.py", "use_cases/delegates.py",
+    "use_cases/drafts.py", "use_cases/enquire.py", "use_cases/submit.py", "use_cases/together.py", "use_cases/who.py", "vault.py",
+)  # fmt: skip
+"""Code whose sentences citizens read: on pages, beside inputs, when something is refused."""
+
+
+@pytest.mark.parametrize("name", CITIZENS)
+def test_no_sentence_of_the_code_for_citizens_lacks_easy_japanese(tmp_path: Path, name: str):
+    (tmp_path / "templates").mkdir()
+    shutil.copytree(TEMPLATES.parent / "locale", tmp_path / "locale")
+    shutil.copy(TEMPLATES.parent / name, tmp_path / "said.py")
+    assert i18n.untranslated(tmp_path / "templates", "ja-easy") == []
+    with (tmp_path / "said.py").open("a", encoding="utf-8") as code:
+        code.write('\nsay("まだ訳していない文")\n')
+    assert i18n.untranslated(tmp_path / "templates", "ja-easy") == ["まだ訳していない文"]
+
+
 @pytest.mark.parametrize(
     "procedure", [each for each in document.common() if each.translations], ids=lambda each: each.key
 )

@@ -15,6 +15,7 @@ from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.eapply.db import AttachmentRow, DelegationRow, DraftRow, VaultEntryRow
 from services.eapply.forms import raw as inputs
+from services.eapply.forms import tabs
 from services.eapply.forms.definition import FormField, FormStep, Procedure
 from services.eapply.forms.postal import look_up
 from services.eapply.forms.raw import Raw
@@ -105,18 +106,24 @@ def mine(session: Session, actor: Actor, now: datetime) -> list[DraftRow]:
     return list(session.scalars(statement.order_by(DraftRow.saved_at.desc()).limit(50)))
 
 
-def save(draft: Draft, fields: Iterable[FormField], pairs: Iterable[tuple[str, str]], now: datetime) -> dict[str, str]:
+def save(
+    draft: Draft, fields: Iterable[FormField], pairs: Iterable[tuple[str, str]], now: datetime, page: str = ""
+) -> dict[str, str]:
     """Keep what was typed for `fields`, right or wrong. Returns name → sentence for what could not be kept
-    (個人番号)."""
-    typed, refused = inputs.take_in(pairs)
-    fields = list(fields)
-    change(draft, inputs.merged(draft.row.raw, typed, fields), now)
+    (個人番号). What another tab has saved meanwhile stays where this one did not touch it (`forms/tabs.py`)."""
+    pairs = list(pairs)
+    base = next((text for name, text in pairs if name == tabs.BASE), "")
+    typed, refused = inputs.take_in(pair for pair in pairs if pair[0] != tabs.BASE)
+    fields, tab = list(fields), (typed.get(tabs.TAB) or [""])[0][:40]
+    typed = tabs.joined(draft.row.raw, typed, tab, base, fields, page)
+    raw = inputs.merged(draft.row.raw, typed, fields)
+    change(draft, raw | {tabs.last(page): [tab]} if tab else raw, now)
     return {name: sentence for name, sentence in refused.items() if any(inputs.belongs_to(name, f) for f in fields)}
 
 
 def save_step(draft: Draft, step: FormStep, pairs: Iterable[tuple[str, str]], now: datetime) -> dict[str, str]:
     draft.row.step = step.key
-    return save(draft, step.fields, pairs, now)
+    return save(draft, step.fields, pairs, now, step.key)
 
 
 def change(draft: Draft, raw: Raw, now: datetime) -> None:

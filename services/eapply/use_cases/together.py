@@ -51,13 +51,19 @@ def event(name: str) -> LifeEvent:
 
 def of_event(session: Session, name: str) -> list[Procedure]:
     """The procedures of this municipality that belong to the event, in the order of the list."""
-    found = {each.key: each for word in event(name).words for each in procedures.offered_definitions(session, word)}
-    return [each for each in procedures.offered_definitions(session) if each.key in found]
+    wanted = event(name)
+    return [each for each in procedures.offered_definitions(session) if _belongs(each, wanted)]
 
 
-def events_here(session: Session) -> dict[str, LifeEvent]:
-    """Events for which there is more than one procedure to file."""
-    return {name: each for name, each in EVENTS.items() if len(of_event(session, name)) > 1}
+def events_among(offered: Iterable[Procedure]) -> dict[str, LifeEvent]:
+    """Events for which more than one of the `offered` procedures is to be filed."""
+    offered = list(offered)
+    return {name: each for name, each in EVENTS.items() if sum(_belongs(one, each) for one in offered) > 1}
+
+
+def _belongs(procedure: Procedure, wanted: LifeEvent) -> bool:
+    told = "\n".join((procedure.title, procedure.summary, *procedure.words))
+    return any(word in told for word in wanted.words)
 
 
 def start(session: Session, actor: Actor, name: str, keys: Iterable[str], now: datetime) -> str:
