@@ -257,7 +257,8 @@ class Proxy:
         """The service named a file: somebody else sends it, and its name is told to nobody but them."""
         status, handed = self._offload.hand_over(request.handing, answer.status, answer.headers)
         count_answer(request.route_class, request.tenant, status)
-        headers = [*returned_headers(handed, self._own_cookies), *self._security, *request.answered]
+        security = opened(self._security, answer.headers)
+        headers = [*returned_headers(handed, self._own_cookies), *security, *request.answered]
         headers += [pair for pair in handed if pair[0] == b"x-accel-redirect"]
         if request.personal and header(headers, b"cache-control") is None:
             headers.append((b"cache-control", b"no-store"))
