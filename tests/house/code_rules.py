@@ -29,6 +29,7 @@ CALLERS = {
     "gateway/snapshot.py": "asks the registry, at its address of the settings",
     "services/backup/tokens.py": "asks the gateway, at its address of the settings",
     "services/ebid/sealing/timestamp.py": "asks the time-stamp authority the operator names",
+    "services/ebid/use_cases/outages.py": "asks our own public door, at its address of the settings",
     "services/tenants/neighbours.py": "asks our own services, at addresses of the settings",
 }
 """Files that speak HTTP without `libs/common/fetch.py`: never to an address that a person typed."""

@@ -73,6 +73,7 @@ def first_page(request: Request, procedure: str, actor: Actor = access.staff(MAN
     draft = _draft(request, actor, procedure, State())
     return render(
         request, "procedure.html", title=draft.procedure.title, procedure=shown(request, draft.procedure), drafts=[],
+        behalf=[],
         crumbs=(Link(TITLE, "", True),), start=f"{request.state.preview}/{draft.procedure.steps[0].key}",
         preview=address(request, procedure),
     )  # fmt: skip
