@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
@@ -102,6 +102,22 @@ class Store:
             close = getattr(chunks, "close", None)
             if close is not None:
                 close()
+
+    def stream(self, tenant: str, file_id: str) -> OpenFile:
+        """The file for an answer of HTTP: it is open when this returns, and closes with the last chunk.
+
+        So a file that is missing is a NotFound, not an answer that breaks off.
+        """
+        opened = self.open(tenant, file_id)
+        file = opened.__enter__()
+
+        def chunks() -> Iterator[bytes]:
+            try:
+                yield from file.chunks
+            finally:
+                opened.__exit__(None, None, None)
+
+        return replace(file, chunks=chunks())
 
     def place(self, tenant: str, file_id: str) -> str | None:
         """Its path in the folder of this store, for X-Accel-Redirect; None in a bucket, and for a file that is not there."""

@@ -46,6 +46,15 @@ def test_a_file_comes_back_as_it_went_in(store: files.Store) -> None:
         assert (opened.size, b"".join(opened.chunks)) == (len(PDF), b"xx")
 
 
+def test_a_stream_is_open_before_the_answer_begins_and_missing_at_once(store: files.Store) -> None:
+    stored = put(store, PDF)
+    streamed = store.stream(A, stored.id)
+    assert streamed.size == len(PDF)
+    assert b"".join(streamed.chunks) == PDF
+    with pytest.raises(NotFound):
+        store.stream(B, stored.id)
+
+
 def test_another_tenants_file_looks_as_if_it_were_not_there(store: files.Store) -> None:
     stored = put(store, PDF)
     assert store.read(A, stored.id) == PDF

@@ -1,6 +1,5 @@
 """What a drill found, to be handed on: as JSON with its signature, as PDF for the file, with the key that checks it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,17 +68,9 @@ def for_the_council(request: Request, drill_id: str, actor: Actor = access.servi
 def archive(request: Request, file: str, actor: Actor = access.service("tenants")) -> Response:
     """What the room wrote when the tenant of the token was exported (`backup.room.exported.v1` names the file)."""
     store: Store = service_of(request).extras["files"]
-    opened = store.open(actor.tenant or "", file)
-    found = opened.__enter__()  # NotFound is raised here, before the answer begins
-
-    def chunks() -> Iterator[bytes]:
-        try:
-            yield from found.chunks
-        finally:
-            opened.__exit__(None, None, None)
-
+    found = store.stream(actor.tenant or "", file)
     headers = {"Content-Length": str(found.size), "Cache-Control": "no-store"}
-    return StreamingResponse(chunks(), media_type="application/zip", headers=headers)
+    return StreamingResponse(found.chunks, media_type="application/zip", headers=headers)
 
 
 def _finished(row: DrillRow, repository_id: str | None = None) -> DrillRow:

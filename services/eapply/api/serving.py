@@ -1,7 +1,5 @@
 """Handing out stored files: under our own type and name, as a download, never run in the browser."""
 
-from collections.abc import Iterator
-
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
@@ -30,17 +28,9 @@ def _streamed(request: Request, actor: Actor, file_id: str, name: str, media_typ
     place = store_of(request).place(tenant, file_id) if "x-accel-offered" in request.headers else None
     if place is not None:  # the gateway has it sent by nginx (OFFLOAD)
         return Response(headers=_headers(name) | {"X-Accel-Redirect": place}, media_type=media_type)
-    opened = store_of(request).open(tenant, file_id)
-    file = opened.__enter__()  # NotFound is raised here, before the answer begins
-
-    def chunks() -> Iterator[bytes]:
-        try:
-            yield from file.chunks
-        finally:
-            opened.__exit__(None, None, None)
-
+    file = store_of(request).stream(tenant, file_id)
     headers = _headers(name) | {"Content-Length": str(file.size)}
-    return StreamingResponse(chunks(), media_type=media_type, headers=headers)
+    return StreamingResponse(file.chunks, media_type=media_type, headers=headers)
 
 
 def _headers(name: str) -> dict[str, str]:

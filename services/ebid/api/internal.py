@@ -1,7 +1,5 @@
 """What other services of the cloud ask, in their own name. Never reachable through the gateway."""
 
-from collections.abc import Iterator
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
@@ -17,16 +15,8 @@ def router(reader: str) -> APIRouter:
     @routes.get("/archives/{file}")
     def archive(request: Request, file: str, actor: Actor = access.service(reader)) -> Response:
         """What the room wrote when the tenant of the token was exported (`ebid.room.exported.v1` names the file)."""
-        opened = store_of(request).open(actor.tenant or "", file)
-        found = opened.__enter__()  # NotFound is raised here, before the answer begins
-
-        def chunks() -> Iterator[bytes]:
-            try:
-                yield from found.chunks
-            finally:
-                opened.__exit__(None, None, None)
-
+        found = store_of(request).stream(actor.tenant or "", file)
         headers = {"Content-Length": str(found.size), "Cache-Control": "no-store"}
-        return StreamingResponse(chunks(), media_type="application/zip", headers=headers)
+        return StreamingResponse(found.chunks, media_type="application/zip", headers=headers)
 
     return routes

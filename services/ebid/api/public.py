@@ -1,6 +1,5 @@
 """What everybody sees: tenders, their papers, results; of one municipality or of the whole prefecture."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -173,22 +172,14 @@ def own_proposal(request: Request, tender_id: str, file_id: str, actor: Actor = 
 
 def file_answer(request: Request, actor: Actor, found: DocumentRow | ProposalRow) -> Response:
     """A stored file as a download that no browser runs."""
-    opened = store_of(request).open(actor.tenant or "", found.id)
-    file = opened.__enter__()  # NotFound is raised here, before the answer begins
-
-    def chunks() -> Iterator[bytes]:
-        try:
-            yield from file.chunks
-        finally:
-            opened.__exit__(None, None, None)
-
+    file = store_of(request).stream(actor.tenant or "", found.id)
     headers = {
         "Content-Length": str(file.size),
         "Content-Disposition": csvout.attachment(found.name),
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",
     }
-    return StreamingResponse(chunks(), media_type=found.media_type, headers=headers)
+    return StreamingResponse(file.chunks, media_type=found.media_type, headers=headers)
 
 
 @router.get(f"{TENDER}/bundle.json", summary="Everything needed to check a result offline")

@@ -147,13 +147,10 @@ def repaired_file(request: Request, draft_id: str, actor: Actor = access.staff(P
 
 
 def _file(request: Request, tenant: str, file_id: str, name: str) -> Response:
-    store = files_of(service_of(request))
-
-    def pieces() -> Any:
-        with store.open(tenant, file_id) as opened:
-            yield from opened.chunks
-
-    return StreamingResponse(pieces(), headers={"Content-Disposition": csvout.attachment(name)}, media_type="text/csv")
+    file = files_of(service_of(request)).stream(tenant, file_id)
+    return StreamingResponse(
+        file.chunks, headers={"Content-Disposition": csvout.attachment(name)}, media_type="text/csv"
+    )
 
 
 def _draft_page(

@@ -347,14 +347,10 @@ def download(request: Request, resource_id: str, filename: str, actor: Actor = a
         return Response(status_code=304, headers=headers)
     shell.note(request, "download", row.id, resource_id)
     store = files_of(shell.service_of(request))
-
-    def pieces() -> Any:
-        with store.open(row.tenant, told["file"]) as opened:
-            yield from opened.chunks
-
     headers |= {"Content-Disposition": csvout.attachment(told["filename"])}
     place = store.place(row.tenant, told["file"]) if "x-accel-offered" in request.headers else None
     if place is not None:  # the gateway has it sent by nginx (OFFLOAD)
         return Response(headers=headers | {"X-Accel-Redirect": place}, media_type=told["media_type"])
-    headers |= {"Content-Length": str(told["size"])}
-    return StreamingResponse(pieces(), headers=headers, media_type=told["media_type"])
+    file = store.stream(row.tenant, told["file"])
+    headers |= {"Content-Length": str(file.size)}
+    return StreamingResponse(file.chunks, headers=headers, media_type=told["media_type"])

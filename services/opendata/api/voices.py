@@ -119,13 +119,9 @@ def picture(request: Request, app_id: str, actor: Actor = access.public()) -> Re
 
 def _picture(request: Request, tenant: str, file_id: str, media_type: str) -> Response:
     """Only images, and never anything a browser would run."""
-
-    def pieces() -> Any:
-        with files_of(service_of(request)).open(tenant, file_id) as opened:
-            yield from opened.chunks
-
+    file = files_of(service_of(request)).stream(tenant, file_id)
     headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
-    return StreamingResponse(pieces(), media_type=media_type, headers=headers)
+    return StreamingResponse(file.chunks, media_type=media_type, headers=headers)
 
 
 @router.get("/opendata/datasets/{name}/apps/new", summary="Show what one made with a data set")

@@ -78,19 +78,14 @@ def logo(request: Request, code: str, actor: Actor = access.public()) -> Respons
 
 def _picture(request: Request, actor: Actor, file_id: str, cached: str) -> Response:
     """A picture that we drew ourselves, and nothing a browser would run."""
-    store = files_of(view.service_of(request))
-
-    def pieces() -> Any:
-        with store.open(actor.tenant or "", file_id) as opened:
-            yield from opened.chunks
-
+    file = files_of(view.service_of(request)).stream(actor.tenant or "", file_id)
     headers = {
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cache-Control": cached,
         "ETag": f'"{file_id}"',
     }
-    return StreamingResponse(pieces(), media_type="image/png", headers=headers)
+    return StreamingResponse(file.chunks, media_type="image/png", headers=headers)
 
 
 # ---- administrators -------------------------------------------------------------------------------------------------

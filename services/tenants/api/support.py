@@ -322,11 +322,7 @@ def _file(request: Request, side: Side, thread_id: str, file_id: str) -> Respons
         tenant = db.find(session, thread_id, side.tenant).tenant
     with service.database.reading(tenant=tenant) as session:
         row = db.file_of_thread(session, thread_id, file_id)
-
-    def pieces() -> Any:
-        with files_of(service).open(tenant, row.id) as opened:
-            yield from opened.chunks
-
+    file = files_of(service).stream(tenant, row.id)
     headers = {
         "Content-Disposition": csvout.attachment(row.name),
         "Content-Length": str(row.size),
@@ -334,7 +330,7 @@ def _file(request: Request, side: Side, thread_id: str, file_id: str) -> Respons
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cache-Control": "no-store",
     }
-    return StreamingResponse(pieces(), media_type=row.media_type, headers=headers)
+    return StreamingResponse(file.chunks, media_type=row.media_type, headers=headers)
 
 
 def _inbox(request: Request, actor: Actor, side: Side) -> Response:
