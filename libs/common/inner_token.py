@@ -5,7 +5,8 @@ and `was`, the guest's sid before a sign-in of just now.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -56,7 +57,7 @@ class TokenSigner:
 class TokenVerifier:
     """Believes only known issuers: the gateway for anybody, every other issuer only for itself."""
 
-    def __init__(self, keys: Mapping[str, Ed25519PublicKey], audience: str) -> None:
+    def __init__(self, keys: Mapping[str, Sequence[Ed25519PublicKey]], audience: str) -> None:
         self._keys = keys
         self.audience = audience
 
@@ -67,18 +68,27 @@ class TokenVerifier:
             issuer = str(header.get("kid"))
             if header.get("typ") != _TYPE or issuer not in self._keys:
                 raise jwt.InvalidTokenError("unknown issuer or type")
-            claims = jwt.decode(
-                token,
-                self._keys[issuer],
-                algorithms=["EdDSA"],
-                audience=self.audience,
-                issuer=issuer,
-                leeway=_LEEWAY,
-                options={"require": ["iss", "aud", "sub", "kind", "iat", "exp"]},
-            )
-            return _actor(claims)
+            return _actor(self._claims(token, issuer))
         except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
             raise NotSignedIn("もう一度サインインしてください。", code="bad-token") from error
+
+    def _claims(self, token: str, issuer: str) -> dict[str, object]:
+        *others, last = self._keys[issuer]
+        for key in others:  # an issuer has two keys while one is being replaced
+            with suppress(jwt.InvalidSignatureError):
+                return self._decoded(token, issuer, key)
+        return self._decoded(token, issuer, last)
+
+    def _decoded(self, token: str, issuer: str, key: Ed25519PublicKey) -> dict[str, object]:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=["EdDSA"],
+            audience=self.audience,
+            issuer=issuer,
+            leeway=_LEEWAY,
+            options={"require": ["iss", "aud", "sub", "kind", "iat", "exp"]},
+        )
 
 
 def _actor(claims: Mapping[str, object]) -> Actor:

@@ -1,11 +1,19 @@
-"""Make and read the Ed25519 keys by which processes know each other.
+"""Make, read and replace the Ed25519 keys by which processes know each other.
 
 python -m libs.common.keys ensure gateway tenants …     makes what is missing in KEYS_DIR, touches nothing else
+
+A key is replaced in three steps. After each, the processes that read what changed are restarted, one after another; no call
+is refused meanwhile:
+
+python -m libs.common.keys announce ebid    the next key is made, and every process will believe it too (restart all)
+python -m libs.common.keys switch ebid      it takes the place of the key in use (restart the issuer)
+python -m libs.common.keys retire ebid      the one before is believed no more (restart all)
 """
 
 import os
 import secrets
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -18,6 +26,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+_BEGIN = b"-----BEGIN"
+
 
 def ensure(folder: Path, issuers: list[str]) -> list[str]:
     """Make a key pair for each issuer that has none, and the secret of the database roles. Returns what was made."""
@@ -27,31 +37,65 @@ def ensure(folder: Path, issuers: list[str]) -> list[str]:
         _write_secret(folder / "database-roles.secret", secrets.token_bytes(32))
     for issuer in issuers:
         if not (folder / f"{issuer}.key").exists():
-            key = Ed25519PrivateKey.generate()
-            _write_secret(
-                folder / f"{issuer}.key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            )
-            public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-            (folder / f"{issuer}.pub").write_bytes(public)
+            _make(folder / f"{issuer}.key")
+            _write_public(folder, issuer, [_private(folder / f"{issuer}.key").public_key()])
             made.append(issuer)
     return made
 
 
+def announce(folder: Path, issuer: str) -> None:
+    """Make `issuer`'s next key, in a file beside, and let it be believed beside the one in use. Repeatable."""
+    following = folder / f"{issuer}.key.next"
+    if not following.exists():
+        _make(following)
+    _write_public(folder, issuer, [private_key(folder, issuer).public_key(), _private(following).public_key()])
+
+
+def switch(folder: Path, issuer: str) -> None:
+    """Put the announced key in the place of the one in use. FileNotFoundError if none was announced."""
+    (folder / f"{issuer}.key.next").replace(folder / f"{issuer}.key")
+
+
+def retire(folder: Path, issuer: str) -> None:
+    """Believe only the key in use. FileExistsError while another is announced and not in use yet."""
+    if (folder / f"{issuer}.key.next").exists():
+        raise FileExistsError(f"{issuer}: a key is announced and not in use yet: switch first")
+    _write_public(folder, issuer, [private_key(folder, issuer).public_key()])
+
+
 def private_key(folder: Path, issuer: str) -> Ed25519PrivateKey:
-    key = load_pem_private_key((folder / f"{issuer}.key").read_bytes(), None)
+    return _private(folder / f"{issuer}.key")
+
+
+def public_keys(folder: Path) -> dict[str, tuple[Ed25519PublicKey, ...]]:
+    """Every issuer's public keys, by issuer: one, or two while the key is being replaced."""
+    return {path.stem: tuple(_public_in(path)) for path in sorted(folder.glob("*.pub"))}
+
+
+def _private(path: Path) -> Ed25519PrivateKey:
+    key = load_pem_private_key(path.read_bytes(), None)
     if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError(f"the key of {issuer} is not Ed25519")
+        raise ValueError(f"{path.name} is not an Ed25519 key")
     return key
 
 
-def public_keys(folder: Path) -> dict[str, Ed25519PublicKey]:
-    """Every issuer's public key, by issuer."""
-    keys = {}
-    for path in sorted(folder.glob("*.pub")):
-        key = load_pem_public_key(path.read_bytes())
+def _public_in(path: Path) -> Iterator[Ed25519PublicKey]:
+    for block in path.read_bytes().split(_BEGIN)[1:]:
+        key = load_pem_public_key(_BEGIN + block)
         if isinstance(key, Ed25519PublicKey):
-            keys[path.stem] = key
-    return keys
+            yield key
+
+
+def _make(path: Path) -> None:
+    private = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    _write_secret(path, private)
+
+
+def _write_public(folder: Path, issuer: str, believed: list[Ed25519PublicKey]) -> None:
+    blocks = [key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo) for key in believed]
+    half = folder / f"{issuer}.pub.half"  # not *.pub: nobody reads it before it is whole
+    half.write_bytes(b"".join(blocks))
+    half.replace(folder / f"{issuer}.pub")
 
 
 def _write_secret(path: Path, content: bytes) -> None:
@@ -65,5 +109,9 @@ if __name__ == "__main__":
             from libs.common.settings import Settings
 
             print(*ensure(Settings().keys_dir, names))
+        case ["announce" | "switch" | "retire" as step, issuer]:
+            from libs.common.settings import Settings
+
+            {"announce": announce, "switch": switch, "retire": retire}[step](Settings().keys_dir, issuer)
         case _:
             sys.exit(__doc__)

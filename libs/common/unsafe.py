@@ -43,7 +43,8 @@ def _broker(settings: Settings) -> Iterator[str]:
 def _keys(folder: Path) -> Iterator[str]:
     """Whoever has another issuer's key speaks in its name: two that share one could not be told apart."""
     known: dict[bytes, str] = {}
-    for issuer, key in keys.public_keys(folder).items():
+    believed = [(issuer, key) for issuer, each in keys.public_keys(folder).items() for key in each]
+    for issuer, key in believed:
         other = known.setdefault(key.public_bytes_raw(), issuer)
         if other != issuer:
             yield f"{other} and {issuer} have the same key in KEYS_DIR: make one for each (python -m libs.common.keys ensure …)"

@@ -26,7 +26,7 @@ class Issuers:
         return TokenSigner(issuer, self._keys[issuer])
 
     def verifier(self, audience: str) -> TokenVerifier:
-        return TokenVerifier({name: key.public_key() for name, key in self._keys.items()}, audience)
+        return TokenVerifier({name: (key.public_key(),) for name, key in self._keys.items()}, audience)
 
     def headers(self, actor: Actor, audience: str, *, html: bool = False) -> dict[str, str]:
         """The headers with which the gateway would forward a request of `actor`."""
