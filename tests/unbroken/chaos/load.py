@@ -253,6 +253,7 @@ class Visitors:
     url: str
     stopping: threading.Event
     answers: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    pause: float = 1.5
 
     def begin(self) -> list[threading.Thread]:
         threads = [threading.Thread(target=self._read, args=(name, path)) for name, path in PAGES.items()]
@@ -261,7 +262,7 @@ class Visitors:
         return threads
 
     def _read(self, service: str, path: str) -> None:
-        while not self.stopping.wait(0.5):
+        while not self.stopping.wait(self.pause):
             self.answers[service, _is_good(self.url + path)] += 1
 
 

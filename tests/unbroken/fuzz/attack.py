@@ -33,8 +33,8 @@ ON_PURPOSE = {501, 502, 503, 507}
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}")
 FIELD = re.compile(r'<(?:input|select|textarea|button)[^>]*? name="([^"]+)"')
 JUNK = (
-    "", " ", "x" * 5000, "\0", "\r\nSet-Cookie: a=b", "-1", "0", "9" * 400, "1e400", "NaN", "2026-13-45", "2026-02-30T25:00", "<b>&", "{}", "[]",
-    "../../etc/passwd", "髙𠮷\U000e0100", "\u202e", "％００", "null", "true", "=1+1", "{{7*7}}", "' OR 1=1 --",
+    "", " ", "x" * 5000, "\0", "\r\nSet-Cookie: a=b", "-1", "0", "9" * 400, "1e400", "NaN", "2026-13-45", "2026-02-30T25:00", "<b>&", "{}",
+    "[]", "../../etc/passwd", "髙𠮷\U000e0100", "\u202e", "％００", "null", "true", "=1+1", "{{7*7}}", "' OR 1=1 --",
 )  # fmt: skip
 """What is typed into forms, whose fields no document names: they are found on the pages that come back."""
 

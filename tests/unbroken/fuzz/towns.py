@@ -76,7 +76,7 @@ def _opendata(database: Database, folder: Path) -> Iterator[Installation]:
 @contextmanager
 def _backup(database: Database, folder: Path) -> Iterator[Installation]:
     with open_cloud(database, folder) as cloud:
-        yield Installation(cloud.app, cloud.issuers, [cloud.repository()])
+        yield Installation(cloud.app, cloud.issuers, [str(cloud.repository().id)])
 
 
 @contextmanager
