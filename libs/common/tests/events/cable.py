@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
 
 
 class Cable:
@@ -14,7 +13,7 @@ class Cable:
         self._lines: list[socket.socket] = []
         self._flowing = threading.Event()
         self._flowing.set()
-        self._open = self._plugged = True
+        self._open = True
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -25,16 +24,6 @@ class Cable:
         for line in lines:
             with contextlib.suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)
-
-    @contextlib.contextmanager
-    def unplugged(self) -> Iterator[None]:
-        """Until the block ends: every line is cut, and a new one is closed as soon as it is made."""
-        self._plugged = False
-        self.pull()
-        try:
-            yield
-        finally:
-            self._plugged = True
 
     def freeze(self) -> None:
         self._flowing.clear()
@@ -52,14 +41,8 @@ class Cable:
         while self._open:
             try:
                 near, _ = self._listener.accept()
-            except OSError:
-                continue
-            try:
-                if not self._plugged:
-                    raise ConnectionRefusedError("unplugged")
                 far = socket.create_connection(("127.0.0.1", self._target), 5)
             except OSError:
-                near.close()
                 continue
             far.settimeout(None)
             self._lines += [near, far]
