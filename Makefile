@@ -73,6 +73,10 @@ audit: ## Ask for known weaknesses of every locked package; what could not be lo
 	$(SETUP) test
 	@$(PY) -m infra.local.audit
 
+fuzz: ## Requests made from each service's own OpenAPI document, sent to every route (EXAMPLES=20 SERVICE=ebid SEED=…)
+	$(SETUP) test
+	@exec $(PY) -m tests.unbroken.fuzz --examples $(or $(EXAMPLES),20) --seed $(or $(SEED),1) $(if $(SERVICE),--service $(SERVICE))
+
 simulate: ## Thousands of interleavings of telling, sending, applying and dying, decided by a seed (SEEDS=5000; SEED=… shows one again)
 	$(SETUP) test
 	@exec $(PY) -m tests.unbroken.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),5000))
@@ -87,4 +91,4 @@ images: ## Build the container image of every service with the one Dockerfile (n
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill audit chaos simulate doctor images help
+.PHONY: run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill audit chaos fuzz simulate doctor images help

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from libs.common.service import Service
+from libs.common.telemetry import metrics
 from services.tenants.db import usage as db
 from services.tenants.neighbours import Neighbours
 from services.tenants.use_cases import usage
@@ -42,6 +43,8 @@ def compare_with_source(service: Service, source: str, neighbours: Neighbours | 
     finally:
         if neighbours is None:
             asked.close()
+    apart = sum(len(drift.missing) + len(drift.surplus) + len(drift.differing) for drift in drifts)
+    metrics.count_integrity(service.name, "drift", apart)
     with service.database.transaction() as session:
         usage.record_comparison(session, source, drifts, ours=ours, theirs=theirs, repaired=repaired, now=now)
 

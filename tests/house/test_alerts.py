@@ -32,7 +32,8 @@ def expressions() -> Iterator[str]:
 
 def told() -> set[str]:
     """The names under which Prometheus keeps what we tell."""
-    importlib.import_module("libs.common.telemetry.metrics")
+    for module in ("libs.common.telemetry.metrics", "gateway.proxy"):
+        importlib.import_module(module)
     found = {
         sample
         for metric in REGISTRY.collect()
@@ -61,6 +62,16 @@ def test_every_alert_leads_to_a_section_of_the_runbooks_and_back() -> None:
     missing = [rule["alert"] for rule in alerts() if "alert" in rule and rule["alert"] not in RUNBOOKS.read_text()]
     assert missing == []
     assert {rule["labels"]["severity"] for rule in alerts() if "alert" in rule} == {"page", "ticket"}
+
+
+def test_every_promise_of_the_slo_is_watched() -> None:
+    """docs/slo.md names alerts that there are; every municipality has an allowance, and integrity has none."""
+    by_name = {rule["alert"]: rule for rule in alerts() if "alert" in rule}
+    told = set(re.findall(r"`(Kyodo\w+)`", (ROOT / "docs" / "slo.md").read_text("utf-8")))
+    assert {"KyodoIntegrity", "KyodoTenantErrorsFast", "KyodoTenantBudgetSpent"} <= told <= set(by_name)
+    assert "by (tenant)" in next(r["expr"] for r in alerts() if r.get("record") == "kyodo:tenant_errors:ratio30d")
+    assert by_name["KyodoIntegrity"]["expr"].endswith("> 0") and "for" not in by_name["KyodoIntegrity"]
+    assert by_name["KyodoIntegrity"]["labels"]["severity"] == "page"
 
 
 needs_promtool = pytest.mark.skipif(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from libs.common.actor import Actor
 from services.eapply.db import ApplicationRow
 from services.eapply.tests.one_store import database  # noqa: F401
 from services.eapply.tests.people import EVENT, Town
@@ -65,3 +66,9 @@ def test_json_made_to_hurt_is_refused(town: Town, kind: str) -> None:
     assert send(town, HURTING[kind]) in (400, 413, 422)
     assert rows(town) == []
     assert send(town, json.dumps(BODY), "plain-12345") == 201
+
+
+def test_an_archive_asked_for_without_a_municipality_is_not_there(town: Town) -> None:
+    """Found by `make fuzz`: a token of a service that names no tenant was answered with a fault of ours."""
+    headers = town.issuers.headers(Actor("service", "tenants"), "eapply")
+    assert town.guest().client.get("/internal/eapply/archives/none", headers=headers).status_code == 404

@@ -22,6 +22,9 @@ AGE_SECONDS = Gauge(
 ROWS = Gauge("queue_rows", "Rows of a queue by state: pending, running, dead.", ["service", "queue", "state"])
 BUILD = Gauge("build_info", "1: which release runs with which settings.", ["service", "release", "settings"])
 MAILS = Counter("mails_total", "Mails by what happened to them: sent, failed, unknown.", ["service", "result"])
+INTEGRITY = Counter(
+    "integrity_faults_total", "Things that were not as they must be, also those that were mended.", ["service", "kind"]
+)
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -50,6 +53,11 @@ process = ""
 def count_event(event_type: str, result: str) -> None:
     """One event of a known type that this process handled, or failed to."""
     EVENTS.labels(process, event_type, result).inc()
+
+
+def count_integrity(service: str, kind: str, count: int = 1) -> None:
+    """Lost, doubled or changed data that a check of our own found. A fault that mended itself is still told (docs/slo.md)."""
+    INTEGRITY.labels(service, kind).inc(count)
 
 
 def watch_age(service: str, queue: str, seconds: Callable[[], float]) -> None:

@@ -68,7 +68,9 @@ def for_the_council(request: Request, drill_id: str, actor: Actor = access.servi
 def archive(request: Request, file: str, actor: Actor = access.service("tenants")) -> Response:
     """What the room wrote when the tenant of the token was exported (`backup.room.exported.v1` names the file)."""
     store: Store = service_of(request).extras["files"]
-    found = store.stream(actor.tenant or "", file)
+    if actor.tenant is None:
+        raise NotFound("このファイルは見つかりません。")
+    found = store.stream(actor.tenant, file)
     headers = {"Content-Length": str(found.size), "Cache-Control": "no-store"}
     return StreamingResponse(found.chunks, media_type="application/zip", headers=headers)
 

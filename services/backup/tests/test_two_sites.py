@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from libs.common.outbox import OutboxRow
+from libs.common.telemetry import metrics
 from services.backup.db import ObjectRow
 from services.backup.db import objects as objects_db
 from services.backup.db import repositories as db
@@ -98,8 +99,11 @@ def test_every_flipped_bit_is_found_mended_and_told(cloud: Cloud) -> None:
     flip_a_bit(cloud.places.first, first)
     cloud.places.second.path(key_of(second)).unlink()
     cloud.clock.advance(days=8)
+    told = metrics.INTEGRITY.labels("backup", "damaged-object")
+    before = told._value.get()
     result = sites.check_some(cloud.service, HOME, cloud.clock.now() - timedelta(days=7), 10**9)
     assert (result.objects, result.damaged, result.repaired) == (6, 2, 2)
+    assert told._value.get() - before == 2, "what was mended is told to the alerts, too"
     for site in cloud.places.sites:
         assert all(sites.state_of(site, row)[0] == "ok" for row in rows(cloud))
     found = events(cloud, "backup.damage.found.v1")

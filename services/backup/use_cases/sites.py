@@ -8,6 +8,7 @@ from libs.common import audit, log, outbox
 from libs.common.actor import Actor
 from libs.common.db import Database
 from libs.common.service import Service
+from libs.common.telemetry import metrics
 from services.backup.db import ObjectRow, TrustedTimeRow
 from services.backup.db import objects as objects_db
 from services.backup.db import repositories as db
@@ -117,6 +118,7 @@ def _check(service: Service, tenant: str, row: ObjectRow, site: Site, result: Ch
     if not _still_kept(service.database, tenant, row):
         return
     result.damaged += 1
+    metrics.count_integrity(service.name, "damaged-object")
     _note(service.database, tenant, row, site.name, state, service.clock.now())
     result.repaired += repair(service, tenant, row, site)
 

@@ -11,7 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 from libs.common import access, room
 from libs.common.actor import Actor
 from libs.common.db import Database
-from libs.common.errors import Invalid
+from libs.common.errors import Invalid, NotFound
 from services.eapply.api.shell import service_of, store_of
 from services.eapply.use_cases import snapshot
 
@@ -33,7 +33,9 @@ def router(reader: str) -> APIRouter:
     @routes.get("/archives/{file}")
     def archive(request: Request, file: str, actor: Actor = access.service(reader)) -> Response:
         """What the room wrote when the tenant of the token was exported (`eapply.room.exported.v1` names the file)."""
-        found = store_of(request).stream(actor.tenant or "", file)
+        if actor.tenant is None:
+            raise NotFound("このファイルは見つかりません。")
+        found = store_of(request).stream(actor.tenant, file)
         headers = {"Content-Length": str(found.size), "Cache-Control": "no-store"}
         return StreamingResponse(found.chunks, media_type="application/zip", headers=headers)
 

@@ -5,6 +5,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from libs.common import access
 from libs.common.actor import Actor
+from libs.common.errors import NotFound
 from services.ebid.api.shell import store_of
 
 
@@ -15,7 +16,9 @@ def router(reader: str) -> APIRouter:
     @routes.get("/archives/{file}")
     def archive(request: Request, file: str, actor: Actor = access.service(reader)) -> Response:
         """What the room wrote when the tenant of the token was exported (`ebid.room.exported.v1` names the file)."""
-        found = store_of(request).stream(actor.tenant or "", file)
+        if actor.tenant is None:
+            raise NotFound("このファイルは見つかりません。")
+        found = store_of(request).stream(actor.tenant, file)
         headers = {"Content-Length": str(found.size), "Cache-Control": "no-store"}
         return StreamingResponse(found.chunks, media_type="application/zip", headers=headers)
 

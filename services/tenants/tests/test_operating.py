@@ -13,6 +13,7 @@ from libs.common import inbox
 from libs.common.clock import FixedClock
 from libs.common.db import Database
 from libs.common.errors import Unavailable
+from libs.common.telemetry import metrics
 from libs.common.testing.service import NOW
 from services.tenants import compare, worker
 from services.tenants.db import ComparisonRow, UsageRow
@@ -194,8 +195,11 @@ def test_a_snapshot_that_breaks_off_is_taken_up_where_it_was(cloud: Cloud) -> No
 def test_drift_is_found_shown_and_mended(cloud: Cloud) -> None:
     arrive(cloud.database, submitted(1, "a-1"), submitted(2, "only-ours"))
     later = line("a-1", sequence=4, outcome="refused", state="decided")
+    told = metrics.INTEGRITY.labels("tenants", "drift")
+    before = told._value.get()
     found = compared(cloud, [later, line("lost"), line("young", submitted_at=NOW.isoformat())])
     assert (found.missing, found.surplus, found.differing, found.repaired) == (1, 1, 1, 3)
+    assert told._value.get() - before == 3, "what was mended is told to the alerts, too"
     cloud.others.answers["GET", "/internal/tenants/queues"] = (
         200,
         {"outbox_age": None, "inbox_age": None, "inbox": {}},

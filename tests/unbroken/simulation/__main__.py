@@ -40,7 +40,7 @@ def _run(stores: Stores, seeds: range, *, steps: bool) -> int:
         told += len(world.told)
         if steps:
             print("\n".join(world.trace))
-        if number % 500 == 0:
+        if number % 100 == 0:
             print(f"  {number} schedules, {told} events, seed {seed}", flush=True)
     seconds = time.monotonic() - begun
     print(
