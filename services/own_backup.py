@@ -13,24 +13,29 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import URL, make_url
 
-from libs.common import room
+from libs.common import keeping, room
 from libs.common.ids import new_id
 from libs.common.roles import Deployable
 from libs.common.room import RoomRequest, drain
 from libs.common.service import Service
 from libs.common.settings import Settings
 from services.backup.contents import LIST, rows_of
+from services.eapply.db.vault import OFF_COPIES
 from services.eapply.rooms import EapplyRoom
 from services.ebid.rooms import EbidRoom
 from services.opendata.rooms import OpendataRoom
 
 ROOMS: dict[str, Any] = {"eapply": EapplyRoom, "ebid": EbidRoom, "opendata": OpendataRoom}
+
+LEFT_OUT = keeping.LeftOut({"eapply": OFF_COPIES}, ("eapply-vault*",))
+"""A 個人番号, sealed or not, goes into no copy of the cloud (docs/decisions/0080); its operator keeps the vault apart."""
 
 
 def run(deployables: list[Deployable]) -> None:
@@ -55,39 +60,43 @@ def gather(folder: Path, settings: Settings, services: dict[str, Service]) -> No
     for name, make_room in ROOMS.items():
         if name in services:
             export_rooms(services[name], make_room, folder / "rooms")
-    shutil.copytree(settings.keys_dir, folder / "keys", dirs_exist_ok=True)
+    kept_apart = shutil.ignore_patterns(*LEFT_OUT.keys)
+    shutil.copytree(settings.keys_dir, folder / "keys", dirs_exist_ok=True, ignore=kept_apart)
     (folder / LIST).write_text(json.dumps({"databases": counted}, indent=1, sort_keys=True), "utf-8")
 
 
 def dump(settings: Settings, name: str, folder: Path) -> Path | None:
     """A consistent copy of the database of `name` while it is used; None where there is none (a SQLite file not made yet)."""
     folder.mkdir(parents=True, exist_ok=True)
-    url = make_url(settings.database_url_of(name))
+    url, without = make_url(settings.database_url_of(name)), LEFT_OUT.tables.get(name, ())
     if url.get_backend_name() == "sqlite":
-        return _copy_sqlite(Path(url.database or ""), folder / f"{name}.sqlite")
+        return _copy_sqlite(Path(url.database or ""), folder / f"{name}.sqlite", without)
     administrator = make_url(settings.database_url or url).set(database=url.database)
     path = folder / f"{name}.sql"
-    _pg_dump(administrator, path)
+    _pg_dump(administrator, path, without)
     return path
 
 
-def _copy_sqlite(source: Path, target: Path) -> Path | None:
+def _copy_sqlite(source: Path, target: Path, without: Sequence[str]) -> Path | None:
     if not source.exists():
         return None
     with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
+    keeping.empty(target, without)
     return target
 
 
-def _pg_dump(url: URL, path: Path) -> None:
-    """Plain SQL: it can be read and counted without a server, and changes little from night to night.
+def _pg_dump(url: URL, path: Path, without: Sequence[str]) -> None:
+    """Plain SQL, the rows of the tables `without` left out: it can be read and counted without a server, and changes little
+    from night to night.
 
     By the administrator of DATABASE_URL: for the owner's role row security holds too, and pg_dump refuses to leave rows out.
     """
     known = {"PGHOST": url.host, "PGPORT": url.port, "PGUSER": url.username, "PGPASSWORD": url.password,
              "PGDATABASE": url.database}  # fmt: skip
     environment = {**os.environ, **{name: str(value) for name, value in known.items() if value}}
-    command = ["pg_dump", "--no-owner", "--file", str(path)]
+    left_out = [f"--exclude-table-data=public.{table}" for table in without]
+    command = ["pg_dump", "--no-owner", *left_out, "--file", str(path)]
     subprocess.run(command, env=environment, check=True)  # noqa: S603 (our own arguments)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from libs.common import keeping
 from libs.common.clock import JST, SystemClock
 from libs.common.settings import Settings
+from services.own_backup import LEFT_OUT
 
 
 def run(what: str, value: str) -> None:
@@ -15,7 +16,7 @@ def run(what: str, value: str) -> None:
     try:
         match what:
             case "keep":
-                keeping.keep(settings.data_dir, settings.keys_dir, Path(value), now)
+                keeping.keep(settings.data_dir, settings.keys_dir, Path(value), now, LEFT_OUT)
                 print(
                     f"kept in {value}: as of {now.astimezone(JST):%Y-%m-%d %H:%M:%S}, in {time.monotonic() - began:.1f} s"
                 )

@@ -13,8 +13,9 @@ import hashlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -33,8 +34,21 @@ class NotKept(Exception):
     """It was not done; the message says why, and nothing was half done that would look whole."""
 
 
-def keep(data: Path, keys: Path, target: Path, now: datetime) -> Path:
-    """Copy everything into the new folder `target`. The manifest is written last: a copy without one is not whole."""
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What no copy may hold, though it lies in the stores: service → tables whose rows are left out, and names of key files
+    (as patterns)."""
+
+    tables: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    keys: Sequence[str] = ()
+
+
+NOTHING = LeftOut()
+
+
+def keep(data: Path, keys: Path, target: Path, now: datetime, left_out: LeftOut = NOTHING) -> Path:
+    """Copy everything but `left_out` into the new folder `target`. The manifest is written last: a copy without one is not
+    whole."""
     if target.exists():
         raise NotKept(f"{target} is there already")
     stores = sorted(data.glob("*.sqlite"))
@@ -48,7 +62,9 @@ def keep(data: Path, keys: Path, target: Path, now: datetime) -> Path:
             _copy_store(store, target / store.name)
     # Once more: what a row of that instant names was there before it. What went meanwhile was copied before.
     _copy_new(data / "files", target / "files")
-    shutil.copytree(keys, target / "keys", dirs_exist_ok=True)
+    for store in stores:
+        empty(target / store.name, left_out.tables.get(store.stem, ()))
+    shutil.copytree(keys, target / "keys", dirs_exist_ok=True, ignore=shutil.ignore_patterns(*left_out.keys))
     manifest = {"kept_at": at.isoformat(), "sums": dict(_sums(target))}
     (target / MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
     return target
@@ -81,6 +97,25 @@ def _copy_store(store: Path, target: Path) -> None:
         [[verdict]] = copy.execute("PRAGMA integrity_check")
     if verdict != "ok":
         raise NotKept(f"the copy of {store.name} is not whole: {verdict}")
+
+
+def empty(copy: Path, tables: Sequence[str]) -> None:
+    """Take every row of `tables` out of a copied store. It is written anew: what was deleted in a SQLite file stays in its free
+    pages, and they were copied, too."""
+    if not tables:
+        return
+    with closing(sqlite3.connect(copy, isolation_level=None)) as store:
+        for table in tables:
+            guards = store.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", (table,)
+            )
+            guards = guards.fetchall()
+            for name, _ in guards:
+                store.execute(f'DROP TRIGGER "{name}"')
+            store.execute(f'DELETE FROM "{table}"')  # noqa: S608 (our own names)
+            for _, sql in guards:
+                store.execute(sql)
+        store.execute("VACUUM")
 
 
 def _copy_new(source: Path, target: Path) -> None:

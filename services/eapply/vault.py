@@ -4,8 +4,11 @@ AES-256-GCM. The vault's key is a file that no database, export or copy of a dat
 opens anything. A sealed number is still a 個人番号 in law (個人情報保護委員会のガイドライン): it is kept and deleted as one.
 """
 
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +23,24 @@ KEY = 32
 _NONCE = 12
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True)
 class Vault:
-    """Seals and opens; `master` stays in this process."""
+    """Seals and opens with the key in `path`. It is read at every use, so that a new key is used from the moment it is there.
 
-    master: bytes
+    While the key is being changed the one before lies beside it (`old`): the new one seals, either opens.
+    """
+
+    path: Path
+
+    @property
+    def old(self) -> Path:
+        return self.path.with_name(f"{self.path.stem}.old{self.path.suffix}")
 
     def new_key(self, tenant: str, key_id: str) -> bytes:
-        """A fresh key for a municipality, wrapped: as it may be kept."""
-        return _seal(self.master, secrets.token_bytes(KEY), f"{tenant}:{key_id}")
+        """A fresh key for a municipality, wrapped: as it may be kept. The vault's own is made with the first of all."""
+        if not self.path.exists():
+            _make(self.path)
+        return _seal(_read(self.path), secrets.token_bytes(KEY), f"{tenant}:{key_id}")
 
     def seal(self, wrapped: bytes, tenant: str, key_id: str, entry_id: str, number: str) -> bytes:
         return _seal(self._key(wrapped, tenant, key_id), number.encode(), f"{tenant}:{entry_id}")
@@ -37,8 +49,31 @@ class Vault:
         """The number. Raises Unavailable when it was sealed elsewhere, for something else, or was changed."""
         return _open(self._key(wrapped, tenant, key_id), sealed, f"{tenant}:{entry_id}").decode()
 
+    def change_key(self) -> None:
+        """A new key, the one before kept beside it. Stopped anywhere and called again, it goes on; begun before (`old` is
+        another key), it is not begun again. Raises OSError where keys cannot be written, Unavailable without a key."""
+        with _alone(self.path.parent):
+            present = _read(self.path)
+            if not self.old.exists():
+                os.link(self.path, self.old)  # before the new one is in place: at no moment is the old one nowhere
+            if _read(self.old) == present:
+                _new_file(self.path).rename(self.path)
+
+    def wrapped_anew(self, wrapped: bytes, tenant: str, key_id: str) -> bytes | None:
+        """A municipality's key under the present key; None where it is so already. Raises Unavailable where no key opens it."""
+        try:
+            _open(_read(self.path), wrapped, f"{tenant}:{key_id}")
+        except Unavailable:
+            return _seal(_read(self.path), self._key(wrapped, tenant, key_id), f"{tenant}:{key_id}")
+
     def _key(self, wrapped: bytes, tenant: str, key_id: str) -> bytes:
-        return _open(self.master, wrapped, f"{tenant}:{key_id}")
+        place = f"{tenant}:{key_id}"
+        try:
+            return _open(_read(self.path), wrapped, place)
+        except Unavailable:
+            if not self.old.exists():
+                raise
+            return _open(_read(self.old), wrapped, place)
 
 
 def _seal(key: bytes, content: bytes, place: str) -> bytes:
@@ -50,34 +85,33 @@ def _open(key: bytes, sealed: bytes, place: str) -> bytes:
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], place.encode())
     except InvalidTag as error:
-        raise Unavailable(
-            say("マイナンバーの保管庫を開けません。運用担当に、保管庫の鍵を確かめるようお伝えください。"),
-            code="vault-closed",
-        ) from error
+        raise _closed() from error
 
 
-def load(path: Path) -> Vault:
-    """The vault of the key in `path`, which is made once where it is not there. Raises Unavailable when that cannot be."""
+def _closed() -> Unavailable:
+    return Unavailable(
+        say("マイナンバーの保管庫を開けません。運用担当に、保管庫の鍵を確かめるようお伝えください。"),
+        code="vault-closed",
+    )
+
+
+def _read(path: Path) -> bytes:
+    """The key in `path`. Raises Unavailable where there is none."""
     try:
-        if not path.exists():
-            _make(path)
-        master = path.read_bytes()
+        key = path.read_bytes()
     except OSError as error:
-        raise Unavailable(
-            say("マイナンバーの保管庫の鍵がありません。運用担当にお伝えください。"), code="vault-closed"
-        ) from error
-    if len(master) != KEY:
-        raise Unavailable(say("マイナンバーの保管庫の鍵がありません。運用担当にお伝えください。"), code="vault-closed")
-    return Vault(master)
+        raise _closed() from error
+    if len(key) != KEY:
+        raise _closed()
+    return key
 
 
 def _make(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_suffix(f".{os.getpid()}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(KEY))
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        new = _new_file(path)
+    except OSError as error:
+        raise _closed() from error
     try:
         os.link(new, path)  # whoever is first has made it
     except FileExistsError:
@@ -86,8 +120,28 @@ def _make(path: Path) -> None:
         new.unlink()
 
 
+def _new_file(path: Path) -> Path:
+    """A new key in a file beside `path`, on the disk."""
+    new = path.with_suffix(f".{os.getpid()}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(KEY))
+        file.flush()
+        os.fsync(file.fileno())
+    return new
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else changes a key in `folder` meanwhile; what was changed is on the disk at the end."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
 def of(service: Service[Any]) -> Vault:
-    """The vault of this process, its key read once."""
-    if "vault" not in service.extras:
-        service.extras["vault"] = load(service.settings.keys_dir / "eapply-vault.secret")
-    return service.extras["vault"]
+    return Vault(service.settings.keys_dir / "eapply-vault.secret")

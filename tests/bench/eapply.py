@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from infra.local import nodes
@@ -32,11 +32,23 @@ from libs.common.actor import Actor
 from libs.common.clock import SystemClock
 from libs.common.db import Database
 from libs.common.migrate import migrate
+from services.eapply.db import ApplicationRow
 from services.eapply.domain import receipt
 from services.eapply.forms.definition import Procedure
 from services.eapply.forms.document import common
 from services.eapply.settings import Settings
-from services.eapply.use_cases import cases, procedures, queue, submit
+from services.eapply.use_cases import (
+    cases,
+    delivery,
+    fees,
+    numbers,
+    once_only,
+    procedures,
+    queue,
+    retention,
+    submit,
+    who,
+)
 
 TENANT = "402036"
 SITE = "https://example.jp/t/402036/eapply"
@@ -50,6 +62,8 @@ ANSWERS = {
 STAFF = Actor("staff", "staff-1", "古賀 真理", TENANT, TENANT, frozenset({"eapply.reviewer"}))
 SMALL = 10_000
 GOAL = 1.5
+OPEN_ONE_IN = 20
+"""Of the stored applications, one in so many is still open: at a desk with a million, 50,000, which is more than any has."""
 
 
 def main(arguments: list[str]) -> int:
@@ -163,34 +177,63 @@ SELECT {values} FROM applications a, generate_series({first}, {last}) AS g WHERE
 """
 FRESH = {
     "id": "lpad(to_hex(g), 36, '0')",
+    "procedure_id": "a.procedure_id",
     "receipt_number": "'F' || g",
     "serial": "1000000 + g",
     "fiscal_year": "2000 + g % 20",
-    "state": "CASE WHEN g % 20 = 0 THEN 'in_review' ELSE 'decided' END",
-    "outcome": "CASE WHEN g % 20 = 0 THEN NULL ELSE 'approved' END",
-    "decided_at": "CASE WHEN g % 20 = 0 THEN NULL ELSE a.arrived_at - g * interval '3 minutes' END",
+    "state": f"CASE WHEN g % {OPEN_ONE_IN} = 0 THEN (ARRAY['submitted', 'in_review', 'in_review', 'correction_requested', "
+    f"'awaiting_approval'])[1 + g / {OPEN_ONE_IN} % 5] ELSE 'decided' END",
+    "outcome": f"CASE WHEN g % {OPEN_ONE_IN} = 0 THEN NULL ELSE 'approved' END",
+    "decided_at": f"CASE WHEN g % {OPEN_ONE_IN} = 0 THEN NULL ELSE a.arrived_at - g * interval '3 minutes' END",
+    "kept_until": f"CASE WHEN g % {OPEN_ONE_IN} = 0 THEN NULL ELSE a.due_on + 30 + (g % 1800)::int END",
+    "unread": f"g % {OPEN_ONE_IN} = 0 AND g / {OPEN_ONE_IN} % 7 = 0",
+    "assignee": f"CASE WHEN g / {OPEN_ONE_IN} % 5 = 0 THEN NULL ELSE 'staff-' || g % 40 END",
     "arrived_at": "a.arrived_at - g * interval '3 minutes'",
-    "due_on": "a.due_on - (g / 480)::int",
+    "due_on": "a.due_on + 10 - (g / 480)::int",
     "search": "'F' || g || chr(10) || 'タカハシ'",
     "likeness": "md5(g::text)",
+    "applicant_person": "'p-' || g / 3",
     "draft_id": "NULL",
 }
-"""What differs from one stored application to the next; one in twenty is still open."""
+"""What differs from one stored application to the next."""
+REPORTS = {"numbers of a year", "search for a name nobody has"}
+"""Judged by no goal: what they read grows with what is stored, and they are asked for seldom. They are printed."""
+
+
+def reads_of(desk: Desk) -> dict[str, Callable[[Session], object]]:
+    now = desk.clock.now()
+    citizen = Actor("person", "p-100", "髙橋 𠮷郎", TENANT, TENANT)
+
+    def listed(**wanted: str) -> Callable[[Session], object]:
+        return lambda session: queue.page(session, STAFF, queue.Filter(**wanted), now)
+
+    return {
+        "queue, by due day": listed(),
+        "queue, by arrival": listed(order="arrived"),
+        "queue, unread": listed(tab="unread"),
+        "queue, mine": listed(tab="mine"),
+        "queue, late": listed(tab="late"),
+        "queue, returned": listed(tab="returned"),
+        "queue, of a procedure": listed(procedure_id=desk.row.id),
+        "queue, nobody's": listed(assignee=queue.NOBODY),
+        "ended": listed(tab="ended"),
+        "ended, by arrival": listed(tab="ended", order="arrived"),
+        "ended, of a procedure": listed(tab="ended", order="arrived", procedure_id=desk.row.id),
+        "numbers of the tabs": lambda session: queue.counts(session, STAFF, now),
+        "one case": lambda session: one_case(session, desk),
+        "enquiry by number": lambda session: enquired(session),
+        "a citizen's own": lambda session: cases.seen_many(session, who.own_applications(session, citizen), now),
+        "told before": lambda session: once_only.told_before(session, citizen),
+        "held": retention.held,
+        "charges": fees.counts,
+        "to be posted": delivery.to_post,
+        "numbers of a year": lambda session: numbers.of_year(session, 2010),
+        "search for a name nobody has": listed(words="荒木"),
+    }
 
 
 def with_many_stored(desk: Desk, stored: int) -> int:
-    reads = {
-        "queue, by due day": lambda session: queue.page(session, STAFF, queue.Filter(), desk.clock.now()),
-        "queue, by arrival": lambda session: queue.page(
-            session, STAFF, queue.Filter(order="arrived"), desk.clock.now()
-        ),
-        "ended": lambda session: queue.page(
-            session, STAFF, queue.Filter(tab="ended", order="arrived"), desk.clock.now()
-        ),
-        "one case": lambda session: one_case(session, desk),
-        "numbers of the tabs": lambda session: queue.counts(session, STAFF, desk.clock.now()),
-        "search for a name": lambda session: queue.page(session, STAFF, queue.Filter(words="荒木"), desk.clock.now()),
-    }
+    reads = reads_of(desk)
     fill(desk, 1, SMALL)
     small = measured(desk, reads)
     begun = time.perf_counter()
@@ -200,20 +243,18 @@ def with_many_stored(desk: Desk, stored: int) -> int:
     missed = 0
     for name, before in small.items():
         ratio = large[name] / before
-        judged = (
-            ""
-            if name in ("numbers of the tabs", "search for a name")
-            else f"  ({'≤' if ratio <= GOAL else '>'} {GOAL})"
-        )
+        judged = "" if name in REPORTS else f"  ({'≤' if ratio <= GOAL else '>'} {GOAL})"
         missed += bool(judged) and ratio > GOAL
         print(
-            f"{name:22s} p95 {before:8.1f} ms with {SMALL:,}; {large[name]:8.1f} ms with {stored:,}: × {ratio:.2f}{judged}"
+            f"{name:28s} p95 {before:8.1f} ms with {SMALL:,}; {large[name]:8.1f} ms with {stored:,}: × {ratio:.2f}{judged}"
         )
     return 1 if missed else 0
 
 
 def fill(desk: Desk, first: int, last: int) -> None:
+    """Rows straight into the table; their indexes are made as they come, as in use. Not waiting for the disk: only here."""
     with psycopg.connect(desk.server.rpartition("/")[0] + "/bench_eapply", autocommit=True) as connection:
+        connection.execute("SET synchronous_commit = off")
         found = connection.execute(
             "SELECT column_name FROM information_schema.columns WHERE table_name = 'applications' ORDER BY ordinal_position"
         )
@@ -223,7 +264,11 @@ def fill(desk: Desk, first: int, last: int) -> None:
         )
         values = ", ".join(FRESH.get(name, f"a.{name}") for name in columns)
         connection.execute(FILL.format(columns=", ".join(columns), values=values, first=first, last=last, id=pattern))
-        connection.execute("ANALYZE applications")
+        connection.execute("VACUUM ANALYZE applications")
+
+
+def enquired(session: Session) -> None:
+    session.scalar(select(ApplicationRow).where(ApplicationRow.receipt_number == "F77"))
 
 
 def one_case(session: Session, desk: Desk) -> None:
@@ -232,7 +277,7 @@ def one_case(session: Session, desk: Desk) -> None:
     cases.history(session, row.id)
 
 
-def measured(desk: Desk, reads: dict[str, Callable[[Session], object]], times: int = 60) -> dict[str, float]:
+def measured(desk: Desk, reads: dict[str, Callable[[Session], object]], times: int = 40) -> dict[str, float]:
     """p95 of each read, and of a submission, in milliseconds."""
     found = {name: p95(times, lambda read=read: reading(desk, read)) for name, read in reads.items()}
     return found | {"submission": p95(times, lambda: desk.submit(0))}

@@ -11,6 +11,7 @@ SQL_MADE_HERE = {
     "libs/common/guards.py": "statements about our own tables, whose names the code has",
     "libs/common/audit/guards.py": "the same",
     "libs/common/db.py": "a PRAGMA with 0 or 1",
+    "libs/common/keeping.py": "tables that the code names, triggers read from the copy itself, quoted",
     "services/opendata/datastore/build.py": "columns are c0, c1, … made from numbers; what people give is a parameter",
     "services/opendata/datastore/compare.py": "the same",
     "services/opendata/datastore/query.py": "the same",

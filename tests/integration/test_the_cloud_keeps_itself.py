@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from libs.common import keys
+from libs.common import keeping, keys
+from libs.common.db import Database
 from libs.common.room import RoomRow
 from libs.common.settings import Settings
 from libs.common.testing.database import open_database
@@ -25,6 +26,7 @@ from services.backup.db import repositories as db
 from services.backup.tests.town import HOME, Cloud, Machine, open_cloud
 from services.backup.use_cases import drill
 from services.backup.worker import environment
+from services.eapply.db import VaultEntryRow, VaultKeyRow
 from services.eapply.settings import Settings as EapplySettings
 from services.eapply.settings import furnish as furnish_eapply
 
@@ -112,7 +114,7 @@ def test_a_dump_of_postgresql_is_counted_without_a_server(
         with database.transaction(tenant=HOME) as session:
             session.add(RoomRow(tenant=HOME, code=HOME, name="見本市", state="provisioned", changed_at=NOW))
         url = make_url(os.environ["TEST_DATABASE_URL"]).set(database=database.engine.url.database)
-        own_backup._pg_dump(url, tmp_path / "eapply.sql")
+        own_backup._pg_dump(url, tmp_path / "eapply.sql", ())
         tables, rows = rows_of(tmp_path / "eapply.sql")
         assert tables > 10 and rows > 0, "row security left nothing out"
         text = (tmp_path / "eapply.sql").read_text()
@@ -120,6 +122,62 @@ def test_a_dump_of_postgresql_is_counted_without_a_server(
         (tmp_path / "cut.sql").write_text(text[: len(text) // 2])
         with pytest.raises(ValueError, match="cut short"):
             rows_of(tmp_path / "cut.sql")
+
+
+def planted(database: Database) -> list[bytes]:
+    """A sealed number in the vault, and one that was deleted again; the sealed bytes of both."""
+    seals = [os.urandom(40), os.urandom(40)]
+    with database.transaction(tenant=HOME) as session:
+        session.add(RoomRow(tenant=HOME, code=HOME, name="見本市", state="provisioned", changed_at=NOW))
+        for place, sealed in enumerate(seals):
+            session.add(VaultEntryRow(id=f"e{place}", key_id="k", sealed=sealed, kept_at=NOW))
+        session.add(VaultKeyRow(id="k", wrapped=os.urandom(60), made_at=NOW))
+    with database.transaction(tenant=HOME) as session:
+        session.delete(session.get_one(VaultEntryRow, (HOME, "e1")))
+    return seals
+
+
+def test_no_copy_of_the_cloud_holds_the_vault_or_its_key(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sealed numbers, one of today and one that was deleted, are looked for in every byte of the copies."""
+    keys.ensure(tmp_path / "keys", ["eapply"])
+    for name in ("eapply-vault.secret", "eapply-vault.old.secret", "backup-vault.secret"):
+        (tmp_path / "keys" / name).write_bytes(name.encode())
+    for database in open_database("sqlite", "eapply", "services.eapply", tmp_path, tmp_path_factory):
+        sealed = planted(database)
+        settings = EapplySettings(data_dir=tmp_path, keys_dir=tmp_path / "keys")
+        eapply = make_service("eapply", database, tmp_path, settings=settings)
+        furnish_eapply(eapply)
+        own_backup.gather(tmp_path / "own", settings, {"eapply": eapply})
+        keeping.keep(tmp_path, tmp_path / "keys", tmp_path / "box", NOW, own_backup.LEFT_OUT)
+        for folder in (tmp_path / "own", tmp_path / "box"):
+            copied = bytes_below(folder)
+            assert "見本市".encode() in copied and b"backup-vault.secret" in copied, "the search finds what is there"
+            assert not any(each in copied for each in sealed) and b"eapply-vault" not in copied
+        monkeypatch.setattr(own_backup, "LEFT_OUT", keeping.NOTHING)
+        own_backup.dump(settings, "eapply", tmp_path / "all")
+        assert sealed[0] in bytes_below(tmp_path / "all"), "and would find the number"
+
+
+def test_no_dump_of_postgresql_holds_the_vault(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for database in open_database("postgresql", "eapply", "services.eapply", tmp_path, tmp_path_factory):
+        sealed = planted(database)[0].hex().encode()
+        monkeypatch.setenv("EAPPLY_DATABASE_URL", database.engine.url.render_as_string(hide_password=False))
+        settings = Settings(data_dir=tmp_path, keys_dir=tmp_path / "keys", database_url=os.environ["TEST_DATABASE_URL"])
+        own_backup.dump(settings, "eapply", tmp_path / "own")
+        dumped = bytes_below(tmp_path / "own")
+        assert "見本市".encode() in dumped and b"CREATE TABLE public.vault_entries" in dumped
+        assert sealed not in dumped
+        monkeypatch.setattr(own_backup, "LEFT_OUT", keeping.NOTHING)
+        own_backup.dump(settings, "eapply", tmp_path / "all")
+        assert sealed in bytes_below(tmp_path / "all"), "the search would find it"
+
+
+def bytes_below(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 def test_the_file_that_tells_where_is_read_like_systemd_s(tmp_path: Path) -> None:

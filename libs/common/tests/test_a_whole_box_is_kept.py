@@ -51,6 +51,28 @@ def test_what_is_kept_comes_back_elsewhere_to_the_byte(tmp_path: Path) -> None:
     assert count(elsewhere / "data", "shop") == 0
 
 
+def test_what_no_copy_may_hold_is_left_out_with_what_was_deleted_before(tmp_path: Path) -> None:
+    data, keys = box(tmp_path)
+    (keys / "shop-safe.secret").write_bytes(b"of the safe")
+    with sqlite3.connect(data / "shop.sqlite") as store:
+        store.execute("CREATE TABLE safe (secret TEXT)")
+        store.execute("CREATE TRIGGER guard BEFORE DELETE ON safe BEGIN SELECT RAISE(ABORT, 'not you'); END")
+        store.executemany("INSERT INTO safe VALUES (?)", [("kept out " * 1000,), ("deleted " * 1000,)])
+        store.execute("CREATE TABLE gone (secret TEXT)")
+        store.execute("INSERT INTO gone SELECT secret FROM safe")
+        store.execute("DELETE FROM gone")
+    left_out = keeping.LeftOut({"shop": ["safe"]}, ["shop-safe*"])
+    for name, kept in (("whole", keeping.NOTHING), ("copy", left_out)):
+        keeping.keep(data, keys, tmp_path / name, NOW, kept)
+    for words in (b"kept out ", b"deleted "):
+        assert words in (tmp_path / "whole" / "shop.sqlite").read_bytes(), "a search would find it"
+        assert words not in (tmp_path / "copy" / "shop.sqlite").read_bytes()
+    assert [path.name for path in (tmp_path / "copy" / "keys").iterdir()] == ["shop.key"]
+    with sqlite3.connect(tmp_path / "copy" / "shop.sqlite") as store:
+        assert store.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('safe', 'guard')").fetchone() == (2,)
+    assert count(tmp_path / "copy", "shop") == 0
+
+
 def test_all_stores_are_of_one_same_instant_while_people_write(tmp_path: Path) -> None:
     """The writer counts in one store, then in the other: a copy in which the second is ahead of the first cannot be."""
     data, keys = box(tmp_path)

@@ -1,5 +1,6 @@
 """An application as its applicant sees it: receipt, status, history, correction, notice, withdrawal."""
 
+import secrets
 from dataclasses import replace
 from typing import Any
 
@@ -185,7 +186,8 @@ def _correction_page(
     reasons = _asked(request, mending.procedure, mending.application, mending.correction)
     return render(
         request, "correction.html", crumbs=crumbs, title=MEND, mending=mending, places=places, errors=Texts(errors),
-        reasons=reasons, status_code=status_code, focus=focus, address=address,
+        reasons=reasons, status_code=status_code, focus=focus, address=address, tab=secrets.token_urlsafe(9),
+        base_inputs=correct.base_of(mending),
         **form_context(mending.correction.raw, mending.correction.files, [field for _, field in places], f"{address}/files", reading),
     )  # fmt: skip
 

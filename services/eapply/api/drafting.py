@@ -309,7 +309,7 @@ def step_page_of(
     return render(
         request, "step.html", crumbs=crumbs, title=step.title, draft=draft, procedure=draft.procedure, step=step,
         errors=Texts(errors), **context,
-        tab=secrets.token_urlsafe(9), base_inputs=tabs.base_of(draft.row.raw, step.fields),
+        tab=secrets.token_urlsafe(9), base_inputs=tabs.base_of(draft.row.raw, [field.key for field in step.fields]),
         names=[*(each.title for each in steps), spoken(request, CONFIRM)], number=here + 1, address=_address(request, draft),
         focus=focus or (fresh[0].key if fresh else ""), following=following, status_code=status_code,
         fresh=[_label(step, each) for each in fresh], stops=stops,

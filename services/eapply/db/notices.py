@@ -22,6 +22,7 @@ class NoticeDocumentRow(TenantTable, Base):
         UniqueConstraint("tenant_id", "code"),
         UniqueConstraint("tenant_id", "number"),
         Index(None, "tenant_id", "delivery", "posted_at"),
+        Index(None, "tenant_id", "delivery", "decided_at"),
     )
 
     application_id: Mapped[str] = mapped_column(ID, primary_key=True)

@@ -1,14 +1,16 @@
 """The tables. Answers and definitions are documents; what is searched, sorted or counted has a column of its own."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Index, String, Text, UniqueConstraint
+from sqlalchemy import BindParameter, ColumnElement, Index, String, Text, UniqueConstraint, bindparam, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.common.db import Json
 from libs.common.tenancy import TenantTable
 from services.eapply.db.base import ID, Base, points_at
+from services.eapply.domain.states import OPEN, State
 
 
 class ProcedureRow(TenantTable, Base):
@@ -74,6 +76,17 @@ class DraftRow(TenantTable, Base):
     bundle_id: Mapped[str | None] = mapped_column(ID)
 
 
+_LISTED = ", ".join(f"'{state.value}'" for state in sorted(OPEN))
+_OPEN, _ENDED = f"state IN ({_LISTED})", f"state NOT IN ({_LISTED})"
+
+
+def _of(name: str, condition: str, *columns: str) -> Index:
+    """An index of only the applications that fulfil `condition`. Few are open at a time, however many are stored: the desk
+    reads these, and does not become slower with the years."""
+    found = text(condition)
+    return Index(f"ix_applications_{name}", "tenant_id", *columns, postgresql_where=found, sqlite_where=found)
+
+
 class ApplicationRow(TenantTable, Base):
     """An application that has arrived. `version` grows with every change: forms carry it, so that two cannot overwrite.
 
@@ -101,6 +114,17 @@ class ApplicationRow(TenantTable, Base):
         Index(None, "tenant_id", "kept_until"),
         Index(None, "tenant_id", "filed_by"),
         Index(None, "tenant_id", "bundle_id"),
+        Index(None, "tenant_id", "procedure_id", "arrived_at", "id"),
+        Index(None, "tenant_id", "fiscal_year", "procedure_id", "channel"),
+        _of("open_due", _OPEN, "due_on", "id"),
+        _of("open_arrived", _OPEN, "arrived_at", "id"),
+        _of("open_assignee", _OPEN, "assignee", "due_on", "id"),
+        _of("open_procedure", _OPEN, "procedure_id", "due_on", "id"),
+        _of("open_unread", f"{_OPEN} AND unread", "due_on", "id"),
+        _of("open_id", _OPEN, "id"),
+        _of("ended_due", _ENDED, "due_on", "id"),
+        _of("held", "hold IS NOT NULL", "kept_until", "id"),
+        _of("delegated", "delegation_id IS NOT NULL", "delegation_id"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
@@ -249,3 +273,19 @@ class EnquiryFailureRow(TenantTable, Base):
     receipt_number: Mapped[str] = mapped_column(String(40), primary_key=True)
     count: Mapped[int]
     last_at: Mapped[datetime]
+
+
+def in_states(states: Iterable[State]) -> ColumnElement[bool]:
+    """Whether an application is in one of `states`, its words written into the statement: were they parameters, a planner
+    could not know that an index of open applications holds all that is asked for."""
+    return ApplicationRow.state.in_(_literal(states))
+
+
+def not_open() -> ColumnElement[bool]:
+    """Whether it has ended, likewise."""
+    return ApplicationRow.state.not_in(_literal(OPEN))
+
+
+def _literal(states: Iterable[State]) -> BindParameter[list[str]]:
+    words = sorted(state.value for state in states)
+    return bindparam("states", words, unique=True, expanding=True, literal_execute=True)

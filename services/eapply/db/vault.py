@@ -58,3 +58,7 @@ class VaultReadRow(TenantTable, Base):
     looked_by_name: Mapped[str | None] = mapped_column(String(200))
     proper: Mapped[bool | None]
     finding: Mapped[str | None] = mapped_column(Text)
+
+
+OFF_COPIES = (VaultKeyRow.__tablename__, VaultEntryRow.__tablename__)
+"""Left out of the cloud's own copies and dumps. Who read what stays in them: it holds no number."""

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit, csvout, webhooks
 from libs.common.clock import JST
-from libs.common.errors import Conflict
+from libs.common.errors import Conflict, NotFound
 from libs.common.files import Store
 from libs.common.room import Progress, RoomRequest, Step, rows
 from libs.common.room.archive import Format, Reader, Writer, fetched
@@ -81,14 +81,24 @@ class EapplyRoom:
                 )
                 yield Step(total - 2, total, "表計算で読める一覧と記録を書き出しました")
                 for file_id in _files(session):
-                    with self._store.open(request.tenant, file_id) as opened:
-                        writer.add(f"files/{file_id}", opened.chunks)
+                    self._add_file(writer, request.tenant, file_id)
                 yield Step(total - 1, total, "添付ファイルを書き出しました")
             writer.close()
             target.seek(0)
             stored = self._store.put(request.tenant, target, limit=MAX_ARCHIVE)
         yield Step(total, total, "書き出しを1つのファイルにまとめました")
         return {"file": stored.id, "size": stored.size, "sha256": stored.sha256}
+
+    def _add_file(self, writer: Writer, tenant: str, file_id: str) -> None:
+        """A file of an application that was deleted since the export began (its 保存期間 was over) is left out; the rows are of
+        the moment of the beginning. One that is still named must be there."""
+        try:
+            with self._store.open(tenant, file_id) as opened:
+                writer.add(f"files/{file_id}", opened.chunks)
+        except NotFound:
+            with self._database.reading(tenant=tenant) as session:
+                if file_id in _files(session):
+                    raise
 
     # ---- in
 

@@ -7,9 +7,12 @@ from datetime import date
 import pytest
 from sqlalchemy import select
 
+from libs.common.room import RoomRequest, drain
+from libs.common.service import Service
 from services.eapply.db import ApplicationRow, AttachmentRow, DeletionRow, ProcedureRow
 from services.eapply.domain.numbers import Count
 from services.eapply.domain.retention import kept_until
+from services.eapply.rooms import EapplyRoom
 from services.eapply.tests.one_store import database  # noqa: F401
 from services.eapply.tests.people import Browser, Town, visible
 from services.eapply.tests.test_staff_decide import case, step, taken
@@ -155,6 +158,27 @@ def test_what_goes_next_month_is_shown_before_and_then_deleted_with_a_certificat
     page = visible(boss.get(f"desk/retention/{certificate.id}").text)
     assert certificate.applications[0]["number"] in page and "書き換えられていません" in page and "髙橋" not in page
     assert delete_over(town).certificate is None, "once"
+
+
+def test_a_deletion_while_the_room_is_exported_breaks_neither(town: Town, elsewhere: Service):
+    """The rows are of the moment at which the export began; the bytes that went meanwhile are left out."""
+    ended(town)
+    work(town)
+    town.service.clock.advance(days=62)
+    store = town.service.extras["files"]
+    (file_id,) = {each[0] for each in store.list(town.code)}
+    export = EapplyRoom(town.service).export(RoomRequest("r", town.code, "export"))
+    next(export)
+    for gone in delete_over(town).files:
+        store.delete(town.code, gone)
+    made = drain(export)
+    assert there(town) == 0
+    with store.open(town.code, made["file"]) as archive:
+        carried = elsewhere.extras["files"].put(town.code, archive.chunks, limit=10**9)
+    drain(EapplyRoom(elsewhere).import_(RoomRequest("i", town.code, "import", archive=carried.id)))
+    with elsewhere.database.reading(tenant=town.code) as session:
+        assert len(session.scalars(select(ApplicationRow)).all()) == 1
+    assert file_id not in {each[0] for each in elsewhere.extras["files"].list(town.code)}
 
 
 def test_a_certificate_that_was_changed_says_so(town: Town):

@@ -176,15 +176,15 @@ def test_another_municipality_opens_nothing(town: Town, neighbour: Town):
             opened.open(key.wrapped, tenant, key.id, entry_id, entry.sealed)
 
 
-def test_without_the_vaults_key_nothing_opens_and_it_is_said(town: Town, tmp_path: Path):
+def test_without_the_vaults_key_nothing_opens_and_it_is_said(town: Town):
     flag(town)
     id_ = given(town, town.guest())
-    town.service.extras["vault"] = vault.load(tmp_path / "another.secret")
-    answer = careful(town).post(f"desk/cases/{id_}/my-number", DENIED)
-    assert answer.status_code == 503 and "保管庫を開けません" in visible(answer.text)
-    (tmp_path / "short.secret").write_bytes(b"x")
-    with pytest.raises(Unavailable):
-        vault.load(tmp_path / "short.secret")
+    key = vault.of(town.service).path
+    for content in (b"x" * vault.KEY, b"x", None):
+        key.write_bytes(content) if content else key.unlink()
+        answer = careful(town).post(f"desk/cases/{id_}/my-number", DENIED)
+        assert answer.status_code == 503 and "保管庫を開けません" in visible(answer.text)
+    assert not key.exists(), "looking makes no key"
 
 
 def test_it_goes_with_the_draft_and_with_the_retention(town: Town):

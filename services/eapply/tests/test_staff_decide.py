@@ -48,6 +48,16 @@ def test_the_queue_shows_what_arrived_and_finds_it(town: Town):
     assert "荒木 直美" in staff.get("desk/", params={"tab": "mine"}).text
 
 
+def test_a_tab_is_counted_as_far_as_anybody_reads_and_says_that_there_are_more(town: Town, monkeypatch):
+    from services.eapply.use_cases import queue
+
+    monkeypatch.setattr(queue, "MOST_COUNTED", 2)
+    for number, told in enumerate(("すべて 1", "すべて 2", "すべて 2+")):
+        town.guest(f"g{number}").apply_for_event()
+        page = visible(town.staff().get("desk/").text)
+        assert told in page and "自分の担当 0" in page
+
+
 def test_the_queue_goes_on_page_by_page_without_losing_or_repeating(town: Town, monkeypatch):
     from services.eapply.use_cases import queue
 

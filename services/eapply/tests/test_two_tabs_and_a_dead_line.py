@@ -14,14 +14,12 @@ from starlette.requests import ClientDisconnect, Request
 
 from infra.local.processes import wait_until
 from libs.common.testing.browser import serving
-from services.eapply.db import DraftRow
+from services.eapply.db import CorrectionRow, DraftRow
 from services.eapply.forms import tabs
-from services.eapply.forms.definition import FormField
 from services.eapply.tests.people import EVENT, Browser, Town, hidden
 from services.eapply.tests.pictures import photograph
+from services.eapply.tests.test_staff_decide import returned
 from services.eapply.tests.test_the_story_in_a_browser import Door
-
-FIELDS = [FormField(key=key, type="text", label=key) for key in "abc"]
 
 
 class Tab:
@@ -88,6 +86,36 @@ def test_who_goes_back_to_a_page_may_take_back_what_they_typed_on_it(town: Town)
     assert (kept(town)["phone"], kept(town)["bank"]) == ([""], ["ちくご銀行"])
 
 
+def correction_raw(town: Town) -> dict[str, list[str]]:
+    with town.service.database.reading(tenant=town.code) as session:
+        return session.scalars(select(CorrectionRow)).one().raw
+
+
+def test_a_correction_opened_twice_keeps_what_each_of_both_mended(town: Town):
+    guest, _, sent = returned(town)
+    address = f"applications/{sent.id}/correction"
+    first, second = Tab(guest, address), Tab(guest, address)
+    assert first.save(people="1") == 204
+    assert second.save(wish="車いすの席") == 204, "it does not know of the number"
+    assert {name: correction_raw(town)[name] for name in ("people", "wish")} == {
+        "people": ["1"],
+        "wish": ["車いすの席"],
+    }
+    first.save(wish="")
+    correction = hidden(guest.get(address).text, "correction")
+    second.send(correction=correction, act="next")
+    answers = guest.get(f"api/applications/{sent.id}", page=False).json()["answers"]
+    assert (answers["people"], answers["wish"]) == (1, "車いすの席"), "what the tab that sends shows is what is sent"
+
+
+def test_one_tab_of_a_correction_may_change_its_mind(town: Town):
+    guest, _, sent = returned(town)
+    tab = Tab(guest, f"applications/{sent.id}/correction")
+    tab.save(wish="まちがい")
+    tab.save(wish="")
+    assert correction_raw(town)["wish"] == [""]
+
+
 def test_a_question_changed_in_both_is_as_the_later_one_sent_it(town: Town):
     guest = town.guest()
     draft = guest.start("event-moushikomi")
@@ -126,7 +154,7 @@ def test_what_neither_touched_stays_and_what_one_touched_is_kept(base, first, se
     start = {name: [text] for name, text in base.items()}
     saved = start | {name: [text] for name, text in first.items()} | {tabs.last("p"): ["one"]}
     typed = start | {name: [text] for name, text in second.items()}
-    result = tabs.joined(saved, typed, "two", json.dumps(start), FIELDS, "p")
+    result = tabs.joined(saved, typed, "two", json.dumps(start), "abc", "p")
     for name in "abc":
         was, one, two = (each.get(name, [""])[0] for each in (start, saved, typed))
         expected = two if two != was else one

@@ -12,6 +12,7 @@ from libs.common.actor import Actor
 from libs.common.clock import JST, local_date
 from libs.common.errors import Conflict, Invalid, say
 from services.eapply.db import ApplicationRow, ProcedureRow
+from services.eapply.db.tables import in_states
 from services.eapply.domain.history import What
 from services.eapply.domain.states import COUNTING, OPEN
 from services.eapply.use_cases import cases, mails
@@ -41,7 +42,7 @@ def reached(session: Session, actor: Actor, application_id: str, seen_version: i
 
 def forecast_again(session: Session, after: str, now: datetime) -> str | None:
     """Count the due days of one batch of open applications anew; where to go on, None at the end."""
-    statement = select(ApplicationRow).where(ApplicationRow.state.in_(OPEN), ApplicationRow.id > after)
+    statement = select(ApplicationRow).where(in_states(OPEN), ApplicationRow.id > after)
     rows = list(session.scalars(statement.order_by(ApplicationRow.id).limit(BATCH).with_for_update()))
     for each in cases.seen_many(session, rows, now):
         if each.period and each.period.due != each.row.due_on:
@@ -53,7 +54,7 @@ def warn(session: Session, site: str, now: datetime) -> int:
     """Tell those who work on them of applications whose time is nearly over, once for each due day; how many."""
     today = local_date(now)
     statement = select(ApplicationRow).where(
-        ApplicationRow.state.in_(COUNTING),
+        in_states(COUNTING),
         ApplicationRow.due_on <= today + FARTHEST,
         or_(ApplicationRow.alerted_for.is_(None), ApplicationRow.alerted_for != ApplicationRow.due_on),
     )

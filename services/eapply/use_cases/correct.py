@@ -18,6 +18,7 @@ from services.eapply.db import ApplicationRow, AttachmentRow, CorrectionRow, Rou
 from services.eapply.domain.history import What
 from services.eapply.domain.states import Step
 from services.eapply.forms import raw as inputs
+from services.eapply.forms import tabs
 from services.eapply.forms.definition import FormField, Procedure
 from services.eapply.forms.order import followers
 from services.eapply.forms.read import Answers, Reading, read_again
@@ -29,6 +30,8 @@ from services.eapply.use_cases.duplicates import likeness
 from services.eapply.use_cases.submit import search_words
 
 MAX_REASON = 2000
+PAGE = "correction"
+"""Names the page to its tabs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +146,15 @@ def find(session: Session, actor: Actor, application_id: str, now: datetime, *, 
 
 
 def save(mending: Mending, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Keep what was typed in the fields that may change; everything else that is sent is left out."""
-    typed, refused = inputs.take_in(pairs)
-    allowed = {name: texts for name, texts in typed.items() if _may_change(mending.paths, name)}
-    shown = {name: texts for name, texts in mending.correction.raw.items() if not _may_change(mending.paths, name)}
-    mending.correction.raw = shown | allowed
-    return {name: sentence for name, sentence in refused.items() if _may_change(mending.paths, name)}
+    """Keep what was typed in the fields that may change; everything else that is sent is left out. What another tab has
+    saved meanwhile stays where this one did not touch it. Returns name → sentence for what could not be kept."""
+    mending.correction.raw, refused = tabs.received(mending.correction.raw, pairs, mending.paths, PAGE)
+    return refused
+
+
+def base_of(mending: Mending) -> str:
+    """The inputs that may change, to travel with the page (`forms/tabs.py`)."""
+    return tabs.base_of(mending.correction.raw, mending.paths)
 
 
 def may_change(mending: Mending, name: str) -> bool:

@@ -14,7 +14,6 @@ from libs.common.clock import local_date
 from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.eapply.db import AttachmentRow, DelegationRow, DraftRow, VaultEntryRow
-from services.eapply.forms import raw as inputs
 from services.eapply.forms import tabs
 from services.eapply.forms.definition import FormField, FormStep, Procedure
 from services.eapply.forms.postal import look_up
@@ -111,14 +110,9 @@ def save(
 ) -> dict[str, str]:
     """Keep what was typed for `fields`, right or wrong. Returns name → sentence for what could not be kept
     (個人番号). What another tab has saved meanwhile stays where this one did not touch it (`forms/tabs.py`)."""
-    pairs = list(pairs)
-    base = next((text for name, text in pairs if name == tabs.BASE), "")
-    typed, refused = inputs.take_in(pair for pair in pairs if pair[0] != tabs.BASE)
-    fields, tab = list(fields), (typed.get(tabs.TAB) or [""])[0][:40]
-    typed = tabs.joined(draft.row.raw, typed, tab, base, fields, page)
-    raw = inputs.merged(draft.row.raw, typed, fields)
-    change(draft, raw | {tabs.last(page): [tab]} if tab else raw, now)
-    return {name: sentence for name, sentence in refused.items() if any(inputs.belongs_to(name, f) for f in fields)}
+    raw, refused = tabs.received(draft.row.raw, pairs, [field.key for field in fields], page)
+    change(draft, raw, now)
+    return refused
 
 
 def save_step(draft: Draft, step: FormStep, pairs: Iterable[tuple[str, str]], now: datetime) -> dict[str, str]:

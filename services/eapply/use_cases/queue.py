@@ -13,6 +13,7 @@ from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Invalid, say
 from services.eapply.db import ApplicationRow, ConsultationRow, MemberRow
+from services.eapply.db.tables import in_states, not_open
 from services.eapply.domain.states import COUNTING, OPEN, State
 from services.eapply.forms.text import search_key
 
@@ -21,6 +22,7 @@ NOBODY = "-"
 """As `Filter.assignee`: cases that are nobody's."""
 SOON = timedelta(days=4)
 """Calendar days before the due day from which a case is shown as near its end."""
+MOST_COUNTED = 1_000
 TABS = {
     "all": say("すべて"),
     "unread": say("未読"),
@@ -72,12 +74,16 @@ def every(session: Session, actor: Actor, wanted: Filter, now: datetime) -> Iter
         after = found.next
 
 
-def counts(session: Session, actor: Actor, now: datetime) -> dict[str, int]:
-    """How many cases each tab holds; `ended` is left out, because it only grows."""
+def counts(session: Session, actor: Actor, now: datetime) -> dict[str, int | str]:
+    """How many cases each tab holds, exactly up to MOST_COUNTED, "1,000+" beyond: no desk reads a thousand, and to count them
+    all would take longer the more are open. `ended` is left out, because it only grows."""
     tabs = [tab for tab in TABS if tab != "ended"]
-    columns = [func.count().filter(_tab(tab, actor, now)).label(tab) for tab in tabs]
-    row = session.execute(select(*columns).select_from(ApplicationRow).where(ApplicationRow.state.in_(OPEN))).one()
-    return dict(zip(tabs, row, strict=True))
+    some = {
+        tab: select(ApplicationRow.id).where(_tab(tab, actor, now)).limit(MOST_COUNTED + 1).subquery() for tab in tabs
+    }
+    counted = [select(func.count()).select_from(found).scalar_subquery().label(tab) for tab, found in some.items()]
+    row = session.execute(select(*counted)).one()
+    return {tab: count if count <= MOST_COUNTED else f"{MOST_COUNTED:,}+" for tab, count in zip(tabs, row, strict=True)}
 
 
 def _matching(actor: Actor, wanted: Filter, now: datetime) -> Select[tuple[ApplicationRow]]:
@@ -96,7 +102,7 @@ def _matching(actor: Actor, wanted: Filter, now: datetime) -> Select[tuple[Appli
 
 
 def _tab(tab: str, actor: Actor, now: datetime) -> ColumnElement[bool]:
-    live = ApplicationRow.state.in_(OPEN)
+    live = in_states(OPEN)
     match tab:
         case "unread":
             return and_(live, ApplicationRow.unread)
@@ -105,20 +111,20 @@ def _tab(tab: str, actor: Actor, now: datetime) -> ColumnElement[bool]:
         case "new":
             return ApplicationRow.state == State.SUBMITTED
         case "soon":
-            return and_(ApplicationRow.state.in_(COUNTING), ApplicationRow.due_on <= local_date(now) + SOON)
+            return and_(in_states(COUNTING), ApplicationRow.due_on <= local_date(now) + SOON)
         case "late":
-            return and_(ApplicationRow.state.in_(COUNTING), ApplicationRow.due_on < local_date(now))
+            return and_(in_states(COUNTING), ApplicationRow.due_on < local_date(now))
         case "waiting":
             return ApplicationRow.state == State.CORRECTION_REQUESTED
         case "returned":
             came_back = and_(ApplicationRow.round > 1, ApplicationRow.unread)
-            return and_(ApplicationRow.state == State.IN_REVIEW, came_back)
+            return and_(live, ApplicationRow.state == State.IN_REVIEW, came_back)
         case "approval":
             return ApplicationRow.state == State.AWAITING_APPROVAL
         case "asked":
             return and_(live, _asked(actor))
         case "ended":
-            return ApplicationRow.state.not_in(OPEN)
+            return not_open()
     return live
 
 

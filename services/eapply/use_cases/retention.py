@@ -15,6 +15,7 @@ from libs.common.clock import local_date
 from libs.common.errors import Conflict, Invalid, say
 from libs.common.ids import new_id
 from services.eapply.db import ApplicationRow, ChargeRow, DeletionRow, ProcedureRow, VaultEntryRow
+from services.eapply.db.tables import not_open
 from services.eapply.domain.fees import Charge
 from services.eapply.domain.retention import kept_until, month_of
 from services.eapply.domain.states import OPEN, State
@@ -70,12 +71,7 @@ def _over(day: date) -> ColumnElement[bool]:
         ChargeRow.application_id == ApplicationRow.id,
         or_(ChargeRow.charge_state == Charge.REFUND_DUE, ChargeRow.charge_state == Charge.OVERPAID),
     )
-    return (
-        (ApplicationRow.kept_until <= day)
-        & ApplicationRow.hold.is_(None)
-        & ApplicationRow.state.not_in(OPEN)
-        & ~owing.exists()
-    )
+    return (ApplicationRow.kept_until <= day) & ApplicationRow.hold.is_(None) & not_open() & ~owing.exists()
 
 
 def hold(session: Session, actor: Actor, application_id: str, reason: str, now: datetime) -> ApplicationRow:
