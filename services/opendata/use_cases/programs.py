@@ -212,8 +212,8 @@ def purge(session: Session, actor: Actor, name_or_id: str, now: datetime) -> Non
 def _hide(session: Session, actor: Actor, row: DatasetRow, reason: str, now: datetime) -> None:
     row.state, row.reason, row.modified_at = "withdrawn", reason, now
     session.flush()
-    project(session, row, now)
-    event = DatasetWithdrawn(dataset_id=row.id, datasets=datasets.published_count(session), withdrawn_at=now)
+    at = project(session, row, now).modified_at
+    event = DatasetWithdrawn(dataset_id=row.id, datasets=datasets.published_count(session), withdrawn_at=at)
     outbox.add(session, event, subject=row.id, now=now)
     audit.record(session, actor, "dataset.withdrawn", row.id, reason=reason, now=now)
 
