@@ -22,7 +22,7 @@ _EVERYBODY = frozenset({"guest", "person", "staff", "machine", "operator"})
 
 @dataclass(frozen=True)
 class Rule:
-    """What a route demands. Calling it checks one request and gives its actor."""
+    """What a route demands. As a dependency of a route it is awaited: checking a signature takes less than a thread's turn."""
 
     name: str
     kinds: frozenset[str]
@@ -30,7 +30,11 @@ class Rule:
     caller: str | None = None
     acr: str | None = None
 
-    def __call__(self, request: Request) -> Actor:
+    async def __call__(self, request: Request) -> Actor:
+        return self.check(request)
+
+    def check(self, request: Request) -> Actor:
+        """The actor of a request that may pass; the refusal of one that may not."""
         actor = actor_of(request)
         if actor.kind not in self.kinds:
             raise _refusal(actor)

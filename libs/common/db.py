@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Connection, DateTime, Engine, MetaData, Select, create_engine, event
+from sqlalchemy import JSON, Connection, DateTime, Engine, MetaData, Row, Select, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -162,10 +162,14 @@ class Database:
             yield session
 
     def finds(self, statement: Select[Any], **values: Any) -> bool:
-        """Whether `statement`, of a shared table, gives a row. What idle loops ask many times a second: without a session, and
-        without the tenant guard's look at a statement that is always the same (a tenant table has no rows here: no tenant)."""
+        """Whether `statement`, of a shared table, gives a row. What idle loops ask many times a second."""
+        return self.first(statement, **values) is not None
+
+    def first(self, statement: Select[Any], **values: Any) -> Row[Any] | None:
+        """The first row of columns that `statement` gives of a shared table: without a session, and without the tenant guard's look
+        at a statement that is always the same (a tenant table has no rows here: no tenant)."""
         with self._looking.connect() as connection:
-            return connection.execute(statement, values).first() is not None
+            return connection.execute(statement, values).first()
 
     def _session(self, engine: Engine, tenant: str | None) -> TenantSession:
         return TenantSession(engine, expire_on_commit=False, info={"tenant": tenant})

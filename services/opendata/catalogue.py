@@ -6,10 +6,10 @@ knows, so a publication costs one data set, not a rebuild. Withdrawn and closed 
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -18,12 +18,17 @@ from libs.common.db import Database
 from services.opendata.db import PublishedRow, published
 from services.opendata.domain import periods
 from services.opendata.domain.quality import Quality, quality_of
+from services.opendata.kept import Kept
 from services.opendata.search.document import Answer, Document
 from services.opendata.search.index import Index
+
+T = TypeVar("T")
 
 LOOK_EVERY = 0.5
 """Seconds for which another process's publication may not be seen here yet."""
 PLACES_EVERY = 30.0
+LISTED = 2_000_000
+"""Data sets in all kept lists together: a dozen orders of a large catalogue, a few hundred of answers to words."""
 DESCRIBED = 2000
 """Characters of a description that are searched."""
 
@@ -40,6 +45,7 @@ class Entry:
     modified: datetime
     facets: dict[str, tuple[str, ...]]
     quality: Quality
+    change: int
 
 
 class Catalogue:
@@ -55,6 +61,9 @@ class Catalogue:
         """Tenant → (code, name)."""
         self.change = 0
         """The number of the last change taken in: whatever is made of the catalogue is good as long as it stays."""
+        self.named = 0
+        """How often municipalities' names and codes have changed."""
+        self._lists = Kept(LISTED, measure=lambda found: len(found) + 100)
 
     def look_again(self) -> None:
         """Something was published here just now: the next reader looks at once."""
@@ -69,11 +78,15 @@ class Catalogue:
                 return self
             with self._database.reading() as session:
                 if time.monotonic() - self._places_at > PLACES_EVERY or published.change(session) > self._known:
-                    self.places = published.places(session)
+                    self._name(published.places(session))
                     self._places_at = time.monotonic()
                 self._take_in(session)
             self._looked_at = time.monotonic()
         return self
+
+    def _name(self, places: dict[str, tuple[str, str]]) -> None:
+        if places != self.places:
+            self.places, self.named = places, self.named + 1
 
     def _take_in(self, session: Session) -> None:
         if published.change(session) <= self._known:
@@ -96,7 +109,22 @@ class Catalogue:
         return self.refresh().index.search(query, **options)  # type: ignore[arg-type]
 
     def newest(self) -> list[Entry]:
-        return sorted(self.refresh().entries.values(), key=lambda entry: (entry.modified, entry.id), reverse=True)
+        """Not to be changed: it is kept."""
+        self.refresh()
+        return self.listed(
+            "newest", lambda: sorted(self.entries.values(), key=lambda entry: (entry.modified, entry.id), reverse=True)
+        )
+
+    def listed(self, what: Hashable, make: Callable[[], list[T]]) -> list[T]:
+        """A list made of the whole catalogue, kept until the next change: harvesters ask for it page after page."""
+        if len(str(what)) > 500:  # nobody asks that twice
+            return make()
+        return self._lists.or_make((what, *self.state), make)
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """What is made of the catalogue after this was read is good as long as it stays the same."""
+        return self.change, self.named
 
     def of(self, tenant: str) -> Iterator[Entry]:
         return (entry for entry in self.refresh().entries.values() if entry.tenant == tenant)
@@ -161,4 +189,5 @@ def as_entry(row: PublishedRow, document: Document) -> Entry:
         modified=datetime.fromisoformat(told["modified"]),
         facets=dict(document.facets),
         quality=quality_of(told),
+        change=row.change,
     )

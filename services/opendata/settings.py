@@ -10,9 +10,12 @@ from libs.common.service import Service
 from libs.common.web import Brand, Pages
 from services.opendata.catalogue import Catalogue
 from services.opendata.datastore import Tables
+from services.opendata.kept import Kept
 
 HERE = Path(__file__).parent
 MIB = 1024**2
+KEPT = 64 * MIB
+"""Bytes of parts of pages and answers that a process keeps: some 10,000 data sets' JSON, or the pages asked for most."""
 
 
 class Settings(common.Settings):
@@ -32,7 +35,7 @@ class Settings(common.Settings):
 
 
 def furnish(service: Service) -> None:
-    """`extras`: `files` (Store), `tables` (datastore.Tables), `catalogue` (what everybody may read), `pages`."""
+    """`extras`: `files` (Store), `tables` (datastore.Tables), `catalogue` (what everybody may read), `kept` (kept.py), `pages`."""
     settings = settings_of(service)
     folder = settings.data_dir / "files" / service.name
     store = files.s3(settings.files_url) if settings.files_url else files.local(folder)
@@ -40,6 +43,7 @@ def furnish(service: Service) -> None:
     cache = settings.data_dir / "opendata" / "tables"
     service.extras["tables"] = Tables(store, cache, seconds=settings.opendata_query_seconds)
     service.extras["catalogue"] = Catalogue(service.database)
+    service.extras["kept"] = Kept(KEPT)
     brand = Brand.named(settings.cloud_name)
     service.extras["pages"] = Pages(HERE / "templates", brand=brand, sample=settings.sample)
 

@@ -16,7 +16,7 @@ from services.opendata.rooms import OpendataRoom
 from services.opendata.rooms.room import files_of
 from services.opendata.settings import files_of as store_of
 from services.opendata.settings import tables_of
-from services.opendata.use_cases import drafts, followers, harvest, live, schedules, voices
+from services.opendata.use_cases import drafts, followers, harvest, live, schedules, voices, whereabouts
 from services.opendata.use_cases.telling import TOLD
 
 subscriptions = Subscriptions("opendata")
@@ -124,6 +124,12 @@ def gather(service: Service, job: Job) -> None:
         with service.database.transaction(tenant=tenant) as session:
             schedules.order_due(session, service.clock.now())
             harvest.order_due(session, service.clock.now())
+
+
+@jobs.every(seconds=60, name="opendata.find-places", lease=300)
+def find_places(service: Service, job: Job) -> None:
+    """Squares of the map and years of what was published without: the filters of the catalogue find it, too."""
+    whereabouts.fill_in(service, job.progress)
 
 
 @jobs.every(seconds=3600, name="opendata.tidy", lease=600)

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -110,6 +111,13 @@ class Pages:
         response.headers.setdefault("vary", "Cookie")
         remember_language(request, response, lang)
         return response
+
+    def part(self, request: Request, name: str, **context: Any) -> Markup:
+        """A template that is no whole page, in the reader's language: to be kept, and put into pages that differ elsewhere.
+
+        It knows nothing of who asks: what depends on that stands in the page around it.
+        """
+        return Markup(self._environments[i18n.chosen_language(request)].get_template(name).render(context))  # noqa: S704 (a template's)
 
     def error(
         self,

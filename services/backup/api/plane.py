@@ -70,7 +70,7 @@ class Plane:
             await exchange.refuse(store.full())
 
     async def _answer(self, exchange: Exchange) -> None:
-        exchange.actor = RULE(exchange.request)
+        exchange.actor = RULE.check(exchange.request)
         target = target_of(exchange.request.path_params["rest"])
         if target is None:
             raise NotFound("このアドレスには何もありません。", code="unknown-path")

@@ -1,6 +1,7 @@
 """Pages for everybody: search, a data set, its files."""
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -9,11 +10,14 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from markupsafe import Markup
 
 from libs.common import access, csvout
 from libs.common.actor import Actor
+from libs.common.clock import local_date
 from libs.common.errors import NotFound, say
 from libs.common.web import Link
+from libs.common.web.i18n import chosen_language
 from services.opendata.api import shell
 from services.opendata.api.areas import area_map, square_name
 from services.opendata.api.describe import json_ld_script
@@ -28,7 +32,7 @@ from services.opendata.use_cases.voices import who
 router = APIRouter(tags=["public"])
 FACETS = ("municipality", "theme", "format", "license", "kind", "map", "year", "updated")
 COUNTED = (*FACETS, "mesh")
-PAGE, SHOWN_VALUES = 20, 12
+PAGE, SHOWN_VALUES, MOST_VALUES = 20, 12, 60
 SQUARES = 5000
 """Squares of the map that a box may touch: about all of Japan."""
 SORTS = {"": say("よく合う順"), "modified": say("新しく更新された順"), "created": say("新しく公開された順")}
@@ -68,9 +72,6 @@ class Asked:
         pairs += [("sort", asked.sort)] if asked.sort else []
         pairs += [("page", str(asked.page))] if asked.page > 1 else []
         return f"{top}?{urlencode(pairs)}" if pairs else top
-
-    def with_value(self, facet: str, value: str) -> dict[str, tuple[str, ...]]:
-        return self.filters | {facet: (*self.filters.get(facet, ()), value)}
 
     def without(self, facet: str, value: str) -> dict[str, tuple[str, ...]]:
         left = tuple(each for each in self.filters.get(facet, ()) if each != value)
@@ -119,26 +120,49 @@ def own_search(request: Request, actor: Actor = access.public()) -> Response:
 
 
 def _search_page(request: Request, tenant: str | None) -> Response:
-    asked = asked_in(request, tenant)
-    catalogue = shell.catalogue_in(request)
+    asked, catalogue = asked_in(request, tenant), shell.catalogue_in(request).refresh()
+    top = f"{shell.base(request)}/" if tenant else "/opendata/"
+    today = local_date(shell.now_of(request))
+    key = ("search", asked.address(top), asked.page, tenant, chosen_language(request), catalogue.state, today)
+    found = shell.kept_in(request).or_make(key, lambda: _found(request, catalogue, asked, top, tenant))
+    title, feed = _search_title(request, tenant), asked.address("/opendata/feed.atom")
+    return shell.render_public(request, "public/search.html", title=title, found=found, feed=feed)
+
+
+def _found(request: Request, catalogue: Catalogue, asked: Asked, top: str, tenant: str | None) -> Markup:
+    """The answer, without what depends on who asks."""
     order = asked.sort or (None if asked.q else "modified")
     answer = catalogue.search(
         asked.q, filters=asked.wanted, facets=COUNTED, order=order, offset=(asked.page - 1) * PAGE, limit=PAGE
     )
-    with shell.public(request) as session:
-        rows = published.many(session, [hit.key for hit in answer.hits])
-    top = f"{shell.base(request)}/" if tenant else "/opendata/"
-    return shell.render_public(
-        request, "public/search.html", title=_search_title(request, tenant), asked=asked, answer=answer,
-        cards=[card(request, catalogue, row) for row in rows], total=len(catalogue.entries),
+    return shell.pages_of(request).part(
+        request, "public/found.html", asked=asked, answer=answer, top=top,
+        cards=_cards(request, catalogue, [hit.key for hit in answer.hits]), total=len(catalogue.entries),
         facets=_facets(request, catalogue, asked, dict(answer.facets), top, own=bool(tenant)),
         area=area_map(request, answer.facets["mesh"], lambda mesh: asked.address(top, filters=asked.filters | {"mesh": (mesh,)})),
         chosen=_chosen(request, catalogue, asked, top, own=bool(tenant)), pager=_pager(asked, answer.total, top),
         sorts=[pair for pair in shell.spoken_options(request, SORTS) if pair[0] or asked.q], order=order or "",
-        feed=f"/opendata/feed.atom?{request.url.query}",
-        corrected=answer.corrected, relaxed=answer.relaxed,
+        feed=asked.address("/opendata/feed.atom"), corrected=answer.corrected, relaxed=answer.relaxed,
         own=_own_face(request, catalogue, tenant) if tenant else None,
     )  # fmt: skip
+
+
+def _cards(request: Request, catalogue: Catalogue, ids: list[str]) -> list[Markup]:
+    """Items of a list, each made once for its version. Only data sets whose item is not kept are read."""
+    kept, lang, face = shell.kept_in(request), chosen_language(request), request.path_params.get("code")
+
+    def key(id_: str, tenant: str, change: int) -> tuple[Hashable, ...]:
+        return ("card", id_, change, catalogue.place(tenant), lang, face)
+
+    entries = [catalogue.entries[id_] for id_ in ids if id_ in catalogue.entries]
+    found: dict[str, Markup | None] = {each.id: kept.get(key(each.id, each.tenant, each.change)) for each in entries}
+    if missing := [id_ for id_, item in found.items() if item is None]:
+        with shell.public(request) as session:
+            rows = published.many(session, missing)
+        for row in rows:
+            item = shell.pages_of(request).part(request, "public/card.html", item=card(request, catalogue, row))
+            found[row.id] = kept.put(key(row.id, row.tenant, row.change), item)
+    return [item for item in found.values() if item is not None]
 
 
 def _own_face(request: Request, catalogue: Catalogue, tenant: str) -> dict[str, Any]:
@@ -173,19 +197,20 @@ def card(request: Request, catalogue: Catalogue, row: PublishedRow) -> dict[str,
 def _facets(
     request: Request, catalogue: Catalogue, asked: Asked, found: dict[str, Any], top: str, *, own: bool
 ) -> list[dict[str, Any]]:
-    shown = []
+    shown, here = [], asked.address(top)
+    here += "&" if "?" in here else "?"
     for name in FACETS:
         if own and name == "municipality":
             continue
         chosen = set(asked.filters.get(name, ()))
+        left = ((value, count) for value, count in found.get(name, ()) if value not in chosen)
         items = [
-            {"label": _label(request, catalogue, name, value), "count": count,
-             "href": asked.address(top, filters=asked.with_value(name, value))}
-            for value, count in found.get(name, ()) if value not in chosen
+            {"label": _label(request, catalogue, name, value), "count": count, "href": f"{here}{urlencode({name: value})}"}
+            for value, count in islice(left, MOST_VALUES)
         ]  # fmt: skip
         if items:
             shown.append(
-                {"name": name, "label": shell.spoken(request, LABELS[name]), "items": items[:60], "first": SHOWN_VALUES}
+                {"name": name, "label": shell.spoken(request, LABELS[name]), "items": items, "first": SHOWN_VALUES}
             )
     return shown
 
@@ -272,22 +297,36 @@ def _dataset_page(request: Request, name: str, tenant: str | None) -> Response:
         follows = person and who(actor) in directory.followers(session, "dataset", row.id)
     check_town(row, tenant)
     shell.note(request, "view", row.id)
-    told = row.document
-    code, place = catalogue.place(row.tenant)
+    told, (code, place) = row.document, catalogue.place(row.tenant)
     here = f"{'/t/' + code if tenant else ''}/opendata/datasets/{row.name}"
-    kind = standards.kind(told["kind"])
     return shell.render_public(
-        request, "public/dataset.html", title=told["title"], crumbs=(Link(shell.short(told["title"]), here),), told=told, place_name=place,
-        code=code, here=here, resources=[_resource_card(here, each) for each in told["resources"]], kind=kind, used=used,
-        theme=shell.spoken(request, vocabulary.theme_title(told["theme"])),
-        license=shell.spoken(request, vocabulary.license_title(told["license"])), license_url=_license_url(told["license"]),
-        frequency=shell.spoken(request, vocabulary.frequency_title(told["frequency"])),
-        modified=datetime.fromisoformat(told["modified"]), created=datetime.fromisoformat(told["created"]),
-        json_ld=json_ld_script(shell.site(request), row, place), site=shell.site(request), row=row,
-        near=_near(request, catalogue, row), apps=apps, person=person, follows=follows, quality=quality_of(told), now=shell.now_of(request),
-        broken=[rule for each in told["resources"] if each.get("readability") for rule in each["readability"]["broken"]],
-        shortfalls=[line for each in told["resources"] if each.get("conformance") for line in each["conformance"]["shortfalls"]],
+        request, "public/dataset.html", title=told["title"], crumbs=(Link(shell.short(told["title"]), here),), told=told,
+        row=row, used=used, apps=apps, person=person, follows=follows, near=_near(request, catalogue, row),
+        parts={part: _part(request, row, part, here, (code, place)) for part in ("head", "about", "quality")},
     )  # fmt: skip
+
+
+def _part(request: Request, row: PublishedRow, part: str, here: str, place: tuple[str, str]) -> Markup:
+    """What a data set's page says as long as its version stays, and the day: promises break at midnight."""
+    now = shell.now_of(request)
+    key = ("part", part, row.id, row.change, here, place, chosen_language(request), local_date(now))
+    told = row.document
+
+    def make() -> Markup:
+        kind = standards.kind(told["kind"])
+        return shell.pages_of(request).part(
+            request, "public/dataset_parts.html", part=part, told=told, row=row, place_name=place[1], kind=kind,
+            resources=[_resource_card(here, each) for each in told["resources"]],
+            theme=shell.spoken(request, vocabulary.theme_title(told["theme"])),
+            license=shell.spoken(request, vocabulary.license_title(told["license"])), license_url=_license_url(told["license"]),
+            frequency=shell.spoken(request, vocabulary.frequency_title(told["frequency"])),
+            modified=datetime.fromisoformat(told["modified"]), created=datetime.fromisoformat(told["created"]),
+            json_ld=json_ld_script(shell.site(request), row, place[1]), site=shell.site(request), quality=quality_of(told), now=now,
+            broken=[rule for each in told["resources"] if each.get("readability") for rule in each["readability"]["broken"]],
+            shortfalls=[line for each in told["resources"] if each.get("conformance") for line in each["conformance"]["shortfalls"]],
+        )  # fmt: skip
+
+    return shell.kept_in(request).or_make(key, make)
 
 
 def check_town(row: PublishedRow, tenant: str | None) -> None:

@@ -15,6 +15,7 @@ from libs.common.errors import Sentence, TooLarge, say
 from libs.common.service import Service
 from libs.common.web import Link, Pages, Place
 from services.opendata.catalogue import Catalogue
+from services.opendata.kept import Kept
 from services.opendata.settings import Settings, catalogue_of, settings_of
 from services.opendata.use_cases.usage import Kind, Uses
 
@@ -41,6 +42,10 @@ def pages_of(request: Request) -> Pages:
 
 def catalogue_in(request: Request) -> Catalogue:
     return catalogue_of(service_of(request))
+
+
+def kept_in(request: Request) -> Kept:
+    return service_of(request).extras["kept"]
 
 
 def now_of(request: Request) -> datetime:

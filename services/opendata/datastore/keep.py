@@ -13,6 +13,7 @@ from libs.common.files import Store, StoredFile
 from libs.common.ids import new_id
 from services.opendata.datastore.build import Built, Column, Row, build
 from services.opendata.datastore.compare import Comparison, compare
+from services.opendata.datastore.indexes import LEAST_ROWS, MOST_COLUMNS, Indexer
 from services.opendata.datastore.query import Table, open_table
 from services.opendata.datastore.write import Copy, changing
 
@@ -36,11 +37,18 @@ def _room_on_the_disk() -> Iterator[None]:
         raise Unavailable(sentence, code="disk-full", retry_after=600) from error
 
 
+def _used(place: Path) -> Path:
+    """Somebody asked for it: it is not swept."""
+    os.utime(place)
+    return place
+
+
 class Tables:
     """`seconds`: how long a question may take. The folder is a cache: it can be emptied at any time."""
 
     def __init__(self, store: Store, folder: Path, *, seconds: float) -> None:
         self._store, self._folder, self.seconds = store, folder, seconds
+        self.indexer = Indexer()
 
     def make(self, tenant: str, names: Sequence[str], rows: Callable[[], Iterable[Row]]) -> tuple[str, Built]:
         """(id, what was written). Durable when it returns; what a killed process leaves is swept as a loose file."""
@@ -77,8 +85,13 @@ class Tables:
     @contextmanager
     def open(self, tenant: str, table_id: str, seconds: float | None = None) -> Iterator[Table]:
         """NotFound if the tenant has no such table."""
-        with open_table(self._local(tenant, table_id), seconds or self.seconds) as table:
+        indexed = self._indexed(tenant, table_id)
+        place = _used(indexed) if indexed.exists() else self._local(tenant, table_id)
+        with open_table(place, seconds or self.seconds) as table:
             yield table
+            wanted = table.compared - {"_id"} | table.indexed
+            if table.rows >= LEAST_ROWS and wanted - table.indexed and len(wanted) <= MOST_COLUMNS:
+                self.indexer.order(self._local(tenant, table_id), indexed, wanted)
 
     def compare(self, tenant: str, before: str, after: str) -> Comparison:
         """What changed from one table to another of the same tenant."""
@@ -89,6 +102,7 @@ class Tables:
     def forget(self, tenant: str, table_id: str) -> None:
         self._store.delete(tenant, table_id)
         self._place(tenant, table_id).unlink(missing_ok=True)
+        self._indexed(tenant, table_id).unlink(missing_ok=True)
 
     def _local(self, tenant: str, table_id: str) -> Path:
         place = self._place(tenant, table_id)
@@ -99,9 +113,10 @@ class Tables:
                 for chunk in opened.chunks:
                     file.write(chunk)
             copy.replace(place)
-        else:
-            os.utime(place)
-        return place
+        return _used(place)
+
+    def _indexed(self, tenant: str, table_id: str) -> Path:
+        return self._folder / f"{tenant}-{table_id}.indexed.sqlite"
 
     def _place(self, tenant: str, table_id: str) -> Path:
         return self._folder / f"{tenant}-{table_id}.sqlite"

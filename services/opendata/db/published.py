@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
+from libs.common.db import Database
 from libs.common.errors import NotFound
 from libs.common.room import RoomRow
 from services.opendata.db.tables import CatalogueRow, PublishedResourceRow, PublishedRow
+from services.opendata.kept import Kept
 
 
 def change(session: Session) -> int:
@@ -35,18 +38,51 @@ def places(session: Session) -> dict[str, tuple[str, str]]:
     return {row.tenant: (row.code or row.tenant, row.name or row.tenant) for row in session.scalars(select(RoomRow))}
 
 
-_BY_NAME_OR_ID = select(PublishedRow).where(
+_BY_NAME_OR_ID = select(PublishedRow.id, PublishedRow.change, PublishedRow.tenant, PublishedRow.state).where(
     (PublishedRow.id == bindparam("wanted")) | (PublishedRow.name == bindparam("wanted"))
 )
+_BY_FILE = (
+    select(PublishedRow.id, PublishedRow.change)
+    .join(PublishedResourceRow, PublishedResourceRow.dataset_id == PublishedRow.id)
+    .where(PublishedResourceRow.id == bindparam("wanted"))
+)
+_BY_ID = select(PublishedRow).where(PublishedRow.id == bindparam("id"))
 _MANY = select(PublishedRow).where(
     PublishedRow.id.in_(bindparam("ids", expanding=True)), PublishedRow.state == "published"
 )
 """Made once: every page and every call of the interface asks them."""
 
+_read: WeakKeyDictionary[Any, Kept] = WeakKeyDictionary()
+"""Store → rows read last, by id and number of change: a document is parsed once, however often it is asked for."""
+ROWS_KEPT, WIDEST = 512, 300
+"""Columns of all files of a data set that is kept: wider ones are few and large."""
+
+
+def head(database: Database, name_or_id: str) -> Row[Any] | None:
+    """`id, change, tenant, state` by id or name: whether what is kept of a data set is still what it is."""
+    return database.first(_BY_NAME_OR_ID, wanted=name_or_id)
+
 
 def find(session: Session, name_or_id: str) -> PublishedRow | None:
-    """By id or name, whatever its state."""
-    return session.scalar(_BY_NAME_OR_ID, {"wanted": name_or_id})
+    """By id or name, whatever its state. For reading: it belongs to no session."""
+    return _row(session, _BY_NAME_OR_ID, name_or_id)
+
+
+def _row(session: Session, query: Any, wanted: str) -> PublishedRow | None:
+    head = session.execute(query, {"wanted": wanted}).first()
+    if head is None:
+        return None
+    store: Any = session.get_bind()
+    if not store.get_execution_options().get("reading"):  # what a transaction sees of itself may never come to be
+        return session.scalars(_BY_ID, {"id": head.id}).one()
+    rows = _read.setdefault(store, Kept(ROWS_KEPT, measure=lambda _: 1))
+    row: PublishedRow | None = rows.get((head.id, head.change))
+    if row is None:
+        row = session.scalars(_BY_ID, {"id": head.id}).one()
+        session.expunge(row)
+        if sum(len(each.get("columns", ())) for each in row.document.get("resources", ())) <= WIDEST:
+            rows.put((row.id, row.change), row)
+    return row
 
 
 def get(session: Session, name_or_id: str) -> PublishedRow:
@@ -62,8 +98,7 @@ def get(session: Session, name_or_id: str) -> PublishedRow:
 
 def dataset_of(session: Session, resource_id: str) -> PublishedRow:
     """The published data set the file belongs to. NotFound for files nobody may read."""
-    found = session.get(PublishedResourceRow, resource_id)
-    row = session.get(PublishedRow, found.dataset_id) if found else None
+    row = _row(session, _BY_FILE, resource_id)
     if row is None or row.state != "published":
         raise NotFound("このファイルは見つかりません。", code="unknown-resource")
     return row

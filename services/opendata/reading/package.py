@@ -1,10 +1,12 @@
 """The ZIP package of a workbook: bounds before anything is unpacked, and what stands in it beside cells."""
 
 import re
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 from xml.parsers import expat
 
 from libs.common.errors import Invalid, TooLarge
@@ -60,6 +62,17 @@ def open_package(path: Path, limits: Limits) -> zipfile.ZipFile:
 
 def has(package: zipfile.ZipFile, start: str) -> bool:
     return any(entry.startswith(start) for entry in package.namelist())
+
+
+def acts(file: BinaryIO) -> bool:
+    """Whether it is an Office file that does something when it is opened: macros, or links to other files. It is left at its start."""
+    try:
+        with zipfile.ZipFile(file) as package:
+            return any("vbaProject" in name or "/externalLinks/" in name for name in package.namelist())
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, struct.error):
+        return False
+    finally:
+        file.seek(0)
 
 
 def sheet_facts(package: zipfile.ZipFile, entry: str) -> SheetFacts:

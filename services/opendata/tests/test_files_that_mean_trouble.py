@@ -79,7 +79,7 @@ def test_a_quotation_mark_never_closed_costs_its_own_line_only(town: Town):
     assert len(rows(town, dataset, "limit=10000")) == 3_001
 
 
-def test_a_workbook_with_macros_and_links_is_published_without_them_and_says_so(town: Town):
+def acting_workbook() -> bytes:
     book, out = openpyxl.Workbook(), io.BytesIO()
     book.active.append(["名称", "数"])
     book.active.append(["水", 1])
@@ -87,12 +87,28 @@ def test_a_workbook_with_macros_and_links_is_published_without_them_and_says_so(
     with zipfile.ZipFile(out, "a") as package:
         package.writestr("xl/vbaProject.bin", b"macro")
         package.writestr("xl/externalLinks/externalLink1.xml", b"<x/>")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("filename", ["macro.xlsx", "macro.xlsm", "report.docm", "renamed.csv"])
+def test_a_program_cannot_publish_a_file_that_does_something_when_opened(town: Town, filename: str):
+    machine = town.machine()
+    machine.result("package_create", name="acting", title="動くファイル", license_id="cc-by")
+    action, package = "/opendata/api/3/action/resource_create", {"package_id": "acting"}
+    answer = machine.post(action, package, page=False, files={"upload": (filename, acting_workbook())})
+    assert answer.status_code == 409 and "マクロ" in answer.json()["error"]["upload"][0]
+    assert town.visitor().result("package_show", id="acting")["resources"] == []
+    book = {"upload": ("plain.csv", "名称,数\n水,1\n".encode())}
+    assert machine.post(action, package, page=False, files=book).status_code == 200
+
+
+def test_a_workbook_with_macros_and_links_is_published_without_them_and_says_so(town: Town):
     staff = town.staff()
-    draft = staff.send(out.getvalue(), "macro.xlsx")
+    draft = staff.send(acting_workbook(), "macro.xlsx")
     page = visible(staff.get(draft).text)
     assert "マクロ" in page and "送ったまま公開する" not in page
     assert "そのままでは公開できません" in visible(staff.publish(draft, use="original").text)
-    dataset = town.publish(out.getvalue(), "macro.xlsx", title="マクロのあるブック")
+    dataset = town.publish(acting_workbook(), "macro.xlsx", title="マクロのあるブック")
     told = town.visitor().result("package_show", id=dataset)["resources"][0]
     assert [(row["名称"], row["数"]) for row in rows(town, dataset)] == [("水", 1)]
     published = town.visitor().get("/opendata" + told["url"].partition("/opendata")[2]).content

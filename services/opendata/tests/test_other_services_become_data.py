@@ -1,5 +1,6 @@
 """Tender results, application counts and participation become data sets by themselves, and stay right as more is told."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from libs.common import jobs
 from services.opendata import worker
 from services.opendata.domain.live import application_rows, code_of_prefecture
 from services.opendata.tests.people import Town, open_room
+from services.opendata.use_cases import live
 
 TENDER: dict[str, Any] = {
     "tender_id": "t-1", "ocid": "ocds-x-1", "number": "令和8-12", "title": "町道舗装工事", "category": "works", "method": "open",
@@ -134,3 +136,21 @@ def test_a_municipality_without_open_data_is_told_of_nowhere(town: Town):
     hear(town, worker.tender_published, TENDER)
     wait(town)
     assert town.visitor().result("package_list") == []
+
+
+def test_a_table_that_took_long_to_make_does_not_hide_its_number_from_who_counts(town: Town):
+    """Its moment is when its making began; what a clerk published meanwhile is older in the record and counts less."""
+    hear(town, worker.tender_published, TENDER)
+    begun = town.service.clock.now()
+    town.service.clock.advance(seconds=30)
+    dataset = town.publish()
+    assert live.make(town.service, town.code, "tenders", begun)
+    answer = town.staff().post(f"desk/datasets/{dataset}/withdraw", {"reason": "内容に誤りがありました。"})
+    assert answer.status_code == 303
+    told = [
+        (datetime.fromisoformat(each["data"][f"{type_}_at"]), each["data"]["datasets"])
+        for type_ in ("published", "withdrawn")
+        for each in town.events(f"opendata.dataset.{type_}.v1")
+    ]
+    assert [count for _, count in sorted(told)] == [1, 2, 1], "the latest moment tells the number there is"
+    assert len({at for at, _ in told}) == 3

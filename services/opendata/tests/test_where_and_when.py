@@ -1,12 +1,17 @@
 """The catalogue is narrowed by where rows lie and by the years data are about."""
 
 import re
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from sqlalchemy import select
 
+from services.opendata.db import DatasetRow, VersionRow
 from services.opendata.domain import meshes, periods
 from services.opendata.tests.people import AED, Town, visible
+from services.opendata.use_cases import whereabouts
+from services.opendata.use_cases.project import project
 
 FUKUOKA = "名称,緯度,経度\r\n市役所,33.5902,130.4017\r\n県庁,33.6064,130.4183\r\n".encode()
 YEARS = "年度,地区名,人口\r\n2019,大溝,10\r\n2020,大溝,11\r\n2021,大溝,12\r\n".encode()
@@ -72,6 +77,51 @@ def test_the_years_data_are_about_come_from_the_title_and_the_rows(catalogue: To
     assert titles(catalogue, "updated=2001") == set()
     page = visible(catalogue.visitor().get("/opendata/").text)
     assert "対象の年" in page and "更新した年" in page and "2024年" in page
+
+
+def as_published_before_places_were_looked_for(town: Town) -> None:
+    """The versions as earlier releases wrote them."""
+    with town.service.database.transaction(tenant=town.code) as session:
+        for version in session.scalars(select(VersionRow)):
+            version.report = {key: each for key, each in version.report.items() if key not in ("where", "when")}
+        session.flush()
+        for dataset in session.scalars(select(DatasetRow)):
+            project(session, dataset, town.service.clock.now())
+    town.service.extras["catalogue"].look_again()
+
+
+def test_what_was_published_before_is_found_by_place_and_year_after_a_while(catalogue: Town, monkeypatch: Any):
+    as_published_before_places_were_looked_for(catalogue)
+    assert titles(catalogue, "bbox=129,32,132,34") == set() and titles(catalogue, "year=2020") == set()
+    told = catalogue.events("opendata.dataset.published.v1")
+    monkeypatch.setattr(whereabouts, "AT_ONCE", 3)
+    assert whereabouts.fill_in(catalogue.service) == 3, "no run is long; the next goes on"
+    assert whereabouts.fill_in(catalogue.service) == 1
+    assert whereabouts.fill_in(catalogue.service) == 0, "once is enough"
+    assert titles(catalogue, "bbox=129,32,132,34") == {"AED設置箇所一覧", "福岡の施設"}
+    assert titles(catalogue, "year=2020") == {"人口のうごき"}
+    assert catalogue.events("opendata.dataset.published.v1") == told, "nothing was published anew"
+
+
+def test_a_table_that_is_gone_is_not_asked_for_again_and_again(catalogue: Town):
+    as_published_before_places_were_looked_for(catalogue)
+    with catalogue.service.database.reading(tenant=catalogue.code) as session:
+        tables = [version.table_id for version in session.scalars(select(VersionRow))]
+    catalogue.service.extras["tables"].forget(catalogue.code, tables[0])
+    assert whereabouts.fill_in(catalogue.service) == 4 and whereabouts.fill_in(catalogue.service) == 0
+
+
+def test_rows_that_programs_write_lie_where_they_lie_now(town: Town):
+    machine, place = town.machine(), {"緯度": 33.2101, "経度": 130.4398}
+    machine.result("package_create", name="spots", title="福岡の施設", license_id="cc-by")
+    resource = machine.result("datastore_create", resource={"package_id": "spots"}, records=[place])["resource_id"]
+    whereabouts.fill_in(town.service)
+    assert titles(town, "bbox=130.40,33.18,130.46,33.25") == {"福岡の施設"}
+    machine.result("datastore_create", resource_id=resource, records=[{"緯度": 33.5902, "経度": 130.4017}], force=True)
+    machine.result("datastore_delete", resource_id=resource, filters=place, force=True)
+    whereabouts.fill_in(town.service)
+    assert titles(town, "bbox=130.40,33.18,130.46,33.25") == set()
+    assert titles(town, "bbox=130.38,33.55,130.45,33.65") == {"福岡の施設"}
 
 
 def test_squares_are_those_of_the_standard():

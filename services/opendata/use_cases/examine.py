@@ -3,7 +3,6 @@
 `examine` gives the report kept with a draft (plain JSON) and makes the tables that will be published.
 """
 
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,8 +13,7 @@ from typing import Any
 from libs.common import csvout
 from libs.common.files import Store, StoredFile
 from services.opendata.datastore import Built, Tables
-from services.opendata.datastore import Table as Written
-from services.opendata.domain import meshes, periods, personal, vocabulary
+from services.opendata.domain import personal, vocabulary
 from services.opendata.domain.conformance import Conformance, assess
 from services.opendata.domain.readability import Evidence, Readability, judge
 from services.opendata.domain.recognising import recognise
@@ -24,6 +22,7 @@ from services.opendata.domain.roles import Role, roles_of
 from services.opendata.domain.standards import Definition, definitions
 from services.opendata.domain.table import Finding, Findings, Table, column_letters
 from services.opendata.reading.read import Reading, read
+from services.opendata.use_cases import whereabouts
 
 PREVIEW = 20
 SHOWN = 200
@@ -249,9 +248,8 @@ def _keep(
         file = store.put(source.tenant, _csv(mended.table), limit=MAX_CSV)
         repaired_file = file.id
         report["repaired"] = _told(f"{PurePath(source.filename).stem}.csv", "text/csv", file, built)
-    report["points"] = _points(built)
     with tables.open(source.tenant, repaired_table or original) as opened:
-        report["where"], report["when"] = _meshes(opened, report["points"]), _years(opened)
+        report |= whereabouts.of(opened)
     return Examined(report, original, repaired_table, repaired_file)
 
 
@@ -283,27 +281,3 @@ def _told(filename: str, media_type: str, stored: StoredFile, built: Built) -> d
         "filename": filename, "media_type": media_type, "size": stored.size, "sha256": stored.sha256,
         "rows": built.rows, "columns": [column.as_document() for column in built.columns],
     }  # fmt: skip
-
-
-def _meshes(opened: Written, points: dict[str, str] | None) -> list[str]:
-    """The squares of the map that hold rows; none where they are spread so wide that a map says nothing."""
-    found = opened.squares(points["lat"], points["lng"]) if points else []
-    kept = [meshes.code(row, column) for row, column in found if meshes.in_japan(row, column)]
-    return sorted(kept) if len(kept) <= meshes.MOST else []
-
-
-def _years(opened: Written) -> list[int]:
-    """What a table of days, months or years runs through: its first or second column. Later ones (設置日) say something of each row."""
-    for column in opened.columns[:2]:
-        if column.type in ("date", "timestamp") or (column.type == "int" and re.search("年度?$", column.name)):
-            told = opened.statistics(column.name, top=1)
-            return periods.run_through(told["least"], told["most"])
-    return []
-
-
-def _points(built: Built) -> dict[str, str] | None:
-    """The columns that say where on the map a row is."""
-    numbers = {column.name for column in built.columns if column.type in ("int", "numeric")}
-    lat = next((name for name in ("緯度", "緯度（世界測地系）", "lat", "latitude") if name in numbers), None)
-    lng = next((name for name in ("経度", "経度（世界測地系）", "lng", "lon", "longitude") if name in numbers), None)
-    return {"lat": lat, "lng": lng} if lat and lng else None

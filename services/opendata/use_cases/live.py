@@ -195,4 +195,5 @@ def _replace(
     version = datasets.version(session, row.id, row.version)
     version.table_id, version.file_id, version.size, version.sha256 = table_id, file.id, file.size, file.sha256
     version.rows, version.columns = built.rows, [column.as_document() for column in built.columns]
+    version.report = {}
     version.published_at = row.modified_at = now

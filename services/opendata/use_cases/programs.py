@@ -32,6 +32,7 @@ from services.opendata.db import (
 from services.opendata.domain.describe import name_problem, tags_of
 from services.opendata.domain.vocabulary import FREQUENCIES, proposed_theme
 from services.opendata.events import DatasetWithdrawn
+from services.opendata.reading.package import acts
 from services.opendata.use_cases import drafts
 from services.opendata.use_cases.project import document, project
 from services.opendata.use_cases.publish import kept_report, tell
@@ -212,8 +213,8 @@ def purge(session: Session, actor: Actor, name_or_id: str, now: datetime) -> Non
 def _hide(session: Session, actor: Actor, row: DatasetRow, reason: str, now: datetime) -> None:
     row.state, row.reason, row.modified_at = "withdrawn", reason, now
     session.flush()
-    project(session, row, now)
-    event = DatasetWithdrawn(dataset_id=row.id, datasets=datasets.published_count(session), withdrawn_at=now)
+    at = project(session, row, now).modified_at
+    event = DatasetWithdrawn(dataset_id=row.id, datasets=datasets.published_count(session), withdrawn_at=at)
     outbox.add(session, event, subject=row.id, now=now)
     audit.record(session, actor, "dataset.withdrawn", row.id, reason=reason, now=now)
 
@@ -222,7 +223,13 @@ def _hide(session: Session, actor: Actor, row: DatasetRow, reason: str, now: dat
 
 
 def read_upload(service: Service, actor: Actor, stream: BinaryIO, filename: str, now: datetime) -> str:
-    """Keep and read a file that was sent along; the draft's id. A file that is no table is kept as it is."""
+    """Keep and read a file that was sent along; the draft's id. A file that is no table is kept as it is; Invalid for one that
+    does something when it is opened: nobody looked at it, and everybody may open it."""
+    if acts(stream):
+        sentence = (
+            "マクロやほかのファイルへのつながりがあるファイルは公開できません。値だけのファイルを送ってください。"
+        )
+        raise Invalid(sentence, code="acting-workbook", fields={"upload": sentence})
     stored = drafts.keep(service, actor, stream)
     with service.database.transaction(tenant=actor.tenant) as session:
         draft = drafts.begin(session, actor, drafts.Sent(filename), stored, now)

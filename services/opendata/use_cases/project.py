@@ -3,10 +3,10 @@
 The only writer of PublishedRow; and only of rows of the session's own municipality.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from libs.common.errors import Conflict
@@ -31,11 +31,20 @@ def project(session: Session, dataset: DatasetRow, now: datetime) -> PublishedRo
         _check_name(session, dataset)
         row = PublishedRow(id=dataset.id, tenant=_tenant(session))
     _check_ours(session, row)
-    row.name, row.state, row.modified_at, row.document, row.change = dataset.name, dataset.state, now, told, change
+    row.name, row.state, row.document, row.change = dataset.name, dataset.state, told, change
+    row.modified_at = _after_all_others(session, now)
     session.add(row)
     session.flush()
     _project_resources(session, row)
     return row
+
+
+def _after_all_others(session: Session, now: datetime) -> datetime:
+    """The moment of this change, later than that of every other of the municipality: changes are numbered one after the other
+    (`next_change`), but `now` is when the work on this one began, and a slow one is overtaken. Events tell this moment,
+    and who counts by them believes the latest."""
+    latest = session.scalar(select(func.max(PublishedRow.modified_at)).where(PublishedRow.tenant == _tenant(session)))
+    return now if latest is None or latest < now else latest + timedelta(microseconds=1)
 
 
 def _project_resources(session: Session, row: PublishedRow) -> None:

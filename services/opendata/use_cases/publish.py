@@ -66,7 +66,7 @@ def tell(session: Session, actor: Actor, dataset: DatasetRow, action: str, now: 
         kind=dataset.kind,
         rows=rows,
         datasets=datasets.published_count(session),
-        published_at=now,
+        published_at=row.modified_at,
     )
     outbox.add(session, event, subject=dataset.id, now=now)
     audit.record(session, actor, action, dataset.id, detail={"version": dataset.version}, now=now)

@@ -22,6 +22,7 @@ from services.opendata.db import DatasetRow, ResourceRow, VersionRow, datasets
 from services.opendata.domain import personal
 from services.opendata.domain.table import Row, Table
 from services.opendata.settings import catalogue_of, tables_of
+from services.opendata.use_cases import whereabouts
 from services.opendata.use_cases.programs import settle
 
 ATTEMPTS = 20
@@ -86,6 +87,7 @@ def _named(
     if row.version:
         version = datasets.version(session, row.id, row.version)
         version.table_id, version.rows, version.columns = stored.id, rows, told
+        version.report = {name: each for name, each in version.report.items() if name not in whereabouts.NAMES}
     else:
         row.version = 1
         session.add(_first(row, stored, told, rows, actor, now))

@@ -26,8 +26,8 @@ def withdraw(session: Session, actor: Actor, dataset_id: str, reason: str, now: 
         raise Conflict("このデータセットは、まだ公開していません。", code="not-published")
     dataset.state, dataset.reason, dataset.modified_at = "withdrawn", reason, now
     session.flush()
-    project(session, dataset, now)
-    event = DatasetWithdrawn(dataset_id=dataset.id, datasets=datasets.published_count(session), withdrawn_at=now)
+    at = project(session, dataset, now).modified_at
+    event = DatasetWithdrawn(dataset_id=dataset.id, datasets=datasets.published_count(session), withdrawn_at=at)
     outbox.add(session, event, subject=dataset.id, now=now)
     audit.record(session, actor, "dataset.withdrawn", dataset.id, reason=reason, now=now)
     return dataset

@@ -212,3 +212,22 @@ def test_texts_of_others_are_marked_as_japanese_on_english_pages_only() -> None:
     assert written("理由 <b>", "en") == '<span lang="ja">理由 &lt;b&gt;</span>'
     assert written("Reason", "en") == "Reason"
     assert written("理由", "ja") == written("理由", "ja-easy") == "理由"
+
+
+def test_a_part_is_in_the_reader_s_language_safe_to_put_in_and_knows_nothing_of_who_asks(folder: Path) -> None:
+    (folder / "part.html").write_text('<b>{{ _("こんにちは") }} {{ said }}</b>', encoding="utf-8")
+    (folder / "curious.html").write_text("{{ actor.name }}", encoding="utf-8")
+    pages = Pages(folder, brand=Brand("試しの雲"))
+
+    def part(name: str, query: bytes = b"") -> str:
+        scope = {"type": "http", "method": "GET", "path": "/", "query_string": query, "headers": []}
+        request = Request(scope)
+        request.state.actor = Actor("person", "p", "古賀 真理")
+        return pages.part(request, name, said="<i>")
+
+    assert (
+        part("part.html") == "<b>こんにちは &lt;i&gt;</b>" and part("part.html", b"lang=en") == "<b>Hello &lt;i&gt;</b>"
+    )
+    assert "{}".format(part("part.html")) == part("part.html").__html__()  # type: ignore[attr-defined]
+    with pytest.raises(UndefinedError):
+        part("curious.html")

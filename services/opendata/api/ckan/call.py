@@ -1,5 +1,6 @@
 """One call of an action, and how actions refuse."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,6 +43,21 @@ def invalid(**fields: list[Any]) -> Refused:
 
 def bad_search(message: str) -> Refused:
     return Refused(400, {"message": message, "__type": "Search Query Error"})
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A result as the JSON it is sent as, where it was kept."""
+
+    json: bytes
+
+    @property
+    def value(self) -> Any:
+        return json.loads(self.json)
+
+
+def written(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, default=str).encode()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from typing import Any
 
 from libs.common.errors import NotFound
-from services.opendata.api.ckan.call import Call, actions, bad_search, invalid, not_found
+from services.opendata.api import shell
+from services.opendata.api.ckan.call import Call, Written, actions, bad_search, invalid, not_found, written
 from services.opendata.api.ckan.package import Dict, group, license_, moment, organization, package, resource, tag
 from services.opendata.catalogue import Entry
 from services.opendata.db import PublishedGroupRow, PublishedRow, published
@@ -38,6 +39,25 @@ def show(call: Call, row: PublishedRow) -> Dict:
     return package(call.site, row, call.catalogue.place(row.tenant))
 
 
+def shown(call: Call, row: PublishedRow) -> bytes:
+    """`show` as JSON: made once for each version of a data set, and when its municipality is called otherwise."""
+    place = call.catalogue.place(row.tenant)
+    key = ("package", row.id, row.change, place)
+    return shell.kept_in(call.request).or_make(key, lambda: written(package(call.site, row, place)))
+
+
+def shown_entries(call: Call, entries: list[Entry]) -> list[bytes]:
+    """Each of these data sets as JSON. Only those not kept are read."""
+    kept, catalogue = shell.kept_in(call.request), call.catalogue
+    found: dict[str, bytes | None] = {
+        entry.id: kept.get(("package", entry.id, entry.change, catalogue.place(entry.tenant))) for entry in entries
+    }
+    if missing := [id_ for id_, text in found.items() if text is None]:
+        with call.reading() as session:
+            found |= {row.id: shown(call, row) for row in published.many(session, missing)}
+    return [text for text in found.values() if text is not None]
+
+
 def newest_first(call: Call) -> list[Entry]:
     return call.catalogue.newest()
 
@@ -51,26 +71,30 @@ def package_list(call: Call) -> list[str]:
 
 
 @actions.reads
-def package_show(call: Call) -> Dict:
+def package_show(call: Call) -> Dict | Written:
     """A data set by id or name; one's own private ones, too."""
-    wanted = call.need("id", "name_or_id")
-    with call.reading() as session:
-        row = published.find(session, wanted)
-    if row is not None and row.state == "published":
-        return show(call, row)
-    own = programs.own(call.request.app.state.service, call.actor, wanted) if call.identified else None
+    wanted, service = call.need("id", "name_or_id"), call.request.app.state.service
+    head = published.head(service.database, wanted)
+    if head is not None and head.state == "published":
+        place = call.catalogue.place(head.tenant)
+        if (kept := shell.kept_in(call.request).get(("package", head.id, head.change, place))) is not None:
+            return Written(kept)
+        with call.reading() as session:
+            row = published.find(session, wanted)
+        if row is not None and row.state == "published":
+            return Written(shown(call, row))
+    own = programs.own(service, call.actor, wanted) if call.identified else None
     if own is None:
         raise not_found()
     return package(call.site, own, call.catalogue.place(own.tenant), private=own.state == "draft")
 
 
 @actions.reads
-def current_package_list_with_resources(call: Call) -> list[Dict]:
+def current_package_list_with_resources(call: Call) -> Written:
     """All data sets, the last changed first."""
     offset = call.number("offset", 0)
     entries = newest_first(call)[offset : offset + call.number("limit", 100, 1000)]
-    with call.reading() as session:
-        return [show(call, row) for row in published.many(session, [entry.id for entry in entries])]
+    return Written(b"[" + b", ".join(shown_entries(call, entries)) + b"]")
 
 
 @actions.reads

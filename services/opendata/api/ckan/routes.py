@@ -12,7 +12,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from services.opendata.api import shell
 from services.opendata.api.ckan import datastore, directory, dump, people, read, revise, rows, search, write
-from services.opendata.api.ckan.call import Bad, Call, Given, Refused, actions
+from services.opendata.api.ckan.call import Bad, Call, Given, Refused, Written, actions, written
 
 router = APIRouter(tags=["ckan"])
 router.include_router(dump.router)
@@ -97,19 +97,26 @@ def _act(request: Request, action: str, told: Any, actor: Actor) -> Response:
     # A page of anybody's that asks by <script> must not speak with its reader's rights: with a callback nobody is known.
     who = Actor("guest", "guest") if callback else actor
     try:
-        result = function(Call(request, who, given, upload, action))
-        status, body = 200, {"help": help_, "success": True, "result": result}
+        status, text = 200, _enveloped(help_, function(Call(request, who, given, upload, action)))
     except Refused as refused:
-        status, body = refused.status, {"help": help_, "success": False, "error": refused.error}
+        status, text = refused.status, written({"help": help_, "success": False, "error": refused.error})
     except Refusal as refusal:
         status, error = _translated(refusal)
-        body = {"help": help_, "success": False, "error": error}
-    text = json.dumps(body, ensure_ascii=False, default=str)
+        text = written({"help": help_, "success": False, "error": error})
     if isinstance(callback, str) and callback.isidentifier():
         return Response(
-            f"{callback}({text});", status, {**OPEN, "X-Content-Type-Options": "nosniff"}, "application/javascript"
+            f"{callback}({text.decode()});",
+            status,
+            {**OPEN, "X-Content-Type-Options": "nosniff"},
+            "application/javascript",
         )
     return Response(text, status, OPEN, "application/json;charset=utf-8")
+
+
+def _enveloped(help_: str, result: Any) -> bytes:
+    if isinstance(result, Written):
+        return written({"help": help_, "success": True, "result": None})[: -len(b"null}")] + result.json + b"}"
+    return written({"help": help_, "success": True, "result": result})
 
 
 def _translated(refusal: Refusal) -> tuple[int, dict[str, Any]]:

@@ -2,14 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any
 
-from services.opendata.api.ckan.call import Call, actions, bad_search
+from services.opendata.api.ckan.call import Call, Written, actions, bad_search, written
 from services.opendata.api.ckan.package import Dict
-from services.opendata.api.ckan.read import show
+from services.opendata.api.ckan.read import shown_entries
 from services.opendata.catalogue import Catalogue, Entry
-from services.opendata.db import published
 from services.opendata.domain.solr import All, AnyOf, Not, Query, Range, Term, parse
 from services.opendata.domain.vocabulary import license_title, theme_title
 
@@ -29,39 +29,41 @@ Holds = Callable[[Entry], bool]
 
 
 @actions.reads
-def package_search(call: Call) -> Dict:
+def package_search(call: Call) -> Written:
     """Data sets for words `q` and filters `fq`; see CKAN's documentation."""
     unknown = sorted(set(call.given) - KNOWN)
     if unknown:
         raise bad_search(f"Unknown search parameters: {', '.join(unknown)}")
     catalogue = call.catalogue
-    words, queries = _asked(call)
-    found = _found(catalogue, words, queries, str(call.given.get("sort") or ""))
+    words, filters, queries = _asked(call)
+    sort = str(call.given.get("sort") or "")
+    asked = (words, filters, sort)
+    found = catalogue.listed(("found", *asked), lambda: _found(catalogue, words, queries, sort))
     start, rows = call.number("start", 0), call.number("rows", 10, MAX_ROWS)
-    with call.reading() as session:
-        shown = [
-            show(call, row) for row in published.many(session, [entry.id for entry in found[start : start + rows]])
-        ]
-    facets = _facets(call, catalogue, found)
-    return {
-        "count": len(found), "facets": {name: dict(counts) for name, counts in facets.items()}, "results": _fields(call, shown),
-        "sort": str(call.given.get("sort") or "score desc, metadata_modified desc"),
+    shown = shown_entries(call, found[start : start + rows])
+    facets = _facets(call, catalogue, asked, found)
+    told = {
+        "count": len(found), "facets": {name: dict(counts) for name, counts in facets.items()},
+        "sort": sort or "score desc, metadata_modified desc",
         "search_facets": {name: _told(catalogue, name, counts) for name, counts in facets.items()},
     }  # fmt: skip
+    results = b", ".join(_fields(call, shown))
+    return Written(written(told)[:-1] + b', "results": [' + results + b"]}")
 
 
-def _asked(call: Call) -> tuple[str, list[Query]]:
-    """The free words of `q`, and everything that is a condition."""
+def _asked(call: Call) -> tuple[str, tuple[str, ...], list[Query]]:
+    """The free words of `q`; everything that is a condition, as text and understood."""
     lists = call.given.get("fq_list") or []
     filters = [call.given.get("fq") or "", *(lists if isinstance(lists, list) else [lists])]
     flat = [text for each in filters for text in (each if isinstance(each, list) else [each])]
-    queries = [parse(str(text)) for text in flat if str(text).strip()]
+    told = tuple(str(text) for text in flat if str(text).strip())
+    queries = [parse(text) for text in told]
     q = call.given.get("q")
-    text = " ".join(q) if isinstance(q, list) else str(q or "")
+    text = " ".join(map(str, q)) if isinstance(q, list) else str(q or "")
     if ":" not in text:
-        return ("" if text.strip() == "*" else text), queries
+        return ("" if text.strip() == "*" else text), told, queries
     words, conditions = _split(parse(text))
-    return words, queries + conditions
+    return words, (*told, text), queries + conditions
 
 
 def _split(query: Query) -> tuple[str, list[Query]]:
@@ -178,7 +180,7 @@ def _moment(text: str, *, last: bool = False) -> str:
 # ---- facets
 
 
-def _facets(call: Call, catalogue: Catalogue, found: list[Entry]) -> dict[str, list[tuple[str, int]]]:
+def _facets(call: Call, catalogue: Catalogue, asked: Hashable, found: list[Entry]) -> dict[str, list[tuple[str, int]]]:
     if not call.flag("facet", True):
         return {}
     fields = call.given.get("facet.field") or []
@@ -191,11 +193,16 @@ def _facets(call: Call, catalogue: Catalogue, found: list[Entry]) -> dict[str, l
     shown = {}
     for field in fields if isinstance(fields, list) else [fields]:
         ours = FACETS.get(str(field), str(field))
-        counts = Counter(value for entry in found for value in entry.facets.get(ours, ()))
-        ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+        ordered = catalogue.listed(("counted", asked, ours), partial(_counted, found, ours))
         kept = [(_theirs(catalogue, ours, value), count) for value, count in ordered if count >= least]
         shown[str(field)] = kept if limit < 0 else kept[:limit]
     return shown
+
+
+def _counted(found: list[Entry], facet: str) -> list[tuple[str, int]]:
+    """Values with their numbers of data sets, the commonest first."""
+    counts = Counter(value for entry in found for value in entry.facets.get(facet, ()))
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _theirs(catalogue: Catalogue, facet: str, value: str) -> str:
@@ -219,12 +226,11 @@ def _told(catalogue: Catalogue, field: str, counts: list[tuple[str, int]]) -> Di
     return {"title": field, "items": items}
 
 
-def _fields(call: Call, shown: list[Dict]) -> list[Dict]:
+def _fields(call: Call, shown: list[bytes]) -> list[bytes]:
     """`fl`: only these fields of each."""
     wanted = call.given.get("fl")
     names = [name.strip() for name in wanted.split(",")] if isinstance(wanted, str) else wanted
-    return (
-        [{name: each[name] for name in names if name in each} for each in shown]
-        if names and "*" not in names
-        else shown
-    )
+    if not names or "*" in names:
+        return shown
+    each = (json.loads(text) for text in shown)
+    return [written({name: one[name] for name in names if name in one}) for one in each]
