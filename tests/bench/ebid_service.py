@@ -145,7 +145,9 @@ class Bidding:
         process = subprocess.Popen([sys.executable, "-m", "services.ebid", "api"], env={**os.environ, **told},
                                    stdout=log_file, stderr=log_file)  # fmt: skip
         try:
-            if not processes.wait_until(lambda: processes.listens(port), seconds=60):
+            if not processes.wait_until(
+                lambda: processes.listens(port), seconds=300, alive=lambda: process.poll() is None
+            ):
                 raise RuntimeError(processes.tail(self.folder / "api.log"))
             yield Api(port, process.pid, TokenSigner("gateway", keys.private_key(self.folder / "keys", "gateway")))
         finally:
