@@ -21,6 +21,7 @@ from typing import Any
 from sqlalchemy.engine import URL, make_url
 
 from libs.common import keeping, room
+from libs.common.errors import Conflict
 from libs.common.ids import new_id
 from libs.common.roles import Deployable
 from libs.common.room import RoomRequest, drain
@@ -32,6 +33,8 @@ from services.eapply.rooms import EapplyRoom
 from services.ebid.rooms import EbidRoom
 from services.opendata.rooms import OpendataRoom
 
+SEALED = "sealed-bids"
+"""The code with which a room says that an archive now would tell how many have bid."""
 ROOMS: dict[str, Any] = {"eapply": EapplyRoom, "ebid": EbidRoom, "opendata": OpendataRoom}
 
 LEFT_OUT = keeping.LeftOut({"eapply": OFF_COPIES}, ("eapply-vault*",))
@@ -57,12 +60,15 @@ def gather(folder: Path, settings: Settings, services: dict[str, Service]) -> No
         if path is not None:
             tables, rows = rows_of(path)
             counted[path.relative_to(folder).as_posix()] = {"tables": tables, "rows": rows}
+    held_back = []
     for name, make_room in ROOMS.items():
         if name in services:
-            export_rooms(services[name], make_room, folder / "rooms")
+            held_back += export_rooms(services[name], make_room, folder / "rooms")
     kept_apart = shutil.ignore_patterns(*LEFT_OUT.keys)
     shutil.copytree(settings.keys_dir, folder / "keys", dirs_exist_ok=True, ignore=kept_apart)
-    (folder / LIST).write_text(json.dumps({"databases": counted}, indent=1, sort_keys=True), "utf-8")
+    (folder / LIST).write_text(
+        json.dumps({"databases": counted, "held_back": held_back}, indent=1, sort_keys=True), "utf-8"
+    )
 
 
 def dump(settings: Settings, name: str, folder: Path) -> Path | None:
@@ -100,12 +106,32 @@ def _pg_dump(url: URL, path: Path, without: Sequence[str]) -> None:
     subprocess.run(command, env=environment, check=True)  # noqa: S603 (our own arguments)
 
 
-def export_rooms(service: Service, make_room: Any, folder: Path) -> None:
-    """The export of every room that has data, as a municipality would get it when it leaves."""
+def export_rooms(service: Service, make_room: Any, folder: Path) -> list[str]:
+    """The export of every room that has data, as a municipality would get it when it leaves.
+
+    A room that may not be handed out now (bids lie sealed) is in the database's copy; its files are laid beside. Those are named.
+    """
     with service.database.reading() as session:
         tenants = room.rooms(session, "provisioned", "suspended")
+    held_back = []
     for tenant in tenants:
-        _export(service, make_room(service), tenant, folder / tenant / f"{service.name}.zip")
+        try:
+            _export(service, make_room(service), tenant, folder / tenant / f"{service.name}.zip")
+        except Conflict as refusal:
+            if refusal.code != SEALED:
+                raise
+            _copy_files(service, tenant, folder / tenant / f"{service.name}-files")
+            held_back.append(f"{tenant}/{service.name}")
+    return held_back
+
+
+def _copy_files(service: Service, tenant: str, folder: Path) -> None:
+    store = service.extras["files"]
+    folder.mkdir(parents=True, exist_ok=True)
+    for file_id, _, _ in store.list(tenant):
+        with store.open(tenant, file_id) as opened, (folder / file_id).open("wb") as target:
+            for chunk in opened.chunks:
+                target.write(chunk)
 
 
 def _export(service: Service, of: Any, tenant: str, path: Path) -> None:

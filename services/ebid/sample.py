@@ -29,6 +29,7 @@ from services.ebid.rooms import EbidRoom
 from services.ebid.sealing import envelope, trustee
 from services.ebid.settings import office_of
 from services.ebid.use_cases import (
+    announcing,
     awards,
     bids,
     companies,
@@ -247,7 +248,7 @@ class _Maker:
         tender = self._published(title, at, "works", at + timedelta(days=10))
         with self._transaction() as session:
             seen, later = self._version(session, tender), at + timedelta(days=2)
-            tenders.cancel(session, self._officer, tender, seen, "設計の見直しのため", self._office, later)
+            announcing.cancel(session, self._officer, tender, seen, "設計の見直しのため", self._office, later)
         return tender
 
     # ---- the steps
@@ -284,14 +285,14 @@ class _Maker:
             if row.terms["limits"]["kind"] != "none":
                 limits[row.terms["limits"].get("target", "minimum")] = 8_000_000
             made = envelope.seal(limits, sealed.limits_header(row))
-            row = tenders.seal_limits(session, self._officer, tender, row.version, made, at)
-            tenders.submit(session, self._officer, tender, row.version, at)
+            row = announcing.seal_limits(session, self._officer, tender, row.version, made, at)
+            announcing.submit(session, self._officer, tender, row.version, at)
         return tender
 
     def _published(self, title: str, at: datetime, category: str, until: datetime, **more: Any) -> str:
         tender = self._submitted(title, at, category, until, **more)
         with self._transaction() as session:
-            tenders.publish(session, self._manager, tender, self._version(session, tender), self._office, at)
+            announcing.publish(session, self._manager, tender, self._version(session, tender), self._office, at)
         return tender
 
     def _version(self, session: Any, tender: str) -> int:

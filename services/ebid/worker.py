@@ -15,7 +15,13 @@ from services.ebid.events import room_events
 from services.ebid.rooms import EbidRoom, rows
 from services.ebid.sealing import timestamp
 from services.ebid.settings import office_of
-from services.ebid.use_cases import log, opening, outages, stamps, tenders
+from services.ebid.use_cases import (
+    deadlines,
+    log,
+    opening,
+    outages,
+    stamps,
+)
 
 SKEW = timedelta(minutes=5)
 """By how much a machine's clock may be ahead."""
@@ -40,7 +46,7 @@ def tenants(service: Service) -> list[str]:
         return room.rooms(session, OPEN, "suspended")
 
 
-@jobs.on(tenders.CLOSE, attempts=1000, lease=60)
+@jobs.on(deadlines.CLOSE, attempts=1000, lease=60)
 def close(service: Service, job: Job) -> None:
     """The deadline: no bid comes any more, what came is fixed in the log. Where this machine's clock is ahead of the one that
     decides it comes again; after 日時変更 the new deadline has its own job."""

@@ -13,6 +13,7 @@ PAGES = [
     "docs/threats.md",
     "docs/chaos.md",
     "docs/decisions/0001-invariants.md",
+    "services/ebid/PROOFS.md",
 ]
 NAMED = re.compile(r"`((?:tests|libs|services|gateway|infra)/[\w/.-]+\.py)(?:::(\w+))?`")
 FOLDER = re.compile(r"`((?:tests|libs|services|gateway|infra)/[\w/.-]+/)`")

@@ -6,11 +6,14 @@ from fastapi import FastAPI
 from libs.common.http import create_app as create_service_app
 from libs.common.service import Service
 from services.ebid.api import (
+    announcing,
     bidder,
     company,
     contract,
     delegates,
     desk,
+    desk_companies,
+    desk_documents,
     fragments,
     internal,
     open_data,
@@ -44,6 +47,9 @@ def create_app(service: Service) -> FastAPI:
         profile,
         prints,
         desk,
+        desk_documents,
+        desk_companies,
+        announcing,
         bidder,
         ventures,
         delegates,

@@ -1,31 +1,26 @@
-"""The officials' desk: tenders from the draft to the publication, applications, questions, papers."""
+"""The officials' desk: all tenders, drafts, and the page of one with everything that can be done now."""
 
-import json
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from libs.common import access, csvout
+from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Forbidden, Invalid, NotFound, say
+from libs.common.errors import Forbidden, Invalid, say
 from libs.common.web import Link
 from services.ebid.api import announced, drafting
-from services.ebid.api.bidder import envelope_of
 from services.ebid.api.public import named, phase_of, words
 from services.ebid.api.shell import (
     Form,
     base,
     changing,
     form,
-    moment_of,
     now_of,
     office,
     reading,
     render,
-    spoken_all,
-    store_of,
     to,
 )
 from services.ebid.db import TenderRow
@@ -52,16 +47,6 @@ DESK = "/t/{code}/ebid/desk"
 TENDER = f"{DESK}/tenders/{{tender_id}}"
 OFFICER, MANAGER = "ebid.officer", "ebid.manager"
 LIST = say("入札の案件")
-COMPONENTS = {
-    "direct": say("直接工事費（直接測量費、直接調査費）"),
-    "temporary": say("共通仮設費"),
-    "site": say("現場管理費"),
-    "survey": say("測量調査費"),
-    "indirect": say("間接調査費"),
-    "analysis": say("解析等調査業務費"),
-    "general": say("一般管理費等（諸経費）"),
-}
-"""Parts of the design price, as `domain.limits` names them."""
 
 
 @router.get(f"{DESK}/", summary="All tenders, drafts too", tags=["desk"])
@@ -83,15 +68,6 @@ def _own_room(actor: Actor) -> str:
         if actor.has(role):
             return room
     raise Forbidden("この操作をする権限がありません。権限は、管理者の窓口で変えられます。", code="missing-right")
-
-
-@router.get(f"{DESK}/approvals", summary="Tenders that wait for approval", tags=["desk"])
-def approvals(request: Request, actor: Actor = access.staff(MANAGER)) -> Response:
-    with reading(request, actor) as session:
-        rows = [row for row in tenders.for_the_desk(session) if row.state == states.State.REVIEW]
-    return render(
-        request, "desk/approvals.html", desk=True, title=say("承認を待つ案件"), crumbs=(Link(say("承認"), "", True),), rows=rows
-    )  # fmt: skip
 
 
 @router.get(f"{DESK}/new", summary="Begin a tender", tags=["desk"])
@@ -215,183 +191,3 @@ def show(
         address=f"{base(request)}/desk/tenders/{row.id}", actor=actor, status_code=status_code,
         rounds_allowed=procedure.rounds_of(row.method, row.category), announced=announced.lines(request, row), **context,
     )  # fmt: skip
-
-
-# ---- papers
-
-
-@router.post(f"{TENDER}/documents", include_in_schema=False)
-def add_document(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
-    upload = sent.uploads.get("document")
-    if upload is None:
-        return show(request, actor, tender_id, {}, {"document": say("ファイルを選んでください。")}, 422)
-    try:
-        stored = documents.keep(store_of(request), actor.tenant or "", upload.file)
-    except Invalid as refusal:
-        return show(request, actor, tender_id, {}, {"document": refusal.message}, 422)
-    name = upload.filename or ""
-    findings = documents.scanned(store_of(request), actor.tenant or "", stored, name)
-    with changing(request, actor) as session:
-        documents.attach(session, actor, tender_id, sent.number("version"), stored, name, now_of(request), findings)
-    return to(f"{base(request)}/desk/tenders/{tender_id}#papers")
-
-
-@router.post(f"{TENDER}/documents/{{file_id}}/remove", include_in_schema=False)
-def remove_document(
-    request: Request, tender_id: str, file_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form
-) -> Response:
-    with changing(request, actor) as session:
-        documents.remove(session, actor, tender_id, sent.number("version"), file_id, now_of(request))
-    return to(f"{base(request)}/desk/tenders/{tender_id}#papers")
-
-
-@router.get(f"{TENDER}/breakdowns/{{company_id}}", summary="A bidder's 内訳書, after the opening", tags=["desk"])
-def breakdown(request: Request, tender_id: str, company_id: str, actor: Actor = access.staff(OFFICER)) -> Response:
-    with reading(request, actor) as session:
-        row = tenders.load(session, tender_id)
-        found = [each for each in breakdowns.of_round(session, row, 1) if each.company_id == company_id]
-        if not found:
-            raise NotFound(say("この会社の内訳書はありません。"))
-        content = breakdowns.content_of(found[0])
-    ending = "xlsx" if content.startswith(b"PK") else "json"
-    headers = {
-        "Content-Disposition": csvout.attachment(f"{row.number}-内訳書.{ending}"),
-        "X-Content-Type-Options": "nosniff",
-    }
-    return Response(content, media_type="application/octet-stream", headers=headers)
-
-
-# ---- sealing the limits, approval
-
-
-@router.get(f"{TENDER}/limits", summary="The page on which an official seals 予定価格", tags=["desk"])
-def limits_page(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER)) -> Response:
-    with reading(request, actor) as session:
-        row = tenders.load(session, tender_id)
-        head = json.dumps(sealed.limits_header(row).document())
-        ceiling = drafting.ceiling(row.category, row.terms.get("ground", {}).get("clause", ""), profiles.of(session))
-    title = say("予定価格に封をする")
-    return render(
-        request, "desk/limits.html", desk=True, title=title,
-        crumbs=(Link(row.title, f"../{row.id}"), Link(title, "", True)), row=row, head=head,
-        rule=row.terms["limits"], tax=row.terms["tax"], ceiling=ceiling, parts=spoken_all(request, COMPONENTS),
-        address=f"{base(request)}/desk/tenders/{row.id}",
-    )  # fmt: skip
-
-
-@router.post(f"{TENDER}/limits", include_in_schema=False)
-def seal_limits(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
-    with changing(request, actor) as session:
-        tenders.load(session, tender_id)
-        tenders.seal_limits(session, actor, tender_id, sent.number("version"), envelope_of(sent), now_of(request))
-    return to(f"{base(request)}/desk/tenders/{tender_id}")
-
-
-@router.post(f"{TENDER}/submit", include_in_schema=False)
-def submit(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
-    with changing(request, actor) as session:
-        tenders.submit(session, actor, tender_id, sent.number("version"), now_of(request))
-    return to(f"{base(request)}/desk/tenders/{tender_id}")
-
-
-@router.get(f"{DESK}/approvals/{{tender_id}}", summary="What is to be published", tags=["desk"])
-def approval_page(request: Request, tender_id: str, actor: Actor = access.staff(MANAGER)) -> Response:
-    with reading(request, actor) as session:
-        row = tenders.load(session, tender_id)
-        held = tenders.round_of(session, row, 1)
-        papers = documents.listed(session, row)
-    return render(
-        request, "desk/approval.html", desk=True, title=say("公告の承認"),
-        crumbs=(Link(say("承認"), "./"), Link(row.title, "", True)), row=row, held=held, papers=papers,
-        words=words(request), method=procedure.METHODS[row.method], same=row.drafted_by == actor.subject,
-        announced=announced.lines(request, row),
-        address=f"{base(request)}/desk/approvals/{row.id}",
-    )  # fmt: skip
-
-
-@router.post(f"{DESK}/approvals/{{tender_id}}/publish", include_in_schema=False)
-def publish(request: Request, tender_id: str, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
-    with changing(request, actor) as session:
-        tenders.publish(
-            session,
-            actor,
-            tender_id,
-            sent.number("version"),
-            office(request),
-            now_of(request),
-            warned=sent.get("warned") == "1",
-        )
-    return to(f"{base(request)}/tenders/{tender_id}/")
-
-
-@router.post(f"{DESK}/approvals/{{tender_id}}/return", include_in_schema=False)
-def give_back(request: Request, tender_id: str, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
-    with changing(request, actor) as session:
-        tenders.give_back(session, actor, tender_id, sent.number("version"), sent.get("reason")[:1000], now_of(request))
-    return to(f"{base(request)}/desk/approvals")
-
-
-# ---- while it is published
-
-
-@router.post(f"{TENDER}/postpone", include_in_schema=False)
-def postpone(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
-    try:
-        until, opens = moment_of(sent, "bid_until", say("入札の締切")), moment_of(sent, "opens_at", say("開札"))
-        with changing(request, actor) as session:
-            tenders.postpone(
-                session, actor, tender_id, sent.number("version"), until, opens, sent.get("reason")[:1000], office(request),
-                now_of(request),
-            )  # fmt: skip
-    except Invalid as refusal:
-        return show(request, actor, tender_id, sent.typed, refusal.fields, 422)
-    return to(f"{base(request)}/desk/tenders/{tender_id}")
-
-
-@router.post(f"{TENDER}/cancel", include_in_schema=False)
-def cancel(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
-    try:
-        with changing(request, actor) as session:
-            reason = sent.get("cancel_reason")[:1000]
-            tenders.cancel(session, actor, tender_id, sent.number("version"), reason, office(request), now_of(request))
-    except Invalid as refusal:
-        return show(request, actor, tender_id, sent.typed, {"cancel_reason": refusal.fields["reason"]}, 422)
-    return to(f"{base(request)}/desk/tenders/{tender_id}")
-
-
-@router.post(f"{TENDER}/applications/{{company_id}}", include_in_schema=False)
-def decide_application(
-    request: Request, tender_id: str, company_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form
-) -> Response:
-    try:
-        with changing(request, actor) as session:
-            confirmed = sent.get("decision") == "confirmed"
-            participation.decide(
-                session, actor, tender_id, company_id, confirmed, sent.get("reason")[:1000], now_of(request)
-            )
-    except Invalid as refusal:
-        return show(request, actor, tender_id, sent.typed, {f"reason-{company_id}": refusal.fields["reason"]}, 422)
-    return to(f"{base(request)}/desk/tenders/{tender_id}#applications")
-
-
-@router.post(f"{TENDER}/invitations", include_in_schema=False)
-def invite(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
-    try:
-        with changing(request, actor) as session:
-            participation.invite(session, actor, tender_id, sent.get("corporate_number")[:40], now_of(request))
-    except Invalid as refusal:
-        return show(request, actor, tender_id, sent.typed, {"corporate_number": refusal.message}, 422)
-    return to(f"{base(request)}/desk/tenders/{tender_id}#applications")
-
-
-@router.post(f"{TENDER}/questions/{{question_id}}", include_in_schema=False)
-def answer(
-    request: Request, tender_id: str, question_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form
-) -> Response:
-    try:
-        with changing(request, actor) as session:
-            site = office(request).site(request.path_params["code"])
-            questions.answer(session, actor, tender_id, question_id, sent.get("answer"), site, now_of(request))
-    except Invalid as refusal:
-        return show(request, actor, tender_id, sent.typed, {f"answer-{question_id}": refusal.message}, 422)
-    return to(f"{base(request)}/desk/tenders/{tender_id}#questions")

@@ -46,16 +46,36 @@ def bulk(request: Request, actor: Actor = access.public()) -> Response:
     with reading(request, actor):
         pass
     headers = {"Content-Disposition": csvout.attachment("releases.jsonl")}
-    return StreamingResponse(_lines(request, actor), media_type="application/x-ndjson", headers=headers)
+    lines = (f"{document}\n" for document in _documents(request, actor))
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
 
 
-def _lines(request: Request, actor: Actor) -> Iterator[str]:
+@router.get(f"{OCDS}/releases.json", summary="All releases as one OCDS 1.1.5 release package")
+def whole_package(request: Request, actor: Actor = access.public()) -> Response:
+    """Sent while it is read: the service never holds the package."""
+    with reading(request, actor):
+        around = json.dumps(_package(request, "releases", [], "releases.json"), ensure_ascii=False)
+    headers = {"Content-Disposition": csvout.attachment("releases.json")}
+    return StreamingResponse(_joined(around, request, actor), media_type="application/json", headers=headers)
+
+
+def _joined(around: str, request: Request, actor: Actor) -> Iterator[str]:
+    before, empty, after = around.rpartition('"releases": []')
+    yield f"{before}{empty[:-1]}"
+    comma = ""
+    for document in _documents(request, actor):
+        yield f"{comma}{document}"
+        comma = ","
+    yield f"]{after}"
+
+
+def _documents(request: Request, actor: Actor) -> Iterator[str]:
     """A short transaction per page: neither memory nor locks grow with the length of the feed."""
     position, database = 0, service_of(request).database
     while True:
         with database.reading(tenant=actor.tenant) as session:
             page = [(each.position, each.document) for each in publishing.releases_after(session, position)]
-        yield from (json.dumps(document, ensure_ascii=False) + "\n" for _, document in page)
+        yield from (json.dumps(document, ensure_ascii=False) for _, document in page)
         if len(page) < publishing.PAGE:
             return
         position = page[-1][0]

@@ -7,10 +7,12 @@ from libs.common import access
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, Refusal, say
 from libs.common.web import Link
+from services.ebid.api import venture_form
 from services.ebid.api.desk import OFFICER, TENDER
 from services.ebid.api.public import phase_of
 from services.ebid.api.shell import Form, base, changing, form, now_of, office, quiet, reading, render, service_of, to
-from services.ebid.use_cases import companies, log, papers, tenders
+from services.ebid.domain import venture
+from services.ebid.use_cases import companies, log, paper_ventures, papers, tenders
 
 router = APIRouter()
 TITLE = say("紙の入札")
@@ -40,10 +42,12 @@ def _page(
             if phase == "openable" and held.closed_at
             else []
         )
+        rule = venture.rule_of(row.terms)
         names = companies.by_ids(session, {paper.company_id for paper in rows})
     return render(
         request, "desk/papers.html", desk=True, title=TITLE, crumbs=(Link(row.title, f"../{row.id}"), Link(TITLE, "", True)),
         row=row, held=held, phase=phase, rows=rows, names=names, typed=typed, errors=errors, receipt=receipt, actor=actor,
+        places=range(1, rule.members) if rule else (),
         address=f"{base(request)}/desk/tenders/{row.id}", status_code=status_code,
     )  # fmt: skip
 
@@ -56,7 +60,7 @@ def receive(request: Request, tender_id: str, actor: Actor = access.staff(OFFICE
     try:
         with changing(request, actor) as session:
             now = log.moment(session, service_of(request).clock)
-            entry = papers.receive(session, actor, tender_id, number, serial, office(request), now)
+            entry = papers.receive(session, actor, tender_id, number, serial, office(request), now, _written(sent))
             position = entry.position
     except Refusal as refusal:
         errors = getattr(refusal, "fields", {}) or {"corporate_number": refusal.message}
@@ -64,11 +68,17 @@ def receive(request: Request, tender_id: str, actor: Actor = access.staff(OFFICE
     return _page(request, actor, tender_id, {}, {}, receipt=position + 1)
 
 
+def _written(sent: Form) -> paper_ventures.Written | None:
+    """The venture whose envelope it is; None for a single company's, where nothing of it was filled in."""
+    name, share, partners = sent.get("name"), sent.get("own_share")[:20], venture_form.partners(sent)
+    return paper_ventures.Written(name, share, partners) if name.strip() or share.strip() or partners else None
+
+
 @router.post(f"{TENDER}/papers/{{company_id}}", include_in_schema=False)
 def enter(
     request: Request, tender_id: str, company_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form
 ) -> Response:
-    given = {name: sent.get(name)[:200] for name in ("amount", "lottery_number", "invalid")}
+    given = {name: sent.get(name)[:200] for name in ("amount", "lottery_number", "invalid", "agreement")}
     try:
         with changing(request, actor) as session:
             paper = papers.enter(session, actor, tender_id, company_id, given, office(request), now_of(request))

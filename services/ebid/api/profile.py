@@ -9,8 +9,9 @@ from libs.common import access
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, say
 from libs.common.web import Link
+from services.ebid.api.announcing import COMPONENTS
 from services.ebid.api.award_form import MODES
-from services.ebid.api.desk import COMPONENTS, DESK, MANAGER
+from services.ebid.api.desk import DESK, MANAGER
 from services.ebid.api.drafting import LIMITS, LOTTERIES
 from services.ebid.api.shell import Form, base, changing, form, now_of, reading, render, spoken_all, to
 from services.ebid.domain import procedure

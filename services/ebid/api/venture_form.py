@@ -40,6 +40,12 @@ def _wrong(name: str, sentence: str) -> Invalid:
     return Invalid(say("入力を確かめてください。"), fields={name: sentence}, code="venture")
 
 
+def partners(sent: Form) -> list[tuple[str, str]]:
+    """法人番号 and share of each partner, as typed; the places that were left empty are none."""
+    named = ((sent.get(f"number-{place}"), sent.get(f"share-{place}")) for place in range(1, venture.MOST))
+    return [(number[:40], share[:20]) for number, share in named if number.strip() or share.strip()]
+
+
 def options(request: Request) -> dict[str, Any]:
     tables = {"ventures": venture.WAYS, "ventures_qualified": venture.QUALIFIED}
     return {name: list(spoken_all(request, table).items()) for name, table in tables.items()}

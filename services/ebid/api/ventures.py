@@ -49,8 +49,7 @@ def _page(
 
 
 def propose(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
-    named = ((sent.get(f"number-{place}"), sent.get(f"share-{place}")) for place in range(1, venture.MOST))
-    partners = [(number[:40], share[:20]) for number, share in named if number.strip() or share.strip()]
+    partners = venture_form.partners(sent)
     try:
         with changing(request, actor) as session:
             name, share = sent.get("name"), sent.get("own_share")[:20]

@@ -6,6 +6,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from libs.common.errors import Invalid
@@ -71,8 +72,14 @@ def make(seed: bytes, content: bytes, head: Mapping[str, Any], primitives: Primi
     }
 
 
+@lru_cache(maxsize=4)
+def _head_tag(bound: bytes) -> bytes:
+    """Of the header everything is bound to; asked for a dozen times while one envelope is made."""
+    return tagged("head", bound)
+
+
 def content_key(seed: bytes, bound: bytes) -> bytes:
-    return hkdf(seed, tagged("head", bound), "key")
+    return hkdf(seed, _head_tag(bound))("key")
 
 
 def seed_commit(seed: bytes, bound: bytes) -> bytes:
@@ -86,10 +93,10 @@ def content_commit(content: bytes, bound: bytes) -> bytes:
 
 
 def sealed_shares(seed: bytes, bound: bytes, head: Mapping[str, Any], primitives: Primitives) -> list[dict[str, str]]:
-    salt, made = tagged("head", bound), []
+    derived, made = hkdf(seed, _head_tag(bound)), []
     values = shares_of(seed, bound, head)
     for place, (key, value) in enumerate(zip(head["trustees"], values, strict=True), 1):
-        ephemeral = hkdf(seed, salt, f"ephemeral/{place}")
+        ephemeral = derived(f"ephemeral/{place}")
         sealed = seal_to(primitives, bytes.fromhex(key), value, share_info(bound, place), ephemeral)
         made.append({"commit": share_commit(value, bound, place).hex(), "sealed": sealed.hex()})
     return made
@@ -97,8 +104,8 @@ def sealed_shares(seed: bytes, bound: bytes, head: Mapping[str, Any], primitives
 
 def shares_of(seed: bytes, bound: bytes, head: Mapping[str, Any]) -> list[bytes]:
     """All shares of the seed, 32 bytes each, in the order of the trustees."""
-    salt = tagged("head", bound)
-    powers = [hkdf(seed, salt, f"coefficient/{power}") for power in range(1, head["threshold"])]
+    derived = hkdf(seed, _head_tag(bound))
+    powers = [derived(f"coefficient/{power}") for power in range(1, head["threshold"])]
     return [shamir.share(seed, powers, place) for place in range(1, len(head["trustees"]) + 1)]
 
 
@@ -120,7 +127,7 @@ def share_commit(value: bytes, bound: bytes, place: int) -> bytes:
 
 def share_info(bound: bytes, place: int) -> bytes:
     """HPKE's info: binds a sealed share to its envelope's header and place."""
-    return b"kyodo-ebid/v1/share" + place.to_bytes(1, "big") + tagged("head", bound)
+    return b"kyodo-ebid/v1/share" + place.to_bytes(1, "big") + _head_tag(bound)
 
 
 def digest(envelope: Envelope) -> str:

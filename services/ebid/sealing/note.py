@@ -45,7 +45,10 @@ def stamp(moment: datetime) -> str:
 
 def moment(text: str) -> datetime:
     """The aware UTC moment of a `stamp`. Raises ValueError for any other form."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    found = datetime.fromisoformat(text)
+    if stamp(found) != text:
+        raise ValueError(f"not a moment as it is written here: {text}")
+    return found
 
 
 def key_id(name: str, public_key: bytes) -> bytes:

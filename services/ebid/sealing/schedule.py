@@ -16,7 +16,7 @@ def shared_secret(exchanged: bytes, enc: bytes, public_key: bytes) -> bytes:
 
 def key_and_nonce(shared: bytes, info: bytes) -> tuple[bytes, bytes]:
     """(key, base nonce) of RFC 9180, 5.1, mode_base."""
-    context = b"\0" + labeled_extract(_HPKE, b"", b"psk_id_hash", b"") + labeled_extract(_HPKE, b"", b"info_hash", info)
+    context = _NO_PSK + labeled_extract(_HPKE, b"", b"info_hash", info)
     secret = labeled_extract(_HPKE, shared, b"secret", b"")
     return labeled_expand(_HPKE, secret, b"key", context, 16), labeled_expand(_HPKE, secret, b"base_nonce", context, 12)
 
@@ -28,3 +28,7 @@ def labeled_extract(suite: bytes, salt: bytes, label: bytes, key: bytes) -> byte
 def labeled_expand(suite: bytes, key: bytes, label: bytes, info: bytes, length: int) -> bytes:
     """`length` ≤ 32: one block is enough for this suite."""
     return hmac.digest(key, length.to_bytes(2, "big") + b"HPKE-v1" + suite + label + info + b"\1", "sha256")[:length]
+
+
+_NO_PSK = b"\0" + labeled_extract(_HPKE, b"", b"psk_id_hash", b"")
+"""mode_base and the hash of no pre-shared key: the beginning of every context."""

@@ -22,7 +22,7 @@ from services.ebid.settings import Settings, furnish
 from services.ebid.tests.people import Town, json_text, visible
 
 WHERE = {
-    "papers": ("services.ebid.use_cases.papers", "leave_doubles_out"),
+    "papers": ("services.ebid.use_cases.papers", "close"),
     "log entry": ("services.ebid.use_cases.log", "enter"),
     "checkpoint": ("services.ebid.use_cases.log", "_sign"),
     "job made": ("libs.common.jobs", "add"),

@@ -13,7 +13,7 @@ from services.ebid.domain.company import check_digit, corporate_number
 from services.ebid.sealing import envelope, merkle, note, signing
 from services.ebid.tests.people import Company, Town, json_text, visible
 from services.ebid.tests.people import corporate_number as number_of
-from services.ebid.use_cases import tenders
+from services.ebid.use_cases import deadlines, tenders
 
 
 def test_a_corporate_number_is_checked_as_the_ordinance_says():
@@ -151,7 +151,7 @@ def due(town: Town, tender: str, ahead: timedelta) -> None:
     with town.service.database.transaction(tenant=town.code) as session:
         held = session.get_one(RoundRow, (town.code, tender, 1))
         held.bid_until = SystemClock().now() + ahead
-        tenders.close_at(session, tenders.load(session, tender), held)
+        deadlines.close_at(session, tenders.load(session, tender), held)
 
 
 def closed(town: Town, tender: str) -> bool:

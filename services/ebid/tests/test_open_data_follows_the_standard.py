@@ -1,6 +1,7 @@
 """Every published step as OCDS 1.1.5: valid, append-only, and silent about bidders until the result is public."""
 
 import copy
+import json
 import threading
 from typing import Any
 
@@ -85,6 +86,11 @@ def test_a_reader_with_a_cursor_misses_nothing_and_gets_nothing_twice(town: Town
     assert [each["tender"]["title"] for each in later] == ["工事3"]
     lines = town.guest().get("ocds/releases.jsonl").text.splitlines()
     assert len(lines) == 4
+    whole = town.guest().get("ocds/releases.json").json()
+    assert (
+        findings("release", whole) == []
+        and [json.dumps(each, ensure_ascii=False) for each in whole["releases"]] == lines
+    )
     assert town.guest().get("ocds/releases", page=False, params={"cursor": "xx"}).status_code == 422
 
 

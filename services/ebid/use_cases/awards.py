@@ -14,7 +14,15 @@ from services.ebid.domain import procedure
 from services.ebid.domain.procedure import Dates
 from services.ebid.domain.states import State, Step
 from services.ebid.domain.terms import terms_of
-from services.ebid.use_cases import bundles, companies, letters, opening, publishing, tenders
+from services.ebid.use_cases import (
+    bundles,
+    companies,
+    deadlines,
+    letters,
+    opening,
+    publishing,
+    tenders,
+)
 from services.ebid.use_cases.office import Office
 
 HELD = ("hold_review", "hold_investigation")
@@ -112,13 +120,13 @@ def _next_round(
     session: Session, row: TenderRow, until: datetime, opens: datetime, office: Office, now: datetime
 ) -> RoundRow:
     procedure.check_dates(Dates(until, None, until, opens), "registered", now)
-    tenders.check_hours(session, row, until, opens)
+    deadlines.check_hours(session, row, until, opens)
     row.round += 1
     held = RoundRow(tender_id=row.id, number=row.round, bid_until=until, opens_at=opens)
     session.add(held)
     session.flush()
-    tenders.log_deadline(session, row, held, office, now)
-    tenders.close_at(session, row, held)
+    deadlines.log_deadline(session, row, held, office, now)
+    deadlines.close_at(session, row, held)
     return held
 
 

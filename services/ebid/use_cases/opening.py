@@ -46,7 +46,7 @@ def close(session: Session, tender_id: str, number: int, office: Office, now: da
     held = tenders.round_of(session, row, number, lock=True)
     if row.state != State.PUBLISHED or held.closed_at is not None or now < held.bid_until:
         return False
-    papers.leave_doubles_out(session, row, number)
+    papers.close(session, row, number, now)
     received = sorted(
         [
             *(

@@ -15,22 +15,30 @@ from sqlalchemy.orm import Session
 from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound, say
-from services.ebid.db import EntryRow, PaperRow, RoundRow, ShareRow, SubmissionRow, TenderRow
+from services.ebid.db import CompanyRow, EntryRow, PaperRow, RoundRow, ShareRow, SubmissionRow, TenderRow
 from services.ebid.domain.money import check_lottery_number, parse_amount
 from services.ebid.domain.opened import paper_payload, read_bid
 from services.ebid.domain.ranking import Bid
 from services.ebid.domain.states import State
 from services.ebid.sealing.canonical import canonical, tagged
 from services.ebid.sealing.note import moment
-from services.ebid.use_cases import companies, log, participation, tenders, ventures
+from services.ebid.use_cases import companies, log, paper_ventures, participation, tenders, ventures
 from services.ebid.use_cases.office import Office
 from services.ebid.verify import bundle
 
 
 def receive(
-    session: Session, actor: Actor, tender_id: str, number: str, serial: str, office: Office, now: datetime
+    session: Session,
+    actor: Actor,
+    tender_id: str,
+    number: str,
+    serial: str,
+    office: Office,
+    now: datetime,
+    written: paper_ventures.Written | None = None,
 ) -> EntryRow:
-    """Take an envelope in. `now` is `log.moment`; `serial` is written on the envelope and its receipt."""
+    """Take an envelope in. `now` is `log.moment`; `serial` is written on the envelope and its receipt; `written` where it comes from
+    a 共同企業体, whose 代表者 `number` is then."""
     row = tenders.load(session, tender_id)
     held = tenders.round_of(session, row, row.round)
     if not row.terms.get("paper") or row.state != State.PUBLISHED:
@@ -41,9 +49,10 @@ def receive(
         sentence = say("封筒に書いた番号を入力してください。")
         raise Invalid(sentence, fields={"serial": sentence})
     bidder = companies.by_number(session, number)
+    if written is not None:
+        bidder = paper_ventures.bidder(session, row, bidder, written, now)
     participation.require_admitted(session, row, bidder, now, alone=False)
-    if _of(session, row, held.number, bidder.id) is not None:
-        raise Conflict(say("この会社の封筒は、すでに受け付けています。"), code="already-received")
+    _require_first(session, row, held.number, bidder)
     digest = bundle.paper_digest(row.id, held.number, bidder.id, serial.strip())
     entry = log.enter(session, office.signer, row.id, "paper", digest, now, round=held.number)
     session.add(
@@ -56,13 +65,25 @@ def receive(
     return entry
 
 
-def leave_doubles_out(session: Session, row: TenderRow, number: int) -> None:
-    """At the close: who has also bid electronically, alone or in a 共同企業体, has bid once already."""
+def _require_first(session: Session, row: TenderRow, number: int, bidder: CompanyRow) -> None:
+    """Conflict where an envelope of the company, alone or in a 共同企業体, was received in this round."""
+    before = select(PaperRow.company_id).where(PaperRow.tender_id == row.id, PaperRow.round == number)
+    for known in companies.by_ids(session, set(session.scalars(before))).values():
+        if paper_ventures.people(known) & paper_ventures.people(bidder):
+            raise Conflict(say("この会社の封筒は、すでに受け付けています。"), code="already-received")
+
+
+def close(session: Session, row: TenderRow, number: int, now: datetime) -> None:
+    """Who has also bid electronically, alone or in a 共同企業体, has bid once already: that envelope is left out. Ventures that came
+    on paper are formed."""
     sent = select(SubmissionRow.company_id).where(SubmissionRow.tender_id == row.id, SubmissionRow.round == number)
     doubled = set(session.scalars(sent)) | ventures.doubled(session, row, number)
-    for paper, _ in received(session, row, number):
-        paper.counted = paper.company_id not in doubled
+    found = [paper for paper, _ in received(session, row, number)]
+    known = companies.by_ids(session, {paper.company_id for paper in found})
+    for paper in found:
+        paper.counted = not paper_ventures.people(known[paper.company_id]) & doubled
     session.flush()
+    paper_ventures.form(session, row, found, now)
 
 
 def received(session: Session, row: TenderRow, number: int) -> list[tuple[PaperRow, EntryRow]]:
@@ -85,15 +106,16 @@ def enter(
     office: Office,
     now: datetime,
 ) -> PaperRow:
-    """Type what is in an opened envelope: `amount`, `lottery_number`, or `invalid` with the reason. The second person types it again,
-    without seeing the first; where the two differ both begin anew."""
+    """Type what is in an opened envelope: `amount`, `lottery_number`, or `invalid` with the reason; of a 共同企業体 also that its
+    agreement names the members and shares that were written down (`agreement`). The second person types it again, without seeing the
+    first; where the two differ both begin anew."""
     row, held = _typing(session, tender_id, now)
     paper = _of(session, row, held.number, company_id)
     if paper is None or not paper.counted:
         raise NotFound(say("この会社の封筒は受け付けていません。"))
     if paper.typed is not None:
         raise Conflict(say("この封筒の入力は済んでいます。"), code="typed")
-    read = _read(given)
+    read = _read(given, companies.by_ids(session, {company_id})[company_id])
     if paper.first is None:
         paper.first = {"read": read, "by": actor.subject}
         return paper
@@ -122,9 +144,16 @@ def _typing(session: Session, tender_id: str, now: datetime) -> tuple[TenderRow,
     return row, held
 
 
-def _read(given: dict[str, str]) -> dict[str, Any]:
+def _read(given: dict[str, str], bidder: CompanyRow) -> dict[str, Any]:
     if given["invalid"].strip():
         return {"amount": 0, "lottery_number": "000", "invalid": given["invalid"].strip()[:200]}
+    if bidder.members and given.get("agreement") != "1":
+        raise Invalid(
+            say(
+                "協定書の構成員と出資比率を、ここに書かれたものと見くらべてください。違うときは、無効の理由を入力してください。"
+            ),
+            code="agreement",
+        )
     return {
         "amount": parse_amount(given["amount"]),
         "lottery_number": check_lottery_number(given["lottery_number"] or "000"),

@@ -6,6 +6,7 @@ Nobody but the named members sees that one is being formed: no notice, no record
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -46,20 +47,9 @@ def propose(
     if not name.strip():
         sentence = say("共同企業体の名称を入力してください。")
         raise Invalid(sentence, fields={"name": sentence}, code="incomplete")
-    shares = [_share("own_share", own_share)]
-    named = [leader]
-    for place, (number, typed) in enumerate(partners, start=1):
-        named.append(_partner(session, f"number-{place}", number, named))
-        shares.append(_share(f"share-{place}", typed))
+    named, shares = read_parts(session, leader, own_share, partners)
     venture.check(rule, shares)
-    company = CompanyRow(
-        id=new_id(), corporate_number=None, name=name.strip()[:200], representative=f"{leader.name}　{leader.representative}"[:200],
-        address=leader.address, categories=leader.categories, valid_until=min(each.valid_until for each in named),
-        registered_at=now, updated_at=now, members=[
-            {"id": each.id, "number": each.corporate_number, "name": each.name, "share": venture.shown(share), "leader": each is leader}
-            for each, share in zip(named, shares, strict=True)
-        ],
-    )  # fmt: skip
+    company = as_company(leader, named, shares, name, now)
     made = VentureRow(tender_id=row.id, company_id=company.id, leader_id=leader.id, proposed_at=now, formed_at=None)
     session.add_all([company, made])
     session.flush()
@@ -75,7 +65,32 @@ def propose(
     return made
 
 
-def _share(field: str, typed: str):  # type: ignore[no-untyped-def]
+def read_parts(
+    session: Session, leader: CompanyRow, own_share: str, partners: Sequence[Part]
+) -> tuple[list[CompanyRow], list[Fraction]]:
+    """Members and their shares in percent, the representative's first, from what was typed. Raises Invalid, field by field."""
+    shares, named = [_share("own_share", own_share)], [leader]
+    for place, (number, typed) in enumerate(partners, start=1):
+        named.append(_partner(session, f"number-{place}", number, named))
+        shares.append(_share(f"share-{place}", typed))
+    return named, shares
+
+
+def as_company(
+    leader: CompanyRow, named: Sequence[CompanyRow], shares: Sequence[Fraction], name: str, now: datetime
+) -> CompanyRow:
+    """The venture as a bidder of the register, not yet stored."""
+    return CompanyRow(
+        id=new_id(), corporate_number=None, name=name.strip()[:200], representative=f"{leader.name}　{leader.representative}"[:200],
+        address=leader.address, categories=leader.categories, valid_until=min(each.valid_until for each in named),
+        registered_at=now, updated_at=now, members=[
+            {"id": each.id, "number": each.corporate_number, "name": each.name, "share": venture.shown(share), "leader": each is leader}
+            for each, share in zip(named, shares, strict=True)
+        ],
+    )  # fmt: skip
+
+
+def _share(field: str, typed: str) -> Fraction:
     try:
         return venture.share(typed)
     except Invalid as refusal:
