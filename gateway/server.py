@@ -7,8 +7,9 @@ it for ever, and answers a bad message without the headers every answer of ours 
 import asyncio
 from typing import Any
 
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
 from gateway.hygiene import MAX_HEADER_BYTES, MAX_TARGET_BYTES
-from libs.common.server import BodyInPieces
 
 HEADER_SECONDS = 15.0
 """From the first byte of a request to the end of its headers."""
@@ -23,7 +24,7 @@ _REFUSALS = {
 }
 
 
-class StrictProtocol(BodyInPieces):
+class StrictProtocol(HttpToolsProtocol):
     """One connection. Limits hold while a message is read, not after it has been."""
 
     in_headers = False

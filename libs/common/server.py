@@ -53,7 +53,7 @@ class BodyInPieces(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         cycle = self.cycle
-        if cycle.response_complete:
+        if cycle is None or cycle.response_complete:
             return
         if not cycle.body:
             cycle.body = Pieces()  # type: ignore[assignment]
