@@ -117,6 +117,8 @@ def serve(deployables: Sequence[Deployable]) -> None:
     """HTTP. Several services share one port, told apart by their paths."""
     import uvicorn
 
+    from libs.common.server import Protocol
+
     refuse_unsafe(deployables)
     settings = deployables[0].settings()
     observe(_name(deployables), settings, settings.metrics_port)
@@ -124,6 +126,7 @@ def serve(deployables: Sequence[Deployable]) -> None:
     app = next(iter(apps.values())) if len(apps) == 1 else Apps(apps, default=deployables[0].name)
     uvicorn.run(
         app,
+        http=Protocol,
         host=os.environ.get("APPS_HOST", "127.0.0.1"),
         port=int(os.environ.get("APPS_PORT", "8081")),
         log_config=None,

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from libs.common import http
 from libs.common.service import Service
 from services.backup.api import desk, evidence, fragments, plane
-from services.backup.api.exchange import THREADS, Admissions
+from services.backup.api.exchange import THREADS, Memory
 from services.backup.api.turns import Turns
 from services.backup.settings import settings_of
 
@@ -15,8 +15,10 @@ def create_app(service: Service) -> FastAPI:
     app = http.create_app(
         service, [fragments.router, evidence.router, desk.router], watcher="tenants", error_page=pages.refused
     )
-    app.state.admissions = Admissions()
+    app.state.memory = Memory()
     app.state.turns = Turns(THREADS, settings_of(service).backup_line_rate)
-    app.router.routes[:0] = plane.routes()
+    routes = plane.routes()
+    app.router.routes[:0] = routes
+    app.add_middleware(plane.Shortcut, routes=routes, fastapi=app, service=service)
     http.access.check_declared(app, exempt=lambda path: path.startswith(("/health/", "/static")))
     return app

@@ -1,24 +1,28 @@
 """One request of restic's protocol and its answer. Bytes pass in blocks between the connection and a site, in threads."""
 
 import asyncio
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from starlette.requests import Request
 
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, Refusal, TooLarge
 from libs.common.http import problem
+from libs.common.server import Line, line_of
 from libs.common.service import Service
 from services.backup.api.turns import Turns
 from services.backup.db import objects
 from services.backup.db import repositories as db
-from services.backup.domain.protocol import BYTES, CONFIG, LARGEST, V1, V2, Target, is_too_slow, listing, span_of
+from services.backup.domain.protocol import BYTES, CONFIG, LARGEST, V1, V2, Span, Target, is_too_slow, listing, span_of
 from services.backup.settings import Held, held
-from services.backup.sites import BLOCK, Key, Reader, Site, Upload, WrongContent
+from services.backup.sites import BLOCK, Key, Reader, Site, SiteBroken, Upload, WrongContent
 from services.backup.use_cases import read, remove, store
 from services.backup.use_cases.admit import Door, admit
 from services.backup.use_cases.alerts import raise_alert
@@ -29,24 +33,71 @@ THREADS = 16
 IDLE = 90.0
 """Seconds a client may pause in the middle of a body; the gateway is stricter."""
 FRESH = 1.0
-"""Seconds for which reading believes that a key is still good. Writing asks again in the transaction that keeps the bytes."""
-_MANY = 10_000
+"""Seconds for which it is believed that a key is still good, how much fits, and where an object lies. What writes asks again
+in the transaction that keeps the bytes."""
+AT_ONCE = 256 * 1024
+"""Bytes of an answer that are taken from memory, where they are, without a thread."""
 
 
-class Admissions:
-    """Doors opened within the last `FRESH` seconds, so that reading a hundred small ranges does not ask a hundred times."""
+K = TypeVar("K")
+V = TypeVar("V")
 
-    def __init__(self) -> None:
-        self._kept: dict[tuple[Actor, str], tuple[float, Door]] = {}
 
-    def get(self, actor: Actor, repository: str) -> Door | None:
-        found = self._kept.get((actor, repository))
-        return found[1] if found and found[0] > time.monotonic() else None
+class Fresh(Generic[K, V]):
+    """What was found within the last `FRESH` seconds, at most `most` of it: a hundred small ranges do not ask a hundred times."""
 
-    def put(self, actor: Actor, repository: str, door: Door) -> None:
-        if len(self._kept) >= _MANY:
-            self._kept.clear()
-        self._kept[actor, repository] = (time.monotonic() + FRESH, door)
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[K, tuple[float, V]] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        found = self._kept.get(key)
+        if found is None or found[0] < time.monotonic():
+            return None
+        return found[1]
+
+    def put(self, key: K, value: V) -> None:
+        with self._lock:
+            self._kept[key] = (time.monotonic() + FRESH, value)
+            self._kept.move_to_end(key)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Forget what is too old, or too much: an open file keeps a disk from being taken away."""
+        with self._lock:
+            while self._kept:
+                key, (until, _) = next(iter(self._kept.items()))
+                if len(self._kept) <= self._most and until >= time.monotonic():
+                    return
+                del self._kept[key]
+
+    def drop(self, key: K) -> None:
+        self._kept.pop(key, None)
+
+    def clear(self) -> None:
+        self._kept.clear()
+
+
+@dataclass(slots=True)
+class Admitted:
+    """A door, and how many bytes an object of each type may bring through it."""
+
+    door: Door
+    most: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Memory:
+    """Of one process: doors that were opened just now, and files that are open."""
+
+    doors: Fresh[tuple[Actor, str], Admitted] = field(default_factory=lambda: Fresh(10_000))
+    readers: Fresh[tuple[str, Target, datetime | None], Reader] = field(default_factory=lambda: Fresh(64))
+
+    def forget(self) -> None:
+        """As if a moment had passed."""
+        self.doors.clear()
+        self.readers.clear()
 
 
 class Gone(Exception):
@@ -94,7 +145,7 @@ class Exchange:
         self.request = request
         self.service: Service = request.app.state.service
         self._receive, self._send = receive, send
-        self._admissions: Admissions = request.app.state.admissions
+        self._memory: Memory = request.app.state.memory
         self._turns: Turns = request.app.state.turns
         self._body_read = False
         self._begun = False
@@ -102,6 +153,10 @@ class Exchange:
     @property
     def _tenant(self) -> str:
         return str(self.actor.tenant)
+
+    @property
+    def _key(self) -> tuple[Actor, str]:
+        return self.actor, self.request.path_params["repository"]
 
     @property
     def held(self) -> Held:
@@ -120,14 +175,21 @@ class Exchange:
             return read.names(session, self._reader(session), type_, self.at)
 
     async def answer_read(self, target: Target) -> None:
-        reader = await in_thread(self._open, target)
-        with reader:
-            await self._send_file(reader)
+        admitted = self._memory.doors.get(self._key)
+        known = self._memory.readers.get((admitted.door.repository_id, target, self.at)) if admitted else None
+        if known is None:
+            known = await in_thread(self._open, target)
+            asyncio.get_running_loop().call_later(FRESH * 1.5, self._memory.readers.sweep)
+        await self._send_file(known)
 
     def _open(self, target: Target) -> Reader:
+        """Closed when nobody reads it any more, and it is no longer remembered."""
         with self.service.database.reading(tenant=self.actor.tenant) as session:
-            found = read.find(session, self.held, self._reader(session), target.type, target.name, self.at)
-        return read.open_object(found)
+            door = self._reader(session)
+            found = read.find(session, self.held, door, target.type, target.name, self.at)
+        reader = read.open_object(found)
+        self._memory.readers.put((door.repository_id, target, self.at), reader)
+        return reader
 
     async def _send_file(self, reader: Reader) -> None:
         size = reader.size
@@ -145,7 +207,38 @@ class Exchange:
         if span.partial:
             headers.append((b"content-range", f"bytes {span.start}-{span.end - 1}/{size}".encode()))
         status = 206 if span.partial else 200
-        await self._start(status, headers)
+        at_once = reader.ready(span.start, span.end) if span.end - span.start <= AT_ONCE else None
+        await self._start(status, headers, last=at_once)
+        if at_once is not None:
+            return
+        line = line_of(self.request.scope) if not self._turns.rate else None
+        if line is not None and reader.fd is not None:
+            await self._send_by_kernel(line, reader.fd, span)
+            return await self._send({"type": "http.response.body", "body": b""})
+        await self._send_blocks(reader, span)
+
+    async def _send_by_kernel(self, line: Line, file: int, span: Span) -> None:
+        """Block by block, each municipality in its turn; nobody holds a turn while the client is slow."""
+        at = span.start
+        await line.clear()
+        try:
+            while at < span.end:
+                size = min(BLOCK, span.end - at)
+                sent = await self._turns.take(self._tenant, size, in_thread, line.push, file, at, size)
+                line.count(sent)
+                at += sent
+                if not sent:
+                    async with asyncio.timeout(IDLE):
+                        await line.writable()
+        except (ConnectionError, TimeoutError) as error:
+            line.abandon()
+            raise Gone from error
+        except OSError as error:
+            raise SiteBroken(str(error)) from error
+        finally:
+            line.close()
+
+    async def _send_blocks(self, reader: Reader, span: Span) -> None:
         left, blocks = span.end - span.start, reader.blocks(span.start, span.end)
         while left:
             block = await self._turns.take(self._tenant, min(left, BLOCK), in_thread, next, blocks, b"")
@@ -153,8 +246,6 @@ class Exchange:
                 raise ConnectionError("a stored file became shorter while it was read")  # the client sees a cut answer
             left -= len(block)
             await self._send({"type": "http.response.body", "body": block, "more_body": left > 0})
-        if span.start == span.end:
-            await self._send({"type": "http.response.body", "body": b""})
 
     # ---- writing ----------------------------------------------------------------------------------------------------
 
@@ -171,7 +262,8 @@ class Exchange:
             store.check_may_write(self._admit(session), CONFIG)
 
     async def answer_write(self, target: Target) -> None:
-        door, most = await in_thread(self._may_write, target)
+        admitted = await self._admitted(target)
+        most = admitted.most[target.type]
         length = int(self.request.headers.get("content-length", "0"))
         if length > LARGEST:
             raise TooLarge("1つの部分が大きすぎます。", limit=LARGEST)
@@ -180,7 +272,7 @@ class Exchange:
         upload = await in_thread(self._site_for(target).begin)
         try:
             await self._receive_into(upload, most)
-            await in_thread(self._finish, door, target, upload)
+            await in_thread(self._finish, admitted.door, target, upload)
         finally:
             await in_thread(upload.abandon)
         await self._reply(200)
@@ -190,11 +282,19 @@ class Exchange:
         places = self.held
         return places.second if target.type == objects.LOCKS and not places.first.up else places.first
 
-    def _may_write(self, target: Target) -> tuple[Door, int]:
+    async def _admitted(self, target: Target) -> Admitted:
+        """Who may write such an object, and how large it may be. Refuses early whom the end would refuse."""
+        admitted = self._memory.doors.get(self._key)
+        if admitted is None or target.type not in admitted.most:
+            admitted = await in_thread(self._ask_most, target)
+        store.check_may_write(admitted.door, target.type)
+        return admitted
+
+    def _ask_most(self, target: Target) -> Admitted:
         with self.service.database.reading(tenant=self.actor.tenant) as session:
-            door = self._admit(session)
-            store.check_may_write(door, target.type)
-            return door, min(store.bytes_left(session, door, target.type), LARGEST)
+            admitted = self._opened(session)
+            admitted.most[target.type] = min(store.bytes_left(session, admitted.door, target.type), LARGEST)
+            return admitted
 
     async def _receive_into(self, upload: Upload, most: int) -> None:
         waiting: list[bytes] = []
@@ -221,9 +321,10 @@ class Exchange:
             raise WrongBody("届いた内容が、名前（SHA-256）と一致しません。保存していません。") from error
         now = self.service.clock.now()
         with self.service.database.transaction(tenant=door.tenant) as session:
-            door = self._admit(session)  # a key revoked meanwhile brings nothing in any more
+            door = self._admit(session, to_change=True)  # a key revoked meanwhile brings nothing in any more
             store.check_may_write(door, target.type)
             store.keep(session, door, target.type, upload, now, at_second=upload.site == "second")
+        self._memory.readers.drop((door.repository_id, target, None))
 
     async def answer_delete(self, target: Target) -> None:
         await in_thread(self._remove, target)
@@ -231,9 +332,10 @@ class Exchange:
 
     def _remove(self, target: Target) -> None:
         with self.service.database.transaction(tenant=self.actor.tenant) as session:
-            door = self._admit(session)
+            door = self._admit(session, to_change=True)
             now = self.service.clock.now()
             remove.remove(session, self.held, self.actor, door, target.type, target.name, now)
+        self._memory.readers.drop((door.repository_id, target, None))
 
     async def note_broken_disk(self) -> None:
         """A disk that does not do its work is somebody's to look at, at once."""
@@ -250,15 +352,18 @@ class Exchange:
 
     def _reader(self, session: Any) -> Door:
         """A door to read by, remembered for a moment."""
-        name = self.request.path_params["repository"]
-        door = self._admissions.get(self.actor, name)
-        if door is None:
-            door = self._admit(session)
-            self._admissions.put(self.actor, name, door)
-        return door
+        return self._opened(session).door
 
-    def _admit(self, session: Any) -> Door:
-        return admit(session, self.actor, self.request.path_params["repository"], self.service.clock.now())
+    def _opened(self, session: Any) -> Admitted:
+        known = self._memory.doors.get(self._key)
+        if known is None:
+            known = Admitted(self._admit(session))
+            self._memory.doors.put(self._key, known)
+        return known
+
+    def _admit(self, session: Any, *, to_change: bool = False) -> Door:
+        name = self.request.path_params["repository"]
+        return admit(session, self.actor, name, self.service.clock.now(), to_change=to_change)
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives. Raises Gone when the client leaves, TooSlow when it pauses for too long."""
@@ -303,7 +408,9 @@ class Exchange:
         kept = [(n, v) for n, v in headers or [] if n != b"content-length"]
         await self._start(status, [*kept, *length], last=b"" if self.request.method == "HEAD" else body)
 
-    async def _start(self, status: int, headers: list[tuple[bytes, bytes]], *, last: bytes | None = None) -> None:
+    async def _start(
+        self, status: int, headers: list[tuple[bytes, bytes]], *, last: bytes | bytearray | None = None
+    ) -> None:
         """Begin the answer; `last` ends it at once."""
         self._begun = True
         said = [*headers, (b"cache-control", b"no-store")]

@@ -18,16 +18,16 @@ class Turns:
 
     def __init__(self, slots: int, rate: int = 0) -> None:
         self._free = 1 if rate else slots
-        self._rate = rate
+        self.rate = rate
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def take(self, tenant: str, size: int, run: Run, *arguments: Any) -> Any:
         """Wait for a turn of `tenant`, then `run(*arguments)` on a block of `size` bytes and return what it returns."""
         await self._wait(tenant)
         try:
-            if not self._rate:
+            if not self.rate:
                 return await run(*arguments)
-            pause = asyncio.create_task(asyncio.sleep(size / self._rate))
+            pause = asyncio.create_task(asyncio.sleep(size / self.rate))
             try:
                 result = await run(*arguments)
                 await pause

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from services.backup.db.tables import ObjectRow
@@ -11,15 +11,18 @@ from services.backup.domain.protocol import CONFIG
 
 LOCKS = "locks"
 BROKEN = ("damaged", "missing")
+_ONE = select(ObjectRow).where(
+    ObjectRow.repository_id == bindparam("repository"),
+    ObjectRow.type == bindparam("type"),
+    ObjectRow.name == bindparam("name"),
+)
+"""Asked for every object; to put such a statement together costs as much as to ask it."""
+_ONE_LIVE = _ONE.where(ObjectRow.deleted_at.is_(None))
 
 
 def find(session: Session, repository_id: str, type_: str, name: str) -> ObjectRow | None:
     """The row, deleted or not."""
-    return session.scalar(
-        select(ObjectRow).where(
-            ObjectRow.repository_id == repository_id, ObjectRow.type == type_, ObjectRow.name == name
-        )
-    )
+    return session.scalar(_ONE, {"repository": repository_id, "type": type_, "name": name})
 
 
 def there(at: datetime | None) -> ColumnElement[bool]:
@@ -32,6 +35,8 @@ def there(at: datetime | None) -> ColumnElement[bool]:
 
 def find_there(session: Session, repository_id: str, type_: str, name: str, at: datetime | None) -> ObjectRow | None:
     """The object as seen now or `at`. For `config`, `name` is empty: there is one at any moment."""
+    if at is None and type_ != CONFIG:
+        return session.scalar(_ONE_LIVE, {"repository": repository_id, "type": type_, "name": name})
     statement = select(ObjectRow).where(ObjectRow.repository_id == repository_id, ObjectRow.type == type_, there(at))
     if type_ != CONFIG:
         statement = statement.where(ObjectRow.name == name)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from libs.common import room
@@ -20,17 +20,37 @@ from services.backup.db.tables import (
 )
 from services.backup.domain.quota import Allowance
 
+_HELD = "backup.held"
+"""In `Session.info`: the two rows that `hold` holds."""
+# Asked for every object that comes or goes; to put such a statement together costs as much as to ask it.
+_ALLOWANCE = select(AllowanceRow)
+_ALLOWANCE_HELD = _ALLOWANCE.with_for_update()
+_KEY_AND_REPOSITORY = (
+    select(AccessKeyRow, RepositoryRow)
+    .join(RepositoryRow, RepositoryRow.id == AccessKeyRow.repository_id)
+    .where(AccessKeyRow.token_id == bindparam("token"))
+)
+_KEY_AND_HELD_REPOSITORY = _KEY_AND_REPOSITORY.with_for_update(of=RepositoryRow)
+
 UNKNOWN = "この保管庫は見つかりません。一覧から選び直してください。"
 
 
 def allowance(session: Session) -> AllowanceRow:
     """The municipality's allowance as it is now."""
-    return session.execute(select(AllowanceRow)).scalar_one()
+    return session.execute(_ALLOWANCE).scalar_one()
 
 
 def lock_allowance(session: Session) -> AllowanceRow:
     """The municipality's allowance, held until the transaction ends: changes of its objects happen one after another."""
-    return session.execute(select(AllowanceRow).with_for_update()).scalar_one()
+    return session.execute(_ALLOWANCE_HELD).scalar_one()
+
+
+def hold(session: Session, repository_id: str) -> tuple[AllowanceRow, RepositoryRow]:
+    """The municipality's allowance and the repository, both held until the transaction ends. Twice in it is once."""
+    known = session.info.get(_HELD)
+    if known is None or known[1].id != repository_id:
+        known = session.info[_HELD] = lock_allowance(session), by_id(session, repository_id, lock=True)
+    return known
 
 
 def allowance_of(row: AllowanceRow | RepositoryRow) -> Allowance:
@@ -67,12 +87,18 @@ def everything(session: Session) -> list[RepositoryRow]:
 
 
 def key_and_repository(session: Session, token_id: str) -> tuple[AccessKeyRow, RepositoryRow] | None:
-    found = session.execute(
-        select(AccessKeyRow, RepositoryRow)
-        .join(RepositoryRow, RepositoryRow.id == AccessKeyRow.repository_id)
-        .where(AccessKeyRow.token_id == token_id)
-    ).first()
+    found = session.execute(_KEY_AND_REPOSITORY, {"token": token_id}).first()
     return (found[0], found[1]) if found else None
+
+
+def hold_by_key(session: Session, token_id: str) -> tuple[AccessKeyRow, RepositoryRow] | None:
+    """As `key_and_repository`, with the allowance and the repository held as by `hold`: what an upload needs, in two questions."""
+    allowance_row = lock_allowance(session)
+    found = session.execute(_KEY_AND_HELD_REPOSITORY, {"token": token_id}).first()
+    if found is None:
+        return None
+    session.info[_HELD] = allowance_row, found[1]
+    return found[0], found[1]
 
 
 def keys(session: Session, repository_id: str) -> list[AccessKeyRow]:

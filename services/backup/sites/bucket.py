@@ -125,6 +125,10 @@ class BucketReader:
 
     def __init__(self, bucket: Bucket, path: str, size: int) -> None:
         self._bucket, self._path, self.size = bucket, path, size
+        self.fd = None
+
+    def ready(self, start: int, end: int) -> bytes | None:
+        return None
 
     def blocks(self, start: int, end: int, *, once: bool = False) -> Iterator[bytes]:
         try:

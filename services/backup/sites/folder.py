@@ -106,11 +106,19 @@ class FolderSite:
 
 
 class FileReader:
-    """An open file of a folder."""
+    """An open file of a folder. It is closed with the last that knows it, if nobody has closed it before."""
 
     def __init__(self, fd: int) -> None:
-        self._fd = fd
+        self.fd = self._fd = fd
         self.size = os.fstat(fd).st_size
+
+    def ready(self, start: int, end: int) -> bytearray | None:
+        """What lies in the page cache (preadv2, RWF_NOWAIT); None where the kernel would have to wait, or cannot tell."""
+        found = bytearray(end - start)
+        try:
+            return found if os.preadv(self._fd, [found], start, os.RWF_NOWAIT) == len(found) else None
+        except OSError:
+            return None
 
     def blocks(self, start: int, end: int, *, once: bool = False) -> Iterator[bytes]:
         """With `once` the pages are dropped behind the reader: a check of everything must not push others out."""
@@ -127,7 +135,11 @@ class FileReader:
             start += len(block)
 
     def close(self) -> None:
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    __del__ = close
 
     def __enter__(self) -> Self:
         return self

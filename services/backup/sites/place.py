@@ -37,9 +37,17 @@ class Key:
 
 
 class Reader(Protocol):
-    """An open file; a context manager that closes it. `size` is what lies there, in bytes."""
+    """An open file; a context manager that closes it. `size` is what lies there, in bytes; `fd` its descriptor, where the
+    kernel can send it by itself, else None."""
 
     size: int
+
+    @property
+    def fd(self) -> int | None: ...
+
+    def ready(self, start: int, end: int) -> bytes | bytearray | None:
+        """Bytes `start` up to, not including, `end`, if they can be had without waiting for a disk or a network."""
+        ...
 
     def blocks(self, start: int, end: int, *, once: bool = False) -> Iterator[bytes]:
         """Bytes `start` up to, not including, `end`. `once`: nobody else will want them soon (a check of everything)."""

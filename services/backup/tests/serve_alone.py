@@ -19,6 +19,7 @@ from libs.common import keys
 from libs.common.actor import Actor
 from libs.common.db import Database
 from libs.common.inner_token import TokenSigner, TokenVerifier
+from libs.common.server import Protocol
 from libs.common.service import Service
 from services.backup.api import create_app
 from services.backup.settings import Settings, furnish
@@ -96,7 +97,9 @@ def main(port: int, folder: Path) -> None:
     furnish(service)
     watch_system_calls()
     event.listen(service.database.engine, "commit", lambda _: linked and die_if("commit"))
-    uvicorn.run(Door(create_app(service), signer, told["tenant"]), port=port, log_config=None, access_log=False)
+    uvicorn.run(
+        Door(create_app(service), signer, told["tenant"]), http=Protocol, port=port, log_config=None, access_log=False
+    )
 
 
 if __name__ == "__main__":

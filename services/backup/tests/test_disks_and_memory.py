@@ -33,6 +33,7 @@ def full_disk(small_cloud: Cloud, tmp_path: Path) -> Iterator[Cloud]:
         first.prepare()
         yield small_cloud
     finally:
+        small_cloud.app.state.memory.forget()  # a file that was just read is open for a moment more
         subprocess.run(["umount", str(root)], check=True)
 
 

@@ -24,6 +24,7 @@ from libs.common.actor import Actor
 from libs.common.clock import FixedClock
 from libs.common.db import Database
 from libs.common.room import RoomRow
+from libs.common.server import Protocol
 from libs.common.service import Service
 from libs.common.testing.service import NOW, Issuers, make_service
 from services.backup.api import create_app
@@ -203,7 +204,9 @@ def serving(app: Any) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False, lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http=Protocol, port=port, log_config=None, access_log=False, lifespan="off")
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -22,10 +22,10 @@ class Door:
     closing: bool = False
 
 
-def admit(session: Session, actor: Actor, repository_name: str, now: datetime) -> Door:
+def admit(session: Session, actor: Actor, repository_name: str, now: datetime, *, to_change: bool = False) -> Door:
     """The repository, for a key made for it. Everything else looks as if it were not there: another repository, one that
-    does not exist, a key that was revoked. Forbidden while the municipality's room is not in use."""
-    found = db.key_and_repository(session, actor.subject)
+    does not exist, a key that was revoked. Forbidden while the municipality's room is not in use. `to_change`: it is held."""
+    found = (db.hold_by_key if to_change else db.key_and_repository)(session, actor.subject)
     if found is None:
         raise _unknown()
     key, repository = found

@@ -28,11 +28,10 @@ def remove(session: Session, held: Held, actor: Actor, door: Door, type_: str, n
     if not may_delete(door.mode, type_):
         raise Forbidden("このキーでは消せません。", code="append-only")
     check_not_closing(door, type_)
-    allowance = db.lock_allowance(session)
+    allowance, repository = db.hold(session, door.repository_id)
     row = objects_db.find_there(session, door.repository_id, type_, name, None)
     if row is None:
         return
-    repository = db.by_id(session, door.repository_id, lock=True)
     for counted in (repository, allowance):
         counted.live -= row.size
         counted.held -= row.size if type_ == objects_db.LOCKS else 0

@@ -58,8 +58,7 @@ def keep(session: Session, door: Door, type_: str, upload: Upload, now: datetime
     The file is named inside the transaction, under the municipality's lock, and before the commit: a row never speaks of
     a file that could be missing, and nobody removes a file that is about to get its row. Raises Full, Forbidden.
     """
-    allowance = db.lock_allowance(session)
-    repository = db.by_id(session, door.repository_id, lock=True)
+    allowance, repository = db.hold(session, door.repository_id)
     name = upload.name
     row = objects_db.find(session, door.repository_id, type_, name)
     if row is None or row.deleted_at is not None:

@@ -1,0 +1,145 @@
+"""The server's side of a connection, where uvicorn's own copies bytes more often than it must, or cannot send a file.
+
+    line = line_of(scope)                       # None where this server or TLS does not offer it
+    await line.clear()                          # after http.response.start: the head is on its way
+    sent = line.push(file, offset, count)       # in a thread; 0: the client is slower than we are
+    await line.writable()
+
+A file sent like this passes no Python: the kernel moves pages (`sendfile(2)`). The answer is ended as always, with an
+`http.response.body`.
+"""
+
+import asyncio
+import contextlib
+import os
+import select
+from collections.abc import MutableMapping
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+READ_AHEAD = 512 * 1024
+"""Bytes of a body that may wait for the program. uvicorn's 64 KiB stop the connection after every read."""
+LINGER = 20
+"""Milliseconds that `push` waits for a client that is about to take more: less than a turn of the loop costs on a busy machine."""
+_EXTENSION = "kyodo.line"
+
+
+def line_of(scope: MutableMapping[str, Any]) -> "Line | None":
+    return scope.get("extensions", {}).get(_EXTENSION)
+
+
+class Pieces:
+    """What `RequestResponseCycle.body` is while it grows: pieces as they came, joined once. A single one is not copied at all."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def __iadd__(self, piece: bytes) -> "Pieces":
+        self._pieces.append(piece)
+        self._size += len(piece)
+        return self
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self._pieces)
+
+
+class BodyInPieces(HttpToolsProtocol):
+    """Takes bodies in pieces, and as much of them as is there at once."""
+
+    def on_body(self, body: bytes) -> None:
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return
+        if not cycle.body:
+            cycle.body = Pieces()  # type: ignore[assignment]
+        cycle.body += body
+        if len(cycle.body) > READ_AHEAD:
+            self.flow.pause_reading()
+        cycle.message_event.set()
+
+
+class Protocol(BodyInPieces):
+    """What services listen with: it offers `Line` to whoever answers with a file."""
+
+    def on_headers_complete(self) -> None:
+        if self.scheme != "http":  # through TLS every byte has to be touched
+            return super().on_headers_complete()
+        line = Line(self)
+        self.scope["extensions"] = {_EXTENSION: line}  # type: ignore[typeddict-item]
+        super().on_headers_complete()
+        line.cycle = self.cycle
+
+
+class Line:
+    """The connection of one request, to send a file on. Of one answer, after its head."""
+
+    cycle: RequestResponseCycle
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
+        self._out = -1
+
+    async def clear(self) -> None:
+        """Return when everything said before has left. Raises ConnectionError when the client is gone."""
+        transport = self._protocol.transport
+        transport.set_write_buffer_limits(0)
+        await self._protocol.flow.drain()
+        transport.set_write_buffer_limits()
+        self._check()
+        self._out = os.dup(transport.get_extra_info("socket").fileno())
+
+    def push(self, file: int, offset: int, count: int) -> int:
+        """Send up to `count` bytes of the open `file`; returns how many went. Blocks on the disk, hardly on the client."""
+        sent = 0
+        while sent < count:
+            try:
+                done = os.sendfile(self._out, file, offset + sent, count - sent)
+            except BlockingIOError:
+                if not self._soon():
+                    break
+                continue
+            if not done:
+                raise OSError("a file became shorter while it was sent")
+            sent += done
+        return sent
+
+    def _soon(self) -> bool:
+        waiting = select.poll()
+        waiting.register(self._out, select.POLLOUT)
+        return bool(waiting.poll(LINGER))
+
+    async def writable(self) -> None:
+        """Return when the client has taken some of what was sent. Raises ConnectionError when it is gone."""
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+        loop.add_writer(self._out, lambda: ready.done() or ready.set_result(None))
+        try:
+            await ready
+        finally:
+            loop.remove_writer(self._out)
+        self._check()
+
+    def count(self, sent: int) -> None:
+        """So many bytes of the announced length have left."""
+        self.cycle.expected_content_length -= sent
+
+    def abandon(self) -> None:
+        """The client is gone, or takes nothing: there is nobody to answer."""
+        self.cycle.disconnected = True
+        self._protocol.transport.abort()
+
+    def close(self) -> None:
+        """No more of the file will be sent on it."""
+        if self._out >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self._out)
+            self._out = -1
+
+    def _check(self) -> None:
+        if self.cycle.disconnected or self._protocol.transport.is_closing():
+            raise ConnectionError("the client is gone")
