@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from libs.common.actor import KINDS, Actor
 from libs.common.errors import NotSignedIn
+from libs.common.keys import NEXT
 
 LIFETIME = 60
 """Seconds."""
@@ -65,20 +66,31 @@ class TokenVerifier:
         try:
             header = jwt.get_unverified_header(token)
             issuer = str(header.get("kid"))
-            if header.get("typ") != _TYPE or issuer not in self._keys:
+            if header.get("typ") != _TYPE or issuer not in self._keys or issuer.endswith(NEXT):
                 raise jwt.InvalidTokenError("unknown issuer or type")
-            claims = jwt.decode(
-                token,
-                self._keys[issuer],
-                algorithms=["EdDSA"],
-                audience=self.audience,
-                issuer=issuer,
-                leeway=_LEEWAY,
-                options={"require": ["iss", "aud", "sub", "kind", "iat", "exp"]},
-            )
-            return _actor(claims)
+            return _actor(self._claims(token, issuer))
         except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
             raise NotSignedIn("もう一度サインインしてください。", code="bad-token") from error
+
+    def _claims(self, token: str, issuer: str) -> Mapping[str, object]:
+        """What the token says, if the issuer's key signed it, or the one that will follow it."""
+        try:
+            return self._decoded(token, issuer, self._keys[issuer])
+        except jwt.InvalidSignatureError:
+            if issuer + NEXT not in self._keys:
+                raise
+            return self._decoded(token, issuer, self._keys[issuer + NEXT])
+
+    def _decoded(self, token: str, issuer: str, key: Ed25519PublicKey) -> Mapping[str, object]:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=["EdDSA"],
+            audience=self.audience,
+            issuer=issuer,
+            leeway=_LEEWAY,
+            options={"require": ["iss", "aud", "sub", "kind", "iat", "exp"]},
+        )
 
 
 def _actor(claims: Mapping[str, object]) -> Actor:

@@ -1,6 +1,11 @@
 """Make and read the Ed25519 keys by which processes know each other.
 
 python -m libs.common.keys ensure gateway tenants …     makes what is missing in KEYS_DIR, touches nothing else
+python -m libs.common.keys next eapply                  makes the pair that will follow: eapply.next.key, eapply.next.pub
+python -m libs.common.keys promote eapply               puts that pair in the place of the present one
+
+A key is replaced without a refused call in three steps (docs/operators.md): everybody gets `<issuer>.next.pub` and believes both; the
+issuer gets the new private key; everybody gets the new `<issuer>.pub` and no `<issuer>.next.pub` any more.
 """
 
 import os
@@ -18,6 +23,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+NEXT = ".next"
+"""Behind an issuer's name: the key that will follow. It is believed for the issuer itself, and is no issuer."""
+
 
 def ensure(folder: Path, issuers: list[str]) -> list[str]:
     """Make a key pair for each issuer that has none, and the secret of the database roles. Returns what was made."""
@@ -27,14 +35,31 @@ def ensure(folder: Path, issuers: list[str]) -> list[str]:
         _write_secret(folder / "database-roles.secret", secrets.token_bytes(32))
     for issuer in issuers:
         if not (folder / f"{issuer}.key").exists():
-            key = Ed25519PrivateKey.generate()
-            _write_secret(
-                folder / f"{issuer}.key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            )
-            public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-            (folder / f"{issuer}.pub").write_bytes(public)
+            _write_pair(folder, issuer)
             made.append(issuer)
     return made
+
+
+def _write_pair(folder: Path, name: str) -> None:
+    key = Ed25519PrivateKey.generate()
+    _write_secret(folder / f"{name}.key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (folder / f"{name}.pub").write_bytes(public)
+
+
+def make_next(folder: Path, issuer: str) -> None:
+    """The pair that will follow. SystemExit where one waits already: it may be believed by then."""
+    if (folder / f"{issuer}{NEXT}.key").exists():
+        raise SystemExit(f"{issuer}{NEXT}.key is there already: promote it, or delete it if nobody got it")
+    _write_pair(folder, issuer + NEXT)
+
+
+def promote(folder: Path, issuer: str) -> None:
+    """The pair that was to follow is the present one. SystemExit where there is none."""
+    if not (folder / f"{issuer}{NEXT}.key").exists():
+        raise SystemExit(f"there is no {issuer}{NEXT}.key: make it first (next {issuer})")
+    for end in ("key", "pub"):
+        (folder / f"{issuer}{NEXT}.{end}").replace(folder / f"{issuer}.{end}")
 
 
 def private_key(folder: Path, issuer: str) -> Ed25519PrivateKey:
@@ -45,7 +70,7 @@ def private_key(folder: Path, issuer: str) -> Ed25519PrivateKey:
 
 
 def public_keys(folder: Path) -> dict[str, Ed25519PublicKey]:
-    """Every issuer's public key, by issuer."""
+    """Every issuer's public key, by issuer; one that will follow, by `<issuer>.next`."""
     keys = {}
     for path in sorted(folder.glob("*.pub")):
         key = load_pem_public_key(path.read_bytes())
@@ -65,5 +90,9 @@ if __name__ == "__main__":
             from libs.common.settings import Settings
 
             print(*ensure(Settings().keys_dir, names))
+        case ["next" | "promote" as step, issuer]:
+            from libs.common.settings import Settings
+
+            (make_next if step == "next" else promote)(Settings().keys_dir, issuer)
         case _:
             sys.exit(__doc__)

@@ -44,6 +44,7 @@ def _keys(folder: Path) -> Iterator[str]:
     """Whoever has another issuer's key speaks in its name: two that share one could not be told apart."""
     known: dict[bytes, str] = {}
     for issuer, key in keys.public_keys(folder).items():
+        issuer = issuer.removesuffix(keys.NEXT)
         other = known.setdefault(key.public_bytes_raw(), issuer)
         if other != issuer:
             yield f"{other} and {issuer} have the same key in KEYS_DIR: make one for each (python -m libs.common.keys ensure …)"
