@@ -16,7 +16,8 @@ from gateway.pages.app import create_own_app
 from gateway.parts import Parts, build_parts, staff_side
 from gateway.server import StrictProtocol
 from gateway.settings import Settings
-from libs.common import log, telemetry, unsafe
+from libs.common import instances, log, telemetry, unsafe
+from libs.common.leaving import Leaving, LeavingServer
 
 IDLE = 0.5
 """Seconds between two looks for mails to send."""
@@ -39,7 +40,11 @@ def run(settings: Settings) -> None:
     refuse_sample_accounts(settings, parts.service.database)
     catcher = mail_catcher.start(settings)
     try:
-        with mailing(parts), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with (
+            mailing(parts),
+            instances.announced(parts.service, role="api"),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
             runner.run(serve(parts))
     finally:
         if catcher is not None:
@@ -54,14 +59,16 @@ async def serve(parts: Parts) -> None:
     staff = staff_side(parts) if settings.staff_url else None
     beside = Gateway(staff, create_own_app(staff)) if staff is not None else None
     gateway = Gateway(parts, own, beside=beside)
-    people = uvicorn.Server(_config(gateway, settings.gateway_host, settings.gateway_port, lifespan="on"))
-    others = [_config(InternalDoor(own), settings.gateway_internal_host, settings.gateway_internal_port)]
+    doors = [Leaving(gateway), *([Leaving(beside)] if beside is not None else [])]
+    people = LeavingServer(_config(doors[0], settings.gateway_host, settings.gateway_port, lifespan="on"), doors)
+    inside = Leaving(InternalDoor(own))
+    others = [_config(inside, settings.gateway_internal_host, settings.gateway_internal_port)]
     if beside is not None:
-        others.append(_config(beside, settings.gateway_staff_host, settings.gateway_staff_port))
+        others.append(_config(doors[1], settings.gateway_staff_host, settings.gateway_staff_port))
     if settings.gateway_decision_port:
         decisions = Decisions(parts, gateway.admission)
         others.append(_config(decisions, settings.gateway_decision_host, settings.gateway_decision_port))
-    servers = [_Quiet(config) for config in others]
+    servers = [_Quiet(config, [inside]) for config in others]
     running = [asyncio.create_task(server.serve()) for server in servers]
     await people.serve()
     for server in servers:
@@ -71,7 +78,7 @@ async def serve(parts: Parts) -> None:
         staff.callers.close()
 
 
-class _Quiet(uvicorn.Server):
+class _Quiet(LeavingServer):
     """A further server of the process: the first one hears the signals for all."""
 
     @contextlib.contextmanager

@@ -35,7 +35,19 @@ def migrate(settings: Settings, service: str, package: str) -> None:
 def metadatas(package: str) -> list[MetaData]:
     """The tables every service has, and those of this one."""
     own = importlib.import_module(f"{package}.db").Base.metadata
-    for module in ("outbox", "inbox", "audit", "jobs", "leases", "files", "notices", "idempotency", "room", "webhooks"):
+    for module in (
+        "outbox",
+        "inbox",
+        "audit",
+        "jobs",
+        "leases",
+        "files",
+        "notices",
+        "idempotency",
+        "room",
+        "webhooks",
+        "instances",
+    ):
         try:
             importlib.import_module(f"libs.common.{module}")
         except ModuleNotFoundError as error:

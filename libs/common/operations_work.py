@@ -1,6 +1,6 @@
-"""The rest of what the operator's page needs of a service: work that got stuck, and how it is begun again.
+"""The rest of what the operator's page needs of a service: its processes, work that got stuck, and how it is begun again.
 
-Two kinds, one shape: `jobs` that were given up, and `mails` that were refused or may not have arrived. No text and no address
+Work is of two kinds, one shape: `jobs` that were given up, and `mails` that were refused or may not have arrived. No text and no address
 of a notice is given out: who was to get it is known to the service that sent it.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 
-from libs.common import jobs, notices
+from libs.common import instances, jobs, notices
 from libs.common.actor import Actor
 from libs.common.service import Service
 
@@ -44,9 +44,27 @@ _KINDS: dict[Kind, _Stuck] = {
 }
 
 
+_INSTANCE = ("role", "host", "release", "settings", "started_at", "seen_at")
+
+
 def work_router(watching: Any) -> APIRouter:
     """`watching` is the access dependency of the one process that may ask."""
     router = APIRouter()
+
+    @router.get("/instances")
+    def running(request: Request, _actor: Actor = watching) -> list[dict[str, Any]]:
+        """The processes of this service that were heard of lately, each with its release and the fingerprint of its settings."""
+        service: Service = request.app.state.service
+        with service.database.reading() as session:
+            found = instances.present(session, service.clock.now())
+        return [{name: getattr(row, name) for name in _INSTANCE} for row in found]
+
+    @router.get("/certificates")
+    def certificates(request: Request, _actor: Actor = watching) -> list[dict[str, str]]:
+        """Certificates that this service signs with: `name`, `ends`. It says so in `extras["certificates"]`, a function."""
+        service: Service = request.app.state.service
+        known: Callable[[], list[tuple[str, datetime]]] = service.extras.get("certificates", list)
+        return [{"name": name, "ends": ends.isoformat()} for name, ends in known()]
 
     @router.get("/stuck/{kind}")
     def stuck(request: Request, kind: Kind, _actor: Actor = watching) -> list[dict[str, Any]]:

@@ -117,14 +117,17 @@ def serve(deployables: Sequence[Deployable]) -> None:
     """HTTP. Several services share one port, told apart by their paths."""
     import uvicorn
 
+    from libs.common import instances
+    from libs.common.leaving import Leaving, LeavingServer
     from libs.common.server import Protocol
 
     refuse_unsafe(deployables)
     settings = deployables[0].settings()
     observe(_name(deployables), settings, settings.metrics_port)
-    apps = {d.name: d.create_app(d.build()) for d in deployables}
-    app = next(iter(apps.values())) if len(apps) == 1 else Apps(apps, default=deployables[0].name)
-    uvicorn.run(
+    built = {deployable.name: deployable.build() for deployable in deployables}
+    apps = {d.name: d.create_app(built[d.name]) for d in deployables}
+    app = Leaving(next(iter(apps.values())) if len(apps) == 1 else Apps(apps, default=deployables[0].name))
+    config = uvicorn.Config(
         app,
         http=Protocol,
         host=os.environ.get("APPS_HOST", "127.0.0.1"),
@@ -136,6 +139,11 @@ def serve(deployables: Sequence[Deployable]) -> None:
         proxy_headers=False,
         timeout_keep_alive=75,  # longer than the gateway keeps its side
     )
+    server = LeavingServer(config, [app])
+    with instances.announced(*built.values(), role="api"):
+        server.run()
+    if not server.started:
+        sys.exit(3)  # the port is taken, or the like; the log says why
 
 
 class Apps:
@@ -168,6 +176,8 @@ def listen(deployables: Sequence[Deployable]) -> None:
 
 def work(deployables: Sequence[Deployable]) -> None:
     """Relay, inbox, jobs, until SIGTERM."""
+    from libs.common import instances
+
     refuse_unsafe(deployables)
     built = [(d, d.build()) for d in deployables]
     settings = built[0][1].settings
@@ -177,11 +187,12 @@ def work(deployables: Sequence[Deployable]) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    for worker in workers:
-        worker.start()
-    stopping.wait()
-    for worker in workers:
-        worker.stop()
+    with instances.announced(*(service for _, service in built), role="work"):
+        for worker in workers:
+            worker.start()
+        stopping.wait()
+        for worker in workers:
+            worker.stop()
 
 
 def _bus_maker(settings: "Settings", source: str, readers: "list[Reader]") -> "Callable[[], Bus]":

@@ -39,7 +39,7 @@ from nameko.messaging import QueueConsumer  # noqa: E402
 from nameko.runners import ServiceRunner  # noqa: E402
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError  # noqa: E402
 
-from libs.common import inbox, log  # noqa: E402
+from libs.common import inbox, instances, log  # noqa: E402
 from libs.common.bus import Reader, topology  # noqa: E402
 from libs.common.events import Envelope, check_envelope  # noqa: E402
 from libs.common.telemetry import metrics  # noqa: E402
@@ -70,7 +70,8 @@ def listen(deployables: "Sequence[Deployable]") -> None:
     settings = built[0][1].settings
     name = deployables[0].name if len(deployables) == 1 else "apps"
     roles.observe(f"{name}-listen", settings, settings.metrics_port)
-    receive(settings.amqp_url, [deployable.reader(service) for deployable, service in built])
+    with instances.announced(*(service for _, service in built), role="listen"):
+        receive(settings.amqp_url, [deployable.reader(service) for deployable, service in built])
 
 
 def receive(amqp_url: str, readers: Sequence[Reader], ready: Callable[[], None] = lambda: None) -> None:

@@ -1,5 +1,6 @@
 """What differs between a laptop and a town hall."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -49,5 +50,16 @@ def furnish(service: Service) -> None:
     url = getattr(settings, "files_url", None)
     folder = settings.data_dir / "files" / service.name
     service.extras["files"] = files.s3(url) if url else files.local(folder)
+    service.extras["certificates"] = lambda: _certificates(settings)
     brand = Brand.named(getattr(settings, "cloud_name", ""))
     service.extras["pages"] = Pages(HERE / "templates", brand=brand, sample=settings.sample)
+
+
+def _certificates(settings: Settings) -> list[tuple[str, datetime]]:
+    """The office's certificate, where there is one. It is read where it is asked for: it may have been replaced."""
+    from services.eapply import signing  # only the process that is asked needs the cryptography
+
+    path = getattr(settings, "notice_certificate", None)
+    if path is None:
+        return []
+    return [("NOTICE_CERTIFICATE", signing.ends(path, settings.notice_certificate_password.get_secret_value()))]

@@ -55,6 +55,14 @@ def load(pkcs12_file: Path | None, password: str, stamps_url: str | None, keys: 
     return Seal(TEST_SIGNER if test else signer.subject_name or "", test, signer, stamps)
 
 
+def ends(pkcs12_file: Path, password: str) -> datetime:
+    """When the certificate in the file ends (UTC)."""
+    certificate = pkcs12.load_key_and_certificates(pkcs12_file.read_bytes(), password.encode() or None)[1]
+    if certificate is None:
+        raise ValueError(f"{pkcs12_file} holds no certificate")
+    return certificate.not_valid_after_utc
+
+
 def test_root(keys: Path) -> Path:
     """The certificate of the test CA (PEM)."""
     return keys / "notice-test-ca.pem"

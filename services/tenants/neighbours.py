@@ -87,6 +87,16 @@ class Neighbours:
         answer = self._try(service, f"/internal/{service}/queues")
         return answer.json() if answer is not None else None
 
+    def instances(self, service: str) -> list[dict[str, Any]] | None:
+        """The processes of `service` that were heard of lately, with release and fingerprint of the settings."""
+        answer = self._try(service, f"/internal/{service}/instances")
+        return answer.json() if answer is not None else None
+
+    def certificates(self, service: str) -> list[dict[str, Any]] | None:
+        """Certificates that `service` itself uses: `name`, and when each `ends`."""
+        answer = self._try(service, f"/internal/{service}/certificates")
+        return answer.json() if answer is not None else None
+
     def dead_letters(self, service: str) -> list[dict[str, Any]] | None:
         answer = self._try(service, f"/internal/{service}/dead-letters")
         return answer.json() if answer is not None else None

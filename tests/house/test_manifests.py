@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[2]
 K8S = ROOT / "infra" / "k8s"
 SERVICES = cloud.SERVICES
 NEWEST = manifests.minors()[-1]
-OWN_NAMES = {"APPS_HOST", "APPS_PORT", "WORK_METRICS_PORT"}
-"""Read by libs/common/roles.py itself, for the process and not for the service."""
+OWN_NAMES = {"APPS_HOST", "APPS_PORT", "WORK_METRICS_PORT", "DRAIN_SECONDS"}
+"""Read by libs/common/roles.py and leaving.py, for the process and not for the service."""
 DOORS = {
     "DATABASE_URL": {5432},
     "AMQP_URL": {5671, 5672},

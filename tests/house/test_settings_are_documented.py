@@ -8,8 +8,8 @@ from services.__main__ import DEPLOYABLES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operators.md").read_text("utf-8")
 MODULES = ["libs.common.settings", "gateway.settings", *(f"{each.package}.settings" for each in DEPLOYABLES)]
-STARTERS = {"APPS_HOST", "APPS_PORT", "WORK_METRICS_PORT"}
-"""Read by libs/common/roles.py, not by a settings class."""
+STARTERS = {"APPS_HOST", "APPS_PORT", "WORK_METRICS_PORT", "DRAIN_SECONDS"}
+"""Read by libs/common/roles.py and leaving.py, not by a settings class."""
 
 
 def known(module: str) -> set[str]:

@@ -14,6 +14,7 @@ from libs.common.audit.chaining import chain_pending, register
 from libs.common.audit.table import (
     AuditEntryRow,
     AuditHeadRow,
+    codes,
     entries,
     export_lines,
     forget_until,
@@ -27,6 +28,7 @@ __all__ = [
     "AuditHeadRow",
     "Verdict",
     "chain_pending",
+    "codes",
     "entries",
     "export_lines",
     "forget_until",

@@ -1,11 +1,11 @@
 """The rows of the audit record, and what may be done with them: append, read, verify, export, forget by rule."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint, delete, select
+from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint, delete, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from libs.common.actor import Actor
@@ -111,15 +111,42 @@ def document(entry: AuditEntryRow) -> dict[str, Any]:
 
 
 def entries(
-    session: Session, *, subject: str | None = None, before: str | None = None, limit: int = 50
+    session: Session,
+    *,
+    subject: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
+    words: str = "",
+    codes: Collection[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[AuditEntryRow]:
-    """The latest entries first, of one subject or of all; `before` is the id where the page before ended."""
+    """The latest entries first, of one subject or of all; `before` is the id where the page before ended.
+
+    `words` is looked for, as it is written, in action, subject, reason and the actor's id; entries whose action, subject or actor is one
+    of `codes` are found with it: what pages show other words for. `since` and `until` (not included) bound when.
+    """
     statement = select(AuditEntryRow).order_by(AuditEntryRow.id.desc()).limit(min(limit, 100))
     if subject is not None:
         statement = statement.where(AuditEntryRow.subject == subject)
     if before is not None:
         statement = statement.where(AuditEntryRow.id < before)
+    if words:
+        coded = (AuditEntryRow.action, AuditEntryRow.subject, AuditEntryRow.actor)
+        found = [column.contains(words, autoescape=True) for column in (*coded, AuditEntryRow.reason)]
+        statement = statement.where(or_(*found, *(column.in_(list(codes)) for column in coded)))
+    if since is not None:
+        statement = statement.where(AuditEntryRow.at >= since)
+    if until is not None:
+        statement = statement.where(AuditEntryRow.at < until)
     return list(session.scalars(statement))
+
+
+def codes(session: Session, most: int = 1000) -> tuple[set[str], set[str]]:
+    """(actions, actors that are persons) of this tenant's entries: what a page gives names to before it looks for words."""
+    actions = session.scalars(select(AuditEntryRow.action).distinct().limit(most))
+    persons = select(AuditEntryRow.actor).where(AuditEntryRow.actor_kind != "service").distinct().limit(most)
+    return set(actions), set(session.scalars(persons))
 
 
 def head(session: Session) -> tuple[int, str]:

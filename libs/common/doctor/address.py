@@ -12,6 +12,7 @@ from libs.common.unsafe import is_loopback
 
 SOON = timedelta(days=21)
 SECONDS = 10
+NotBelieved = ssl.SSLCertVerificationError
 
 
 def public_address(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
@@ -32,7 +33,7 @@ def public_address(name: str, settings: Settings, now: datetime) -> Iterator[Fin
 def _certificate(host: str, port: int, now: datetime) -> Finding:
     try:
         ends = certificate_end(host, port)
-    except ssl.SSLCertVerificationError as error:
+    except NotBelieved as error:
         return bad("certificate", f"{host}: {error.verify_message}", "証明書(名前、期限、途中の認証局)を確かめます")
     except OSError as error:
         return unknown("certificate", f"{host}:{port} is not reached from here: {error}", "外の機械から確かめます")
@@ -44,11 +45,13 @@ def _certificate(host: str, port: int, now: datetime) -> Finding:
     return good("certificate", f"believed, until {ends:%Y-%m-%d}")
 
 
-def certificate_end(host: str, port: int, context: ssl.SSLContext | None = None) -> datetime:
-    """When the certificate of the server ends, as a browser would believe it. Raises SSLCertVerificationError, OSError."""
+def certificate_end(
+    host: str, port: int, context: ssl.SSLContext | None = None, *, seconds: float = SECONDS
+) -> datetime:
+    """When the certificate of the server ends, as a browser would believe it. Raises NotBelieved, OSError."""
     context = context or ssl.create_default_context()
     with (
-        socket.create_connection((host, port), SECONDS) as plain,
+        socket.create_connection((host, port), seconds) as plain,
         context.wrap_socket(plain, server_hostname=host) as sealed,
     ):
         told = sealed.getpeercert() or {}

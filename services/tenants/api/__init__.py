@@ -29,6 +29,7 @@ from services.tenants.api import (
     records,
     register,
     reports,
+    running,
     support,
     takeout,
     transfer,
@@ -49,6 +50,7 @@ def create_app(service: Service) -> FastAPI:
         council_backups.router, council_tenders.router, council_datasets.router,
         council_sharing.router, council_invoices.router, council_plans.router, reports.router,
         capacity.router, takeout.router, maintenance.router, own_pages.router, departments.router, support.router,
+        running.router,
     ]  # fmt: skip
     app = create_common_app(service, routers, watcher="tenants", error_page=view.error_page)
     app.mount("/static", static_app())

@@ -1,14 +1,17 @@
 """記録 and 利用状況 of one municipality: who did what; how many applications came."""
 
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
+from pydantic import BaseModel, StringConstraints, field_validator
 
 from libs.common import access, audit, csvout
 from libs.common.actor import Actor
 from libs.common.audit import AuditEntryRow
-from libs.common.clock import fiscal_year
+from libs.common.clock import JST, fiscal_year
 from libs.common.errors import say
 from services.tenants.api import view, words
 from services.tenants.db import usage as usage_db
@@ -21,12 +24,34 @@ router = APIRouter(include_in_schema=False)
 PAGE = 50
 
 
+class Search(BaseModel):
+    """What is looked for in a record: words, and days in Japan, both included. `before`: where the page before ended."""
+
+    q: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = ""
+    since: date | None = None
+    until: date | None = None
+    before: Annotated[str, StringConstraints(max_length=36)] = ""
+
+    @field_validator("since", "until", mode="before")
+    @classmethod
+    def _nothing_typed(cls, typed: Any) -> Any:
+        return typed or None
+
+    def further(self, last: str) -> str:
+        """The address of the page after the entry `last`, with the same search."""
+        told = {name: str(value) for name, value in self.model_dump(exclude={"before"}).items() if value}
+        return urlencode({**told, "before": last})
+
+
 @router.get("/portal/{code}/records/")
 def portal_records(
-    request: Request, code: str, before: Annotated[str, Query()] = "", actor: Actor = access.staff("portal.admin")
+    request: Request,
+    code: str,
+    asked: Annotated[Search, Query()],
+    actor: Actor = access.staff("portal.admin"),
 ) -> Response:
     town = view.municipality_of(request, actor)
-    context = _records(request, actor, before, f"/portal/{code}/records/")
+    context = _records(request, actor, asked, f"/portal/{code}/records/")
     return view.portal_page(request, "portal/records.html", town, f"/portal/{code}/records/", **context)
 
 
@@ -37,11 +62,9 @@ def portal_record_lines(request: Request, code: str, actor: Actor = access.staff
 
 
 @router.get("/operator/records")
-def operator_records(
-    request: Request, before: Annotated[str, Query()] = "", actor: Actor = access.operator()
-) -> Response:
+def operator_records(request: Request, asked: Annotated[Search, Query()], actor: Actor = access.operator()) -> Response:
     """The cloud's own record (the prefecture's); each municipality's is its own."""
-    context = _records(request, actor, before, "/operator/records")
+    context = _records(request, actor, asked, "/operator/records")
     return view.operator_page(request, "portal/records.html", "/operator/records", **context)
 
 
@@ -50,18 +73,40 @@ def operator_record_lines(request: Request, actor: Actor = access.operator()) ->
     return _lines(request, actor)
 
 
-def _records(request: Request, actor: Actor, before: str, address: str) -> dict[str, Any]:
+def _records(request: Request, actor: Actor, asked: Search, address: str) -> dict[str, Any]:
     with view.service_of(request).database.reading(tenant=actor.tenant) as session:
-        rows = audit.entries(session, before=before or None, limit=PAGE)
-        bad = audit.verify(session) if not before else None
+        actions, actors = audit.codes(session) if asked.q else (set(), set())
+    meant = _meant(request, asked.q, actions, actors) if asked.q else set()
+    with view.service_of(request).database.reading(tenant=actor.tenant) as session:
+        rows = audit.entries(
+            session, before=asked.before or None, limit=PAGE, words=asked.q, codes=meant,
+            since=asked.since and midnight(asked.since),
+            until=asked.until and midnight(asked.until + timedelta(days=1)),
+        )  # fmt: skip
+        bad = audit.verify(session) if not asked.before else None
     persons = view.neighbours_of(request).persons(sorted(_people(rows)))
     return {
         "rows": [_entry(row, persons, view.reader_of(request)) for row in rows],
-        "next": f"{address}?before={rows[-1].id}" if len(rows) == PAGE else None,
+        "next": f"{address}?{asked.further(rows[-1].id)}" if len(rows) == PAGE else None,
         "lines": f"{address.rstrip('/')}/lines",
-        "first": not before,
+        "first": not asked.before,
+        "asked": asked,
         "bad": bad,
     }
+
+
+def midnight(day: date) -> datetime:
+    """When this day begins in Japan."""
+    return datetime.combine(day, time(), JST)
+
+
+def _meant(request: Request, words_asked: str, actions: set[str], actors: set[str]) -> set[str]:
+    """Actions, services and persons that this page shows under words which hold those asked for."""
+    read = view.reader_of(request)
+    shown = {action: words.audit_words(action, read) for action in actions}
+    shown |= {service.key: read(service.name) for service in catalogue.SERVICES}
+    shown |= {ident: person.name for ident, person in view.neighbours_of(request).persons(sorted(actors)).items()}
+    return {code for code, word in shown.items() if words_asked in word}
 
 
 def _people(rows: list[AuditEntryRow]) -> set[str]:

@@ -187,6 +187,7 @@ def operator_page(request: Request, template: str, here: str, **context: Any) ->
             (say("申込み"), "/operator/"),
             (say("サーバーの予約"), "/operator/capacity"),
             (say("見守り"), "/operator/watch"),
+            (say("動いているもの"), "/operator/running"),
             (say("届かない出来事"), "/operator/dead-letters"),
             (say("問い合わせ"), "/operator/support"),
             (say("メンテナンス"), "/operator/maintenance"),

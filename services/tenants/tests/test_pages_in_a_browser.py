@@ -75,6 +75,7 @@ PAGES = [
     ("/operator/watch", OPERATOR), ("/operator/dead-letters", OPERATOR), ("/operator/registry", OPERATOR),
     (f"/operator/registry/{OOKI}", OPERATOR), ("/council/municipalities", MEMBER), ("/council/municipalities?known=x", MEMBER),
     ("/operator/members/", OPERATOR), ("/operator/records", OPERATOR), (f"/portal/{OOKI}/transfer/", ADMIN),
+    ("/operator/running", OPERATOR),
 ]  # fmt: skip
 
 

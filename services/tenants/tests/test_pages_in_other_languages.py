@@ -102,6 +102,8 @@ PAGES: list[tuple[str, Actor]] = [
     ("/council/datasets", MEMBER),
     ("/operator/", OPERATOR),
     ("/operator/watch", OPERATOR),
+    ("/operator/running", OPERATOR),
+    ("/operator/records?q=none", OPERATOR),
     ("/operator/dead-letters", OPERATOR),
     ("/operator/registry", OPERATOR),
     (f"/operator/registry/{NAKAGAWA}", OPERATOR),
