@@ -75,6 +75,16 @@ class Settings(common.Settings):
     waiting_rooms: dict[str, float] = Field(
         default_factory=dict, description="JSON: service → new visitors let in a second; the others wait in their order"
     )
+    waiting_after_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        description="a service is full when somebody has waited so long for a connection to it: newcomers then wait in line; 0: never",
+    )
+    requests_at_once: int = Field(
+        default=500,
+        ge=1,
+        description="requests in progress at which the whole door is full, and newcomers wait in line",
+    )
     gateway_replicas: int = Field(default=1, ge=1, description="gateways that share the limits, each its part")
     body_limit: int = Field(default=25_000_000, description="bytes of one request body")
     body_limits: dict[str, int] = Field(default_factory=dict, description="JSON: service → bytes, where it differs")
