@@ -19,10 +19,6 @@ class Settings(common.Settings):
     gateway_port: int = Field(default=8080, description="port people reach")
     gateway_internal_port: int = Field(default=8079, description="port only services reach: /internal/gateway/…")
     gateway_internal_host: str = Field(default="127.0.0.1", description="address of that port; a cluster's own network")
-    staff_url: str = Field(
-        default="",
-        description="address staff reach (LGWAN): staff's pages are then only there; empty: all at PUBLIC_URL (docs/staff-door.md)",
-    )
     gateway_staff_port: int = Field(default=8077, description="port staff reach; opened where STAFF_URL is set")
     gateway_staff_host: str = Field(default="127.0.0.1", description="address of that port; the staff network's own")
     gateway_decision_port: int = Field(
