@@ -33,7 +33,7 @@ PEOPLE = frozenset({"person", "staff", "operator"})
 _NEEDS_SNAPSHOT = frozenset({"t", "portal", "council", "operator", "door"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `Onwards`
 class Admitted:
     """A request that may go on. `said` are the headers we add to it, `answered` those its answer gets."""
 
