@@ -7,7 +7,7 @@ import re
 
 from libs.common.settings import Settings
 
-STAFF_PATH = r"/(?:(?:portal|council|operator|door)(?![\w-])|t/[0-9]{6}(?:/[a-z-]+)?/desk(?![\w-]))"
+STAFF_PATH = r"/(?:(?:portal|council|operator|door)(?![\w-])|t/[0-9]{6}(?:/[a-z-]+)?(?:/fragments)?/desk(?![\w-]))"
 """Paths of staff's pages, as the door tells them apart (gateway/routes.py · is_for_staff; tests/house holds both together)."""
 
 
