@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway import csrf, hygiene
 from gateway.answers import Malformed, Misdirected, Scope, leave_after
 from gateway.domain import network_of
+from gateway.fairness.door import Line
 from gateway.hygiene import Headers, Target, cookie, header
 from gateway.identity import Caller, Remembered, actor_for
 from gateway.parts import Parts
@@ -32,7 +33,7 @@ PEOPLE = frozenset({"person", "staff", "operator"})
 _NEEDS_SNAPSHOT = frozenset({"t", "portal", "council", "operator", "door"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as `Onwards`
 class Admitted:
     """A request that may go on. `said` are the headers we add to it, `answered` those its answer gets."""
 
@@ -43,6 +44,8 @@ class Admitted:
     shared: bool
     """Whether other people use this machine: then nothing stays in its cache, whatever the service says."""
     answered: Headers = field(default_factory=list)
+    first: bool = False
+    """Whether its sender is inside already: then it stands before others where a service is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +123,13 @@ class Admission:
         caller = await self.caller(scope)
         parts.fairness.check_rates(caller, decision)
         parts.fairness.check_open(decision, scope["method"])
-        answered: Headers = []
-        if decision.service in parts.fairness.rooms:
-            answered += self._pass_waiting_room(scope, caller, decision)
+        known = self._is_inside(caller, decision)
+        line = parts.fairness.line(decision)
+        answered = [] if line is None else self._stand_in(line, scope, caller, decision, inside=known)
         if caller.unknown and decision.tenant is not None and decision.service != REGISTRY:
             caller, begun = self._new_guest(caller)
             answered += begun
+        self._note_inside(caller, decision)
         actor, token = self._actor(caller, decision)
         self._demand(actor, decision)
         state["actor"] = actor
@@ -143,6 +147,7 @@ class Admission:
             personal=caller.by_cookie or caller.machine is not None or bool(answered),
             shared=shared,
             answered=[*answered, *self._leave] if shared else answered,
+            first=known,
         )
 
     async def admit_file(self, scope: Scope) -> Headers:
@@ -186,15 +191,30 @@ class Admission:
         self._actors.put(key, (snapshot, who, actor, token))
         return actor, token
 
-    def _pass_waiting_room(self, scope: Scope, caller: Caller, decision: Onward) -> Headers:
-        """Raises Waiting. Pages that people open are counted; forms of those inside, programs and staff's desks pass."""
+    def _stand_in(self, line: Line, scope: Scope, caller: Caller, decision: Onward, *, inside: bool) -> Headers:
+        """Raises Waiting, or for a program Unavailable. Pages that newcomers open are counted; what people send and staff's desks
+        pass, and where a line has formed by itself those who were there before it."""
+        if decision.desk or (inside and not line.always):
+            return []
         accepts = header(scope["headers"], b"accept") or b""
-        if scope["method"] != "GET" or b"text/html" not in accepts or caller.machine is not None or decision.desk:
+        if scope["method"] != "GET" or b"text/html" not in accepts or caller.machine is not None:
+            if caller.machine is not None or scope["method"] in hygiene.SAFE_METHODS:
+                self._parts.fairness.check_programs(decision)
             return []
         cookies = self._parts.cookies
         sealed = cookie(scope["headers"], cookies.place)
-        place = self._parts.fairness.pass_waiting_room(decision.service, sealed)
+        place = self._parts.fairness.pass_waiting_room(line, sealed)
         return [] if place is None else [(b"set-cookie", cookies.set(cookies.place, place).encode())]
+
+    def _is_inside(self, caller: Caller, decision: Onward) -> bool:
+        """Whether this person or guest was let in to the service lately."""
+        who = caller.visitor
+        return who is not None and self._parts.fairness.visitors.known(decision.service, who)
+
+    def _note_inside(self, caller: Caller, decision: Onward) -> None:
+        who = caller.visitor
+        if who is not None:
+            self._parts.fairness.visitors.note(decision.service, who)
 
     def _demand(self, actor: Actor, decision: Onward) -> None:
         """Raises TooWeak where the operator of the cloud demands more of people than this sign-in has shown."""

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.hygiene import Headers
-from libs.common.errors import Refusal, TooMany, TooWeak
+from libs.common.errors import Refusal, TooMany, TooWeak, Unavailable
 from libs.common.http import challenge, problem, wants_page
 from libs.common.web import CONTENT_SECURITY_POLICY, Link, Pages, i18n
 from libs.common.web.pages import refusal_heading
@@ -69,6 +69,13 @@ class Waiting(Refusal):
         )
         self.minutes = max(1, round(seconds / 60))
         self.cookie = cookie
+
+
+def busy() -> Unavailable:
+    """The service has no place left, and whoever asked is better off coming again."""
+    return Unavailable(
+        "ただいま混み合っています。", code="service-busy", kept="今回の入力は送られていません。", retry_after=5
+    )
 
 
 def security_headers(*, https: bool) -> Headers:

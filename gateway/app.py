@@ -88,6 +88,7 @@ class Gateway:
         parts = self._parts
         if self._beside is not None:
             self._beside.attach(upstreams)
+        parts.fairness.crowds.waited = upstreams.waited
         self._proxy = Proxy(upstreams, parts.fairness, parts.offload, parts.cookies.ours, self._security, idle)
 
     def _http(self) -> Upstreams:
@@ -167,6 +168,7 @@ class Gateway:
             limit=self._settings.limit_of(decision.service),
             personal=admitted.personal,
             answered=admitted.answered,
+            first=admitted.first,
             shared=admitted.shared,
             tenant=decision.tenant.id if decision.tenant else "",
             route_class=decision.route_class,

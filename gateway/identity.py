@@ -168,6 +168,17 @@ class Caller:
         """Neither a person nor a program, and no guest's session yet."""
         return self.signed_in is None and self.machine is None and self.guest_sid is None
 
+    @property
+    def visitor(self) -> str | None:
+        """The person or guest; None for programs and for whom we do not know again."""
+        return (
+            self.signed_in.person
+            if self.signed_in is not None
+            else None
+            if self.machine is not None
+            else self.guest_sid
+        )
+
 
 NOBODY = Caller()
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from prometheus_client import Counter
 
-from gateway.answers import BadGateway, GatewayTimeout, Message, Receive, RequestTimeout, Send
+from gateway.answers import BadGateway, GatewayTimeout, Message, Receive, RequestTimeout, Send, busy
 from gateway.fairness.door import Fairness
 from gateway.hygiene import SAFE_METHODS, Headers, forwarded_cookies, forwarded_headers, header, returned_headers
 from gateway.offload import Handing, Offload
@@ -23,7 +23,7 @@ from gateway.upstream import (
     Upstreams,
 )
 from libs.common.actor import STRENGTHS
-from libs.common.errors import Refusal, TooLarge, TooWeak, Unavailable
+from libs.common.errors import Refusal, TooLarge, TooWeak
 
 ANSWERS = Counter(
     "gateway_answers_total",
@@ -41,7 +41,7 @@ class ClientGone(Exception):
     """The client closed the connection: there is nobody to answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made at each request, and a frozen one costs four times as much to make
 class Onwards:
     """One request as it goes on. `said` are the headers the gateway adds, `answered` those it puts on the answer."""
 
@@ -53,6 +53,8 @@ class Onwards:
     limit: int
     personal: bool
     """Whether the answer may be about one person: then nobody keeps it unless the service says otherwise."""
+    first: bool = False
+    """Whether it stands before others where the service's connections are all taken: its sender is inside already."""
     answered: Headers = field(default_factory=list)
     tenant: str = ""
     route_class: str = ""
@@ -220,7 +222,9 @@ class Proxy:
         headers, service = outgoing_headers(request, self._own_cookies), request.service
         judged = False
         try:
-            answer = await self._upstreams.open(service, request.method, request.target, headers, body)
+            answer = await self._upstreams.open(
+                service, request.method, request.target, headers, body, first=request.first
+            )
             self._fairness.note_answer(service, answer.status)
             judged = True
             return answer
@@ -229,7 +233,7 @@ class Proxy:
             judged = True
             raise _away(request) from error
         except UpstreamBusy as error:
-            raise _busy() from error
+            raise busy() from error
         except (UpstreamBroken, UpstreamLate) as error:
             if body is None or body.failure is None:
                 self._fairness.note_answer(service, 0)
@@ -301,12 +305,6 @@ def _away(request: Onwards) -> Refusal:
         "いま、このページにつながりません。",
         kept="" if request.method in SAFE_METHODS else "今回の入力は送られていません。",
         retry_after=10,
-    )
-
-
-def _busy() -> Refusal:
-    return Unavailable(
-        "ただいま混み合っています。", code="service-busy", kept="今回の入力は送られていません。", retry_after=5
     )
 
 

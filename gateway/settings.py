@@ -19,10 +19,6 @@ class Settings(common.Settings):
     gateway_port: int = Field(default=8080, description="port people reach")
     gateway_internal_port: int = Field(default=8079, description="port only services reach: /internal/gateway/…")
     gateway_internal_host: str = Field(default="127.0.0.1", description="address of that port; a cluster's own network")
-    staff_url: str = Field(
-        default="",
-        description="address staff reach (LGWAN): staff's pages are then only there; empty: all at PUBLIC_URL (docs/staff-door.md)",
-    )
     gateway_staff_port: int = Field(default=8077, description="port staff reach; opened where STAFF_URL is set")
     gateway_staff_host: str = Field(default="127.0.0.1", description="address of that port; the staff network's own")
     gateway_decision_port: int = Field(
@@ -74,6 +70,16 @@ class Settings(common.Settings):
     )
     waiting_rooms: dict[str, float] = Field(
         default_factory=dict, description="JSON: service → new visitors let in a second; the others wait in their order"
+    )
+    waiting_after_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        description="a service is full when somebody has waited so long for a connection to it: newcomers then wait in line; 0: never",
+    )
+    requests_at_once: int = Field(
+        default=500,
+        ge=1,
+        description="requests in progress at which the whole door is full, and newcomers wait in line",
     )
     gateway_replicas: int = Field(default=1, ge=1, description="gateways that share the limits, each its part")
     body_limit: int = Field(default=25_000_000, description="bytes of one request body")

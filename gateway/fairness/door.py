@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
-from gateway.answers import Waiting
+from gateway.answers import Waiting, busy
 from gateway.fairness.breaker import FAILED, Breaker
 from gateway.fairness.closures import Closures
+from gateway.fairness.crowds import SENT, Crowds, Visitors
 from gateway.fairness.quotas import Quotas
 from gateway.fairness.rates import Buckets, Limits, Rate
 from gateway.fairness.shares import Shares
@@ -39,11 +40,14 @@ class Fairness:
     shares: Shares
     breakers: Mapping[str, Breaker]
     rooms: Mapping[str, WaitingRoom]
+    """Of WAITING_ROOMS: services before which there is always one."""
+    crowds: Crowds
     closures: Closures
     seal: Seal
     clock: Clock
 
     def __post_init__(self) -> None:
+        self.visitors = Visitors()
         self._buckets = Buckets()
         self._network: Rate | None = next((r for w, r, _ in self.limits.rates("") if w == "network"), None)
 
@@ -101,17 +105,42 @@ class Fairness:
 
     # ---- the waiting room ----
 
-    def pass_waiting_room(self, service: str, sealed: str | None) -> str | None:
+    def line(self, decision: Onward) -> "Line | None":
+        """Where newcomers to this path stand now, if they must."""
+        service, tenant = decision.service, decision.tenant.id if decision.tenant else ""
+        if service in self.rooms:
+            if self.crowds.full(service, tenant):
+                self.rooms[service].hold(self._time())
+            return Line(service, service, self.rooms[service], always=True)
+        room = self.crowds.line(service, tenant, self._time)
+        return Line(f"{service}/{tenant}", service, room, always=False) if room is not None else None
+
+    def pass_waiting_room(self, line: "Line", sealed: str | None) -> str | None:
         """A new value for the visitor's cookie, or None if theirs is good. Raises Waiting, which carries one, too."""
-        room, now = self.rooms[service], self.clock.now().timestamp()
+        room, now = line.room, self._time()
         values = self.seal.open(sealed, self.clock.now()) if sealed else None
-        place = values if values and values["service"] == service else None
+        place = values if values and values["service"] == line.name else None
         if place is not None and place["inside"]:
-            return None if place["until"] - now > INSIDE / 2 else self._place(service, inside=True, since=now)
+            return None if place["until"] - now > INSIDE / 2 else self._place(line.name, inside=True, since=now)
         if (place is not None and room.serves(place["since"], now)) or (place is None and room.arrive(now)):
-            return self._place(service, inside=True, since=now)
+            return self._place(line.name, inside=True, since=now)
         since = place["since"] if place else now
-        raise Waiting(room.wait(since), self._place(service, inside=False, since=since))
+        SENT.labels(line.service).inc()
+        raise Waiting(room.wait(since), self._place(line.name, inside=False, since=since))
+
+    def check_programs(self, decision: Onward) -> None:
+        """Raises Unavailable: what no person looks at comes again later, and stands in nobody's way until then."""
+        if self.crowds.full(decision.service, decision.tenant.id if decision.tenant else ""):
+            raise busy()
+
+    def waiting(self, service: str) -> int | None:
+        """How many stand in line before it; None where there is no line."""
+        if service in self.rooms:
+            return self.rooms[service].waiting(self._time())
+        return self.crowds.waiting(service, self._time()) or None
+
+    def _time(self) -> float:
+        return self.clock.now().timestamp()
 
     def _place(self, service: str, *, inside: bool, since: float) -> str:
         until = self.clock.now() + timedelta(seconds=INSIDE if inside else 6 * 3600)
@@ -132,11 +161,22 @@ class Fairness:
                     if not failing:
                         log.warning("fairness: the store does not answer (%s)", type(error).__name__)
                     failing = True
+                self.visitors.keep(time.monotonic())
                 await asyncio.sleep(EVERY)
 
     def settle(self, database: Database) -> None:
         self.closures.read(database, self.clock.now())
         self.quotas.settle(database)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of newcomers. `name` stands in the places given out; `always` for a room of WAITING_ROOMS."""
+
+    name: str
+    service: str
+    room: WaitingRoom
+    always: bool
 
 
 def _subject(caller: Caller) -> dict[str, str]:
@@ -155,12 +195,14 @@ def _share(settings: Settings) -> int:
 
 def of(settings: Settings, services: Iterable[str], seal_key: bytes, clock: Clock) -> Fairness:
     general = {whose: rate for whose, rate in settings.limits.items() if rate}
+    shares = Shares(_share(settings))
     return Fairness(
         limits=Limits(general, settings.class_limits, settings.gateway_replicas),
         quotas=Quotas(settings.daily_quotas, clock),
-        shares=Shares(_share(settings)),
+        shares=shares,
         breakers={service: Breaker() for service in services},
         rooms={name: WaitingRoom(rate / settings.gateway_replicas) for name, rate in settings.waiting_rooms.items()},
+        crowds=Crowds(shares, settings.waiting_after_seconds, settings.requests_at_once),
         closures=Closures(),
         seal=Seal(seal_key, "place in line"),
         clock=clock,

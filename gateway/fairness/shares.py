@@ -4,13 +4,23 @@ from collections import Counter
 
 from libs.common.errors import Unavailable
 
+INSIDE = 5
+"""One in so many places of a share is for those who are inside already."""
+
 
 class Shares:
-    """`most` requests of one tenant may be on their way to one service at a time."""
+    """`most` requests of one tenant may be on their way to one service at a time. `total` are those of all."""
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._open = most - most // INSIDE
+        """At so many it is nearly full."""
         self._held: Counter[tuple[str, str]] = Counter()
+        self.total = 0
+
+    def nearly(self, service: str, tenant: str) -> bool:
+        """Whether only the places for those inside are left."""
+        return self._held[service, tenant] >= self._open
 
     def take(self, service: str, tenant: str) -> None:
         """Hold one place until `give`. Raises Unavailable when the tenant's share is in use."""
@@ -19,9 +29,11 @@ class Shares:
             sentence = "ただいま、この自治体の画面が混み合っています。少し待ってから、もう一度お試しください。"
             raise Unavailable(sentence, code="tenant-busy", kept="今回の入力は送られていません。", retry_after=3)
         self._held[key] += 1
+        self.total += 1
 
     def give(self, service: str, tenant: str) -> None:
         key = (service, tenant)
         self._held[key] -= 1
+        self.total -= 1
         if not self._held[key]:
             del self._held[key]

@@ -52,8 +52,13 @@ class WaitingRoom:
         before = sum(step.arrived - step.served for step in self._line if step.begins <= arrived)
         return max(1.0, (before - self._credit) / self.rate)
 
-    @property
-    def length(self) -> int:
+    def hold(self, now: float) -> None:
+        """Up to this moment nobody is let in: the time that has passed brings nobody nearer."""
+        self._at, self._credit = now, 0.0
+
+    def waiting(self, now: float) -> int:
+        """How many stand in line."""
+        self._advance(now)
         return sum(step.arrived - step.served for step in self._line)
 
     def _advance(self, now: float) -> None:

@@ -111,7 +111,7 @@ def load(request: Request, actor: Actor = access.operator()) -> Response:
             "name": snapshot.labels.get(name, name),
             "resting": max(0, round(breaker.open_until - now)) if breaker.open_until else None,
             "opened": breaker.opened,
-            "waiting": fairness.rooms[name].length if name in fairness.rooms else None,
+            "waiting": fairness.waiting(name),
         }
         for name, breaker in fairness.breakers.items()
     ]

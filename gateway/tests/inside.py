@@ -59,8 +59,12 @@ class Played:
 
     play: Callable[..., Any]
     seen: list[tuple[str, str, bytes, dict[bytes, bytes], bytes]] = field(default_factory=list)
+    waiting_for: float = 0.0
+    """Seconds for which somebody is said to have waited for a connection."""
 
-    async def open(self, service: str, method: str, target: bytes, headers: Headers, body: Any) -> Given:
+    async def open(
+        self, service: str, method: str, target: bytes, headers: Headers, body: Any, *, first: bool = False
+    ) -> Given:
         content = b"".join([piece async for piece in body]) if body is not None else b""
         self.seen.append((service, method, target, dict(headers), content))
         given = self.play(service, method, target)
@@ -69,6 +73,9 @@ class Played:
         if given.wait is not None:
             await given.wait.wait()
         return given
+
+    def waited(self, service: str) -> float:
+        return self.waiting_for
 
     async def close(self) -> None:
         pass

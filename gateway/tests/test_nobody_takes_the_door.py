@@ -213,14 +213,14 @@ def test_a_tenant_s_slow_requests_leave_places_for_others(tmp_path: Path) -> Non
             slow = [asyncio.create_task(client.get(HERE)) for _ in range(8)]
             for _ in range(200):
                 await asyncio.sleep(0)
-            assert len(made.upstreams.seen) == 5
+            assert len(made.upstreams.seen) == 4, "the fifth place of the share is for those who are inside"
             other = (await client.get(THERE)).status_code
             gate.set()
             return sorted([(await one).status_code for one in slow]), other
 
     with inside(tmp_path, upstream_pool=10, tenant_share=0.5) as made:
         slow, other = asyncio.run(go())
-    assert (slow, other) == ([200] * 5 + [503] * 3, 200)
+    assert (slow, other) == ([200] * 4 + [503] * 4, 200)
 
 
 def test_a_service_that_is_away_is_left_alone_and_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

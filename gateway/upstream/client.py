@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from gateway.hygiene import SAFE_METHODS, Headers
 from gateway.upstream.connection import Connection
 from gateway.upstream.pool import Address, Pool
-from gateway.upstream.words import Answer, NothingCame, Patience, UpstreamBroken, UpstreamBusy, UpstreamRefused
+from gateway.upstream.words import Answer, NothingCame, Patience, UpstreamBroken, UpstreamRefused
 
 
 class HttpUpstreams:
@@ -18,7 +18,14 @@ class HttpUpstreams:
         self._pools = {service: Pool(Address.of(base), pool) for service, base in bases.items()}
 
     async def open(
-        self, service: str, method: str, target: bytes, headers: Headers, body: AsyncIterator[bytes] | None
+        self,
+        service: str,
+        method: str,
+        target: bytes,
+        headers: Headers,
+        body: AsyncIterator[bytes] | None,
+        *,
+        first: bool = False,
     ) -> Answer:
         """Send one request and return when its answer begins.
 
@@ -26,7 +33,7 @@ class HttpUpstreams:
         may have been closed already. Nothing else is ever sent twice.
         """
         pool = self._pools[service]
-        await self._take_place(pool)
+        await pool.places.take(self._patience.pool, first=first)
         try:
             try:
                 return await self._send(pool, method, target, headers, body)
@@ -35,15 +42,11 @@ class HttpUpstreams:
                     raise
                 return await self._send(pool, method, target, headers, body)
         except BaseException:
-            pool.places.release()
+            pool.places.give()
             raise
 
-    async def _take_place(self, pool: Pool) -> None:
-        try:
-            async with asyncio.timeout(self._patience.pool):
-                await pool.places.acquire()
-        except TimeoutError as error:
-            raise UpstreamBusy from error
+    def waited(self, service: str) -> float:
+        return self._pools[service].waited()
 
     async def _send(
         self, pool: Pool, method: str, target: bytes, headers: Headers, body: AsyncIterator[bytes] | None
@@ -109,7 +112,7 @@ class HttpAnswer:
             self._pool.keep(self._connection)
         else:
             self.cut()
-        self._pool.places.release()
+        self._pool.places.give()
 
     def cut(self) -> None:
         """End the connection; what the client still sends is not taken any more."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gateway.upstream.connection import Connection
+from gateway.upstream.places import Places
 
 KEPT = 30.0
 """Seconds for which an idle connection is kept: shorter than at the services (75 s), so that it is we who close."""
@@ -38,7 +39,7 @@ class Pool:
 
     def __init__(self, address: Address, places: int) -> None:
         self.address = address
-        self.places = asyncio.Semaphore(places)
+        self.places = Places(places)
         self._loop = asyncio.get_running_loop()
         self._kept: deque[tuple[float, Connection]] = deque()
 
@@ -55,6 +56,10 @@ class Pool:
 
     def keep(self, connection: "Connection") -> None:
         self._kept.append((self._loop.time(), connection))
+
+    def waited(self) -> float:
+        """Seconds for which somebody has been waiting for one of them."""
+        return self.places.waited(self._loop.time())
 
     async def connect(self) -> "Connection":
         address = self.address

@@ -55,8 +55,21 @@ class Upstreams(Protocol):
     """Everything the proxied path needs of a client."""
 
     async def open(
-        self, service: str, method: str, target: bytes, headers: Headers, body: AsyncIterator[bytes] | None
-    ) -> Answer: ...
+        self,
+        service: str,
+        method: str,
+        target: bytes,
+        headers: Headers,
+        body: AsyncIterator[bytes] | None,
+        *,
+        first: bool = False,
+    ) -> Answer:
+        """`first`: before others where every connection is taken."""
+        ...
+
+    def waited(self, service: str) -> float:
+        """Seconds for which somebody has been waiting for a connection to it."""
+        ...
 
     async def close(self) -> None: ...
 

@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     bus: Literal["embedded", "rabbitmq"] = Field(default="embedded", description="how events travel")
     amqp_url: str = Field(default="amqp://guest:guest@127.0.0.1:5672//", description="RabbitMQ, when BUS=rabbitmq")
     public_url: str = Field(default="http://127.0.0.1:8080", description="address of the gateway as people type it")
+    staff_url: str = Field(
+        default="",
+        description="address staff reach (LGWAN): staff's pages are then only there; empty: all at PUBLIC_URL (docs/staff-door.md)",
+    )
     upstreams: dict[str, str] = Field(default_factory=dict, description="JSON: service → its base address")
     sample: bool = Field(default=False, description="sample prefecture: marked on every page, loopback only")
     smtp_url: str | None = Field(

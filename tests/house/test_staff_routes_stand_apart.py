@@ -15,6 +15,8 @@ from gateway.tests.conftest import CODE, snapshot_document
 from libs.common import access, keys
 from libs.common.migrate import migrate
 from libs.common.service import build
+from libs.common.settings import Settings
+from libs.common.two_doors import with_staff_links
 from services.__main__ import DEPLOYABLES
 
 NAMES = [deployable.name for deployable in DEPLOYABLES]
@@ -50,9 +52,19 @@ def test_every_route_for_staff_is_one_the_other_door_hides(name: str, tmp_path: 
         and not is_for_staff(decide(canonical_target(path.encode(), b""), snapshot, NAMES, date(2026, 11, 26)))
     ]
     assert shown == [], "staff's routes outside `desk/`, /portal, /council, /operator would be on the Internet"
+    two = Settings(public_url="https://people.example", staff_url="https://staff.example")
+    led_astray = [
+        path
+        for _, path in found
+        if not path.startswith("/internal/")
+        and with_staff_links(f"https://people.example{path}", two) != f"https://staff.example{path}"
+    ]
+    assert led_astray == [], "a mail's link to these would open nothing"
 
 
 def test_a_route_for_everybody_is_not_taken_for_staff_s() -> None:
     snapshot = parse(snapshot_document())
     for path in (f"/t/{CODE}/eapply/", "/", "/opendata/datasets", "/sign-in", f"/t/{CODE}/"):
         assert not is_for_staff(decide(canonical_target(path.encode(), b""), snapshot, NAMES, date(2026, 11, 26)))
+        two = Settings(public_url="https://people.example", staff_url="https://staff.example")
+        assert with_staff_links(f"https://people.example{path}", two) == f"https://people.example{path}"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from libs.common import log, telemetry
+from libs.common import log, telemetry, two_doors
 from libs.common.jobs import GiveUp, Job, Jobs
 from libs.common.notices import smtp
 from libs.common.notices.table import KIND, NoticeRow, forget_guests
@@ -46,8 +46,9 @@ def _deliver(service: Service, job: Job, address_of: AddressOf) -> None:
     before = notice.mail
     _keep(service, notice.id, "sending" if before == "queued" else "unknown", None)
     # A mail that was being sent when its process ended may have arrived: it goes out once more, recognisable by its id.
+    body = two_doors.with_staff_links(notice.body, service.settings)
     mail = smtp.compose(
-        notice.id, to=to, sender=service.settings.mail_from, subject=notice.subject, body=notice.body, at=notice.at
+        notice.id, to=to, sender=service.settings.mail_from, subject=notice.subject, body=body, at=notice.at
     )
     try:
         said = smtp.hand_over(service.settings.smtp_url, mail, sender=service.settings.mail_from, to=to)

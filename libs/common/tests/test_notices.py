@@ -13,7 +13,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from sqlalchemy import func, select
 
-from libs.common import jobs, notices
+from libs.common import jobs, notices, two_doors
 from libs.common.clock import FixedClock
 from libs.common.db import Database
 from libs.common.errors import Invalid, NotFound
@@ -118,6 +118,54 @@ def test_a_guest_gets_a_mail_that_shows_japanese_right(service: Service, server:
     assert state(service, notice) == ("sent", "250 kept")
     work(service, hours=1)
     assert len(server.mails) == 1
+
+
+DESK = from_text("desk", "担当になりました\n\n{{ desk }}\n{{ page }}\n")
+
+
+def test_where_staff_have_a_door_of_their_own_a_mail_leads_them_there(
+    database: Database, tmp_path: Path, server: Server
+) -> None:
+    two = Settings(
+        data_dir=tmp_path,
+        smtp_url=server.url,  # type: ignore[attr-defined]
+        mail_from="共同クラウド <no-reply@kyodo.example>",
+        public_url="https://kyodo.example.jp/",
+        staff_url="https://staff.example.jp",
+    )
+    here = make_service("shop", database, tmp_path, settings=two, clock=FixedClock(NOW))
+    site = "https://kyodo.example.jp"
+    context = {"desk": f"{site}/t/402036/shop/desk/cases/1", "page": f"{site}/t/402036/shop/enquiry"}
+    with database.transaction(tenant=A) as session:
+        notices.send(session, template=DESK, context=context, now=NOW, to_address="staff@example.jp")
+    work(here)
+    assert server.mails[0].get_content().split() == [
+        "https://staff.example.jp/t/402036/shop/desk/cases/1",
+        "https://kyodo.example.jp/t/402036/shop/enquiry",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "staff"),
+    [
+        ("/portal/402036/support/1", True),
+        ("/operator/", True),
+        ("/operator", True),
+        ("/t/402036/desk/", True),
+        ("/t/402036/eapply/desk", True),
+        ("/t/402036/eapply/", False),
+        ("/t/402036/eapply/desktop", False),
+        ("/portals/", False),
+        ("/opendata/operator/", False),
+        ("", False),
+    ],
+)
+def test_only_staff_s_pages_are_at_the_staff_s_address(path: str, staff: bool) -> None:
+    two = Settings(public_url="https://kyodo.example.jp", staff_url="https://staff.example.jp/")
+    found = two_doors.with_staff_links(f"→ https://kyodo.example.jp{path} ←", two)
+    assert found == f"→ https://{'staff' if staff else 'kyodo'}.example.jp{path} ←"
+    one = Settings(public_url="https://kyodo.example.jp")
+    assert two_doors.with_staff_links(f"https://kyodo.example.jp{path}", one) == f"https://kyodo.example.jp{path}"
 
 
 def test_a_person_reads_it_in_the_inbox_and_the_service_finds_the_address(service: Service, server: Server) -> None:
