@@ -4,6 +4,7 @@ COMMIT."""
 from fastapi import FastAPI
 
 from libs.common.http import create_app as create_service_app
+from libs.common.room import carried
 from libs.common.service import Service
 from services.ebid.api import (
     bidder,
@@ -12,7 +13,6 @@ from services.ebid.api import (
     delegates,
     desk,
     fragments,
-    internal,
     open_data,
     outages,
     papers,
@@ -26,6 +26,7 @@ from services.ebid.api import (
     ventures,
     watching,
 )
+from services.ebid.rooms.room import FORMAT, MAX_ARCHIVE
 
 WATCHER = "tenants"
 """Whose operator's page may look into this service's queues, and who may fetch archives."""
@@ -52,5 +53,5 @@ def create_app(service: Service) -> FastAPI:
         outages,
         public,
     )
-    routers = [internal.router(WATCHER), *(module.router for module in modules)]
+    routers = [carried.router("ebid", WATCHER, FORMAT, limit=MAX_ARCHIVE), *(module.router for module in modules)]
     return create_service_app(service, routers, watcher=WATCHER, error_page=shell.error_page)
