@@ -19,9 +19,9 @@ ROOT = Path(__file__).parents[2]
 SERVICES = tuple(deployable.name for deployable in DEPLOYABLES)
 ISSUERS = ("gateway", *SERVICES)
 """Who signs inner tokens, and so needs a key."""
-BODY_LIMITS = {"backup": 536_870_912, "ebid": 220_200_960, "opendata": 525_336_576}
+BODY_LIMITS = {"backup": 536_870_912, "ebid": 220_200_960, "opendata": 525_336_576, "tenants": 525_336_576}
 """Bytes of one request, where a service takes larger ones than the gateway's usual: a pack of a backup, drawings of a tender, a data
-file."""
+file, everything a municipality took away elsewhere."""
 MACHINE_SCOPES = {"opendata.write": "オープンデータの公開（CKAN API）"}
 """What a key that an administrator makes may be for: scope → in words."""
 SIGN_INS = "sample-sign-ins.txt"

@@ -2,10 +2,12 @@
 python -m services.tenants load                                            the municipalities of PREFECTURE, into an empty registry
 python -m services.tenants appoint --person <id> --role operator|council.member   a role for the whole cloud
 python -m services.tenants appoint --person <id> --role portal.admin --code 402036   a role for one municipality
+python -m services.tenants take-in FILE.zip                                 everything a municipality took away from another installation
 """
 
 import argparse
 import sys
+from pathlib import Path
 
 from libs.common import roles
 from libs.common.roles import Deployable
@@ -23,6 +25,10 @@ def main(arguments: list[str]) -> None:
 
         options = _appointment(arguments[1:])
         print(commands.appoint(deployable.build(), options.person, options.role, options.code))
+    elif arguments[:1] == ["take-in"]:
+        from services.tenants import commands
+
+        print(commands.take_in(deployable.build(), Path(arguments[1])))
     else:
         roles.main(deployable, arguments)
 

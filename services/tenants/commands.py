@@ -1,9 +1,11 @@
 """What an operator does from a terminal before anybody can sign in: load the registry, appoint the first people."""
 
+from pathlib import Path
+
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.service import Service
-from services.tenants import reference
+from services.tenants import carryin, reference
 from services.tenants.use_cases import members, registry
 
 TERMINAL = Actor(kind="service", subject="terminal")
@@ -28,3 +30,11 @@ def appoint(service: Service, person_id: str, role: str, code: str | None = None
     with service.database.transaction(tenant=tenant) as session:
         members.grant(session, TERMINAL, tenant, person_id, {role}, now)
     return f"{person_id}: {role} for {tenant}"
+
+
+def take_in(service: Service, archive: Path) -> str:
+    """An archive of everything of one municipality, from another installation; the worker goes on, `/operator/take-ins` shows how far."""
+    load(service)
+    with archive.open("rb") as content:
+        row = carryin.begin(service, TERMINAL, content, archive.name)
+    return f"{archive.name}: {row.size} bytes kept, sha256 {row.sha256}; see /operator/take-ins"

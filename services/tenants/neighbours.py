@@ -18,6 +18,8 @@ from libs.common.service import Service
 
 PATIENCE = httpx.Timeout(3.0, connect=1.0)
 LONG = httpx.Timeout(60.0, connect=2.0)
+LOOKING = httpx.Timeout(3600.0, connect=2.0)
+"""For a service that looks at every byte of an archive before it answers."""
 SNAPSHOT_ATTEMPTS = 3
 MAX_FRAGMENT = 200_000
 """Characters of one fragment."""
@@ -170,6 +172,18 @@ class Neighbours:
             yield answer
         finally:
             answer.close()
+
+    def bring(self, service: str, tenant: str, file: str, content: Iterator[bytes]) -> None:
+        """Lay what a room shall take in where it finds it. The service's own refusals come through as they are."""
+        address = self._base(service) + f"/internal/{service}/archives/{file}"
+        try:
+            answer = self._client.put(
+                address, content=content, headers=self._headers(service, tenant=tenant), timeout=LOOKING
+            )
+        except httpx.HTTPError as error:
+            raise _away(service) from error
+        if answer.status_code >= 400:
+            raise _passed_on(answer, service)
 
     def drill_document(self, tenant: str, drill_id: str) -> bytes:
         """The PDF of a restore drill's evidence."""

@@ -68,8 +68,8 @@ def _fetched(neighbours: Neighbours, part: db.TakeoutPartRow) -> Iterator[bytes]
 
 def _own(service: Service, tenant: str) -> Iterator[tuple[str, Iterator[bytes]]]:
     with service.database.reading(tenant=tenant) as session:
-        for name, model in takeouts.OWN.items():
-            yield name, (_line(row) for row in takeouts.own_rows(session, tenant, model))
+        for name in takeouts.OWN:
+            yield name, takeouts.own_rows(session, tenant, name)
         yield "record", (_bytes(line) for line in audit.export_lines(session))
 
 
@@ -82,10 +82,6 @@ def _files(service: Service, tenant: str) -> list[str]:
 def _content(service: Service, tenant: str, ident: str) -> Iterator[bytes]:
     with files_of(service).open(tenant, ident) as opened:
         yield from opened.chunks
-
-
-def _line(row: dict[str, Any]) -> bytes:
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _bytes(line: str | bytes) -> bytes:

@@ -13,14 +13,26 @@ from libs.common.events import Envelope
 from libs.common.inbox import Subscriptions
 from libs.common.jobs import Job, Jobs, Later
 from libs.common.service import Service
-from services.tenants import cluster, compare
+from services.tenants import carryin, cluster, compare
 from services.tenants.db import own_pages as own_pages_db
 from services.tenants.db import registry as registry_db
+from services.tenants.db import takeins as takeins_db
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.requests import ANSWERS
 from services.tenants.neighbours import Neighbours
 from services.tenants.settings import files_of
-from services.tenants.use_cases import backups, datasets, merging, plans, registry, saga, takeouts, tenders, usage
+from services.tenants.use_cases import (
+    backups,
+    datasets,
+    merging,
+    plans,
+    registry,
+    saga,
+    takeins,
+    takeouts,
+    tenders,
+    usage,
+)
 
 subscriptions = Subscriptions("tenants")
 jobs = Jobs()
@@ -61,6 +73,7 @@ def _progressed(service: str) -> Handler:
         data = envelope["data"]
         saga.progressed(session, service, data["request_id"], data["done"], data["total"], data["label"], now)
         takeouts.progressed(session, service, data, now)
+        takeins.progressed(session, service, data, now)
 
     return progressed
 
@@ -71,6 +84,8 @@ def _answered(service: str, answer: str) -> Handler:
         saga.answered(session, service, data["request_id"], answer, now, archive=data.get("file"))
         if answer == "exported":
             takeouts.exported(session, service, data, now)
+        elif answer in ("imported", "deleted"):
+            takeins.answered(session, service, data, now)
 
     return answered
 
@@ -80,6 +95,7 @@ def _failed(service: str) -> Handler:
         data = envelope["data"]
         saga.failed(session, service, data["request_id"], data["reason"], now)
         takeouts.failed(session, service, data, now)
+        takeins.failed(session, service, data, now)
 
     return failed
 
@@ -110,6 +126,17 @@ def chase_silent_rooms(service: Service, _job: Job) -> None:
     for tenant, key, room_request in silent:
         with service.database.transaction(tenant=tenant) as session:
             takeouts.chase(session, tenant, key, room_request, now)
+    with service.database.reading() as session:
+        silent = takeins.silent(session, now)
+    for tenant, key, room_request in silent:
+        with service.database.transaction(tenant=tenant) as session:
+            takeins.chase(session, tenant, key, room_request, now)
+
+
+@jobs.on(takeins.KIND, lease=120)
+def take_in(service: Service, job: Job) -> None:
+    """An archive of everything, from another installation."""
+    carryin.carry_on(service, job, service.extras.setdefault("neighbours", Neighbours(service)))
 
 
 @jobs.every(seconds=3600, name="tenants.tell-new-names")
@@ -248,6 +275,9 @@ def forget_loose_files(service: Service, job: Job) -> None:
             known = own_pages_db.file_ids(session)
         store.forget_unknown(tenant, known, now, LOOSE)
         job.progress(done, len(tenants))
+    with service.database.reading() as session:
+        needed = takeins_db.files(session)
+    store.forget_unknown(carryin.NOBODY, needed, now, LOOSE)
     store.forget_half_written(now)
 
 

@@ -8,6 +8,7 @@ import io
 import json
 import tempfile
 import zipfile
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -94,9 +95,10 @@ class Writer:
 
 
 class Reader:
-    """Reads an archive that may come from anywhere: every member is measured and its sum compared."""
+    """Reads an archive that may come from anywhere: every member is measured and its sum compared. `tenant`: whose it must be
+    (None: anybody's; the attribute then tells)."""
 
-    def __init__(self, source: IO[bytes], form: Format, tenant: str) -> None:
+    def __init__(self, source: IO[bytes], form: Format, tenant: str | None) -> None:
         try:
             self._zip, self._max_ratio = zipfile.ZipFile(source), form.max_ratio
             self._manifest = json.loads(self._zip.read(MANIFEST))
@@ -105,7 +107,8 @@ class Reader:
             raise Invalid(f"{form.called}の書き出しファイルとして読めませんでした。", code="bad-archive") from error
         if (self._manifest.get("format"), self._manifest.get("version")) != (form.name, form.version):
             raise Invalid("この版では読めない書き出しファイルです。", code="bad-archive")
-        if self._manifest.get("tenant") != tenant:
+        self.tenant = str(self._manifest.get("tenant"))
+        if tenant is not None and self.tenant != tenant:
             raise Invalid("ほかの自治体の書き出しファイルです。", code="another-tenant")
 
     @property
@@ -130,6 +133,16 @@ class Reader:
                 yield piece
         if digest.hexdigest() != told["sha256"]:
             raise _changed(name)
+
+    def wrong(self) -> list[str]:
+        """Names of all members that are not as the manifest tells, of those it tells of and does not hold, and the other way."""
+        found = sorted({info.filename for info in self._zip.infolist()} ^ {*self._members, MANIFEST})
+        for name in self._members:
+            try:
+                deque(self.pieces(name), maxlen=0)
+            except (Invalid, zipfile.BadZipFile, zlib.error, OSError):
+                found.append(name)
+        return sorted(set(found))
 
     def lines(self, name: str) -> Iterator[bytes]:
         """The lines of a member; none of one that an older archive did not have yet."""

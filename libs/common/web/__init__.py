@@ -4,6 +4,16 @@
 """
 
 from libs.common.web.assets import static_app, static_url
-from libs.common.web.pages import CONTENT_SECURITY_POLICY, Brand, Link, Pages, Place
+from libs.common.web.pages import CONTENT_SECURITY_POLICY, OWN_PAGES, Brand, Link, Pages, Place, own_pages
 
-__all__ = ["CONTENT_SECURITY_POLICY", "Brand", "Link", "Pages", "Place", "static_app", "static_url"]
+__all__ = [
+    "CONTENT_SECURITY_POLICY",
+    "OWN_PAGES",
+    "Brand",
+    "Link",
+    "Pages",
+    "Place",
+    "own_pages",
+    "static_app",
+    "static_url",
+]

@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, Refusal
+from libs.common.errors import Invalid, Refusal, say
 from libs.common.ids import new_id
 from libs.common.web import i18n
 from libs.common.web.assets import static_url
@@ -51,12 +51,29 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Whose pages these are, for masthead and foot. `lines` are the foot's: name, address, telephone, hours."""
+    """Whose pages these are, for masthead and foot. `lines` are the foot's: name, address, telephone, hours; `pages` its first links.
+    `logo`: the address of a picture beside the name; "" for none."""
 
     name: str
     note: str = ""
     href: str = "/"
     lines: tuple[str, ...] = ()
+    pages: tuple[Link, ...] = ()
+    logo: str = ""
+
+
+OWN_PAGES = (
+    ("contact", say("お問い合わせ")),
+    ("privacy", say("個人情報の取扱い")),
+    ("terms", say("利用の決まり")),
+    ("accessibility", say("アクセシビリティ")),
+)
+"""(last part of the address below a place's home, what links call it): what every place that serves the public says of itself."""
+
+
+def own_pages(home: str) -> tuple[Link, ...]:
+    """Links to them, for `Place.pages`; `home` ends with a slash."""
+    return tuple(Link(label, f"{home}{path}") for path, label in OWN_PAGES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,20 @@
 from fastapi import FastAPI
 
 from libs.common import http
+from libs.common.room import carried
 from libs.common.service import Service
 from services.backup.api import desk, evidence, fragments, plane
 from services.backup.api.exchange import THREADS, Memory
 from services.backup.api.turns import Turns
+from services.backup.rooms.room import FORMAT, MAX_ARCHIVE
 from services.backup.settings import settings_of
 
 
 def create_app(service: Service) -> FastAPI:
     pages = service.extras["pages"]
-    app = http.create_app(
-        service, [fragments.router, evidence.router, desk.router], watcher="tenants", error_page=pages.refused
-    )
+    archives = carried.router("backup", "tenants", FORMAT, limit=MAX_ARCHIVE)
+    routers = [fragments.router, evidence.router, archives, desk.router]
+    app = http.create_app(service, routers, watcher="tenants", error_page=pages.refused)
     app.state.memory = Memory()
     app.state.turns = Turns(THREADS, settings_of(service).backup_line_rate)
     routes = plane.routes()

@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from libs.common import access, csvout, pdf
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import NotFound
-from libs.common.files import Store
 from libs.common.web import dates
 from libs.common.web.filters import size
 from services.backup.api.shell import reading, service_of
@@ -62,17 +61,6 @@ def for_the_council(request: Request, drill_id: str, actor: Actor = access.servi
         repository = db.by_id(session, row.repository_id)
         name = db.municipality_name(session) or repository.tenant_id
     return pdf.answer(_document(row, name, repository.title), f"restore-drill-{row.id}.pdf")
-
-
-@router.get("/internal/backup/archives/{file}", include_in_schema=False)
-def archive(request: Request, file: str, actor: Actor = access.service("tenants")) -> Response:
-    """What the room wrote when the tenant of the token was exported (`backup.room.exported.v1` names the file)."""
-    store: Store = service_of(request).extras["files"]
-    if actor.tenant is None:
-        raise NotFound("このファイルは見つかりません。")
-    found = store.stream(actor.tenant, file)
-    headers = {"Content-Length": str(found.size), "Cache-Control": "no-store"}
-    return StreamingResponse(found.chunks, media_type="application/zip", headers=headers)
 
 
 def _finished(row: DrillRow, repository_id: str | None = None) -> DrillRow:

@@ -4,6 +4,7 @@ COMMIT."""
 from fastapi import FastAPI
 
 from libs.common.http import create_app as create_service_app
+from libs.common.room import carried
 from libs.common.service import Service
 from services.eapply.api import (
     applications,
@@ -25,6 +26,7 @@ from services.eapply.api import (
     verifying,
     visiting,
 )
+from services.eapply.rooms.room import FORMAT, MAX_ARCHIVE
 
 WATCHER = "tenants"
 """Whose operator's page may look into this service's queues, and who may take the snapshot."""
@@ -37,8 +39,9 @@ def create_app(service: Service) -> FastAPI:
         cosigning, together, drafting, citizen,
     )  # fmt: skip
     routers = [module.router for module in modules]
+    archives = carried.router("eapply", WATCHER, FORMAT, limit=MAX_ARCHIVE)
     app = create_service_app(
-        service, [internal.router(WATCHER), *routers], watcher=WATCHER, error_page=shell.error_page
+        service, [internal.router(WATCHER), archives, *routers], watcher=WATCHER, error_page=shell.error_page
     )
     app.add_middleware(shell.BodyLimit)
     return app

@@ -11,8 +11,8 @@ from fastapi.responses import Response, StreamingResponse
 from libs.common import access, room
 from libs.common.actor import Actor
 from libs.common.db import Database
-from libs.common.errors import Invalid, NotFound
-from services.eapply.api.shell import service_of, store_of
+from libs.common.errors import Invalid
+from services.eapply.api.shell import service_of
 from services.eapply.use_cases import snapshot
 
 
@@ -29,15 +29,6 @@ def router(reader: str) -> APIRouter:
         """
         database = service_of(request).database
         return StreamingResponse(_lines(database, _read(cursor)), media_type="application/x-ndjson")
-
-    @routes.get("/archives/{file}")
-    def archive(request: Request, file: str, actor: Actor = access.service(reader)) -> Response:
-        """What the room wrote when the tenant of the token was exported (`eapply.room.exported.v1` names the file)."""
-        if actor.tenant is None:
-            raise NotFound("このファイルは見つかりません。")
-        found = store_of(request).stream(actor.tenant, file)
-        headers = {"Content-Length": str(found.size), "Cache-Control": "no-store"}
-        return StreamingResponse(found.chunks, media_type="application/zip", headers=headers)
 
     return routes
 

@@ -18,7 +18,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Invalid, Refusal, Sentence, TooLarge, say
 from libs.common.files import Store
 from libs.common.service import Service
-from libs.common.web import Link, Pages, Place, i18n
+from libs.common.web import Link, Pages, Place, i18n, own_pages
 from libs.common.web.dates import read_date
 from libs.common.web.filters import written
 from libs.common.web.pages import known_actor, refusal_heading
@@ -170,7 +170,7 @@ def render(
         rooms = tuple(_desk_link(request, label, path) for label, path in (*DESK_ROOMS, *_managers_rooms(request)))
         way = crumbs
     else:
-        place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,))
+        place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,), own_pages(f"/t/{code}/"))
         rooms = (Link(PROCEDURES, f"{base(request)}/", current="true"), Link(STATUS, f"{base(request)}/mine"))
         way = (Link(name, f"/t/{code}/"), Link(PROCEDURES, f"{base(request)}/"), *crumbs) if crumbs else ()
     return pages_of(request).render(
@@ -200,7 +200,11 @@ def error_page(request: Request, refusal: Refusal) -> Response:
     if code:
         name = getattr(request.state, "place_name", None)
         place = Place(
-            name or spoken(request, say("自治体")), spoken(request, HOME), f"/t/{code}/", (name,) if name else ()
+            name or spoken(request, say("自治体")),
+            spoken(request, HOME),
+            f"/t/{code}/",
+            (name,) if name else (),
+            own_pages(f"/t/{code}/"),
         )
         steps.append(link(request, Link(say("手続きの一覧へ"), f"{base(request)}/")))
     if refusal.status == 401:
@@ -285,13 +289,13 @@ Message = MutableMapping[str, Any]
 
 
 class BodyLimit:
-    """Stops a request whose body is longer than any form of ours may be, while it arrives."""
+    """Stops a request whose body is longer than any form of ours may be, while it arrives. The cloud's own services may send more."""
 
     def __init__(self, app: Callable[..., Awaitable[None]], limit: int = MAX_BODY) -> None:
         self._app, self._limit = app, limit
 
     async def __call__(self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Any) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"].startswith("/internal/"):
             await self._app(scope, receive, send)
             return
         taken = 0

@@ -4,6 +4,7 @@ COMMIT."""
 from fastapi import FastAPI
 
 from libs.common.http import create_app as create_service_app
+from libs.common.room import carried
 from libs.common.service import Service
 from services.ebid.api import (
     announcing,
@@ -15,7 +16,6 @@ from services.ebid.api import (
     desk_companies,
     desk_documents,
     fragments,
-    internal,
     open_data,
     outages,
     papers,
@@ -29,6 +29,7 @@ from services.ebid.api import (
     ventures,
     watching,
 )
+from services.ebid.rooms.room import FORMAT, MAX_ARCHIVE
 
 WATCHER = "tenants"
 """Whose operator's page may look into this service's queues, and who may fetch archives."""
@@ -58,5 +59,5 @@ def create_app(service: Service) -> FastAPI:
         outages,
         public,
     )
-    routers = [internal.router(WATCHER), *(module.router for module in modules)]
+    routers = [carried.router("ebid", WATCHER, FORMAT, limit=MAX_ARCHIVE), *(module.router for module in modules)]
     return create_service_app(service, routers, watcher=WATCHER, error_page=shell.error_page)

@@ -18,7 +18,7 @@ from libs.common.clock import JST
 from libs.common.errors import Invalid, Refusal, Sentence, say
 from libs.common.files import Store
 from libs.common.service import Service
-from libs.common.web import Link, Pages, Place, i18n
+from libs.common.web import Link, Pages, Place, i18n, own_pages
 from libs.common.web.filters import written
 from libs.common.web.pages import refusal_heading
 from services.ebid.settings import office_of
@@ -159,7 +159,7 @@ def _is_room(path: str, room_path: str) -> bool:
 def _public_frame(request: Request, crumbs: tuple[Link, ...]) -> Frame:
     code = request.path_params["code"]
     name = getattr(request.state, "place_name", code)
-    place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,))
+    place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,), own_pages(f"/t/{code}/"))
     rooms = (Link(TENDERS, f"{base(request)}/", current="true"), Link(MINE, f"{base(request)}/mine"))
     return place, rooms, (Link(name, f"/t/{code}/"), Link(TENDERS, f"{base(request)}/"), *crumbs) if crumbs else ()
 
@@ -176,7 +176,7 @@ def error_page(request: Request, refusal: Refusal) -> Response:
     steps: list[Link | str] = [written(spoken(request, refusal.message), i18n.chosen_language(request))]
     if code:
         name = getattr(request.state, "place_name", None) or spoken(request, say("自治体"))
-        place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,))
+        place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,), own_pages(f"/t/{code}/"))
         steps.append(link(request, Link(say("入札の一覧へ"), f"{base(request)}/")))
     if refusal.status == 401:
         steps = [link(request, Link(say("サインインする"), f"/sign-in?next={request.url.path}"))]

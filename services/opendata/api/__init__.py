@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from libs.common import http
+from libs.common.room import carried
 from libs.common.service import Service
 from services.opendata.api import (
     charts,
@@ -22,6 +23,7 @@ from services.opendata.api import (
     telling,
     voices,
 )
+from services.opendata.rooms.room import FORMAT, MAX_ARCHIVE
 from services.opendata.settings import settings_of
 from services.opendata.use_cases.usage import Uses
 
@@ -49,9 +51,8 @@ def create_app(service: Service) -> FastAPI:
         embed,
         public,
     )
-    app = http.create_app(
-        service, [module.router for module in modules], watcher=WATCHER, error_page=service.extras["pages"].refused
-    )
+    routers = [carried.router("opendata", WATCHER, FORMAT, limit=MAX_ARCHIVE), *(module.router for module in modules)]
+    app = http.create_app(service, routers, watcher=WATCHER, error_page=service.extras["pages"].refused)
     app.state.uses = Uses(service.database)
     app.add_middleware(shell.BodyLimit, limit=settings_of(service).opendata_file_limit + FORM)
     return app

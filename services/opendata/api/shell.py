@@ -13,7 +13,7 @@ from libs.common import room
 from libs.common.actor import Actor
 from libs.common.errors import Sentence, TooLarge, say
 from libs.common.service import Service
-from libs.common.web import Link, Pages, Place
+from libs.common.web import Link, Pages, Place, own_pages
 from services.opendata.catalogue import Catalogue
 from services.opendata.kept import Kept
 from services.opendata.settings import Settings, catalogue_of, settings_of
@@ -138,7 +138,7 @@ def render_public(
     top = f"{base(request)}/" if code else "/opendata/"
     if code:
         name = getattr(request.state, "place_name", code)
-        place = Place(name, spoken(request, CATALOGUE), f"/t/{code}/", (name,))
+        place = Place(name, spoken(request, CATALOGUE), f"/t/{code}/", (name,), own_pages(f"/t/{code}/"))
         first: tuple[Link, ...] = (Link(name, f"/t/{code}/"), Link(spoken(request, CATALOGUE), top))
     else:
         place = Place(spoken(request, CATALOGUE), "", "/opendata/")
@@ -173,13 +173,13 @@ Message = MutableMapping[str, Any]
 
 
 class BodyLimit:
-    """Stops a request whose body is longer than any file may be, while it arrives."""
+    """Stops a request whose body is longer than any file may be, while it arrives. The cloud's own services may send more."""
 
     def __init__(self, app: Callable[..., Awaitable[None]], limit: int) -> None:
         self._app, self._limit = app, limit
 
     async def __call__(self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Any) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"].startswith("/internal/"):
             await self._app(scope, receive, send)
             return
         taken = 0

@@ -31,6 +31,7 @@ from services.tenants.api import (
     reports,
     running,
     support,
+    takein,
     takeout,
     transfer,
     view,
@@ -49,8 +50,8 @@ def create_app(service: Service) -> FastAPI:
         records.router, council.router, operator.router, register.router, internal.router,
         council_backups.router, council_tenders.router, council_datasets.router,
         council_sharing.router, council_invoices.router, council_plans.router, reports.router,
-        capacity.router, takeout.router, maintenance.router, own_pages.router, departments.router, support.router,
-        running.router,
+        capacity.router, takeout.router, takein.router, maintenance.router, own_pages.router, departments.router,
+        support.router, running.router,
     ]  # fmt: skip
     app = create_common_app(service, routers, watcher="tenants", error_page=view.error_page)
     app.mount("/static", static_app())

@@ -58,12 +58,8 @@ def _shown(
     town = view.municipality_of(request, actor)
     text = str(content.get("text", ""))
     context = {"kind": kind, "heading": PUBLIC_NAMES[kind], "blocks": rules.blocks(text) if text else []}
-    context |= {"changed_at": at, "logo": _public_logo(town, about), "preview": None}
+    context |= {"changed_at": at, "logo": view.public_logo(town, about), "preview": None}
     return view.town_page(request, "home/own_page.html", town, about, **(context | more))
-
-
-def _public_logo(town: Any, about: own_pages.About) -> str:
-    return f"/t/{town.code}/logo.png?v={about.logo[-8:]}" if about.logo else ""
 
 
 @router.get("/t/{code}/logo.png")

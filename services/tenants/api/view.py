@@ -12,7 +12,7 @@ from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Refusal, say
 from libs.common.service import Service
-from libs.common.web import Brand, Link, Pages, Place
+from libs.common.web import Brand, Link, Pages, Place, own_pages
 from libs.common.web.i18n import chosen_language
 from libs.common.web.pages import refusal_heading
 from services.tenants import reference
@@ -22,13 +22,6 @@ from services.tenants.domain.municipality import Municipality, existing_on
 from services.tenants.neighbours import Neighbours
 from services.tenants.use_cases.own_pages import About
 
-OWN_PAGES = (
-    ("contact", say("お問い合わせ")),
-    ("privacy", say("個人情報の取扱い")),
-    ("terms", say("利用の決まり")),
-    ("accessibility", say("アクセシビリティ")),
-)
-"""(last part of the address below /t/<code>/, what links call it)"""
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 """A moment that stands for any."""
 
@@ -113,22 +106,26 @@ def public_page(request: Request, template: str, *, place: Place | None = None, 
     return _render(request, template, place=place, **context)
 
 
-def _render(request: Request, template: str, *, first_links: tuple[Link, ...] = (), **context: Any) -> Response:
-    """`first_links` stand in the foot before the cloud's own."""
+def _render(request: Request, template: str, **context: Any) -> Response:
     pages = pages_of(request)
     line = pages.translate(request, pages.brand.line)
-    own = replace(pages.brand, line=line, links=(*first_links, *pages.brand.links))
+    own = replace(pages.brand, line=line)
     return pages.render(request, template, brand=own, **context)
 
 
 def town_page(request: Request, template: str, town: Municipality, about: About, **context: Any) -> Response:
-    """A municipality's page for citizens: its window's name above, its contacts and own pages below."""
+    """A municipality's page for citizens: its logo and its window's name above, its contacts and own pages below."""
     base = f"/t/{town.code}/"
     lines = (town.name, about.address, about.phone, about.hours)
     note = about.window or reader_of(request)(say("手続きと情報の窓口"))
-    place = Place(town.name, note, base, tuple(line for line in lines if line))
-    links = tuple(Link(label, f"{base}{path}") for path, label in OWN_PAGES)
-    return _render(request, template, place=place, first_links=links, town=town, about=about, **context)
+    shown = tuple(line for line in lines if line)
+    place = Place(town.name, note, base, shown, own_pages(base), public_logo(town, about))
+    return _render(request, template, place=place, town=town, about=about, **context)
+
+
+def public_logo(town: Municipality, about: About) -> str:
+    """Where the logo that stands now is; its address holds its mark. "" for none."""
+    return f"/t/{town.code}/logo.png?v={about.logo[-8:]}" if about.logo else ""
 
 
 def portal_page(request: Request, template: str, town: Municipality, here: str, **context: Any) -> Response:

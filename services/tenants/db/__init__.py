@@ -1,6 +1,6 @@
 """Tables and queries of the registry. `municipalities`, `subscriptions`, `requests`, `members`, `usage`: one file each."""
 
-from services.tenants.db.backups import BackupRow
+from services.tenants.db.backups import BackupMonthRow, BackupProofRow, BackupRow
 from services.tenants.db.base import Base
 from services.tenants.db.capacity import PoolRow, ReservationRow
 from services.tenants.db.datasets import DatasetsRow
@@ -16,6 +16,7 @@ from services.tenants.db.requests import RequestRow, RequestStepRow, ServiceRule
 from services.tenants.db.sharing import AssumptionRow, PopulationRow, SharingRuleRow
 from services.tenants.db.subscriptions import IntervalRow
 from services.tenants.db.support import MessageRow, ThreadRow
+from services.tenants.db.takeins import TakeInPartRow, TakeInRow
 from services.tenants.db.takeouts import TakeoutPartRow, TakeoutRow
 from services.tenants.db.tenders import TenderRow
 from services.tenants.db.usage import ApplicationRow, ComparisonRow, ProcedureRow, UsageRow
@@ -23,6 +24,8 @@ from services.tenants.db.usage import ApplicationRow, ComparisonRow, ProcedureRo
 __all__ = [
     "ApplicationRow",
     "AssumptionRow",
+    "BackupMonthRow",
+    "BackupProofRow",
     "BackupRow",
     "Base",
     "ComparisonRow",
@@ -53,6 +56,8 @@ __all__ = [
     "ReviewRow",
     "ServiceRuleRow",
     "SharingRuleRow",
+    "TakeInPartRow",
+    "TakeInRow",
     "TakeoutPartRow",
     "TakeoutRow",
     "TenderRow",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Index, String, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -37,7 +38,7 @@ def intervals(session: Session, tenant: str | None = None, service: str | None =
         statement = statement.where(IntervalRow.tenant == tenant)
     if service is not None:
         statement = statement.where(IntervalRow.service == service)
-    return [_interval(row) for row in session.scalars(statement)]
+    return [as_interval(row) for row in session.scalars(statement)]
 
 
 def add_intervals(session: Session, found: Iterable[Interval], origin: str) -> None:
@@ -88,11 +89,12 @@ def supersede(session: Session, tenant: str, service: str, now: datetime) -> Non
     )
 
 
-def _interval(row: IntervalRow) -> Interval:
+def as_interval(row: Any) -> Interval:
+    """A row as the rules know it."""
     return Interval(
         row.tenant,
         row.service,
-        row.kind,  # type: ignore[arg-type]
+        row.kind,
         row.valid_from,
         row.valid_until,
         row.recorded_at,

@@ -14,7 +14,7 @@ from libs.common.errors import Conflict, say
 
 Action = Literal["join", "suspend", "resume", "leave"]
 State = Literal["requested", "running", "exported", "done", "refused", "withdrawn", "failed"]
-RoomAction = Literal["provision", "suspend", "resume", "export", "delete"]
+RoomAction = Literal["provision", "suspend", "resume", "export", "import", "delete"]
 
 OPEN: frozenset[str] = frozenset({"requested", "running", "exported"})
 FIRST_ROOM_ACTION: dict[str, RoomAction] = {
@@ -28,6 +28,7 @@ ANSWERS: dict[str, RoomAction] = {
     "suspended": "suspend",
     "resumed": "resume",
     "exported": "export",
+    "imported": "import",
     "deleted": "delete",
 }
 

@@ -9,13 +9,15 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from libs.common.db import Database
+from libs.common.testing.service import NOW
 from services.tenants.db import IntervalRow, MunicipalityRow
 from services.tenants.db import registry as registry_db
 from services.tenants.domain.history import end_of_day
 from services.tenants.domain.municipality import Municipality
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.tests.domain.test_counting_participation import DAYS, EPOCH, RECORDED, histories, oracle
-from services.tenants.use_cases import count
+from services.tenants.tests.people import ADMIN, OOKI, load_fukuoka
+from services.tenants.use_cases import count, subscribe
 
 TODAY = EPOCH + timedelta(days=DAYS - 1)
 
@@ -71,3 +73,22 @@ def test_the_edges_of_a_fiscal_year(database: Database, until: date | None, at_e
         assert (years[2018].at_end, years[2018].during) == (at_end, during)
         assert (years[2017].at_end, years[2016].during) == (1, 0)
         session.rollback()
+
+
+def test_what_was_counted_is_kept_until_the_history_changes(database: Database) -> None:
+    load_fukuoka(database)
+
+    def counted(known: date | None = None) -> count.YearCount:
+        with database.reading() as session:
+            return count.years(session, NOW.date(), known)["eapply"][-1]
+
+    assert counted().at_end == 0
+    with database.reading() as session:
+        first = count.years(session, NOW.date())
+    with database.reading() as session:
+        assert count.years(session, NOW.date()) is first, "nothing changed: not counted again"
+    with database.transaction(tenant=OOKI) as session:
+        found = [Interval(OOKI, "eapply", "joined", date(2018, 4, 1), None, NOW)]
+        subscribe.correct_history(session, ADMIN, OOKI, "eapply", found, "検査", NOW)
+    assert counted().at_end == 1
+    assert counted(NOW.date() - timedelta(days=1)).at_end == 0, "as known the day before"

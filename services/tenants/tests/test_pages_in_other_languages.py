@@ -106,6 +106,7 @@ PAGES: list[tuple[str, Actor]] = [
     ("/operator/records?q=none", OPERATOR),
     ("/operator/dead-letters", OPERATOR),
     ("/operator/registry", OPERATOR),
+    ("/operator/take-ins", OPERATOR),
     (f"/operator/registry/{NAKAGAWA}", OPERATOR),
     ("/council/municipalities", MEMBER),
     ("/operator/members/", OPERATOR),

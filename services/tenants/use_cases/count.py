@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from functools import lru_cache
 from itertools import accumulate, groupby
 from operator import itemgetter
 
@@ -22,8 +23,6 @@ from services.tenants.domain.subscriptions import (
     by_region,
     participating,
 )
-
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -126,14 +125,34 @@ def on(session: Session, at: date, known_on: date | None = None) -> Participatio
 
 
 def years(session: Session, today: date, known_on: date | None = None) -> dict[str, list[YearCount]]:
-    """Service → its fiscal years from the first to the present one, all in one reading of the history."""
+    """Service → its fiscal years from the first to the present one, all in one reading of the history.
+
+    What was counted is kept as long as the register has the same version: whatever changes the history raises it.
+    """
+    version = registry_db.version(session)
+    key = (str(session.get_bind().engine.url), version, today, known_on)
+    found = _kept.get(key)
+    if found is None:
+        found = _count_years(session, today, known_on)
+        if version:
+            _kept[key] = found
+        while len(_kept) > KEPT:
+            _kept.pop(next(iter(_kept)), None)
+    return found
+
+
+KEPT = 50
+"""Answers of `years`: one for each day and each day of knowledge that is asked for."""
+_kept: dict[tuple[str, int, date, date | None], dict[str, list[YearCount]]] = {}
+
+
+def _count_years(session: Session, today: date, known_on: date | None) -> dict[str, list[YearCount]]:
     present = clock.fiscal_year(today)
-    rows = sorted(counting_db.spans(session, end_of_day(known_on) if known_on else None))
+    rows = counting_db.spans(session, end_of_day(known_on) if known_on else None)
     tables = {s.key: _Years(s.since, present, today) for s in SERVICES}
-    for service, own in groupby(rows, key=itemgetter(0)):
-        for _, spans in groupby(own, key=itemgetter(1)):
-            if service in tables:
-                tables[service].add((start, until) for _, _, start, until in spans)
+    for (service, _), spans in groupby(rows, key=itemgetter(0, 1)):
+        if service in tables:
+            tables[service].add((start, until) for _, _, start, until in spans)
     return {key: table.counts() for key, table in tables.items()}
 
 
@@ -141,19 +160,20 @@ class _Years:
     """Counts of one service by fiscal year, kept as differences between one year and the next."""
 
     def __init__(self, first: int, last: int, today: date) -> None:
-        self._first, self._last, self._today = first, last, today
+        self._first, self._last, self._today = first, last, today.isoformat()
         self._at_end = [0] * (last - first + 2)
         self._during = [0] * (last - first + 2)
 
-    def add(self, spans: Iterable[tuple[date, date]]) -> None:
-        """One municipality's spans in the order of their first days. A year counts it once, however often it came and went."""
+    def add(self, spans: Iterable[tuple[str, str]]) -> None:
+        """One municipality's spans in the order of their first days (ISO 8601). A year counts it once, however often it came and
+        went."""
         free_at_end = free_during = self._first
         for start, until in spans:
             if start > self._today:
                 continue
-            begun = clock.fiscal_year(start)
-            last_during = min(clock.fiscal_year(until - DAY), self._last)
-            last_at_end = self._last if until > self._today else clock.fiscal_year(until) - 1
+            begun, ended = _year_of(start), _year_of(until)
+            last_during = min(ended - until.endswith("-04-01"), self._last)
+            last_at_end = self._last if until > self._today else ended - 1
             free_during = self._count(self._during, max(begun, free_during), last_during)
             free_at_end = self._count(self._at_end, max(begun, free_at_end), min(last_at_end, self._last))
 
@@ -169,6 +189,12 @@ class _Years:
         ends, during = accumulate(self._at_end), accumulate(self._during)
         years = range(self._first, self._last + 1)
         return [YearCount(*each) for each in zip(years, ends, during, strict=False)]
+
+
+@lru_cache(maxsize=20_000)
+def _year_of(day: str) -> int:
+    """The fiscal year of a day in ISO 8601; 0 for "", before any."""
+    return int(day[:4]) - (day[5:7] < "04") if day else 0
 
 
 @dataclass(frozen=True)

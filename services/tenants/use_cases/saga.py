@@ -50,9 +50,16 @@ def ask(session: Session, row: RequestRow, room_action: requests.RoomAction, now
 
 
 def ask_room(
-    session: Session, tenant: str, service: str, room_action: requests.RoomAction, room_request: str, now: datetime
+    session: Session,
+    tenant: str,
+    service: str,
+    room_action: requests.RoomAction,
+    room_request: str,
+    now: datetime,
+    *,
+    archive: str | None = None,
 ) -> None:
-    """Tell the service, with the code and name the municipality has on that day."""
+    """Tell the service, with the code and name the municipality has on that day (`archive`: the file to take in)."""
     present = existing_on(registry_db.states(session, tenant), local_date(now)).get(tenant)
     event = RoomRequested.model_validate(
         {
@@ -61,6 +68,7 @@ def ask_room(
             "action": room_action,
             "code": present.code if present else None,
             "name": present.name if present else None,
+            "archive": archive,
         }
     )
     outbox.add(session, event, subject=f"{tenant}/{service}", now=now)

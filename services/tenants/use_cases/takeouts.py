@@ -3,19 +3,26 @@
 The rooms stay open. An answer that comes twice, late or to nobody changes nothing; a silent room is asked again under the same id.
 """
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.inspection import inspect
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Conflict, say
+from libs.common.room import rows
+from libs.common.tenancy import TenantTable
 from services.tenants.db import (
+    ApplicationRow,
     AssumptionRow,
+    BackupMonthRow,
+    BackupProofRow,
+    BackupRow,
+    DatasetsRow,
     DelegationRow,
     DepartmentMemberRow,
     DepartmentRow,
@@ -26,8 +33,11 @@ from services.tenants.db import (
     MessageRow,
     MunicipalityRow,
     OwnPageRow,
+    ProcedureRow,
     RequestRow,
+    RequestStepRow,
     ReservationRow,
+    TenderRow,
     ThreadRow,
     UsageRow,
 )
@@ -36,7 +46,7 @@ from services.tenants.db import takeouts as db
 from services.tenants.db.base import Base
 from services.tenants.db.takeouts import TakeoutPartRow, TakeoutRow
 from services.tenants.domain.catalogue import SERVICES
-from services.tenants.domain.subscriptions import status_on
+from services.tenants.domain.subscriptions import Interval, status_on
 from services.tenants.use_cases import saga
 
 SILENCE = timedelta(seconds=60)
@@ -46,8 +56,16 @@ OWN: dict[str, type[Base]] = {
     "municipality": MunicipalityRow,
     "participation": IntervalRow,
     "requests": RequestRow,
+    "request-steps": RequestStepRow,
     "members": MemberRow,
     "usage": UsageRow,
+    "applications": ApplicationRow,
+    "procedures": ProcedureRow,
+    "backups": BackupRow,
+    "backup-months": BackupMonthRow,
+    "backup-proofs": BackupProofRow,
+    "datasets": DatasetsRow,
+    "tenders": TenderRow,
     "invoices": InvoiceRow,
     "reservations": ReservationRow,
     "effects": AssumptionRow,
@@ -67,7 +85,7 @@ def ask(session: Session, actor: Actor, tenant: str, now: datetime) -> TakeoutRo
     for earlier in db.of_tenant(session, tenant)[:1]:
         if any(part.state == "asked" for part in db.parts(session, earlier.id)):
             return earlier
-    services = _rooms(session, tenant, local_date(now))
+    services = rooms_in_use(subscriptions_db.intervals(session, tenant), tenant, local_date(now))
     if not services:
         raise Conflict(say("受け取るデータのあるサービスを、まだ使っていません。"))
     row = TakeoutRow(tenant=tenant, asked_by=actor.subject, asked_at=now)
@@ -82,8 +100,8 @@ def ask(session: Session, actor: Actor, tenant: str, now: datetime) -> TakeoutRo
     return row
 
 
-def _rooms(session: Session, tenant: str, day: date) -> list[str]:
-    own = subscriptions_db.intervals(session, tenant)
+def rooms_in_use(own: list[Interval], tenant: str, day: date) -> list[str]:
+    """Services whose room holds data of the municipality on `day`, by its history."""
     rooms = [s.key for s in SERVICES if s.delivery == "room" and s.opened]
     return [key for key in rooms if status_on(own, tenant, key, day).status in ("active", "suspended")]
 
@@ -136,13 +154,20 @@ def silent(session: Session, now: datetime) -> list[tuple[str, str, str]]:
 # ---- what the registry itself keeps ---------------------------------------------------------------------------------
 
 
-def own_rows(session: Session, tenant: str, model: type[Base]) -> list[dict[str, Any]]:
-    """Every row of the municipality, superseded ones too, as plain values."""
-    names = [attribute.key for attribute in inspect(model).column_attrs]
-    owner = next(name for name in ("tenant_id", "tenant") if name in names)
-    rows = session.scalars(select(model).where(getattr(model, owner) == tenant).order_by(*inspect(model).primary_key))
-    return [{name: _plain(getattr(row, name)) for name in names} for row in rows]
+NOT_OURS = {"applications": ("sequence",)}
+"""Columns that mean something only beside the bus of this installation."""
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime | date) else value
+def own_rows(session: Session, tenant: str, name: str) -> Iterator[bytes]:
+    """Every row of the municipality in `OWN[name]`, superseded ones too, as JSON lines."""
+    model = OWN[name]
+    mine = select(model).where(owned_by(model, tenant))
+    return rows.dumped(session, model, without=NOT_OURS.get(name, ()), chosen=mine)
+
+
+def owned_by(model: type[Base], tenant: str) -> ColumnElement[bool]:
+    """The condition on rows of `model`: those of one municipality."""
+    if model is RequestStepRow:
+        return RequestStepRow.request_id.in_(select(RequestRow.id).where(RequestRow.tenant == tenant))
+    owner = "tenant_id" if issubclass(model, TenantTable) else "tenant"
+    return getattr(model, owner) == tenant
