@@ -70,7 +70,7 @@ def forget_loose_files(service: Service, tenant: str, now: datetime) -> None:
     with service.database.reading(tenant=tenant) as session:
         known = set(session.scalars(select(AttachmentRow.id)))
         known |= set(session.scalars(select(NoticeDocumentRow.file_id)))
-        kept = room_files(session, tenant, now)
+        kept = room.files_named(session, tenant, now)
     service.extras["files"].forget_unknown(tenant, known | kept, now, timedelta(days=1))
 
 
@@ -99,15 +99,6 @@ def scan_files_of(service: Service, tenant: str, scanner: Scanner) -> bool:
         with service.database.transaction(tenant=tenant) as session:
             scanning.note(session, file_id, malware, service.clock.now())
     return True
-
-
-def room_files(session: Session, tenant: str, now: datetime) -> set[str]:
-    """Files that requests about the room have made or wait to read."""
-    recent = select(room.RoomRequestRow).where(
-        room.RoomRequestRow.tenant == tenant, room.RoomRequestRow.asked_at > now - timedelta(days=30)
-    )
-    named = ((row.archive, (row.answer or {}).get("file")) for row in session.scalars(recent))
-    return {file_id for pair in named for file_id in pair if file_id}
 
 
 # ---- the clock

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from libs.common import audit, notices, room
@@ -114,15 +113,6 @@ def forget_loose_files(service: Service, job: Job) -> None:
     for tenant in tenants(service):
         with service.database.reading(tenant=tenant) as session:
             known = rows.file_ids(session)
-            kept = _room_files(session, tenant, now)
+            kept = room.files_named(session, tenant, now)
         service.extras["files"].forget_unknown(tenant, known | kept, now, timedelta(days=1))
         job.renew()
-
-
-def _room_files(session: Session, tenant: str, now: datetime) -> set[str]:
-    """Files that requests about the room have made or wait to read, for 30 days."""
-    recent = select(room.RoomRequestRow).where(
-        room.RoomRequestRow.tenant == tenant, room.RoomRequestRow.asked_at > now - timedelta(days=30)
-    )
-    named = ((row.archive, (row.answer or {}).get("file")) for row in session.scalars(recent))
-    return {file_id for pair in named for file_id in pair if file_id}

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from libs.common import audit, notices, room, webhooks
@@ -147,16 +147,7 @@ def tidy(service: Service, job: Job) -> None:
                 )
             )
         with service.database.reading(tenant=tenant) as session:
-            known = files_of(session) | room_files(session, tenant, now)
+            known = files_of(session) | room.files_named(session, tenant, now)
         store_of(service).forget_unknown(tenant, known, now, LOOSE)
         job.progress(done, len(tenants))
     tables_of(service).sweep((now - LOOSE).timestamp())
-
-
-def room_files(session: Session, tenant: str, now: datetime) -> set[str]:
-    """Files that requests about the room have made or wait to read."""
-    recent = select(room.RoomRequestRow).where(
-        room.RoomRequestRow.tenant == tenant, room.RoomRequestRow.asked_at > now - timedelta(days=30)
-    )
-    named = ((row.archive, (row.answer or {}).get("file")) for row in session.scalars(recent))
-    return {file_id for pair in named for file_id in pair if file_id}

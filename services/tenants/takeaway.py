@@ -27,11 +27,14 @@ FORMAT = archive.Format("kyodo-takeout", 1, "共同クラウド", compressed=Fal
 
 
 def pieces(service: Service, neighbours: Neighbours, tenant: str, takeout_id: str, now: datetime) -> Iterator[bytes]:
-    """The bytes of the archive. Raises Conflict before the first where a part is not there yet."""
+    """The bytes of the archive. Raises Conflict before the first where a part is not there yet, or no more."""
     with service.database.reading() as session:
-        found = db.parts(session, db.find(session, takeout_id, tenant).id)
+        row = db.find(session, takeout_id, tenant)
+        found = db.parts(session, row.id)
     if any(part.state != "exported" for part in found):
         raise Conflict(say("まだ受け取れません。すべてのサービスの書き出しが終わるまでお待ちください。"))
+    if not takeouts.can_be_taken(row, now):
+        raise Conflict(say("受け取れる期間が過ぎました。もう一度書き出してください。"), code="too-late")
     return _written(service, neighbours, tenant, found, now)
 
 

@@ -17,9 +17,10 @@ failed. When a preparation fails, `delete` takes away what it had made.
 from libs.common.room.contract import Progress, Room, RoomRequest, Step, drain
 from libs.common.room.events import RoomEvents, events_for, requests
 from libs.common.room.listening import listen
-from libs.common.room.table import RoomRequestRow, RoomRow, check_open, rooms, state_of, take_name
+from libs.common.room.table import KEPT, RoomRequestRow, RoomRow, check_open, files_named, rooms, state_of, take_name
 
 __all__ = [
+    "KEPT",
     "Progress",
     "Room",
     "RoomEvents",
@@ -30,6 +31,7 @@ __all__ = [
     "check_open",
     "drain",
     "events_for",
+    "files_named",
     "listen",
     "requests",
     "rooms",

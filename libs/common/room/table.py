@@ -1,6 +1,6 @@
 """Which rooms there are, and which requests about them were answered how."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import String, select
@@ -47,6 +47,17 @@ class RoomRequestRow(SharedTable, CommonBase):
 
     def as_request(self) -> RoomRequest:
         return RoomRequest(self.request_id, self.tenant, self.action, self.code, self.name, self.archive)  # type: ignore[arg-type]
+
+
+KEPT = timedelta(days=30)
+"""So long a service keeps the file that a room wrote, and the one that a room is to read."""
+
+
+def files_named(session: Session, tenant: str, now: datetime) -> set[str]:
+    """Ids of the files that requests of the last `KEPT` have made or wait to read."""
+    recent = select(RoomRequestRow).where(RoomRequestRow.tenant == tenant, RoomRequestRow.asked_at > now - KEPT)
+    named = ((row.archive, (row.answer or {}).get("file")) for row in session.scalars(recent))
+    return {file_id for pair in named for file_id in pair if file_id}
 
 
 def state_of(session: Session, tenant: str) -> str | None:

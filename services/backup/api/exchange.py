@@ -207,11 +207,13 @@ class Exchange:
         if span.partial:
             headers.append((b"content-range", f"bytes {span.start}-{span.end - 1}/{size}".encode()))
         status = 206 if span.partial else 200
-        at_once = reader.ready(span.start, span.end) if span.end - span.start <= AT_ONCE else None
+        unbounded = not self._turns.rate  # a bound line counts every byte, in turn
+        small = span.end - span.start <= AT_ONCE
+        at_once = reader.ready(span.start, span.end) if small and unbounded else None
         await self._start(status, headers, last=at_once)
         if at_once is not None:
             return
-        line = line_of(self.request.scope) if not self._turns.rate else None
+        line = line_of(self.request.scope) if unbounded else None
         if line is not None and reader.fd is not None:
             await self._send_by_kernel(line, reader.fd, span)
             return await self._send({"type": "http.response.body", "body": b""})

@@ -5,11 +5,13 @@ import http.client
 import socket
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infra.local.processes import wait_until
 from services.backup.api import exchange
+from services.backup.api.turns import Turns
 from services.backup.domain.protocol import TYPES, V1, V2, Span, is_repository_name, is_too_slow, span_of, target_of
 from services.backup.tests.town import Cloud, Machine, named
 
@@ -78,6 +80,25 @@ def test_an_object_s_life(machine: Machine) -> None:
         assert client.get(f"data/{NAME}").status_code == 404
         assert client.delete("").status_code == 501
         assert client.request("PUT", f"data/{NAME}").status_code == 405
+
+
+class Counting(Turns):
+    """A line of a rate that tells how many bytes took their turn on it."""
+
+    taken = 0
+
+    async def take(self, tenant: str, size: int, *work: Any) -> Any:
+        self.taken += size
+        return await super().take(tenant, size, *work)
+
+
+def test_what_the_line_bears_is_counted_for_small_reads_too(small_cloud: Cloud, machine: Machine) -> None:
+    with machine.client as client:
+        assert client.post(f"data/{NAME}", content=CONTENT).status_code == 200
+        line = small_cloud.app.state.turns = Counting(1, rate=10**10)
+        for _ in range(2):  # the second finds the file open and its bytes in memory
+            assert client.get(f"data/{NAME}", headers={"range": "bytes=0-999"}).content == CONTENT[:1000]
+        assert line.taken == 2000
 
 
 def test_config_is_written_whole_and_never_overwritten(machine: Machine) -> None:

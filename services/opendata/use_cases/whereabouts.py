@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from libs.common import log, room
-from libs.common.errors import Refusal
+from libs.common.errors import Refusal, Unavailable
 from libs.common.service import Service
 from services.opendata.datastore import Table
 from services.opendata.datastore.build import Column
@@ -101,6 +101,8 @@ def _fill(service: Service, tenant: str, dataset_id: str, now: datetime) -> None
         query = _lacking().where(ResourceRow.dataset_id == dataset_id)
         tables = {row.table_id: None for row in session.scalars(query) if row.table_id}
     found = {table_id: _look(service, tenant, table_id) for table_id in tables}
+    if not any(found.values()):
+        return
     with service.database.transaction(tenant=tenant) as session:
         dataset = datasets.by_id(session, dataset_id, lock=True)
         for row in session.scalars(_lacking().where(ResourceRow.dataset_id == dataset_id)):
@@ -111,10 +113,13 @@ def _fill(service: Service, tenant: str, dataset_id: str, now: datetime) -> None
 
 
 def _look(service: Service, tenant: str, table_id: str) -> dict[str, Any]:
-    """A table that cannot be looked through in time, or at all, lies nowhere: it must not be asked again and again."""
+    """A table that cannot be looked through in time, or at all, lies nowhere: it must not be asked again and again. Nothing
+    is known of it where only its store is away: the next run looks again."""
     try:
         with tables_of(service).open(tenant, table_id, SECONDS) as opened:
             return of(opened)
     except Refusal as refusal:
-        _log.warning("table not looked through", tenant=tenant, table=table_id, code=refusal.code)
+        _log.warning("table_not_looked_through", tenant=tenant, table=table_id, code=refusal.code)
+        if isinstance(refusal, Unavailable) and refusal.code != "query-too-long":
+            return {}
         return {"points": None, "where": [], "when": []}

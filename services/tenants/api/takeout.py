@@ -31,6 +31,7 @@ def show(request: Request, code: str, actor: Actor = access.staff("portal.admin"
         town,
         f"/portal/{code}/takeout/",
         found=found,
+        kept=lambda row: takeouts.can_be_taken(row, view.now_of(request)),
         name_of=lambda key: catalogue.service(key).name,
         moving=any(part.state == "asked" for _, parts in found[:1] for part in parts),
     )

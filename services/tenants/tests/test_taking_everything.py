@@ -117,6 +117,24 @@ def test_everything_in_one_archive_with_its_sums(using: Cloud) -> None:
     assert zipfile.ZipFile(io.BytesIO(taken.content)).testzip() is None
 
 
+def test_after_thirty_days_it_is_said_that_it_must_be_written_anew(using: Cloud) -> None:
+    begin(using)
+    answer(using, "eapply", EAPPLY)
+    answer(using, "backup", BACKUP)
+    serve(using, BOTH)
+    with using.database.reading() as session:
+        ident = db.of_tenant(session, OOKI)[0].id
+    address = f"/portal/{OOKI}/takeout/{ident}/archive"
+    using.clock.advance(seconds=30 * 86_400 - 1)
+    assert address in using.get(f"/portal/{OOKI}/takeout/", ADMIN).text
+    assert using.get(address, ADMIN).status_code == 200
+    using.clock.advance(seconds=1)
+    page = using.get(f"/portal/{OOKI}/takeout/", ADMIN).text
+    assert address not in page
+    assert "受け取れる期間が過ぎました。もう一度書き出してください。" in page
+    assert using.get(address, ADMIN).status_code == 409
+
+
 def test_own_pages_questions_and_papers_are_in_it(using: Cloud) -> None:
     portal = f"/portal/{OOKI}/"
     using.post(f"{portal}pages/", ADMIN, {"page": "terms", "seen": "0", "text": "町の決まり"})

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from libs.common import audit
+from libs.common import audit, room
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Conflict, say
@@ -78,6 +78,11 @@ OWN: dict[str, type[Base]] = {
     "delegations": DelegationRow,
 }
 """Name in the archive → what the registry itself keeps of a municipality. Persons are their ids: their names are their own."""
+
+
+def can_be_taken(row: TakeoutRow, now: datetime) -> bool:
+    """Whether the services still keep the files of their parts."""
+    return row.asked_at > now - room.KEPT
 
 
 def ask(session: Session, actor: Actor, tenant: str, now: datetime) -> TakeoutRow:
