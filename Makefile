@@ -23,7 +23,7 @@ test: ## Set up, lint, then run every test that is not marked slow, on private R
 	@$(MAKE) --no-print-directory lint-here
 	@exec $(PY) -m infra.local.test $(TESTS)
 
-slow: ## The long tests: minutes of outage, large loads
+slow: ## The long tests: a walk over every page, kills under load, minutes of outage, large loads (TESTS=… for some)
 	$(SETUP) test
 	@exec $(PY) -m infra.local.test -m slow $(TESTS)
 

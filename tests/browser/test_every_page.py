@@ -19,8 +19,15 @@ from tests.browser import looks, people
 from tests.browser.people import USING
 
 Open = Callable[..., Page]
-sqlite = pytest.mark.parametrize("cloud", ["sqlite+embedded"], indirect=True)
+_sqlite = pytest.mark.parametrize("cloud", ["sqlite+embedded"], indirect=True)
 """The pages are the same on both stores."""
+
+
+def a_walk(test: Any) -> Any:
+    """Minutes of a browser: in `make slow`."""
+    return _sqlite(pytest.mark.slow(pytest.mark.timeout(3600)(test)))
+
+
 HOME, EAPPLY = f"/t/{USING}/", f"/t/{USING}/eapply"
 PHONE = min(WIDTHS)
 LANGUAGES = {"en": (PHONE,), "ja-easy": ()}
@@ -111,7 +118,7 @@ def assert_fine(found: list[str]) -> None:
     assert not found, f"{len(found)} faults\n" + "\n".join(found)
 
 
-@sqlite
+@a_walk
 def test_pages_for_everybody(cloud: Any, browser_page: Open, tmp_path: Path) -> None:
     """With an application that was sent, and a claim that only waits to be confirmed: its steps are pages too."""
     page = browser_page(people.PHONE)
@@ -128,7 +135,7 @@ def test_pages_for_everybody(cloud: Any, browser_page: Open, tmp_path: Path) -> 
     assert {"/t/*/eapply/*/", "/t/*/eapply/drafts/*/children", "/t/*/eapply/applications/*/withdraw"} <= set(kinds)
 
 
-@sqlite
+@a_walk
 @pytest.mark.parametrize("who", WALKS)
 def test_pages_of_each_role(cloud: Any, browser_page: Open, who: str) -> None:
     page, role = browser_page(people.DESK), WALKS[who]
@@ -138,7 +145,7 @@ def test_pages_of_each_role(cloud: Any, browser_page: Open, who: str) -> None:
     assert len(set(kinds)) >= role.at_least, f"the walk went astray: {kinds}"
 
 
-@sqlite
+@a_walk
 def test_pages_that_answer_a_mistake(cloud: Any, browser_page: Open) -> None:
     page = browser_page(people.PHONE)
     found: list[str] = []

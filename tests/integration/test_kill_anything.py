@@ -36,7 +36,7 @@ CODES = {"404012": "404012", "403059": "402311"}
 DOWN = float(os.environ.get("DOWN_SECONDS", "8"))
 """How long broker and database stay away, in seconds."""
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.slow]  # `make slow`
 
 
 @dataclass

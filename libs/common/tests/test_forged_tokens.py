@@ -14,7 +14,7 @@ from libs.common.errors import NotSignedIn
 from libs.common.inner_token import TokenVerifier
 
 GATEWAY, TENANTS, THIEF = (Ed25519PrivateKey.generate() for _ in range(3))
-VERIFIER = TokenVerifier({"gateway": GATEWAY.public_key(), "tenants": TENANTS.public_key()}, "eapply")
+VERIFIER = TokenVerifier({"gateway": (GATEWAY.public_key(),), "tenants": (TENANTS.public_key(),)}, "eapply")
 PUBLIC = GATEWAY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 RAW = GATEWAY.public_key().public_bytes_raw()
 JWK = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(THIEF.public_key()))

@@ -14,7 +14,7 @@ from libs.common.inner_token import LIFETIME, TokenSigner, TokenVerifier
 
 def test_a_known_token_is_not_verified_again_until_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     key = Ed25519PrivateKey.generate()
-    keys = {"gateway": key.public_key()}
+    keys = {"gateway": (key.public_key(),)}
     verifier = TokenVerifier(keys, "backup")
     actor = Actor("machine", "m", tenant="402036", code="402036", roles=frozenset({"backup.read"}))
     token = TokenSigner("gateway", key).sign(actor, "backup")
@@ -31,7 +31,7 @@ def test_a_known_token_is_not_verified_again_until_it_ends(monkeypatch: pytest.M
 
 def test_what_was_refused_is_not_remembered() -> None:
     key = Ed25519PrivateKey.generate()
-    verifier = TokenVerifier({"gateway": key.public_key()}, "backup")
+    verifier = TokenVerifier({"gateway": (key.public_key(),)}, "backup")
     token = TokenSigner("gateway", key).sign(Actor("machine", "m"), "another service")
     for _ in range(2):
         with pytest.raises(NotSignedIn):

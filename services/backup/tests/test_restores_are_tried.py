@@ -36,7 +36,8 @@ def drilled(cloud: Cloud, machine: Machine) -> DrillRow:
 
 
 def public_key(cloud: Cloud) -> Ed25519PublicKey:
-    return keys.public_keys(cloud.service.settings.keys_dir)["backup"]
+    [key] = keys.public_keys(cloud.service.settings.keys_dir)["backup"]
+    return key
 
 
 def test_a_deposited_key_lets_every_file_be_restored_from_the_second_site(small_cloud: Cloud, tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from libs.common.outbox import OutboxRow
@@ -90,6 +92,30 @@ def test_a_lost_site_is_filled_again_from_the_other(small_cloud: Cloud) -> None:
     assert all(sites.state_of(small_cloud.places.first, row)[0] == "ok" for row in rows(small_cloud))
     with machine.client as client:
         assert client.post(f"data/{named(b'new')}", content=b"new").status_code == 200
+
+
+@pytest.mark.parametrize("look", ["to_copy", "to_check"])
+def test_a_site_that_goes_away_in_the_middle_of_the_work_is_no_fault(
+    small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch, look: str
+) -> None:
+    planted(small_cloud)
+    root, found = small_cloud.places.first.root, getattr(objects_db, look)
+
+    def and_then_it_is_away(*asked: Any) -> Any:
+        rows = found(*asked)
+        if root.exists():
+            root.rename(root.with_name("away"))
+        return rows
+
+    monkeypatch.setattr(objects_db, look, and_then_it_is_away)
+    if look == "to_copy":
+        assert sites.copy_some(small_cloud.service, HOME) == 0
+    else:
+        assert sites.check_some(small_cloud.service, HOME, small_cloud.clock.now(), 10**9).damaged == 0
+    monkeypatch.undo()
+    root.with_name("away").rename(root)
+    assert {row.first_state for row in rows(small_cloud)} <= {None, "ok"}, "nothing was noted of what nobody could read"
+    copy_all(small_cloud)
 
 
 def test_every_flipped_bit_is_found_mended_and_told(cloud: Cloud) -> None:

@@ -51,6 +51,8 @@ def _copy(service: Service, places: Held, tenant: str, row: ObjectRow) -> bool:
     except FileNotFoundError:
         _note(service.database, tenant, row, "first", "missing", service.clock.now())
         return False
+    except SiteDown:  # it went away after it was looked at: the next turn goes on
+        return False
     with service.database.transaction(tenant=tenant) as session:
         objects_db.set_copied(session, row, service.clock.now())
     _hold(service, tenant, row, places.second)
@@ -103,7 +105,10 @@ def check_some(service: Service, tenant: str, before: datetime, most_bytes: int)
         for row in rows:
             if result.bytes >= most_bytes:
                 break
-            _check(service, tenant, row, site, result)
+            try:
+                _check(service, tenant, row, site, result)
+            except SiteDown:  # it went away after it was looked at: the next round goes on
+                break
     return result
 
 
