@@ -1,11 +1,17 @@
-"""For the whole test run: what was made on the test servers goes away at the end, and a browser's event loop is the browser's."""
+"""For the whole test run: examples take as long as they take; what was made on the test servers goes away at the end; and a
+browser's event loop is the browser's."""
 
 import asyncio
 from collections.abc import Generator
 
+import hypothesis
 import pytest
 
 from libs.common.testing.database import drop_postgres_templates
+
+# No time limit in a test: a machine with other work would fail what is right.
+hypothesis.settings.register_profile("kyodo", deadline=None)
+hypothesis.settings.load_profile("kyodo")
 
 
 @pytest.hookimpl(wrapper=True)
