@@ -53,6 +53,6 @@ def _make(table: Path, target: Path, columns: list[str]) -> None:
         connection.close()
         copy.replace(target)
     except (OSError, sqlite3.Error) as error:
-        _log.warning("no index made", error=type(error).__name__)
+        _log.warning("index_not_made", error=type(error).__name__)
     finally:
         copy.unlink(missing_ok=True)
