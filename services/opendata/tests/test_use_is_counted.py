@@ -37,15 +37,14 @@ def test_downloads_and_questions_of_programs_are_counted_apart(town: Town):
     assert seen(town, dataset) == {"download": 1, "query": 1}
 
 
-def test_a_storm_of_visits_is_one_write(database: Database):
+def test_a_storm_of_visits_is_hardly_a_write(database: Database):
     uses, written = usage.Uses(database), []
     original = database.transaction
     database.transaction = lambda *args, **more: (written.append(1), original(*args, **more))[1]  # type: ignore[method-assign]
     for number in range(5000):
         uses.note("view", f"visitor-{number}", BROWSER, "d", "", NOW)
-    assert written == []
     uses.write()
-    assert len(written) == 1
+    assert 1 <= len(written) <= 50, "one every few seconds, however many come"
     with database.reading() as session:
         assert usage.totals(session, ["d"]) == {"d": {"view": 5000}}
 
