@@ -106,7 +106,12 @@ def test_a_member_s_envelope_of_paper_does_not_count_beside_the_venture_s_bid(to
     leader.bid(tender, 8_500_000)
     given = {"corporate_number": partner.number, "serial": "A-1"}
     taken = town.officer.post(f"desk/tenders/{tender}/papers", given)
-    assert taken.status_code == 200 and "共同企業体" not in visible(taken.text), "the desk learns nothing of it"
+    assert taken.status_code == 200
+    page = visible(taken.text)
+    assert "封筒を受け付けました" in page
+    assert leader.name not in page and leader.number not in page, (
+        "the desk learns nothing of whom the company has joined"
+    )
     town.close()
     town.open(tender)
     assert [place["amount"] for place in result(town, tender)["places"]] == [8_500_000]
