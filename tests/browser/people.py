@@ -24,7 +24,7 @@ NAME = "髙橋 葛\U000e0100𠮷子"
 """Two letters outside JIS X 0208 (髙, 𠮷) and one with a variation selector: kept exactly as typed."""
 NUMBER = re.compile(r"\d{6}-\d{4}-\d{5}-\d")
 KEY = re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b")
-PATIENCE = 60
+PATIENCE = 240
 """Seconds until a journey gives up on something that comes by itself."""
 
 
