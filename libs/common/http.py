@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -10,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
 from libs.common import access, telemetry
 from libs.common.errors import Invalid, NotAllowed, NotFound, Refusal, TooWeak, Unavailable, Unexpected
@@ -31,23 +33,33 @@ def create_app(
     `error_page` makes the page for people; programs get problem+json. `watcher` is the service whose operator's page
     may read and mend this one's queues.
     """
-    app = FastAPI(
-        title=service.name,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
+    app = _bare_app(service.name)
     app.state.service = service
     app.state.error_page = error_page
-    for router in routers:
-        app.include_router(router)
-    app.include_router(_health_routes())
-    app.include_router(_internal_routes(service.name, watcher))
-    access.check_declared(app, exempt=lambda path: path.startswith(("/health/", "/static")))
+    app.router.routes.extend(_routes_of([*routers, _health_routes(), _internal_routes(service.name, watcher)]))
     _install_answers(app)
     app.add_middleware(telemetry.TracingMiddleware, service=service.name)
     return app
+
+
+def _bare_app(name: str) -> FastAPI:
+    return FastAPI(title=name, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+
+
+_read: dict[tuple[int, ...], tuple[list[APIRouter], list[BaseRoute]]] = {}
+"""Routers by their identity, kept so that it stays theirs, and the routes that were made of them."""
+
+
+def _routes_of(routers: list[APIRouter]) -> list[BaseRoute]:
+    """The routes of `routers`, each of which declares its access. Reading two hundred takes half a second: once in a process."""
+    key = tuple(id(router) for router in routers)
+    if key not in _read:
+        whole = _bare_app("")
+        for router in routers:
+            whole.include_router(router)
+        access.check_declared(whole, exempt=lambda path: path.startswith(("/health/", "/static")))
+        _read[key] = (routers, whole.routes)
+    return _read[key][1]
 
 
 # ---- refusals -------------------------------------------------------------------------------------------------------
@@ -124,6 +136,7 @@ def _install_answers(app: FastAPI) -> None:
 # ---- health and internal routes -------------------------------------------------------------------------------------
 
 
+@cache
 def _health_routes() -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
@@ -144,6 +157,7 @@ def _health_routes() -> APIRouter:
     return router
 
 
+@cache
 def _internal_routes(name: str, watcher: str) -> APIRouter:
     """The API document of this service, and what an operator needs of its queues. Never reachable through the gateway."""
     router = APIRouter(prefix=f"/internal/{name}", include_in_schema=False)

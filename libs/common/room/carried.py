@@ -7,7 +7,7 @@ What is brought is looked at before anybody asks the room to take it in: its for
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
+from functools import cache, partial
 
 import anyio.from_thread
 from fastapi import APIRouter, Request
@@ -26,6 +26,7 @@ NAMED = 20
 """So many wrong members are named; the rest are counted."""
 
 
+@cache
 def router(name: str, reader: str, form: Format, *, limit: int) -> APIRouter:
     """`reader` is the service that may fetch and bring; `limit` is of one archive, in bytes. The tenant is the token's."""
     routes = APIRouter(prefix=f"/internal/{name}/archives", include_in_schema=False)

@@ -10,6 +10,8 @@ Every template has, without asking: `actor` (Actor or None), `lang`, `html_lang`
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from gettext import NullTranslations
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -105,10 +107,8 @@ class Pages:
         self.brand = brand
         self.sample = sample
         own = Path(service_templates)
-        self._catalogues = {
-            lang: i18n.translations(lang, own.parent / "locale", HERE / "locale") for lang in i18n.LANGUAGES
-        }
-        self._environments = {lang: self._environment(own, lang) for lang in i18n.LANGUAGES}
+        self._catalogues = {lang: _catalogue(own, lang) for lang in i18n.LANGUAGES}
+        self._environments = {lang: _environment(own, lang, brand, sample) for lang in i18n.LANGUAGES}
 
     def render(
         self,
@@ -191,27 +191,35 @@ class Pages:
             "errors": {},
         }
 
-    def _environment(self, service_templates: Path, lang: str) -> Environment:
-        environment = Environment(
-            loader=FileSystemLoader([service_templates, HERE / "templates"]),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
-        )
-        environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "sort_keys": True}
-        environment.install_gettext_translations(self._catalogues[lang], newstyle=True)  # type: ignore[attr-defined]
-        environment.filters.update(filters_for(lang))
-        environment.globals.update(
-            lang=lang,
-            html_lang=i18n.HTML_LANG[lang],
-            static=static_url,
-            new_key=new_id,
-            brand=self.brand,
-            sample=self.sample,
-        )
-        return environment
+
+@cache
+def _catalogue(templates: Path, lang: str) -> NullTranslations:
+    return i18n.translations(lang, templates.parent / "locale", HERE / "locale")
+
+
+@cache
+def _environment(templates: Path, lang: str, brand: Brand, sample: bool) -> Environment:
+    """With the templates it compiled: once in a process, however often a service is furnished."""
+    environment = Environment(
+        loader=FileSystemLoader([templates, HERE / "templates"]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "sort_keys": True}
+    environment.install_gettext_translations(_catalogue(templates, lang), newstyle=True)  # type: ignore[attr-defined]
+    environment.filters.update(filters_for(lang))
+    environment.globals.update(
+        lang=lang,
+        html_lang=i18n.HTML_LANG[lang],
+        static=static_url,
+        new_key=new_id,
+        brand=brand,
+        sample=sample,
+    )
+    return environment
 
 
 def known_actor(request: Request) -> Actor | None:

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,6 +17,7 @@ from services.eapply.api.shell import service_of
 from services.eapply.use_cases import snapshot
 
 
+@cache
 def router(reader: str) -> APIRouter:
     """`reader` is the service that may take the snapshot."""
     routes = APIRouter(prefix="/internal/eapply", include_in_schema=False)
