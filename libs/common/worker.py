@@ -6,9 +6,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 from libs.common import ages, inbox, jobs, leases, retention
 from libs.common.bus import Bus
+from libs.common.db import Changes
 from libs.common.ids import new_id
 from libs.common.inbox import Subscriptions
 from libs.common.jobs import Jobs
@@ -21,6 +23,8 @@ IDLE = 0.1
 """Seconds between two looks when there was nothing, or not much, to do."""
 JOBS_IDLE = 0.2
 """The same for jobs: nobody waits for the moment at which one begins."""
+LOOK_ANYWAY = 1.0
+"""Seconds until a store nobody has written to is looked at all the same: something may have become due."""
 RELAY_LEASE = 10.0
 """Seconds a relay may be silent before another takes over."""
 
@@ -62,17 +66,29 @@ class Worker:
 
     def _run(self, name: str, step: Callable[[], bool], idle: float) -> None:
         pause = idle
-        while not self._stopping.is_set():
-            try:
-                pause = 0.0 if step() else idle
-            except Exception:
-                # Broker or store away: say so, wait a little longer each time, and go on. Nothing is lost meanwhile.
-                pause = min(max(pause, idle) * 2, 5.0)
-                _log.exception("step failed", extra={"service": self.service.name, "loop": name, "retry_in": pause})
-                if name == "relay":
-                    self._close_bus()
-            if pause:
-                self._stopping.wait(pause)
+        with closing(self.service.database.changes()) as changes:
+            while not self._stopping.is_set():
+                mark = changes.mark()  # before the look: what is written during it is noticed, too
+                pause = self._step(name, step, idle, pause)
+                if pause:
+                    self._rest(pause, changes, mark)
+
+    def _step(self, name: str, step: Callable[[], bool], idle: float, pause: float) -> float:
+        """Seconds to pause after it."""
+        try:
+            return 0.0 if step() else idle
+        except Exception:
+            # Broker or store away: say so, wait a little longer each time, and go on. Nothing is lost meanwhile.
+            pause = min(max(pause, idle) * 2, 5.0)
+            _log.exception("step failed", extra={"service": self.service.name, "loop": name, "retry_in": pause})
+            if name == "relay":
+                self._close_bus()
+            return pause
+
+    def _rest(self, pause: float, changes: Changes, mark: int | None) -> None:
+        until = time.monotonic() + LOOK_ANYWAY
+        while not self._stopping.wait(pause) and not changes.since(mark) and time.monotonic() < until:
+            pass
 
     def _relay(self) -> bool:
         if not self._holds_relay():
