@@ -26,9 +26,11 @@ def take_lease(session: Session, name: str, holder: str, seconds: float, now: da
 
     Holders compare their own clocks with `until`, so `seconds` must be far above the clocks' difference. What is done
     under a lease must bear being done twice: a holder that slept through its lease wakes up believing in it.
+    A lease that ends later than anybody could have asked for was written by a clock that ran ahead: it binds nobody.
     """
+    latest = now + timedelta(seconds=seconds) * 2
     held = session.execute(select(LeaseRow.holder, LeaseRow.until).where(LeaseRow.name == name)).first()
-    if held is not None and held.until > now:
+    if held is not None and now < held.until <= latest:
         if held.holder != holder:
             return False
         if held.until - now > timedelta(seconds=seconds) / 2:
@@ -39,7 +41,7 @@ def take_lease(session: Session, name: str, holder: str, seconds: float, now: da
     statement = statement.on_conflict_do_update(
         index_elements=["name"],
         set_={"holder": holder, "until": until},
-        where=or_(LeaseRow.until <= now, LeaseRow.holder == holder),
+        where=or_(LeaseRow.until <= now, LeaseRow.until > latest, LeaseRow.holder == holder),
     )
     return session.scalar(statement.returning(LeaseRow.name)) is not None
 

@@ -355,3 +355,13 @@ def test_a_lease_has_one_holder_until_it_ends(database: Database) -> None:
     with database.transaction() as session:
         leases.give_back(session, "relay", "two")
     assert take("one", 22)
+
+
+def test_a_lease_of_a_clock_that_ran_ahead_binds_nobody(database: Database) -> None:
+    def take(holder: str, at: float) -> bool:
+        with database.transaction() as session:
+            return leases.take_lease(session, "relay", holder, 10, NOW + timedelta(seconds=at))
+
+    assert take("whose clock was ten minutes ahead", 600)
+    assert take("started after the clock was set", 1), "ten minutes of silence otherwise"
+    assert not take("another", 2)
