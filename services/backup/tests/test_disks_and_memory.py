@@ -51,7 +51,9 @@ def test_a_full_disk_is_said_so_and_leaves_nothing_half(full_disk: Cloud) -> Non
     assert full_disk.fresh(machine.repository).live == len(CONTENT) + 1
 
 
-@pytest.mark.parametrize("where", ["/first/uploads/", "/data/"], ids=["of the file", "of its folder"])
+@pytest.mark.parametrize(
+    "where", ["/first/uploads/", f"/data/{named(CONTENT)[:2]}/"], ids=["of the file", "of its folder"]
+)
 def test_a_disk_that_fails_is_refused_told_and_not_tried_again(
     small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
