@@ -33,8 +33,7 @@ def ensure(folder: Path, issuers: list[str]) -> list[str]:
     """Make a key pair for each issuer that has none, and the secret of the database roles. Returns what was made."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = []
-    if not (folder / "database-roles.secret").exists():
-        _write_secret(folder / "database-roles.secret", secrets.token_bytes(32))
+    secret_once(folder / "database-roles.secret")
     for issuer in issuers:
         if not (folder / f"{issuer}.key").exists():
             _make(folder / f"{issuer}.key")
@@ -63,6 +62,45 @@ def retire(folder: Path, issuer: str) -> None:
     _write_public(folder, issuer, [private_key(folder, issuer).public_key()])
 
 
+def secret_once(path: Path, size: int = 32) -> bytes:
+    """The secret in `path`: `size` random bytes, made the first time anybody asks. Raises OSError where it cannot be written."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return write_once(path, secrets.token_bytes(size))
+
+
+def write_once(path: Path, content: bytes) -> bytes:
+    """Let `content` lie in `path`, whole, on the disk, readable by this user only, unless something lies there already.
+
+    Returns what lies there: of several who come at once the first has made it, and all have the same.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = written_beside(path, content)
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        pass
+    finally:
+        new.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return path.read_bytes()
+
+
+def written_beside(path: Path, content: bytes) -> Path:
+    """`content` in a new file beside `path`, on the disk and of mode 0600, to be linked or renamed to it."""
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")  # neither *.key nor *.pub: nobody reads it
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return new
+
+
 def private_key(folder: Path, issuer: str) -> Ed25519PrivateKey:
     return _private(folder / f"{issuer}.key")
 
@@ -88,7 +126,7 @@ def _public_in(path: Path) -> Iterator[Ed25519PublicKey]:
 
 def _make(path: Path) -> None:
     private = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    _write_secret(path, private)
+    write_once(path, private)
 
 
 def _write_public(folder: Path, issuer: str, believed: list[Ed25519PublicKey]) -> None:
@@ -96,11 +134,6 @@ def _write_public(folder: Path, issuer: str, believed: list[Ed25519PublicKey]) -
     half = folder / f"{issuer}.pub.half"  # not *.pub: nobody reads it before it is whole
     half.write_bytes(b"".join(blocks))
     half.replace(folder / f"{issuer}.pub")
-
-
-def _write_secret(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
 
 
 if __name__ == "__main__":

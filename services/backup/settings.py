@@ -1,7 +1,5 @@
 """What differs between places of running, and what a process of this service holds beside its database."""
 
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 from sqlalchemy import select
 
-from libs.common import files, room
+from libs.common import files, keys, room
 from libs.common import settings as common
 from libs.common.files.bucket import Bucket
 from libs.common.room.table import OPEN
@@ -126,7 +124,7 @@ def furnish(service: Service) -> None:
         first=_site(service, "first"),
         second=_site(service, "second"),
         tokens=GatewayTokens(base, service.signer),
-        vault_key=vault_key(settings.keys_dir / "backup-vault.secret"),
+        vault_key=keys.secret_once(settings.keys_dir / "backup-vault.secret"),
     )
     folder = settings.data_dir / "files" / service.name
     service.extras["files"] = files.s3(settings.files_url) if settings.files_url else files.local(folder)
@@ -158,23 +156,3 @@ def renew_site(service: Service, site: Site) -> None:
         with service.database.transaction(tenant=tenant) as session:
             repositories_db.forget_locks(session)
             objects_db.forget_site(session, name)
-
-
-def vault_key(path: Path) -> bytes:
-    """The key under which deposited passwords are sealed; made once, readable by this service only."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_suffix(f".{os.getpid()}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(32))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(new, path)  # whoever is first has made it
-    except FileExistsError:
-        pass
-    finally:
-        new.unlink()
-    return path.read_bytes()

@@ -1,6 +1,5 @@
 """Which payment provider this process uses, its secret, and the comparison of the books."""
 
-import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from libs.common.actor import Actor
+from libs.common.keys import write_once
 from libs.common.service import Service
 from services.eapply.payments import Provider
 from services.eapply.simulator import Simulator
@@ -43,11 +43,4 @@ def reconcile(service: Service, tenant: str, actor: Actor, span: timedelta) -> R
 def _simulator_secret(keys: Path) -> str:
     """One for all processes that share the keys."""
     path = keys / "payment-simulator.secret"
-    if not path.exists():
-        keys.mkdir(parents=True, exist_ok=True)
-        try:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_hex(32))
-        except FileExistsError:
-            pass
-    return path.read_text()
+    return path.read_text() if path.exists() else write_once(path, secrets.token_hex(32).encode()).decode()

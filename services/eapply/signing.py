@@ -1,7 +1,6 @@
 """The electronic seal of the office: PAdES signatures on notices (ETSI EN 319 142-1), with the office's certificate, or
 with one of a test CA that says so wherever it is shown."""
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -15,6 +14,8 @@ from cryptography.x509.oid import NameOID
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers
 from pyhanko.sign.timestamps import HTTPTimeStamper
+
+from libs.common.keys import write_once
 
 TEST_SIGNER = "試験用の署名（法的効力なし）"
 TEST_NAME = "TEST - NO LEGAL EFFECT 試験用（法的効力なし）"
@@ -72,10 +73,9 @@ def _test_seal(keys: Path) -> Path:
     """The test CA's seal: one for all processes that share the keys."""
     path = keys / "notice-test.p12"
     if not path.exists():
-        keys.mkdir(parents=True, exist_ok=True)
         root, seal = _test_certificates()
-        _write_once(test_root(keys), root)
-        _write_once(path, seal)
+        write_once(test_root(keys), root)
+        write_once(path, seal)
     return path
 
 
@@ -113,16 +113,3 @@ def _certificate(
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=0 if is_ca else None), critical=True)
         .add_extension(usage, critical=True)
     )
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    """Whole or not at all; whoever comes first, wins."""
-    half = path.with_suffix(f".{os.getpid()}")
-    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-        file.write(content)
-    try:
-        os.link(half, path)
-    except FileExistsError:
-        pass
-    finally:
-        half.unlink()

@@ -16,6 +16,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from libs.common import keys
 from libs.common.errors import Unavailable, say
 from libs.common.service import Service
 
@@ -57,7 +58,7 @@ class Vault:
             if not self.old.exists():
                 os.link(self.path, self.old)  # before the new one is in place: at no moment is the old one nowhere
             if _read(self.old) == present:
-                _new_file(self.path).rename(self.path)
+                keys.written_beside(self.path, secrets.token_bytes(KEY)).rename(self.path)
 
     def wrapped_anew(self, wrapped: bytes, tenant: str, key_id: str) -> bytes | None:
         """A municipality's key under the present key; None where it is so already. Raises Unavailable where no key opens it."""
@@ -108,27 +109,9 @@ def _read(path: Path) -> bytes:
 
 def _make(path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = _new_file(path)
+        keys.secret_once(path, KEY)
     except OSError as error:
         raise _closed() from error
-    try:
-        os.link(new, path)  # whoever is first has made it
-    except FileExistsError:
-        pass
-    finally:
-        new.unlink()
-
-
-def _new_file(path: Path) -> Path:
-    """A new key in a file beside `path`, on the disk."""
-    new = path.with_suffix(f".{os.getpid()}.new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(KEY))
-        file.flush()
-        os.fsync(file.fileno())
-    return new
 
 
 @contextmanager

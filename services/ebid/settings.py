@@ -1,14 +1,12 @@
 """What differs between a laptop and a town hall, and what a process of this service holds beside its database."""
 
-import os
 import re
-import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from libs.common import files
+from libs.common import files, keys
 from libs.common import settings as common
 from libs.common.service import Service
 from libs.common.web import Brand, Pages
@@ -52,7 +50,7 @@ def office(settings: common.Settings) -> Office:
     """The log is called after the cloud's public address, without scheme: `cloud.example.lg.jp/ebid/log`."""
     public = settings.public_url.rstrip("/")
     origin = f"{urlsplit(public).netloc}/ebid/log"
-    key = log_key(settings.keys_dir / LOG_KEY)
+    key = keys.secret_once(settings.keys_dir / LOG_KEY)  # signs the log
     return Office(
         public, getattr(settings, "ebid_ocds_prefix", OCDS_PREFIX), signer_of(origin, key), authority(settings)
     )
@@ -69,26 +67,6 @@ def authority(settings: common.Settings) -> Authority | None:
     if not certificates:
         raise ValueError("EBID_TSA_URL needs EBID_TSA_ROOTS: a file with the authority's root certificates")
     return Authority(url, tuple(certificates))
-
-
-def log_key(path: Path) -> bytes:
-    """The 32 secret bytes that sign the log; made once, readable by this service only."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_suffix(f".{os.getpid()}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(32))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(new, path)  # whoever is first has made it
-    except FileExistsError:
-        pass
-    finally:
-        new.unlink()
-    return path.read_bytes()
 
 
 def office_of(service: Service) -> Office:

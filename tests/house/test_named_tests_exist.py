@@ -14,6 +14,7 @@ PAGES = [
     "docs/chaos.md",
     "docs/decisions/0001-invariants.md",
     "services/ebid/PROOFS.md",
+    "services/backup/FAULTS.md",
 ]
 NAMED = re.compile(r"`((?:tests|libs|services|gateway|infra)/[\w/.-]+\.py)(?:::(\w+))?`")
 FOLDER = re.compile(r"`((?:tests|libs|services|gateway|infra)/[\w/.-]+/)`")

@@ -1,9 +1,10 @@
 """The service in a process of its own, to be killed and traced: `python -m services.backup.tests.serve_alone PORT FOLDER`.
 
-The folder's database was made before. A request says by its header `x-key` which key it has, and by `x-die` at which step
-of an upload the process shall be killed.
+The folder's database was made before. A request says by its header `x-key` (restic: as its password) which key it has, and by
+`x-die` at which step of an upload the process shall be killed.
 """
 
+import base64
 import json
 import os
 import signal
@@ -57,6 +58,10 @@ def watch_system_calls() -> None:
     os.write, os.fsync, os.link = watched_write, watched_fsync, watched_link  # type: ignore[assignment]
 
 
+def password(authorization: str) -> str:
+    return base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")[2]
+
+
 class Door:
     """Takes the key's number from the header and makes the inner token, as the gateway does."""
 
@@ -67,7 +72,7 @@ class Door:
         global armed, linked
         if scope["type"] == "http":
             said = {n: v.decode() for n, v in scope["headers"]}
-            number = said.get(b"x-key", "none")
+            number = said.get(b"x-key") or password(said.get(b"authorization", "Basic "))
             armed, linked = said.get(b"x-die", ""), False
             actor = Actor("machine", number, tenant=self._tenant, code=self._tenant, roles=frozenset({"backup.full"}))
             token = self._signer.sign(actor, "backup")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from services.backup.db import AllowanceRow
 from services.backup.domain.quota import LEAST_RESERVE, Allowance, left
-from services.backup.tests.town import HOME, MIB, Cloud, fill, named
+from services.backup.tests.town import HOME, MIB, Cloud, fill, named, open_uploads
 
 QUOTA = 4 * MIB
 
@@ -33,6 +33,7 @@ def test_the_quota_is_crossed_in_the_middle_of_a_stream(small_cloud: Cloud) -> N
         assert client.post(f"locks/{named(b'1')}", content=b"1").status_code == 200
     assert small_cloud.fresh(machine.repository).live == QUOTA + 1
     assert list((small_cloud.places.first.root / "uploads").iterdir()) == []
+    assert open_uploads() == [], "rest-server leaves a file and a descriptor of each upload that it refused"
 
 
 def test_many_uploads_at_once_never_go_over_the_quota(cloud: Cloud) -> None:

@@ -51,15 +51,18 @@ def test_a_full_disk_is_said_so_and_leaves_nothing_half(full_disk: Cloud) -> Non
     assert full_disk.fresh(machine.repository).live == len(CONTENT) + 1
 
 
+@pytest.mark.parametrize(
+    "where", ["/first/uploads/", f"/data/{named(CONTENT)[:2]}/"], ids=["of the file", "of its folder"]
+)
 def test_a_disk_that_fails_is_refused_told_and_not_tried_again(
-    small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+    small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """EIO from fsync: the pages may be gone, so the upload is, and the client sends it again."""
     machine = small_cloud.machine(small_cloud.repository(), "append")
     fsync, failed = os.fsync, []
 
     def broken(fd: int) -> None:
-        if "/first/uploads/" in str(Path(f"/proc/self/fd/{fd}").readlink()) and not failed:
+        if where in f"{Path(f'/proc/self/fd/{fd}').readlink()}/" and not failed:
             failed.append(fd)
             raise OSError(5, "Input/output error")
         fsync(fd)

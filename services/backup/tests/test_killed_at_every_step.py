@@ -1,11 +1,13 @@
 """SIGKILL before each step of an upload: what was promised is there, what was not is not there half, and it can be sent again."""
 
+import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import func, select
 
+from infra.local.processes import wait_until
 from libs.common.clock import SystemClock
 from libs.common.db import Database
 from libs.common.outbox import OutboxRow
@@ -15,7 +17,7 @@ from services.backup.db import ObjectRow, RepositoryRow
 from services.backup.domain.protocol import V2
 from services.backup.settings import Settings, furnish, held
 from services.backup.tests.test_nothing_acknowledged_is_lost import ORDER, Alone, alone  # noqa: F401 (a fixture)
-from services.backup.tests.town import HOME, named
+from services.backup.tests.town import HOME, fill, named, restic_program, restored
 from services.backup.use_cases import sites
 
 pytestmark = pytest.mark.fault
@@ -89,3 +91,27 @@ def test_a_file_whose_commit_never_came_is_removed_if_nobody_sends_it_again(alon
         client.post(f"data/{named(b'x')}", content=b"x", headers={"x-die": "commit"})
     assert sites.remove_unknown(service, HOME) == 1
     assert sites.remove_unknown(service, HOME) == 0
+
+
+def test_killed_while_restic_backs_up_the_backup_goes_on_and_every_byte_comes_back(
+    alone: Alone,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """restic tries again by itself; what had been acknowledged before the kill it does not send again."""
+    source, environment = tmp_path / "src", alone.restic_environment()
+    original = fill(source, files=80)
+
+    def restic(*arguments: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen([restic_program(), *arguments], env=environment, stdout=subprocess.DEVNULL)
+
+    alone.start()
+    assert restic("init").wait(timeout=60) == 0
+    backup = restic("--limit-upload", "6000", "backup", str(source))
+    assert wait_until(lambda: alone.packs() > 0, seconds=60), "planted: it is in the middle"
+    alone.kill()
+    alone.start()
+    assert backup.poll() is None, "planted: it is not at its end"
+    assert backup.wait(timeout=120) == 0
+    assert restic("--no-cache", "check", "--read-data").wait(timeout=60) == 0
+    assert restic("restore", "latest", "--target", str(tmp_path / "back")).wait(timeout=60) == 0
+    assert restored(tmp_path / "back", source) == original

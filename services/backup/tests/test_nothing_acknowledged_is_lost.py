@@ -26,12 +26,14 @@ from libs.common.room import RoomRow
 from libs.common.testing.database import open_database
 from libs.common.testing.service import NOW
 from services.backup.db import AllowanceRow
+from services.backup.domain.protocol import TYPES, V2
 from services.backup.sites import FolderSite, Key, SiteBroken
 from services.backup.tests.town import HOME, named
 from services.backup.use_cases import repositories
 
 ROOT = Path(__file__).parents[3]
 KEY = "k1"
+OBJECTS = [type_ for type_ in TYPES if type_ != "locks"]
 pytestmark = pytest.mark.fault
 
 
@@ -73,6 +75,19 @@ class Alone:
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.base, headers={"x-key": KEY}, trust_env=False, timeout=30)
 
+    def restic_environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "RESTIC_REPOSITORY": f"rest:http://x:{KEY}@{self.base.removeprefix('http://')}",
+            "RESTIC_PASSWORD": "only the town knows this",
+            "RESTIC_CACHE_DIR": str(self.folder / "cache"),
+            "NO_PROXY": "127.0.0.1",
+        }
+
+    def packs(self) -> int:
+        """How many packs lie at the first site."""
+        return sum(1 for _ in (self.folder / "data" / "backup" / "first").glob("*/*/data/??/*"))
+
 
 @pytest.fixture
 def alone(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
@@ -102,7 +117,10 @@ def prepare(database: Database) -> None:
         repositories.add_key(session, staff, row.id, token, "full", "機械", NOW)
 
 
-def test_killed_at_random_moments_nothing_acknowledged_is_lost_and_nothing_half_is_seen(alone: Alone) -> None:
+@pytest.mark.parametrize("kills", [6, pytest.param(200, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_nothing_acknowledged_is_lost_and_nothing_half_is_seen(
+    alone: Alone, kills: int
+) -> None:
     rng = random.Random(7)
     acknowledged: set[str] = set()
     stop = threading.Event()
@@ -110,11 +128,11 @@ def test_killed_at_random_moments_nothing_acknowledged_is_lost_and_nothing_half_
     def upload(seed: int) -> None:
         own = random.Random(seed)
         while not stop.is_set():
-            content = own.randbytes(own.randrange(1, 3_000_000))
+            content, type_ = own.randbytes(own.randrange(1, 3_000_000)), own.choice(OBJECTS)
             try:
                 with alone.client() as client:
-                    if client.post(f"data/{named(content)}", content=content).status_code == 200:
-                        acknowledged.add(named(content))
+                    if client.post(f"{type_}/{named(content)}", content=content).status_code == 200:
+                        acknowledged.add(f"{type_}/{named(content)}")
             except httpx.HTTPError:
                 time.sleep(0.05)
 
@@ -122,7 +140,7 @@ def test_killed_at_random_moments_nothing_acknowledged_is_lost_and_nothing_half_
     threads = [threading.Thread(target=upload, args=(seed,)) for seed in range(4)]
     for thread in threads:
         thread.start()
-    for _ in range(6):
+    for _ in range(kills):
         before = len(acknowledged)
         assert processes.wait_until(lambda before=before: len(acknowledged) > before + 3, seconds=60)
         time.sleep(rng.random() * 0.3)
@@ -132,11 +150,15 @@ def test_killed_at_random_moments_nothing_acknowledged_is_lost_and_nothing_half_
     for thread in threads:
         thread.join()
     with alone.client() as client:
-        listed = client.get("data/", headers={"accept": "application/vnd.x.restic.rest.v2"}).json()
-        assert acknowledged <= {entry["name"] for entry in listed}
-        for entry in listed:
-            content = client.get(f"data/{entry['name']}").content
-            assert (len(content), named(content)) == (entry["size"], entry["name"])
+        listed = {
+            f"{type_}/{entry['name']}": entry["size"]
+            for type_ in OBJECTS
+            for entry in client.get(f"{type_}/", headers={"accept": V2}).json()
+        }
+        assert acknowledged <= set(listed)
+        for path, size in listed.items():
+            content = client.get(path).content
+            assert (len(content), named(content)) == (size, path.partition("/")[2])
     assert len(acknowledged) > 20, "planted: many uploads were acknowledged"
 
 

@@ -3,7 +3,6 @@
 import base64
 import http.client
 import socket
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from infra.local.processes import wait_until
 from services.backup.api import exchange
 from services.backup.api.turns import Turns
 from services.backup.domain.protocol import TYPES, V1, V2, Span, is_repository_name, is_too_slow, span_of, target_of
-from services.backup.tests.town import Cloud, Machine, named
+from services.backup.tests.town import Cloud, Machine, named, open_uploads
 
 CONTENT = bytes(range(256)) * 400
 NAME = named(CONTENT)
@@ -153,15 +152,6 @@ def raw(machine: Machine, body: bytes, headers: dict[str, str]) -> int:
             return 0
         answer = connection.recv(65536)
     return int(answer.split()[1]) if answer else 0
-
-
-def open_uploads() -> list[str]:
-    """Files of uploads that this process, which is the server too, still has open."""
-    found = []
-    for link in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):
-            found.append(str(link.readlink()))
-    return [path for path in found if "/uploads/" in path]
 
 
 @pytest.mark.parametrize(

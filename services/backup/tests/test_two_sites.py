@@ -231,11 +231,12 @@ def test_bytes_known_to_be_bad_are_never_given_out(small_cloud: Cloud) -> None:
         assert client.get(f"data/{row.name}").content == content
 
 
-def test_a_file_shortened_behind_our_back_is_read_from_the_other_site(small_cloud: Cloud) -> None:
+@pytest.mark.parametrize("how", ["cut short", "emptied", "gone", "a link to another file"])
+def test_a_file_spoiled_behind_our_back_is_read_from_the_other_site(small_cloud: Cloud, how: str) -> None:
     machine = planted(small_cloud, 1)
     copy_all(small_cloud)
     (row,) = rows(small_cloud)
-    small_cloud.places.first.path(key_of(row)).write_bytes(b"short")
+    spoil(small_cloud.places.first.path(key_of(row)), how)
     with machine.client as client:
         assert client.get(f"data/{row.name}").content == bytes([0]) * 1000
 

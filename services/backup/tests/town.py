@@ -115,19 +115,21 @@ class Machine:
         middle = f"restic-asof/{moment}" if moment else "restic"
         return f"rest:http://machine:{self.secret}@{host}/t/{self.tenant}/backup/{middle}/{self.repository.name}/"
 
-    def restic(
-        self, *arguments: str, moment: str | None = None, check: bool = True, program: str | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        environment = {
+    def environment(self, moment: str | None = None) -> dict[str, str]:
+        """What restic is told, beside this process's own."""
+        return {
             **os.environ,
             "RESTIC_REPOSITORY": self.address(moment),
             "RESTIC_PASSWORD": "only the town knows this",
             "RESTIC_CACHE_DIR": str(self.folder / "cache"),
             "NO_PROXY": "127.0.0.1",
         }
-        done = subprocess.run(
-            [program or restic_program(), *arguments], env=environment, capture_output=True, text=True, timeout=300
-        )
+
+    def restic(
+        self, *arguments: str, moment: str | None = None, check: bool = True, program: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        command = [program or restic_program(), *arguments]
+        done = subprocess.run(command, env=self.environment(moment), capture_output=True, text=True, timeout=300)
         assert not check or done.returncode == 0, f"restic {arguments}: {done.stdout}\n{done.stderr}"
         return done
 
@@ -216,6 +218,15 @@ def serving(app: Any) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def open_uploads() -> list[str]:
+    """Files of uploads that this process, which is the server too, still has open."""
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.append(str(link.readlink()))
+    return [path for path in found if "/uploads/" in path]
 
 
 def named(content: bytes) -> str:
