@@ -14,12 +14,19 @@ import argparse
 import json
 import sys
 
+from gateway.oidc.providers import BadProviders
 from gateway.settings import Settings
 
 
 def main(arguments: list[str]) -> None:
     options = _parser().parse_args(arguments)
-    settings = Settings()
+    try:
+        run(options, Settings())
+    except BadProviders as error:
+        sys.exit(f"OIDC_PROVIDERS: {error}")
+
+
+def run(options: argparse.Namespace, settings: Settings) -> None:
     match options.command:
         case "api":
             from gateway import serve

@@ -21,7 +21,7 @@ from gateway.proxy import Body, ClientGone, Onwards, Proxy, has_body, too_large
 from gateway.routes import Moved, Onward, Own
 from gateway.upstream import HttpUpstreams, Patience, Upstreams
 from libs.common import telemetry
-from libs.common.errors import NotFound
+from libs.common.errors import NotFound, TooMany
 from libs.common.web import static_app
 from libs.common.web.assets import assets
 
@@ -128,6 +128,8 @@ class Gateway:
             if begun:
                 raise
             refusal = refusal_of(error)
+            if isinstance(refusal, TooMany):
+                await self._parts.fairness.refusals.turn()
             scope.setdefault("app", self._own_app)
             response = self._parts.refusals.response(Request(scope), refusal)  # type: ignore[arg-type]
             await response(scope, receive, with_headers(send, self._security))  # type: ignore[arg-type]

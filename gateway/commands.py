@@ -56,8 +56,9 @@ def check_providers(settings: Settings) -> int:
     found = providers.read(settings.oidc_providers)
     now, wrong = SystemClock().now(), 0
     for provider in found.values():
-        print(f"[{provider.key}] {provider.label}  {settings.public_url.rstrip('/')}/sign-in/with/{provider.key}/back")
-        for step in health.check(Known(provider), now):
+        back = provider.way_back(settings.public_url)
+        print(f"[{provider.key}] {provider.label}  {back}")
+        for step in health.check(Known(provider), now, back):
             wrong += bool(step.problem)
             print(
                 f"  {'×' if step.problem else '○'} {step.name} {step.detail} {health.WORDS.get(step.problem, '')}".rstrip()
@@ -70,7 +71,7 @@ def doctor(settings: Settings) -> int:
     """Look at everything that real use needs, print it; 1 where something must be done first. Events are not ours."""
     now = SystemClock().now()
     found = doctors.examine("gateway", settings, now, unused=(stores.broker,))
-    asked = health.findings(providers.read(settings.oidc_providers).values(), now)
+    asked = health.findings(settings.oidc_providers, settings.public_url, now)
     return doctors.report("gateway", [*found, *asked])
 
 

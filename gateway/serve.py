@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import gc
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -21,6 +23,9 @@ from libs.common.leaving import Leaving, LeavingServer
 
 IDLE = 0.5
 """Seconds between two looks for mails to send."""
+SWITCH = 0.0005
+"""Seconds for which a thread (a page of ours, spans on their way to a file) may compute before it is the loop's turn; Python's own
+are 0.005."""
 
 
 def run(settings: Settings) -> None:
@@ -69,6 +74,7 @@ async def serve(parts: Parts) -> None:
         decisions = Decisions(parts, gateway.admission)
         others.append(_config(decisions, settings.gateway_decision_host, settings.gateway_decision_port))
     servers = [_Quiet(config, [inside]) for config in others]
+    never_pause_for_long()
     running = [asyncio.create_task(server.serve()) for server in servers]
     await people.serve()
     for server in servers:
@@ -76,6 +82,14 @@ async def serve(parts: Parts) -> None:
     await asyncio.gather(*running)
     if staff is not None:
         staff.callers.close()
+
+
+def never_pause_for_long() -> None:
+    """What everybody at the door would wait for now and then: a look at all objects of the process (a tenth of a second; what was made
+    at the start stays anyway and is not looked at again), and threads that hold the interpreter for many turns of the loop."""
+    gc.collect()
+    gc.freeze()
+    sys.setswitchinterval(SWITCH)
 
 
 class _Quiet(LeavingServer):

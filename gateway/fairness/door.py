@@ -15,6 +15,7 @@ from gateway.fairness.closures import Closures
 from gateway.fairness.crowds import SENT, Crowds, Visitors
 from gateway.fairness.quotas import Quotas
 from gateway.fairness.rates import Buckets, Limits, Rate
+from gateway.fairness.refusals import Paced
 from gateway.fairness.shares import Shares
 from gateway.fairness.waiting_room import INSIDE, WaitingRoom
 from gateway.identity import Caller
@@ -48,6 +49,7 @@ class Fairness:
 
     def __post_init__(self) -> None:
         self.visitors = Visitors()
+        self.refusals = Paced()
         self._buckets = Buckets()
         self._network: Rate | None = next((r for w, r, _ in self.limits.rates("") if w == "network"), None)
 

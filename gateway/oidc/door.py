@@ -62,7 +62,7 @@ class Providers:
 
     def redirect_uri(self, key: str) -> str:
         """What the provider must have registered, to the letter."""
-        return f"{self._public_url}/sign-in/with/{key}/back"
+        return self.seats[key].provider.way_back(self._public_url)
 
     def sign_out_link(self, key: str) -> Link | None:
         """Where the person ends the provider's own session too: the next one at this machine would come in by it."""

@@ -14,7 +14,7 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import OAuth2Client
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
-from gateway.oidc.metadata import Known, Metadata, ProviderFailed
+from gateway.oidc.metadata import Known, Metadata, ProviderFailed, unreachable
 from gateway.oidc.providers import Provider
 
 SKEW = 60
@@ -123,9 +123,34 @@ def _tokens(known: Known, begun: Begun, code: str, redirect_uri: str) -> Mapping
     except AuthlibBaseError as error:
         raise ProviderFailed("code-refused", str(error.error)[:60]) from error
     except (httpx.HTTPError, OSError) as error:
-        raise ProviderFailed("unreachable", type(error).__name__) from error
+        raise unreachable(error) from error
     except (ValueError, TypeError, KeyError) as error:
         raise ProviderFailed("no-json") from error
+
+
+def word_on_a_made_up_code(known: Known, redirect_uri: str) -> str:
+    """The provider's word for a code that it never gave (RFC 6749, 5.2): `invalid_client` if it does not know us by our secret,
+    `invalid_grant` if it does. Nobody signs in by this. Raises ProviderFailed, but not `code-refused`."""
+    try:
+        _tokens(known, Begun(known.provider.key, "", "", secrets.token_urlsafe(48), "", ""), "made-up", redirect_uri)
+    except ProviderFailed as failure:
+        if failure.reason != "code-refused":
+            raise
+        return failure.detail
+    return ""
+
+
+def answer_without_a_person(known: Known, redirect_uri: str) -> tuple[int, str, str]:
+    """(status, where it leads, error word) of a sign-in that asks for no page (`prompt=none`, OpenID Connect Core 1.0, 3.1.2.6):
+    a provider that knows the way back answers there that somebody would have to sign in. Raises ProviderFailed."""
+    url = httpx.URL(begin(known, redirect_uri, next="/")[0]).copy_merge_params({"prompt": "none"})
+    try:
+        with known.client() as client:
+            answer = client.get(url)
+    except (httpx.HTTPError, OSError) as error:
+        raise unreachable(error) from error
+    where = answer.headers.get("location", "")
+    return answer.status_code, where, httpx.URL(where).params.get("error", "") if where.startswith(redirect_uri) else ""
 
 
 def check_id_token(known: Known, token: str, nonce: str, now: datetime) -> Mapping[str, Any]:

@@ -2,21 +2,25 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import httpx
 
-from gateway.oidc.exchange import SKEW
+from gateway.oidc.exchange import SKEW, answer_without_a_person, word_on_a_made_up_code
 from gateway.oidc.metadata import Known, Metadata, ProviderFailed, discovery_url
-from gateway.oidc.providers import Provider
+from gateway.oidc.providers import BadProviders, read
 from libs.common.doctor import finding
 from libs.common.errors import say
 
 WORDS = {
     "unreachable": say("プロバイダーにつながりません。アドレスと、こちらから外へ出る通信の許可を確かめてください。"),
+    "wrong-certificate": say(
+        "プロバイダーの証明書を確かめられません。庁内の認証局なら ca_file に、その証明書を書いてください。"
+    ),
     "bad-status": say("設定の文書（discovery）を受け取れません。issuer のつづりを確かめてください。"),
     "no-json": say("プロバイダーの返事を読み取れません。issuer のつづりを確かめてください。"),
     "too-large": say("プロバイダーの返事が大きすぎます。issuer のつづりを確かめてください。"),
@@ -28,6 +32,12 @@ WORDS = {
     "no-secret": say("secret_file を読めません。置き場所と読み取りの権限を確かめてください。"),
     "code-refused": say(
         "プロバイダーが引き換えを断りました。client_id と secret、戻り先（redirect URI）の登録を確かめてください。"
+    ),
+    "wrong-client": say(
+        "プロバイダーが、こちらを見分けられません。client_id、secret、名乗り方（auth）を、プロバイダーの登録と同じにしてください。"
+    ),
+    "unknown-way-back": say(
+        "client_id か、戻り先（redirect URI）が、プロバイダーに登録されていません。一字違わず登録してください。"
     ),
     "wrong-algorithm": say("署名の方式が、algorithms で許したものではありません。"),
     "bad-token": say("ID トークンを確かめられませんでした。"),
@@ -75,7 +85,7 @@ class Record:
                 self.last_good = now
 
 
-def check(known: Known, now: datetime) -> list[Step]:
+def check(known: Known, now: datetime, redirect_uri: str) -> list[Step]:
     """Ask the provider afresh what a sign-in needs of it. Stops at the first step without which the others mean nothing."""
     steps = [_secret(known)]
     try:
@@ -84,17 +94,25 @@ def check(known: Known, now: datetime) -> list[Step]:
         steps.append(Step("keys", detail=str(len(known.keys()))))
     except ProviderFailed as failure:
         return [*steps, Step("keys" if len(steps) == 2 else "discovery", failure.reason, failure.detail)]
-    return [*steps, _clock(known, now), *_promises(metadata)]
+    steps += [_clock(known, now), *_promises(metadata)]
+    return steps if steps[0].problem else [*steps, _client(known, redirect_uri), _way_back(known, redirect_uri)]
 
 
-def findings(providers: Iterable[Provider], now: datetime) -> Iterator[finding.Finding]:
-    """The same check for `make doctor`: what is wrong with each provider, or that nothing is."""
-    for provider in providers:
+def findings(file: Path | None, public_url: str, now: datetime) -> Iterator[finding.Finding]:
+    """The same check for `make doctor`: what is wrong with each provider of `file`, or that nothing is."""
+    try:
+        found = read(file)
+    except BadProviders as error:
+        yield finding.bad(
+            "sign-in providers", str(error), "OIDC_PROVIDERS のファイルを直してください(docs/sign-in-providers.md)"
+        )
+        return
+    for provider in found.values():
         what = f"sign-in with {provider.key}"
-        wrong = [step for step in check(Known(provider), now) if step.problem]
+        wrong = [step for step in check(Known(provider), now, provider.way_back(public_url)) if step.problem]
         yield from (finding.bad(what, f"{step.name} {step.detail}".strip(), WORDS[step.problem]) for step in wrong)
         if not wrong:
-            yield finding.good(what, f"{provider.issuer} answers with keys, and the clocks agree")
+            yield finding.good(what, f"{provider.issuer} answers with keys and knows us, and the clocks agree")
 
 
 def _secret(known: Known) -> Step:
@@ -103,6 +121,35 @@ def _secret(known: Known) -> Step:
     except OSError:
         empty = True
     return Step("secret", "no-secret" if empty else "")
+
+
+_KNOWS_US = ("invalid_grant",)
+_KNOWS_US_NOT = ("invalid_client", "unauthorized_client")
+_A_PERSON_IS_NEEDED = ("login_required", "interaction_required", "consent_required", "account_selection_required")
+
+
+def _client(known: Known, redirect_uri: str) -> Step:
+    """Whether it takes our secret. A provider that looks at the code first cannot be asked without a person: then "?"."""
+    try:
+        word = word_on_a_made_up_code(known, redirect_uri)
+    except ProviderFailed as failure:
+        return Step("client", failure.reason, failure.detail)
+    if word in _KNOWS_US_NOT:
+        return Step("client", "wrong-client", word)
+    return Step("client", detail=word if word in _KNOWS_US else f"? {word}".strip())
+
+
+def _way_back(known: Known, redirect_uri: str) -> Step:
+    """Whether it would send people back to us. One that shows a page although none was asked for tells us nothing: then "?"."""
+    try:
+        status, _, word = answer_without_a_person(known, redirect_uri)
+    except ProviderFailed as failure:
+        return Step("way-back", failure.reason, failure.detail)
+    if 400 <= status < 500:
+        return Step("way-back", "unknown-way-back", redirect_uri)
+    if word and word not in _A_PERSON_IS_NEEDED:
+        return Step("way-back", "refused", word)
+    return Step("way-back", detail=word or "?")
 
 
 def _clock(known: Known, now: datetime) -> Step:

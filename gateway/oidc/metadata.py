@@ -29,6 +29,12 @@ class ProviderFailed(Exception):
         self.detail = detail
 
 
+def unreachable(error: Exception) -> ProviderFailed:
+    """No answer: because of its certificate, or for another reason, which stands in `detail` for the operator."""
+    detail = f"{type(error).__name__} {error}".strip()[:160]
+    return ProviderFailed("wrong-certificate" if "CERTIFICATE_VERIFY_FAILED" in detail else "unreachable", detail)
+
+
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """OpenID Connect Discovery 1.0, 3: what we use of it."""
@@ -103,7 +109,7 @@ class Known:
                     raise ProviderFailed("bad-status", str(answer.status_code))
                 return _json(answer)
         except (httpx.HTTPError, OSError) as error:
-            raise ProviderFailed("unreachable", type(error).__name__) from error
+            raise unreachable(error) from error
 
 
 def discovery_url(provider: Provider) -> str:

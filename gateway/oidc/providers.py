@@ -86,6 +86,10 @@ class Provider(BaseModel):
         fit = [theirs for theirs, ours in self.strength.items() if theirs != DEFAULT and _rank(ours) >= _rank(acr)]
         return tuple(fit) or self.acr_values
 
+    def way_back(self, public_url: str) -> str:
+        """Where it sends people back to, as it must have registered it, to the letter."""
+        return f"{public_url.rstrip('/')}/sign-in/with/{self.key}/back"
+
     def secret(self) -> str:
         """Read at each use: a rotated secret needs no restart. Raises OSError."""
         return (self.folder / self.secret_file).read_text("utf-8").strip() if self.secret_file else ""

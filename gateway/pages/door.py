@@ -29,6 +29,8 @@ _STEPS = {
     "clock": say("時計のずれ"),
     "pkce": say("PKCE"),
     "iss": say("返事に名乗り（iss）"),
+    "client": say("client_id と secret"),
+    "way-back": say("戻り先（redirect URI）"),
 }
 
 
@@ -46,7 +48,8 @@ def providers(request: Request, check: str = "", actor: Actor = access.operator(
     """Every provider with how the last sign-ins ended; `check` names one to be asked now."""
     parts = parts_of(request)
     seats = parts.providers.seats
-    steps = health.check(seats[check].known, parts.clock.now()) if check in seats else []
+    back = parts.providers.redirect_uri
+    steps = health.check(seats[check].known, parts.clock.now(), back(check)) if check in seats else []
     rows = [_row(request, seat, steps if seat.provider.key == check else []) for seat in seats.values()]
     return door_page(request, "door/providers.html", "/door/providers/", rows=rows)
 

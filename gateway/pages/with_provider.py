@@ -78,7 +78,7 @@ def _arrived(parts: Parts, request: Request, identity: Identity, begun: Begun) -
 def _failed(request: Request, key: str, failure: ProviderFailed, next: str) -> Response:
     """What a person is told: whose fault it is not, and what to do. The reason stands in the log and on the operator's page."""
     parts = parts_of(request)
-    status = 503 if failure.reason in ("unreachable", "busy", "bad-status") else 400
+    status = 503 if failure.reason in ("unreachable", "wrong-certificate", "busy", "bad-status") else 400
     label = parts.providers.label(key)
     return page(
         parts, request, "provider-failed.html", status, label=label, reason=failure.reason, key=key, next=local(next)

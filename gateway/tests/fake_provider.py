@@ -92,6 +92,8 @@ class Handler(BaseHTTPRequestHandler):
         code = base64.urlsafe_b64encode(json.dumps([query["state"], time.time()]).encode()).decode()
         State.codes[code] = query
         answer = {"state": query["state"], "code": code, "iss": issuer()}
+        if query.get("prompt") == "none":
+            answer = {"state": query["state"], "error": "login_required", "iss": issuer()}
         if State.fault == "says no":
             answer = {"state": query["state"], "error": "access_denied", "iss": issuer()}
         if State.fault == "mixed-up issuer":
@@ -106,6 +108,10 @@ class Handler(BaseHTTPRequestHandler):
         State.asked["/token"] += 1
         if State.fault == "slow":
             State.release.wait(30)
+        if State.fault == "hangs up":
+            return self.connection.close()
+        if self.headers["authorization"] != "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode():
+            return self.send(401, {"error": "invalid_client"})
         begun = State.codes.pop(form["code"], None)
         if begun is None:
             return self.send(400, {"error": "invalid_grant"})
@@ -113,7 +119,6 @@ class Handler(BaseHTTPRequestHandler):
             return self.send(400, {"error": "invalid_client"})
         if State.fault == "no json":
             return self.send(200, "<html>", raw=True)
-        assert self.headers["authorization"] == "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
         assert pkce(form["code_verifier"]) == begun["code_challenge"], "PKCE"
         self.send(200, {"access_token": "a", "token_type": "Bearer", "id_token": id_token(begun)})
 

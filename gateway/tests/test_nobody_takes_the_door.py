@@ -13,6 +13,7 @@ from gateway.fairness.breaker import FIRST_REST, LEAST, Breaker
 from gateway.fairness.closures import Closures
 from gateway.fairness.quotas import Quotas
 from gateway.fairness.rates import Buckets, Limits, Rate
+from gateway.fairness.refusals import APART, LONGEST, Paced
 from gateway.fairness.waiting_room import WaitingRoom
 from gateway.tests.conftest import CODE, OTHER, PREFECTURE
 from gateway.tests.inside import Given, echo, inside
@@ -43,6 +44,14 @@ def test_several_gateways_share_a_rate() -> None:
     rate = Rate.of("100/second", replicas=4)
     buckets = Buckets()
     assert sum(buckets.take("a", rate, 5.0) == 0.0 for _ in range(200)) == 25
+
+
+def test_one_refusal_leaves_at_once_and_a_storm_of_them_one_after_another() -> None:
+    paced = Paced()
+    assert paced.wait(100.0) == 0.0
+    assert [paced.wait(100.0) for _ in range(3)] == pytest.approx([APART, 2 * APART, 3 * APART])
+    assert paced.wait(200.0) == 0.0, "when the storm is over, so is its line"
+    assert max(paced.wait(200.0) for _ in range(5000)) == LONGEST, "nobody is held for long"
 
 
 def test_a_rate_that_cannot_be_read_stops_the_start() -> None:
@@ -150,6 +159,26 @@ def test_a_storm_of_one_tenant_is_refused_and_the_other_tenant_notices_nothing(t
     assert len(refused) >= 80
     assert refused[0].json()["code"] == "rate-limited" and int(refused[0].headers["retry-after"]) >= 1
     assert len(made.upstreams.seen) < 40, "what was refused did not reach the service"
+
+
+def test_while_a_storm_waits_for_its_refusals_the_others_are_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.fairness.refusals.APART", 0.05)
+
+    async def go() -> tuple[set[int], int]:
+        async with made.client("10.0.0.1") as noisy, made.client("10.0.0.2") as quiet:
+            while (await noisy.get(HERE)).status_code == 200:
+                pass  # until the tenant's hour is used up
+            storm = [asyncio.create_task(noisy.get(HERE)) for _ in range(20)]
+            answers = [await quiet.get(THERE) for _ in range(10)]
+            heard = sum(one.done() for one in storm)
+            assert {one.status_code for one in await asyncio.gather(*storm)} == {429}
+            return {answer.status_code for answer in answers}, heard
+
+    with inside(tmp_path, limits={"tenant": "10/hour"}) as made:
+        statuses, heard = asyncio.run(go())
+    assert statuses == {200} and heard < 20, f"all {heard} refusals left before the others' answers"
 
 
 def test_each_has_a_limit_of_their_own(tmp_path: Path) -> None:

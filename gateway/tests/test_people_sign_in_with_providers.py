@@ -13,11 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from gateway.oidc import health, providers
+from gateway.oidc import health
 from gateway.tests.conftest import CODE, PASSWORD, ROOT, Running, free_port, running, stop, until, wait_for_port
 from gateway.tests.test_people_join_by_mail import link_to
 from gateway.tests.test_people_sign_in import HTML, seen_actor
-from libs.common.doctor.finding import Level
+from libs.common.doctor.finding import Finding, Level
 
 PROVIDERS = """
 [town]
@@ -45,6 +45,13 @@ default = "certificate"
 label = "見本のビジネスID"
 for = "company"
 issuer = "http://127.0.0.1:{mock}/"
+client_id = "kyodo"
+secret_file = "town.secret"
+
+[away]
+label = "止まっている認証アプリ"
+for = "citizen"
+issuer = "http://127.0.0.1:{away}"
 client_id = "kyodo"
 secret_file = "town.secret"
 """
@@ -84,7 +91,7 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, 
 def cloud(ports: tuple[int, int, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     faulty, mock, folder = ports
     (folder / "town.secret").write_text("only-of-this-test\n")
-    (folder / "providers.toml").write_text(PROVIDERS.format(faulty=faulty, mock=mock))
+    (folder / "providers.toml").write_text(PROVIDERS.format(faulty=faulty, mock=mock, away=free_port()))
     with running(tmp_path_factory.mktemp("gateway"), OIDC_PROVIDERS=str(folder / "providers.toml")) as made:
         yield made
 
@@ -250,6 +257,21 @@ def test_a_slow_provider_holds_up_only_itself(cloud: Running, faulty: Faulty) ->
     assert any("unreachable" in answer.text for answer in answers)
 
 
+def test_a_provider_that_is_down_is_said_so_and_the_other_ways_in_are_open(cloud: Running, faulty: Faulty) -> None:
+    client = cloud.client()
+    answer = client.get("/sign-in/with/away", headers=HTML)
+    assert answer.status_code == 503 and "unreachable" in answer.text and "止まっている認証アプリ" in answer.text
+    location = there(client)
+    faulty.behave("hangs up")  # it goes down while the person is at its page
+    answer = back(client, location)
+    assert answer.status_code == 503 and "unreachable" in answer.text
+    assert client.get("/sign-in/proved", headers=HTML).status_code == 404
+    faulty.behave(sub="after-all")
+    assert back(client, there(client)).headers["location"] == "/sign-in/proved"
+    cloud.person("other-way@example.jp")
+    assert cloud.signed_in("other-way@example.jp").get("/account/").status_code == 200
+
+
 def test_an_identity_of_somebody_else_is_never_taken_over(cloud: Running, faulty: Faulty) -> None:
     linked(cloud, "owner@example.jp", "owned", faulty)
     cloud.person("second@example.jp")
@@ -359,12 +381,16 @@ def test_an_operator_sees_what_is_wrong_with_a_provider(cloud: Running, faulty: 
 def test_the_doctor_asks_each_provider_and_says_what_is_wrong(
     cloud: Running, ports: tuple[int, int, Path], faulty: Faulty
 ) -> None:
-    known, now = providers.read(ports[2] / "providers.toml"), datetime.now(UTC)
-    town = [known["town"]]
-    assert [each.level for each in health.findings(town, now)] == [Level.GOOD]
+    def said(key: str) -> list[Finding]:
+        asked = health.findings(ports[2] / "providers.toml", cloud.url, datetime.now(UTC))
+        return [each for each in asked if each.what == f"sign-in with {key}"]
+
+    assert [each.level for each in said("town")] == [Level.GOOD]
+    (away,) = said("away")
+    assert away.level is Level.BAD and "つながりません" in away.do
     faulty.behave("down")
-    (bad,) = health.findings(town, now)
-    assert bad.level is Level.BAD and "town" in bad.what and "つながりません" in bad.do
+    (bad,) = said("town")
+    assert bad.level is Level.BAD and "つながりません" in bad.do
 
 
 def test_a_real_provider_and_nobody_s_data_in_the_log(cloud: Running, ports: tuple[int, int, Path]) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from gateway.tests.conftest import CODE, Running, running, stop, until
@@ -50,6 +51,26 @@ def test_a_service_that_stops_in_the_middle_of_its_answer(cloud: Running) -> Non
         while piece := client.recv(65536):
             received += piece
     assert b"200 OK" in received and not received.endswith(b"0\r\n\r\n"), "the end of the body was never said"
+
+
+def test_a_service_that_resets_in_the_middle_of_its_answer(cloud: Running) -> None:
+    """Said: 1,000 bytes; sent: 100, then RST. The client sees it broken, not short; the place is free and the next is whole."""
+    for _ in range(POOL + 1):
+        with pytest.raises(httpx.RemoteProtocolError):
+            cloud.client().get(f"/t/{CODE}/eapply/a?do=close-in-middle")
+    assert cloud.client().get(f"/t/{CODE}/eapply/").status_code == 200
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_service_that_resets_in_the_middle_of_what_it_is_sent(cloud: Running, chunked: bool) -> None:
+    pieces = [b"x" * 100_000] * 50
+    cloud.forget_seen()
+    answer = cloud.client().post(
+        f"/t/{CODE}/eapply/a?do=note-and-reset", content=iter(pieces) if chunked else b"".join(pieces)
+    )
+    assert (answer.status_code, answer.json()["code"]) == (502, "service-broke")
+    assert len(cloud.seen()) == 1, "no POST is sent twice"
+    assert cloud.client().post(f"/t/{CODE}/eapply/", content=b"next").status_code == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])

@@ -1,5 +1,6 @@
 """What a start refuses, what survives a restart, and the first operator of a production cloud."""
 
+import gc
 import json
 import os
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway import serve
 from gateway.tests.conftest import CODE, ROOT, Running, make_running, running, stop, until
 
 
@@ -80,6 +82,17 @@ def status(url: str) -> int | None:
         return httpx.get(url, trust_env=False).status_code
     except httpx.HTTPError:
         return None
+
+
+def test_nobody_waits_for_python_to_look_at_all_it_has_made_or_for_a_busy_thread() -> None:
+    before = sys.getswitchinterval()
+    try:
+        serve.never_pause_for_long()
+        assert gc.get_freeze_count() > 10_000, "what the start made is not looked at again"
+        assert sys.getswitchinterval() < 0.001
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(before)
 
 
 def test_the_sample_is_refused_where_others_could_reach_it(cloud: Running) -> None:

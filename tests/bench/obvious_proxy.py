@@ -15,7 +15,8 @@ base = ""
 @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
 async def pass_on(request: Request, path: str) -> StreamingResponse:
     headers = [(k, v) for k, v in request.headers.raw if k != b"host"]
-    asked = client.build_request(request.method, f"{base}/{path}", headers=headers, content=request.stream())
+    url = httpx.URL(f"{base}/{path}").copy_with(query=request.url.query.encode() or None)
+    asked = client.build_request(request.method, url, headers=headers, content=request.stream())
     answer = await client.send(asked, stream=True)
     return StreamingResponse(answer.aiter_raw(), answer.status_code, dict(answer.headers), background=None)
 

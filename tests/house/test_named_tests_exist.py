@@ -12,6 +12,8 @@ PAGES = [
     "docs/security.md",
     "docs/threats.md",
     "docs/chaos.md",
+    "docs/gateway-faults.md",
+    "docs/sign-in-providers.md",
     "docs/decisions/0001-invariants.md",
     "services/ebid/PROOFS.md",
     "services/backup/FAULTS.md",
