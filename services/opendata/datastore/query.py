@@ -5,7 +5,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,11 @@ from services.opendata.datastore.build import Column
 
 OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "eq": "=", "ne": "<>"}
 ROWS_AT_ONCE, TOGETHER = 500, 100
+MOST_CONDITIONS, MOST_VALUES, LONGEST = 200, 32_000, 1_000
+"""A question's conditions, their values in all, characters of a word: SQLite takes a thousand and 32,766 (SQLITE_MAX_EXPR_DEPTH,
+SQLITE_MAX_VARIABLE_NUMBER)."""
+STEPS = 2_000
+"""of SQLite's machine between two looks at the clock."""
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 
 
@@ -136,8 +141,8 @@ class Table:
         self, group: Sequence[str], measures: Sequence[tuple[str, str]], question: Question
     ) -> Iterator[tuple]:
         """Groups with their measures: (function, column), function one of count, sum, avg, min, max."""
-        for function, _ in measures:
-            if function not in ("count", "sum", "avg", "min", "max"):
+        for function, name in measures:
+            if function not in ("count", "sum", "avg", "min", "max") or (name == "*" and function != "count"):
                 raise Invalid(f"計算「{function}」は使えません。", code="bad-aggregate")
         keys = [self._column(name) for name in group]
         told = [f"{function}({self._column(name) if name != '*' else '*'})" for function, name in measures]
@@ -178,7 +183,9 @@ class Table:
             values += given
         for word in question.words:
             parts.append(_any([f"instr(lower(c{n}), ?)" for n in range(len(self.columns))]))
-            values += [word.lower()] * len(self.columns)
+            values += [_plain(_short(word).lower())] * len(self.columns)
+        if leaves(question.conditions) > MOST_CONDITIONS or len(values) > MOST_VALUES:
+            raise Invalid("条件が多すぎます。減らしてお試しください。", code="too-many-conditions")
         return parts, values
 
     def _condition(self, condition: Condition) -> tuple[str, list[Any]]:
@@ -191,7 +198,7 @@ class Table:
                 self.compared.add(column)
                 return f"{column} IN ({', '.join('?' * len(given))})", given
             case "contains":
-                return f"instr({column}, ?) > 0", [str(condition.value)]
+                return f"instr({column}, ?) > 0", [_plain(_short(str(condition.value)))]
             case "empty":
                 return f"{column} IS {'' if condition.value else 'NOT '}NULL", []
             case "eq" if condition.value is None:
@@ -229,7 +236,24 @@ def _any(parts: Sequence[str]) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
         raise Invalid("条件の値は、文字か数で指定してください。", code="bad-value")
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise Invalid("条件の値に、文字でないものがあります。", code="bad-value") from error
     return value
+
+
+def _short(text: str) -> str:
+    """What is looked for inside cells: SQLite takes the product of both lengths for it, in a step that nothing ends."""
+    if len(text) > LONGEST:
+        raise Invalid(f"さがす言葉は、{LONGEST:,}文字までです。", code="bad-value")
+    return text
+
+
+def leaves(conditions: Iterable[Condition]) -> int:
+    """How many conditions there are, those in conditions included."""
+    return sum(1 + sum(map(leaves, condition.value)) if condition.operator == "any" else 1 for condition in conditions)
 
 
 @contextmanager
@@ -241,7 +265,7 @@ def open_table(path: Path, seconds: float) -> Iterator[Table]:
         names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'").fetchall()
         indexed = frozenset(name[:-1] for (name,) in names if name.startswith("c") and name.endswith("_"))
         end = time.monotonic() + seconds
-        connection.set_progress_handler(lambda: time.monotonic() > end, 20_000)
+        connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
         connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
         yield Table(connection, [Column(**column) for column in json.loads(told)], rows, path, indexed)
     finally:

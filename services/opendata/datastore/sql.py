@@ -6,6 +6,7 @@ no file it could open, no row anybody may not read. Time, memory and size of the
 
 # ruff: noqa: S608 (names in SQL are quoted ids of published files and columns' names with their quotes doubled)
 
+import math
 import re
 import sqlite3
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from libs.common.errors import Forbidden, Invalid, Refusal, Unavailable
+from services.opendata.datastore import functions
 from services.opendata.datastore.build import Column
 
 NAME = re.compile(r'"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
@@ -27,6 +29,8 @@ LIMITS = {
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20, sqlite3.SQLITE_LIMIT_VDBE_OP: 100_000, sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 50,
     sqlite3.SQLITE_LIMIT_ATTACHED: 0, sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 500, sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
 }  # fmt: skip
+STEPS = 1_000
+"""of SQLite's machine between two looks at the clock: one may make a text of megabytes."""
 FORBIDDEN = {
     "load_extension",
     "fts3_tokenizer",
@@ -68,8 +72,9 @@ def select(tables: Mapping[str, tuple[Path, list[Column]]], sql: str, seconds: f
             connection.execute(f"CREATE TEMP VIEW {_quoted(ident)} AS SELECT {names} FROM t{number}.data")
         for limit, most in LIMITS.items():
             connection.setlimit(limit, most)
+        functions.bind(connection, LIMITS[sqlite3.SQLITE_LIMIT_LENGTH])
         end = time.monotonic() + seconds
-        connection.set_progress_handler(lambda: time.monotonic() > end, 20_000)
+        connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
         connection.set_authorizer(_may)
         return _answer(connection, sql)
     finally:
@@ -84,7 +89,7 @@ def _answer(connection: sqlite3.Connection, sql: str) -> Answer:
         if "interrupted" in str(error):
             raise Unavailable("問い合わせに時間がかかりすぎたため、中断しました。", code="query-too-long") from error
         raise _bad(str(error)) from error
-    except (sqlite3.Error, sqlite3.Warning, MemoryError) as error:
+    except (sqlite3.Error, sqlite3.Warning, MemoryError, UnicodeEncodeError) as error:
         raise _refusal(str(error)) from error
     if cursor.description is None:
         raise _bad("Query is not a SELECT statement.")
@@ -104,7 +109,14 @@ def _within(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         left -= sum(len(cell) for cell in row if isinstance(cell, str | bytes))
         if left < 0:
             raise _bad("the answer is too large: ask for fewer rows or columns")
-        yield row
+        yield tuple(map(_told, row))
+
+
+def _told(cell: Any) -> Any:
+    """A cell as JSON can have it: bytes in hexadecimal, nothing for a number beyond all numbers."""
+    if isinstance(cell, bytes):
+        return cell.hex()
+    return None if isinstance(cell, float) and not math.isfinite(cell) else cell
 
 
 def _may(action: int, first: str | None, second: str | None, *_: object) -> int:

@@ -144,7 +144,7 @@ def _document(type_: str, value: Any) -> str:
         if isinstance(value, str):
             try:
                 value = json.loads(value)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise BadValue(f"invalid input syntax for type json: {value[:60]!r}") from None
     elif not isinstance(value, list):
         raise BadValue(f'malformed array literal: "{value}"')

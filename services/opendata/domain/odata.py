@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from libs.common.errors import Invalid
 
 MOST = 1000
-_TERM = re.compile(r"(phenomenonTime|resultTime)\s+(ge|gt|le|lt|eq)\s+'?([0-9T:.Z+\- ]+?)'?", re.IGNORECASE)
+_TERM = re.compile(r"(phenomenonTime|resultTime)\s++(ge|gt|le|lt|eq)\s++'?([0-9T:.Z+\- ]++)'?", re.IGNORECASE)
+_AND = re.compile(r"(?<!\s)\s++and\s+", re.IGNORECASE)
 _ORDER = re.compile(r"(phenomenonTime|resultTime)(?:\s+(asc|desc))?", re.IGNORECASE)
 
 
@@ -25,7 +26,7 @@ class Asked:
 def asked_in(given: Mapping[str, str]) -> Asked:
     """Invalid, naming it, for what is not understood: a filter misread must not give all readings."""
     since = until = None
-    for part in re.split(r"\s+and\s+", given.get("$filter", "").strip(), flags=re.IGNORECASE):
+    for part in _AND.split(given.get("$filter", "").strip()):
         if part:
             after, before = _term(part)
             since, until = (

@@ -27,7 +27,7 @@ from services.opendata.domain.describe import name_problem
 from services.opendata.domain.vocabulary import THEMES
 from services.opendata.use_cases.project import project
 
-MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+MAIL = re.compile(r"[^@\s]++@[^@\s.]++\.[^@\s]++")
 SHORTEST_PASSWORD = 8
 TAKEN = "Group name already exists in database"
 

@@ -6,7 +6,9 @@ catalogue was read. A killed run begins again and finds what it has done.
 
 import json
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -41,9 +43,17 @@ from services.opendata.use_cases.schedules import check_address
 
 HARVEST = "opendata.harvest"
 PAGE, MOST_PAGES, MOST = 100, 300, 20_000
-LIMIT = 50_000_000
-"""Bytes of one answer."""
-SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`answer`: bytes and seconds that one answer may take; `whole`: that all of them may take together."""
+
+    answer: tuple[int, float] = (50_000_000, 60.0)
+    whole: tuple[int, float] = (1_000_000_000, 3_600.0)
+
+
+LIMITS = Limits()
 COUNTED = ("found", "new", "changed", "same", "gone", "refused")
 GONE = "収集元の目録からなくなりました。"
 
@@ -123,7 +133,7 @@ def _take_all(
     job: jobs.Job | None,
 ) -> set[str]:  # fmt: skip
     seen: set[str] = set()
-    for found in READ[row.kind](service, row.url):
+    for found in READ[row.kind](Source(service, LIMITS).get, row.url):
         if found.guid in seen:
             continue
         seen.add(found.guid)
@@ -203,21 +213,39 @@ def _withdraw(service: Service, tenant: str, gone: dict[str, str], counts: dict[
 # ---- reading catalogues
 
 
-def _get(service: Service, url: str) -> fetch.Fetched:
-    allowed = fetch.allow_list(settings_of(service).fetch_allowed)
-    found = fetch.get(url, limit=LIMIT, seconds=SECONDS, allowed=allowed)
-    if found.status != 200:
-        raise Invalid(f"相手のサーバーの答えが正しくありません（状態{found.status}）。アドレスをお確かめください。")
-    return found
+class Source:
+    """Somebody's server, asked once and again until the catalogue is read; one that never comes to its end is left."""
+
+    def __init__(self, service: Service, limits: Limits) -> None:
+        self._allowed = fetch.allow_list(settings_of(service).fetch_allowed)
+        self._limits, (self._bytes, self._seconds) = limits, limits.whole
+
+    def get(self, url: str) -> fetch.Fetched:
+        """Unavailable where it takes too long, TooLarge, Invalid where it answers anything but 200."""
+        if self._seconds <= 0 or self._bytes <= 0:
+            raise Invalid(
+                "目録が終わらないか、大きすぎるため、途中でやめました。アドレスで範囲を絞ってください。", code="endless"
+            )
+        limit, seconds = self._limits.answer
+        started = time.monotonic()
+        found = fetch.get(url, limit=limit, seconds=min(seconds, self._seconds), allowed=self._allowed)
+        self._seconds -= time.monotonic() - started
+        self._bytes -= len(found.body)
+        if found.status != 200:
+            raise Invalid(f"相手のサーバーの答えが正しくありません（状態{found.status}）。アドレスをお確かめください。")
+        return found
 
 
-def _from_ckan(service: Service, url: str) -> Iterator[Found]:
+Get = Callable[[str], fetch.Fetched]
+
+
+def _from_ckan(get: Get, url: str) -> Iterator[Found]:
     """Page by page, in an order that stays. Two equal pages are an error: the site does not page."""
     site = re.sub(r"/api(/3)?(/action)?/?$", "", url.rstrip("/"))
     before: list[Any] = []
     for page in range(MOST_PAGES):
         query = urlencode({"rows": PAGE, "start": page * PAGE, "sort": "id asc"})
-        results = _results(_get(service, f"{site}/api/3/action/package_search?{query}"))
+        results = _results(get(f"{site}/api/3/action/package_search?{query}"))
         ids = [each.get("id") for each in results]
         if not results:
             return
@@ -236,20 +264,20 @@ def _results(answer: fetch.Fetched) -> list[dict[str, Any]]:
     return [each for each in results if isinstance(each, dict)]
 
 
-def _from_csv(service: Service, url: str) -> Iterator[Found]:
-    table = table_of_bytes(_get(service, url).body, "catalogue.csv")
+def _from_csv(get: Get, url: str) -> Iterator[Found]:
+    table = table_of_bytes(get(url).body, "catalogue.csv")
     try:
         yield from from_lines(table.columns, (row.cells for row in table.rows()))
     except ValueError as error:
         raise Invalid(str(error)) from error
 
 
-def _from_dcat(service: Service, url: str) -> Iterator[Found]:
+def _from_dcat(get: Get, url: str) -> Iterator[Found]:
     seen: set[str] = set()
     following: str | None = url
     while following and following not in seen and len(seen) < MOST_PAGES:
         seen.add(following)
-        answer = _get(service, following)
+        answer = get(following)
         found, following = data_sets(answer.body, answer.media_type, following)
         yield from (each for each in map(_translated, found) if each)
 

@@ -57,7 +57,8 @@ class Written:
 
 
 def written(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, default=str).encode()
+    """As JSON. Half a character (a lone surrogate that came in an address) cannot be sent back: "?" stands for it."""
+    return json.dumps(value, ensure_ascii=False, default=str).encode(errors="replace")
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Call:
         value = self.given.get(name, usual)
         try:
             number = int(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise invalid(**{name: ["Invalid integer"]}) from None
         if number < 0:
             raise invalid(**{name: ["Must be a natural number"]})

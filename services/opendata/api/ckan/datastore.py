@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -25,6 +24,8 @@ KNOWN = {
     "id", "resource_id", "filters", "q", "plain", "language", "limit", "offset", "fields", "sort", "distinct", "full_text",
     "include_total", "total_estimation_threshold", "records_format", "include_next_page",
 }  # fmt: skip
+MOST_DEPTH = 20
+"""Filters within filters: SQLite reads a hundred (YYSTACKDEPTH)."""
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 
 
@@ -149,13 +150,16 @@ def _filters(call: Call, table: Table) -> Iterator[Condition]:
     return conditions_in(given, table.names)
 
 
-def conditions_in(given: Dict, names: list[str]) -> Iterator[Condition]:
+def conditions_in(given: Dict, names: list[str], depth: int = 0) -> Iterator[Condition]:
     """A value, a list of values of which one must be, `{"gte": 1}`; `$and`, `$or`: lists of such filters. Invalid for columns and
     operators that are not there."""
+    if depth > MOST_DEPTH:
+        raise invalid(filters=["Too many filters within filters"])
     for name, value in given.items():
         if name in ("$and", "$or"):
             parts = [
-                list(conditions_in(_dict(each), names)) for each in (value if isinstance(value, list) else [value])
+                list(conditions_in(_dict(each), names, depth + 1))
+                for each in (value if isinstance(value, list) else [value])
             ]
             yield from [Condition("", "any", parts)] if name == "$or" else [one for part in parts for one in part]
             continue
@@ -207,7 +211,7 @@ def _json(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip().startswith("{"):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise invalid(filters=["Cannot parse JSON"]) from None
     return value
 
@@ -216,6 +220,8 @@ def listed(value: Any) -> list[str]:
     """A list, or text parted by commas."""
     if isinstance(value, str):
         return [name.strip().strip('"') for name in next(csv.reader([value]), []) if name.strip()]
+    if not isinstance(value, list | None):
+        raise invalid(fields=["Not a list or a string"])
     return [str(name) for name in value or []]
 
 
@@ -226,20 +232,28 @@ def _column(table: Table, name: str, where: str) -> str:
     return name
 
 
-ORDER = re.compile(r"(?P<name>.+?)(?:\s+(?P<way>asc|desc))?(?:\s+nulls\s+(?P<empty>first|last))?", re.IGNORECASE)
+def _ordered(text: str) -> tuple[str, str, str]:
+    """`人口 desc nulls last` → (人口, desc, last). From the end: a column's name may have blanks, too."""
+    way = empty = ""
+    match text.rsplit(None, 2):
+        case [name, word, end] if word.lower() == "nulls" and end.lower() in ("first", "last"):
+            text, empty = name, end.lower()
+    match text.rsplit(None, 1):
+        case [name, end] if end.lower() in ("asc", "desc"):
+            text, way = name, end.lower()
+    return text.strip('"'), way, empty
 
 
 def _sort(call: Call, table: Table) -> Iterator[tuple[str, bool, str]]:
     """`町名 asc, "人口" desc nulls last`; where nothing else is said, empty cells are greater than all others, as in PostgreSQL."""
     given = call.given.get("sort")
     for part in given if isinstance(given, list) else next(csv.reader([str(given or "")], quotechar="\x00"), []):
-        found = ORDER.fullmatch(part.strip())
-        if found is None:
+        name, way, empty = _ordered(str(part).strip())
+        if not name:
             continue
-        name, down = found["name"].strip().strip('"'), (found["way"] or "").lower() == "desc"
         if name.split(" ")[0] == "rank" and name not in table.names and call.given.get("q"):
             continue  # rows that hold the words come in their own order
-        yield _column(table, name, "sort"), down, (found["empty"] or ("first" if down else "last")).lower()
+        yield _column(table, name, "sort"), way == "desc", empty or ("first" if way == "desc" else "last")
 
 
 def _type(table: Table, name: str) -> str:

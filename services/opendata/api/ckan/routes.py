@@ -43,6 +43,8 @@ async def _given(request: Request) -> tuple[Given, UploadFile | None] | Bad:
 def _from_json(body: bytes) -> Any:
     try:
         found = json.loads(body)
+        if b"\\ud" in body.lower():
+            json.dumps(found, ensure_ascii=False).encode()  # half a character is none: nothing could keep or send it
     except (ValueError, RecursionError) as error:
         return Bad(
             f"JSON Error: Error decoding JSON data. Error: {error!r} JSON data extracted from the request: {body[:80]!r}"

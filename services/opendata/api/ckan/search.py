@@ -180,6 +180,12 @@ def _moment(text: str, *, last: bool = False) -> str:
 # ---- facets
 
 
+def _limit(call: Call) -> int:
+    """-1: all of them."""
+    given = call.given.get("facet.limit", 50)
+    return -1 if str(given).strip() == "-1" else call.number("facet.limit", 50)
+
+
 def _facets(call: Call, catalogue: Catalogue, asked: Hashable, found: list[Entry]) -> dict[str, list[tuple[str, int]]]:
     if not call.flag("facet", True):
         return {}
@@ -187,9 +193,9 @@ def _facets(call: Call, catalogue: Catalogue, asked: Hashable, found: list[Entry
     if isinstance(fields, str):
         try:
             fields = json.loads(fields)
-        except ValueError:
+        except (ValueError, RecursionError):
             fields = [fields]
-    limit, least = int(call.given.get("facet.limit", 50)), max(call.number("facet.mincount", 1), 1)
+    limit, least = _limit(call), max(call.number("facet.mincount", 1), 1)
     shown = {}
     for field in fields if isinstance(fields, list) else [fields]:
         ours = FACETS.get(str(field), str(field))
@@ -229,7 +235,8 @@ def _told(catalogue: Catalogue, field: str, counts: list[tuple[str, int]]) -> Di
 def _fields(call: Call, shown: list[bytes]) -> list[bytes]:
     """`fl`: only these fields of each."""
     wanted = call.given.get("fl")
-    names = [name.strip() for name in wanted.split(",")] if isinstance(wanted, str) else wanted
+    told = wanted if isinstance(wanted, list) else str(wanted or "").split(",")
+    names = [str(name).strip() for name in told if str(name).strip()]
     if not names or "*" in names:
         return shown
     each = (json.loads(text) for text in shown)
