@@ -164,8 +164,8 @@ def _bid(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response
     breakdown = breakdowns.sent_of(sent.get("breakdown_envelope") or _text_of(sent, "breakdown_file"), sealed_file)
     try:
         with changing(request, actor) as session:
-            now = log.moment(session, service_of(request).clock)  # who is in time is in the log's next checkpoint
-            bids.submit(session, actor, tender_id, envelope, office(request), now, breakdown)
+            wanted = bids.bid(session, actor, tender_id, envelope, now_of(request), breakdown)
+            _keep(request, session, wanted)
     except Refusal as refusal:
         return _refused_bid(request, actor, tender_id, refusal)
     return bid_page(request, tender_id, actor)
@@ -179,11 +179,15 @@ def _text_of(sent: Form, name: str) -> str:
 def _decline(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
     try:
         with changing(request, actor) as session:
-            now = log.moment(session, service_of(request).clock)
-            bids.decline(session, actor, tender_id, office(request), now)
+            _keep(request, session, bids.decline(session, actor, tender_id, now_of(request)))
     except Refusal as refusal:
         return _refused_bid(request, actor, tender_id, refusal)
     return bid_page(request, tender_id, actor)
+
+
+def _keep(request: Request, session: Session, wanted: bids.Wanted) -> None:
+    now = log.moment(session, service_of(request).clock, log.join)  # who is in time is in the log's next checkpoint
+    bids.keep(session, wanted, office(request), now)
 
 
 def _refused_bid(request: Request, actor: Actor, tender_id: str, refusal: Refusal) -> Response:
