@@ -5,7 +5,7 @@ Nobody is told that something came: no event, no mail, no record of use, before 
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -69,8 +69,9 @@ def _whose(session: Session, actor: Actor, tender_id: str, now: datetime) -> tup
     return row, held, bidder
 
 
-def keep(session: Session, wanted: Wanted, office: Office, now: datetime) -> None:
-    """Take it in. `now` is `log.moment` of one who has joined: whoever is in time is in the log's next checkpoint.
+def keep(session: Session, wanted: Wanted, office: Office, now: datetime) -> tuple[SubmissionRow, dict[str, Any]]:
+    """Take it in; what was kept, and its `receipt`. `now` is `log.moment` of one who has joined: whoever is in time is in the log's
+    next checkpoint.
 
     The same envelope again is the same bid. Raises Conflict when another was sent before (施行令167条の8第3項: no rewriting, no
     exchange, no withdrawal), or after the deadline.
@@ -82,11 +83,12 @@ def keep(session: Session, wanted: Wanted, office: Office, now: datetime) -> Non
             "kind": wanted.kind, "envelope": wanted.envelope, "digest": wanted.digest, "entry_id": entry_id,
             "received_at": now, "delegate": wanted.delegate}  # fmt: skip
     if not heads.added(session, SubmissionRow, mine):
-        _require_same(of(session, row, held.number, bidder.id), wanted)
-        return
+        before = _require_same(of(session, row, held.number, bidder.id), wanted)
+        return before, receipt(session, before)
     if wanted.kind == "bid":
         breakdowns.keep(session, row, held, bidder, wanted.breakdown, now)
-    log.enter(session, office.signer, row.id, wanted.kind, wanted.digest, now, id_=entry_id, round=held.number)
+    entry = log.enter(session, office.signer, row.id, wanted.kind, wanted.digest, now, id_=entry_id, round=held.number)
+    return SubmissionRow(**mine), {"receipt": entry.receipt, "envelope": wanted.envelope}
 
 
 def _require_open(session: Session, wanted: Wanted, now: datetime) -> None:
@@ -105,7 +107,7 @@ def _require_open(session: Session, wanted: Wanted, now: datetime) -> None:
         ventures.require_qualified(session, row, wanted.bidder, now)
 
 
-def _require_same(before: SubmissionRow | None, wanted: Wanted) -> None:
+def _require_same(before: SubmissionRow | None, wanted: Wanted) -> SubmissionRow:
     if before is None or (before.kind, before.digest) != (wanted.kind, wanted.digest):
         raise Conflict(
             say(
@@ -113,6 +115,7 @@ def _require_same(before: SubmissionRow | None, wanted: Wanted) -> None:
             ),
             code="already-submitted",
         )
+    return before
 
 
 def of(session: Session, row: TenderRow, number: int, company_id: str) -> SubmissionRow | None:
@@ -143,6 +146,31 @@ def received(session: Session, row: TenderRow, number: int) -> list[tuple[Submis
         .order_by(EntryRow.position)
     )
     return [(kept, entry) for kept, entry in session.execute(found)]
+
+
+def sealed_of(session: Session, row: TenderRow, number: int) -> list[SubmissionRow]:
+    """The bids of a round with their envelopes, as `received`."""
+    found = select(SubmissionRow).where(SubmissionRow.tender_id == row.id, SubmissionRow.round == number)
+    return list(session.scalars(found.where(SubmissionRow.kind == "bid").order_by(SubmissionRow.company_id)))
+
+
+class Arrival(NamedTuple):
+    """When a bid came: its place in the log, and the receipt."""
+
+    company_id: str
+    position: int
+    receipt: dict[str, Any]
+
+
+def arrivals(session: Session, row: TenderRow, number: int) -> list[Arrival]:
+    """When the bids of a round came, in the log's order, without their envelopes. As `received`."""
+    found = (
+        select(SubmissionRow.company_id, EntryRow.position, EntryRow.receipt)
+        .join(EntryRow, EntryRow.id == SubmissionRow.entry_id)
+        .where(SubmissionRow.tender_id == row.id, SubmissionRow.round == number, SubmissionRow.kind == "bid")
+        .order_by(EntryRow.position)
+    )
+    return [Arrival(*each) for each in session.execute(found)]
 
 
 def delegated(session: Session, held: RoundRow) -> list[SubmissionRow]:
