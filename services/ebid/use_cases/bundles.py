@@ -6,6 +6,8 @@ from sqlalchemy.orm import Session
 
 from libs.common.errors import NotFound, say
 from services.ebid.db import BundleRow, EntryRow, PaperRow, RoundRow, TenderRow
+from services.ebid.domain.limits import Limits
+from services.ebid.domain.terms import terms_of
 from services.ebid.sealing import merkle
 from services.ebid.use_cases import bids, log, opening, papers, scores, stamps, tenders
 from services.ebid.use_cases.office import Office
@@ -46,7 +48,9 @@ def _round(session: Session, row: TenderRow, held: RoundRow, rounds: list[RoundR
         found = [entry for entry in entries if entry.kind == kind]
         return [logged(entry) for entry in found if entry.receipt["entry"]["round"] == held.number]
 
-    limits = _sealed(row.reserve or {}, first("limits"), result["opened"]["limits"])
+    hidden = terms_of(row.terms).hidden
+    opened = {"invalid": ""} if hidden else result["opened"]["limits"]
+    limits = _sealed(row.reserve or {}, first("limits"), opened)
     fixed = held.closing or {}
     closing = Closing(
         of_round("closing")[0], [(index, digest) for index, digest in fixed["bids"]], tuple(fixed["limits"])
@@ -71,7 +75,7 @@ def _round(session: Session, row: TenderRow, held: RoundRow, rounds: list[RoundR
         closing=closing,
         bids=[bid for _, bid in sorted([*sealed_bids, *envelopes], key=lambda each: each[0])],
         outcome=outcome,
-        used=used,
+        used=Limits() if hidden else used,
         opened_at=held.opened_at,
         limits=limits,
         refused=result["refused"],
