@@ -306,7 +306,7 @@ class _Maker:
                 payload = bid_payload(amount, f"{(number * 271 + 418) % 1000:03d}")
                 made = envelope.seal(payload, sealed.header(row, "bid", 1, own.id))
                 moment = at + timedelta(minutes=7 * number, seconds=11 * number)
-                bids.submit(session, actor, tender, made, self._office, moment)
+                bids.keep(session, bids.bid(session, actor, tender, made, moment), self._office, moment)
 
     def _close(self, tender: str, at: datetime) -> None:
         with self._transaction() as session:

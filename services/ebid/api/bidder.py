@@ -26,7 +26,7 @@ from services.ebid.api.shell import (
     service_of,
     store_of,
 )
-from services.ebid.db import TenderRow
+from services.ebid.db import CompanyRow, RoundRow, SubmissionRow, TenderRow
 from services.ebid.domain import procedure
 from services.ebid.use_cases import (
     bids,
@@ -68,6 +68,13 @@ def _bid_page(
         delegations.require(session, actor, row, now_of(request))
         participation.require_admitted(session, row, own, now_of(request))
     receipt = bids.receipt(session, sent) if sent else None
+    return _rendered(request, row, held, own, sent, receipt, errors, status_code)
+
+
+def _rendered(
+    request: Request, row: TenderRow, held: RoundRow, own: CompanyRow, sent: SubmissionRow | None, receipt: dict[str, Any] | None,
+    errors: dict[str, str], status_code: int = 200,
+) -> Response:  # fmt: skip
     head = sealed.header(row, "bid", held.number, own.id).document()
     return render(
         request, "bid.html", crumbs=(Link(row.title, f"../{row.id}/"), Link(say("入札書"), "", True)),
@@ -164,11 +171,11 @@ def _bid(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response
     breakdown = breakdowns.sent_of(sent.get("breakdown_envelope") or _text_of(sent, "breakdown_file"), sealed_file)
     try:
         with changing(request, actor) as session:
-            now = log.moment(session, service_of(request).clock)  # who is in time is in the log's next checkpoint
-            bids.submit(session, actor, tender_id, envelope, office(request), now, breakdown)
+            wanted = bids.bid(session, actor, tender_id, envelope, now_of(request), breakdown)
+            kept, receipt = _keep(request, session, wanted)
     except Refusal as refusal:
         return _refused_bid(request, actor, tender_id, refusal)
-    return bid_page(request, tender_id, actor)
+    return _rendered(request, wanted.row, wanted.held, wanted.bidder, kept, receipt, {})
 
 
 def _text_of(sent: Form, name: str) -> str:
@@ -179,11 +186,16 @@ def _text_of(sent: Form, name: str) -> str:
 def _decline(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
     try:
         with changing(request, actor) as session:
-            now = log.moment(session, service_of(request).clock)
-            bids.decline(session, actor, tender_id, office(request), now)
+            wanted = bids.decline(session, actor, tender_id, now_of(request))
+            kept, receipt = _keep(request, session, wanted)
     except Refusal as refusal:
         return _refused_bid(request, actor, tender_id, refusal)
-    return bid_page(request, tender_id, actor)
+    return _rendered(request, wanted.row, wanted.held, wanted.bidder, kept, receipt, {})
+
+
+def _keep(request: Request, session: Session, wanted: bids.Wanted) -> tuple[SubmissionRow, dict[str, Any]]:
+    now = log.moment(session, service_of(request).clock, log.join)  # who is in time is in the log's next checkpoint
+    return bids.keep(session, wanted, office(request), now)
 
 
 def _refused_bid(request: Request, actor: Actor, tender_id: str, refusal: Refusal) -> Response:

@@ -58,7 +58,7 @@ def _terms(sent: Form, profile: Profile) -> dict[str, Any]:
     method, category, choice = sent.get("method"), sent.get("category"), sent.get("limits")
     known = method in procedure.METHODS and category in procedure.KINDS
     terms: dict[str, Any] = {
-        "disclosure": "before" if sent.get("disclosure") == "before" else "after",
+        "disclosure": sent.get("disclosure") if sent.get("disclosure") in procedure.DISCLOSURES else "after",
         "lottery": sent.get("lottery") if sent.get("lottery") in LOTTERIES else profile.lottery,
         "tax": profile.tax(),
         "limits": profile.limit_rule(choice if choice in LIMITS else "none", category),
@@ -137,7 +137,7 @@ def options(request: Request, session: Session) -> dict[str, Any]:
         "methods": list(spoken_all(request, {key: each.name for key, each in procedure.METHODS.items()}).items()),
         "limits": list(spoken_all(request, LIMITS).items()),
         "lotteries": list(spoken_all(request, LOTTERIES).items()),
-        "disclosures": list(spoken_all(request, {k: procedure.DISCLOSURES[k] for k in ("after", "before")}).items()),
+        "disclosures": list(spoken_all(request, procedure.DISCLOSURES).items()),
         "trustees": [(row.id, f"{row.institution}　{row.name}") for row in trustees.active(session)],
         **award_form.options(request),
         **venture_form.options(request),

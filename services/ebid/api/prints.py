@@ -181,11 +181,19 @@ def _outcome(request: Request, row: TenderRow, opened: dict[str, Any]) -> Lines:
     lines = [
         (_t(request, say("落札者")), winner),
         (_t(request, say("落札金額（税込）")), _yen(request, outcome.get("amount_with_tax"))),
+        *_prices(request, row, outcome),
+    ]
+    return lines if not outcome["reason"] else [*lines, (_t(request, say("理由")), outcome["reason"])]
+
+
+def _prices(request: Request, row: TenderRow, outcome: dict[str, Any]) -> Lines:
+    if row.terms["disclosure"] == "never":
+        return [(_t(request, say("予定価格などの額")), _t(request, say("非公表")))]
+    return [
         (_t(request, say("予定価格（税込）")), _yen(request, outcome.get("reserve_with_tax"))),
         (_t(request, say("最低制限価格（税抜）")), _yen(request, outcome["limits"]["minimum"])),
         (_t(request, say("調査基準価格（税抜）")), _yen(request, outcome["limits"]["investigation"])),
     ]
-    return lines if not outcome["reason"] else [*lines, (_t(request, say("理由")), outcome["reason"])]
 
 
 def _rounds(request: Request, opened: dict[str, Any]) -> Parts:

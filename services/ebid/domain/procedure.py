@@ -72,7 +72,11 @@ METHODS = {
         Method("proposal", say("公募型プロポーザル"), "qualified", "before", "limited", 1, competitive=False, scored="must"),
     )
 }  # fmt: skip
-DISCLOSURES = {"after": say("事後公表（開札まで封をする）"), "before": say("事前公表"), "never": say("非公表")}
+DISCLOSURES = {
+    "after": say("事後公表（開札まで封をする）"),
+    "before": say("事前公表"),
+    "never": say("非公表（開札のあとも公表しない）"),
+}
 GROUNDS = {
     "1": say("1号：予定価格が少額"),
     "2": say("2号：性質または目的が競争入札に適しない"),
@@ -114,6 +118,10 @@ def check_terms(method: str, category: str, terms: Terms) -> None:
         errors["award"] = say("プロポーザルでは、加算方式で提案の評価項目を決めてください。")
     if terms.limits.kind == "drawn_reserve" and (scored or not how.competitive or terms.rebids):
         errors["limits"] = say("予備価格のくじは、価格だけで決める、再度入札のない競争入札で行います。")
+    if terms.hidden and (
+        scored or terms.limits.kind not in ("none", "sealed")
+    ):  # a published 評価値 or draw would tell it
+        errors["disclosure"] = say("予定価格を非公表にできるのは、価格だけで決め、開札のときに額を算定しない案件です。")
     if terms.rebids + 1 > rounds_of(method, category):
         errors["rebids"] = say("再度入札の回数が、この方法と区分の上限を超えています。")
     if errors:

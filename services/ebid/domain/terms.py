@@ -43,7 +43,8 @@ class LimitRule:
 class Terms:
     """`highest_wins` for 売払い; `tie_chain` what decides between equal values before くじ: "technical", "price";
     `rebids` how many 再度入札 may follow; `minimum_bids` fewer bidders are 不調; `review_after` 事後審査型;
-    `standard_value` whether a 評価値 below 標準点÷予定価格 is out (除算方式)."""
+    `standard_value` whether a 評価値 below 標準点÷予定価格 is out (除算方式); `hidden` whether 予定価格 and the limits beside it stay
+    unpublished after the opening, too (非公表)."""
 
     tender: str
     lottery: Profile = lottery.PROFILES["core"]
@@ -56,6 +57,7 @@ class Terms:
     minimum_bids: int = 1
     review_after: bool = False
     standard_value: bool = False
+    hidden: bool = False
 
 
 def terms_of(document: Mapping[str, Any]) -> Terms:
@@ -63,8 +65,8 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
 
     `{"tender": id, "lottery": "core", "evaluation": {…}, "tax": {"percent": 10, "comparison": {"mode", "unit"}},
     "limits": {"kind": "sealed"}, "highest_wins": false, "tie_chain": ["technical"], "rebids": 2, "minimum_bids": 1,
-    "review_after": false, "standard_value": false}`; all but `tender` may be missing. Raises Invalid for what contradicts the law
-    or itself.
+    "review_after": false, "standard_value": false, "disclosure": "after"}`; all but `tender` may be missing. Raises Invalid for what
+    contradicts the law or itself.
     """
     tax = document.get("tax", {})
     terms = Terms(
@@ -79,6 +81,7 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
         minimum_bids=int(document.get("minimum_bids", 1)),
         review_after=bool(document.get("review_after", False)),
         standard_value=bool(document.get("standard_value", False)),
+        hidden=document.get("disclosure") == "never",
     )
     check(terms)
     return terms

@@ -96,7 +96,7 @@ def _read(envelope: Envelope, seed: bytes, bound: bytes, wrong: tuple[int, ...])
         content = hpke.decrypt(making.content_key(seed, bound), NONCE, bytes.fromhex(envelope["content"]), bound)
     except InvalidTag:
         return Opened(None, "封入された内容を復号できません", wrong, seed, None)
-    if making.make(seed, content, envelope["head"], hpke.PRIMITIVES) != envelope:
+    if making.make(seed, content, envelope["head"], hpke.PRIMITIVES, bound) != envelope:
         # Whoever sealed it did not follow the protocol; a trustee who could not open its share was not at fault.
         return Opened(None, "封かんの手順が守られていません", (), seed, content)
     payload = making.payload(content)

@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -59,9 +59,12 @@ def padded(payload: Mapping[str, Any]) -> bytes:
     return text.ljust(PAYLOAD_BYTES)
 
 
-def make(seed: bytes, content: bytes, head: Mapping[str, Any], primitives: Primitives) -> Envelope:
-    """The envelope that `seed` and `content` determine; sealing and checking an opened one are the same computation."""
-    bound = canonical(dict(head))
+def make(
+    seed: bytes, content: bytes, head: Mapping[str, Any], primitives: Primitives, bound: bytes | None = None
+) -> Envelope:
+    """The envelope that `seed` and `content` determine; sealing and checking an opened one are the same computation. `bound`: the
+    canonical head, where the caller has it."""
+    bound = bound or canonical(dict(head))
     sealed = primitives.encrypt(content_key(seed, bound), NONCE, content, bound)
     return {
         "head": dict(head),
@@ -94,7 +97,7 @@ def content_commit(content: bytes, bound: bytes) -> bytes:
 
 def sealed_shares(seed: bytes, bound: bytes, head: Mapping[str, Any], primitives: Primitives) -> list[dict[str, str]]:
     derived, made = hkdf(seed, _head_tag(bound)), []
-    values = shares_of(seed, bound, head)
+    values = _values(seed, derived, head)
     for place, (key, value) in enumerate(zip(head["trustees"], values, strict=True), 1):
         ephemeral = derived(f"ephemeral/{place}")
         sealed = seal_to(primitives, bytes.fromhex(key), value, share_info(bound, place), ephemeral)
@@ -104,7 +107,10 @@ def sealed_shares(seed: bytes, bound: bytes, head: Mapping[str, Any], primitives
 
 def shares_of(seed: bytes, bound: bytes, head: Mapping[str, Any]) -> list[bytes]:
     """All shares of the seed, 32 bytes each, in the order of the trustees."""
-    derived = hkdf(seed, _head_tag(bound))
+    return _values(seed, hkdf(seed, _head_tag(bound)), head)
+
+
+def _values(seed: bytes, derived: Callable[[str], bytes], head: Mapping[str, Any]) -> list[bytes]:
     powers = [derived(f"coefficient/{power}") for power in range(1, head["threshold"])]
     return [shamir.share(seed, powers, place) for place in range(1, len(head["trustees"]) + 1)]
 

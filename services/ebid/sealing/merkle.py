@@ -72,9 +72,19 @@ def root(read: Read, size: int) -> bytes:
 
 def inclusion_proof(read: Read, index: int, size: int) -> list[bytes]:
     """PATH(index, D[size]): from the leaf upwards. Raises IndexError unless 0 ≤ index < size."""
-    if not 0 <= index < size:
-        raise IndexError(f"leaf {index} is not in a tree of {size}")
-    return _fetch(read, [span for span in _path(index, 0, size)])
+    return inclusion_proofs(read, [index], size)[index]
+
+
+def inclusion_proofs(read: Read, indexes: Iterable[int], size: int) -> dict[int, list[bytes]]:
+    """The same of many leaves by one read: what their paths share is read and hashed once."""
+    paths = {}
+    for index in indexes:
+        if not 0 <= index < size:
+            raise IndexError(f"leaf {index} is not in a tree of {size}")
+        paths[index] = _path(index, 0, size)
+    spans = list({span for path in paths.values() for span in path})
+    values = dict(zip(spans, _fetch(read, spans), strict=True))
+    return {index: [values[span] for span in path] for index, path in paths.items()}
 
 
 def _path(index: int, begin: int, end: int) -> list[tuple[int, int]]:

@@ -188,3 +188,13 @@ def test_a_receipt_is_worth_something_years_later(check: note.Check) -> None:
 def test_a_leaf_tells_nothing_without_its_salt() -> None:
     entry = note.entry("bid", AT, "ab" * 32)
     assert note.leaf_data(entry, b"1" * 32) != note.leaf_data(entry, b"2" * 32)
+
+
+def test_proofs_of_many_leaves_are_read_at_once_and_are_those_of_each():
+    tree = Tree([bytes([number]) for number in range(200)])
+    tree.reads = 0
+    many = merkle.inclusion_proofs(tree.read, range(64, 128), 193)
+    assert tree.reads < 64 + 64 + 20, "what paths share is read once"
+    assert many == {index: merkle.inclusion_proof(tree.read, index, 193) for index in range(64, 128)}
+    with pytest.raises(IndexError):
+        merkle.inclusion_proofs(tree.read, [0, 193], 193)

@@ -174,6 +174,7 @@ def bidders(session: Session, row: TenderRow) -> list[str]:
 
 
 def _outcome(row: TenderRow, result: dict[str, Any], reason: str) -> dict[str, Any]:
+    """What is published: where 予定価格 is 非公表, without it and the limits beside it."""
     used = result["result"]["limits"]
     sealed_payload = result["opened"]["limits"]["payload"]
     outcome: dict[str, Any] = {
@@ -182,8 +183,8 @@ def _outcome(row: TenderRow, result: dict[str, Any], reason: str) -> dict[str, A
         "winner": None,
         "amount": None,
         "amount_with_tax": None,
-        "limits": used,
-        "reserve_with_tax": sealed_payload.get("reserve_with_tax"),
+        "limits": dict.fromkeys(used) if terms_of(row.terms).hidden else used,
+        "reserve_with_tax": None if terms_of(row.terms).hidden else sealed_payload.get("reserve_with_tax"),
     }
     if row.terms["limits"]["kind"] == "drawn_reserve":  # what was sealed is only where the preliminary prices came from
         outcome["reserve_with_tax"] = terms_of(row.terms).tax.contract_amount(used["reserve"])

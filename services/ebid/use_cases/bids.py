@@ -3,70 +3,112 @@
 Nobody is told that something came: no event, no mail, no record of use, before the opening.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, NotFound, say
-from services.ebid.db import CompanyRow, EntryRow, RoundRow, SubmissionRow, TenderRow
+from libs.common.ids import new_id
+from services.ebid.db import CompanyRow, EntryRow, RoundRow, SubmissionRow, TenderRow, heads
+from services.ebid.domain.profile import Profile
 from services.ebid.domain.states import State
 from services.ebid.sealing.canonical import canonical, tagged
 from services.ebid.use_cases import breakdowns, delegations, log, participation, profiles, sealed, tenders, ventures
 from services.ebid.use_cases.office import Office
 
 
-def submit(
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a bidder wants to send in, with all that can be asked before the log is waited for: `held` the round, `profile` says at
+    which hours bids are taken, `delegate` the 受任者, `digest` of the envelope or of the 辞退届."""
+
+    actor: Actor
+    row: TenderRow
+    held: RoundRow
+    bidder: CompanyRow
+    profile: Profile
+    delegate: dict[str, Any] | None
+    kind: str
+    envelope: dict[str, Any] | None
+    digest: str
+    breakdown: breakdowns.Sent | None = None
+
+
+def bid(
     session: Session,
     actor: Actor,
     tender_id: str,
     given: dict[str, Any],
-    office: Office,
     now: datetime,
     breakdown: breakdowns.Sent | None = None,
-) -> SubmissionRow:
-    """Take a sealed 入札書. `now` is `log.moment`: whoever is in time is in the log's next checkpoint.
+) -> Wanted:
+    """A sealed 入札書, looked at before `keep`. Raises Invalid unless it is an envelope for this tender, round and bidder."""
+    row, held, bidder = _whose(session, actor, tender_id, now)
+    delegate, profile = delegations.require(session, actor, row, now), profiles.of(session)
+    envelope, digest = sealed.check(given, sealed.header(row, "bid", held.number, bidder.id))
+    return Wanted(actor, row, held, bidder, profile, delegate, "bid", envelope, digest, breakdown)
+
+
+def decline(session: Session, actor: Actor, tender_id: str, now: datetime) -> Wanted:
+    """辞退届, in place of a bid."""
+    row, held, bidder = _whose(session, actor, tender_id, now)
+    delegate, profile = delegations.require(session, actor, row, now), profiles.of(session)
+    digest = tagged("decline", canonical({"tender": row.id, "round": held.number, "bidder": bidder.id})).hex()
+    return Wanted(actor, row, held, bidder, profile, delegate, "decline", None, digest)
+
+
+def _whose(session: Session, actor: Actor, tender_id: str, now: datetime) -> tuple[TenderRow, RoundRow, CompanyRow]:
+    row = tenders.load_public(session, tender_id)
+    bidder = ventures.acting(session, actor, row)
+    held = tenders.round_of(session, row, row.round)
+    participation.require_admitted(session, row, bidder, now)
+    return row, held, bidder
+
+
+def keep(session: Session, wanted: Wanted, office: Office, now: datetime) -> tuple[SubmissionRow, dict[str, Any]]:
+    """Take it in; what was kept, and its `receipt`. `now` is `log.moment` of one who has joined: whoever is in time is in the log's
+    next checkpoint.
 
     The same envelope again is the same bid. Raises Conflict when another was sent before (施行令167条の8第3項: no rewriting, no
     exchange, no withdrawal), or after the deadline.
     """
-    row, held, bidder, delegate = _open_round(session, actor, tender_id, now)
-    envelope, digest = sealed.check(given, sealed.header(row, "bid", held.number, bidder.id))
-    before = of(session, row, held.number, bidder.id)
-    if before is not None:
-        return _same(before, "bid", digest)
-    breakdowns.keep(session, row, held, bidder, breakdown, now)
-    return _keep(session, actor, row, held, bidder, "bid", envelope, digest, delegate, office, now)
+    _require_open(session, wanted, now)
+    row, held, bidder, entry_id = wanted.row, wanted.held, wanted.bidder, new_id()
+    # The bidder's own row first: who sends twice at once waits here, and holds no place in the log that another waits for.
+    mine = {"tender_id": row.id, "round": held.number, "company_id": bidder.id, "person": wanted.actor.subject,
+            "kind": wanted.kind, "envelope": wanted.envelope, "digest": wanted.digest, "entry_id": entry_id,
+            "received_at": now, "delegate": wanted.delegate}  # fmt: skip
+    if not heads.added(session, SubmissionRow, mine):
+        before = _require_same(of(session, row, held.number, bidder.id), wanted)
+        return before, receipt(session, before)
+    if wanted.kind == "bid":
+        breakdowns.keep(session, row, held, bidder, wanted.breakdown, now)
+    entry = log.enter(session, office.signer, row.id, wanted.kind, wanted.digest, now, id_=entry_id, round=held.number)
+    return SubmissionRow(**mine), {"receipt": entry.receipt, "envelope": wanted.envelope}
 
 
-def decline(session: Session, actor: Actor, tender_id: str, office: Office, now: datetime) -> SubmissionRow:
-    """辞退届, in place of a bid."""
-    row, held, bidder, delegate = _open_round(session, actor, tender_id, now)
-    digest = tagged("decline", canonical({"tender": row.id, "round": held.number, "bidder": bidder.id})).hex()
-    before = of(session, row, held.number, bidder.id)
-    if before is not None:
-        return _same(before, "decline", digest)
-    return _keep(session, actor, row, held, bidder, "decline", None, digest, delegate, office, now)
-
-
-def _open_round(
-    session: Session, actor: Actor, tender_id: str, now: datetime
-) -> tuple[TenderRow, RoundRow, CompanyRow, dict[str, Any] | None]:
-    row = tenders.load_public(session, tender_id)
-    bidder = ventures.acting(session, actor, row)
-    held = tenders.round_of(session, row, row.round)
-    if row.state != State.PUBLISHED or held.closed_at is not None or now >= held.bid_until:
+def _require_open(session: Session, wanted: Wanted, now: datetime) -> None:
+    """Conflict unless the round still takes bids at `now`, by what is stored at this moment: 日時変更, 取止め and the close are seen."""
+    row, held = wanted.row, wanted.held
+    found = select(TenderRow.state, TenderRow.round, RoundRow.closed_at, RoundRow.bid_until)
+    found = found.join(RoundRow, (RoundRow.tender_id == TenderRow.id) & (RoundRow.number == held.number))
+    state, number, closed_at, until = session.execute(found.where(TenderRow.id == row.id)).one()
+    if state != State.PUBLISHED or number != held.number or closed_at is not None or now >= until:
         raise Conflict(say("入札の締切を過ぎています。締切の時刻ちょうどから後は受け付けられません。"), code="too-late")
     if not tenders.is_practice(row):
-        profiles.require_open(session, now)
-    participation.require_admitted(session, row, bidder, now)
-    return row, held, bidder, delegations.require(session, actor, row, now)
+        profiles.require_open(wanted.profile, now)
+    if row.terms.get("venture") is not None:  # somebody may have agreed to one meanwhile
+        if ventures.acting(session, wanted.actor, row) is not wanted.bidder:
+            raise Conflict(say("共同企業体の構成が変わりました。画面を開き直してください。"), code="changed")
+        ventures.require_qualified(session, row, wanted.bidder, now)
 
 
-def _same(before: SubmissionRow, kind: str, digest: str) -> SubmissionRow:
-    if (before.kind, before.digest) != (kind, digest):
+def _require_same(before: SubmissionRow | None, wanted: Wanted) -> SubmissionRow:
+    if before is None or (before.kind, before.digest) != (wanted.kind, wanted.digest):
         raise Conflict(
             say(
                 "この回の入札書か辞退届は、すでに提出されています。差し替えと取消しはできません（地方自治法施行令167条の8）。"
@@ -74,20 +116,6 @@ def _same(before: SubmissionRow, kind: str, digest: str) -> SubmissionRow:
             code="already-submitted",
         )
     return before
-
-
-def _keep(
-    session: Session, actor: Actor, row: TenderRow, held: RoundRow, bidder: CompanyRow, kind: str,
-    envelope: dict[str, Any] | None, digest: str, delegate: dict[str, Any] | None, office: Office, now: datetime,
-) -> SubmissionRow:  # fmt: skip
-    entry = log.enter(session, office.signer, row.id, kind, digest, now, round=held.number)
-    kept = SubmissionRow(
-        tender_id=row.id, round=held.number, company_id=bidder.id, person=actor.subject, kind=kind, envelope=envelope,
-        digest=digest, entry_id=entry.id, received_at=now, delegate=delegate,
-    )  # fmt: skip
-    session.add(kept)
-    session.flush()
-    return kept
 
 
 def of(session: Session, row: TenderRow, number: int, company_id: str) -> SubmissionRow | None:
@@ -118,6 +146,31 @@ def received(session: Session, row: TenderRow, number: int) -> list[tuple[Submis
         .order_by(EntryRow.position)
     )
     return [(kept, entry) for kept, entry in session.execute(found)]
+
+
+def sealed_of(session: Session, row: TenderRow, number: int) -> list[SubmissionRow]:
+    """The bids of a round with their envelopes, as `received`."""
+    found = select(SubmissionRow).where(SubmissionRow.tender_id == row.id, SubmissionRow.round == number)
+    return list(session.scalars(found.where(SubmissionRow.kind == "bid").order_by(SubmissionRow.company_id)))
+
+
+class Arrival(NamedTuple):
+    """When a bid came: its place in the log, and the receipt."""
+
+    company_id: str
+    position: int
+    receipt: dict[str, Any]
+
+
+def arrivals(session: Session, row: TenderRow, number: int) -> list[Arrival]:
+    """When the bids of a round came, in the log's order, without their envelopes. As `received`."""
+    found = (
+        select(SubmissionRow.company_id, EntryRow.position, EntryRow.receipt)
+        .join(EntryRow, EntryRow.id == SubmissionRow.entry_id)
+        .where(SubmissionRow.tender_id == row.id, SubmissionRow.round == number, SubmissionRow.kind == "bid")
+        .order_by(EntryRow.position)
+    )
+    return [Arrival(*each) for each in session.execute(found)]
 
 
 def delegated(session: Session, held: RoundRow) -> list[SubmissionRow]:

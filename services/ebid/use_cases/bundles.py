@@ -6,6 +6,8 @@ from sqlalchemy.orm import Session
 
 from libs.common.errors import NotFound, say
 from services.ebid.db import BundleRow, EntryRow, PaperRow, RoundRow, TenderRow
+from services.ebid.domain.limits import Limits
+from services.ebid.domain.terms import terms_of
 from services.ebid.sealing import merkle
 from services.ebid.use_cases import bids, log, opening, papers, scores, stamps, tenders
 from services.ebid.use_cases.office import Office
@@ -33,19 +35,25 @@ def _round(session: Session, row: TenderRow, held: RoundRow, rounds: list[RoundR
     size, result = held.checkpoint_size, held.result or {}
     outcome, used, _ = opening.decided(session, row, held, result)
 
+    entries = log.entries_of(session, row.id)
+    proofs = log.proofs(session, (entry.position for entry in entries), size)
+
     def logged(entry: EntryRow) -> Logged:
-        return _logged(session, entry, size)
+        return _logged(entry, proofs[entry.position])
 
-    def of_round(kind: str) -> list[EntryRow]:
-        found = log.entries_of(session, row.id, kind)
-        return [entry for entry in found if entry.receipt["entry"]["round"] == held.number]
+    def first(kind: str) -> Logged:
+        return next(logged(entry) for entry in entries if entry.kind == kind)
 
-    limits = _sealed(
-        row.reserve or {}, logged(log.entries_of(session, row.id, "limits")[0]), result["opened"]["limits"]
-    )
+    def of_round(kind: str) -> list[Logged]:
+        found = [entry for entry in entries if entry.kind == kind]
+        return [logged(entry) for entry in found if entry.receipt["entry"]["round"] == held.number]
+
+    hidden = terms_of(row.terms).hidden
+    opened = {"invalid": ""} if hidden else result["opened"]["limits"]
+    limits = _sealed(row.reserve or {}, first("limits"), opened)
     fixed = held.closing or {}
     closing = Closing(
-        logged(of_round("closing")[0]), [(index, digest) for index, digest in fixed["bids"]], tuple(fixed["limits"])
+        of_round("closing")[0], [(index, digest) for index, digest in fixed["bids"]], tuple(fixed["limits"])
     )
     envelopes = [
         (entry.position, _paper(paper, logged(entry))) for paper, entry in papers.received(session, row, held.number)
@@ -62,12 +70,12 @@ def _round(session: Session, row: TenderRow, held: RoundRow, rounds: list[RoundR
     return Round(
         number=held.number,
         checkpoint=log.checkpoint(session, size).note,
-        terms=logged(log.entries_of(session, row.id, "terms")[0]),
-        schedule=[logged(entry) for entry in of_round("deadline")],
+        terms=first("terms"),
+        schedule=of_round("deadline"),
         closing=closing,
         bids=[bid for _, bid in sorted([*sealed_bids, *envelopes], key=lambda each: each[0])],
         outcome=outcome,
-        used=used,
+        used=Limits() if hidden else used,
         opened_at=held.opened_at,
         limits=limits,
         refused=result["refused"],
@@ -77,7 +85,7 @@ def _round(session: Session, row: TenderRow, held: RoundRow, rounds: list[RoundR
         timestamp=stamps.of(session, held),
         beacon=stamps.beacon(session, row, held),
         technical={key: str(points) for key, points in technical.items() if key in entered},
-        points={key: _logged_or_later(session, entry, size) for key, entry in entered.items()},
+        points={key: _logged(entry, proofs.get(entry.position, [])) for key, entry in entered.items()},
     )
 
 
@@ -87,17 +95,9 @@ def _paper(paper: PaperRow, logged: Logged) -> Paper:
     return Paper(paper.company_id, typed["amount"], typed["lottery_number"], logged, paper.serial, invalid)
 
 
-def _logged(session: Session, entry: EntryRow, size: int) -> Logged:
-    proof = merkle.inclusion_proof(log.reader(session), entry.position, size)
-    receipt = entry.receipt
-    return Logged(receipt["entry"], bytes.fromhex(receipt["salt"]), entry.position, proof)
-
-
-def _logged_or_later(session: Session, entry: EntryRow, size: int) -> Logged:
-    """What was logged after the deadline's checkpoint has no proof in it."""
-    if entry.position < size:
-        return _logged(session, entry, size)
-    return Logged(entry.receipt["entry"], bytes.fromhex(entry.receipt["salt"]), entry.position, [])
+def _logged(entry: EntryRow, proof: list[bytes]) -> Logged:
+    """`proof` is empty for points that were logged after the deadline's checkpoint."""
+    return Logged(entry.receipt["entry"], bytes.fromhex(entry.receipt["salt"]), entry.position, proof)
 
 
 def _consistency(session: Session, before: RoundRow | None, size: int) -> list[bytes]:

@@ -61,7 +61,9 @@ def own(session: Session, actor: Actor) -> CompanyRow | None:
     if actor.kind not in ("person", "staff", "operator"):
         return None
     link = session.get(CompanyPersonRow, actor.subject)
-    return session.get(CompanyRow, link.company_id) if link else None
+    found = session.get(CompanyRow, link.company_id) if link else None
+    session.info["ebid.own"] = link, found  # a session forgets rows that nobody holds: asked five times for one bid
+    return found
 
 
 def require_own(session: Session, actor: Actor) -> CompanyRow:

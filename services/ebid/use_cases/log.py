@@ -6,11 +6,11 @@ the slots nobody took are filled with random leaves: neither a place nor the log
 
 import base64
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import delete, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from libs.common.clock import Clock, SystemClock
@@ -25,30 +25,51 @@ WINDOW = 64
 """Leaves per tick at least. More than so many events between two ticks make the log longer by another window."""
 MANY = 400
 """Places read by one statement."""
+_HEAD = ({"id": 1}, {"size": 0, "reserved": WINDOW})
+_JOINED = "ebid.log"
+_ORDER = 0x65626964
+"""Key of the advisory lock that orders the log's writers, in this service's own database."""
 
 
 def lock(session: Session) -> LogHeadRow:
-    """Wait until nobody else writes into the log. What is accepted under it before a tick is in that tick's checkpoint."""
-    return heads.locked(session, LogHeadRow, {"id": 1}, {"size": 0, "reserved": WINDOW})
+    """Alone: wait until nobody else writes into the log, and let nobody until this transaction ends. For a checkpoint and a close, and
+    for what must know who has bid. What was accepted before a tick is in that tick's checkpoint."""
+    if _JOINED in session.info:
+        raise RuntimeError("two that have joined would wait for each other for ever")
+    _wait(session, func.pg_advisory_xact_lock)
+    return heads.locked(session, LogHeadRow, *_HEAD)
 
 
-def moment(session: Session, clock: Clock) -> datetime:
-    """The time by which a deadline is judged, read when nobody else can write. With a database server it is the server's: clocks
-    of machines differ, and there is one server for all of them. A test's clock stays the test's."""
-    lock(session)
+def join(session: Session) -> LogHeadRow:
+    """Beside others that join, not beside whoever is alone: hundreds of bids of the last minute do not wait for each other's disk.
+    PostgreSQL's queue is fair: a checkpoint waits for those that write now, and who comes later waits for the checkpoint."""
+    _wait(session, func.pg_advisory_xact_lock_shared)
+    head = session.info[_JOINED] = heads.joined(session, LogHeadRow, *_HEAD)
+    return head
+
+
+def _wait(session: Session, way: Any) -> None:
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
+        session.execute(select(way(_ORDER)))
+
+
+def moment(session: Session, clock: Clock, order: Callable[[Session], LogHeadRow] = lock) -> datetime:
+    """The time by which a deadline is judged, read when no checkpoint can come in between. With a database server it is the server's:
+    clocks of machines differ, and there is one server for all of them. A test's clock stays the test's."""
+    order(session)
     if isinstance(clock, SystemClock) and session.get_bind().dialect.name == "postgresql":
         return session.scalars(select(func.clock_timestamp())).one().astimezone(UTC)
     return clock.now()
 
 
 def enter(
-    session: Session, signer: Signer, tender_id: str, kind: str, digest: str, now: datetime, **facts: Any
-) -> EntryRow:
+    session: Session, signer: Signer, tender_id: str, kind: str, digest: str, now: datetime, *, id_: str = "", **facts: Any
+) -> EntryRow:  # fmt: skip
     """Give an event its place in the log, with the signed receipt. `digest`: SHA-256 (hex) of what it is about; `facts` are
-    public one day."""
+    public one day. Who has not joined is alone."""
     facts = {"tenant": session.info["tenant"], "tender": tender_id, **facts}
     position, receipt = enter_common(session, signer, kind, digest, now, **facts)
-    row = EntryRow(id=new_id(), tender_id=tender_id, position=position, kind=kind, receipt=receipt)
+    row = EntryRow(id=id_ or new_id(), tender_id=tender_id, position=position, kind=kind, receipt=receipt)
     session.add(row)
     session.flush()
     return row
@@ -58,21 +79,31 @@ def enter_common(
     session: Session, signer: Signer, kind: str, digest: str, now: datetime, **facts: Any
 ) -> tuple[int, dict[str, Any]]:
     """The same for what belongs to no tender: its place and the signed receipt, which the caller keeps."""
-    head = lock(session)
-    position, salt = _free_slot(session, head), secrets.token_bytes(32)
-    entry = note.entry(kind, now, digest, **facts)
-    session.add(LogSlotRow(position=position, leaf=note.leaf_data(entry, salt).hex()))
-    session.flush()
+    head = session.info.get(_JOINED) or lock(session)
+    entry, salt = note.entry(kind, now, digest, **facts), secrets.token_bytes(32)
+    position = _take_slot(session, head, note.leaf_data(entry, salt).hex())
     return position, note.receipt(entry, salt, position, signer.origin, signer.public, signer.sign)
 
 
-def _free_slot(session: Session, head: LogHeadRow) -> int:
-    taken = set(session.scalars(select(LogSlotRow.position)))
-    free = [slot for slot in range(head.size, head.reserved) if slot not in taken]
-    if not free:
-        free = list(range(head.reserved, head.reserved + WINDOW))
-        head.reserved += WINDOW
-    return secrets.choice(free)
+def _take_slot(session: Session, head: LogHeadRow, leaf: str) -> int:
+    """A random free slot of the newest window: earlier ones are full, or what is free in them stays so. Looks at one window, however
+    much has come since the last checkpoint."""
+    while True:
+        begin = max(head.size, head.reserved - WINDOW)
+        taken = set(session.scalars(select(LogSlotRow.position).where(LogSlotRow.position >= begin)))
+        free = [slot for slot in range(begin, head.reserved) if slot not in taken]
+        if not free:
+            _lengthen(session, head)
+        elif heads.added(session, LogSlotRow, {"position": (slot := secrets.choice(free)), "leaf": leaf}):
+            return slot  # else another had it first, and is seen now
+
+
+def _lengthen(session: Session, head: LogHeadRow) -> None:
+    """One more window, by whoever finds the last one full first: the others wait for that one, and find it."""
+    seen = LogHeadRow.reserved == head.reserved
+    longer = update(LogHeadRow).where(LogHeadRow.id == head.id, seen).values(reserved=LogHeadRow.reserved + WINDOW)
+    session.execute(longer.execution_options(synchronize_session=False))
+    session.refresh(head)
 
 
 def tick(session: Session, signer: Signer, now: datetime) -> CheckpointRow:
@@ -81,9 +112,8 @@ def tick(session: Session, signer: Signer, now: datetime) -> CheckpointRow:
     taken = {row.position: bytes.fromhex(row.leaf) for row in session.scalars(select(LogSlotRow))}
     leaves = [taken.get(slot) or secrets.token_bytes(32) for slot in range(head.size, head.reserved)]
     made = merkle.append(reader(session), head.size, leaves)
-    session.add_all(
-        LogNodeRow(level=level, position=position, hash=value.hex()) for (level, position), value in made.items()
-    )
+    nodes = [{"level": level, "position": at, "hash": value.hex()} for (level, at), value in made.items()]
+    session.execute(insert(LogNodeRow), nodes)
     session.execute(delete(LogSlotRow))
     head.size, head.reserved = head.reserved, head.reserved + WINDOW
     session.flush()
@@ -145,6 +175,11 @@ def inclusion(session: Session, position: int, size: int) -> list[str]:
         raise NotFound(say("その番号は、まだ記録にありません。")) from None
 
 
+def proofs(session: Session, positions: Iterable[int], size: int) -> dict[int, list[bytes]]:
+    """Proofs of many leaves in the log of `size` leaves, by position, read at once. Later positions have none."""
+    return merkle.inclusion_proofs(reader(session), {each for each in positions if each < size}, size)
+
+
 def consistency(session: Session, old: int, new: int) -> list[str]:
     """The proof (hex) that the log of `new` leaves continues the one of `old`."""
     try:
@@ -161,7 +196,9 @@ def leaf_hash_at(session: Session, position: int) -> str:
 
 
 def entries_of(session: Session, tender_id: str, *kinds: str) -> list[EntryRow]:
-    found = select(EntryRow).where(EntryRow.tender_id == tender_id, EntryRow.kind.in_(kinds))
+    """A tender's events of these kinds, or all of them, in the order of time."""
+    found = select(EntryRow).where(EntryRow.tender_id == tender_id)
+    found = found.where(EntryRow.kind.in_(kinds)) if kinds else found
     return sorted(session.scalars(found), key=lambda row: (row.receipt["entry"]["at"], row.position))
 
 

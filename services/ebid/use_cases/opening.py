@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from libs.common import audit, jobs
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Forbidden, Invalid, say
-from services.ebid.db import EntryRow, RoundRow, ShareRow, SubmissionRow, TenderRow
+from services.ebid.db import RoundRow, ShareRow, TenderRow
 from services.ebid.domain import limits as limit_rules
 from services.ebid.domain import lottery, ranking, states
 from services.ebid.domain.limits import Limits, limits_of
@@ -50,9 +50,8 @@ def close(session: Session, tender_id: str, number: int, office: Office, now: da
     received = sorted(
         [
             *(
-                (entry.position, kept.digest)
-                for kept, entry in bids.received(session, row, number)
-                if kept.kind == "bid"
+                (arrival.position, arrival.receipt["entry"]["digest"])
+                for arrival in bids.arrivals(session, row, number)
             ),
             *((entry.position, paper.digest) for paper, entry in papers.received(session, row, number)),
         ]
@@ -81,7 +80,7 @@ def envelopes(session: Session, row: TenderRow) -> list[dict[str, Any]]:
     """All sealed envelopes of the present round, the municipality's own first."""
     return [
         row.reserve or {},
-        *(kept.envelope for kept, _ in bids.received(session, row, row.round) if kept.envelope is not None),
+        *(kept.envelope or {} for kept in bids.sealed_of(session, row, row.round)),
         *(kept.envelope for kept in breakdowns.of_round(session, row, row.round)),
     ]
 
@@ -224,9 +223,8 @@ def _opened(session: Session, row: TenderRow, number: int, shares: dict[int, dic
         raise Conflict(
             say("封をした予定価格を読めませんでした。この入札は取り止めてください。"), code="limits-unreadable"
         )
-    for kept, _ in bids.received(session, row, number):
-        if kept.envelope is not None:
-            found["bids"][kept.company_id] = _open_one(kept.envelope, shares)
+    for kept in bids.sealed_of(session, row, number):
+        found["bids"][kept.company_id] = _open_one(kept.envelope or {}, shares)
     return found
 
 
@@ -282,9 +280,8 @@ def decided(
     terms = terms_of(row.terms)
     technical = scores.technical(session, row)
     read = [
-        _bid(kept, entry, result["opened"], technical.get(kept.company_id, Fraction(0)))
-        for kept, entry in bids.received(session, row, held.number)
-        if kept.envelope
+        _bid(arrival, result["opened"], technical.get(arrival.company_id, Fraction(0)))
+        for arrival in bids.arrivals(session, row, held.number)
     ]
     read += papers.bids(session, row, held.number, technical)
     seed = _seed(session, row, held, read)
@@ -296,16 +293,15 @@ def decided(
     return outcome, used, read
 
 
-def _bid(kept: SubmissionRow, entry: EntryRow, opened: dict[str, Any], technical: Fraction) -> Bid:
-    document = opened["bids"][kept.company_id]
+def _bid(arrival: bids.Arrival, opened: dict[str, Any], technical: Fraction) -> Bid:
+    document = opened["bids"][arrival.company_id]
     payload = json.loads(bytes.fromhex(document["content"])) if document["payload"] is not None else None
-    at = moment(entry.receipt["entry"]["at"])
     return read_bid(
         payload,
         document["invalid"],
-        bidder=kept.company_id,
-        arrived_at=at,
-        sequence=entry.position,
+        bidder=arrival.company_id,
+        arrived_at=moment(arrival.receipt["entry"]["at"]),
+        sequence=arrival.position,
         technical=technical,
     )
 

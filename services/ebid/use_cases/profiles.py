@@ -53,9 +53,9 @@ def check_hours(session: Session, **moments: datetime) -> None:
         raise Invalid(say("日時を確かめてください。"), fields=errors, code="outside-hours")
 
 
-def require_open(session: Session, now: datetime) -> None:
+def require_open(profile: Profile, now: datetime) -> None:
     """Conflict outside the hours in which bids are taken."""
-    rules.require_hours(of(session).hours, now, _closed(now))
+    rules.require_hours(profile.hours, now, _closed(now))
 
 
 def _closed(moment: datetime) -> Any:

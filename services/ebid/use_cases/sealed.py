@@ -36,7 +36,7 @@ def check(given: Any, wanted: Header) -> tuple[dict[str, Any], str]:
 
 def needs_sealing(row: TenderRow) -> bool:
     """Whether the municipality must seal prices before it publishes."""
-    return row.terms["disclosure"] == "after"
+    return row.terms["disclosure"] != "before"
 
 
 def seal_announced(row: TenderRow) -> dict[str, Any]:

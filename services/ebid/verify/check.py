@@ -16,7 +16,7 @@ from services.ebid.domain.terms import Terms, terms_of
 from services.ebid.sealing import making, merkle
 from services.ebid.sealing.note import BadNote, Checkpoint, check_logged, check_receipt, moment, open_note
 from services.ebid.verify import bundle as form
-from services.ebid.verify import curve, envelopes
+from services.ebid.verify import curve, envelopes, hidden
 from services.ebid.verify.report import Report
 
 Document = Mapping[str, Any]
@@ -261,6 +261,8 @@ class Round:
         if entry["kind"] != "limits" or making.digest(dict(sealed["envelope"])) != entry["digest"]:
             self.report.bad("limits-changed", self.subject, "予定価格の封書が、台帳に記録されたものと違います。")
         self.bound(sealed["envelope"]["head"], "limits", 1, self.subject)
+        if self.terms.hidden:
+            return hidden.explaining(self.round["result"]["places"], highest_wins=self.terms.highest_wins)
         payload, _ = envelopes.opened(sealed, self.subject, "limits", self.report, deep=self.deep)
         return self.read_limits(payload or {})
 
@@ -309,7 +311,7 @@ class Round:
             seed=seed,
             opened_at=moment(self.round["opened_at"]),
         )
-        self.compare(form.result(outcome, used), published)
+        self.compare(form.result(outcome, Limits() if self.terms.hidden else used), published)
         self.note_judged(judged)
         return outcome
 
@@ -342,6 +344,11 @@ class Round:
         )
 
     def note_judged(self, judged: Document) -> None:
+        if self.terms.hidden:
+            self.report.taken.append(
+                f"第{self.number}回: 予定価格などは非公表です。額そのものは確かめられません。"
+                "どの入札が超過・失格かは、1本の線で分かれていることだけを確かめました。"
+            )
         names = {"technical": "技術点", "refused": "失格の判断", "cleared": "低入札価格調査・事後審査の判断"}
         for part, name in names.items():
             if judged[part]:
