@@ -24,8 +24,7 @@ def _named(word: str) -> str:
     return "/" + "".join(letters) + r"(?![A-Za-z0-9#])"
 
 
-_GAP = r"(?:\s|%[^\r\n]{0,200}[\r\n])*"
-_ACTS = re.compile("|".join(_named("S") + _GAP + _named(word) for word in ACTIONS).encode())
+_ACTS = re.compile("|".join(_named("S") + r"\s{0,32}" + _named(word) for word in ACTIONS).encode())
 """The kind of an action stands under /S; the word alone may be part of an address."""
 
 
@@ -35,10 +34,14 @@ def acts(content: bytes) -> bool:
 
 
 def _object_streams(content: bytes) -> Iterator[bytes]:
-    left = MOST_UNPACKED
+    left, end = MOST_UNPACKED, 0
     for begin in islice(_BEGIN.finditer(content), MOST_STREAMS):
-        end = content.find(b"endstream", begin.end())
-        packed = memoryview(content)[begin.end() : end if end >= 0 else len(content)]
+        if (
+            end < begin.end()
+        ):  # found once for all that begin before it: however many say "stream", the file is read once
+            found = content.find(b"endstream", begin.end())
+            end = found if found >= 0 else len(content)
+        packed = memoryview(content)[begin.end() : end]
         try:
             head = zlib.decompressobj().decompress(packed[:1024], 64)
             text = zlib.decompressobj().decompress(packed, left) if left and _OBJECT_STREAM.match(head) else b""

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import tracemalloc
 import zlib
 
@@ -123,6 +124,17 @@ def test_a_pdf_that_unpacks_to_gigabytes_is_looked_through_only_so_far(monkeypat
     assert not pdfs.acts(bomb * 3)
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("piece", [b"stream\n", b"/S /", b"/S" + b" " * 100])
+def test_no_pdf_makes_the_server_read_it_again_and_again(piece: bytes):
+    def spent(times: int) -> float:
+        begun = time.process_time()
+        pdfs.acts(piece * times)
+        return time.process_time() - begun
+
+    spent(1000)
+    assert spent(40_000) < 20 * max(spent(4_000), 0.005), "ten times as long takes about ten times, not a hundred"
 
 
 def test_a_page_that_calls_itself_a_pdf_is_refused(town: Town):
