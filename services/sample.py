@@ -82,7 +82,9 @@ def load() -> None:
     with tenants.database.reading() as session:
         code = registry.present(session, tenant, local_date(now)).code
     staff = (ids[clerk.email], clerk.name)
-    eapply_sample.load(services["eapply"], tenant=tenant, code=code, name=name, staff=staff, say=say)
+    [citizen] = [(ids[person.email], person.name) for person in PEOPLE if person.email == "citizen@home.example"]
+    eapply = services["eapply"]
+    eapply_sample.load(eapply, tenant=tenant, code=code, name=name, staff=staff, citizen=citizen, say=say)
     _load_tenders(services["ebid"], ebid_sample.Town(tenant, code, name), ids)
     [keeper] = [ids[person.email] for person in PEOPLE if "backup.manager" in person.roles]
     backup_sample.load(services["backup"], place=backup_sample.Place(tenant, code, name), staff=keeper, say=say)

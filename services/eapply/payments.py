@@ -76,10 +76,12 @@ def read(secret: str, body: bytes, signed: str) -> Told:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """How badly the simulator delivers its callbacks: the share that is lost, and sent twice; whether in wrong order."""
+    """How badly the simulator delivers its callbacks: the share that is lost, sent twice, and held back for minutes; whether in
+    wrong order."""
 
     lost: float = 0.1
     twice: float = 0.3
+    late: float = 0.2
     reordered: bool = True
 
 

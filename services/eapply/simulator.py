@@ -16,6 +16,8 @@ from services.eapply.payments import Send, Told, Trouble, deliver
 
 CALLBACKS = "eapply.simulated-callbacks"
 RECONCILE = "eapply.reconcile-soon"
+LATE = timedelta(minutes=10)
+"""How long callbacks are held back that come late: the comparison of the books has found the payment long before."""
 
 
 class Simulator:
@@ -42,6 +44,11 @@ class Simulator:
         """Send the callbacks of everything that happened to a charge."""
         found = select(SimulatedPaymentRow).where(SimulatedPaymentRow.charge_id == charge_id)
         return deliver([_told(row) for row in self._session.scalars(found)], trouble, chance, secret, send)
+
+    def hold_back(self, charge_id: str) -> None:
+        """Send this charge's callbacks later."""
+        payload = {"charge": charge_id, "late": True}
+        jobs.add(self._session, CALLBACKS, payload, now=self._now, at=self._now + LATE)
 
     def _book(self, report_id: str, charge_id: str, kind: Kind, amount: int) -> None:
         known = select(SimulatedPaymentRow).where(SimulatedPaymentRow.report_id == report_id)

@@ -212,12 +212,17 @@ def ask_refund(service: Service, job: Job) -> None:
 @jobs.on(simulator.CALLBACKS)
 def simulate_callbacks(service: Service, job: Job) -> None:
     """The simulator's callbacks, through the same door as a real provider's."""
-    tenant, secret = job.tenant or "", paying.secret(service)
+    tenant, charge, secret = job.tenant or "", job.payload["charge"], paying.secret(service)
+    trouble, chance = Trouble(), random.Random(job.id)  # noqa: S311 (how often a callback is lost is no secret)
+    if "late" not in job.payload and chance.random() < trouble.late:
+        with service.database.transaction(tenant=tenant) as session:
+            simulator.Simulator(session, service.clock.now()).hold_back(charge)
+            job.done(session)
+        return
     sent: list[tuple[bytes, str]] = []
     with service.database.reading(tenant=tenant) as session:
         provider = simulator.Simulator(session, service.clock.now())
-        chance = random.Random(job.id)  # noqa: S311 (how often a callback is lost is no secret)
-        provider.deliver(job.payload["charge"], Trouble(), chance, secret, lambda *each: sent.append(each))
+        provider.deliver(charge, trouble, chance, secret, lambda *each: sent.append(each))
     for body, signature in sent:
         with service.database.transaction(tenant=tenant) as session:
             fees.report(session, PROVIDER, payments.read(secret, body, signature), "callback", service.clock.now())

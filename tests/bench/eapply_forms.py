@@ -22,11 +22,11 @@ from sqlalchemy import update
 
 from libs.common.db import Database
 from libs.common.testing.database import open_database
-from libs.common.testing.service import Issuers
+from libs.common.testing.service import Issuers, make_service
 from services.eapply.db import DraftRow, ProcedureDraftRow
 from services.eapply.forms.definition import from_document
 from services.eapply.forms.document import check
-from services.eapply.tests.conftest import furnished
+from services.eapply.settings import Settings, furnish
 from services.eapply.tests.domain.definitions import document, field, page, test
 from services.eapply.tests.people import Town, open_room
 from services.eapply.use_cases import build, procedures
@@ -77,7 +77,9 @@ def town() -> Iterator[Town]:
     with tempfile.TemporaryDirectory() as name:
         folder, issuers = Path(name), Issuers("eapply", "tenants")
         for database in open_database("sqlite", "eapply", "services.eapply", folder, Folders(folder)):  # type: ignore[arg-type]
-            service = furnished(database, folder, issuers)
+            settings = Settings(data_dir=folder, keys_dir=folder / "keys")
+            service = make_service("eapply", database, folder, settings=settings, issuers=issuers)
+            furnish(service)
             open_room(service, "402036", "久留米市")
             yield Town(service, issuers, "402036")
 

@@ -12,11 +12,13 @@ from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Invalid
 from services.eapply.api.shell import changing, now_of, reading, site
+from services.eapply.db import ChargeRow
 from services.eapply.domain import receipt
+from services.eapply.domain.fees import Charge
 from services.eapply.forms.definition import DATE_PARTS
 from services.eapply.forms.raw import Raw, from_json, take_in
 from services.eapply.forms.read import read_procedure
-from services.eapply.use_cases import cases, my_numbers, procedures, submit, who
+from services.eapply.use_cases import cases, fees, my_numbers, procedures, submit, who
 
 router = APIRouter(tags=["programs"])
 API = "/t/{code}/eapply/api"
@@ -130,7 +132,16 @@ def read_application(request: Request, application_id: str, actor: Actor = acces
     now = now_of(request)
     with reading(request, actor) as session:
         row = who.own_application(session, actor, application_id, now)
-        return _out(cases.seen(session, row, now)) | {"answers": row.answers, "decision": row.decision}
+        fee = _fee(fees.charge_of(session, row.id))
+        return _out(cases.seen(session, row, now)) | {"answers": row.answers, "decision": row.decision, "fee": fee}
+
+
+def _fee(charge: ChargeRow | None) -> dict[str, Any] | None:
+    """What is owed in yen, and the numbers of Pay-easy and the eL番号 to pay it by while it is due."""
+    if charge is None:
+        return None
+    numbers = charge.numbers if charge.charge_state == Charge.DUE else {}
+    return {"state": charge.charge_state, "yen": fees.owed(charge), "numbers": numbers}
 
 
 def _out(seen: cases.Seen) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 The type is told from the content. Photographs are decoded and written anew: no position, no serial number of a
 camera, nothing hidden
-behind the picture. A PDF is kept as it is and only ever handed out as a download.
+behind the picture. A PDF is kept as it is, unless it would run something, and only ever handed out as a download.
 """
 
 import io
@@ -17,6 +17,7 @@ from libs.common import files
 from libs.common.errors import Invalid, TooLarge, say
 from libs.common.files import kinds
 from services.eapply.domain import mynumber
+from services.eapply.forms import pdfs
 from services.eapply.forms.definition import FormField
 from services.eapply.forms.text import cleaned
 
@@ -52,7 +53,21 @@ def prepared(field: FormField, stream: BinaryIO, size: int) -> BinaryIO:
             say("この種類のファイルは受け取れません。%(names)sのファイルを選んでください。", names=names),
             code="wrong-file-type",
         )
-    return stream if media_type == "application/pdf" else _drawn_anew(stream, FORMATS[media_type])
+    return _inert(stream) if media_type == "application/pdf" else _drawn_anew(stream, FORMATS[media_type])
+
+
+def _inert(stream: BinaryIO) -> BinaryIO:
+    """A PDF that only shows pages. Mending it would break the signature that it may carry, so it is refused."""
+    active = pdfs.acts(stream.read())
+    stream.seek(0)
+    if active:
+        raise Invalid(
+            say(
+                "このPDFには、開くと動くプログラムが入っているため、受け取れません。PDFを開き、「印刷」から「PDFに保存」したファイルか、紙や画面の写真を選んでください。"
+            ),
+            code="active-pdf",
+        )
+    return stream
 
 
 def _drawn_anew(stream: BinaryIO, format_: str) -> BinaryIO:

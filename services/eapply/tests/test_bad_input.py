@@ -2,12 +2,16 @@
 
 import io
 import json
+import time
+import tracemalloc
+import zlib
 
 import pytest
 from PIL import Image
 
+from services.eapply.forms import pdfs
 from services.eapply.tests.people import EVENT, Town, visible
-from services.eapply.tests.pictures import PDF, photograph
+from services.eapply.tests.pictures import PDF, pdf_that_does, photograph
 
 MY_NUMBER = "1234-5678-9018"
 
@@ -69,6 +73,76 @@ def test_a_file_of_another_kind_is_refused_and_not_kept(town: Town, name, conten
     _, page = uploaded(town.guest(), name, content)
     assert page.status_code == 422
     assert stored(town) == []
+
+
+SCRIPT = b"/S/JavaScript/JS(app.alert\\(1\\))"
+
+
+def papers(guest) -> str:
+    """The draft of a procedure that takes PDFs."""
+    return guest.start("jido-teate-nintei")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pdf_that_does(SCRIPT),
+        pdf_that_does(b"/S/J#61vaScript/JS(1)"),
+        pdf_that_does(SCRIPT, packed=True),
+        pdf_that_does(b"/S/Launch/F(cmd.exe)"),
+    ],
+    ids=["script", "script by another spelling", "script in an object stream", "program to start"],
+)
+def test_a_pdf_that_runs_something_is_refused_with_a_way_out_and_not_kept(town: Town, content: bytes):
+    guest = town.guest()
+    page = guest.post(
+        f"{papers(guest)}/papers", {"act": "stay"}, files={"passbook": ("a.pdf", content, "application/pdf")}
+    )
+    assert page.status_code == 422 and "「印刷」から「PDFに保存」" in visible(page.text)
+    assert stored(town) == []
+
+
+@pytest.mark.parametrize("action", [b"/S/GoTo/D[1 0 R/Fit]", b"/S/URI/URI(https://example.jp/JavaScript)"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_ordinary_pdf_is_kept_byte_for_byte_and_only_handed_out_as_a_download(
+    town: Town, action: bytes, packed: bool
+):
+    guest, content = town.guest(), pdf_that_does(action, packed=packed)
+    draft = papers(guest)
+    page = guest.post(f"{draft}/papers", {"act": "stay"}, files={"passbook": ("a.pdf", content, "application/pdf")})
+    assert page.status_code == 200, visible(page.text)
+    (file_id, _, _) = stored(town)[0]
+    answer = guest.get(f"{draft}/files/{file_id}")
+    assert answer.content == content and answer.headers["content-disposition"].startswith("attachment;")
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_a_pdf_that_unpacks_to_gigabytes_is_looked_through_only_so_far(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pdfs, "MOST_UNPACKED", 1_000_000)
+    bomb = b"%PDF-1.5\nstream\n" + zlib.compress(b"1 0 " + b"\x00" * 50_000_000, 1) + b"\nendstream"
+    tracemalloc.start()
+    assert not pdfs.acts(bomb * 3)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("piece", [b"stream\n", b"/S /", b"/S" + b" " * 100])
+def test_no_pdf_makes_the_server_read_it_again_and_again(piece: bytes):
+    def spent(times: int) -> float:
+        begun = time.process_time()
+        pdfs.acts(piece * times)
+        return time.process_time() - begun
+
+    spent(1000)
+    assert spent(40_000) < 20 * max(spent(4_000), 0.005), "ten times as long takes about ten times, not a hundred"
+
+
+def test_a_page_that_calls_itself_a_pdf_is_refused(town: Town):
+    guest, page = town.guest(), b"<!doctype html><script>alert(1)</script>%PDF-1.4"
+    sent = guest.post(
+        f"{papers(guest)}/papers", {"act": "stay"}, files={"passbook": ("a.pdf", page, "application/pdf")}
+    )
+    assert sent.status_code == 422 and stored(town) == []
 
 
 def test_photographs_are_drawn_anew_without_position_and_camera(town: Town):

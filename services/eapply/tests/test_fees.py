@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from libs.common.jobs.table import JobRow
 from services.eapply import paying, payments, worker
 from services.eapply.db import ApplicationRow, ChargeRow, HistoryRow, PaymentReportRow
 from services.eapply.payments import Told, Trouble, signature, written
-from services.eapply.simulator import Simulator
+from services.eapply.simulator import CALLBACKS, Simulator
 from services.eapply.tests.one_store import database  # noqa: F401
-from services.eapply.tests.people import Browser, Sent, Town, visible
+from services.eapply.tests.people import Browser, Sent, Town, version_in, visible
 from services.eapply.tests.test_staff_decide import case, step, taken
 from services.eapply.tests.test_the_statutory_clock import MANAGER, offer_event, work
 
@@ -117,15 +118,13 @@ def test_paid_and_refunded_told_in_any_order_ends_refunded(town: Town, seed: int
         session.scalars(select(ChargeRow)).one().cancelled = True
     bodies: list[tuple[bytes, str]] = []
     secret = paying.secret(town.service)
-    payments.deliver(facts, Trouble(0, 0.5), random.Random(seed), secret, lambda *each: bodies.append(each))
+    payments.deliver(facts, Trouble(lost=0, twice=0.5), random.Random(seed), secret, lambda *each: bodies.append(each))
     for body, signed in bodies:
         town.guest().post("payments/callback", content=body, headers={"x-signature": signed}, page=False)
     assert charge(town).charge_state == "refunded"
 
 
 def test_withdrawal_after_payment_is_paid_back_once(town: Town):
-    from services.eapply.tests.people import version_in
-
     guest, _, sent = owing(town)
     call(town, told(town))
     page = guest.get(f"applications/{sent.id}/withdraw")
@@ -141,6 +140,30 @@ def test_withdrawal_after_payment_is_paid_back_once(town: Town):
     assert call(town, told(town)).status_code == 204 and charge(town).charge_state == "refunded", (
         "callback after refund"
     )
+
+
+def test_callbacks_that_come_minutes_late_find_everything_done_and_change_nothing(town: Town, monkeypatch):
+    monkeypatch.setattr(worker, "Trouble", lambda: Trouble(lost=0, late=1.0))
+    guest, _, sent = owing(town)
+    work(town)  # the comparison of this hour
+    guest.post(f"pay/{charge(town).id}")
+    town.service.clock.advance(seconds=10)
+    work(town)
+    assert charge(town).charge_state == "due", "nothing was told yet"
+    town.service.clock.advance(seconds=100)
+    work(town)
+    assert charge(town).charge_state == "paid", "the comparison of the books found it"
+    page = guest.get(f"applications/{sent.id}/withdraw")
+    guest.post(f"applications/{sent.id}/withdraw", {"version": version_in(page.text)})
+    assert town.staff("boss", "室見 課長", MANAGER).post(f"desk/cases/{sent.id}/fee/refund").status_code == 200
+    for seconds in (10, 200, 1200):
+        town.service.clock.advance(seconds=seconds)
+        work(town)
+    assert charge(town).charge_state == "refunded" and reports(town) == 2
+    assert told_of(town, "fee_paid") == told_of(town, "fee_refunded") == 1
+    with town.service.database.reading() as session:
+        told_later = select(JobRow.status).where(JobRow.job_kind == CALLBACKS)
+        assert set(session.scalars(told_later)) <= {"done"}, "all of them came"
 
 
 def test_paid_twice_by_mistake_is_seen_and_the_rest_goes_back(town: Town):

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from services.eapply.tests.people import EVENT, Browser, Town
+from services.eapply.tests.test_the_statutory_clock import offer_event
 
 BODY = {"procedure": "event-moushikomi", "answers": EVENT}
 
@@ -20,6 +21,17 @@ def test_a_program_applies_and_reads_the_state(town: Town):
     assert receipt["receipt_number"].startswith("402036-2611-00001-") and receipt["due_on"] == "2026-11-26"
     state = guest.get(f"api/applications/{receipt['application_id']}", page=False).json()
     assert state["state"] == "submitted" and state["answers"]["phone"] == "0942-30-9000"
+
+
+def test_a_program_reads_what_is_owed_and_the_numbers_to_pay_it_by(town: Town):
+    offer_event(town, handling={"fee": {"when": "before", "amount": 300}})
+    guest = town.guest()
+    sent = guest.apply_for_event()
+    fee = guest.get(f"api/applications/{sent.id}", page=False).json()["fee"]
+    assert (fee["state"], fee["yen"]) == ("due", 300)
+    assert {name: len(number) for name, number in fee["numbers"].items()} == {
+        "institution": 5, "payment": 18, "confirmation": 6, "category": 3, "el": 20,
+    }  # fmt: skip
 
 
 def test_the_key_given_to_a_program_opens_the_enquiry(town: Town):

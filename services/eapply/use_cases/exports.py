@@ -12,9 +12,11 @@ from services.eapply.db import ApplicationRow
 from services.eapply.domain.states import WORDS, State
 from services.eapply.forms.definition import Procedure
 from services.eapply.forms.handling import Column
+from services.eapply.forms.partial_dates import UNKNOWN
 from services.eapply.use_cases import procedures
 
 FIXED = ["受付番号", "到達日時", "状態", "決定", "決定日"]
+NOTHING_KNOWN = "不詳"
 ERA_CODES = ((20190501, 5, 2018), (19890108, 4, 1988), (19261225, 3, 1925), (19120730, 2, 1911), (0, 1, 1867))
 """(first day, code, year before 元年): 1 明治 … 5 令和, as the layouts write them."""
 
@@ -40,12 +42,17 @@ def header(procedure: Procedure) -> list[str]:
 
 def rows(session: Session, procedure_id: str, year: int) -> Iterator[list[Any]]:
     """A line for each application of the 年度, in the order of arrival."""
-    wanted = columns(procedures.published(session, procedure_id)[1])
-    found = select(ApplicationRow).where(
+    procedure = procedures.published(session, procedure_id)[1]
+    wanted, days = columns(procedure), {field.key for field in procedure.fields if field.type == "date"}
+    of_year = select(ApplicationRow).where(
         ApplicationRow.procedure_id == procedure_id, ApplicationRow.fiscal_year == year
     )
-    for row in session.scalars(found.order_by(ApplicationRow.serial).execution_options(yield_per=200)):
-        yield _fixed(row) + [written(column.form, value_at(row.answers, column.field)) for column in wanted]
+    for row in session.scalars(of_year.order_by(ApplicationRow.serial).execution_options(yield_per=200)):
+        found = ((column, value_at(row.answers, column.field)) for column in wanted)
+        yield _fixed(row) + [
+            NOTHING_KNOWN if value == UNKNOWN and column.field in days else written(column.form, value)
+            for column, value in found
+        ]
 
 
 def _fixed(row: ApplicationRow) -> list[str]:
@@ -63,7 +70,8 @@ def value_at(answers: dict[str, Any], path: str) -> Any:
 
 
 def written(form: str, value: Any) -> str:
-    """One value in the column's form; what does not fit the form is written as it is."""
+    """One value in the column's form; what does not fit the form is written as it is: of a day of which a part is not known,
+    what is known (1950-03)."""
     if value is None:
         return ""
     if isinstance(value, list):
