@@ -45,7 +45,8 @@ def ask(session: Session, row: RequestRow, room_action: requests.RoomAction, now
     row.heard_at = row.heard_at if again else None
     row.room_request = row.room_request if again else new_id()
     db.become(session, row, "running", now)
-    db.add_step(session, row.id, "asked_again" if again else f"asked_{room_action}", now)
+    if row.asks <= requests.MAX_ASKS:
+        db.add_step(session, row.id, "asked_again" if again else f"asked_{room_action}", now)
     ask_room(session, row.tenant, row.service, room_action, row.room_request or row.id, now)
 
 
@@ -132,11 +133,14 @@ def late_requests(session: Session, now: datetime) -> list[tuple[str, str]]:
 
 
 def chase(session: Session, request_id: str, now: datetime) -> None:
-    """Ask a silent room again; after the last time give up and undo. The session is the tenant's."""
+    """Ask a silent room again; after the last time give up and undo. The session is the tenant's.
+
+    A deletion is never given up: it cannot be undone, and a room that was killed over it may have nothing left already.
+    """
     row = db.find_request(session, request_id, tenant=session.info["tenant"], lock=True)
     if row.state != "running" or row.asked_at is None or not requests.is_late(row.asked_at, row.heard_at, now):
         return
-    if row.asks >= requests.MAX_ASKS:
+    if row.asks >= requests.MAX_ASKS and row.room_action != "delete":
         _fail(session, row, _NO_ANSWER, now, silent=True)
     else:
         ask(session, row, row.room_action, now)  # type: ignore[arg-type]
