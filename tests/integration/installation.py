@@ -79,9 +79,9 @@ class Installation:
         )
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
-    def ask(self, actor: Actor, method: str, path: str, **more: Any) -> httpx.Response:
-        headers = self.issuers.headers(actor, "tenants", html=True)
-        return self.app("tenants").request(method, path, headers=headers, **more)
+    def ask(self, actor: Actor, method: str, path: str, service: str = "tenants", **more: Any) -> httpx.Response:
+        headers = self.issuers.headers(actor, service, html=True)
+        return self.app(service).request(method, path, headers=headers, **more)
 
     def run(self) -> None:
         """Until nothing is left that may be done now."""

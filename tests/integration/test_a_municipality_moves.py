@@ -4,10 +4,12 @@ Each installation is whole: five services, their stores, their bus.
 """
 
 import io
+import re
 import shutil
 import signal
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -28,6 +30,7 @@ from services.tenants.db import takeins as takeins_db
 from services.tenants.db import takeouts as takeouts_db
 from services.tenants.domain import catalogue
 from services.tenants.domain.subscriptions import Interval
+from services.tenants.tests.test_own_pages import picture
 from services.tenants.use_cases import members, subscribe
 from tests.integration.installation import NAMES, OPERATOR, Installation, alone
 
@@ -39,6 +42,7 @@ ROOMS = {
     "ebid": ebid.TestEbidRoom(),
     "backup": backup.TestBackupRoom(),
 }
+LOGO = re.compile(rf'src="(/t/{OOKI}/logo.png[^"]+)"')
 pytestmark = pytest.mark.timeout(600)
 
 Make = Callable[[str], Installation]
@@ -94,6 +98,10 @@ def lived_in(here: Installation) -> Installation:
             subscribe.correct_history(session, ADMIN, OOKI, name, found, "検査", here.clock.now())
     here.run()
     here.ask(ADMIN, "POST", f"/portal/{OOKI}/pages/", data={"page": "terms", "seen": "0", "text": "町の決まり"})
+    logo = ("picture", ("logo.png", picture(), "image/png"))
+    here.ask(
+        ADMIN, "POST", f"/portal/{OOKI}/pages/", data={"page": "about", "seen": "0", "step": "publish"}, files=[logo]
+    )
     paper = ("papers", ("a.pdf", b"%PDF-1.7 paper", "application/pdf"))
     here.ask(ADMIN, "POST", f"/portal/{OOKI}/support/", data={"title": "印刷", "text": "切れます。"}, files=[paper])
     here.ask(ADMIN, "POST", f"/portal/{OOKI}/departments/", data={"name": "総務課"})
@@ -169,7 +177,17 @@ def test_what_is_taken_away_in_one_cloud_and_in_another_is_equal(
     for name, room in ROOMS.items():
         assert room.contents(there.services[name], OOKI) == room.contents(here.services[name], OOKI), name
     assert "町の決まり" in there.ask(ADMIN, "GET", f"/t/{OOKI}/terms").text
+    its_logo_stands_in_every_service(there)
     assert list(there.services["tenants"].extras["files"].list("-")) == [], "the archive itself is no longer kept"
+
+
+def its_logo_stands_in_every_service(there: Installation) -> None:
+    [shown] = set(LOGO.findall(there.ask(ADMIN, "GET", f"/t/{OOKI}/").text))
+    assert there.ask(ADMIN, "GET", shown).headers["content-type"] == "image/png"
+    keeper = replace(ADMIN, roles=ADMIN.roles | {"backup.manager"})
+    for name, page in {"eapply": "", "ebid": "", "opendata": "", "backup": "desk/"}.items():
+        answer = there.ask(keeper, "GET", f"/t/{OOKI}/{name}/{page}", service=name)
+        assert set(LOGO.findall(answer.text)) == {shown}, name
 
 
 # ---- SIGKILL on the way ---------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from services.tenants.domain.history import believed
 from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.subscriptions import Interval, first_day, status_on
 from services.tenants.events import RoomRequested, SubscriptionEnded, SubscriptionStarted
+from services.tenants.use_cases import own_pages
 
 SYSTEM = Actor(kind="service", subject="tenants")
 _NO_ANSWER = "サービスから返事がありませんでした。"
@@ -207,6 +208,8 @@ def _join(session: Session, row: RequestRow, now: datetime) -> None:
     subscriptions_db.add_intervals(session, [Interval(row.tenant, row.service, "joined", start, None, now)], row.id)
     event = SubscriptionStarted(service=row.service, from_date=start)
     outbox.add(session, event, subject=f"{row.tenant}/{row.service}", now=now)
+    if catalogue.service(row.service).delivery == "room" and own_pages.about(session).logo:
+        own_pages.tell_logo(session, now)
 
 
 def _suspend(session: Session, row: RequestRow, now: datetime) -> None:
