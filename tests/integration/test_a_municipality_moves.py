@@ -3,6 +3,7 @@
 Each installation is whole: five services, their stores, their bus.
 """
 
+import importlib
 import io
 import re
 import shutil
@@ -18,6 +19,7 @@ from sqlalchemy import select
 
 from libs.common.actor import Actor
 from libs.common.outbox import OutboxRow
+from libs.common.room import archive
 from libs.common.testing.database import _sqlite_template
 from libs.common.testing.service import NOW
 from services.__main__ import DEPLOYABLES
@@ -179,6 +181,15 @@ def test_what_is_taken_away_in_one_cloud_and_in_another_is_equal(
     assert "町の決まり" in there.ask(ADMIN, "GET", f"/t/{OOKI}/terms").text
     its_logo_stands_in_every_service(there)
     assert list(there.services["tenants"].extras["files"].list("-")) == [], "the archive itself is no longer kept"
+
+
+@pytest.mark.parametrize("name", ["eapply", "ebid", "opendata"])
+def test_a_file_of_empty_pages_comes_in_again(name: str) -> None:
+    form, target = importlib.import_module(f"services.{name}.rooms.room").FORMAT, io.BytesIO()
+    writer = archive.Writer(target, form, OOKI, NOW)
+    writer.add("files/scan", [bytes(4_000_000)])
+    writer.close()
+    assert archive.Reader(target, form, OOKI).wrong() == []
 
 
 def its_logo_stands_in_every_service(there: Installation) -> None:
