@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -33,10 +33,8 @@ ABANDONED = 3600.0
 
 @subscriptions.on(source="tenants", type="tenants.municipality.changed.v1")
 def municipality_changed(session: Session, envelope: Envelope, now: datetime) -> None:
-    """The head of our pages shows the municipality's present name."""
-    data = envelope["data"]
-    day = date.fromisoformat(data["from_date"])
-    room.take_name(session, envelope["tenantid"], data["code"], data["name"], day, now)
+    """The head of our pages shows the municipality's present name and logo."""
+    room.take_name(session, envelope["tenantid"], envelope["data"], now)
 
 
 def tenants(service: Service) -> list[str]:

@@ -1,7 +1,7 @@
 """Which event leads to what, timers and long jobs."""
 
 import random
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -42,10 +42,8 @@ webhooks.listen(subscriptions, jobs, TOLD)
 
 @subscriptions.on(source="tenants", type="tenants.municipality.changed.v1")
 def municipality_changed(session: Session, envelope: Envelope, now: datetime) -> None:
-    """The head of our pages shows the municipality's present name."""
-    data = envelope["data"]
-    day = date.fromisoformat(data["from_date"])
-    room.take_name(session, envelope["tenantid"], data["code"], data["name"], day, now)
+    """The head of our pages shows the municipality's present name and logo."""
+    room.take_name(session, envelope["tenantid"], envelope["data"], now)
 
 
 @jobs.every(seconds=3600, name="eapply.forget-drafts", lease=300)

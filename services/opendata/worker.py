@@ -33,10 +33,8 @@ LOOSE = timedelta(days=1)
 
 @subscriptions.on(source="tenants", type="tenants.municipality.changed.v1")
 def municipality_changed(session: Session, envelope: Envelope, now: datetime) -> None:
-    """Our pages show the municipality's present name."""
-    row = session.get(room.RoomRow, envelope["tenantid"])
-    if row is not None:
-        row.code, row.name = envelope["data"]["code"], envelope["data"]["name"]
+    """Our pages show the municipality's present name and logo."""
+    room.take_name(session, envelope["tenantid"], envelope["data"], now)
 
 
 @subscriptions.on(source="ebid", type="ebid.tender.published.v1")

@@ -24,10 +24,14 @@ class SubscriptionEnded(Event, type="tenants.subscription.ended.v1"):
 
 
 class MunicipalityChanged(Event, type="tenants.municipality.changed.v1"):
-    """From `from_date` on the tenant has this code and name; `ended`: it exists no longer (`successor`: what it went into)."""
+    """From `from_date` on the tenant has this code and name; `ended`: it exists no longer (`successor`: what it went into).
+
+    `logo` is the mark of the picture that stands at `/t/<code>/logo.png?v=<mark>`: "" for none, null where this tells nothing of it.
+    """
 
     code: str
     name: str
     from_date: date
     ended: bool = False
     successor: str | None = None
+    logo: str | None = None

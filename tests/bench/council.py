@@ -105,7 +105,14 @@ def fill(database: Database) -> int:
     rng = random.Random(20261120)
     with database.reading() as session:
         towns = list(count.on(session, TODAY).municipalities)
-    rows = [row for town in towns for service in SERVICES for row in life(rng, town, service.key, service.since)]
+        here = {(interval.tenant_id, interval.service) for interval in count.read(session).intervals}
+    rows = [
+        row
+        for town in towns
+        for service in SERVICES
+        if (town, service.key) not in here  # the sample's own; one history twice would be none
+        for row in life(rng, town, service.key, service.since)
+    ]
     with database.transaction() as session:
         for start in range(0, len(rows), 5000):
             session.execute(insert(IntervalRow), rows[start : start + 5000])

@@ -1,5 +1,6 @@
 """Which rooms there are, and which requests about them were answered how."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ OPEN = "provisioned"
 
 
 class RoomRow(SharedTable, CommonBase):
-    """A tenant's room. `state`: preparing → provisioned ⇄ suspended → deleting → deleted."""
+    """A tenant's room. `state`: preparing → provisioned ⇄ suspended → deleting → deleted. `logo`: the mark of its tenant's picture."""
 
     __tablename__ = "rooms"
     __shared_because__ = "which municipalities use the service is public; the worker goes through all of them"
@@ -24,6 +25,7 @@ class RoomRow(SharedTable, CommonBase):
     tenant: Mapped[str] = mapped_column(String(6), primary_key=True)
     code: Mapped[str | None] = mapped_column(String(6))
     name: Mapped[str | None] = mapped_column(String(100))
+    logo: Mapped[str | None] = mapped_column(String(8))
     state: Mapped[str] = mapped_column(String(20))
     changed_at: Mapped[datetime]
 
@@ -99,12 +101,13 @@ def set_state(session: Session, request: RoomRequest, state: str, now: datetime)
     row.code, row.name = request.code or row.code, request.name or row.name
 
 
-def take_name(session: Session, tenant: str, code: str, name: str, on: date, now: datetime) -> None:
-    """The tenant's code and name from `on` (a day in Japan). One of a coming day changes nothing yet: on that day the room
-    is asked to be prepared again, with the name."""
+def take_name(session: Session, tenant: str, changed: Mapping[str, Any], now: datetime) -> None:
+    """The tenant's `code` and `name`, and `logo` (the mark of its picture; None: as before), from `from_date` (a day in Japan). One
+    of a coming day changes nothing yet: on that day the room is asked to be prepared again, with the name."""
     row = session.get(RoomRow, tenant)
-    if row is not None and on <= local_date(now):
-        row.code, row.name = code, name
+    if row is not None and date.fromisoformat(changed["from_date"]) <= local_date(now):
+        row.code, row.name = changed["code"], changed["name"]
+        row.logo = row.logo if changed.get("logo") is None else changed["logo"]
 
 
 def check_possible(session: Session, request: RoomRequest) -> None:

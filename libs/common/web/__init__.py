@@ -4,7 +4,7 @@
 """
 
 from libs.common.web.assets import static_app, static_url
-from libs.common.web.pages import CONTENT_SECURITY_POLICY, OWN_PAGES, Brand, Link, Pages, Place, own_pages
+from libs.common.web.pages import CONTENT_SECURITY_POLICY, OWN_PAGES, Brand, Link, Pages, Place, own_logo, own_pages
 
 __all__ = [
     "CONTENT_SECURITY_POLICY",
@@ -13,6 +13,7 @@ __all__ = [
     "Link",
     "Pages",
     "Place",
+    "own_logo",
     "own_pages",
     "static_app",
     "static_url",

@@ -73,6 +73,11 @@ OWN_PAGES = (
 """(last part of the address below a place's home, what links call it): what every place that serves the public says of itself."""
 
 
+def own_logo(home: str, mark: str | None) -> str:
+    """The address of a place's picture, for `Place.logo`; another picture has another `mark`, no mark is no picture."""
+    return f"{home}logo.png?v={mark}" if mark else ""
+
+
 def own_pages(home: str) -> tuple[Link, ...]:
     """Links to them, for `Place.pages`; `home` ends with a slash."""
     return tuple(Link(label, f"{home}{path}") for path, label in OWN_PAGES)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from libs.common import room
 from libs.common.actor import Actor
 from libs.common.service import Service
-from libs.common.web import Link, Pages
+from libs.common.web import Link, Pages, own_logo
 from libs.common.web import Place as Head
 from services.backup.domain.script import Place
 from services.backup.use_cases import overview
@@ -39,7 +39,9 @@ def reading(request: Request, actor: Actor) -> Iterator[Session]:
     with service_of(request).database.reading(tenant=actor.tenant) as session:
         room.check_open(session)
         row = session.get(room.RoomRow, actor.tenant)
-        request.state.place_name = (row.name if row else None) or request.path_params["code"]
+        code = request.path_params["code"]
+        request.state.place_name = (row.name if row else None) or code
+        request.state.place_logo = own_logo(f"/t/{code}/", row.logo if row else None)
         request.state.standing = overview.standing(session, now_of(request))
         yield session
 
@@ -58,7 +60,12 @@ def render(
     """A page of the staff's side."""
     code = request.path_params["code"]
     pages: Pages = service_of(request).extras["pages"]
-    head = Head(getattr(request.state, "place_name", code), "職員の机", f"/t/{code}/desk/")
+    head = Head(
+        getattr(request.state, "place_name", code),
+        "職員の机",
+        f"/t/{code}/desk/",
+        logo=getattr(request.state, "place_logo", ""),
+    )
     rooms = (Link("データバックアップ", base(request), current="true"),)
     return pages.render(
         request, template, status_code=status, place=head, rooms=rooms, crumbs=crumbs, base=base(request), code=code,

@@ -18,7 +18,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Invalid, Refusal, Sentence, TooLarge, say
 from libs.common.files import Store
 from libs.common.service import Service
-from libs.common.web import Link, Pages, Place, i18n, own_pages
+from libs.common.web import Link, Pages, Place, i18n, own_logo, own_pages
 from libs.common.web.dates import read_date
 from libs.common.web.filters import written
 from libs.common.web.pages import known_actor, refusal_heading
@@ -105,7 +105,14 @@ def _go_on(request: Request, actor: Actor) -> None:
 def remember_place(request: Request, session: Session) -> None:
     """The municipality's name for the head of the page."""
     row = session.get(room.RoomRow, session.info["tenant"])
-    request.state.place_name = (row.name if row else None) or request.path_params.get("code", "")
+    code = request.path_params.get("code", "")
+    request.state.place_name = (row.name if row else None) or code
+    request.state.place_logo = own_logo(f"/t/{code}/", row.logo if row else None)
+
+
+def logo(request: Request) -> str:
+    """The municipality's picture for the head of the page; "" for none."""
+    return getattr(request.state, "place_logo", "")
 
 
 def base(request: Request) -> str:
@@ -166,11 +173,11 @@ def render(
     code = request.path_params.get("code", "")
     name = getattr(request.state, "place_name", code)
     if desk:
-        place = Place(name, spoken(request, say("職員の机")), f"/t/{code}/desk/", (name,))
+        place = Place(name, spoken(request, say("職員の机")), f"/t/{code}/desk/", (name,), logo=logo(request))
         rooms = tuple(_desk_link(request, label, path) for label, path in (*DESK_ROOMS, *_managers_rooms(request)))
         way = crumbs
     else:
-        place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,), own_pages(f"/t/{code}/"))
+        place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,), own_pages(f"/t/{code}/"), logo(request))
         rooms = (Link(PROCEDURES, f"{base(request)}/", current="true"), Link(STATUS, f"{base(request)}/mine"))
         way = (Link(name, f"/t/{code}/"), Link(PROCEDURES, f"{base(request)}/"), *crumbs) if crumbs else ()
     return pages_of(request).render(
@@ -205,6 +212,7 @@ def error_page(request: Request, refusal: Refusal) -> Response:
             f"/t/{code}/",
             (name,) if name else (),
             own_pages(f"/t/{code}/"),
+            logo(request),
         )
         steps.append(link(request, Link(say("手続きの一覧へ"), f"{base(request)}/")))
     if refusal.status == 401:

@@ -28,7 +28,8 @@ from services.eapply.rooms import tables
 from services.eapply.use_cases import procedures, templates
 from services.eapply.use_cases.erase import erase
 
-FORMAT = Format("kyodo-eapply-room", 1, "電子申請")
+FORMAT = Format("kyodo-eapply-room", 1, "電子申請", max_ratio=1100)
+"""A scanned empty page may be all zeros, which DEFLATE packs 1032 : 1 at most; what a file unpacks to is bounded by `MAX_ARCHIVE`."""
 FIRST = frozenset({"jido-teate-nintei", "kodomo-iryo", "risai-shomei", "event-moushikomi"})
 """Published when the room is made; the other common procedures are offered as templates."""
 MAX_ARCHIVE = 200 * 1024**3

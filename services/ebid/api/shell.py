@@ -18,7 +18,7 @@ from libs.common.clock import JST
 from libs.common.errors import Invalid, Refusal, Sentence, say
 from libs.common.files import Store
 from libs.common.service import Service
-from libs.common.web import Link, Pages, Place, i18n, own_pages
+from libs.common.web import Link, Pages, Place, i18n, own_logo, own_pages
 from libs.common.web.filters import written
 from libs.common.web.pages import refusal_heading
 from services.ebid.settings import office_of
@@ -93,7 +93,14 @@ def reading(request: Request, actor: Actor) -> Iterator[Session]:
 def remember_place(request: Request, session: Session) -> None:
     """The municipality's name for the head of the page."""
     row = session.get(room.RoomRow, session.info["tenant"])
-    request.state.place_name = (row.name if row else None) or request.path_params.get("code", "")
+    code = request.path_params.get("code", "")
+    request.state.place_name = (row.name if row else None) or code
+    request.state.place_logo = own_logo(f"/t/{code}/", row.logo if row else None)
+
+
+def logo(request: Request) -> str:
+    """The municipality's picture for the head of the page; "" for none."""
+    return getattr(request.state, "place_logo", "")
 
 
 def base(request: Request) -> str:
@@ -141,7 +148,7 @@ Frame = tuple[Place | None, tuple[Link, ...], tuple[Link, ...]]
 def _desk_frame(request: Request, crumbs: tuple[Link, ...]) -> Frame:
     code = request.path_params["code"]
     name = getattr(request.state, "place_name", code)
-    place = Place(name, spoken(request, say("職員の机")), f"/t/{code}/desk/", (name,))
+    place = Place(name, spoken(request, say("職員の机")), f"/t/{code}/desk/", (name,), logo=logo(request))
     desk = f"{base(request)}/desk/"
     roles, here = request.state.actor.roles, request.url.path
     rooms = tuple(
@@ -159,7 +166,7 @@ def _is_room(path: str, room_path: str) -> bool:
 def _public_frame(request: Request, crumbs: tuple[Link, ...]) -> Frame:
     code = request.path_params["code"]
     name = getattr(request.state, "place_name", code)
-    place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,), own_pages(f"/t/{code}/"))
+    place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,), own_pages(f"/t/{code}/"), logo(request))
     rooms = (Link(TENDERS, f"{base(request)}/", current="true"), Link(MINE, f"{base(request)}/mine"))
     return place, rooms, (Link(name, f"/t/{code}/"), Link(TENDERS, f"{base(request)}/"), *crumbs) if crumbs else ()
 
@@ -176,7 +183,7 @@ def error_page(request: Request, refusal: Refusal) -> Response:
     steps: list[Link | str] = [written(spoken(request, refusal.message), i18n.chosen_language(request))]
     if code:
         name = getattr(request.state, "place_name", None) or spoken(request, say("自治体"))
-        place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,), own_pages(f"/t/{code}/"))
+        place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,), own_pages(f"/t/{code}/"), logo(request))
         steps.append(link(request, Link(say("入札の一覧へ"), f"{base(request)}/")))
     if refusal.status == 401:
         steps = [link(request, Link(say("サインインする"), f"/sign-in?next={request.url.path}"))]

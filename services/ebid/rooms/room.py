@@ -17,7 +17,8 @@ from services.ebid.db import CompanyRow, SuspensionRow, TenderRow
 from services.ebid.domain.states import SEALED
 from services.ebid.rooms import rows
 
-FORMAT = Format("kyodo-ebid-room", 1, "電子入札")
+FORMAT = Format("kyodo-ebid-room", 1, "電子入札", max_ratio=1100)
+"""A scanned empty page may be all zeros, which DEFLATE packs 1032 : 1 at most; what a file unpacks to is bounded by `MAX_ARCHIVE`."""
 MAX_ARCHIVE = 200 * 1024**3
 """Bytes."""
 

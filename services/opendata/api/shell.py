@@ -13,7 +13,7 @@ from libs.common import room
 from libs.common.actor import Actor
 from libs.common.errors import Sentence, TooLarge, say
 from libs.common.service import Service
-from libs.common.web import Link, Pages, Place, own_pages
+from libs.common.web import Link, Pages, Place, own_logo, own_pages
 from services.opendata.catalogue import Catalogue
 from services.opendata.kept import Kept
 from services.opendata.settings import Settings, catalogue_of, settings_of
@@ -79,12 +79,19 @@ def public(request: Request) -> Iterator[Session]:
 
 def remember_place(request: Request, session: Session) -> None:
     row = session.get(room.RoomRow, session.info["tenant"])
-    request.state.place_name = (row.name if row else None) or request.path_params.get("code", "")
+    code = request.path_params.get("code", "")
+    request.state.place_name = (row.name if row else None) or code
+    request.state.place_logo = own_logo(f"/t/{code}/", row.logo if row else None)
 
 
 def site(request: Request) -> str:
     """The catalogue's address as people outside type it, without the last slash."""
     return service_of(request).settings.public_url.rstrip("/") + "/opendata"
+
+
+def logo(request: Request) -> str:
+    """The municipality's picture for the head of the page; "" for none."""
+    return getattr(request.state, "place_logo", "")
 
 
 def base(request: Request) -> str:
@@ -114,7 +121,7 @@ def render_desk(
 ) -> Response:
     """A page of staff's side."""
     code = request.path_params["code"]
-    head = Place(getattr(request.state, "place_name", code), "職員の机", f"/t/{code}/desk/")
+    head = Place(getattr(request.state, "place_name", code), "職員の机", f"/t/{code}/desk/", logo=logo(request))
     desk = f"{base(request)}/desk/"
     rooms = (Link("オープンデータ", desk, current="true"), Link("公開中のページ", f"{base(request)}/"))
     way = (Link("オープンデータ", desk), *crumbs) if crumbs else ()
@@ -138,7 +145,7 @@ def render_public(
     top = f"{base(request)}/" if code else "/opendata/"
     if code:
         name = getattr(request.state, "place_name", code)
-        place = Place(name, spoken(request, CATALOGUE), f"/t/{code}/", (name,), own_pages(f"/t/{code}/"))
+        place = Place(name, spoken(request, CATALOGUE), f"/t/{code}/", (name,), own_pages(f"/t/{code}/"), logo(request))
         first: tuple[Link, ...] = (Link(name, f"/t/{code}/"), Link(spoken(request, CATALOGUE), top))
     else:
         place = Place(spoken(request, CATALOGUE), "", "/opendata/")

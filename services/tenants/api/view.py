@@ -12,7 +12,7 @@ from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Refusal, say
 from libs.common.service import Service
-from libs.common.web import Brand, Link, Pages, Place, own_pages
+from libs.common.web import Brand, Link, Pages, Place, own_logo, own_pages
 from libs.common.web.i18n import chosen_language
 from libs.common.web.pages import refusal_heading
 from services.tenants import reference
@@ -124,8 +124,8 @@ def town_page(request: Request, template: str, town: Municipality, about: About,
 
 
 def public_logo(town: Municipality, about: About) -> str:
-    """Where the logo that stands now is; its address holds its mark. "" for none."""
-    return f"/t/{town.code}/logo.png?v={about.logo[-8:]}" if about.logo else ""
+    """Where the logo that stands now is. "" for none."""
+    return own_logo(f"/t/{town.code}/", about.mark)
 
 
 def portal_page(request: Request, template: str, town: Municipality, here: str, **context: Any) -> Response:

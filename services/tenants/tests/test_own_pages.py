@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
 from libs.common import audit
 from libs.common.actor import Actor
+from libs.common.outbox import OutboxRow
 from services.tenants.domain import own_pages as rules
 from services.tenants.domain.own_pages import Block
 from services.tenants.settings import files_of
@@ -186,3 +188,17 @@ def test_plain_text_becomes_headings_lists_and_paragraphs() -> None:
         Block("text", ("-5度は文",)), Block("head", ("もう一つ",)),
     ]  # fmt: skip
     assert rules.blocks("■\n・\n") == [Block("text", ("■", "・"))]
+
+
+def test_the_services_are_told_of_another_logo_and_of_nothing_else(cloud: Cloud) -> None:
+    def told() -> list[tuple[str, str]]:
+        with cloud.database.reading() as session:
+            rows = session.scalars(select(OutboxRow).where(OutboxRow.type == "tenants.municipality.changed.v1"))
+            return [(row.envelope["data"]["name"], row.envelope["data"]["logo"]) for row in rows if row.tenant == OOKI]
+
+    cloud.post(PAGES, ADMIN, {"page": "about", "seen": "0", "step": "publish", "window": "窓口"})
+    cloud.post(PAGES, ADMIN, {"page": "about", "seen": "1"}, files={"picture": ("a.png", picture(), "image/png")})
+    [shown] = re.findall(r"logo\.png\?v=(\w+)", cloud.get(f"/t/{OOKI}/", CITIZEN).text)
+    assert told() == [("大木町", shown)]
+    cloud.post(PAGES, ADMIN, {"page": "about", "seen": "2", "drop_logo": "1"})
+    assert told() == [("大木町", shown), ("大木町", "")]

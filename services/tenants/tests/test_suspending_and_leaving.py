@@ -8,6 +8,8 @@ from libs.common import audit
 from libs.common.db import Database
 from libs.common.errors import Conflict, Invalid
 from libs.common.testing.service import NOW
+from services.tenants.db import requests as requests_db
+from services.tenants.domain import requests as rules
 from services.tenants.tests.people import ADMIN, OOKI
 from services.tenants.tests.test_joining_a_service import (
     TODAY,
@@ -82,6 +84,23 @@ def test_leaving_exports_then_deletes_after_confirmation(joined: Database) -> No
     assert counted(joined, LATER_DAY) == set()
     assert counted(joined, LATER_DAY - timedelta(days=1)) == {OOKI}, "the past stays"
     assert len({e["data"]["request_id"] for e in told(joined)}) == 3, "each thing asked has an id of its own"
+
+
+def test_a_confirmed_deletion_is_asked_for_until_the_room_answers(joined: Database) -> None:
+    request_id = ask(joined, "leave")
+    answer(joined, request_id, "exported", LATER, archive="archive-1")
+    with joined.transaction(tenant=OOKI) as session:
+        subscribe.confirm_leaving(session, ADMIN, OOKI, request_id, "電子申請サービス", LATER)
+    now = LATER
+    for _ in range(2 * rules.MAX_ASKS):
+        now += rules.PATIENCE
+        with joined.transaction(tenant=OOKI) as session:
+            saga.chase(session, request_id, now)
+    assert state(joined, request_id) == "running", "given up, it would count as used with nothing left in it"
+    with joined.reading() as session:
+        assert len(requests_db.steps_of(session, request_id)) < 2 * rules.MAX_ASKS, "the story does not grow for ever"
+    answer(joined, request_id, "deleted", now)
+    assert state(joined, request_id) == "done"
 
 
 def test_the_record_keeps_both_the_export_and_the_deletion(joined: Database) -> None:

@@ -1,11 +1,10 @@
 """The council's figures: who takes part, on any day, as known on any day; by year, by region; real use."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
-from itertools import accumulate, groupby
-from operator import itemgetter
+from itertools import pairwise
 
 from sqlalchemy.orm import Session
 
@@ -147,54 +146,55 @@ _kept: dict[tuple[str, int, date, date | None], dict[str, list[YearCount]]] = {}
 
 
 def _count_years(session: Session, today: date, known_on: date | None) -> dict[str, list[YearCount]]:
-    present = clock.fiscal_year(today)
-    rows = counting_db.spans(session, end_of_day(known_on) if known_on else None)
-    tables = {s.key: _Years(s.since, present, today) for s in SERVICES}
-    for (service, _), spans in groupby(rows, key=itemgetter(0, 1)):
-        if service in tables:
-            tables[service].add((start, until) for _, _, start, until in spans)
-    return {key: table.counts() for key, table in tables.items()}
+    found = counting_db.spans(session, end_of_day(known_on) if known_on else None)
+    return {s.key: _by_year(found.get(s.key, []), s.since, today) for s in SERVICES}
 
 
-class _Years:
-    """Counts of one service by fiscal year, kept as differences between one year and the next."""
+def _by_year(spans: list[str], first: int, today: date) -> list[YearCount]:
+    """The fiscal years of one service from `first` to the present one. `spans` as `counting_db.spans` gives them."""
+    here, present = today.isoformat(), clock.fiscal_year(today)
+    begun = [span for span in spans if span[6:16] <= here]
+    starts = [_year_of(span[6:16]) for span in begun]
+    touched = [_last_year_of(span[16:]) for span in begun]
+    neighbours = zip(pairwise(begun), touched, starts[1:], strict=False)
+    close = [(a, b, start) for (a, b), last, start in neighbours if start <= last and a[:6] == b[:6]]
+    if any(b[6:16] < a[16:] for a, b, _ in close):
+        return _by_year(_apart(begun), first, today)
+    # A year counts a municipality once, also one that came again in the year in which it had left.
+    again = Counter([start for _, _, start in close])
+    started, left, ends = Counter(starts), Counter(touched), Counter([_year_of(span[16:]) for span in begun])
+    counts, joined, gone, over = [], 0, 0, 0
+    for year in range(min([first, *starts]), present + 1):
+        joined, over = joined + started[year], over + ends[year]
+        counts.append(YearCount(year, joined - over, joined - gone - again[year]))
+        gone += left[year]
+    if counts:
+        counts[-1] = replace(counts[-1], at_end=sum([span[16:] > here for span in begun]))
+    return [one for one in counts if one.fiscal_year >= first]
 
-    def __init__(self, first: int, last: int, today: date) -> None:
-        self._first, self._last, self._today = first, last, today.isoformat()
-        self._at_end = [0] * (last - first + 2)
-        self._during = [0] * (last - first + 2)
 
-    def add(self, spans: Iterable[tuple[str, str]]) -> None:
-        """One municipality's spans in the order of their first days (ISO 8601). A year counts it once, however often it came and
-        went."""
-        free_at_end = free_during = self._first
-        for start, until in spans:
-            if start > self._today:
-                continue
-            begun, ended = _year_of(start), _year_of(until)
-            last_during = min(ended - until.endswith("-04-01"), self._last)
-            last_at_end = self._last if until > self._today else ended - 1
-            free_during = self._count(self._during, max(begun, free_during), last_during)
-            free_at_end = self._count(self._at_end, max(begun, free_at_end), min(last_at_end, self._last))
-
-    def _count(self, differences: list[int], first: int, last: int) -> int:
-        """Count the years from `first` to `last`; the first year that is still free."""
-        if first > last:
-            return first
-        differences[first - self._first] += 1
-        differences[last - self._first + 1] -= 1
-        return last + 1
-
-    def counts(self) -> list[YearCount]:
-        ends, during = accumulate(self._at_end), accumulate(self._during)
-        years = range(self._first, self._last + 1)
-        return [YearCount(*each) for each in zip(years, ends, during, strict=False)]
+def _apart(spans: list[str]) -> list[str]:
+    """Those of one municipality that overlap become one. The rules refuse such a history; what stands there must still count once."""
+    found = spans[:1]
+    for span in spans[1:]:
+        last = found[-1]
+        if span[6:16] < last[16:] and span[:6] == last[:6]:
+            found[-1] = last[:16] + max(last[16:], span[16:])
+        else:
+            found.append(span)
+    return found
 
 
 @lru_cache(maxsize=20_000)
 def _year_of(day: str) -> int:
-    """The fiscal year of a day in ISO 8601; 0 for "", before any."""
-    return int(day[:4]) - (day[5:7] < "04") if day else 0
+    """The fiscal year of a day in ISO 8601."""
+    return int(day[:4]) - (day[5:7] < "04")
+
+
+@lru_cache(maxsize=20_000)
+def _last_year_of(day: str) -> int:
+    """The fiscal year of the day before."""
+    return _year_of(day) - day.endswith("-04-01")
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from libs.common import audit
+from libs.common import audit, outbox
 from libs.common.actor import Actor
+from libs.common.clock import local_date
 from libs.common.files import StoredFile
 from services.tenants.db import own_pages as db
+from services.tenants.db import registry as registry_db
 from services.tenants.db.own_pages import FileRow, OwnPageRow
 from services.tenants.domain import own_pages as rules
+from services.tenants.domain.municipality import existing_on
+from services.tenants.events import MunicipalityChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,11 @@ class About:
     mail: str = ""
     site: str = ""
     logo: str = ""
+
+    @property
+    def mark(self) -> str:
+        """Another logo has another; "" for none."""
+        return self.logo[-8:]
 
     @property
     def reachable(self) -> bool:
@@ -72,8 +81,19 @@ def write(session: Session, actor: Actor, kind: str, seen: int, typed: Mapping[s
     if standing and standing.number == seen and standing.content == content:
         return standing
     row = db.add(session, kind, seen, content, actor.subject, now)
+    if kind == rules.ABOUT and content["logo"] != (standing.content.get("logo", "") if standing else ""):
+        tell_logo(session, now)
     audit.record(session, actor, "own-page.changed", kind, detail={"version": row.number}, now=now)
     return row
+
+
+def tell_logo(session: Session, now: datetime) -> None:
+    """The services show it on their pages, too."""
+    tenant, today = session.info["tenant"], local_date(now)
+    town = existing_on(registry_db.states(session, tenant), today).get(tenant)
+    if town is not None:
+        changed = MunicipalityChanged(code=town.code, name=town.name, from_date=today, logo=about(session).mark)
+        outbox.add(session, changed, subject=tenant, now=now)
 
 
 def restore(session: Session, actor: Actor, kind: str, number: int, seen: int, now: datetime) -> OwnPageRow:

@@ -34,7 +34,7 @@ from services.tenants.domain.capacity import HOLDING
 from services.tenants.domain.municipality import existing_on, tenants_by_code
 from services.tenants.domain.subscriptions import status_on
 from services.tenants.events import SubscriptionStarted
-from services.tenants.use_cases import members, saga, takeouts
+from services.tenants.use_cases import members, own_pages, saga, takeouts
 
 Lines = Callable[[str], Iterator[bytes]]
 """Name in the archive (without its folder) → its lines."""
@@ -169,6 +169,8 @@ def _settle(row: Base, now: datetime) -> None:
 def _tell(session: Session, tenant: str, newcomer: bool, now: datetime) -> None:
     """The event of each use that goes on; rooms of suspended ones close again, those of a newcomer learn its name."""
     own, today = subscriptions_db.intervals(session, tenant), local_date(now)
+    if own_pages.about(session).logo:
+        own_pages.tell_logo(session, now)
     for service in catalogue.SERVICES:
         status = status_on(own, tenant, service.key, today)
         if status.status == "none":

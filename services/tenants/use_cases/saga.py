@@ -22,6 +22,7 @@ from services.tenants.domain.history import believed
 from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.subscriptions import Interval, first_day, status_on
 from services.tenants.events import RoomRequested, SubscriptionEnded, SubscriptionStarted
+from services.tenants.use_cases import own_pages
 
 SYSTEM = Actor(kind="service", subject="tenants")
 _NO_ANSWER = "サービスから返事がありませんでした。"
@@ -45,7 +46,8 @@ def ask(session: Session, row: RequestRow, room_action: requests.RoomAction, now
     row.heard_at = row.heard_at if again else None
     row.room_request = row.room_request if again else new_id()
     db.become(session, row, "running", now)
-    db.add_step(session, row.id, "asked_again" if again else f"asked_{room_action}", now)
+    if row.asks <= requests.MAX_ASKS:
+        db.add_step(session, row.id, "asked_again" if again else f"asked_{room_action}", now)
     ask_room(session, row.tenant, row.service, room_action, row.room_request or row.id, now)
 
 
@@ -132,11 +134,14 @@ def late_requests(session: Session, now: datetime) -> list[tuple[str, str]]:
 
 
 def chase(session: Session, request_id: str, now: datetime) -> None:
-    """Ask a silent room again; after the last time give up and undo. The session is the tenant's."""
+    """Ask a silent room again; after the last time give up and undo. The session is the tenant's.
+
+    A deletion is never given up: it cannot be undone, and a room that was killed over it may have nothing left already.
+    """
     row = db.find_request(session, request_id, tenant=session.info["tenant"], lock=True)
     if row.state != "running" or row.asked_at is None or not requests.is_late(row.asked_at, row.heard_at, now):
         return
-    if row.asks >= requests.MAX_ASKS:
+    if row.asks >= requests.MAX_ASKS and row.room_action != "delete":
         _fail(session, row, _NO_ANSWER, now, silent=True)
     else:
         ask(session, row, row.room_action, now)  # type: ignore[arg-type]
@@ -203,6 +208,8 @@ def _join(session: Session, row: RequestRow, now: datetime) -> None:
     subscriptions_db.add_intervals(session, [Interval(row.tenant, row.service, "joined", start, None, now)], row.id)
     event = SubscriptionStarted(service=row.service, from_date=start)
     outbox.add(session, event, subject=f"{row.tenant}/{row.service}", now=now)
+    if catalogue.service(row.service).delivery == "room" and own_pages.about(session).logo:
+        own_pages.tell_logo(session, now)
 
 
 def _suspend(session: Session, row: RequestRow, now: datetime) -> None:
