@@ -18,8 +18,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-READ_AHEAD = 512 * 1024
-"""Bytes of a body that may wait for the program. uvicorn's 64 KiB stop the connection after every read."""
+READ_AHEAD = 256 * 1024
+"""Bytes of a body that may wait for the program: what one read of the loop brings. uvicorn's 64 KiB stop the connection after
+every read; more only takes memory, for each connection that brings something."""
 LINGER = 20
 """Milliseconds that `push` waits for a client that is about to take more: less than a turn of the loop costs on a busy machine."""
 _EXTENSION = "kyodo.line"

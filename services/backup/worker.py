@@ -61,15 +61,17 @@ def copy(service: Service, job: Job) -> None:
 @jobs.every(seconds=CHECK_EVERY, name="backup.check", lease=300)
 def check(service: Service, job: Job) -> None:
     """Read stored bytes again, at the rate that is set, and mend what is broken."""
-    waiting = tenants(service)
-    if not waiting:
-        return
-    budget = int(settings_of(service).backup_scrub_rate * CHECK_EVERY) // len(waiting)
-    before = service.clock.now() - sites.CHECK_AGAIN
+    waiting, end = tenants(service), service.clock.now() + timedelta(seconds=CHECK_EVERY)
+
+    def go_on() -> bool:
+        job.renew()
+        return service.clock.now() < end
+
     for tenant in waiting:
         sites.repair_some(service, tenant)
-        sites.check_some(service, tenant, before, budget)
-        job.renew()
+        go_on()
+    budget = int(settings_of(service).backup_scrub_rate * CHECK_EVERY)
+    sites.check_in_turn(service, waiting, service.clock.now() - sites.CHECK_AGAIN, budget, go_on)
 
 
 @jobs.every(seconds=60, name="backup.watch")

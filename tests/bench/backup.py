@@ -1,12 +1,15 @@
-"""restic through gateway and service beside a local folder, rest-server and `rclone serve restic`, on the same data in the same run.
+"""restic through gateway and service beside a local folder, rest-server, `rclone serve restic` and borg, on the same data in one run;
+then fifty municipalities at once (`backup_many`).
 
-    python -m tests.bench.backup [--mib 2048] [--small-files 100000] [--rounds 3]
+    python -m tests.bench.backup [--mib 2048] [--small-files 100000] [--rounds 3] [--towns 50]
 
-Needs restic (RESTIC names another one). The peers are those that `python -m tests.bench.peers` brought: what is missing is said
-and left out. Each round takes all targets in a random order: first backup, second backup after a tenth of the data changed,
-check --read-data, restore. Wall seconds, and CPU seconds of the servers from /proc. The largest resident memory of each of our
-processes is printed. Goals: wall ≤ 1.1 × rest-server; CPU ≤ 1.3 × for the service alone and ≤ 2 × with the gateway; memory
-≤ 150 MB. They are printed, not judged: walls depend on the machine.
+BENCH_BACKUP_SHARE (default 1) makes the data that part of it: 0.25 is 512 MiB and 25,000 small files.
+Needs restic: the system's own (RESTIC names another one) and a current one. Peers and the current restic are those that
+`python -m tests.bench.peers` brought, borg is the system's: what is missing is said and left out. Each round takes all targets in
+a random order: first backup, second backup after a tenth of the data changed, a check that reads everything, restore. Wall
+seconds, and CPU seconds of the servers from /proc. The largest resident memory of each server is printed. Goals: wall ≤ 1.1 ×
+rest-server; CPU ≤ 1.3 × for the service alone and ≤ 2 × with the gateway; memory ≤ 150 MB. They are printed, not judged: walls
+depend on the machine.
 """
 
 import argparse
@@ -19,10 +22,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 import psutil
@@ -37,30 +41,38 @@ from libs.common.inner_token import TokenSigner
 from libs.common.room import RoomRow
 from services.backup.db import AllowanceRow
 from services.backup.tests.town import restic_program
-from services.backup.tokens import GatewayTokens
+from services.backup.tokens import GatewayTokens, Token
 from services.backup.use_cases import repositories
 from tests.bench import peers
 
 ROOT = Path(__file__).parents[2]
 CODE = gateway_test.CODE
 GIB = 1024**3
+OURS, PEER = "through gateway and service", "rest-server"
 STEPS = ("first backup", "second backup", "check --read-data", "restore")
 
 
 @dataclass
 class Target:
-    """`fresh()` gives the address of an empty repository; `pids` are its server's processes by name."""
+    """`fresh()` gives the address of an empty repository; `pids` are its server's processes by name; `run(address, cache, step)`
+    is the client."""
 
     name: str
     fresh: Callable[[], str]
     pids: dict[str, int] = field(default_factory=dict)
+    client: "Client" = field(default_factory=lambda: Restic(current_restic()))
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds so far, user and system, children included."""
         return {name: sum(psutil.Process(pid).cpu_times()[:4]) for name, pid in self.pids.items()}
 
+    def forget_memory(self) -> None:
+        """`memory` counts from now on: what signing in and the like took before is not of a backup."""
+        for pid in self.pids.values():
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+
     def memory(self) -> dict[str, int]:
-        """Largest resident memory so far, in bytes (VmHWM)."""
+        """Largest resident memory since then, in bytes (VmHWM)."""
         found = {}
         for name, pid in self.pids.items():
             lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -69,24 +81,39 @@ class Target:
 
 
 def main(arguments: list[str]) -> int:
+    from tests.bench import backup_many
+
+    share = float(os.environ.get("BENCH_BACKUP_SHARE", "1"))
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mib", type=int, default=2048)
-    parser.add_argument("--small-files", type=int, default=100_000)
+    parser.add_argument("--mib", type=int, default=int(2048 * share))
+    parser.add_argument("--small-files", type=int, default=int(100_000 * share))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--towns", type=int, default=50)
     options = parser.parse_args(arguments)
     rng = random.Random(20261120)
+    print(
+        f"{options.mib} MiB, {options.small_files} small files, {options.rounds} rounds; load {os.getloadavg()[0]:.1f}"
+    )
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kyodo-bench-")))
         data = make_data(folder / "data", options.mib, options.small_files, rng)
-        targets = [local(folder), stack.enter_context(ours(folder / "ours"))]
-        targets += [t for t in (rest_server(stack, folder), rclone(stack, folder)) if t is not None]
+        made = stack.enter_context(ours(folder / "ours", options.towns))
+        targets = [local(folder), made.target]
+        if isinstance(made.target.client, Restic) and made.target.client.program != restic_program():
+            old = Restic(restic_program())
+            targets.append(Target(f"{made.target.name}, {old.version()}", made.target.fresh, made.target.pids, old))
+        targets += [t for t in (rest_server(stack, folder), rclone(stack, folder), borg(folder)) if t is not None]
         walls: dict[tuple[str, str], list[float]] = {}
-        cpus: dict[tuple[str, str], list[float]] = {}
+        cpus: dict[tuple[str, str, str], list[float]] = {}
+        for target in targets:
+            target.forget_memory()
         for number in range(options.rounds):
             for target in rng.sample(targets, len(targets)):
                 run_round(folder, data, target, walls, cpus, rng)
                 print(f"round {number + 1}: {target.name} done", flush=True)
         report(targets, walls, cpus)
+        backup_many.run(made, folder, rng)
+        print(f"load at the end {os.getloadavg()[0]:.1f}")
     return 0
 
 
@@ -120,37 +147,78 @@ def run_round(
     data: Path,
     target: Target,
     walls: dict[tuple[str, str], list[float]],
-    cpus: dict[tuple[str, str], list[float]],
+    cpus: dict[tuple[str, str, str], list[float]],
     rng: random.Random,
 ) -> None:
     address, out, cache = target.fresh(), folder / "out", folder / "cache"
-    restic(address, cache, "init")
-    commands = [("backup", str(data)), ("backup", str(data)), ("check", "--read-data"),
-                ("restore", "latest", "--target", str(out))]  # fmt: skip
-    for step, command in zip(STEPS, commands, strict=True):
+    out.mkdir()
+    target.client.run(address, cache, target.client.init)
+    for step, command in zip(STEPS, target.client.commands(data, out), strict=True):
         if step == "second backup":
             change_a_tenth(data, rng)
         before, begun = target.cpu(), time.monotonic()
-        restic(address, cache, *command)
+        target.client.run(address, cache, command, out)
         walls.setdefault((target.name, step), []).append(time.monotonic() - begun)
         after = target.cpu()
         for name in target.pids:
-            cpus.setdefault((name, step), []).append(after[name] - before[name])
+            cpus.setdefault((target.name, name, step), []).append(after[name] - before[name])
     for path in (out, cache):
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def restic(address: str, cache: Path, *arguments: str) -> None:
-    environment = {
-        **os.environ,
-        "RESTIC_REPOSITORY": address,
-        "RESTIC_PASSWORD": "bench",
-        "RESTIC_CACHE_DIR": str(cache),
-    }
-    environment["NO_PROXY"] = "127.0.0.1"
-    done = subprocess.run([restic_program(), *arguments], env=environment, capture_output=True, text=True, check=False)
+class Client(Protocol):
+    """A program that backs up. `commands` are those of STEPS."""
+
+    init: Sequence[str]
+
+    def commands(self, data: Path, out: Path) -> list[Sequence[str]]: ...
+
+    def run(self, address: str, cache: Path, command: Sequence[str], where: Path = ROOT) -> None: ...
+
+
+@dataclass(frozen=True)
+class Restic:
+    program: str
+    init: Sequence[str] = ("init",)
+
+    def commands(self, data: Path, out: Path) -> list[Sequence[str]]:
+        again = ("backup", str(data))
+        return [again, again, ("check", "--read-data"), ("restore", "latest", "--target", str(out))]
+
+    def run(self, address: str, cache: Path, command: Sequence[str], where: Path = ROOT) -> None:
+        told = {"RESTIC_REPOSITORY": address, "RESTIC_PASSWORD": "bench", "RESTIC_CACHE_DIR": str(cache)}
+        finished([self.program, *command], where, {**told, "NO_PROXY": "127.0.0.1"})
+
+    def version(self) -> str:
+        done = subprocess.run([self.program, "version"], capture_output=True, text=True, check=True)
+        return " ".join(done.stdout.split()[:2])
+
+
+@dataclass(frozen=True)
+class Borg:
+    """borg has no server of this kind: it writes to a folder, as restic does beside it."""
+
+    program: str
+    init: Sequence[str] = ("init", "--encryption=repokey-blake2")
+
+    def commands(self, data: Path, out: Path) -> list[Sequence[str]]:
+        return [("create", "::first", str(data)), ("create", "::second", str(data)), ("check", "--verify-data"),
+                ("extract", "::second")]  # fmt: skip
+
+    def run(self, address: str, cache: Path, command: Sequence[str], where: Path = ROOT) -> None:
+        told = {"BORG_REPO": address, "BORG_PASSPHRASE": "bench", "BORG_BASE_DIR": str(cache)}
+        finished([self.program, *command], where, told)
+
+
+def finished(command: Sequence[str], where: Path, environment: dict[str, str]) -> None:
+    told = {**os.environ, **environment}
+    done = subprocess.run(command, cwd=where, env=told, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"restic {arguments[0]} on {address.split('@')[-1]} failed: {done.stderr}")
+        sys.exit(f"{' '.join(command[:2])} failed: {done.stderr}")
+
+
+def current_restic() -> str:
+    return os.environ.get("RESTIC_CURRENT") or peers.found("restic") or restic_program()
 
 
 # ---- targets --------------------------------------------------------------------------------------------------------
@@ -190,6 +258,15 @@ def rclone(stack: ExitStack, folder: Path) -> Target | None:
     return Target("rclone serve restic", lambda: f"rest:http://127.0.0.1:{port}/r{number()}/", {"rclone": pid})
 
 
+def borg(folder: Path) -> Target | None:
+    program = shutil.which("borg")
+    if not program:
+        print("borg is left out: install it (Debian: borgbackup)", file=sys.stderr)
+        return None
+    number = counter()
+    return Target("borg to a local folder", lambda: str(folder / f"borg-{number()}"), client=Borg(program))
+
+
 def started(stack: ExitStack, command: list[str], port: int, **environment: str) -> int:
     log = subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdout=log, stderr=log)
@@ -198,8 +275,19 @@ def started(stack: ExitStack, command: list[str], port: int, **environment: str)
     return process.pid
 
 
+@dataclass
+class Ours:
+    """What runs here: the target of CODE, and for the other municipalities `repository(tenant)`, which makes an address."""
+
+    target: Target
+    folder: Path
+    database: Database
+    towns: list[str]
+    repository: Callable[[str], str]
+
+
 @contextmanager
-def ours(folder: Path) -> Iterator[Target]:
+def ours(folder: Path, towns: int = 0) -> Iterator[Ours]:
     """The real gateway and the real service, each in its process; the registry's snapshot is a file."""
     folder.mkdir()
     port = processes.free_port()
@@ -208,7 +296,10 @@ def ours(folder: Path) -> Iterator[Target]:
     upstreams = json.loads(cloud.environment["UPSTREAMS"])
     cloud.environment["UPSTREAMS"] = json.dumps({**upstreams, "backup": f"http://127.0.0.1:{port}"})
     document = gateway_test.snapshot_document()
-    document["tenants"][0]["services"]["backup"] = {"status": "active", "from": "2011-04-01", "until": None}
+    home = document["tenants"][0]
+    home["services"]["backup"] = {"status": "active", "from": "2011-04-01", "until": None}
+    others = [f"{410_000 + n}" for n in range(towns)]
+    document["tenants"] += [{**home, "id": code, "code": code} for code in others]
     (folder / "snapshot.json").write_text(json.dumps(document))
     with ExitStack() as stack:
         stack.callback(cloud.stop)
@@ -227,27 +318,29 @@ def ours(folder: Path) -> Iterator[Target]:
         person = cloud.person("bench@example.jp")
         signer = TokenSigner("backup", keys.private_key(folder / "keys", "backup"))
         tokens = GatewayTokens(f"http://127.0.0.1:{cloud.internal_port}", signer)
-        prepare_room(database)
+        for tenant in (CODE, *others):
+            prepare_room(database, tenant)
 
-        def fresh() -> str:
+        def repository(tenant: str) -> str:
             name = f"bench-{number()}"
-            token = tokens.make(CODE, name, "backup.full", 30, person)
-            add_repository(database, name, token)
-            return f"rest:http://x:{token.secret}@127.0.0.1:{cloud.port}/t/{CODE}/backup/restic/{name}/"
+            token = tokens.make(tenant, name, "backup.full", 30, person)
+            add_repository(database, name, token, tenant)
+            return f"rest:http://x:{token.secret}@127.0.0.1:{cloud.port}/t/{tenant}/backup/restic/{name}/"
 
         wait_until_open(cloud)
-        yield Target("through gateway and service", fresh, {"service": pid, "gateway": cloud.gateway.pid})
+        pids = {"service": pid, "gateway": cloud.gateway.pid}
+        yield Ours(Target(OURS, lambda: repository(CODE), pids), folder, database, others, repository)
 
 
-def prepare_room(database: Database) -> None:
-    with database.transaction(tenant=CODE) as session:
+def prepare_room(database: Database, tenant: str = CODE) -> None:
+    with database.transaction(tenant=tenant) as session:
         session.add(AllowanceRow(quota=4096 * GIB, live=0, held=0))
-        session.add(RoomRow(tenant=CODE, state="provisioned", changed_at=SystemClock().now()))
+        session.add(RoomRow(tenant=tenant, code=tenant, state="provisioned", changed_at=SystemClock().now()))
 
 
-def add_repository(database: Database, name: str, token) -> None:  # type: ignore[no-untyped-def]
-    staff, now = Actor("staff", "bench", tenant=CODE, code=CODE), SystemClock().now()
-    with database.transaction(tenant=CODE) as session:
+def add_repository(database: Database, name: str, token: Token, tenant: str = CODE) -> None:
+    staff, now = Actor("staff", "bench", tenant=tenant, code=tenant), SystemClock().now()
+    with database.transaction(tenant=tenant) as session:
         row = repositories.create(session, staff, repositories.Wish(name, "bench", 1024 * GIB, 30, 26), now)
         repositories.add_key(session, staff, row.id, token, "full", "bench", now)
 
@@ -265,32 +358,35 @@ def wait_until_open(cloud: gateway_test.Running) -> None:
 
 
 def report(
-    targets: list[Target], walls: dict[tuple[str, str], list[float]], cpus: dict[tuple[str, str], list[float]]
+    targets: list[Target], walls: dict[tuple[str, str], list[float]], cpus: dict[tuple[str, str, str], list[float]]
 ) -> None:
-    print(f"\n{'wall s: median (least to most)':34s}" + "".join(f"{step:>26s}" for step in STEPS))
+    print(f"\n{'wall s: median (least to most)':44s}" + "".join(f"{step:>26s}" for step in STEPS))
     for target in targets:
-        print(f"{target.name:34s}" + "".join(f"{spread(walls[target.name, step]):>26s}" for step in STEPS))
-    print(f"\n{'server CPU s: median':34s}" + "".join(f"{step:>26s}" for step in STEPS))
+        print(f"{target.name:44s}" + "".join(f"{spread(walls[target.name, step]):>26s}" for step in STEPS))
+    print(f"\n{'server CPU s: median':44s}" + "".join(f"{step:>26s}" for step in STEPS))
     for target in targets:
         for name in target.pids:
-            print(f"{name:34s}" + "".join(f"{spread(cpus[name, step]):>26s}" for step in STEPS))
-    peer = "rest-server"
-    if any(t.name == peer for t in targets):
-        ours_name = "through gateway and service"
-        wall = [ratio(walls[ours_name, s], walls[peer, s]) for s in STEPS]
-        alone = [ratio(cpus["service", s], cpus[peer, s]) for s in STEPS]
-        both = [
-            ratio([a + b for a, b in zip(cpus["service", s], cpus["gateway", s], strict=True)], cpus[peer, s])
-            for s in STEPS
-        ]
-        for label, found in (("wall ÷ rest-server (goal ≤ 1.1)", wall), ("service CPU ÷ (goal ≤ 1.3)", alone),
-                             ("with gateway CPU ÷ (goal ≤ 2)", both)):  # fmt: skip
-            print(f"{label:34s}" + "".join(f"{value:26.2f}" for value in found))
+            label = f"{target.name}: {name}" if target.name != name else name
+            print(f"{label:44s}" + "".join(f"{spread(cpus[target.name, name, step]):>26s}" for step in STEPS))
+    if any(target.name == PEER for target in targets):
+        compare(walls, cpus)
     for target in targets:
         for name, most in target.memory().items():
             print(
-                f"largest memory of {name}: {most / 1_000_000:.0f} MB" + (" (goal ≤ 150)" if name != "rclone" else "")
+                f"largest memory of {name}: {most / 1_000_000:.0f} MB"
+                + (" (goal ≤ 150)" if target.name == OURS else "")
             )
+
+
+def compare(walls: dict[tuple[str, str], list[float]], cpus: dict[tuple[str, str, str], list[float]]) -> None:
+    """The ratios to rest-server."""
+    wall = [ratio(walls[OURS, s], walls[PEER, s]) for s in STEPS]
+    alone = [ratio(cpus[OURS, "service", s], cpus[PEER, PEER, s]) for s in STEPS]
+    pairs = [zip(cpus[OURS, "service", s], cpus[OURS, "gateway", s], strict=True) for s in STEPS]
+    both = [ratio([a + b for a, b in pair], cpus[PEER, PEER, s]) for s, pair in zip(STEPS, pairs, strict=True)]
+    for label, found in (("wall ÷ rest-server (goal ≤ 1.1)", wall), ("service CPU ÷ (goal ≤ 1.3)", alone),
+                         ("with gateway CPU ÷ (goal ≤ 2)", both)):  # fmt: skip
+        print(f"{label:44s}" + "".join(f"{value:26.2f}" for value in found))
 
 
 def spread(values: list[float]) -> str:

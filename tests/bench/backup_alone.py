@@ -63,13 +63,13 @@ class Line:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sink = bytearray(PACK)
 
-    def post(self, path: str, file: Path, size: int) -> None:
+    def post(self, path: str, file: Path, size: int, *, status: int = 200) -> None:
         self.socket.sendall(f"POST {path} HTTP/1.1\r\n{self.head}Content-Length: {size}\r\n\r\n".encode())
         with file.open("rb") as body:
             sent = 0
             while sent < size:
                 sent += os.sendfile(self.socket.fileno(), body.fileno(), sent, size - sent)
-        self._answer(200)
+        self._answer(status)
 
     def get(self, path: str, start: int, end: int) -> None:
         """Bytes `start` up to, not including, `end`."""

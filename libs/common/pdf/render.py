@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import typst
 from starlette.responses import Response
 
 from libs.common import csvout
 from libs.common.errors import Invalid, Unavailable, say
 from libs.common.pdf.letter import Letter
+
+if TYPE_CHECKING:
+    import typst  # where it is used: it takes 7 MB of each process, and most never print
 
 COMMON = Path(__file__).with_name("letter.typ")
 FAMILIES = {"IPAmjMincho", "IPAexGothic"}
@@ -88,6 +90,8 @@ def answer(document: bytes, name: str) -> Response:
 
 
 def _compiled(sources: Any, values: dict[str, str], at: datetime, standards: Sequence[Standard]) -> bytes:
+    import typst
+
     try:
         made = typst.compile(
             sources, format="pdf", font_paths=fonts(FAMILIES), ignore_system_fonts=True, sys_inputs=values,
@@ -101,7 +105,7 @@ def _compiled(sources: Any, values: dict[str, str], at: datetime, standards: Seq
     return made
 
 
-def fonts(needed: Set[str]) -> typst.Fonts:
+def fonts(needed: Set[str]) -> "typst.Fonts":
     """The fonts of the system. Raises Unavailable, naming what is missing, where it lacks a family of `needed`."""
     found = _system_fonts()
     missing = needed - set(found.families())
@@ -112,8 +116,10 @@ def fonts(needed: Set[str]) -> typst.Fonts:
 
 
 @cache
-def _system_fonts() -> typst.Fonts:
+def _system_fonts() -> "typst.Fonts":
     """Read once in a process."""
+    import typst
+
     return typst.Fonts(include_system_fonts=True)
 
 

@@ -109,6 +109,7 @@ def make_key(
         crumbs=_crumbs(request, row, "キー"), set_up=script.set_up(place, token.secret, plan), plan=plan,
         set_up_windows=script.set_up_windows(place, token.secret, plan), label=LABELS[chosen],
         address=place.address(token.secret), restore=script.restore(place),
+        password_file=script.password_file(place, plan),
     )  # fmt: skip
 
 
@@ -227,7 +228,7 @@ def _detail_page(
         request, "desk/repository.html", status=status, title=row.title, crumbs=_crumbs(request, row), found=found,
         row=row, moment=moment, then=script.restore(place, moment) if moment else "", restore=script.restore(place),
         verification=script.verification(), errors=errors or {}, typed=shown | (typed or {}), modes=list(LABELS.items()), words=WORDS,
-        steps=STEPS,
+        steps=STEPS, to_disk=script.to_disk(row.name),
     )  # fmt: skip
 
 

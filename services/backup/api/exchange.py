@@ -35,6 +35,8 @@ IDLE = 90.0
 FRESH = 1.0
 """Seconds for which it is believed that a key is still good, how much fits, and where an object lies. What writes asks again
 in the transaction that keeps the bytes."""
+GATHERED = 512 * 1024
+"""Bytes of a body that go to a thread at once. Fewer cost more turns, more cost memory for each of many uploads."""
 AT_ONCE = 256 * 1024
 """Bytes of an answer that are taken from memory, where they are, without a thread."""
 
@@ -307,7 +309,7 @@ class Exchange:
             total += len(chunk)
             if total > most:
                 raise store.full()
-            if size >= BLOCK:
+            if size >= GATHERED:
                 await self._write(upload, waiting, size)
                 waiting, size = [], 0
         await self._write(upload, waiting, size)

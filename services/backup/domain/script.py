@@ -152,6 +152,22 @@ Register-ScheduledTask -Force -TaskName "kyodo-backup-{name}" -User "SYSTEM" -Ru
 """
 
 
+def to_disk(name: str, folder: str = "/srv/data", disk: str = "/media/disk") -> str:
+    """The first backup on a disk that is carried here. The password is made where `set_up` looks for one."""
+    password = f"/etc/kyodo-backup/{name}.password"
+    return f"""install -d -m 700 /etc/kyodo-backup
+[ -s {password} ] || (umask 077; head -c 24 /dev/urandom | base64 > {password})
+restic -r {disk}/{name} -p {password} init
+restic -r {disk}/{name} -p {password} backup {folder}"""
+
+
+def password_file(place: Place, plan: Plan) -> str:
+    """Where the scripts put the password that the town must not lose."""
+    if plan.folder.startswith("/"):
+        return f"/etc/kyodo-backup/{place.name}.password"
+    return f"C:\\ProgramData\\kyodo-backup\\{place.name}.password"
+
+
 def restore(place: Place, moment: str | None = None) -> str:
     """Reading back, also from a moment before. Locks are not needed for reading, and not possible in the past."""
     return f"restic -r {place.address(moment=moment)} --no-lock restore latest --target /srv/restored"

@@ -138,6 +138,45 @@ def test_a_folder_with_any_name_is_quoted_and_backed_up(small_cloud: Cloud, desk
     assert "3 new" in done.stdout
 
 
+def test_a_first_backup_on_a_disk_and_the_script_after_it_have_the_same_password(
+    small_cloud: Cloud, desk: Desk, tmp_path: Path
+) -> None:
+    """Both as the pages say them, in that order; the script must not make another password, or the disk is of no use."""
+    small_cloud.service.settings.public_url = small_cloud.url
+    repository_id = desk.make()
+    fill(tmp_path / "data", files=3)
+    on_disk = re.search(r"install -d -m 700 /etc/kyodo-backup.*?backup /srv/data", desk.get(repository_id), re.DOTALL)
+    key_page = desk.post(f"{repository_id}/keys", 201, mode="append", key_name="1号", days="3")
+    assert "/etc/kyodo-backup/juki.password</code> にあります" in key_page
+    script = re.search(r"#!/bin/sh.*?timer\n", key_page, re.DOTALL)
+    assert on_disk and script
+    places = {
+        "/etc/kyodo-backup": "etc",
+        "/srv/data": "data",
+        "/var/cache/kyodo-backup": "cache",
+        "/media/disk": "disk",
+    }
+    for commands in (on_disk[0], script[0].split("cat > /etc/systemd")[0]):
+        for place, ours in places.items():
+            commands = commands.replace(place, str(tmp_path / ours))
+        subprocess.run(
+            ["sh", "-ec", commands], check=True, capture_output=True, env={**os.environ, "NO_PROXY": "127.0.0.1"}
+        )
+        password = tmp_path / "etc" / "juki.password"
+        check = ["restic", "-r", str(tmp_path / "disk" / "juki"), "-p", str(password), "snapshots"]
+        subprocess.run(check, check=True, capture_output=True)
+    assert password.stat().st_mode & 0o077 == 0, "readable by root only"
+
+
+def test_a_key_that_ends_within_two_weeks_is_marked(small_cloud: Cloud, desk: Desk) -> None:
+    repository_id = desk.make()
+    desk.post(f"{repository_id}/keys", 201, mode="append", key_name="1号", days="30")
+    for days, marked in ((0, False), (17, True), (14, False)):
+        small_cloud.clock.advance(days=days)
+        assert ("まもなく切れます" in desk.get(repository_id)) == marked, days
+    assert "期限切れ" in desk.get(repository_id)
+
+
 def test_a_windows_folder_gives_a_windows_script(desk: Desk) -> None:
     repository_id = desk.make()
     page = desk.post(

@@ -17,7 +17,7 @@ from services.backup.db import objects as objects_db
 from services.backup.db import repositories as db
 from services.backup.settings import renew_site
 from services.backup.sites import FolderSite
-from services.backup.tests.town import HOME, Cloud, Machine, fill, named, restored
+from services.backup.tests.town import HOME, OTHER, Cloud, Machine, fill, named, restored
 from services.backup.use_cases import sites
 from services.backup.use_cases.sites import key_of
 
@@ -135,6 +135,24 @@ def test_every_flipped_bit_is_found_mended_and_told(cloud: Cloud) -> None:
     found = events(cloud, "backup.damage.found.v1")
     assert sorted((e["site"], e["repaired"]) for e in found) == [("first", True), ("second", True)]
     assert sites.check_some(cloud.service, HOME, cloud.clock.now() - timedelta(days=7), 10**9).objects == 0
+
+
+def test_what_one_municipality_does_not_need_of_the_rate_of_checks_goes_to_another(small_cloud: Cloud) -> None:
+    """Else a large one would be read again only after months, while the others' part of the rate is left unused."""
+    planted(small_cloud, 1)
+    other = small_cloud.machine(small_cloud.repository("large", OTHER), "append")
+    with other.client as client:
+        for number in range(20):
+            assert client.post(f"data/{named(bytes([number]) * 1000)}", content=bytes([number]) * 1000).is_success
+    small_cloud.clock.advance(days=8)
+    before = small_cloud.clock.now() - timedelta(days=7)
+    found = sites.check_in_turn(small_cloud.service, [HOME, OTHER], before, 12_000, lambda: True)
+    assert (found.objects, found.bytes) == (12, 12_000)
+    assert [row.first_checked_at for row in rows(small_cloud)] == [small_cloud.clock.now()], (
+        "the small one had its turn"
+    )
+    rest = sites.check_in_turn(small_cloud.service, [OTHER, HOME], before, 10**9, lambda: False)
+    assert rest.objects == 9, "when the time is over everybody has had one turn"
 
 
 def spoil(path: Path, how: str) -> None:

@@ -1,6 +1,6 @@
 """Bytes between sites: copy in order of arrival, check against the SHA-256, repair from the other, purge by rule."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -91,6 +91,29 @@ class Checked:
     bytes: int = 0
     damaged: int = 0
     repaired: int = 0
+
+    def __iadd__(self, other: "Checked") -> "Checked":
+        for name in ("objects", "bytes", "damaged", "repaired"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        return self
+
+
+def check_in_turn(
+    service: Service, waiting: list[str], before: datetime, budget: int, go_on: Callable[[], bool]
+) -> Checked:
+    """Read about `budget` bytes of what was not checked since `before`: the same for each municipality, and what one has no use
+    for goes to those that have more. Everybody has a turn; then it ends when `go_on` says so."""
+    total = Checked()
+    while waiting and total.bytes < budget:
+        share = max(1, (budget - total.bytes) // len(waiting))
+        more = []
+        for tenant in waiting:
+            found = check_some(service, tenant, before, share)
+            total += found
+            if go_on() and found.objects:
+                more.append(tenant)
+        waiting = more
+    return total
 
 
 def check_some(service: Service, tenant: str, before: datetime, most_bytes: int) -> Checked:
