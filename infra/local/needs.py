@@ -11,9 +11,9 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "roles.md"
 _ROW = re.compile(r"^\| (\w+) \| (api|listen|work) \| \d+ \| (\d+) \| \d+ \| (\d+) \|", re.MULTILINE)
-FLOORS = {"api": 512, "listen": 256, "work": 512, "sites": 1024}
+FLOORS = {"api": 512, "listen": 256, "work": 512, "sites": 1024, "door": 1024}
 """MiB that a limit is at least: letters (PDF), sheets and large uploads were not in that load; restic holds the index of a whole
-repository in memory where it drills."""
+repository in memory where it drills; a slow reader holds 1.5 MB at the door (docs/gateway-tables.md), and REQUESTS_AT_ONCE are 500."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def needs(service: str, role: str, *, sites: bool = False) -> Needs:
         return Needs(100, 128, 512)
     most, busy = measured()[service, role]
     memory = _up(most, 16)
-    floor = FLOORS["sites" if sites and role == "work" else role]
+    floor = FLOORS["door" if service == "gateway" else "sites" if sites and role == "work" else role]
     return Needs(max(25, _up(busy, 25)), memory, max(floor, _up(2 * memory, 64)))
 
 
