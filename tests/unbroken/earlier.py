@@ -125,14 +125,19 @@ def _used(old: clouds.Running) -> list[str]:
         problems = _half("the earlier code", old, people, backing_up)
         with this_code_s_http(old):
             problems += _half("this code's HTTP before the earlier work", old, people, backing_up)
-            people.end()
+            _end(people, stopping, threads)
             problems += _arrived(old, people)
+            problems += [f"acknowledged and lost: {each}" for each in backing_up.lost()]
     finally:
-        people.end()
-        stopping.set()
-        for thread in threads:
-            thread.join(60)
+        _end(people, stopping, threads)
     return problems
+
+
+def _end(people: story.Citizens, stopping: threading.Event, threads: list[threading.Thread]) -> None:
+    people.end()
+    stopping.set()
+    for thread in threads:
+        thread.join(60)
 
 
 def _half(what: str, old: clouds.Running, people: story.Citizens, backing_up: Machine) -> list[str]:
@@ -156,8 +161,7 @@ def _half(what: str, old: clouds.Running, people: story.Citizens, backing_up: Ma
     problems += [
         f"{what}: {count} pages of {service} failed" for (service, good), count in visitors.answers.items() if not good
     ]
-    problems += [f"{what}: refused {each}" for each in people.refused[:3]]
-    return problems + [f"{what}: acknowledged and lost: {each}" for each in backing_up.lost()]
+    return problems + [f"{what}: refused {each}" for each in people.refused[:3]]
 
 
 def _arrived(old: clouds.Running, people: story.Citizens) -> list[str]:
