@@ -1,5 +1,6 @@
 """Whom we believe about who people are: one TOML file, read at start. docs/sign-in-providers.md is its manual."""
 
+import functools
 import re
 import ssl
 import tomllib
@@ -95,11 +96,20 @@ class Provider(BaseModel):
         return (self.folder / self.secret_file).read_text("utf-8").strip() if self.secret_file else ""
 
     def tls(self) -> ssl.SSLContext:
-        """The system's authorities, and the provider's own one where `ca_file` names it."""
-        context = ssl.create_default_context()
-        if self.ca_file:
-            context.load_verify_locations(self.folder / self.ca_file)
-        return context
+        """The system's authorities, and the provider's own one where `ca_file` names it. Raises OSError."""
+        if not self.ca_file:
+            return _tls(None, 0)
+        file = self.folder / self.ca_file
+        return _tls(file, file.stat().st_mtime_ns)
+
+
+@functools.lru_cache(100)
+def _tls(ca_file: Path | None, changed: int) -> ssl.SSLContext:
+    """Reading all authorities takes a tenth of a second, and a sign-in asks three times. `changed`: a new file is read anew."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
 
 
 def _rank(acr: str) -> int:

@@ -3,11 +3,15 @@
 The provider is oidc-provider-mock with registration demanded (RFC 7591): it has its own pages and keys, and knows its clients' secrets.
 """
 
+import shutil
+import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -15,10 +19,11 @@ import pytest
 
 from gateway.__main__ import main
 from gateway.oidc import exchange, health
-from gateway.oidc.metadata import Known
-from gateway.oidc.providers import read
+from gateway.oidc.metadata import Known, ProviderFailed
+from gateway.oidc.providers import Provider, read
 from gateway.tests.conftest import ROOT, free_port, stop, wait_for_port
 from libs.common.doctor.finding import Level
+from libs.common.testing.certificates import Authority
 
 PUBLIC_URL = "https://kyodo.example.lg.jp"
 WAY_BACK = f"{PUBLIC_URL}/sign-in/with/kurume/back"
@@ -117,8 +122,35 @@ def test_a_file_that_cannot_be_read_is_said_in_a_line_and_not_in_a_traceback(
         main(["check-providers"])
 
 
-def test_a_certificate_of_an_unknown_authority_is_told_from_silence() -> None:
-    from gateway.oidc.metadata import unreachable
+def test_an_authority_of_one_s_own_is_believed_where_ca_file_names_it_and_a_new_file_at_once(tmp_path: Path) -> None:
+    ours, theirs = (Authority(_folder(tmp_path / name)) for name in ("ours", "theirs"))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(ours.issue("127.0.0.1"))
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), SimpleHTTPRequestHandler
+    )  # 404 at the address of a provider's own word
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
 
-    assert unreachable(httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed")).reason == "wrong-certificate"
-    assert unreachable(httpx.ConnectError("[Errno 111] Connection refused")).reason == "unreachable"
+    def said(**more: str) -> str:
+        issuer = f"https://127.0.0.1:{server.server_address[1]}/none"
+        facts = {"key": "x", "label": "x", "for": "citizen", "issuer": issuer, "client_id": "x", "auth": "none", **more}
+        with pytest.raises(ProviderFailed) as failure:
+            Known(Provider.model_validate({**facts, "folder": tmp_path})).metadata()
+        return failure.value.reason
+
+    try:
+        assert said() == "wrong-certificate"
+        shutil.copy(theirs.authority, tmp_path / "ca.pem")
+        assert said(ca_file="ca.pem") == "wrong-certificate"
+        (tmp_path / "ca.pem").write_bytes(ours.authority.read_bytes())
+        assert said(ca_file="ca.pem") == "bad-status", "we are through"
+        assert said(ca_file="nowhere.pem") == "unreachable"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path

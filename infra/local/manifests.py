@@ -21,6 +21,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from infra.local import cloud, crds, dashboards
+from infra.local.needs import needs
 from libs.common.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +34,7 @@ MAIL = [25, 465, 587]
 _templates = Environment(  # noqa: S701 (YAML for operators, made of our own names)
     loader=FileSystemLoader(ROOT / "infra"), undefined=StrictUndefined, keep_trailing_newline=True
 )
+_templates.globals["needs"] = needs
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def report(figures: dict[str, list[tuple[float, float]]]) -> None:
 def measure(port: int, pid: int, cookie: str, seconds: int) -> tuple[float, float]:
     """(CPU µs per request, requests per second). Refuses a round in which an answer was not 2xx."""
     url = f"http://127.0.0.1:{port}{PATH}"
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-H", f"Cookie: {cookie}", url]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "-H", f"Cookie: {cookie}", url]
     before = cpu_seconds(pid)
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     spent = cpu_seconds(pid) - before
