@@ -63,18 +63,26 @@ class Catalogue:
         """The number of the last change taken in: whatever is made of the catalogue is good as long as it stays."""
         self.named = 0
         """How often municipalities' names and codes have changed."""
+        self.told = 0
+        """How often something was written in this process that pages may show."""
         self._lists = Kept(LISTED, measure=lambda found: len(found) + 100)
 
     def look_again(self) -> None:
-        """Something was published here just now: the next reader looks at once."""
+        """Something was written here just now: the next reader looks at once."""
         self._looked_at = 0.0
+        self.told += 1
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it was looked at so lately that nobody needs to look again."""
+        return time.monotonic() - self._looked_at < LOOK_EVERY
 
     def refresh(self) -> "Catalogue":
         """Take in what has changed; at most every `LOOK_EVERY` seconds."""
-        if time.monotonic() - self._looked_at < LOOK_EVERY:
+        if self.fresh:
             return self
         with self._lock:
-            if time.monotonic() - self._looked_at < LOOK_EVERY:
+            if self.fresh:
                 return self
             with self._database.reading() as session:
                 if time.monotonic() - self._places_at > PLACES_EVERY or published.change(session) > self._known:

@@ -18,7 +18,7 @@ class Kept:
 
     def __init__(self, room: int, measure: Callable[[Any], int] = sys.getsizeof) -> None:
         """`room`: what all values together may measure."""
-        self._room, self._measure = room, measure
+        self.room, self._measure = room, measure
         self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._taken = 0
         self._lock = threading.Lock()
@@ -37,7 +37,7 @@ class Kept:
         with self._lock:
             self._taken += size - self._values.pop(key, (None, 0))[1]
             self._values[key] = value, size
-            while self._taken > self._room:
+            while self._taken > self.room:
                 _, (_, freed) = self._values.popitem(last=False)
                 self._taken -= freed
         return value

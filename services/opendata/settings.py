@@ -44,6 +44,7 @@ def furnish(service: Service) -> None:
     service.extras["tables"] = Tables(store, cache, seconds=settings.opendata_query_seconds)
     service.extras["catalogue"] = Catalogue(service.database)
     service.extras["kept"] = Kept(KEPT)
+    service.extras["answers"] = Kept(KEPT, measure=lambda answer: len(answer.body) + 2_000)
     brand = Brand.named(settings.cloud_name)
     service.extras["pages"] = Pages(HERE / "templates", brand=brand, sample=settings.sample)
 

@@ -68,13 +68,13 @@ def large_table(town: Town) -> str:
 
 
 @contextmanager
-def served(town: Town) -> Iterator[tuple[int, int]]:
-    """(port, process) of a server of its own for `town`'s service."""
+def served(town: Town, *, kept: bool = True) -> Iterator[tuple[int, int]]:
+    """(port, process) of a server of its own for `town`'s service. Without `kept` it sends no whole answer twice (api/answers.py)."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     town.service.database.engine.dispose()
-    process = multiprocessing.get_context("fork").Process(target=_serve, args=(town, port), daemon=True)
+    process = multiprocessing.get_context("fork").Process(target=_serve, args=(town, port, kept), daemon=True)
     process.start()
     try:
         _wait(port)
@@ -84,7 +84,9 @@ def served(town: Town) -> Iterator[tuple[int, int]]:
         process.join(10)
 
 
-def _serve(town: Town, port: int) -> None:
+def _serve(town: Town, port: int, kept: bool) -> None:
+    if not kept:
+        town.service.extras["answers"].room = 0
     town.service.database.engine.dispose(close=False)
     uvicorn.run(
         town.app, port=port, log_config=None, access_log=False, server_header=False, date_header=False, lifespan="off"

@@ -6,6 +6,7 @@ from libs.common import http
 from libs.common.room import carried
 from libs.common.service import Service
 from services.opendata.api import (
+    answers,
     charts,
     ckan,
     data,
@@ -55,4 +56,5 @@ def create_app(service: Service) -> FastAPI:
     app = http.create_app(service, routers, watcher=WATCHER, error_page=service.extras["pages"].refused)
     app.state.uses = Uses(service.database)
     app.add_middleware(shell.BodyLimit, limit=settings_of(service).opendata_file_limit + FORM)
+    app.add_middleware(answers.KeptAnswers, service=service, uses=app.state.uses)
     return app

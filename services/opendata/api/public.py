@@ -268,7 +268,27 @@ def suggest(request: Request, q: str = "", actor: Actor = access.public()) -> Re
 def api_page(request: Request, actor: Actor = access.public()) -> Response:
     title = shell.spoken(request, say("プログラムで使う"))
     crumbs = (Link(title, "/opendata/api/"),)
-    return shell.render_public(request, "public/api.html", title=title, crumbs=crumbs, site=shell.site(request))
+    example = _example(request)
+    return shell.render_public(
+        request, "public/api.html", title=title, crumbs=crumbs, site=shell.site(request), example=example
+    )
+
+
+def _example(request: Request) -> dict[str, str] | None:
+    """A table of today's catalogue, so that what the page says can be tried: of the last published, the first one of rows."""
+    entries = shell.catalogue_in(request).refresh().newest()[:PAGE]
+    with shell.public(request) as session:
+        rows = {row.id: row for row in published.many(session, [entry.id for entry in entries])}
+    for row in (rows[entry.id] for entry in entries if entry.id in rows):
+        for told in row.document["resources"]:
+            names = [column["name"] for column in told.get("columns", ()) if "," not in column["name"]]
+            if told.get("table") and told.get("rows") and names:
+                column = names[0]
+                return {
+                    "title": row.document["title"], "name": row.name, "id": told["id"], "column": column,
+                    "count": f"/opendata/data/{told['id']}/count?{urlencode({'group': column})}",
+                }  # fmt: skip
+    return None
 
 
 # ---- a data set -------------------------------------------------------------------------------------------------------

@@ -108,12 +108,14 @@ def spoken_options(request: Request, words: Mapping[str, str]) -> list[tuple[str
 
 
 def note(request: Request, kind: Kind, dataset: str, resource: str = "") -> None:
-    """Count a use. The visitor is the session where there is one, else address and browser; neither is kept."""
+    """Count a use, and remember it for who is sent the same answer (answers.py). The visitor is the session where there is
+    one, else address and browser; neither is kept."""
     actor: Actor = request.state.actor
     agent = request.headers.get("user-agent", "")
     visitor = actor.sid or f"{request.headers.get('x-forwarded-for', '')} {agent}"
     uses: Uses = request.app.state.uses
     uses.note(kind, visitor, agent, dataset, resource, now_of(request))
+    request.scope["state"].setdefault("uses", []).append((kind, dataset, resource))
 
 
 def render_desk(

@@ -9,7 +9,7 @@ MEGABYTE = 1024 * 1024
 class Limits:
     """Bytes unless the name says otherwise. `unpacked` bounds what a workbook may become when it is unzipped."""
 
-    size: int = 2048 * MEGABYTE
+    size: int = 8192 * MEGABYTE  # what is taken in at all is the operator's to say (OPENDATA_FILE_LIMIT)
     rows: int = 5_000_000
     columns: int = 1_999  # with the row's number, what one table of SQLite holds
     line: int = 1 * MEGABYTE

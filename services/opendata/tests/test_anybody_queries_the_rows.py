@@ -1,7 +1,9 @@
 """Rows over plain HTTP: filters, order, columns, pages by cursor, every format, 304; nothing but the table can be reached."""
 
 import csv
+import html
 import io
+import re
 
 import pytest
 
@@ -125,3 +127,13 @@ def test_a_table_s_connection_reads_that_table_and_nothing_else(town: Town, addr
         ):
             with pytest.raises(sqlite3.DatabaseError):
                 opened.connection.execute(statement)
+
+
+def test_the_page_for_programs_shows_addresses_that_answer(town: Town):
+    assert "いまあるデータで試す" not in town.visitor().get("/opendata/api/").text
+    town.publish()
+    page = town.visitor().get("/opendata/api/").text
+    found = re.findall(r'<li><a href="(/opendata/(?:data|api/3)/[^"]+)">', page)
+    assert len(found) == 4
+    for address in found:
+        assert town.visitor().get(html.unescape(address), page=False).status_code == 200, address

@@ -50,9 +50,10 @@ def change(service: Service, actor: Actor, resource_id: str, work: Callable[[Cop
         with tables_of(service).open(actor.tenant, stored.id) as table:
             rows = table.rows
         with service.database.transaction(tenant=actor.tenant) as session:
-            if _named(session, actor, resource_id, before, stored, columns, rows, now):
-                catalogue_of(service).look_again()
-                return Changed(columns, answer)
+            named = _named(session, actor, resource_id, before, stored, columns, rows, now)
+        if named:
+            catalogue_of(service).look_again()
+            return Changed(columns, answer)
         tables_of(service).forget(actor.tenant, stored.id)
     raise Conflict(
         "同時に書き込まれているため、書き込めませんでした。少し待ってから、もう一度送ってください。", code="busy"

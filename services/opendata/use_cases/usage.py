@@ -35,6 +35,8 @@ class Uses:
         self._writing = threading.Lock()
         self._clicks = DoubleClicks()
         self._waiting: Counter[Key] = Counter()
+        self.written = 0
+        """How often counts were written: pages made before show others."""
         self._timer: threading.Timer | None = None
         atexit.register(self._write_later)
 
@@ -73,6 +75,7 @@ class Uses:
                 with self._database.transaction() as session:
                     for key, count in sorted(batch.items()):
                         _add(session, key, count)
+                self.written += 1
             except BaseException:
                 with self._lock:
                     self._waiting.update(batch)
