@@ -24,6 +24,7 @@ from libs.common.clock import JST
 from libs.common.errors import Refusal
 from services.ebid.domain.money import check_lottery_number, parse_amount
 from services.ebid.domain.opened import NO_BREAKDOWN, are_picks, bid_payload
+from services.ebid.domain.scoring import read_points
 from services.ebid.sealing import envelope, files, trustee
 from services.ebid.sealing.envelope import Header
 
@@ -46,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     sealing.add_argument("--breakdown", type=Path)
     sealing.add_argument("--breakdown-head", type=Path)
     sealing.add_argument("--picks", type=picks, default=(), help="予備価格のくじ: 1から15までの2つの番号（例 3,11）")
+    sealing.add_argument("--points", type=points, default=(), help="自己採点: 評価項目の順の点数（例 15,7.5,5）")
     command(commands, "digest", digest, "envelope")
     trustees = commands.add_parser("trustee").add_subparsers(
         required=True, metavar="new | show | paper | restore | open"
@@ -76,6 +78,11 @@ def picks(typed: str) -> tuple[int, ...]:
     return tuple(places)
 
 
+def points(typed: str) -> tuple[int, ...]:
+    """Points as on the page, in thousandths. Refusal for what is none."""
+    return tuple(int(read_points(each) * 1000) for each in typed.split(","))
+
+
 def seal(given: argparse.Namespace) -> None:
     head = {name: value for name, value in read(given.head).items() if name != "v"}
     header = Header(**{**head, "trustees": tuple(head["trustees"])})
@@ -87,7 +94,7 @@ def seal(given: argparse.Namespace) -> None:
         "yes",
     }:
         sys.exit("封かんしませんでした。")
-    made = envelope.seal(bid_payload(amount, number, breakdown, given.picks), header)
+    made = envelope.seal(bid_payload(amount, number, breakdown, given.picks, given.points), header)
     write(given.output, made)
     if given.breakdown and given.breakdown_head:
         seal_breakdown(given)
