@@ -1,6 +1,8 @@
 """総合評価 with 事後審査: each bidder seals its own points with the price; of the candidate they are examined, and only go down."""
 
 import copy
+import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ import pytest
 from libs.common.db import Database
 from libs.common.testing.database import open_database
 from services.ebid.domain.opened import bid_payload, own_points, wrong_with
-from services.ebid.sealing import envelope
+from services.ebid.sealing import __main__ as tool
+from services.ebid.sealing import envelope, trustee
+from services.ebid.sealing.envelope import Header
 from services.ebid.tests.people import Town, header_of, visible
 from services.ebid.tests.test_a_scored_tender import SCORED
 from services.ebid.verify.check import check
@@ -28,8 +32,9 @@ def database(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def sent(town: Town, tender: str, serial: int, amount: int, *points: int) -> None:
     """What the company's own browser makes of an amount and points (thousandths)."""
     company = town.company(serial)
-    head = header_of(company.get(f"tenders/{tender}/head.json", page=False).json())
-    made = envelope.seal(bid_payload(amount, "418", points=points), head)
+    head = company.get(f"tenders/{tender}/head.json", page=False).json()
+    assert [each["name"] for each in head.pop("asks")["points"]] == ["施工計画", "企業の実績", "地域貢献"]
+    made = envelope.seal(bid_payload(amount, "418", points=points), header_of(head))
     assert company.send(tender, made).status_code == 200
 
 
@@ -103,3 +108,23 @@ def test_other_points_than_the_announced_ones_make_the_bid_invalid(points: tuple
     good = bid_payload(1, "000", points=(20_000, 0, 500)) | {"blind": "0" * 64}
     assert wrong_with(good, MOST) == "" and own_points(good) == 41 / 2
     assert wrong_with(good | {"points": list(points)}, MOST) and wrong_with(good), "nor where none are asked for"
+
+
+def test_the_tool_asks_for_each_and_seals_none_that_would_be_invalid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    key = trustee.generate()
+    head = Header("bid", "t" * 36, 1, "a" * 36, "5e" * 32, 1, (trustee.public_of(key),)).document()
+    asks = {"points": [{"name": "施工計画", "full": "20"}, {"name": "実績", "full": "7.5"}]}
+    (tmp_path / "head.json").write_text(json.dumps({**head, "asks": asks}))
+
+    def sealed_with(name: str, *typed: str) -> dict[str, Any]:
+        monkeypatch.setattr("sys.argv", ["sealing", "seal", str(tmp_path / "head.json"), "-o", str(tmp_path / name)])
+        monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(("9,000,000", "418", *typed, "はい", ""))))
+        tool.main()
+        return json.loads((tmp_path / name).read_text())
+
+    made = sealed_with("bid.json", "１５", "7.5")
+    opened = envelope.open_envelope(made, {1: envelope.open_share(made, 1, key)})
+    assert opened.payload and opened.payload["points"] == [15_000, 7_500]
+    with pytest.raises(SystemExit, match="無効"):
+        sealed_with("none.json", "20", "7.6")
+    assert not (tmp_path / "none.json").exists()
