@@ -120,8 +120,7 @@ def rebid(
         raise Conflict(say("再度入札ができる結果ではありません。"), code="no-rebid")
     held = _next_round(session, row, until, opens, office, now)
     values = {"lowest": f"{result['lowest']:,}", "until": letters.moment(until)}
-    for bidder in result["rebidders"]:
-        letters.write(session, row, bidder, "rebid", values, now)
+    letters.write_all(session, row, dict.fromkeys(result["rebidders"], ("rebid", values)), now)
     return _told_of_round(session, actor, row, held, "ebid.tender.rebid", office, now)
 
 
@@ -143,8 +142,7 @@ def negotiate(
     asked = sorted(set(invited))
     held.kind, held.invited = "quotation", asked
     values = {"lowest": f"{result['lowest']:,}", "until": letters.moment(until)}
-    for bidder in asked:
-        letters.write(session, row, bidder, "quotation", values, now)
+    letters.write_all(session, row, dict.fromkeys(asked, ("quotation", values)), now)
     return _told_of_round(session, actor, row, held, "ebid.tender.negotiate", office, now)
 
 
@@ -234,13 +232,12 @@ def _outcome(row: TenderRow, result: dict[str, Any], reason: str) -> dict[str, A
 def _tell(session: Session, row: TenderRow, known: dict[str, CompanyRow], now: datetime) -> None:
     outcome = row.outcome or {}
     winner = outcome["winner"]
-    for bidder in known:
-        if winner is None:
-            letters.write(session, row, bidder, "failed", {"reason": outcome["reason"]}, now)
-            continue
-        amount = f"{outcome['amount_with_tax']:,}"
-        kind = "winner" if bidder == winner else "loser"
-        letters.write(session, row, bidder, kind, {"amount": amount, "winner": known[winner].name}, now)
+    if winner is None:
+        told = dict.fromkeys(known, ("failed", {"reason": outcome["reason"]}))
+    else:
+        values = {"amount": f"{outcome['amount_with_tax']:,}", "winner": known[winner].name}
+        told = {bidder: ("winner" if bidder == winner else "loser", values) for bidder in known}
+    letters.write_all(session, row, told, now)
 
 
 def _fact(row: TenderRow, held: RoundRow, known: dict[str, CompanyRow]) -> events.ResultPublished:

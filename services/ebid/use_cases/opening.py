@@ -333,8 +333,8 @@ def _tell_holds(session: Session, row: TenderRow, held: RoundRow, now: datetime)
     result = held.result or {}
     reason = HOLDS.get(result["outcome"])
     if reason:
-        for place in result["places"]:
-            letters.write(session, row, place["bidder"], "on_hold", {"reason": reason}, now)
+        told = {place["bidder"]: ("on_hold", {"reason": reason}) for place in result["places"]}
+        letters.write_all(session, row, told, now)
 
 
 def drawn_table(result: dict[str, Any]) -> list[tuple[int, int, int, bool]]:
