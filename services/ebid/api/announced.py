@@ -86,7 +86,14 @@ def _award(terms: dict[str, Any]) -> list[tuple[str, Any]]:
     criteria = "、".join(f"{each['name']}（{each['full']}点）" for each in terms["criteria"])
     hearing = terms.get("hearing")
     heard = [(say("学識経験者の意見"), f"{hearing['on']}　{hearing['text']}")] if hearing else []
-    return [(say("落札者の決め方"), how), (say("評価項目"), criteria), *heard]
+    return [(say("落札者の決め方"), how), (say("評価項目"), criteria), *_points(terms), *heard]
+
+
+def _points(terms: dict[str, Any]) -> list[tuple[str, Any]]:
+    how = say(
+        "入札者が自分で採点し、金額といっしょに封をします。開札のあと、候補者の点数だけを資料で確かめます。点は上がりません。"
+    )
+    return [(say("技術点の付け方"), how)] if terms.get("points") == "self" else []
 
 
 def _ground(terms: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -85,14 +85,17 @@ def _rendered(
     )  # fmt: skip
 
 
-@router.get(f"{TENDER}/head.json", summary="What an envelope for this tender is bound to, for the sealing tool")
+@router.get(
+    f"{TENDER}/head.json", summary="What an envelope for this tender is bound to and what else is sealed, for the tool"
+)
 def head(request: Request, tender_id: str, actor: Actor = access.person()) -> Response:
     quiet(request)
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
         own = ventures.require_own(session, actor, row)
         document = sealed.header(row, "bid", row.round, own.id).document()
-    return JSONResponse(document, headers=_download(f"{row.number}-head.json"))
+    asked = {"asks": {"points": row.terms["criteria"]}} if row.terms.get("points") == "self" else {}
+    return JSONResponse({**document, **asked}, headers=_download(f"{row.number}-head.json"))
 
 
 @router.get(f"{TENDER}/breakdown-head.json", summary="The same for the 内訳書's own envelope")

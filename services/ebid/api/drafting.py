@@ -69,6 +69,11 @@ def _terms(sent: Form, profile: Profile) -> dict[str, Any]:
         **award_form.read_ground(sent),
         **venture_form.read(sent),
     }
+    if known and "criteria" in terms and procedure.METHODS[method].scored == "self":
+        terms["points"] = "self"
+        if sent.get("paper") == "1":
+            sentence = say("自己採点の総合評価では、紙の入札を受け付けられません。点数に封をする方法がないためです。")
+            raise Invalid(sentence, fields={"award": sentence}, code="award")
     if terms["limits"]["kind"] == "drawn_reserve":
         terms["rebids"] = 0  # 予定価格 does not change between rounds, and what was drawn once is known
         if terms["disclosure"] == "before":

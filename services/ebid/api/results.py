@@ -110,6 +110,20 @@ def clear(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER)
     return to(f"{base(request)}/desk/tenders/{tender_id}#result")
 
 
+@router.post(f"{TENDER}/lower", include_in_schema=False)
+def lower(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
+    points = {name.removeprefix("points-"): text for name, text in sent.pairs if name.startswith("points-")}
+    try:
+        with changing(request, actor) as session:
+            seen, reason = sent.number("version"), sent.get("lowering")[:1000]
+            awards.lower(session, actor, tender_id, seen, points, reason, now_of(request))
+    except Invalid as refusal:
+        errors = {"lowering" if name == "reason" else f"points-{name}": told for name, told in refusal.fields.items()}
+        errors.setdefault("lowering", "")
+        return show(request, actor, tender_id, sent.typed, errors, 422)
+    return to(f"{base(request)}/desk/tenders/{tender_id}#result")
+
+
 @router.post(f"{TENDER}/refuse", include_in_schema=False)
 def refuse(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
     try:

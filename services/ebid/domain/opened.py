@@ -14,12 +14,19 @@ NO_BREAKDOWN = "0" * 64
 
 
 def bid_payload(
-    amount: int, lottery_number: str, breakdown: str = NO_BREAKDOWN, picks: Sequence[int] = ()
+    amount: int,
+    lottery_number: str,
+    breakdown: str = NO_BREAKDOWN,
+    picks: Sequence[int] = (),
+    points: Sequence[int] = (),
 ) -> dict[str, Any]:
     """What a bidder's client seals: `amount` 税抜 yen, くじ番号 "000"–"999", SHA-256 (hex) of the 内訳書 (zeros: none),
-    `picks` the drawn preliminary prices (only where the reserve is drawn)."""
-    payload = {"amount": amount, "lottery_number": lottery_number, "breakdown": breakdown}
-    return {**payload, "picks": list(picks)} if picks else payload
+    `picks` the drawn preliminary prices (only where the reserve is drawn), `points` its own 技術点 in thousandths, criterion by
+    criterion (only with 自己採点)."""
+    payload: dict[str, Any] = {"amount": amount, "lottery_number": lottery_number, "breakdown": breakdown}
+    if picks:
+        payload["picks"] = list(picks)
+    return {**payload, "points": list(points)} if points else payload
 
 
 def paper_payload(typed: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,21 +44,32 @@ def read_bid(
     arrived_at: datetime,
     sequence: int,
     assigned: int = 0,
-    technical: Fraction = Fraction(0),
+    technical: Fraction | None = None,
+    most: Sequence[int] = (),
 ) -> Bid:
-    """The bid of an opened envelope. A payload that breaks the rules gives a 無効 bid with the reason, never an error."""
-    reason = invalid or ("" if payload is not None else "入札書を開けません") or wrong_with(payload or {})
+    """The bid of an opened envelope. A payload that breaks the rules gives a 無効 bid with the reason, never an error.
+
+    `technical`: points that officials gave. `most`: `Terms.self_points`; then the bidder's own count where officials gave none.
+    """
+    reason = invalid or ("" if payload is not None else "入札書を開けません") or wrong_with(payload or {}, most)
     if reason or payload is None:
-        return Bid(bidder, 0, "000", arrived_at, sequence, assigned, reason, technical)
+        return Bid(bidder, 0, "000", arrived_at, sequence, assigned, reason, technical or Fraction(0))
+    if technical is None:
+        technical = own_points(payload)
     blind = bytes.fromhex(payload["blind"])
     picks = tuple(payload.get("picks", ()))
     amount, number = payload["amount"], payload["lottery_number"]
     return Bid(bidder, amount, number, arrived_at, sequence, assigned, "", technical, blind, picks)
 
 
-def wrong_with(payload: Mapping[str, Any]) -> str:
+def own_points(payload: Mapping[str, Any]) -> Fraction:
+    """自己採点: the sum of the bidder's own points."""
+    return Fraction(sum(payload.get("points", ())), 1000)
+
+
+def wrong_with(payload: Mapping[str, Any], most: Sequence[int] = ()) -> str:
     """Why the payload makes the bid 無効, or "". Only the exact form counts here: nobody can ask the bidder any more."""
-    if set(payload) - {"picks"} != {"amount", "lottery_number", "breakdown", "blind"}:
+    if set(payload) - {"picks"} != {"amount", "lottery_number", "breakdown", "blind", *(["points"] if most else [])}:
         return "入札書の項目が正しくありません"
     try:
         check_amount(payload["amount"])
@@ -63,7 +81,18 @@ def wrong_with(payload: Mapping[str, Any]) -> str:
     for text in (breakdown, payload["blind"]):
         if not (isinstance(text, str) and len(text) == 64 and not set(text) - set("0123456789abcdef")):
             return "入札書の項目が正しくありません"
+    if most and not are_points(payload["points"], most):
+        return "自己採点の点数が正しくありません"
     return "" if "picks" not in payload or are_picks(payload["picks"]) else "予備価格の選択が正しくありません"
+
+
+def are_points(points: Any, most: Sequence[int]) -> bool:
+    """Whether these are points (thousandths) for each criterion, none above its most."""
+    return (
+        isinstance(points, list)
+        and len(points) == len(most)
+        and all(type(each) is int and 0 <= each <= full for each, full in zip(points, most, strict=True))
+    )
 
 
 def are_picks(picks: Any) -> bool:

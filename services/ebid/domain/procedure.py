@@ -46,8 +46,10 @@ class Method:
     `check`: when the qualification is examined: before the bid or, of the candidate only, after the opening.
     `rounds`: 初度 and 再度入札 together, at most. `ocds`: code of procurementMethod.
     `competitive`: 競争入札, as against 随意契約, which has no 最低制限価格 and needs a ground (施行令167条の2).
-    `scored`: 総合評価: "no", "may" or "must" (プロポーザル: the proposal decides). Points are given to applications before the
-    opening, so it needs applicants or invited companies.
+    `scored`: 総合評価: "no", "may" or "must" (プロポーザル: the proposal decides). Officials' points are given to applications before
+    the opening, so that needs applicants or invited companies; "self" (事後審査): each bidder seals its own points with the price
+    (自己採点), and of the candidate they are examined after the opening: lowered where nothing supports them, never raised (read:
+    大分県「自己採点方式」; a prefecture's 簡易型総合評価落札方式における事後審査要領 第3条: the points order the examination and bound it).
     """
 
     key: str
@@ -64,7 +66,7 @@ METHODS = {
     method.key: method
     for method in (
         Method("open", say("条件付一般競争入札（事前審査）"), "qualified", "before", "open", scored="may"),
-        Method("open_after", say("条件付一般競争入札（事後審査）"), "registered", "after", "open"),
+        Method("open_after", say("条件付一般競争入札（事後審査）"), "registered", "after", "open", scored="self"),
         Method("selective", say("指名競争入札"), "invited", "before", "selective", scored="may"),
         Method("quotation", say("随意契約（見積合わせ）"), "invited", "before", "limited", competitive=False),
         Method("direct", say("随意契約（特命）"), "invited", "before", "direct", competitive=False),
@@ -118,6 +120,8 @@ def check_terms(method: str, category: str, terms: Terms) -> None:
         errors["award"] = say("プロポーザルでは、加算方式で提案の評価項目を決めてください。")
     if terms.limits.kind == "drawn_reserve" and (scored or not how.competitive or terms.rebids):
         errors["limits"] = say("予備価格のくじは、価格だけで決める、再度入札のない競争入札で行います。")
+    if scored and (how.scored == "self") != bool(terms.self_points):
+        errors["award"] = say("自己採点は、事後審査の方法で行います。")
     if terms.hidden and (
         scored or terms.limits.kind not in ("none", "sealed")
     ):  # a published 評価値 or draw would tell it

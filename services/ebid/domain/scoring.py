@@ -59,17 +59,21 @@ def total(criteria: Sequence[Criterion], given: Mapping[str, str]) -> Fraction:
     errors: dict[str, str] = {}
     points = Fraction(0)
     for place, criterion in enumerate(criteria):
-        typed = given.get(str(place), "").strip().translate(_FULL_WIDTH)
-        value = Fraction(typed) if _POINTS.match(typed) else None
-        if value is None or value > criterion.full:
+        value = read_points(given.get(str(place), ""))
+        if value > criterion.full:
             errors[str(place)] = say(
                 "%(name)sの点数を、0から%(full)sまでで入力してください。", name=criterion.name, full=str(criterion.full)
             )
-        else:
-            points += value
+        points += value
     if errors:
         raise Invalid(say("入力を確かめてください。"), fields=errors, code="points")
     return points
+
+
+def read_points(typed: str) -> Fraction:
+    """Points as typed in any width; what is none is more than any criterion gives."""
+    plain = typed.strip().translate(_FULL_WIDTH)
+    return Fraction(plain) if _POINTS.match(plain) else Fraction(10**6)
 
 
 def full_marks(criteria: Sequence[Criterion]) -> Fraction:

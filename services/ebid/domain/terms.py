@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from libs.common.errors import Invalid
-from services.ebid.domain import lottery
+from services.ebid.domain import lottery, scoring
 from services.ebid.domain.evaluation import Evaluation, evaluation_of
 from services.ebid.domain.limits import MeanOfLowest, Model, model_of
 from services.ebid.domain.lottery import Profile
@@ -44,7 +44,8 @@ class Terms:
     """`highest_wins` for 売払い; `tie_chain` what decides between equal values before くじ: "technical", "price";
     `rebids` how many 再度入札 may follow; `minimum_bids` fewer bidders are 不調; `review_after` 事後審査型;
     `standard_value` whether a 評価値 below 標準点÷予定価格 is out (除算方式); `hidden` whether 予定価格 and the limits beside it stay
-    unpublished after the opening, too (非公表)."""
+    unpublished after the opening, too (非公表); `self_points` the most points of each criterion, in thousandths, where bidders seal
+    their own (自己採点), empty where officials give them."""
 
     tender: str
     lottery: Profile = lottery.PROFILES["core"]
@@ -58,6 +59,7 @@ class Terms:
     review_after: bool = False
     standard_value: bool = False
     hidden: bool = False
+    self_points: tuple[int, ...] = ()
 
 
 def terms_of(document: Mapping[str, Any]) -> Terms:
@@ -82,9 +84,16 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
         review_after=bool(document.get("review_after", False)),
         standard_value=bool(document.get("standard_value", False)),
         hidden=document.get("disclosure") == "never",
+        self_points=self_points_of(document),
     )
     check(terms)
     return terms
+
+
+def self_points_of(document: Mapping[str, Any]) -> tuple[int, ...]:
+    if document.get("points") != "self":
+        return ()
+    return tuple(int(each.full * 1000) for each in scoring.criteria_of(document["criteria"]))
 
 
 def limit_rule_of(document: Mapping[str, Any]) -> LimitRule:

@@ -1,8 +1,9 @@
 """共同企業体 (JV): how many members, which shares, and who is looked at. All of it stands in the announcement.
 
 The usual lines are those of 「共同企業体の在り方について」 (建設省, 1987): two or three members (read in a ministry's own rules that
-followed it: 財務省 蔵会第763号, 1989, 第1の2(1)), none below 6/10 of an even share, the representative's not below any other's [M: neither
-that text nor a ministry's line on shares could be read here, only how 蔵会第763号, 農水省 元経第159号, 文科省 14文科施第252号 begin].
+followed it: 財務省 蔵会第763号, 1989, 第1の2(1)), none below 6/10 of an even share, the representative's not below any other's [M]. Of the
+shares a city's own rule could be read (岐阜市: 30 % or more of two members, 20 % of three, 15 % of four, which are those 6/10); neither
+the text of 1987 nor a ministry's line on them, only how 蔵会第763号, 農水省 元経第159号, 文科省 14文科施第252号 begin.
 """
 
 from collections.abc import Mapping, Sequence

@@ -22,8 +22,9 @@ from typing import Any
 
 from libs.common.clock import JST
 from libs.common.errors import Refusal
-from services.ebid.domain.money import check_lottery_number, parse_amount
+from services.ebid.domain.money import check_lottery_number, parse_amount, ratio
 from services.ebid.domain.opened import NO_BREAKDOWN, are_picks, bid_payload
+from services.ebid.domain.scoring import read_points
 from services.ebid.sealing import envelope, files, trustee
 from services.ebid.sealing.envelope import Header
 
@@ -76,18 +77,28 @@ def picks(typed: str) -> tuple[int, ...]:
     return tuple(places)
 
 
+def ask_points(criterion: dict[str, str]) -> int:
+    """自己採点 of one criterion, in thousandths. Exits for what is no number of points up to its most: such a bid would be 無効."""
+    found = read_points(ask(f"自己採点 {criterion['name']}（満点{criterion['full']}点）: "))
+    if found > ratio(criterion["full"]):
+        sys.exit("その点数では入札書が無効になります。封かんしませんでした。")
+    return int(found * 1000)
+
+
 def seal(given: argparse.Namespace) -> None:
     head = {name: value for name, value in read(given.head).items() if name != "v"}
+    asked = head.pop("asks", {})
     header = Header(**{**head, "trustees": tuple(head["trustees"])})
     amount = parse_amount(ask("入札金額（税抜、円）: "))
     number = check_lottery_number(ask("くじ番号（3けた）: "))
+    own = tuple(ask_points(each) for each in asked.get("points", ()))
     breakdown = hashlib.sha256(given.breakdown.read_bytes()).hexdigest() if given.breakdown else NO_BREAKDOWN
     if ask(f"{amount:,}円、くじ番号{number}で封かんします。よければ「はい」と入力してください: ") not in {
         "はい",
         "yes",
     }:
         sys.exit("封かんしませんでした。")
-    made = envelope.seal(bid_payload(amount, number, breakdown, given.picks), header)
+    made = envelope.seal(bid_payload(amount, number, breakdown, given.picks, own), header)
     write(given.output, made)
     if given.breakdown and given.breakdown_head:
         seal_breakdown(given)

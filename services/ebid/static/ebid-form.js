@@ -5,15 +5,16 @@
 //     <input type="file" data-seal="breakdown">                  optional: its SHA-256 is sealed with the amount
 //     <input type="hidden" name="envelope"> <output data-seal-digest> <p data-seal-error role="alert" hidden>
 //
-// Check boxes "pick-0" … are the places of 予備価格 that the bidder draws. With purpose "limits", data-seal names are keys of the payload and hold yen; empty fields are left out.
+// Fields "points-0" … are the bidder's own points of each criterion (自己採点), at most data-most. Check boxes "pick-0" … are the places of 予備価格 that the bidder draws. With purpose "limits", data-seal names are keys of the payload and hold yen; empty fields are left out.
 // On submit the fields are read, sealed, emptied; the envelope is posted. Without this script nothing secret can be posted.
 
-import { Mistyped, available, canonical, digest, parseAmount, parseLotteryNumber, seal, sealFile, sha256 } from "./ebid-seal.js";
+import { Mistyped, available, canonical, digest, parseAmount, parseLotteryNumber, parsePoints, seal, sealFile, sha256 } from "./ebid-seal.js";
 
 import { checkBreakdown } from "./ebid-breakdown.js";
 
 const COST = "cost-"; // fields of the design price's parts
 const PICK = "pick-"; // the places of 予備価格, from 0: check boxes of which two are chosen
+const POINTS = "points-"; // 自己採点, from 0
 const PRELIMINARY = "preliminary-"; // 予備価格, 15 amounts
 const NO_BREAKDOWN = "0".repeat(64);
 
@@ -28,6 +29,8 @@ async function bidPayload(fields, form) {
   const places = Object.keys(fields).filter((name) => name.startsWith(PICK));
   if (places.length) payload.picks = places.filter((name) => fields[name].checked).map((name) => Number(name.slice(PICK.length)));
   if (places.length && payload.picks.length !== 2) throw new Mistyped("予備価格の番号を、2つ選んでください。");
+  const scored = Object.keys(fields).filter((name) => name.startsWith(POINTS));
+  if (scored.length) payload.points = scored.map((name) => parsePoints(fields[name].value, fields[name].dataset.most));
   if (form.dataset.breakdownHead) await sealBreakdown(form, bytes, payload.amount);
   return payload;
 }

@@ -260,6 +260,14 @@ export function parseAmount(typed) {
   return amount;
 }
 
+// 自己採点: points of one criterion in thousandths, at most `most` points.
+export function parsePoints(typed, most) {
+  const plain = halfWidth(typed.replace(/．/g, "."));
+  const points = /^[0-9]{1,4}(\.[0-9]{1,3})?$/.test(plain) ? Math.round(Number(plain) * 1000) : NaN;
+  if (!(points >= 0 && points <= Math.round(Number(most) * 1000))) throw new Mistyped(`自己採点の点数を、0から${most}までで入力してください。`);
+  return points;
+}
+
 export function parseLotteryNumber(typed) {
   const plain = halfWidth(typed);
   if (!/^[0-9]{3}$/.test(plain)) throw new Mistyped("くじ番号は、000から999までの3けたの数字で入力してください。");

@@ -2,11 +2,14 @@
 
 import json
 import re
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
+from libs.common.errors import Invalid
 from services.ebid.db import SubmissionRow
+from services.ebid.domain import venture as rules
 from services.ebid.tests.ocds_schema import findings
 from services.ebid.tests.people import Company, Town, visible
 from services.ebid.tests.test_bids_stay_sealed import everything_shown
@@ -216,3 +219,14 @@ def test_a_room_is_moved_with_its_ventures(town: Town):
         carried: list[Any] = [json.loads(line) for line in rows.companies(session)]
     assert {each["name"] for each in carried} >= {NAME, "株式会社筑後1組", "株式会社筑後2組"}
     assert {"ventures", "venture_members"} <= set(rows.CARRIED) and SubmissionRow.__tablename__ in rows.CARRIED
+
+
+@pytest.mark.parametrize(("members", "least"), [(2, 30), (3, 20), (4, 15)])
+def test_the_usual_line_is_the_one_that_cities_write_as_a_table(members: int, least: int):
+    rule = rules.rule_of({"venture": rules.USUAL | {"members": 4, "only": False}})
+    assert rule
+    others = [Fraction(least)] * (members - 1)
+    rules.check(rule, [100 - sum(others), *others])
+    others[0] -= Fraction(1, 1000)
+    with pytest.raises(Invalid, match=f"{least}%以上"):
+        rules.check(rule, [100 - sum(others), *others])

@@ -11,6 +11,7 @@ from services.ebid.tests.test_a_branch_bids_for_its_company import NAME
 from services.ebid.tests.test_companies_join_for_a_tender import NAME as VENTURE
 from services.ebid.tests.test_companies_join_for_a_tender import RULE, joined
 from services.ebid.tests.test_outages_are_written_down import down
+from services.ebid.tests.test_points_that_bidders_give_themselves import SELF
 from services.ebid.tests.test_the_story_in_a_browser import (  # noqa: F401
     Scene,
     browser,
@@ -145,3 +146,33 @@ def test_outages_are_shown_to_everybody_and_at_the_desk(scene: Scene):  # noqa: 
     officer.get_by_label(re.compile("^開札")).fill("2026-11-27T11:00")
     posted(officer, "日時を変えて公表する")
     expect(officer.get_by_text("11月27日", exact=False).first).to_be_visible()
+
+
+def test_own_points_are_sealed_by_hand_and_lowered_at_the_desk(scene: Scene):  # noqa: F811
+    town = scene.town
+    tender = town.publish(**SELF)
+    base = f"/t/{town.code}/ebid"
+    for serial, width, amount in ((1, 375, "9500000"), (2, 1280, "9400000")):
+        company = scene.page(f"company-{serial}", town.company(serial).actor, width)
+        scene.go(company, f"{base}/tenders/{tender}/bid")
+        company.get_by_label(re.compile("入札金額")).fill(amount)
+        company.get_by_label(re.compile("くじ番号")).fill("418")
+        company.get_by_role("button", name="封をして入札書を出す").click()
+        expect(company.get_by_role("alert")).to_contain_text("自己採点の点数を、0から20まで")
+        for label, points in (("施工計画", "２０"), ("企業の実績", "7.5"), ("地域貢献", "0")):
+            company.get_by_label(label).fill(points if serial == 1 else "5")
+        look(company, f"own-points-{width}")
+        company.get_by_role("button", name="封をして入札書を出す").click()
+        company.get_by_text("入札書受付票").wait_for()
+    town.close()
+    town.open(tender)
+    officer = scene.page("officer", town.officer.actor, 1280)
+    scene.go(officer, f"{base}/desk/tenders/{tender}")
+    officer.get_by_text("候補者の自己採点を下げる").click()
+    expect(officer.get_by_label("企業の実績")).to_have_value("7.5")
+    officer.get_by_label("施工計画").fill("1")
+    officer.get_by_label(re.compile("下げる理由")).fill("施工実績の証明がない")
+    look(officer, "own-points-lowering-1280")
+    posted(officer, "点数を下げる")
+    expect(officer.get_by_text("保留（事後審査・総合評価の審査）：株式会社筑後2組", exact=True)).to_be_visible()
+    look(officer, "own-points-lowered-1280")

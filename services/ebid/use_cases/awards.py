@@ -1,6 +1,8 @@
 """After the opening: examine the candidate, bid again, decide, publish the result."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -10,7 +12,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, say
 from services.ebid import events
 from services.ebid.db import BundleRow, CompanyRow, RoundRow, TenderRow
-from services.ebid.domain import procedure
+from services.ebid.domain import procedure, scoring
 from services.ebid.domain.procedure import Dates
 from services.ebid.domain.states import State, Step
 from services.ebid.domain.terms import terms_of
@@ -21,6 +23,7 @@ from services.ebid.use_cases import (
     letters,
     opening,
     publishing,
+    scores,
     tenders,
 )
 from services.ebid.use_cases.office import Office
@@ -35,6 +38,35 @@ def clear(session: Session, actor: Actor, tender_id: str, seen: int, now: dateti
     if result["outcome"] not in HELD:
         raise Conflict(say("審査を待っている候補者はいません。"), code="nobody-held")
     return _judge_again(session, actor, row, held, {"cleared": [*result["cleared"], result["candidate"]]}, "", now)
+
+
+def lower(
+    session: Session, actor: Actor, tender_id: str, seen: int, points: Mapping[str, str], reason: str, now: datetime
+) -> RoundRow:
+    """自己採点: what the candidate's papers do not support is taken off its points, with the reason that will be public; who is first
+    then follows. `points`: place of the criterion → points as typed, none above the bidder's own."""
+    row, held, result = _opened(session, tender_id, seen)
+    candidate = result["candidate"]
+    if row.terms.get("points") != "self" or result["outcome"] not in HELD:
+        raise Conflict(say("自己採点を確かめる候補者はいません。"), code="nobody-held")
+    errors: dict[str, str] = {}
+    own, criteria = result["opened"]["bids"][candidate]["payload"]["points"], scores.criteria(row)
+    total = scoring.total(criteria, points)
+    for place, (criterion, most) in enumerate(zip(criteria, own, strict=True)):
+        if scoring.read_points(points[str(place)]) * 1000 > most:
+            errors[str(place)] = say("%(name)sは、入札者の自己採点より高くできません。", name=criterion.name)
+    if not errors and total == Fraction(next(p["technical"] for p in result["places"] if p["bidder"] == candidate)):
+        errors["0"] = say("点数が変わっていません。自己採点のとおりなら、適格と認めてください。")
+    if not reason.strip():
+        errors["reason"] = say("点数を下げる理由を入力してください。公表されます。")
+    if errors:
+        raise Invalid(say("入力を確かめてください。"), fields=errors, code="points")
+    change = {
+        "technical": {**result.get("technical", {}), candidate: str(total)},
+        "lowered": {**result.get("lowered", {}), candidate: reason.strip()},
+        "cleared": [each for each in result["cleared"] if each != candidate],
+    }
+    return _judge_again(session, actor, row, held, change, reason, now)
 
 
 def refuse(session: Session, actor: Actor, tender_id: str, seen: int, reason: str, now: datetime) -> RoundRow:
@@ -88,8 +120,7 @@ def rebid(
         raise Conflict(say("再度入札ができる結果ではありません。"), code="no-rebid")
     held = _next_round(session, row, until, opens, office, now)
     values = {"lowest": f"{result['lowest']:,}", "until": letters.moment(until)}
-    for bidder in result["rebidders"]:
-        letters.write(session, row, bidder, "rebid", values, now)
+    letters.write_all(session, row, dict.fromkeys(result["rebidders"], ("rebid", values)), now)
     return _told_of_round(session, actor, row, held, "ebid.tender.rebid", office, now)
 
 
@@ -111,8 +142,7 @@ def negotiate(
     asked = sorted(set(invited))
     held.kind, held.invited = "quotation", asked
     values = {"lowest": f"{result['lowest']:,}", "until": letters.moment(until)}
-    for bidder in asked:
-        letters.write(session, row, bidder, "quotation", values, now)
+    letters.write_all(session, row, dict.fromkeys(asked, ("quotation", values)), now)
     return _told_of_round(session, actor, row, held, "ebid.tender.negotiate", office, now)
 
 
@@ -202,13 +232,12 @@ def _outcome(row: TenderRow, result: dict[str, Any], reason: str) -> dict[str, A
 def _tell(session: Session, row: TenderRow, known: dict[str, CompanyRow], now: datetime) -> None:
     outcome = row.outcome or {}
     winner = outcome["winner"]
-    for bidder in known:
-        if winner is None:
-            letters.write(session, row, bidder, "failed", {"reason": outcome["reason"]}, now)
-            continue
-        amount = f"{outcome['amount_with_tax']:,}"
-        kind = "winner" if bidder == winner else "loser"
-        letters.write(session, row, bidder, kind, {"amount": amount, "winner": known[winner].name}, now)
+    if winner is None:
+        told = dict.fromkeys(known, ("failed", {"reason": outcome["reason"]}))
+    else:
+        values = {"amount": f"{outcome['amount_with_tax']:,}", "winner": known[winner].name}
+        told = {bidder: ("winner" if bidder == winner else "loser", values) for bidder in known}
+    letters.write_all(session, row, told, now)
 
 
 def _fact(row: TenderRow, held: RoundRow, known: dict[str, CompanyRow]) -> events.ResultPublished:

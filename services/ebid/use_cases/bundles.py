@@ -64,7 +64,7 @@ def _round(session: Session, row: TenderRow, held: RoundRow, rounds: list[RoundR
         for kept, entry in received
     ]
     bidders = {kept.company_id for kept, _ in received} | {bid.bidder for _, bid in envelopes}
-    technical = scores.technical(session, row)
+    technical = opening.points_of(session, row, result)
     entered = {key: entry for key, entry in scores.entries(session, row).items() if key in bidders}
     before = rounds[rounds.index(held) - 1] if held is not rounds[0] else None
     return Round(
@@ -84,7 +84,7 @@ def _round(session: Session, row: TenderRow, held: RoundRow, rounds: list[RoundR
         invited=held.invited or (),
         timestamp=stamps.of(session, held),
         beacon=stamps.beacon(session, row, held),
-        technical={key: str(points) for key, points in technical.items() if key in entered},
+        technical={key: str(points) for key, points in technical.items() if key in bidders},
         points={key: _logged(entry, proofs.get(entry.position, [])) for key, entry in entered.items()},
     )
 

@@ -1,5 +1,6 @@
 """通知書 to a company: kept for its own page for ever, and told by mail to whoever acts for it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -50,40 +51,60 @@ KINDS: dict[str, tuple[str, str]] = {
 """Title and text by kind. Names of the documents as in the core system's manuals."""
 
 
-def write(
-    session: Session, row: TenderRow, company_id: str, kind: str, values: dict[str, str], now: datetime
-) -> LetterRow:
+Written = tuple[str, dict[str, str]]
+"""Kind and values of a notice."""
+
+
+def write(session: Session, row: TenderRow, company_id: str, kind: str, values: dict[str, str], now: datetime) -> None:
     """Add a notice to this transaction. The mail says only that there is one, and where to read it."""
-    title, body = KINDS[kind]
-    title = f"【練習】{title}" if row.terms.get("sandbox") else title
-    letter = LetterRow(
-        id=new_id(), tender_id=row.id, company_id=company_id, kind=kind, title=title, body=body % values, at=now,
-        addressee=_delegate(session, row, company_id),
-    )  # fmt: skip
-    session.add(letter)
+    write_all(session, row, {company_id: (kind, values)}, now)
+
+
+def write_all(session: Session, row: TenderRow, written: Mapping[str, Written], now: datetime) -> None:
+    """The same to many companies, by id: whom to tell is asked once for all of them."""
     place = session.get(room.RoomRow, session.info["tenant"])
-    context = {
-        "place": (place and place.name) or "電子入札",
-        "title": title,
-        "number": row.number,
-        "path": f"/t/{(place and place.code) or session.info['tenant']}/ebid/letters/{letter.id}",
+    name, code = (place and place.name) or "電子入札", (place and place.code) or session.info["tenant"]
+    delegates, persons = _delegates(session, row, list(written)), _persons(session, list(written))
+    for company_id, (kind, values) in written.items():
+        title, body = KINDS[kind]
+        title = f"【練習】{title}" if row.terms.get("sandbox") else title
+        letter = LetterRow(
+            id=new_id(), tender_id=row.id, company_id=company_id, kind=kind, title=title, body=body % values, at=now,
+            addressee=delegates.get(company_id),
+        )  # fmt: skip
+        session.add(letter)
+        path = f"/t/{code}/ebid/letters/{letter.id}"
+        context = {"place": name, "title": title, "number": row.number, "path": path}
+        for person in persons[company_id]:
+            notices.send(session, to_person=person, template=_MAIL, context=context, now=now)
+
+
+def _persons(session: Session, ids: list[str]) -> dict[str, list[str]]:
+    """Who acts for each of these companies; of a 共同企業体 for each member, too."""
+    found = session.execute(select(CompanyRow.id, CompanyRow.members).where(CompanyRow.id.in_(ids)))
+    told = {company_id: [company_id, *(each["id"] for each in members or ())] for company_id, members in found}
+    acting: dict[str, list[str]] = {}
+    every = {each for parts in told.values() for each in parts}
+    links = select(CompanyPersonRow.company_id, CompanyPersonRow.person).where(CompanyPersonRow.company_id.in_(every))
+    for company_id, person in session.execute(links.order_by(CompanyPersonRow.person)):
+        acting.setdefault(company_id, []).append(person)
+    return {
+        company_id: [person for part in parts for person in acting.get(part, ())] for company_id, parts in told.items()
     }
-    company = session.get(CompanyRow, company_id)
-    told = [company_id, *(each["id"] for each in (company and company.members) or ())]
-    for person in session.scalars(select(CompanyPersonRow.person).where(CompanyPersonRow.company_id.in_(told))):
-        notices.send(session, to_person=person, template=_MAIL, context=context, now=now)
-    return letter
 
 
-def _delegate(session: Session, row: TenderRow, company_id: str) -> str | None:
-    """The 受任者 who bid last or applied for the company, as the notice names them."""
-    sent = select(SubmissionRow.delegate).where(
-        SubmissionRow.tender_id == row.id, SubmissionRow.company_id == company_id
+def _delegates(session: Session, row: TenderRow, ids: list[str]) -> dict[str, str]:
+    """The 受任者 who bid last or applied for each company, as the notice names them."""
+    applied = select(ParticipationRow.company_id, ParticipationRow.delegate).where(
+        ParticipationRow.tender_id == row.id, ParticipationRow.company_id.in_(ids)
     )
-    found = session.scalars(sent.order_by(SubmissionRow.round.desc()).limit(1)).first()
-    applied = session.get(ParticipationRow, (session.info["tenant"], row.id, company_id))
-    delegate = found or (applied and applied.delegate)
-    return f"{delegate['branch']}　{delegate['title']}　{delegate['name']}" if delegate else None
+    sent = select(SubmissionRow.company_id, SubmissionRow.delegate).where(
+        SubmissionRow.tender_id == row.id, SubmissionRow.company_id.in_(ids)
+    )
+    found = {key: delegate for key, delegate in session.execute(applied)}
+    last = {key: delegate for key, delegate in session.execute(sent.order_by(SubmissionRow.round))}
+    found |= {key: delegate for key, delegate in last.items() if delegate}
+    return {key: f"{each['branch']}　{each['title']}　{each['name']}" for key, each in found.items() if each}
 
 
 def tell_participants(session: Session, row: TenderRow, kind: str, values: dict[str, str], now: datetime) -> None:
@@ -91,8 +112,8 @@ def tell_participants(session: Session, row: TenderRow, kind: str, values: dict[
     found = select(ParticipationRow.company_id).where(
         ParticipationRow.tender_id == row.id, ParticipationRow.state != "refused"
     )
-    for company_id in session.scalars(found.order_by(ParticipationRow.company_id)):
-        write(session, row, company_id, kind, values, now)
+    asked = list(session.scalars(found.order_by(ParticipationRow.company_id)))
+    write_all(session, row, dict.fromkeys(asked, (kind, values)), now)
 
 
 def own(session: Session, ids: list[str]) -> list[LetterRow]:

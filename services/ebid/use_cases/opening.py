@@ -4,7 +4,7 @@ Everything follows from what is stored: an opening that was interrupted gives th
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -278,9 +278,9 @@ def decided(
 ) -> tuple[ranking.Outcome, Limits, list[Bid]]:
     """Outcome, limits as used, and the bids as read."""
     terms = terms_of(row.terms)
-    technical = scores.technical(session, row)
+    technical = points_of(session, row, result)
     read = [
-        _bid(arrival, result["opened"], technical.get(arrival.company_id, Fraction(0)))
+        _bid(arrival, result["opened"], technical.get(arrival.company_id), terms.self_points)
         for arrival in bids.arrivals(session, row, held.number)
     ]
     read += papers.bids(session, row, held.number, technical)
@@ -293,7 +293,14 @@ def decided(
     return outcome, used, read
 
 
-def _bid(arrival: bids.Arrival, opened: dict[str, Any], technical: Fraction) -> Bid:
+def points_of(session: Session, row: TenderRow, result: dict[str, Any]) -> dict[str, Fraction]:
+    """技術点 that officials gave, by company: all of them before the opening, or with 自己採点 those that were lowered since."""
+    if row.terms.get("points") == "self":
+        return {bidder: Fraction(points) for bidder, points in result.get("technical", {}).items()}
+    return scores.technical(session, row)
+
+
+def _bid(arrival: bids.Arrival, opened: dict[str, Any], technical: Fraction | None, most: Sequence[int]) -> Bid:
     document = opened["bids"][arrival.company_id]
     payload = json.loads(bytes.fromhex(document["content"])) if document["payload"] is not None else None
     return read_bid(
@@ -303,6 +310,7 @@ def _bid(arrival: bids.Arrival, opened: dict[str, Any], technical: Fraction) -> 
         arrived_at=moment(arrival.receipt["entry"]["at"]),
         sequence=arrival.position,
         technical=technical,
+        most=most,
     )
 
 
@@ -325,8 +333,8 @@ def _tell_holds(session: Session, row: TenderRow, held: RoundRow, now: datetime)
     result = held.result or {}
     reason = HOLDS.get(result["outcome"])
     if reason:
-        for place in result["places"]:
-            letters.write(session, row, place["bidder"], "on_hold", {"reason": reason}, now)
+        told = {place["bidder"]: ("on_hold", {"reason": reason}) for place in result["places"]}
+        letters.write_all(session, row, told, now)
 
 
 def drawn_table(result: dict[str, Any]) -> list[tuple[int, int, int, bool]]:

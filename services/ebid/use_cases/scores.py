@@ -20,7 +20,8 @@ from services.ebid.verify import bundle
 
 
 def needed(row: TenderRow) -> bool:
-    return "criteria" in row.terms
+    """Whether officials give points before the opening; with 自己採点 bidders seal their own."""
+    return "criteria" in row.terms and row.terms.get("points") != "self"
 
 
 def criteria(row: TenderRow) -> tuple[Criterion, ...]:

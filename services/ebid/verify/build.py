@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 PLAIN = (
     "libs/common/errors.py",
     *(f"services/ebid/domain/{name}.py" for name in ("__init__", "evaluation", "limits", "lottery", "money")),
-    *(f"services/ebid/domain/{name}.py" for name in ("opened", "ranking", "terms")),
+    *(f"services/ebid/domain/{name}.py" for name in ("opened", "ranking", "scoring", "terms")),
     *(f"services/ebid/sealing/{name}.py" for name in ("__init__", "canonical", "making", "merkle", "note")),
     *(f"services/ebid/sealing/{name}.py" for name in ("schedule", "shamir")),
 )

@@ -10,7 +10,7 @@ from libs.common.errors import Refusal
 from services.ebid.domain import limits as limit_rules
 from services.ebid.domain import lottery, ranking
 from services.ebid.domain.limits import Limits, limits_of
-from services.ebid.domain.opened import paper_payload, read_bid
+from services.ebid.domain.opened import own_points, paper_payload, read_bid
 from services.ebid.domain.ranking import Bid, Outcome
 from services.ebid.domain.terms import Terms, terms_of
 from services.ebid.sealing import making, merkle
@@ -194,7 +194,7 @@ class Round:
             "arrived_at": moment(entry["at"]),
             "sequence": int(logged["index"]),
             "assigned": int(entry.get("assigned", 0)),
-            "technical": Fraction(self.round["judged"]["technical"].get(bidder, "0")),
+            "technical": self.judged_points(bidder),
         }
         if "paper" in bid:
             if entry["kind"] != "paper":
@@ -212,11 +212,19 @@ class Round:
             self.report.bad("bid-changed", bidder, "公表された封書が、台帳に記録されたものと違います。")
         self.bound(bid["envelope"]["head"], "bid", self.number, bidder)
         payload, invalid = envelopes.opened(bid, bidder, "bid", self.report, deep=self.deep)
-        return read_bid(payload, invalid, **facts)
+        read = read_bid(payload, invalid, **facts, most=self.terms.self_points)
+        if self.terms.self_points and not read.invalid and read.technical > own_points(payload or {}):
+            self.report.bad("technical-raised", bidder, "技術点が、入札者の自己採点より高くなっています。")
+        return read
+
+    def judged_points(self, bidder: str) -> Fraction | None:
+        """技術点 as officials gave them. With 自己採点 the sealed ones count where there are none."""
+        given = self.round["judged"]["technical"].get(bidder)
+        return Fraction(given) if given is not None else None if self.terms.self_points else Fraction(0)
 
     def technical(self, bidder: str) -> None:
         """総合評価: the bidder's points are the ones that were fixed before the opening."""
-        if self.terms.evaluation.kind == "price":
+        if self.terms.evaluation.kind == "price" or self.terms.self_points:
             return
         logged, points = self.round.get("points", {}).get(bidder), self.round["judged"]["technical"].get(bidder)
         if logged is None or points is None:
