@@ -26,7 +26,7 @@ from services.eapply.api.shell import (
     to,
 )
 from services.eapply.forms.postal import look_up
-from services.eapply.use_cases import cases, delegates, drafts, enquire, procedures, together, who
+from services.eapply.use_cases import cases, delegates, drafts, enquire, mails, procedures, together, who
 
 router = APIRouter()
 ENQUIRY = say("申請の状況を確かめる")
@@ -53,7 +53,8 @@ def index(request: Request, q: str = "", category: str = "", actor: Actor = acce
 @router.get("/t/{code}/eapply/mine", summary="One's own drafts and applications")
 def mine(request: Request, actor: Actor = access.public()) -> Response:
     now = now_of(request)
-    with reading(request, actor) as session:
+    with changing(request, actor) as session:
+        told, new = mails.of_applicant(session, actor, now)
         begun = drafts.mine(session, actor, now)
         known = procedures.definitions(session, {(row.procedure_id, row.procedure_version) for row in begun})
         seen = cases.seen_many(session, who.own_applications(session, actor), now)
@@ -63,7 +64,7 @@ def mine(request: Request, actor: Actor = access.public()) -> Response:
     seen, filed = ([replace(each, procedure=shown(request, each.procedure)) for each in many] for many in (seen, filed))
     return render(
         request, "mine.html", crumbs=(Link(STATUS, "", True),), title=STATUS, drafts=open_drafts, seen=seen,
-        signed_in=who.person(actor) is not None, filed=filed, givers=givers,
+        signed_in=who.person(actor) is not None, filed=filed, givers=givers, told=told, new=new,
     )  # fmt: skip
 
 

@@ -6,9 +6,12 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from libs.common import notices, room
+from libs.common.actor import Actor
+from libs.common.notices import NoticeRow
 from libs.common.web import dates
 from services.eapply.db import ApplicationRow
 from services.eapply.forms.definition import Procedure
+from services.eapply.use_cases import who
 from services.eapply.use_cases.cases import Seen
 
 _FOLDER = Path(__file__).parents[1] / "templates" / "notices"
@@ -16,6 +19,24 @@ RECEIVED, CORRECTION, DECIDED, WITHDRAWN, LAPSING, DESK, DELEGATED, COSIGN, COSI
     notices.template(_FOLDER / f"{name}.txt")
     for name in ("received", "correction", "decided", "withdrawn", "lapsing", "desk", "delegated", "cosign", "cosigned")
 )
+
+
+OF_THE_DESK = frozenset({LAPSING.name, DESK.name})
+SHOWN = 20
+
+
+def of_applicant(session: Session, actor: Actor, now: datetime) -> tuple[list[NoticeRow], set[str]]:
+    """What this municipality told the person as an applicant, the latest first, and the ids of what is new. Looking at
+    them is reading them."""
+    person = who.person(actor)
+    if person is None:
+        return [], set()
+    told = notices.inbox(session, person, limit=100)
+    rows = [row for row in told if row.tenant == actor.tenant and row.template not in OF_THE_DESK][:SHOWN]
+    new = {row.id for row in rows if row.read_at is None}
+    for notice_id in new:
+        notices.mark_read(session, person, notice_id, now)
+    return rows, new
 
 
 def received(session: Session, row: ApplicationRow, procedure: Procedure, site: str, now: datetime) -> None:
