@@ -53,13 +53,17 @@ def index(request: Request, q: str = "", category: str = "", actor: Actor = acce
 @router.get("/t/{code}/eapply/mine", summary="One's own drafts and applications")
 def mine(request: Request, actor: Actor = access.public()) -> Response:
     now = now_of(request)
-    with changing(request, actor) as session:
-        told, new = mails.of_applicant(session, actor, now)
+    with reading(request, actor) as session:
+        told = mails.of_applicant(session, actor)
         begun = drafts.mine(session, actor, now)
         known = procedures.definitions(session, {(row.procedure_id, row.procedure_version) for row in begun})
         seen = cases.seen_many(session, who.own_applications(session, actor), now)
         filed = cases.seen_many(session, who.filed_for_others(session, actor, now), now)
         givers = delegates.givers(session, [*begun, *(each.row for each in filed)])
+    new = {row.id for row in told if row.read_at is None}
+    if new:
+        with changing(request, actor) as session:
+            mails.are_read(session, actor, new, now)
     open_drafts = [(row, shown(request, known[row.procedure_id, row.procedure_version])) for row in begun]
     seen, filed = ([replace(each, procedure=shown(request, each.procedure)) for each in many] for many in (seen, filed))
     return render(

@@ -128,7 +128,7 @@ def list_applications(
     request: Request, applicant_key: OwnKey = "", actor: Actor = access.guest()
 ) -> list[dict[str, Any]]:
     now = now_of(request)
-    with changing(request, actor) as session:
+    with (changing if applicant_key else reading)(request, actor) as session:
         whose = own_keys.holder(session, actor, applicant_key, now)
         return [_out(each) for each in cases.seen_many(session, who.own_applications(session, whose), now)]
 

@@ -1,5 +1,6 @@
 """Notices to applicants. A mail carries the receipt number and where to look, nothing of what was applied for."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 
@@ -25,18 +26,17 @@ OF_THE_DESK = frozenset({LAPSING.name, DESK.name})
 SHOWN = 20
 
 
-def of_applicant(session: Session, actor: Actor, now: datetime) -> tuple[list[NoticeRow], set[str]]:
-    """What this municipality told the person as an applicant, the latest first, and the ids of what is new. Looking at
-    them is reading them."""
+def of_applicant(session: Session, actor: Actor) -> list[NoticeRow]:
+    """What this municipality told the person as an applicant, the latest first."""
     person = who.person(actor)
-    if person is None:
-        return [], set()
-    told = notices.inbox(session, person, limit=100)
-    rows = [row for row in told if row.tenant == actor.tenant and row.template not in OF_THE_DESK][:SHOWN]
-    new = {row.id for row in rows if row.read_at is None}
-    for notice_id in new:
-        notices.mark_read(session, person, notice_id, now)
-    return rows, new
+    told = notices.inbox(session, person, limit=100) if person is not None else []
+    return [row for row in told if row.tenant == actor.tenant and row.template not in OF_THE_DESK][:SHOWN]
+
+
+def are_read(session: Session, actor: Actor, ids: Iterable[str], now: datetime) -> None:
+    """The person has looked at these."""
+    for notice_id in ids:
+        notices.mark_read(session, who.person(actor) or "", notice_id, now)
 
 
 def received(session: Session, row: ApplicationRow, procedure: Procedure, site: str, now: datetime) -> None:
