@@ -17,6 +17,7 @@ from services.eapply.api import (
     fragments,
     internal,
     my_numbers,
+    own_keys,
     paying_page,
     prints,
     programs,
@@ -36,7 +37,7 @@ def create_app(service: Service) -> FastAPI:
     """`/t/<code>/eapply/…`. The procedures' own pages come last: their names must not hide the others'."""
     modules = (
         programs, fragments, desk, builder, telling, applications, visiting, verifying, paying_page, prints, my_numbers, delegates,
-        cosigning, together, drafting, citizen,
+        own_keys, cosigning, together, drafting, citizen,
     )  # fmt: skip
     routers = [module.router for module in modules]
     archives = carried.router("eapply", WATCHER, FORMAT, limit=MAX_ARCHIVE)

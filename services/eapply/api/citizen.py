@@ -26,7 +26,7 @@ from services.eapply.api.shell import (
     to,
 )
 from services.eapply.forms.postal import look_up
-from services.eapply.use_cases import cases, delegates, drafts, enquire, procedures, together, who
+from services.eapply.use_cases import cases, delegates, drafts, enquire, mails, procedures, together, who
 
 router = APIRouter()
 ENQUIRY = say("申請の状況を確かめる")
@@ -54,16 +54,21 @@ def index(request: Request, q: str = "", category: str = "", actor: Actor = acce
 def mine(request: Request, actor: Actor = access.public()) -> Response:
     now = now_of(request)
     with reading(request, actor) as session:
+        told = mails.of_applicant(session, actor)
         begun = drafts.mine(session, actor, now)
         known = procedures.definitions(session, {(row.procedure_id, row.procedure_version) for row in begun})
         seen = cases.seen_many(session, who.own_applications(session, actor), now)
         filed = cases.seen_many(session, who.filed_for_others(session, actor, now), now)
         givers = delegates.givers(session, [*begun, *(each.row for each in filed)])
+    new = {row.id for row in told if row.read_at is None}
+    if new:
+        with changing(request, actor) as session:
+            mails.are_read(session, actor, new, now)
     open_drafts = [(row, shown(request, known[row.procedure_id, row.procedure_version])) for row in begun]
     seen, filed = ([replace(each, procedure=shown(request, each.procedure)) for each in many] for many in (seen, filed))
     return render(
         request, "mine.html", crumbs=(Link(STATUS, "", True),), title=STATUS, drafts=open_drafts, seen=seen,
-        signed_in=who.person(actor) is not None, filed=filed, givers=givers,
+        signed_in=who.person(actor) is not None, filed=filed, givers=givers, told=told, new=new,
     )  # fmt: skip
 
 

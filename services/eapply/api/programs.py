@@ -18,7 +18,7 @@ from services.eapply.domain.fees import Charge
 from services.eapply.forms.definition import DATE_PARTS
 from services.eapply.forms.raw import Raw, from_json, take_in
 from services.eapply.forms.read import read_procedure
-from services.eapply.use_cases import cases, fees, my_numbers, procedures, submit, who
+from services.eapply.use_cases import cases, delivery, fees, my_numbers, own_keys, procedures, submit, who
 
 router = APIRouter(tags=["programs"])
 API = "/t/{code}/eapply/api"
@@ -120,20 +120,31 @@ def _unknown(definition: Any, answers: dict[str, Any]) -> dict[str, str]:
     return {key: "この手続きにない項目です。" for key in answers if key not in known}
 
 
-@router.get(f"{API}/applications", summary="One's own applications (signed in)")
-def list_applications(request: Request, actor: Actor = access.person()) -> list[dict[str, Any]]:
+OwnKey = Annotated[str, Header(alias="Applicant-Key", max_length=100, description="a key of one's own (申請の状況)")]
+
+
+@router.get(f"{API}/applications", summary="One's own applications (signed in, or with a key of one's own)")
+def list_applications(
+    request: Request, applicant_key: OwnKey = "", actor: Actor = access.guest()
+) -> list[dict[str, Any]]:
     now = now_of(request)
-    with reading(request, actor) as session:
-        return [_out(each) for each in cases.seen_many(session, who.own_applications(session, actor), now)]
+    with (changing if applicant_key else reading)(request, actor) as session:
+        whose = own_keys.holder(session, actor, applicant_key, now)
+        return [_out(each) for each in cases.seen_many(session, who.own_applications(session, whose), now)]
 
 
 @router.get(f"{API}/applications/{{application_id}}", summary="One application, as its applicant sees it")
-def read_application(request: Request, application_id: str, actor: Actor = access.guest()) -> dict[str, Any]:
+def read_application(
+    request: Request, application_id: str, applicant_key: OwnKey = "", actor: Actor = access.guest()
+) -> dict[str, Any]:
     now = now_of(request)
-    with reading(request, actor) as session:
-        row = who.own_application(session, actor, application_id, now)
+    with changing(request, actor) as session:
+        whose = own_keys.holder(session, actor, applicant_key, now) if applicant_key else actor
+        row = who.own_application(session, whose, application_id, now)
+        delivery.open_notice(session, whose, row, now)
+        decision = row.decision if row.opened_at is not None else None
         fee = _fee(fees.charge_of(session, row.id))
-        return _out(cases.seen(session, row, now)) | {"answers": row.answers, "decision": row.decision, "fee": fee}
+        return _out(cases.seen(session, row, now)) | {"answers": row.answers, "decision": decision, "fee": fee}
 
 
 def _fee(charge: ChargeRow | None) -> dict[str, Any] | None:
@@ -145,13 +156,14 @@ def _fee(charge: ChargeRow | None) -> dict[str, Any] | None:
 
 
 def _out(seen: cases.Seen) -> dict[str, Any]:
+    """The outcome stands in it once the notice was opened: until then it is not told, to whom it comes by post not at all."""
     asked = seen.open_correction
     return {
         "application_id": seen.row.id,
         "receipt_number": seen.row.receipt_number,
         "procedure": seen.procedure.key,
         "state": seen.row.state,
-        "outcome": seen.row.outcome,
+        "outcome": seen.row.outcome if seen.row.opened_at is not None else None,
         "arrived_at": seen.row.arrived_at.isoformat(),
         "due_on": seen.period.due.isoformat() if seen.period else None,
         "correction": {"due_on": asked.due_on.isoformat(), "fields": asked.fields} if asked else None,

@@ -18,6 +18,7 @@ from services.eapply.db.desk import (
 from services.eapply.db.fees import ChargeRow, PaymentReportRow, SimulatedPaymentRow
 from services.eapply.db.inventory import InventoryRow, InventoryStateRow
 from services.eapply.db.notices import NoticeDocumentRow
+from services.eapply.db.own_keys import OwnKeyRow
 from services.eapply.db.tables import (
     ApplicationRow,
     AttachmentRow,
@@ -54,6 +55,7 @@ __all__ = [
     "MemberRow",
     "NoteRow",
     "NoticeDocumentRow",
+    "OwnKeyRow",
     "PaperCountRow",
     "PaymentReportRow",
     "ProcedureDraftRow",

@@ -4,7 +4,18 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Index, String, Text, UniqueConstraint, bindparam, text
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+    bindparam,
+    literal_column,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.common.db import Json
@@ -122,6 +133,7 @@ class ApplicationRow(TenantTable, Base):
         _of("open_procedure", _OPEN, "procedure_id", "due_on", "id"),
         _of("open_unread", f"{_OPEN} AND unread", "due_on", "id"),
         _of("open_id", _OPEN, "id"),
+        _of("returned", "state IN ('in_review') AND unread AND round > 1", "due_on", "id"),
         _of("ended_due", _ENDED, "due_on", "id"),
         _of("held", "hold IS NOT NULL", "kept_until", "id"),
         _of("delegated", "delegation_id IS NOT NULL", "delegation_id"),
@@ -279,6 +291,11 @@ def in_states(states: Iterable[State]) -> ColumnElement[bool]:
     """Whether an application is in one of `states`, its words written into the statement: were they parameters, a planner
     could not know that an index of open applications holds all that is asked for."""
     return ApplicationRow.state.in_(_literal(states))
+
+
+def came_back() -> ColumnElement[bool]:
+    """Whether a correction has come that nobody has read yet, likewise."""
+    return and_(in_states([State.IN_REVIEW]), ApplicationRow.unread, ApplicationRow.round > literal_column("1"))
 
 
 def not_open() -> ColumnElement[bool]:

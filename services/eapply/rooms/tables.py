@@ -20,6 +20,7 @@ from services.eapply.db import (
     MemberRow,
     NoteRow,
     NoticeDocumentRow,
+    OwnKeyRow,
     PaperCountRow,
     PaymentReportRow,
     ProcedureDraftRow,
@@ -69,9 +70,11 @@ CARRIED: dict[str, type[Base]] = {
     "cosigners": CosignerRow,
 }
 """What the municipality owns. Sealed numbers stay behind, too: they open with this installation's key only, and no file
-may hold a 個人番号. Sessions' grants and counted wrong keys stay behind: they are of this installation."""
+may hold a 個人番号. Sessions' grants, people's own keys
+and counted wrong keys stay behind: they are of this installation."""
 REMOVED_LAST = (
     SimulatedPaymentRow, PaperCountRow, DeletionRow, AttachmentRow, ClosureRow, MemberRow, SavedSearchRow, VisitSlotRow,
     DraftRow, EnquiryFailureRow, CounterRow, ProcedureVersionRow, ProcedureRow, ProcedureDraftRow, ProcedureOriginRow,
     InventoryRow, InventoryStateRow, VaultEntryRow, VaultKeyRow, VaultReadRow, DelegationRow,
+    OwnKeyRow,
 )  # fmt: skip

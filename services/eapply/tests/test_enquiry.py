@@ -1,6 +1,9 @@
 """Asking by 受付番号 and 照会キー, without signing in."""
 
+from libs.common.testing.service import NOW
 from services.eapply.tests.people import Town, visible
+from services.eapply.tests.test_staff_decide import step
+from services.eapply.use_cases import cases, mails
 
 
 def test_number_and_key_open_the_application_on_any_device(town: Town):
@@ -62,3 +65,19 @@ def test_a_signed_in_person_sees_their_own_and_nobody_elses(town: Town):
     page = town.person("person-1").get("mine").text
     assert mine.number in page and theirs.number not in page
     assert town.person("person-1").get(f"applications/{theirs.id}").status_code == 404
+
+
+def test_messages_stand_beside_ones_own_applications_and_are_new_once(town: Town, neighbour: Town):
+    person, staff = town.person("person-1"), town.staff("person-1")
+    sent = person.apply_for_event()
+    neighbour.person("person-1").apply_for_event()
+    step(staff, sent, "take")
+    step(staff, sent, "decide", outcome="approved")
+    with town.service.database.transaction(tenant=town.code) as session:
+        mails.tell(session, "person-1", "決裁を待っている申請があります", cases.load(session, sent.id), "", NOW)
+    page = visible(person.get("mine").text)
+    assert page.count("【久留米市】") == page.count("新しい ") == 2, page
+    assert "【福岡市】" not in page and "決裁を待っている" not in page, "nor what they are told as staff"
+    assert "新しい " not in visible(person.get("mine").text)
+    for stranger in (town.person("person-2"), town.guest()):
+        assert "届いたお知らせ" not in visible(stranger.get("mine").text)

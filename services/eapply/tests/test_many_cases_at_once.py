@@ -4,7 +4,9 @@ import csv
 import io
 
 import pytest
+from sqlalchemy import select
 
+from services.eapply.db import ApplicationRow
 from services.eapply.tests.one_store import database  # noqa: F401
 from services.eapply.tests.people import Browser, Sent, Town, version_in, visible
 from services.eapply.tests.test_staff_decide import case, step
@@ -109,6 +111,20 @@ def test_decisions_go_out_and_come_back_by_spreadsheet(town: Town, charset: str)
     again = visible(staff.post("desk/sheet/carry-out", {"lines": lines}).text)
     assert "2件のうち0件を行いました" in again, "the same file twice decides once"
     assert len(town.events("eapply.application.decided.v1")) == 2
+
+
+def test_the_preview_tells_what_is_not_ready_and_what_is_only_proposed(town: Town):
+    offer_event(town, handling={"second_person": True})
+    staff = examined(town, 2)
+    first = next(each for each in sheet(staff))
+    with town.service.database.reading(tenant=town.code) as session:
+        ids = {row.receipt_number: row.id for row in session.scalars(select(ApplicationRow))}
+    ask = {"kind": "concurrence", "section": "税務課", "question": "滞納はありませんか。"}
+    staff.post(f"desk/cases/{ids[first[HEADER[0]]]}/consultations", ask)
+    page = visible(send(staff, written([each | {OUTCOME: "参加決定"} for each in sheet(staff)])).text)
+    assert "2件のうち1件は、いまは決められません" in page and "税務課の合議が済んでいません" in page
+    assert "起案できます（別の人の決裁が要ります）" in page and "1件をこの内容で決める" in page
+    assert page.index("合議が済んでいません") < page.index("起案できます"), "what needs a look comes first"
 
 
 def test_each_line_that_cannot_be_decided_says_why(town: Town):

@@ -65,6 +65,7 @@ def test_no_route_lets_another_municipality_or_role_through(town: Town, neighbou
         "certificate_id": "none",
         "reading_id": "none",
         "delegation_id": "none",
+        "key_id": "none",
         "cosigner_id": "none",
         "event": "birth",
         "bundle_id": "none",

@@ -66,9 +66,10 @@ def test_no_page_for_citizens_lacks_easy_japanese(tmp_path: Path):
 
 CITIZENS = (
     "api/applications.py", "api/citizen.py", "api/cosigning.py", "api/delegates.py", "api/drafting.py", "api/filling.py",
-    "api/my_numbers.py", "api/paying_page.py", "api/prints.py", "api/together.py", "api/verifying.py", "api/visiting.py",
+    "api/my_numbers.py", "api/own_keys.py", "api/paying_page.py", "api/prints.py", "api/together.py", "api/verifying.py", "api/visiting.py",
     "forms/raw.py", "forms/read.py", "forms/readers.py", "forms/uploads.py", "use_cases/attach.py", "use_cases/delegates.py",
-    "use_cases/drafts.py", "use_cases/enquire.py", "use_cases/submit.py", "use_cases/together.py", "use_cases/who.py", "vault.py",
+    "use_cases/drafts.py", "use_cases/enquire.py", "use_cases/own_keys.py", "use_cases/submit.py", "use_cases/together.py",
+    "use_cases/who.py", "vault.py",
 )  # fmt: skip
 """Code whose sentences citizens read: on pages, beside inputs, when something is refused."""
 

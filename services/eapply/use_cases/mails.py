@@ -1,14 +1,18 @@
 """Notices to applicants. A mail carries the receipt number and where to look, nothing of what was applied for."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from libs.common import notices, room
+from libs.common.actor import Actor
+from libs.common.notices import NoticeRow
 from libs.common.web import dates
 from services.eapply.db import ApplicationRow
 from services.eapply.forms.definition import Procedure
+from services.eapply.use_cases import who
 from services.eapply.use_cases.cases import Seen
 
 _FOLDER = Path(__file__).parents[1] / "templates" / "notices"
@@ -16,6 +20,23 @@ RECEIVED, CORRECTION, DECIDED, WITHDRAWN, LAPSING, DESK, DELEGATED, COSIGN, COSI
     notices.template(_FOLDER / f"{name}.txt")
     for name in ("received", "correction", "decided", "withdrawn", "lapsing", "desk", "delegated", "cosign", "cosigned")
 )
+
+
+OF_THE_DESK = frozenset({LAPSING.name, DESK.name})
+SHOWN = 20
+
+
+def of_applicant(session: Session, actor: Actor) -> list[NoticeRow]:
+    """What this municipality told the person as an applicant, the latest first."""
+    person = who.person(actor)
+    told = notices.inbox(session, person, limit=100) if person is not None else []
+    return [row for row in told if row.tenant == actor.tenant and row.template not in OF_THE_DESK][:SHOWN]
+
+
+def are_read(session: Session, actor: Actor, ids: Iterable[str], now: datetime) -> None:
+    """The person has looked at these."""
+    for notice_id in ids:
+        notices.mark_read(session, who.person(actor) or "", notice_id, now)
 
 
 def received(session: Session, row: ApplicationRow, procedure: Procedure, site: str, now: datetime) -> None:

@@ -13,7 +13,7 @@ from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Invalid, say
 from services.eapply.db import ApplicationRow, ConsultationRow, MemberRow
-from services.eapply.db.tables import in_states, not_open
+from services.eapply.db.tables import came_back, in_states, not_open
 from services.eapply.domain.states import COUNTING, OPEN, State
 from services.eapply.forms.text import search_key
 
@@ -117,8 +117,7 @@ def _tab(tab: str, actor: Actor, now: datetime) -> ColumnElement[bool]:
         case "waiting":
             return ApplicationRow.state == State.CORRECTION_REQUESTED
         case "returned":
-            came_back = and_(ApplicationRow.round > 1, ApplicationRow.unread)
-            return and_(live, ApplicationRow.state == State.IN_REVIEW, came_back)
+            return came_back()
         case "approval":
             return ApplicationRow.state == State.AWAITING_APPROVAL
         case "asked":

@@ -123,13 +123,15 @@ def _unreadable(sentence: str) -> Invalid:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a line would do, or why it would do nothing (`problem`)."""
+    """What a line would do, or why it would do nothing (`problem`). `proposes`: it would put the decision before a second
+    person, not make it."""
 
     line: Line
     row: ApplicationRow | None
     decision: review.Decision | None
     word: str
     problem: str
+    proposes: bool = False
 
 
 def plan(session: Session, lines: list[Line]) -> list[Planned]:
@@ -146,11 +148,13 @@ def _planned(session: Session, line: Line) -> Planned:
         )
         if row.version != line.version or row.state != State.IN_REVIEW:
             raise cases.changed_meanwhile(session, row)
+        review.refuse_unready(session, row, decision.outcome)
     except Refusal as refusal:
         return Planned(
             line, row, None, line.outcome, next(iter(getattr(refusal, "fields", {}).values()), refusal.message)
         )
-    return Planned(line, row, decision, getattr(procedure.outcomes, decision.outcome), "")
+    second = procedure.handling.second_person
+    return Planned(line, row, decision, getattr(procedure.outcomes, decision.outcome), "", second)
 
 
 def _case(session: Session, line: Line) -> tuple[ApplicationRow, Procedure]:

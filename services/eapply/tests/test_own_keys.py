@@ -1,0 +1,91 @@
+"""A person's own key: a program of theirs reads their applications, and nothing else; it is shown once and ended at once."""
+
+import re
+
+import pytest
+from sqlalchemy import select
+
+from services.eapply.db import OwnKeyRow
+from services.eapply.tests.one_store import database  # noqa: F401
+from services.eapply.tests.people import Browser, Town, visible
+from services.eapply.tests.test_a_citizen_applies import claim_child_allowance
+from services.eapply.tests.test_staff_decide import step
+
+
+def made(person: Browser, label: str = "家計簿") -> str:
+    page = person.post("mine/keys", {"label": label})
+    found = re.search(r'class="code">([\w-]{32})<', page.text)
+    assert page.status_code == 200 and found, visible(page.text)
+    return found.group(1)
+
+
+def read(town: Town, key: str, path: str = "api/applications"):
+    """As a program does, that has no cookie of the person's."""
+    return town.guest("program").get(path, page=False, headers={"applicant-key": key})
+
+
+def test_a_key_reads_its_persons_applications_and_is_shown_once(town: Town, neighbour: Town):
+    person = town.person()
+    sent, other = person.apply_for_event(), town.person("person-2").apply_for_event()
+    key = made(person)
+    assert key not in person.get("mine/keys").text and "家計簿" in visible(person.get("mine/keys").text)
+    (listed,) = read(town, key).json()
+    assert listed["receipt_number"] == sent.number
+    assert read(town, key, f"api/applications/{sent.id}").json()["answers"]["event"] == "古文書講座"
+    assert read(town, key, f"api/applications/{other.id}").status_code == 404
+    assert read(neighbour, key).status_code == 401, "in the municipality in which it was made"
+    assert "最後に使った日時" in visible(person.get("mine/keys").text)
+    with town.service.database.reading(tenant=town.code) as session:
+        row = session.scalars(select(OwnKeyRow)).one()
+        assert key not in str(vars(row)) and row.label == "家計簿"
+
+
+def test_it_can_do_nothing_but_read(town: Town):
+    person = town.person()
+    sent, key = person.apply_for_event(), made(person)
+    program = town.guest("program")
+    for path in (f"applications/{sent.id}", f"applications/{sent.id}/answers", "mine/keys"):
+        assert program.get(path, headers={"applicant-key": key}).status_code in (401, 404), path
+    withdrawn = program.post(f"applications/{sent.id}/withdraw", {"version": "1"}, headers={"applicant-key": key})
+    assert withdrawn.status_code == 404
+
+
+@pytest.mark.parametrize("days", [1, 367])
+def test_an_ended_key_and_one_that_has_run_out_open_nothing(town: Town, days: int):
+    person = town.person()
+    key = made(person)
+    if days == 1:
+        (address,) = re.findall(r'action="([^"]+/end)"', person.get("mine/keys").text)
+        assert town.person("thief").post(address).status_code == 404
+        assert person.post(address).status_code == 200
+    town.service.clock.advance(days=days)
+    for wrong in (key, "", "x" * 32):
+        assert read(town, wrong).status_code == 401
+
+
+def test_there_are_five_at_most_and_each_has_a_name(town: Town):
+    person = town.person()
+    assert person.post("mine/keys", {"label": " "}).status_code == 422
+    for number in range(5):
+        made(person, f"{number}")
+    assert person.post("mine/keys", {"label": "6"}).status_code == 409
+
+
+@pytest.mark.parametrize("electronic", [True, False])
+def test_a_program_reads_no_decision_that_comes_by_post_and_opens_the_one_it_reads(town: Town, electronic: bool):
+    person, staff = town.person(), town.staff()
+    application = claim_child_allowance(person)
+    if not electronic:
+        assert person.post(f"applications/{application}/delivery", {"electronic": "no"}).status_code == 200
+    step(staff, _Case(application), "take")
+    step(staff, _Case(application), "decide", outcome="refused", reason="要件に当たらないため。")
+    key = made(person)
+    assert read(town, key).json()[0]["outcome"] is None, "a list opens nothing"
+    told = read(town, key, f"api/applications/{application}").json()
+    assert (told["outcome"], bool(told["decision"])) == (("refused", True) if electronic else (None, False))
+    assert read(town, key).json()[0]["outcome"] == ("refused" if electronic else None), "opened, and known from then on"
+
+
+class _Case:
+    def __init__(self, id_: str) -> None:
+        self.id = id_

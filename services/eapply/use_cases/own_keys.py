@@ -1,0 +1,77 @@
+"""A person's own keys: a program of theirs reads their applications here, and can do nothing else."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from libs.common import audit
+from libs.common.actor import Actor
+from libs.common.errors import Conflict, Invalid, NotFound, NotSignedIn, say
+from libs.common.ids import new_id
+from services.eapply.db import OwnKeyRow
+from services.eapply.domain import mynumber
+from services.eapply.forms.text import cleaned
+from services.eapply.use_cases import who
+
+GOOD = timedelta(days=366)
+MOST = 5
+"""Keys of one person at one time."""
+NOTED = timedelta(hours=1)
+"""How exactly it is known when a key was used: not every reading has to write."""
+
+
+def make(session: Session, actor: Actor, label: str, now: datetime) -> tuple[OwnKeyRow, str]:
+    """A key and its secret, which is shown once. Raises Invalid without a name, Conflict when there are enough."""
+    label = cleaned(label)[:100]
+    mynumber.refuse_in(label)
+    if not label:
+        sentence = say("何に使うキーかを入力してください。")
+        raise Invalid(sentence, fields={"label": sentence})
+    if len(kept(session, actor, now)) >= MOST:
+        raise Conflict(say("キーは%(most)s個までです。使わないものを終わらせてください。", most=MOST), code="too-many")
+    secret = secrets.token_urlsafe(24)
+    row = OwnKeyRow(
+        id=new_id(), person=who.person(actor) or "", label=label, secret_hash=_hashed(secret), made_at=now,
+        good_until=now + GOOD,
+    )  # fmt: skip
+    session.add(row)
+    audit.record(session, actor, "eapply.own_key.make", row.id, now=now)
+    return row, secret
+
+
+def kept(session: Session, actor: Actor, now: datetime) -> list[OwnKeyRow]:
+    """The person's keys that are good, oldest first; those that have run out are forgotten."""
+    session.execute(delete(OwnKeyRow).where(OwnKeyRow.person == who.person(actor), OwnKeyRow.good_until <= now))
+    found = select(OwnKeyRow).where(OwnKeyRow.person == who.person(actor))
+    return list(session.scalars(found.order_by(OwnKeyRow.made_at, OwnKeyRow.id)))
+
+
+def end(session: Session, actor: Actor, key_id: str, now: datetime) -> None:
+    """It opens nothing from now on. Raises NotFound for anybody else's."""
+    found = select(OwnKeyRow).where(OwnKeyRow.id == key_id, OwnKeyRow.person == who.person(actor))
+    row = session.scalar(found)
+    if row is None:
+        raise NotFound(say("このキーは見つかりません。"))
+    session.delete(row)
+    audit.record(session, actor, "eapply.own_key.end", row.id, now=now)
+
+
+def holder(session: Session, actor: Actor, secret: str, now: datetime) -> Actor:
+    """Whose applications are read: those of the key's person, or without a key of whoever is signed in. Raises NotSignedIn."""
+    if not secret:
+        if who.person(actor) is None:
+            raise NotSignedIn(say("サインインするか、自分のキーを付けてください。"))
+        return actor
+    row = session.scalar(select(OwnKeyRow).where(OwnKeyRow.secret_hash == _hashed(secret), OwnKeyRow.good_until > now))
+    if row is None:
+        raise NotSignedIn(say("このキーは使えません。終わらせたか、期限が過ぎています。"))
+    if row.used_at is None or row.used_at < now - NOTED:
+        row.used_at = now
+    return Actor("person", row.person, tenant=actor.tenant, code=actor.code, acr="key")
+
+
+def _hashed(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
