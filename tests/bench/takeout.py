@@ -16,6 +16,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,25 +85,14 @@ def measured(mib: int) -> dict[str, tuple[float, float]]:
 
 def alone(act: Callable[..., Any], *given: Any) -> Any:
     """`act` in a new process: (what it gives, its largest resident memory in MiB, seconds)."""
-    context = multiprocessing.get_context("spawn")
-    queue = context.SimpleQueue()
-    process = context.Process(target=_report, args=(queue, act, *given))
-    process.start()
-    told = queue.get()
-    process.join()
-    if isinstance(told, str):
-        raise RuntimeError(told)
-    return told
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(_reported, act, *given).result()
 
 
-def _report(queue: Any, act: Callable[..., Any], *given: Any) -> None:
+def _reported(act: Callable[..., Any], *given: Any) -> tuple[Any, float, float]:
     begun = time.monotonic()
-    try:
-        found = act(*given)
-    except BaseException as error:
-        queue.put(f"{act.__name__}: {error!r}")
-        raise
-    queue.put((found, peak_of(os.getpid()), time.monotonic() - begun))
+    found = act(*given)
+    return found, peak_of(os.getpid()), time.monotonic() - begun
 
 
 def peak_of(pid: int) -> float:

@@ -15,14 +15,20 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from infra.local import cloud
 from libs.common.testing.browser import ARGUMENTS, chromium
+from services.tenants.domain.manuals import PICTURES, SIZE
 from tests.browser import people
 from tests.browser.people import USING
 
-FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "pictures"
+OFFERS = ROOT / "services" / "tenants" / "static"
+"""What the portal shows of each service before anybody joins (`services/tenants/domain/manuals.py`)."""
 HEIGHTS = {people.PHONE: 760, people.DESK: 820}
 COLOURS = 96
 LARGEST = 150_000
 """Bytes of one picture: README is read over mobile lines too."""
+LARGEST_OFFER = 100_000
+"""Bytes of one picture in the portal."""
 
 
 @contextmanager
@@ -52,13 +58,43 @@ def keep(page: Page, name: str, part: str = "") -> None:
         page.locator(part).first.evaluate("element => element.scrollIntoView()")
     else:
         page.evaluate("window.scrollTo(0, 0)")
-    taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    taken = screen(page)
     path = FOLDER / f"{name}.png"
     taken.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
     size = path.stat().st_size
     print(f"  {path.relative_to(FOLDER.parents[1])}  {size // 1000} KB")
     if size > LARGEST:
         sys.exit(f"{path.name} has {size} bytes; at most {LARGEST} are wanted. Take fewer colours or a smaller part.")
+
+
+def screen(page: Page) -> Image.Image:
+    return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+
+
+def offer(page: Page, url: str, path: str, name: str) -> None:
+    """The page as it stands, small, for the portal."""
+    page.goto(f"{url}{path}")
+    page.wait_for_load_state("networkidle")
+    if page.locator("section[aria-labelledby=next-steps]").count():
+        sys.exit(f"{page.url} is an error page: {page.inner_text('h1')}")
+    target = OFFERS / name
+    screen(page).resize(SIZE, Image.Resampling.LANCZOS).save(target, quality=70, method=6)
+    size = target.stat().st_size
+    print(f"  {target.relative_to(ROOT)}  {size // 1000} KB")
+    if size > LARGEST_OFFER:
+        sys.exit(f"{name} has {size} bytes; at most {LARGEST_OFFER} are wanted.")
+
+
+def offers(browser: Browser, url: str) -> None:
+    OFFERS.mkdir(exist_ok=True)
+    page = opened(browser, people.DESK)
+    people.sign_in(page, url, people.USING_STAFF)
+    for service in ("eapply", "backup", "ebid", "opendata"):
+        desk = "" if service == "opendata" else "desk/"
+        offer(page, url, f"/t/{USING}/{service}/{desk}", PICTURES[service][0])
+    admin = opened(browser, people.DESK)
+    people.sign_in(admin, url, people.USING_ADMIN)
+    offer(admin, url, f"/portal/{USING}/capacity/", PICTURES["cloud"][0])
 
 
 def citizen(browser: Browser, url: str, folder: Path) -> people.Receipt:
@@ -115,6 +151,7 @@ def main() -> None:
         receipt = citizen(browser, url, Path(folder))
         staff(browser, url, receipt)
         others(browser, url)
+        offers(browser, url)
         browser.close()
 
 

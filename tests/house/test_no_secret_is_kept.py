@@ -35,7 +35,7 @@ PLANTED = {
 ALLOWED: dict[str, str] = {}
 """File → why what is found in it is no secret."""
 
-PACKED = {".png", ".jpg", ".jpeg", ".heic", ".ico", ".woff2", ".zip", ".mo", ".gz", ".xlsx"}
+PACKED = {".png", ".jpg", ".jpeg", ".heic", ".ico", ".woff2", ".webp", ".zip", ".mo", ".gz", ".xlsx"}
 """Compressed or compiled: pictures, fonts, dictionaries, sample tables."""
 
 

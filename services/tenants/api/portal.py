@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from libs.common import access, csvout
 from libs.common.actor import Actor
@@ -17,7 +18,7 @@ from services.tenants.db import registry as registry_db
 from services.tenants.db import requests as requests_db
 from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.db.requests import RequestRow
-from services.tenants.domain import catalogue, requests, subscriptions
+from services.tenants.domain import catalogue, manuals, requests, subscriptions
 from services.tenants.domain.catalogue import CatalogueService
 from services.tenants.domain.municipality import Municipality, existing_on
 from services.tenants.domain.peers import LEAST, rounded
@@ -25,6 +26,7 @@ from services.tenants.domain.subscriptions import Subscription
 from services.tenants.use_cases import count, peers, subscribe
 
 router = APIRouter(include_in_schema=False)
+STATIC = Path(__file__).parents[1] / "static"
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,32 @@ def one_service(request: Request, code: str, service: str, actor: Actor = access
     return _service_page(request, actor, service)
 
 
+@router.get("/portal/{code}/services/{service}/manual")
+def manual(request: Request, code: str, service: str, actor: Actor = access.staff("portal.admin")) -> Response:
+    """What to do in the first hour, each step with its page; also for who has not joined."""
+    town, offered = view.municipality_of(request, actor), catalogue.service(service)
+    with view.service_of(request).database.reading() as session:
+        found = subscriptions_db.intervals(session, town.tenant_id, offered.key)
+    status = subscriptions.status_on(found, town.tenant_id, offered.key, view.today_of(request)).status
+    return view.portal_page(
+        request,
+        "portal/manual.html",
+        town,
+        f"/portal/{code}/",
+        service=offered,
+        manual=manuals.MANUALS[offered.key],
+        in_use=status == "active",
+    )
+
+
+@router.get("/portal/pictures/{name}")
+def picture(request: Request, name: str, actor: Actor = access.public()) -> Response:
+    """A page of a service in the sample, as a picture."""
+    if name not in {file for file, _ in manuals.PICTURES.values()}:
+        raise NotFound(say("このファイルは見つかりません。"))
+    return FileResponse(STATIC / name, media_type="image/webp", headers={"Cache-Control": "public, max-age=86400"})
+
+
 def _service_page(request: Request, actor: Actor, key: str, error: Invalid | None = None, typed: str = "") -> Response:
     town = view.municipality_of(request, actor)
     offer = next((o for o in _offers(request, town) if o.service.key == catalogue.service(key).key), None)
@@ -104,6 +132,9 @@ def _service_page(request: Request, actor: Actor, key: str, error: Invalid | Non
         kinds=words.TOWNS,
         cost=portal_cost.cost_line(request, town, key),
         earlier=earlier,
+        manual=manuals.MANUALS[key],
+        picture=manuals.PICTURES.get(key),
+        size=manuals.SIZE,
         april=subscriptions.next_april(view.today_of(request)),
         today=view.today_of(request),
         errors=view.told(request, error.fields) if error else {},

@@ -14,6 +14,7 @@ from libs.common.audit import AuditEntryRow
 from libs.common.clock import JST, fiscal_year
 from libs.common.errors import say
 from services.tenants.api import view, words
+from services.tenants.db import plans as plans_db
 from services.tenants.db import usage as usage_db
 from services.tenants.domain import catalogue, own_pages
 from services.tenants.domain.usage import Usage, online_rate
@@ -84,9 +85,10 @@ def _records(request: Request, actor: Actor, asked: Search, address: str) -> dic
             until=asked.until and midnight(asked.until + timedelta(days=1)),
         )  # fmt: skip
         bad = audit.verify(session) if not asked.before else None
+        named = plans_db.names(session, {row.subject for row in rows})
     persons = view.neighbours_of(request).persons(sorted(_people(rows)))
     return {
-        "rows": [_entry(row, persons, view.reader_of(request)) for row in rows],
+        "rows": [_entry(row, persons, named, view.reader_of(request)) for row in rows],
         "next": f"{address}?{asked.further(rows[-1].id)}" if len(rows) == PAGE else None,
         "lines": f"{address.rstrip('/')}/lines",
         "first": not asked.before,
@@ -116,10 +118,10 @@ def _people(rows: list[AuditEntryRow]) -> set[str]:
     }
 
 
-def _entry(row: AuditEntryRow, persons: dict[str, Any], reader: words.Reader) -> dict[str, Any]:
+def _entry(row: AuditEntryRow, persons: dict[str, Any], named: dict[str, str], reader: words.Reader) -> dict[str, Any]:
     unnamed = reader(say("自動")) if row.actor_kind == "service" else row.actor
     who = persons[row.actor].name if row.actor in persons else unnamed
-    names = {service.key: reader(service.name) for service in catalogue.SERVICES}
+    names = named | {service.key: reader(service.name) for service in catalogue.SERVICES}
     names |= {kind: reader(name) for kind, name in own_pages.KINDS.items()}
     subject = names.get(row.subject) or (persons[row.subject].name if row.subject in persons else row.subject)
     what = words.audit_words(row.action, reader)

@@ -1,6 +1,6 @@
 """Plans with their pillars, measures and indicators; the indicators' values; what was found and done about them (PDCA)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, String, select, update
@@ -98,6 +98,14 @@ class ReviewRow(SharedTable, Base):
     text: Mapped[str] = mapped_column(String(4000))
     written_by: Mapped[str] = mapped_column(String(36))
     written_at: Mapped[datetime]
+
+
+def names(session: Session, idents: Collection[str]) -> dict[str, str]:
+    """What the plans and indicators with these ids are called; other ids are left out."""
+    found = [
+        session.execute(select(row.id, row.name).where(row.id.in_(idents))).tuples() for row in (PlanRow, IndicatorRow)
+    ]
+    return {ident: name for rows in found for ident, name in rows}
 
 
 def plans(session: Session) -> list[PlanRow]:

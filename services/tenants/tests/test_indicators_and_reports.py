@@ -14,7 +14,7 @@ from services.tenants import reference, sample
 from services.tenants.db import plans as plans_db
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.tests.cloud import Cloud
-from services.tenants.tests.people import GUEST, MEMBER, OOKI
+from services.tenants.tests.people import GUEST, MEMBER, OOKI, OPERATOR
 from services.tenants.tests.test_council_and_public_pages import full  # noqa: F401 (a fixture)
 from services.tenants.use_cases import plans, subscribe
 
@@ -211,3 +211,11 @@ def test_values_of_many_indicators_from_a_file(planned: Cloud) -> None:
     assert "2行を取り込みました" in send("オンライン利用率,2019,0,55.5\nオンライン利用率,2020,2,57\n")
     with planned.database.reading() as session:
         assert [v.value for v in plans_db.values(session, [indicator])] == ["50", "55.5", "57"]
+
+
+def test_the_record_calls_an_indicator_by_its_name(planned: Cloud) -> None:
+    with planned.database.reading() as session:
+        [plan] = plans_db.plans(session)
+        indicator = plans_db.indicators(session, plans_db.measures(session, plan.id))[0]
+    page = planned.get("/operator/records", OPERATOR).text
+    assert f"<td>{indicator.name}</td>" in page and f"<td>{plan.name}</td>" in page and indicator.id not in page

@@ -107,6 +107,8 @@ PAGES: list[tuple[str, Actor]] = [
     ("/operator/dead-letters", OPERATOR),
     ("/operator/registry", OPERATOR),
     ("/operator/take-ins", OPERATOR),
+    (f"/portal/{OOKI}/services/eapply/manual", ADMIN),
+    (f"/portal/{OOKI}/services/ebid/manual", ADMIN),
     (f"/operator/registry/{NAKAGAWA}", OPERATOR),
     ("/council/municipalities", MEMBER),
     ("/operator/members/", OPERATOR),

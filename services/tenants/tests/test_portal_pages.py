@@ -1,14 +1,18 @@
 """An administrator opts in and watches; staff are invited; nobody else gets in."""
 
+import io
 import re
 from datetime import timedelta
 
 import pytest
+from PIL import Image
 
 from libs.common.actor import Actor
 from libs.common.db import Database
 from libs.common.testing.service import NOW
 from services.tenants.db import members as members_db
+from services.tenants.domain.catalogue import SERVICES
+from services.tenants.domain.manuals import MANUALS, PICTURES, SIZE
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, GUEST, KURUME, MEMBER, OOKI, OPERATOR, SECOND_OPERATOR
 from services.tenants.tests.test_joining_a_service import close, room_request, state
@@ -244,3 +248,23 @@ def test_a_late_room_is_shown_as_late(cloud: Cloud) -> None:
         saga.chase(session, request_id, NOW + timedelta(seconds=61))
     page = cloud.get(f"/portal/{OOKI}/requests/{request_id}", ADMIN).text
     assert "返事が遅れているため、もう一度頼みました" in page
+
+
+def test_a_service_shows_its_screen_and_how_the_first_hour_goes(cloud: Cloud) -> None:
+    for service in SERVICES:
+        page = cloud.get(f"/portal/{OOKI}/services/{service.key}", ADMIN).text
+        assert f"/portal/{OOKI}/services/{service.key}/manual" in page
+        manual = cloud.get(f"/portal/{OOKI}/services/{service.key}/manual", ADMIN).text
+        for step in MANUALS[service.key].steps:
+            linked = f'href="{step.path.replace("{code}", OOKI)}"' in manual
+            assert step.title in manual
+            assert linked == step.path.startswith("/portal/"), (
+                "pages of a service that is not in use are named, not linked"
+            )
+        for shown in re.findall(r'<img src="([^"]+)" alt="[^"]{8,}"', page):
+            picture = cloud.get(shown, GUEST)
+            assert picture.headers["content-type"] == "image/webp" and len(picture.content) < 100_000
+            with Image.open(io.BytesIO(picture.content)) as opened:
+                assert opened.size == SIZE
+        assert ("<img" in page) == (service.key in PICTURES)
+    assert cloud.get("/portal/pictures/..%2Fsettings.py", GUEST).status_code == 404

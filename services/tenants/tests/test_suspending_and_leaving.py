@@ -103,6 +103,25 @@ def test_a_confirmed_deletion_is_asked_for_until_the_room_answers(joined: Databa
     assert state(joined, request_id) == "done"
 
 
+def test_a_deletion_that_failed_in_its_room_is_asked_for_anew(joined: Database) -> None:
+    request_id = ask(joined, "leave")
+    answer(joined, request_id, "exported", LATER, archive="archive-1")
+    with joined.transaction(tenant=OOKI) as session:
+        subscribe.confirm_leaving(session, ADMIN, OOKI, request_id, "電子申請サービス", LATER)
+    first = room_request(joined, request_id)
+    with joined.transaction(tenant=OOKI) as session:
+        saga.failed(session, "eapply", first, "置き場所が応答しません。", LATER)
+        saga.failed(session, "eapply", first, "置き場所が応答しません。", LATER)
+    assert state(joined, request_id) == "running" and status(joined, LATER_DAY)["status"] == "suspended"
+    with joined.transaction(tenant=OOKI) as session:
+        saga.chase(session, request_id, LATER + rules.PATIENCE)
+    last = told(joined)[-1]["data"]
+    assert (last["action"], last["request_id"]) == ("delete", room_request(joined, request_id))
+    assert last["request_id"] != first, "under the first id the room would only say again that it failed"
+    answer(joined, request_id, "deleted", LATER + rules.PATIENCE)
+    assert state(joined, request_id) == "done"
+
+
 def test_the_record_keeps_both_the_export_and_the_deletion(joined: Database) -> None:
     request_id = ask(joined, "leave")
     answer(joined, request_id, "exported", LATER, archive="archive-1")

@@ -113,11 +113,14 @@ def answered(
 
 
 def failed(session: Session, service: str, room_request: str, reason: str, now: datetime) -> None:
-    """The room could not; what was begun is undone, and the municipality reads why."""
+    """The room could not; what was begun is undone, and the municipality reads why. A deletion cannot be undone: it is asked for anew."""
     row = _expected(session, service, room_request)
     if row is None or row.state != "running":
         return
-    _fail(session, row, reason, now)
+    if row.room_action == "delete":
+        row.reason, row.room_request, row.heard_at = reason[:2000], new_id(), now  # `chase` asks in a minute
+    else:
+        _fail(session, row, reason, now)
 
 
 def _expected(session: Session, service: str, room_request: str) -> RequestRow | None:
@@ -229,7 +232,7 @@ def reopen(session: Session, row: RequestRow, now: datetime) -> None:
 
 def _fail(session: Session, row: RequestRow, reason: str, now: datetime, *, silent: bool = False) -> None:
     row.reason = reason[:2000]
-    if row.action in ("suspend", "leave") and row.room_action != "delete":
+    if row.action in ("suspend", "leave"):
         reopen(session, row, now)
     if silent and row.action == "join" and _status(session, row, now) == "none":
         # A room that says it failed has cleared up by itself; a silent one is told to, under an id of its own: the
