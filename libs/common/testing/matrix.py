@@ -24,6 +24,7 @@ REFUSED = {401, 403, 404}
 _ALL_ROLES = frozenset(
     {
         "portal.admin",
+        "portal.delegate",
         "eapply.reviewer",
         "eapply.manager",
         "council.member",
