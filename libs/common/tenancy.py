@@ -157,13 +157,19 @@ def _refuse_unchecked(connection: Connection, element: Any, _multi: Any, _params
     options = {**options, **getattr(element, "_execution_options", {})}
     if options.get("raw_sql"):
         return
-    if any(isinstance(part, TextClause) for part in _parts(element)):
-        raise TenantLeak("text SQL is refused: write it with the ORM, or give execution option raw_sql='<reason>'")
-    table = next(_tenant_tables(element), None)
+    table, selects = None, []
+    for part in _parts(element):  # one walk: every statement of every request comes by here
+        if isinstance(part, TextClause):
+            raise TenantLeak("text SQL is refused: write it with the ORM, or give execution option raw_sql='<reason>'")
+        if isinstance(part, Select):
+            selects.append(part)
+        elif table is None and _is_tenant(part):
+            table = part
+    table = table if table is not None else _target(element)
     if table is None or (_is_dml(element) and connection.info.get("flushing")):
         return  # what a flush writes was checked before it, row by row
     written_by_orm = options.get("tenant_loading")
-    if not options.get("tenant_checked") or (not written_by_orm and _names_bare_table(element)):
+    if not options.get("tenant_checked") or (not written_by_orm and any(map(_names_bare_table, selects))):
         raise TenantLeak(f"a statement on {table.name} did not pass the tenant filter")
 
 
@@ -181,12 +187,16 @@ def _parts(element: Any) -> Iterator[Any]:
 
 
 def _tenant_tables(element: Any) -> Iterator[Table]:
-    for part in _parts(element):
-        if isinstance(part, Table) and _is_tenant(part):
-            yield part
-    table = getattr(element, "table", None)  # the target of INSERT, UPDATE, DELETE
-    if isinstance(table, Table) and _is_tenant(table):
-        yield table
+    yield from (part for part in _parts(element) if _is_tenant(part))
+    target = _target(element)
+    if target is not None:
+        yield target
+
+
+def _target(element: Any) -> Table | None:
+    """The tenant table that an INSERT, UPDATE or DELETE is about."""
+    table = getattr(element, "table", None)
+    return table if _is_tenant(table) else None
 
 
 def _is_tenant(table: Any) -> bool:
@@ -197,10 +207,9 @@ def _is_dml(element: Any) -> bool:
     return isinstance(element, Insert | Update | Delete)
 
 
-def _names_bare_table(element: Any) -> bool:
+def _names_bare_table(select: Select[Any]) -> bool:
     """Whether an ORM statement also selects from `Model.__table__`, which the ORM's filter does not see."""
-    selects = (part for part in _parts(element) if isinstance(part, Select))
-    return any(_is_bare(chosen) for select in selects for chosen in select._raw_columns)
+    return any(_is_bare(chosen) for chosen in select._raw_columns)
 
 
 def _is_bare(part: Any) -> bool:
