@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         folder = Path(name)
         town = a_town(folder)
         measure_import(town, folder, options.rows)
-        write_down(measure_requests(town, options.seconds))
+        write_down(measure_requests(town, options.seconds), options.seconds)
         return 0 if measure_sensors(town, options.seconds) >= READINGS_GOAL else 1
 
 
@@ -161,17 +161,17 @@ def measure_requests(town: Town, seconds: float) -> list[str]:
     return lines
 
 
-def write_down(lines: list[str]) -> None:
+def write_down(lines: list[str], seconds: float) -> None:
     """The figures of this run, in the place of those before."""
     cores, load = os.cpu_count(), os.getloadavg()[0]
     FIGURES.write_text(
         f"# Figures of open data\n\nMeasured on {date.today()} by `make bench BENCH=opendata_service`, {cores} cores, load average "  # noqa: DTZ011
-        f"{load:.1f}. CPU milliseconds of the server's process per request (median of {ROUNDS} rounds, least … most), SQLite, one process, "
+        f"{load:.1f}. CPU milliseconds of the server's process per request (median of {ROUNDS} rounds of {seconds:g} s, least … most), "
+        "SQLite, one process, "
         "four connections, 11,000 data sets, a table of 100,000 rows; every address is one of 10 to 298 asked in turn. **Asked again**: "
         "most answers are sent again as they were kept (`services/opendata/api/answers.py`; pages for five seconds, data until the "
         "catalogue changes). **Made anew**: no whole answer is kept, only parts of it (`kept.py`): what an address costs that nobody asked "
-        "for lately. CKAN's are those of another run on a quieter machine (2.12; its workers, Solr and PostgreSQL together), which was "
-        "asked for the same address again and again.\n\n"
+        "for lately. CKAN's are those of another run on a quieter machine (2.12; its workers, Solr and PostgreSQL together).\n\n"
         "| asked | asked again, ms | made anew, ms | CKAN, ms | ratio | ratio, anew | goal | |\n|---|---|---|---|---|---|---|---|\n"
         + "\n".join(lines)
         + "\n",
