@@ -355,7 +355,7 @@ class Round:
         if self.terms.hidden:
             self.report.taken.append(
                 f"第{self.number}回: 予定価格などは非公表です。額そのものは確かめられません。"
-                "どの入札が超過・失格かは、1本の線で分かれていることだけを確かめました。"
+                "超過・失格の判定は、金額の順と食い違わないことだけを確かめました。"
             )
         names = {"technical": "技術点", "refused": "失格の判断", "cleared": "低入札価格調査・事後審査の判断"}
         for part, name in names.items():
