@@ -96,7 +96,7 @@ class BackupRoom:
             yield Step(2, total, "保管庫の中身を取り込みました")
             for number, (name, model) in enumerate(tables.CARRIED.items(), start=3):
                 rows.take_in(self._database, model, reader.lines(f"{name}.jsonl"), request.tenant)
-                yield Step(number, total, f"{name}を取り込みました")
+                yield Step(number, total, "データの表を取り込みました")
         return {}
 
     def _refuse_other_content(self, request: RoomRequest, carried: set[str]) -> None:

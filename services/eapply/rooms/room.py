@@ -75,7 +75,7 @@ class EapplyRoom:
             with self._database.reading(tenant=request.tenant) as session:
                 for number, (name, model) in enumerate(tables.CARRIED.items(), start=1):
                     writer.add(f"{name}.jsonl", rows.dumped(session, model))
-                    yield Step(number, total, f"{name}を書き出しました")
+                    yield Step(number, total, "データの表を書き出しました")
                 writer.add("answers.csv", csvout.rows(_answer_rows(session), header=_ANSWER_HEADER))
                 writer.add(
                     "audit.jsonl", (line if isinstance(line, bytes) else line.encode() for line in _audit(session))
@@ -115,7 +115,7 @@ class EapplyRoom:
             yield Step(2, total, "添付ファイルを取り込みました")
             for number, (name, model) in enumerate(tables.CARRIED.items(), start=3):
                 rows.take_in(self._database, model, reader.lines(f"{name}.jsonl"), request.tenant)
-                yield Step(number, total, f"{name}を取り込みました")
+                yield Step(number, total, "データの表を取り込みました")
         return {}
 
     def _refuse_other_content(self, request: RoomRequest, reader: Reader) -> None:

@@ -59,7 +59,7 @@ class EbidRoom:
                 _refuse_sealed(session)
                 for number, (name, model) in enumerate(rows.CARRIED.items(), start=1):
                     writer.add(f"{name}.jsonl", room_rows.dumped(session, model))
-                    yield Step(number, total, f"{name}を書き出しました")
+                    yield Step(number, total, "データの表を書き出しました")
                 writer.add(f"{rows.COMPANIES}.jsonl", rows.companies(session))
                 writer.add(
                     "audit.jsonl", (each if isinstance(each, bytes) else each.encode() for each in _audit(session))
@@ -90,7 +90,7 @@ class EbidRoom:
             yield Step(3, total, "会社の一覧を取り込みました")
             for number, (name, model) in enumerate(rows.CARRIED.items(), start=4):
                 room_rows.take_in(self._database, model, reader.lines(f"{name}.jsonl"), request.tenant)
-                yield Step(number, total, f"{name}を取り込みました")
+                yield Step(number, total, "データの表を取り込みました")
         return {}
 
     def _refuse_other_content(self, request: RoomRequest, reader: Reader) -> None:

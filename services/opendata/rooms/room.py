@@ -64,7 +64,7 @@ class OpendataRoom:
             with self._database.reading(tenant=request.tenant) as session:
                 for number, (name, model) in enumerate(rows.CARRIED.items(), start=1):
                     writer.add(f"{name}.jsonl", dumped(session, model))
-                    yield Step(number, total, f"{name}を書き出しました")
+                    yield Step(number, total, "データの表を書き出しました")
                 writer.add("audit.jsonl", (_bytes(line) for line in audit.export_lines(session)))
                 yield Step(total - 2, total, "記録を書き出しました")
                 for file_id in sorted(files_of(session)):
@@ -90,7 +90,7 @@ class OpendataRoom:
             yield Step(2, total, "データファイルを取り込みました")
             for number, (name, model) in enumerate(rows.CARRIED.items(), start=3):
                 take_in(self._database, model, reader.lines(f"{name}.jsonl"), request.tenant)
-                yield Step(number, total, f"{name}を取り込みました")
+                yield Step(number, total, "データの表を取り込みました")
         with self._database.transaction(tenant=request.tenant) as session:
             directory.publish_groups(session)
             sensors.publish_streams(session)

@@ -120,6 +120,8 @@ def headline(row: RequestRow, reader: Reader, late: bool = False) -> str:
     if row.state == "done":
         name, what = reader(service(row.service).name), reader(_DONE[row.action])
         return reader(say("%(name)s：%(what)s。"), name=name, what=what)
+    if row.state == "withdrawn" and row.action == "leave":
+        return reader(say("やめる手続きを取りやめました。このまま使い続けられます。"))
     return reader(_HEADLINES[row.state], reason=row.reason or "")
 
 

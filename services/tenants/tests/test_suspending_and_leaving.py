@@ -8,7 +8,9 @@ from libs.common import audit
 from libs.common.db import Database
 from libs.common.errors import Conflict, Invalid
 from libs.common.testing.service import NOW
+from services.tenants.api import words
 from services.tenants.db import requests as requests_db
+from services.tenants.db.requests import RequestRow
 from services.tenants.domain import requests as rules
 from services.tenants.tests.people import ADMIN, OOKI
 from services.tenants.tests.test_joining_a_service import (
@@ -120,6 +122,17 @@ def test_a_deletion_that_failed_in_its_room_is_asked_for_anew(joined: Database) 
     assert last["request_id"] != first, "under the first id the room would only say again that it failed"
     answer(joined, request_id, "deleted", LATER + rules.PATIENCE)
     assert state(joined, request_id) == "done"
+
+
+def test_leaving_that_was_called_off_does_not_speak_of_joining_again() -> None:
+    row = RequestRow(state="withdrawn", action="leave", service="eapply")
+    assert words.headline(row, str_of) == "やめる手続きを取りやめました。このまま使い続けられます。"
+    row.action = "join"
+    assert "もう一度申し込めます" in words.headline(row, str_of)
+
+
+def str_of(text: str, **values: object) -> str:
+    return str(text) % values
 
 
 def test_the_record_keeps_both_the_export_and_the_deletion(joined: Database) -> None:
