@@ -8,8 +8,8 @@ import httptools
 from gateway.hygiene import Headers
 from gateway.upstream.words import WITHOUT_BODY, NothingCame, UpstreamBroken, UpstreamLate
 
-READ_AHEAD = 256 * 1024
-"""Bytes of an answer that may wait here for the client."""
+READ_AHEAD = 64 * 1024
+"""Bytes of an answer that may wait here for the client; what one read of the socket brings beyond that (256 KiB at most) waits, too."""
 MAX_HEAD = 64 * 1024
 """Bytes of an answer's status line and headers."""
 

@@ -115,15 +115,15 @@ def _short(path: str) -> str:
 
 def _used(old: clouds.Running) -> list[str]:
     stopping = threading.Event()
-    pages = [old.url + path for path in PAGES.values()]
-    if not processes.wait_until(lambda: all(clouds.is_ready(page) for page in pages), seconds=180):
-        return [f"no page at {page}" for page in pages if not clouds.is_ready(page)]
+    if missing := _missing(old):
+        return missing
     people, backing_up = citizens(old), machine(old, stopping)
     people.begin()
     threads = backing_up.begin()
     try:
         problems = _half("the earlier code", old, people, backing_up)
         with this_code_s_http(old):
+            problems += _missing(old)  # the door lets a service rest that was away for a moment
             problems += _half("this code's HTTP before the earlier work", old, people, backing_up)
             _end(people, stopping, threads)
             problems += _arrived(old, people)
@@ -131,6 +131,13 @@ def _used(old: clouds.Running) -> list[str]:
     finally:
         _end(people, stopping, threads)
     return problems
+
+
+def _missing(old: clouds.Running) -> list[str]:
+    """Pages of services that do not come, also after a while."""
+    pages = [old.url + path for path in PAGES.values()]
+    processes.wait_until(lambda: all(clouds.is_ready(page) for page in pages), seconds=180, pause=0.5)
+    return [f"no page at {page}" for page in pages if not clouds.is_ready(page)]
 
 
 def _end(people: story.Citizens, stopping: threading.Event, threads: list[threading.Thread]) -> None:
