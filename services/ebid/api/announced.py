@@ -20,13 +20,21 @@ AT_OPENING = {
     "mean_of_lowest": say("開札のときに、低い入札の平均から決めます"),
     "random_factor": say("封をした額に、開札のときに決まる係数をかけます"),
 }
+SEALED = say("額には、公告の前に封をしてあります")
+TOLD = say("額は、入札の結果といっしょに公表します")
+UNTOLD = say("額は、開札のあとも公表しません")
 
 
 def lines(request: Request, row: TenderRow) -> Lines:
     def tell(text: str) -> str:
         return spoken(request, text)
 
-    found = [*_limits(row.terms["limits"]), *_award(row.terms), *_ground(row.terms), *venture_form.lines(row.terms)]
+    found = [
+        *_limits(row.terms["limits"], hidden=row.terms["disclosure"] == "never"),
+        *_award(row.terms),
+        *_ground(row.terms),
+        *venture_form.lines(row.terms),
+    ]
     if row.terms.get("breakdown"):
         found.append(
             (
@@ -47,7 +55,7 @@ def lines(request: Request, row: TenderRow) -> Lines:
     ]
 
 
-def _limits(rule: dict[str, Any]) -> list[tuple[str, Any]]:
+def _limits(rule: dict[str, Any], *, hidden: bool) -> list[tuple[str, Any]]:
     name = say("低すぎる入札の扱い")
     if rule["kind"] == "drawn_reserve":
         return [(name, say("制限なし")), (say("予定価格の決め方"), DRAWN)]
@@ -59,8 +67,9 @@ def _limits(rule: dict[str, Any]) -> list[tuple[str, Any]]:
             name,
             [
                 LIMITS[rule.get("target", "minimum")],
-                *([AT_OPENING[rule["kind"]]] if rule["kind"] in AT_OPENING else []),
+                AT_OPENING.get(rule["kind"], SEALED),
                 *model,
+                UNTOLD if hidden else TOLD,
             ],
         )
     ]

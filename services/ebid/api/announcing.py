@@ -55,7 +55,8 @@ def limits_page(request: Request, tender_id: str, actor: Actor = access.staff(OF
         row = tenders.load(session, tender_id)
         head = json.dumps(sealed.limits_header(row).document())
         ceiling = drafting.ceiling(row.category, row.terms.get("ground", {}).get("clause", ""), profiles.of(session))
-    title = say("予定価格に封をする")
+    announced_price = "announced_limits" in row.terms
+    title = say("%(what)sに封をする", what=say("最低制限価格など") if announced_price else say("予定価格"))
     return render(
         request, "desk/limits.html", desk=True, title=title,
         crumbs=(Link(row.title, f"../{row.id}"), Link(title, "", True)), row=row, head=head,

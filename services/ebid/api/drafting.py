@@ -20,8 +20,8 @@ from services.ebid.use_cases.tenders import Draft
 
 LIMITS = {
     "none": say("設けない"),
-    "sealed": say("最低制限価格：予定価格といっしょに封をする（下回ると失格）"),
-    "investigation": say("調査基準価格：予定価格といっしょに封をする（下回ると低入札価格調査）"),
+    "sealed": say("最低制限価格：公告の前に額に封をする（下回ると失格）"),
+    "investigation": say("調査基準価格：公告の前に額に封をする（下回ると低入札価格調査）"),
     "mean_of_lowest": say("最低制限価格：開札のときに、低い入札の平均から決める"),
     "random_factor": say("最低制限価格：封をした額に、開札のときに決まる係数をかける"),
     "drawn_reserve": say("予定価格：封をした15個の予備価格から、入札者がひいたくじで決める（最低制限価格は設けない）"),
@@ -76,9 +76,6 @@ def _terms(sent: Form, profile: Profile) -> dict[str, Any]:
             raise Invalid(sentence, fields={"award": sentence}, code="award")
     if terms["limits"]["kind"] == "drawn_reserve":
         terms["rebids"] = 0  # 予定価格 does not change between rounds, and what was drawn once is known
-        if terms["disclosure"] == "before":
-            sentence = say("予備価格のくじでは、予定価格は事前に公表できません。")
-            raise Invalid(sentence, fields={"disclosure": sentence, "limits": sentence}, code="drawn")
     if terms["disclosure"] == "before":
         terms["announced_limits"] = _announced(sent, profile)
     return terms

@@ -9,6 +9,7 @@ from libs.common.errors import Invalid
 from services.ebid.domain.limits import PICKS, PRELIMINARY
 from services.ebid.domain.money import check_amount
 from services.ebid.domain.ranking import Bid
+from services.ebid.domain.terms import Terms
 
 NO_BREAKDOWN = "0" * 64
 
@@ -60,6 +61,14 @@ def read_bid(
     picks = tuple(payload.get("picks", ()))
     amount, number = payload["amount"], payload["lottery_number"]
     return Bid(bidder, amount, number, arrived_at, sequence, assigned, "", technical, blind, picks)
+
+
+def limits_against(terms: Terms, payload: Mapping[str, Any]) -> str:
+    """How the buyer's opened envelope contradicts the announcement, or "": "limits-announced" where its 予定価格 is not the one that
+    was published beforehand (事前公表), "limits-missing" where an announced 最低制限価格, 調査基準価格 or 予備価格 is not in it."""
+    if any(payload.get(name) != amount for name, amount in terms.announced.items()):
+        return "limits-announced"
+    return "" if all(payload.get(name) for name in terms.sealed_amounts) else "limits-missing"
 
 
 def own_points(payload: Mapping[str, Any]) -> Fraction:

@@ -118,7 +118,9 @@ def check_terms(method: str, category: str, terms: Terms) -> None:
         errors["award"] = say("総合評価は、資格確認の申請か指名のある方法で行います。評価を開札の前に終えるためです。")
     if not scored and how.scored == "must":
         errors["award"] = say("プロポーザルでは、加算方式で提案の評価項目を決めてください。")
-    if terms.limits.kind == "drawn_reserve" and (scored or not how.competitive or terms.rebids):
+    if terms.limits.kind == "drawn_reserve" and terms.announced:
+        errors["disclosure"] = errors["limits"] = say("予備価格のくじでは、予定価格は事前に公表できません。")
+    elif terms.limits.kind == "drawn_reserve" and (scored or not how.competitive or terms.rebids):
         errors["limits"] = say("予備価格のくじは、価格だけで決める、再度入札のない競争入札で行います。")
     if scored and (how.scored == "self") != bool(terms.self_points):
         errors["award"] = say("自己採点は、事後審査の方法で行います。")

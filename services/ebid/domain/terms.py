@@ -45,7 +45,8 @@ class Terms:
     `rebids` how many 再度入札 may follow; `minimum_bids` fewer bidders are 不調; `review_after` 事後審査型;
     `standard_value` whether a 評価値 below 標準点÷予定価格 is out (除算方式); `hidden` whether 予定価格 and the limits beside it stay
     unpublished after the opening, too (非公表); `self_points` the most points of each criterion, in thousandths, where bidders seal
-    their own (自己採点), empty where officials give them."""
+    their own (自己採点), empty where officials give them; `announced` what the announcement itself tells (事前公表 of 予定価格):
+    "reserve_with_tax" and "reserve" in yen, empty where nothing is told before the opening."""
 
     tender: str
     lottery: Profile = lottery.PROFILES["core"]
@@ -60,6 +61,21 @@ class Terms:
     standard_value: bool = False
     hidden: bool = False
     self_points: tuple[int, ...] = ()
+    announced: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def sealed_amounts(self) -> tuple[str, ...]:
+        """Which of `Limits` beside the reserve the buyer's envelope must hold. The mean of the lowest bids needs none; 総合評価 knows
+        no 最低制限価格."""
+        if self.limits.kind == "drawn_reserve":
+            return ("preliminary",)
+        counts = self.evaluation.kind == "price" or self.limits.target != "minimum"
+        return (self.limits.target,) if self.limits.kind in ("sealed", "random_factor") and counts else ()
+
+    @property
+    def official_seals(self) -> bool:
+        """Whether an official must seal amounts before the publication: those that decide and that the announcement does not tell."""
+        return not self.announced or bool(self.sealed_amounts)
 
 
 def terms_of(document: Mapping[str, Any]) -> Terms:
@@ -67,7 +83,8 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
 
     `{"tender": id, "lottery": "core", "evaluation": {…}, "tax": {"percent": 10, "comparison": {"mode", "unit"}},
     "limits": {"kind": "sealed"}, "highest_wins": false, "tie_chain": ["technical"], "rebids": 2, "minimum_bids": 1,
-    "review_after": false, "standard_value": false, "disclosure": "after"}`; all but `tender` may be missing. Raises Invalid for what
+    "review_after": false, "standard_value": false, "disclosure": "after", "announced_limits": {"reserve_with_tax": yen, "reserve": yen}}`
+    (the last with "disclosure": "before" only); all but `tender` may be missing. Raises Invalid for what
     contradicts the law or itself.
     """
     tax = document.get("tax", {})
@@ -85,6 +102,7 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
         standard_value=bool(document.get("standard_value", False)),
         hidden=document.get("disclosure") == "never",
         self_points=self_points_of(document),
+        announced={str(name): int(amount) for name, amount in document.get("announced_limits", {}).items()},
     )
     check(terms)
     return terms

@@ -78,6 +78,8 @@ class Tender:
 
     def announce(self, limits: Mapping[str, Any] | None = None) -> None:
         self.terms |= {"trustees": [trustee.public_of(key) for key in self.keys], "threshold": self.threshold}
+        if not {"minimum", "investigation", "preliminary"} & set(limits or {}):
+            self.terms.setdefault("limits", {"kind": "none"})  # nothing is announced that is not sealed
         at = self.deadline - timedelta(days=10)
         self.indexes["terms"] = self.log.append(note.entry("terms", at, bundle.terms_digest(self.terms)))
         if limits:

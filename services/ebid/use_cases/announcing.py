@@ -24,10 +24,11 @@ from services.ebid.verify import bundle
 def seal_limits(
     session: Session, actor: Actor, tender_id: str, seen: int, given: dict[str, Any], now: datetime
 ) -> TenderRow:
-    """Keep 予定価格 and 最低制限価格 as the official's own browser sealed them (封緘). Nobody here can read them."""
+    """Keep 予定価格 and 最低制限価格 as the official's own browser sealed them (封緘). Nobody here can read them: that a 予定価格 published
+    beforehand is the sealed one shows at the opening."""
     row = tenders.changing(session, tender_id, seen, Step.EDIT, now)
     if not sealed.needs_sealing(row):
-        raise Conflict(say("この案件の予定価格は事前公表です。封をする価格はありません。"), code="nothing-to-seal")
+        raise Conflict(say("この案件の予定価格は事前公表で、ほかに封をする価格はありません。"), code="nothing-to-seal")
     row.reserve, digest = sealed.check(given, sealed.limits_header(row))
     audit.record(session, actor, "ebid.limits.seal", row.id, detail={"digest": digest}, now=now)
     return row
@@ -40,11 +41,15 @@ def submit(session: Session, actor: Actor, tender_id: str, seen: int, now: datet
         raise Conflict(
             say("開札のかぎを持つ人を%(least)s人以上選んでください。", least=trustees.LEAST), code="too-few-trustees"
         )
-    if sealed.needs_sealing(row) and row.reserve is None:
-        raise Conflict(say("先に、予定価格などの価格に封をしてください。"), code="reserve-missing")
+    _require_sealed(row)
     row.drafted_by, row.drafted_by_name = actor.subject, actor.name
     audit.record(session, actor, "ebid.tender.submit", row.id, now=now)
     return row
+
+
+def _require_sealed(row: TenderRow) -> None:
+    if sealed.needs_sealing(row) and row.reserve is None:
+        raise Conflict(say("先に、予定価格などの価格に封をしてください。"), code="reserve-missing")
 
 
 def give_back(session: Session, actor: Actor, tender_id: str, seen: int, reason: str, now: datetime) -> TenderRow:
@@ -62,6 +67,7 @@ def publish(
     row = tenders.changing(session, tender_id, seen, Step.PUBLISH, now)
     if row.drafted_by == actor.subject:
         raise Forbidden(say("承認は、作成した方とは別の方が行います。"), code="same-person")
+    _require_sealed(row)
     if not warned and any(each.findings for each in documents.listed(session, row)):
         raise Conflict(
             say("書類に見えない文字や作成者の情報があります。確かめてから公告してください。"), code="papers-unread"

@@ -19,7 +19,7 @@ from services.ebid.db import RoundRow, ShareRow, TenderRow
 from services.ebid.domain import limits as limit_rules
 from services.ebid.domain import lottery, ranking, states
 from services.ebid.domain.limits import Limits, limits_of
-from services.ebid.domain.opened import read_bid
+from services.ebid.domain.opened import limits_against, read_bid
 from services.ebid.domain.ranking import Bid
 from services.ebid.domain.states import State, Step
 from services.ebid.domain.terms import terms_of
@@ -223,6 +223,9 @@ def _opened(session: Session, row: TenderRow, number: int, shares: dict[int, dic
         raise Conflict(
             say("封をした予定価格を読めませんでした。この入札は取り止めてください。"), code="limits-unreadable"
         )
+    contradiction = limits_against(terms_of(row.terms), found["limits"]["payload"])
+    if contradiction:
+        raise Conflict(say("封をした価格が、公告と違います。この入札は取り止めてください。"), code=contradiction)
     for kept in bids.sealed_of(session, row, number):
         found["bids"][kept.company_id] = _open_one(kept.envelope or {}, shares)
     return found

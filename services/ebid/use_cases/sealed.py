@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.ebid.db import TenderRow
+from services.ebid.domain.terms import terms_of
 from services.ebid.sealing import envelope
 from services.ebid.sealing.envelope import Header
 from services.ebid.verify import bundle
@@ -35,10 +36,11 @@ def check(given: Any, wanted: Header) -> tuple[dict[str, Any], str]:
 
 
 def needs_sealing(row: TenderRow) -> bool:
-    """Whether the municipality must seal prices before it publishes."""
-    return row.terms["disclosure"] != "before"
+    """Whether an official must seal prices before the publication."""
+    return terms_of(row.terms).official_seals
 
 
 def seal_announced(row: TenderRow) -> dict[str, Any]:
-    """事前公表: what stands in the announcement goes the same way as what is secret, so there is one way to open."""
+    """事前公表 without any other amount: what stands in the announcement goes the same way as what is secret, so there is one way
+    to open."""
     return envelope.seal(row.terms["announced_limits"], limits_header(row))

@@ -10,7 +10,7 @@ from libs.common.errors import Refusal
 from services.ebid.domain import limits as limit_rules
 from services.ebid.domain import lottery, ranking
 from services.ebid.domain.limits import Limits, limits_of
-from services.ebid.domain.opened import own_points, paper_payload, read_bid
+from services.ebid.domain.opened import limits_against, own_points, paper_payload, read_bid
 from services.ebid.domain.ranking import Bid, Outcome
 from services.ebid.domain.terms import Terms, terms_of
 from services.ebid.sealing import making, merkle
@@ -20,6 +20,10 @@ from services.ebid.verify import curve, envelopes, hidden
 from services.ebid.verify.report import Report
 
 Document = Mapping[str, Any]
+AGAINST = {
+    "limits-announced": "封かんされた予定価格が、公告で事前に公表された額と違います。",
+    "limits-missing": "公告で設けるとした最低制限価格などが、封かんされていません。",
+}
 
 
 def check(
@@ -258,7 +262,7 @@ class Round:
         if sealed is None:
             if named:
                 self.report.bad("limits-dropped", self.subject, "封かんされた予定価格が、公表されていません。")
-            return Limits()
+            return self.read_limits({})
         logged = sealed["logged"]
         entry = logged["entry"]
         self.logged(logged, "limits-not-logged", self.subject)
@@ -276,6 +280,9 @@ class Round:
 
     def read_limits(self, payload: Document) -> Limits:
         limits, with_tax = limits_of(payload), payload.get("reserve_with_tax")
+        contradiction = limits_against(self.terms, payload)
+        if contradiction:
+            self.report.bad(contradiction, self.subject, AGAINST[contradiction])
         if with_tax is not None and limits.reserve != self.terms.tax.comparison_price(with_tax):
             self.report.bad(
                 "limits-tax", self.subject, "入札書比較価格が、予定価格（税込）から公告の端数処理で求めた額と違います。"
