@@ -126,7 +126,7 @@ def receipt(request: Request, tender_id: str, round: int | None = None, actor: A
         if kept is None:
             raise Conflict(say("この回には、まだ提出していません。"), code="nothing-sent")
         document = bids.receipt(session, kept)
-    return JSONResponse(document, headers=_download(f"{row.number}-receipt.json"))
+    return JSONResponse(document, headers=_download(f"{row.number}-receipt-{kept.round}.json"))
 
 
 def _download(name: str) -> dict[str, str]:
@@ -241,10 +241,13 @@ def mine(request: Request, actor: Actor = access.person()) -> Response:
     quiet(request)
     with reading(request, actor) as session:
         own = companies.own(session, actor)
-        found = letters.own(session, ventures.ids_of(session, own.id)) if own else []
+        ids = ventures.ids_of(session, own.id) if own else []
+        found, sent = letters.own(session, ids), bids.own(session, ids)
+        sent_for = tenders.by_ids(session, {each.tender_id for each in sent})
         suspended = companies.suspensions(session, own.id) if own else []
     return render(
-        request, "mine.html", crumbs=(Link(MINE, "", True),), title=MINE, own=own, letters=found, suspended=suspended
+        request, "mine.html", crumbs=(Link(MINE, "", True),), title=MINE, own=own, letters=found, suspended=suspended,
+        sent=sent, sent_for=sent_for,
     )  # fmt: skip
 
 

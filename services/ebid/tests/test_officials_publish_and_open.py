@@ -10,8 +10,9 @@ from services.ebid.api.shell import local_input
 from services.ebid.db import RoundRow, TenderRow
 from services.ebid.sealing import envelope, trustee
 from services.ebid.settings import office_of
-from services.ebid.tests.people import MANAGER, OFFICER, PDF, Town, json_text, visible
+from services.ebid.tests.people import MANAGER, OFFICER, PDF, Company, Town, json_text, visible
 from services.ebid.use_cases import opening
+from services.ebid.verify.check import check
 
 
 def test_whoever_drafted_cannot_approve(town: Town):
@@ -208,16 +209,31 @@ def test_all_above_the_reserve_bid_again_below_the_lowest(town: Town):
     one.bid(tender, 9_900_000)
     town.company(2).bid(tender, 10_200_000)
     town.close()
+    receipts_of_every_round(town, one, tender)  # the deadline has passed, nothing is open yet
     town.open(tender)
     second = result(town, tender, 2)
     assert (second["outcome"], second["candidate"]) == ("hold_review", second["places"][0]["bidder"])
     assert [place["standing"] for place in second["places"]] == ["eligible", "invalid"]
     town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
     assert town.conclude(tender).status_code == 200
-    from services.ebid.verify.check import check
-
-    report = check(town.guest().get(f"tenders/{tender}/bundle.json").json())
+    saved = receipts_of_every_round(town, one, tender)
+    report = check(town.guest().get(f"tenders/{tender}/bundle.json").json(), saved)
     assert [str(problem) for problem in report.problems] == []
+    assert sum("あなたの入札" in each for each in report.passed) == 2
+
+
+def receipts_of_every_round(town: Town, company: Company, tender: str) -> list[Any]:
+    """What a click on each link saves: the same two on the tender's page and on the company's own; nobody else has any."""
+    link = re.compile(r'href="([^"]*receipt\.(?:json|pdf)\?round=\d)"')
+    shown = [
+        {each.rsplit("/", 1)[-1] for each in link.findall(company.get(page).text)}
+        for page in (f"tenders/{tender}/", "mine")
+    ]
+    assert shown[0] == shown[1] == {f"receipt.{form}?round={number}" for form in ("json", "pdf") for number in (1, 2)}
+    for stranger in (town.company(3), town.guest()):
+        assert not link.search(stranger.get(f"tenders/{tender}/").text)
+    assert company.get(f"tenders/{tender}/receipt.pdf?round=1").content.startswith(b"%PDF")
+    return [company.get(f"tenders/{tender}/receipt.json?round={number}", page=False).json() for number in (1, 2)]
 
 
 def test_a_refused_candidate_makes_way_for_the_next(town: Town):

@@ -3,6 +3,7 @@
 Nobody is told that something came: no event, no mail, no record of use, before the opening.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -126,6 +127,16 @@ def of(session: Session, row: TenderRow, number: int, company_id: str) -> Submis
             SubmissionRow.round == number,
             SubmissionRow.company_id == company_id,
         )
+    )
+
+
+def own(session: Session, ids: Sequence[str], row: TenderRow | None = None) -> list[SubmissionRow]:
+    """What a company and its ventures (`ids`) sent, in a tender or in all of this municipality: newest first. For that company only."""
+    found = select(SubmissionRow).where(SubmissionRow.company_id.in_(ids))
+    if row is not None:
+        found = found.where(SubmissionRow.tender_id == row.id)
+    return list(
+        session.scalars(found.order_by(SubmissionRow.received_at.desc(), SubmissionRow.round.desc()).limit(200))
     )
 
 

@@ -159,6 +159,10 @@ def load_public(session: Session, tender_id: str) -> TenderRow:
     return row
 
 
+def by_ids(session: Session, ids: set[str]) -> dict[str, TenderRow]:
+    return {row.id: row for row in session.scalars(select(TenderRow).where(TenderRow.id.in_(ids)))}
+
+
 def changing(session: Session, tender_id: str, seen: int, step: Step, now: datetime) -> TenderRow:
     """The tender, locked and moved by `step`. Conflict when somebody changed it since `seen`."""
     row = load(session, tender_id, lock=True)
