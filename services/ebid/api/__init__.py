@@ -26,6 +26,7 @@ from services.ebid.api import (
     results,
     scoring,
     shell,
+    tools,
     ventures,
     watching,
 )
@@ -57,6 +58,7 @@ def create_app(service: Service) -> FastAPI:
         company,
         open_data,
         outages,
+        tools,
         public,
     )
     routers = [carried.router("ebid", WATCHER, FORMAT, limit=MAX_ARCHIVE), *(module.router for module in modules)]

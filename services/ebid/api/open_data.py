@@ -1,4 +1,4 @@
-"""OCDS feed and records, the log, the tools: for programs, journalists and losers."""
+"""OCDS feed and records, the log: for programs, journalists and losers."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,6 @@ from libs.common.actor import Actor
 from libs.common.errors import NotFound, say
 from services.ebid.api.shell import now_of, office, reading, service_of
 from services.ebid.use_cases import log, publishing
-from services.ebid.verify import build
 
 router = APIRouter()
 OCDS = "/t/{code}/ebid/ocds"
@@ -122,12 +121,6 @@ def consistency(request: Request, old: int, new: int, actor: Actor = access.publ
 
 
 # ---- what runs in the bidder's own hands
-
-
-@router.get("/ebid/verify.pyz", summary="The verifier: one file, runs offline with Python 3.11 or later")
-def verifier(request: Request, actor: Actor = access.public()) -> Response:
-    headers = {"Content-Disposition": csvout.attachment("ebid-verify.pyz"), "X-Sha256": build.digest()}
-    return Response(build.archive(), media_type="application/zip", headers=headers)
 
 
 @router.get("/ebid/static/{name}", include_in_schema=False)

@@ -1,13 +1,13 @@
 """封かんと開札の道具です。通信はしません。
 
-python -m services.ebid.sealing seal HEAD.json -o 入札書.json [--breakdown 内訳書.xlsx [--breakdown-head 内訳書HEAD.json]]
+python ebid-seal.pyz seal HEAD.json -o 入札書.json [--breakdown 内訳書.xlsx [--breakdown-head 内訳書HEAD.json]]
                                               入札書を（内訳書も）封かんする（金額は画面でたずねます）
-python -m services.ebid.sealing digest 入札書.json                                    封かんした入札書の確認番号を表示する
-python -m services.ebid.sealing trustee new 鍵.json                                   開札用の鍵を作る（ネットワークから離したパソコンで）
-python -m services.ebid.sealing trustee show 鍵.json                                  公開鍵と確認番号を表示する
-python -m services.ebid.sealing trustee paper 鍵.json                                 紙の控え（3枚のうち2枚で戻せる）を表示する
-python -m services.ebid.sealing trustee restore 鍵.json                               紙の控えから鍵のファイルを作り直す
-python -m services.ebid.sealing trustee open 鍵.json 開札.json -o 分散鍵.json           開札のファイルから、自分の分を取り出す
+python ebid-seal.pyz digest 入札書.json                                    封かんした入札書の確認番号を表示する
+python ebid-seal.pyz trustee new 鍵.json                                   開札用の鍵を作る（ネットワークから離したパソコンで）
+python ebid-seal.pyz trustee show 鍵.json                                  公開鍵と確認番号を表示する
+python ebid-seal.pyz trustee paper 鍵.json                                 紙の控え（3枚のうち2枚で戻せる）を表示する
+python ebid-seal.pyz trustee restore 鍵.json                               紙の控えから鍵のファイルを作り直す
+python ebid-seal.pyz trustee open 鍵.json 開札.json -o 分散鍵.json           開札のファイルから、自分の分を取り出す
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser("sealing", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    top = argparse.ArgumentParser("ebid-seal.pyz", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = top.add_subparsers(required=True, metavar="seal | digest | trustee")
     sealing = command(commands, "seal", seal, "head")
     sealing.add_argument("-o", "--output", type=Path, required=True)

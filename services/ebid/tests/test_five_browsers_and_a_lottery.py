@@ -13,6 +13,7 @@ from services.ebid.tests.test_the_story_in_a_browser import (  # noqa: F401
     browser,
     browser_page,
     database,
+    look,
     open_as,
     pytestmark,
     scene,
@@ -45,7 +46,10 @@ def test_five_companies_bid_two_tie_the_lottery_decides_and_a_loser_checks_it_al
     assert result.count("（くじ）") == 2 and "9,900,000円" in result
     bundle = saved(loser, "検証用のファイルを保存する", tmp_path / "bundle.json")
     tool = saved(loser, "検証の道具を保存する", tmp_path / "ebid-verify.pyz")
+    look(loser, "90-result")
     late = saved(loser, "第1回の受領証を保存する", tmp_path / "later.json")
+    loser.get_by_role("link", name="道具の使い方").click()
+    look(loser, "91-tools")
     for receipt in (early, late):
         done = alone(tool, bundle, receipt)
         assert done.returncode == 0, done.stdout + done.stderr

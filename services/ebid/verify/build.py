@@ -32,8 +32,23 @@ TOOLS = {
         *(f"services/ebid/sealing/{name}.py" for name in ("__main__", "envelope", "files", "hpke", "trustee")),
     ),
 }
+PYTHON = "3.11"
+"""The oldest that runs them."""
+NEEDS = {"verify": (), "seal": ("cryptography>=47", "shamir-mnemonic==0.3.0")}
+"""What must be installed beside a tool, as for `pip install`: the versions of this repository."""
 MAINS = {"verify": "services.ebid.verify.__main__", "seal": "services.ebid.sealing.__main__"}
 PACKAGES = ("libs", "libs/common", "services", "services/ebid")
+_MAIN = """import sys
+
+if sys.version_info < (%(python)s):
+    sys.exit("Python %%d.%%d 以降が必要です。" %% (%(python)s))
+try:
+    from %(main)s import main
+except ModuleNotFoundError as error:
+    sys.exit("必要なパッケージ %%s がありません。先に入れてください: python -m pip install %%s" %% (error.name, %(needs)s))
+main()
+"""
+"""Read by older Pythons, too: it says what is missing instead of failing at a line they do not understand."""
 _WHEN = (1980, 1, 1, 0, 0, 0)
 
 
@@ -47,7 +62,8 @@ def archive(tool: str = "verify") -> bytes:
     """The bytes of one tool's file."""
     files = {f"{package}/__init__.py": "" for package in PACKAGES}
     files |= {name: (ROOT / name).read_text(encoding="utf-8") for name in names(tool)}
-    files["__main__.py"] = f"from {MAINS[tool]} import main\n\nmain()\n"
+    needs = " ".join(f'"{each}"' for each in NEEDS[tool])
+    files["__main__.py"] = _MAIN % {"main": MAINS[tool], "needs": repr(needs), "python": PYTHON.replace(".", ", ")}
     made = io.BytesIO(b"#!/usr/bin/env python3\n")
     made.seek(0, io.SEEK_END)
     with zipfile.ZipFile(made, "a") as packed:  # stored, not deflated: another zlib would make other bytes
