@@ -41,6 +41,7 @@ def submit(session: Session, actor: Actor, tender_id: str, seen: int, now: datet
         raise Conflict(
             say("開札のかぎを持つ人を%(least)s人以上選んでください。", least=trustees.LEAST), code="too-few-trustees"
         )
+    trustees.require_apart(row.trustees, row.threshold)
     _require_sealed(row)
     row.drafted_by, row.drafted_by_name = actor.subject, actor.name
     audit.record(session, actor, "ebid.tender.submit", row.id, now=now)
@@ -67,6 +68,7 @@ def publish(
     row = tenders.changing(session, tender_id, seen, Step.PUBLISH, now)
     if row.drafted_by == actor.subject:
         raise Forbidden(say("承認は、作成した方とは別の方が行います。"), code="same-person")
+    trustees.require_apart(row.trustees, row.threshold)
     _require_sealed(row)
     if not warned and any(each.findings for each in documents.listed(session, row)):
         raise Conflict(

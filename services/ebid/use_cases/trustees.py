@@ -1,6 +1,9 @@
 """Who holds the keys of openings. Each makes a pair alone; the public half is registered here, the private half never comes."""
 
 import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, NotFound, say
+from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.ebid.db import TrusteeRow
 from services.ebid.sealing.trustee import check_public
@@ -21,6 +24,19 @@ LEAST = 3
 def threshold(count: int) -> int:
     """How many of `count` must act together: a majority."""
     return count // 2 + 1
+
+
+def require_apart(held: Iterable[Mapping[str, Any]], needed: int) -> None:
+    """Conflict where the holders (`institution` of each) belong to fewer than `needed` institutions, or one institution holds as many
+    keys as open: it would open alone, whenever it likes. The same name in other widths or spaces is the same institution."""
+    keys = Counter("".join(unicodedata.normalize("NFKC", each["institution"]).casefold().split()) for each in held)
+    if len(keys) < needed or max(keys.values()) >= needed:
+        sentence = say(
+            "開札のかぎを持つ人は、%(needed)s以上のちがう所属から選んでください。1つの所属だけで%(needed)s人がそろうと、"
+            "その所属だけで開札できてしまいます。",
+            needed=needed,
+        )
+        raise Conflict(sentence, code="same-institution")
 
 
 def register(session: Session, actor: Actor, institution: str, public_key: str, now: datetime) -> TrusteeRow:
