@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 
 from libs.common import room
 from libs.common.actor import Actor
-from libs.common.clock import JST
+from libs.common.clock import JST, local_date
 from libs.common.errors import Invalid, Refusal, Sentence, say
 from libs.common.files import Store
 from libs.common.service import Service
@@ -132,7 +132,7 @@ def render(
     return pages_of(request).render(
         request, template, place=place, rooms=[link(request, each) for each in rooms],
         crumbs=[link(request, each) for each in way], errors=errors, typed=typed, wide=desk, dense=desk,
-        now=now_of(request), **_where(request), **context,
+        now=now_of(request), today=local_date(now_of(request)), **_where(request), **context,
     )  # fmt: skip
 
 
