@@ -28,7 +28,7 @@ SKEW = timedelta(minutes=5)
 subscriptions = Subscriptions("ebid")
 jobs = Jobs()
 audit.register(jobs)
-notices.register(jobs)
+notices.register(jobs, address_of=notices.gateway.address_of)
 room.listen(subscriptions, jobs, room_events, EbidRoom)
 
 
