@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
@@ -15,6 +15,7 @@ from libs.common.actor import Actor
 router = APIRouter(prefix="/internal/gateway", include_in_schema=False)
 
 MOST = 500
+ANY_SERVICE = Depends(access.Rule("service", frozenset({"service"})))
 
 
 class InvitationIn(BaseModel):
@@ -35,6 +36,11 @@ class PersonOut(BaseModel):
     email: str
     active: bool
     """Whether this person has a password or another way to sign in."""
+
+
+class AddressOut(BaseModel):
+    email: str | None
+    """None: nobody, or somebody who cannot sign in."""
 
 
 @router.post("/invitations", status_code=201)
@@ -64,3 +70,12 @@ def persons(
             )
             for row in db.persons(session, wanted)
         ]
+
+
+@router.get("/addresses")
+def address(request: Request, person: Annotated[str, Query()], actor: Actor = ANY_SERVICE) -> AddressOut:
+    """Where a service sends a notice to a person whose id it has. One at a time, and no name: it needs no more."""
+    parts = parts_of(request)
+    with parts.service.database.reading() as session:
+        found = next((row.email for row in db.persons(session, [person]) if db.can_sign_in(session, row.id)), None)
+    return AddressOut(email=found)

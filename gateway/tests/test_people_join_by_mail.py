@@ -114,8 +114,12 @@ def test_nobody_can_fill_a_mailbox(cloud: Running) -> None:
     assert answers[0] == 200 and answers[-1] == 429
 
 
+def signer_of(cloud: Running, issuer: str) -> TokenSigner:
+    return TokenSigner(issuer, keys.private_key(cloud.folder / "keys", issuer))
+
+
 def invite(cloud: Running, issuer: str = "tenants", **wish: str) -> httpx.Response:
-    signer = TokenSigner(issuer, keys.private_key(cloud.folder / "keys", issuer))
+    signer = signer_of(cloud, issuer)
     body = {
         "email": "invited@example.jp",
         "display_name": "招待 一郎",
@@ -146,7 +150,7 @@ def test_an_administrator_invites_a_colleague(cloud: Running) -> None:
 
 def test_the_internal_api_is_for_the_registry_only_and_not_on_the_people_s_port(cloud: Running) -> None:
     assert invite(cloud, issuer="eapply").status_code == 403
-    signer = TokenSigner("tenants", keys.private_key(cloud.folder / "keys", "tenants"))
+    signer = signer_of(cloud, "tenants")
     headers = {"authorization": f"Bearer {signer.sign_as_service('gateway')}"}
     inside, outside = f"http://127.0.0.1:{cloud.internal_port}", cloud.url
     person = cloud.person("listed@example.jp", "一覧 花子")
@@ -154,6 +158,12 @@ def test_the_internal_api_is_for_the_registry_only_and_not_on_the_people_s_port(
     assert found.json() == [{"id": person, "display_name": "一覧 花子", "email": "listed@example.jp", "active": True}]
     assert httpx.get(f"{inside}/internal/gateway/persons?ids={person}", trust_env=False).status_code == 401
     assert httpx.get(f"{outside}/internal/gateway/persons?ids=x", headers=headers, trust_env=False).status_code == 404
+    as_another = {"authorization": f"Bearer {signer_of(cloud, 'eapply').sign_as_service('gateway')}"}
+    for asked, email in ((person, "listed@example.jp"), ("nobody", None)):
+        one = httpx.get(f"{inside}/internal/gateway/addresses?person={asked}", headers=as_another, trust_env=False)
+        assert one.json() == {"email": email}, "any service may write to somebody whose id it has"
+    assert httpx.get(f"{inside}/internal/gateway/persons?ids=x", headers=as_another, trust_env=False).status_code == 403
+    assert httpx.get(f"{inside}/internal/gateway/addresses?person={person}", trust_env=False).status_code == 401
     assert httpx.get(f"{inside}/sign-in", trust_env=False).status_code == 404
     assert httpx.get(f"{inside}/t/{CODE}/", trust_env=False).status_code == 404
 

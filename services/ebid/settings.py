@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -32,6 +33,13 @@ class Settings(common.Settings):
     ebid_log_seconds: float = Field(default=300.0, description="seconds between two checkpoints of the log")
     ebid_probe: bool = Field(
         default=True, description="whether the worker asks PUBLIC_URL every 20 seconds and writes outages into the log"
+    )
+    ebid_demand_acr: dict[Literal["bid", "entrust", "publish", "trustee"], Literal["two-factor", "certificate"]] = (
+        Field(
+            default_factory=dict,
+            description="JSON: what somebody does (`bid`: 入札書 and 辞退届, `entrust`: 委任 of a branch, `publish`: approve and publish, "
+            "`trustee`: register a key, give shares) → strength of sign-in it demands; unset: any",
+        )
     )
 
 

@@ -16,6 +16,7 @@ from services.ebid.sealing import timestamp
 from services.ebid.settings import office_of
 from services.ebid.use_cases import (
     deadlines,
+    endings,
     log,
     opening,
     outages,
@@ -27,7 +28,7 @@ SKEW = timedelta(minutes=5)
 subscriptions = Subscriptions("ebid")
 jobs = Jobs()
 audit.register(jobs)
-notices.register(jobs)
+notices.register(jobs, address_of=notices.gateway.address_of)
 room.listen(subscriptions, jobs, room_events, EbidRoom)
 
 
@@ -102,6 +103,18 @@ def probe(service: Service, job: Job) -> None:
     came_through = outages.reached(f"{office.public_url}/ebid/log/key")
     with service.database.transaction() as session:
         outages.note(session, came_through, office.signer, service.clock.now())
+
+
+@jobs.every(seconds=3600, name="ebid.endings", lease=300)
+def tell_of_endings(service: Service, job: Job) -> None:
+    """Companies whose registration ends are told. Looked at every hour, so that a worker that stood still over midnight tells
+    them on the same day; what was told is remembered. All of them end on one day: in portions, each kept by itself."""
+    while True:
+        with service.database.transaction() as session:
+            told = endings.tell(session, office_of(service).public_url, service.clock.now())
+        if told < endings.PORTION:
+            return
+        job.renew()
 
 
 @jobs.every(seconds=3600, name="ebid.forget-loose-files", lease=300)

@@ -1,5 +1,6 @@
 """The job that mails one notice, and keeps what became of it."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -46,7 +47,7 @@ def _deliver(service: Service, job: Job, address_of: AddressOf) -> None:
     before = notice.mail
     _keep(service, notice.id, "sending" if before == "queued" else "unknown", None)
     # A mail that was being sent when its process ended may have arrived: it goes out once more, recognisable by its id.
-    body = two_doors.with_staff_links(notice.body, service.settings)
+    body = two_doors.with_staff_links(_with_whole_addresses(notice.body, service), service.settings)
     mail = smtp.compose(
         notice.id, to=to, sender=service.settings.mail_from, subject=notice.subject, body=body, at=notice.at
     )
@@ -68,6 +69,11 @@ def _deliver(service: Service, job: Job, address_of: AddressOf) -> None:
 
 class _Again(Exception):
     """Ends this attempt; the message is for operators and holds no address."""
+
+
+def _with_whole_addresses(body: str, service: Service) -> str:
+    """A use case that does not know where the cloud is writes a path on a line of its own: in a mail nobody could follow it."""
+    return re.sub(r"^(?=/[a-z]\S*$)", service.settings.public_url.rstrip("/"), body, flags=re.MULTILINE)
 
 
 def _load(service: Service, notice_id: str) -> NoticeRow | None:

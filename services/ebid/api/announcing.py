@@ -17,6 +17,7 @@ from services.ebid.api.shell import (
     Form,
     base,
     changing,
+    demand,
     form,
     moment_of,
     now_of,
@@ -91,6 +92,7 @@ def approvals(request: Request, actor: Actor = access.staff(MANAGER)) -> Respons
 
 @router.get(f"{DESK}/approvals/{{tender_id}}", summary="What is to be published", tags=["desk"])
 def approval_page(request: Request, tender_id: str, actor: Actor = access.staff(MANAGER)) -> Response:
+    demand(request, actor, "publish")
     with reading(request, actor) as session:
         row = tenders.load(session, tender_id)
         held = tenders.round_of(session, row, 1)
@@ -106,6 +108,7 @@ def approval_page(request: Request, tender_id: str, actor: Actor = access.staff(
 
 @router.post(f"{DESK}/approvals/{{tender_id}}/publish", include_in_schema=False)
 def publish(request: Request, tender_id: str, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
+    demand(request, actor, "publish")
     with changing(request, actor) as session:
         announcing.publish(
             session,

@@ -17,6 +17,7 @@ from services.ebid.api.shell import (
     MINE,
     Form,
     changing,
+    demand,
     form,
     now_of,
     office,
@@ -52,6 +53,7 @@ MOST_SEALED = 2 * 1024 * 1024
 @router.get(f"{TENDER}/bid", summary="The page on which a bid is sealed")
 def bid_page(request: Request, tender_id: str, actor: Actor = access.person()) -> Response:
     quiet(request)
+    demand(request, actor, "bid")
     with reading(request, actor) as session:
         return _bid_page(request, session, actor, tender_id, {})
 
@@ -168,6 +170,7 @@ def _apply(request: Request, actor: Actor, tender_id: str, sent: Form) -> Respon
 
 
 def _bid(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
+    demand(request, actor, "bid")
     envelope = envelope_of(sent)
     upload = sent.uploads.get("breakdown_sealed")
     sealed_file = upload.file.read(MOST_SEALED + 1) if upload else None
@@ -187,6 +190,7 @@ def _text_of(sent: Form, name: str) -> str:
 
 
 def _decline(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
+    demand(request, actor, "bid")
     try:
         with changing(request, actor) as session:
             wanted = bids.decline(session, actor, tender_id, now_of(request))

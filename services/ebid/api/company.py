@@ -8,7 +8,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, say
 from services.ebid.api.shell import Form, form, now_of, render, service_of, spoken_all, to
 from services.ebid.domain import procedure
-from services.ebid.use_cases import companies, delegations
+from services.ebid.use_cases import companies, delegations, endings
 
 router = APIRouter()
 TITLE = say("会社の登録")
@@ -18,13 +18,14 @@ TITLE = say("会社の登録")
 def page(request: Request, actor: Actor = access.person()) -> Response:
     with service_of(request).database.reading() as session:
         row, delegated = companies.own(session, actor), delegations.of(session, actor)
+        told = endings.told(session, actor.subject)
     if delegated is not None:
         return to("/ebid/delegate")
     fields = ("name", "representative", "address")
     typed = (
         {name: getattr(row, name) for name in fields} | {"corporate_number": row.corporate_number or ""} if row else {}
     )
-    return _page(request, row, typed, row.categories if row else [], {})
+    return _page(request, row, typed, row.categories if row else [], {}, told=told)
 
 
 @router.post("/ebid/company", include_in_schema=False)
@@ -40,9 +41,9 @@ def register(request: Request, actor: Actor = access.person(), sent: Form = form
     return to("/ebid/company?saved=1")
 
 
-def _page(request: Request, row, typed, categories, errors, status_code: int = 200) -> Response:  # type: ignore[no-untyped-def]
+def _page(request: Request, row, typed, categories, errors, status_code: int = 200, told=()) -> Response:  # type: ignore[no-untyped-def]
     options = list(spoken_all(request, procedure.REGISTER).items())
     return render(
         request, "company.html", title=TITLE, row=row, typed=typed, categories=categories, options=options, errors=errors,
-        saved="saved" in request.query_params, status_code=status_code,
+        saved="saved" in request.query_params, told=told, status_code=status_code,
     )  # fmt: skip

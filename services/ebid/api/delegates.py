@@ -10,7 +10,7 @@ from libs.common import access, room
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, say
 from libs.common.web import Link
-from services.ebid.api.shell import Form, form, now_of, render, service_of, spoken_all, to
+from services.ebid.api.shell import Form, demand, form, now_of, render, service_of, spoken_all, to
 from services.ebid.domain import procedure
 from services.ebid.use_cases import companies, delegations
 from services.ebid.use_cases.delegations import Wanted
@@ -22,6 +22,7 @@ CRUMBS = (Link(say("会社の登録"), "/ebid/company"), Link(TITLE, "", True))
 
 @router.get("/ebid/company/delegates", summary="Who acts for one's own company by 委任状")
 def page(request: Request, actor: Actor = access.person()) -> Response:
+    demand(request, actor, "entrust")
     return _page(request, actor, {}, [], [], {})
 
 
@@ -49,6 +50,7 @@ def _places(session: Any) -> dict[str, str]:
 
 @router.post("/ebid/company/delegates", include_in_schema=False)
 def entrust(request: Request, actor: Actor = access.person(), sent: Form = form) -> Response:
+    demand(request, actor, "entrust")
     texts = {name: sent.get(name)[:100] for name in delegations.FIELDS}
     categories, tenants = sent.all("categories"), sent.all("tenants")
     wanted = Wanted(texts, categories, tenants, _day(sent.get("first")), _day(sent.get("last")))
@@ -69,6 +71,7 @@ def _day(typed: str) -> date | None:
 
 @router.post("/ebid/company/delegates/{delegation_id}/end", include_in_schema=False)
 def end(request: Request, delegation_id: str, actor: Actor = access.person()) -> Response:
+    demand(request, actor, "entrust")
     with service_of(request).database.transaction() as session:
         delegations.end(session, actor, delegation_id, now_of(request))
     return to("/ebid/company/delegates")

@@ -221,6 +221,10 @@ def _round(request: Request, held: RoundRow, opened: dict[str, Any]) -> dict[str
         ]
         for place in found["places"]
     ]  # fmt: skip
+    rows += [
+        ["－", _who(request, opened, key), "－", *["－" for _ in scores], _t(request, say("辞退")), "－"]
+        for key in opened["declined"].get(held.number, ())
+    ]
     draws = [
         _t(request, say("くじ：%(values)s の合計 %(total)s を %(count)s で割った余り %(rest)s → %(winner)s",
                         values="＋".join(map(str, draw["values"])), total=draw["total"], count=len(draw["among"]),

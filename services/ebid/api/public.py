@@ -136,15 +136,17 @@ def result_of(session: Session, row: TenderRow, rounds: list[RoundRow]) -> dict[
 
 
 def named(session: Session, rounds: list[RoundRow]) -> dict[str, Any]:
-    """The opened rounds, and the names of who bid."""
+    """The opened rounds, the names of who bid, and by round who declined (辞退)."""
     opened = [held for held in rounds if held.result is not None]
     ids = {place["bidder"] for held in opened for place in (held.result or {})["places"]}
+    declined = {held.number: [kept.company_id for kept in bids.declined(session, held)] for held in opened}
+    ids.update(*declined.values())
     known = companies.by_ids(session, ids)
     names = {key: each.name for key, each in known.items()}
     members = {key: each.members for key, each in known.items() if each.members}
     names |= {key: f"{names[key]}　{office}" for key, office in delegates_of(session, opened).items()}
     return {
-        "rounds": opened, "names": names, "members": members, "shown": evaluation.shown,
+        "rounds": opened, "names": names, "members": members, "declined": declined, "shown": evaluation.shown,
         "drawn": {held.number: drawn for held in opened if (drawn := opening.drawn_table(held.result or {}))},
     }  # fmt: skip
 

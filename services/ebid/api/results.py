@@ -13,7 +13,7 @@ from libs.common.errors import Invalid, Refusal, say
 from libs.common.web import Link
 from services.ebid.api.desk import DESK, OFFICER, TENDER, show
 from services.ebid.api.public import phase_of, words
-from services.ebid.api.shell import Form, base, changing, form, moment_of, now_of, office, reading, render, to
+from services.ebid.api.shell import Form, base, changing, demand, form, moment_of, now_of, office, reading, render, to
 from services.ebid.domain.states import State
 from services.ebid.use_cases import awards, companies, opening, tenders, trustees
 
@@ -25,6 +25,7 @@ OPENING = f"{DESK}/trustees/{{tender_id}}"
 
 @router.get(f"{DESK}/trustees", summary="Who holds keys, and which openings wait for one's own", tags=["desk"])
 def trustees_page(request: Request, actor: Actor = access.staff(TRUSTEE)) -> Response:
+    demand(request, actor, "trustee")
     return _trustees_page(request, actor, {}, {})
 
 
@@ -47,6 +48,7 @@ def _trustees_page(
 
 @router.post(f"{DESK}/trustees", include_in_schema=False)
 def register(request: Request, actor: Actor = access.staff(TRUSTEE), sent: Form = form) -> Response:
+    demand(request, actor, "trustee")
     try:
         with changing(request, actor) as session:
             trustees.register(session, actor, sent.get("institution"), sent.get("public_key"), now_of(request))
@@ -57,6 +59,7 @@ def register(request: Request, actor: Actor = access.staff(TRUSTEE), sent: Form 
 
 @router.get(OPENING, summary="One opening, for a trustee", tags=["desk"])
 def opening_page(request: Request, tender_id: str, actor: Actor = access.staff(TRUSTEE)) -> Response:
+    demand(request, actor, "trustee")
     return _opening_page(request, actor, tender_id, {})
 
 
@@ -77,6 +80,7 @@ def _opening_page(
 
 @router.get(f"{OPENING}/opening.json", summary="What the trustees' tool opens; not before the opening", tags=["desk"])
 def opening_file(request: Request, tender_id: str, actor: Actor = access.staff(TRUSTEE)) -> Response:
+    demand(request, actor, "trustee")
     with changing(request, actor) as session:
         document = opening.request(session, actor, tender_id, now_of(request))
     name = csvout.attachment(f"opening-{document['round']}-{document['place']}.json")
@@ -86,6 +90,7 @@ def opening_file(request: Request, tender_id: str, actor: Actor = access.staff(T
 @router.post(f"{OPENING}/shares", include_in_schema=False)
 def give_shares(request: Request, tender_id: str, actor: Actor = access.staff(TRUSTEE), sent: Form = form) -> Response:
     """From the page's script (`shares`), or the file that the trustees' tool made."""
+    demand(request, actor, "trustee")
     upload = sent.uploads.get("file")
     text = upload.file.read() if upload else sent.get("shares").encode()
     try:

@@ -25,7 +25,7 @@ class CompanyRow(SharedTable, Base):
     representative: Mapped[str] = mapped_column(String(200))
     address: Mapped[str] = mapped_column(String(300))
     categories: Mapped[list[str]] = mapped_column(Json)
-    valid_until: Mapped[date]
+    valid_until: Mapped[date] = mapped_column(index=True)
     members: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     registered_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -65,6 +65,19 @@ class DelegationRow(SharedTable, Base):
     made_at: Mapped[datetime]
     made_by: Mapped[str] = mapped_column(String(200))
     ended_at: Mapped[datetime | None]
+
+
+class EndingToldRow(SharedTable, Base):
+    """That a company was told of the end of its registration: once for each `valid_until` and each of
+    `domain.company.ALERTS` (`days` before the end; -1 the day after)."""
+
+    __tablename__ = "endings_told"
+    __shared_because__ = "it belongs to the register of suppliers, which is common to all municipalities"
+
+    company_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    valid_until: Mapped[date] = mapped_column(primary_key=True)
+    days: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    told_at: Mapped[datetime]
 
 
 class SuspensionRow(SharedTable, Base):

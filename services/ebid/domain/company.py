@@ -11,6 +11,12 @@ YEARS_VALID = 2
 """Fiscal years a registration lasts, the one it begins in included (the usual span of 競争入札参加資格)."""
 
 
+ALERTS = (90, 30, -1)
+"""Days before the end of a registration on which its company is told; -1: the day after the end."""
+LATE = 30
+"""Days after the end in which that is still told, where the worker did not run on the day."""
+
+
 def corporate_number(typed: str) -> str:
     """The 13 digits of a 法人番号 as typed in any width, or Invalid.
 
@@ -39,6 +45,12 @@ def check_digit(base: str) -> int:
 def valid_until(day: date) -> date:
     """The last day of a registration made on `day`: the end of the next fiscal year."""
     return date(fiscal_year(day) + YEARS_VALID, 3, 31)
+
+
+def alert(until: date, day: date) -> int | None:
+    """Which of `ALERTS` is due on `day` for a registration that holds to `until` (included): the latest that was reached."""
+    left = (until - day).days
+    return min((days for days in ALERTS if left <= days), default=None) if left >= -LATE else None
 
 
 def suspended(spans: list[tuple[date, date]], day: date) -> bool:

@@ -26,6 +26,26 @@ def findings(kind: str, package: dict[str, Any]) -> list[str]:
     validator = Draft4Validator(release_schema(), format_checker=FormatChecker())
     for document in documents:
         found += [_told(error) for error in validator.iter_errors(document)]
+        found += dangling(document)
+    return found
+
+
+def dangling(release: dict[str, Any]) -> list[str]:
+    """What no schema sees: references to nothing, and ids given twice."""
+    parties = [each.get("id") for each in release.get("parties", ())]
+    bids, awards = release.get("bids", {}).get("details", []), release.get("awards", [])
+    asked = [each for bid in bids for each in bid.get("tenderers", ())]
+    asked += [
+        *release.get("tender", {}).get("tenderers", ()),
+        *(each for one in awards for each in one.get("suppliers", ())),
+    ]
+    found = [f"no party {each['id']}" for each in asked if each["id"] not in parties]
+    ids = [each["id"] for each in bids]
+    found += [f"no bid {one['relatedBid']}" for one in awards if "relatedBid" in one and one["relatedBid"] not in ids]
+    known = {each["id"] for each in awards}
+    found += [f"no award {one['awardID']}" for one in release.get("contracts", ()) if one["awardID"] not in known]
+    for name, given in (("party", parties), ("bid", ids)):
+        found += [f"{name} {each} twice" for each in set(given) if given.count(each) > 1]
     return found
 
 
@@ -100,3 +120,8 @@ def _codes(name: str) -> list[str]:
             continue
         return [row["Code"] for row in rows]
     raise KeyError(name)
+
+
+def last_release(town: Any) -> dict[str, Any]:
+    """What a municipality's feed told last."""
+    return town.guest().get("ocds/releases").json()["releases"][-1]

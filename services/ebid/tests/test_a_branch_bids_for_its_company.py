@@ -118,7 +118,8 @@ def test_only_the_company_itself_entrusts_and_ends(town: Town):
     assert branch.get("/ebid/company/delegates").status_code == 403
     assert branch.post("/ebid/company/delegates", entrusting()).status_code == 403
     assert branch.post("/ebid/company", company.form(name="乗っ取り建設")).status_code == 403
-    assert branch.get("/ebid/company").url.path == "/ebid/delegate"
+    shown = branch.get("/ebid/company")
+    assert shown.url.path == "/ebid/delegate" and "登録は令和" in visible(shown.text), "until when the company may bid"
     address = re.search(r'action="([^"]+/end)"', company.get("/ebid/company/delegates").text)
     assert address
     assert rival.post(address.group(1)).status_code == 404

@@ -15,6 +15,7 @@ from libs.common.errors import Invalid
 from libs.common.testing.database import open_database
 from services.ebid.domain import procedure
 from services.ebid.domain.terms import terms_of
+from services.ebid.tests.ocds_schema import findings
 from services.ebid.tests.people import Town, hidden, visible
 from services.ebid.verify.check import check
 
@@ -62,6 +63,7 @@ def test_no_page_file_feed_or_event_tells_it_and_a_loser_still_checks_the_rest(t
         "paper": words_of(town.guest().get(f"tenders/{tender}/result.pdf").content),
         "letters": "".join(town.company(serial).letters() for serial in (1, 2, 3, 4)),
     }
+    assert findings("release", json.loads(told["feed"])) == []
     secrets = [f"{amount:{form}}" for amount in (WITH_TAX, RESERVE, MINIMUM) for form in (",", "")]
     assert [(name, secret) for name, text in told.items() for secret in secrets if secret in text] == []
     sealed = bundle["rounds"][0]["limits"]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.ebid.domain import scoring
+from services.ebid.tests.ocds_schema import findings, last_release
 from services.ebid.tests.people import PDF, Company, Town, hidden, local_input_in, visible
 from services.ebid.verify.check import check
 
@@ -65,6 +66,10 @@ def test_points_and_price_decide_together_and_the_investigation_comes_between(to
     assert town.conclude(tender).status_code == 200
     result = visible(town.guest().get(f"tenders/{tender}/").text)
     assert f"落札者 {companies[0].name}" in result and "1263.1579" in result and "1222.2222" in result
+    told = last_release(town)
+    assert findings("release", town.guest().get("ocds/releases").json()) == []
+    assert told["tender"]["awardCriteria"] == "ratedCriteria"
+    assert [bid["status"] for bid in told["bids"]["details"]] == ["valid", "valid", "disqualified"]
     report = check(town.guest().get(f"tenders/{tender}/bundle.json", page=False).json())
     assert report.codes() == set(), report.problems
 

@@ -10,6 +10,7 @@ from services.ebid.api.shell import local_input
 from services.ebid.db import RoundRow, TenderRow
 from services.ebid.sealing import envelope, trustee
 from services.ebid.settings import office_of
+from services.ebid.tests.ocds_schema import findings, last_release
 from services.ebid.tests.people import MANAGER, OFFICER, PDF, Company, Town, json_text, visible
 from services.ebid.use_cases import opening
 from services.ebid.verify.check import check
@@ -220,6 +221,12 @@ def test_all_above_the_reserve_bid_again_below_the_lowest(town: Town):
     report = check(town.guest().get(f"tenders/{tender}/bundle.json").json(), saved)
     assert [str(problem) for problem in report.problems] == []
     assert sum("あなたの入札" in each for each in report.passed) == 2
+    told = last_release(town)
+    assert findings("release", town.guest().get("ocds/releases").json()) == []
+    assert sorted((bid["id"][0], bid["status"]) for bid in told["bids"]["details"]) == [
+        ("1", "valid"), ("1", "valid"), ("2", "disqualified"), ("2", "valid"),
+    ]  # fmt: skip
+    assert told["awards"][0]["relatedBid"].startswith("2-")
 
 
 def receipts_of_every_round(town: Town, company: Company, tender: str) -> list[Any]:
@@ -259,6 +266,10 @@ def test_without_any_bid_it_ends_without_award(town: Town):
     assert town.conclude(tender, conclusion="応札者がなかったため").status_code == 200
     assert "応札者がなかったため" in town.guest().get(f"tenders/{tender}/").text
     assert town.events("ebid.result.published.v1")[0]["data"]["outcome"] == "failed"
+    told = last_release(town)
+    assert findings("release", town.guest().get("ocds/releases").json()) == []
+    assert told["tender"]["status"] == told["awards"][0]["status"] == "unsuccessful" and "bids" not in told
+    assert told["tender"]["numberOfTenderers"] == 0
 
 
 def test_a_cancelled_tender_is_never_opened(town: Town):
@@ -267,5 +278,8 @@ def test_a_cancelled_tender_is_never_opened(town: Town):
     town.close()
     assert town.trustee("trustee-1").get(f"desk/trustees/{tender}/opening.json", page=False).status_code == 409
     assert "設計の誤り" in town.guest().get(f"tenders/{tender}/").text
+    told = last_release(town)
+    assert findings("release", town.guest().get("ocds/releases").json()) == []
+    assert (told["tag"], told["tender"]["status"]) == (["tenderCancellation"], "cancelled") and "bids" not in told
     assert town.officer.get(f"desk/tenders/{tender}").status_code == 200
     assert office_of(town.service).signer.origin.endswith("/ebid/log")

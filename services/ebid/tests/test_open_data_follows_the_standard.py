@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.ebid.tests.ocds_schema import findings
+from services.ebid.tests.ocds_schema import dangling, findings
 from services.ebid.tests.people import Town
 
 
@@ -61,6 +61,30 @@ def test_the_check_finds_what_is_wrong(town: Town, damage: Any):
     broken = copy.deepcopy(found)
     damage(broken["releases"][0])
     assert findings("release", broken) != []
+
+
+WHOLE = {
+    "parties": [{"id": "a"}],
+    "tender": {"tenderers": [{"id": "a"}]},
+    "bids": {"details": [{"id": "1-a", "tenderers": [{"id": "a"}]}]},
+    "awards": [{"id": "w", "suppliers": [{"id": "a"}], "relatedBid": "1-a"}],
+    "contracts": [{"awardID": "w"}],
+}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"parties": []},
+        {"parties": [{"id": "a"}, {"id": "a"}]},
+        {"bids": {}},
+        {"awards": []},
+        {"tender": {"tenderers": [{"id": "b"}]}},
+    ],
+)
+def test_the_check_finds_references_to_nothing(part: dict[str, Any]):
+    assert dangling(WHOLE) == []
+    assert dangling(WHOLE | part) != []
 
 
 def test_nothing_tells_of_bids_before_the_result(town: Town):

@@ -184,6 +184,16 @@ def arrivals(session: Session, row: TenderRow, number: int) -> list[Arrival]:
     return [Arrival(*each) for each in session.execute(found)]
 
 
+def declined(session: Session, held: RoundRow) -> list[SubmissionRow]:
+    """Of an opened round: the 辞退届, in the order in which they came. Before the opening nobody is told of them either."""
+    if held.opened_at is None:
+        return []
+    found = select(SubmissionRow).where(
+        SubmissionRow.tender_id == held.tender_id, SubmissionRow.round == held.number, SubmissionRow.kind == "decline"
+    )
+    return list(session.scalars(found.order_by(SubmissionRow.received_at, SubmissionRow.company_id)))
+
+
 def delegated(session: Session, held: RoundRow) -> list[SubmissionRow]:
     """Of an opened round: what 受任者 sent."""
     found = select(SubmissionRow).where(SubmissionRow.tender_id == held.tender_id, SubmissionRow.round == held.number)

@@ -64,7 +64,7 @@ def write_all(session: Session, row: TenderRow, written: Mapping[str, Written], 
     """The same to many companies, by id: whom to tell is asked once for all of them."""
     place = session.get(room.RoomRow, session.info["tenant"])
     name, code = (place and place.name) or "電子入札", (place and place.code) or session.info["tenant"]
-    delegates, persons = _delegates(session, row, list(written)), _persons(session, list(written))
+    delegates, acting = _delegates(session, row, list(written)), persons(session, list(written))
     for company_id, (kind, values) in written.items():
         title, body = KINDS[kind]
         title = f"【練習】{title}" if row.terms.get("sandbox") else title
@@ -75,11 +75,11 @@ def write_all(session: Session, row: TenderRow, written: Mapping[str, Written], 
         session.add(letter)
         path = f"/t/{code}/ebid/letters/{letter.id}"
         context = {"place": name, "title": title, "number": row.number, "path": path}
-        for person in persons[company_id]:
+        for person in acting[company_id]:
             notices.send(session, to_person=person, template=_MAIL, context=context, now=now)
 
 
-def _persons(session: Session, ids: list[str]) -> dict[str, list[str]]:
+def persons(session: Session, ids: list[str]) -> dict[str, list[str]]:
     """Who acts for each of these companies; of a 共同企業体 for each member, too."""
     found = session.execute(select(CompanyRow.id, CompanyRow.members).where(CompanyRow.id.in_(ids)))
     told = {company_id: [company_id, *(each["id"] for each in members or ())] for company_id, members in found}

@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from libs.common import room
 from libs.common.errors import Invalid, NotFound, say
 from services.ebid.db import (
-    CompanyRow,
     ContractRow,
     DocumentRow,
     FeedRow,
@@ -30,7 +29,7 @@ from services.ebid.db import (
 )
 from services.ebid.domain import procedure
 from services.ebid.domain.states import State
-from services.ebid.use_cases import companies, delegations
+from services.ebid.use_cases import bids, companies, delegations
 
 EXTENSIONS = ("https://raw.githubusercontent.com/open-contracting-extensions/ocds_bid_extension/v1.1.5/extension.json",)
 PAGE = 100
@@ -218,13 +217,17 @@ def _documents(session: Session, row: TenderRow, site: str) -> Iterator[dict[str
 def _add_result(session: Session, row: TenderRow, facts: dict[str, Any]) -> None:
     """Bids, limits and award: after the conclusion only."""
     outcome = row.outcome or {}
-    rounds = session.scalars(select(RoundRow).where(RoundRow.tender_id == row.id).order_by(RoundRow.number))
+    rounds = list(session.scalars(select(RoundRow).where(RoundRow.tender_id == row.id).order_by(RoundRow.number)))
     places = [(held, place) for held in rounds for place in (held.result or {}).get("places", ())]
     known = companies.by_ids(session, {place["bidder"] for _, place in places})
     references = {key: companies.references(session, each) for key, each in known.items()}
     details = [_bid(held, place, references[place["bidder"]]) for held, place in places]
+    gone = [kept for held in rounds for kept in bids.declined(session, held)]
+    others = companies.by_ids(session, {kept.company_id for kept in gone} - set(known))
+    declined = references | {key: companies.references(session, each) for key, each in others.items()}
+    details += [_declined(kept, declined[kept.company_id]) for kept in gone]
     winner = outcome.get("winner")
-    facts["parties"] += _parties(known, references, winner, _offices(session, row))
+    facts["parties"] += _parties(references, declined, winner, _offices(session, row))
     tender = facts["tender"]
     tender["numberOfTenderers"] = len(known)
     if references:
@@ -240,21 +243,25 @@ def _add_result(session: Session, row: TenderRow, facts: dict[str, Any]) -> None
 
 
 def _parties(
-    known: dict[str, CompanyRow],
+    bidders: dict[str, list[dict[str, str]]],
     references: dict[str, list[dict[str, str]]],
     winner: str | None,
     offices: dict[str, str],
 ) -> Iterator[dict[str, Any]]:
-    """Each bidder, and of a 共同企業体 each member, once, with every role it has; `offices`: which 受任者's office bid for it."""
+    """Each bidder, and of a 共同企業体 each member, once, with every role it has; `offices`: which 受任者's office bid for it.
+    Of `references` who are no `bidders` declined: they submitted no bid, which a tenderer does."""
     contacts = {references[key][0]["id"]: office for key, office in offices.items() if key in references}
     roles: dict[str, list[str]] = {}
     names: dict[str, str] = {}
-    for key in known:
-        for each in references[key]:
+    for key, named in references.items():
+        for each in named:
             names[each["id"]] = each["name"]
-            held = roles.setdefault(each["id"], ["tenderer"])
-            if key == winner and "supplier" not in held:
-                held.append("supplier")
+            held = roles.setdefault(each["id"], [])
+            for role in (
+                ("tenderer", *(("supplier",) if key == winner else ())) if key in bidders else ("interestedParty",)
+            ):
+                if role not in held:
+                    held.append(role)
     for ident, name in names.items():
         party: dict[str, Any] = {"id": ident, "name": name, "roles": roles[ident]}
         if ident.startswith("JP-JCN-"):
@@ -304,6 +311,16 @@ def _bid(held: RoundRow, place: dict[str, Any], references: list[dict[str, str]]
         "status": "valid" if place["standing"] in _VALID else "disqualified",
         "tenderers": references,
         "value": yen(place["amount"]),
+    }
+
+
+def _declined(kept: SubmissionRow, references: list[dict[str, str]]) -> dict[str, Any]:
+    """辞退: no amount was ever sent."""
+    return {
+        "id": f"{kept.round}-{references[0]['id']}",
+        "date": moment(kept.received_at),
+        "status": "withdrawn",
+        "tenderers": references,
     }
 
 
