@@ -88,6 +88,11 @@ def lines_of(document: bytes) -> list[str]:
     return said.decode().splitlines()
 
 
+def words_of(document: bytes) -> str:
+    """What a PDF says, without blanks."""
+    return re.sub(r"\s", "", "".join(lines_of(document)))
+
+
 def begins_row(line: str, texts: list[str], numbers: list[str]) -> bool:
     """Whether the line is the first of a table's row: of each text what fits its column, then the numbers."""
     rest = re.sub(r"\s", "", line)
