@@ -8,7 +8,7 @@ from libs.common.db import Database
 from services.tenants.db import plans as plans_db
 from services.tenants.db import usage as usage_db
 from services.tenants.tests.people import KURUME, MEMBER, OOKI, PREFECTURE
-from services.tenants.use_cases import plans, tenders
+from services.tenants.use_cases import plans, reports, tenders
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
@@ -70,3 +70,17 @@ def test_a_tender_is_counted_from_the_day_it_was_published_on(planned: Database)
     assert found == {(2026, 0): "2", (2026, 1): "1", (2026, 2): "2", (2026, 3): "2"}, (
         "nothing of 2025, before the first"
     )
+
+
+def test_what_begins_anew_each_april_is_foreseen_from_whole_years_only(planned: Database) -> None:
+    for now, number in ((JUNE, 30), (NOVEMBER, 12), (NEXT_MAY, 8)):
+        filed(planned, KURUME, number)
+        told_of_tender(planned, number, now.isoformat())
+        counted(planned, now)
+    with planned.reading() as session:
+        plan = plans_db.plans(session)[0]
+        lines = reports.make(session, plan.id, 2027, 1, NEXT_MAY.date()).lines
+    online = next(line for line in lines if line.indicator.automatic == "eapply.online")
+    assert len({(v.fiscal_year, v.quarter) for v in online.points}) > 2 and online.forecast is None, "one year is over"
+    rate = next(line for line in lines if line.indicator.automatic == "eapply.rate")
+    assert rate.forecast is not None

@@ -145,6 +145,18 @@ def test_a_value_is_recorded_corrected_and_both_stay_readable(planned: Cloud) ->
     assert row[4:7] == ["80（入力）", "31％", "やや遅れ"]
 
 
+def test_quarters_are_drawn_and_foreseen_from(planned: Cloud) -> None:
+    where = f"/council/indicators/{indicator_id(planned, 'オンライン化対象手続数')}"
+    assert "値が2つ以上の時点にあると" in planned.get(where, MEMBER).text, "one value, 71 of 2018"
+    for quarter, value in ((1, 75), (2, 79)):
+        form = {"year": "2019", "quarter": str(quarter), "value": str(value)}
+        planned.post(f"{where}/values", MEMBER, form)
+    page = planned.get(where, MEMBER).text
+    assert "四半期の実績は2019年度1Qの75から2019年度2Qの79。" in page and ">2019年度2Q</th>" in page
+    assert "令和2年度に目標に届く見込み" in page, "some 16 a year more from 71 on: 100 in the second year"
+    assert "By quarter: 75 in FY2019 Q1" in planned.get(where, MEMBER, cookie="lang=en").text
+
+
 @pytest.mark.parametrize(
     ("form", "told"),
     [

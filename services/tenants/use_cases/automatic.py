@@ -27,11 +27,12 @@ Known = Literal["any day", "whole years", "now"]
 @dataclass(frozen=True)
 class Figure:
     """`read(session, day)` is the value on `day`, None where it cannot be said of that day; to be asked only of days
-    for which `of(day, today)` holds."""
+    for which `of(day, today)` holds. `adds_up`: it grows from 1 April on and begins again a year later."""
 
     label: str
     known: Known
     read: Callable[[Session, date], Decimal | None]
+    adds_up: bool = False
 
     def of(self, day: date, today: date) -> bool:
         """Whether the figure can still be said of `day`. Applications are counted by fiscal year, not by day: of a quarter
@@ -97,9 +98,9 @@ FIGURES: dict[str, Figure] = {
         for s in SERVICES
     },
     "share.opendata": Figure(say("オープンデータサイトに参加する市町村の割合（％）"), "any day", _share("opendata")),
-    "eapply.online": Figure(say("オンラインの申請の数（年度のはじめから）"), "whole years", _online),
+    "eapply.online": Figure(say("オンラインの申請の数（年度のはじめから）"), "whole years", _online, True),
     "eapply.rate": Figure(say("市町村のオンライン利用率（％、年度のはじめから）"), "whole years", _online_rate),
-    "eapply.real": Figure(say("オンライン申請の実績がある市町村数"), "whole years", _real_use),
-    "ebid.tenders": Figure(say("電子入札で公告した案件の数（年度のはじめから）"), "any day", _tenders),
+    "eapply.real": Figure(say("オンライン申請の実績がある市町村数"), "whole years", _real_use, True),
+    "ebid.tenders": Figure(say("電子入札で公告した案件の数（年度のはじめから）"), "any day", _tenders, True),
     "opendata.datasets": Figure(say("公開しているデータセットの数（いまの数）"), "now", _datasets),
 }
