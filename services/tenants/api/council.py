@@ -68,7 +68,7 @@ def participation(
         columns=[{"label": reader(s.short), "num": True} for s in SERVICES],
         chosen=chosen,
         published=_published(found),
-        years=figures.chart_of_years({s: years[s.key] for s in SERVICES[:5]}, reader),
+        years=figures.chart_of_years({s: years[s.key] for s in SERVICES}, reader),
         during=_during(years, request),
         regions=_regions(found, reader),
         sizes=_sizes(found, populations, reader),

@@ -192,10 +192,10 @@ def _places(number: int) -> dict[str, tuple[int, int]]:
 
 
 def chart_of_years(years: dict[CatalogueService, list[YearCount]], reader: Reader) -> Chart:
-    """One line per service, counted at the end of each fiscal year; at most five lines fit a chart."""
+    """One line per service, counted at the end of each fiscal year."""
     series = [
         Series(reader(service.name), {y.fiscal_year: y.at_end for y in counts}, short=reader(service.short))
-        for service, counts in list(years.items())[:5]
+        for service, counts in years.items()
         if counts
     ]
     return replace(

@@ -6,6 +6,8 @@ import unicodedata
 from fastapi import UploadFile
 
 from libs.common.errors import Invalid, TooLarge, say
+from services.tenants.domain import charsets
+from services.tenants.use_cases.import_history import BadLine, refuse_lines
 
 MAX_CSV = 2_000_000
 
@@ -22,13 +24,15 @@ def whole(text: str, field: str, default: int | None = None) -> int:
 
 
 def text_of(file: UploadFile) -> str:
-    """The text of a CSV up to 2 MB, UTF-8 or Shift_JIS. Raises TooLarge or Invalid."""
+    """The text of a CSV up to 2 MB, UTF-8 or Shift_JIS. Raises TooLarge, or Invalid that names each line with bytes of no
+    character."""
     content = file.file.read(MAX_CSV + 1)
     if len(content) > MAX_CSV:
         raise TooLarge(say("ファイルが大きすぎます。2MBまでに分けてください。"))
-    for charset in ("utf-8-sig", "cp932"):
-        try:
-            return content.decode(charset)
-        except UnicodeDecodeError:
-            continue
-    raise Invalid(say("文字コードが読み取れませんでした。UTF-8かShift_JISのCSVを選んでください。"), code="bad-charset")
+    found = charsets.read(content)
+    if found is None:
+        sentence = say("文字コードが読み取れませんでした。UTF-8かShift_JISのCSVを選んでください。")
+        raise Invalid(sentence, code="bad-charset")
+    text, wrong = found
+    refuse_lines([BadLine(line, say("読み取れない文字があります。文字を入力し直してください。")) for line in wrong])
+    return text

@@ -64,6 +64,7 @@ def services(request: Request, code: str, actor: Actor = access.staff("portal.ad
     """What is in use, what is on its way (live), and what else there is."""
     town = view.municipality_of(request, actor)
     offers = _offers(request, town)
+    others = [o for o in offers if o.subscription.status == "none" and not o.open]
     return view.portal_page(
         request,
         "portal/services.html",
@@ -73,7 +74,8 @@ def services(request: Request, code: str, actor: Actor = access.staff("portal.ad
         name_of=name_of,
         using=[o for o in offers if o.subscription.status != "none" and not o.open],
         moving=[o for o in offers if o.open],
-        others=[o for o in offers if o.subscription.status == "none" and not o.open],
+        others=others,
+        costs=portal_cost.cost_lines(request, town, [o.service.key for o in others]),
         status_words=words.STATUS,
         actions=words.ACTIONS,
         not_open=catalogue.NOT_OPEN,
@@ -130,7 +132,7 @@ def _service_page(request: Request, actor: Actor, key: str, error: Invalid | Non
         rounded=rounded,
         least=LEAST,
         kinds=words.TOWNS,
-        cost=portal_cost.cost_line(request, town, key),
+        cost=portal_cost.cost_lines(request, town, [key]).get(key, ""),
         earlier=earlier,
         manual=manuals.MANUALS[key],
         picture=manuals.PICTURES.get(key),

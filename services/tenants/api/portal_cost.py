@@ -1,5 +1,6 @@
 """What a municipality pays: an estimate with the plan of joining, the effect it expects, its invoices."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
@@ -55,17 +56,21 @@ def quote(request: Request, town: Municipality, service: str, start: date) -> Qu
     return Quote(town, start, months, shared, whole)
 
 
-def cost_line(request: Request, town: Municipality, service: str) -> str:
-    """What a whole year from next April costs this municipality, in one sentence; "" where no rule says it."""
-    start = subscriptions.next_april(view.today_of(request))
-    share = quote(request, town, service, start).first_year
-    if share is None:
-        return ""
-    return view.reader_of(request)(
-        say("%(year)s年度は、1年で%(amount)s円です（いまの決まりと、いまの参加市町村で計算）。"),
-        year=start.year,
-        amount=f"{share.amount:,}",
-    )
+def cost_lines(request: Request, town: Municipality, services: Iterable[str]) -> dict[str, str]:
+    """What a whole year from next April costs this municipality: service → one sentence. Those that no rule speaks of are
+    left out; where none does, the register is not read."""
+    start, found = subscriptions.next_april(view.today_of(request)), {}
+    with view.service_of(request).database.reading() as session:
+        decided = {row.service for row in sharing_db.rule_rows(session) if row.superseded_at is None}
+        wanted = decided.intersection(services)
+        register = count.read(session) if wanted else count.Register([], [])
+        for service in wanted:
+            shared, _ = sharing_cases.for_newcomer(session, register, service, town.tenant_id, start)
+            if shared and town.tenant_id in shared.shares:
+                found[service] = shared.shares[town.tenant_id].amount
+    sentence = say("%(year)s年度は、1年で%(amount)s円です（いまの決まりと、いまの参加市町村で計算）。")
+    reader = view.reader_of(request)
+    return {service: reader(sentence, year=start.year, amount=f"{yen:,}") for service, yen in found.items()}
 
 
 @router.get("/portal/{code}/services/{service}/estimate")

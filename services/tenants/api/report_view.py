@@ -11,7 +11,7 @@ from libs.common.web.charts.svg import cut, written
 from services.tenants.api.words import LIGHTS, REVIEWS, SOURCES, Reader
 from services.tenants.domain import indicators as rules
 from services.tenants.reference import PublishedApplications
-from services.tenants.use_cases.reports import Line, Report
+from services.tenants.use_cases.reports import Line, Report, adds_up
 
 CSV_HEADER = [
     "計画", "年度", "四半期", "柱", "施策", "指標", "単位", "基準", "基準の時点", "目標", "目標の時点", "値", "値の出どころ",
@@ -112,26 +112,52 @@ def _indicator(pillar: str, measure: str, line: Line) -> dict[str, Any]:
 
 
 def chart_of(line: Line, reader: Reader) -> Chart | None:
-    """The yearly values beside the way from baseline to target; None without a number."""
+    """The values of years and of quarters beside the way from baseline to target; None without a number."""
     values = {v.fiscal_year: float(v.value) for v in line.points if v.quarter == 0}
-    way = _way(line)
-    if not values and not way:
-        return None
-    if min([*values.values(), *(point for point in way.values() if point is not None)]) < 0:
-        return None
-    series = [Series(reader(say("実績")), values)] if values else []
-    series += [Series(reader(say("目標への道")), way)] if way else []
-    told = [
-        reader(say("%(name)sは%(first)s年度の%(begin)sから%(last)s年度の%(end)s。"), **_ends(one)) for one in series
+    given = [
+        (say("実績"), values, ""),
+        (say("目標への道"), _way(line), ""),
+        (say("四半期の実績"), _quarters(line), say("四半期")),
     ]
+    series = [Series(reader(name), points, short=reader(short)) for name, points, short in given if points]
+    if not series or min(value for one in series for _, value in one.known()) < 0:
+        return None
+
+    def at(point: float) -> str:
+        return _at(point, reader)
+
+    sentence = say("%(name)sは%(first)sの%(begin)sから%(last)sの%(end)s。")
+    told = "".join(reader(sentence, **_ends(one, reader)) for one in series)
     ident = f"i-{line.indicator.id[-12:]}"
-    chart = line_chart(ident, line.indicator.name, series, description="".join(told), first_column=reader(say("値")))
+    words = {"description": told, "first_column": reader(say("値"))}
+    chart = line_chart(ident, line.indicator.name, series, at=at, **words)
     return replace(chart, caption=f"{line.indicator.name}（{line.indicator.unit}）")
 
 
-def _ends(one: Series) -> dict[str, Any]:
+def _quarters(line: Line) -> dict[float, float | None]:
+    """Each at the end of its quarter, as `Series` wants them; what adds up inside a year is not joined to the year before."""
+    found: dict[float, float | None] = {
+        v.fiscal_year - 1 + v.quarter / 4: float(v.value) for v in line.points if v.quarter
+    }
+    breaks = {v.fiscal_year - 1 + 1 / 8: None for v in line.points if v.quarter} if adds_up(line.indicator) else {}
+    return found | breaks
+
+
+def _at(point: float, reader: Reader) -> str:
+    """2018, or 2018年度1Q inside a year."""
+    year, part = divmod(point, 1)
+    if not part:
+        return str(int(point))
+    return reader(say("%(year)s年度%(quarter)sQ"), year=int(year) + 1, quarter=int(part * 4))
+
+
+def _ends(one: Series, reader: Reader) -> dict[str, Any]:
     (first, begin), (last, end) = one.known()[0], one.known()[-1]
-    return {"name": one.name, "first": first, "begin": written(begin), "last": last, "end": written(end)}
+    days = [
+        reader(say("%(year)s年度"), year=_at(day, reader)) if day == int(day) else _at(day, reader)
+        for day in (first, last)
+    ]
+    return {"name": one.name, "first": days[0], "begin": written(begin), "last": days[1], "end": written(end)}
 
 
 def _way(line: Line) -> dict[int, float | None]:

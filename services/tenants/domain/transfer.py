@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from libs.common.errors import Invalid, say
+from services.tenants.domain import charsets
 
 Move = Literal["come", "leave", "change"]
 MOST_LINES = 500
@@ -51,15 +52,18 @@ class Plan:
 
 
 def decode(content: bytes) -> str:
-    """UTF-8 or the Shift_JIS of spreadsheets (CP932). Raises Invalid."""
+    """UTF-8 or the Shift_JIS of spreadsheets (CP932). Raises Invalid that names the lines with bytes of no character."""
     if len(content) > LARGEST:
         raise _wrong_file(say("ファイルが大きすぎます。%(n)s行までに分けてください。", n=MOST_LINES))
-    for charset in ("utf-8-sig", "cp932"):
-        try:
-            return content.decode(charset)
-        except UnicodeDecodeError:
-            continue
-    raise _wrong_file(say("文字を読み取れません。表計算ソフトで「CSV UTF-8」を選んで保存し直してください。"))
+    found = charsets.read(content)
+    if found is None:
+        raise _wrong_file(say("文字を読み取れません。表計算ソフトで「CSV UTF-8」を選んで保存し直してください。"))
+    text, wrong = found
+    if wrong:
+        lines = "、".join(str(line) for line in wrong)
+        sentence = say("%(lines)s行目に、読み取れない文字があります。文字を入力し直してください。", lines=lines)
+        raise _wrong_file(sentence)
+    return text
 
 
 def read(text: str) -> list[Line]:

@@ -56,6 +56,15 @@ def test_a_rule_is_tried_before_it_is_recorded_and_its_shares_sum(full: Cloud) -
     assert amounts(page)[0] == 180_000
 
 
+def test_whoever_chooses_reads_the_yen_that_a_decided_rule_gives(full: Cloud) -> None:  # noqa: F811
+    assert "公表された単価はありません" in full.get(f"/portal/{OOKI}/", ADMIN).text
+    full.post("/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "", "total": "600000"})
+    for page in (f"/portal/{OOKI}/", f"/portal/{OOKI}/services/ebid"):
+        # 600,000 yen alike for the 3 of the sample and the one that asks
+        assert "2027年度は、1年で150,000円です" in full.get(page, ADMIN).text
+    assert full.get(f"/portal/{OOKI}/", ADMIN).text.count("円です") == 1, "no yen where nothing was decided"
+
+
 def test_ten_more_from_october(full: Cloud) -> None:  # noqa: F811
     full.post("/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "", "total": "600000"})
     page = full.get("/council/sharing/ebid?year=2026&more=10&month=10", MEMBER).text

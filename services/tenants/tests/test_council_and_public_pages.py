@@ -12,6 +12,7 @@ from libs.common.actor import Actor
 from libs.common.db import Database
 from libs.common.testing.service import NOW
 from services.tenants import sample
+from services.tenants.domain.catalogue import SERVICES
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, GUEST, KURUME, MEMBER, NAKAGAWA, OOKI, OPERATOR
 from services.tenants.use_cases import usage
@@ -47,6 +48,8 @@ def test_the_published_month_beside_the_published_figures(full: Cloud) -> None:
     assert numbers[:6] == ["27", "50", "19", "3", "17", "19"]
     assert "公表値 50" in page.text and "令和元年" not in page.text.split("推移")[0]
     assert "那珂川町" in page.text
+    trend = page.text.split("参加市町村数の推移（年度末）（市町村）</caption>")[1].split("</table>")[0]
+    assert re.findall(r'<th scope="row">(.*?)</th>', trend) == [service.name for service in SERVICES]
 
 
 def test_the_count_as_known_on_an_earlier_day(full: Cloud) -> None:

@@ -5,6 +5,7 @@ import io
 import re
 import subprocess
 from datetime import date
+from itertools import takewhile
 
 import pytest
 from sqlalchemy import select
@@ -75,34 +76,58 @@ def test_the_report_as_open_data(planned: Cloud) -> None:
     lines = list(csv.DictReader(io.StringIO(planned.get(base + "indicators.csv", GUEST).content.decode("utf-8-sig"))))
     assert len(lines) == 11 and lines[0]["値"] == "71" and lines[0]["値の出どころ"] == "取込み"
     assert planned.get(f"/reports/{plan_id(planned)}/1999/", GUEST).status_code == 404
-    assert "2018" not in planned.get("/reports/", GUEST, cookie="lang=en").text.split("</main>")[0].split("plan-1")[0]
+    index = planned.get("/reports/", GUEST, cookie="lang=en").text
+    assert re.findall(rf'"/reports/{plan_id(planned)}/(\d+)/">(.*?)</a>', index) == [
+        (str(year), f"Report on FY{year}") for year in (2021, 2020, 2019, 2018)
+    ], "the year before the plan to its last, none after it"
+
+
+def lines_of(document: bytes) -> list[str]:
+    """What a PDF says, line by line."""
+    said = subprocess.run(["pdftotext", "-layout", "-", "-"], input=document, check=True, capture_output=True).stdout
+    return said.decode().splitlines()
 
 
 def words_of(document: bytes) -> str:
     """What a PDF says, without blanks."""
-    said = subprocess.run(["pdftotext", "-layout", "-", "-"], input=document, check=True, capture_output=True).stdout
-    return re.sub(r"\s", "", said.decode())
+    return re.sub(r"\s", "", "".join(lines_of(document)))
 
 
-def test_the_report_as_a_document(planned: Cloud) -> None:
+def begins_row(line: str, texts: list[str], numbers: list[str]) -> bool:
+    """Whether the line is the first of a table's row: of each text what fits its column, then the numbers."""
+    rest = re.sub(r"\s", "", line)
+    for text in texts:
+        fits = sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(rest, re.sub(r"\s", "", text), strict=False))
+        )
+        if not fits:
+            return False
+        rest = rest[fits:]
+    return rest.startswith("".join(numbers))
+
+
+def test_the_report_as_a_document_has_the_plans_own_tables_to_the_digit(planned: Cloud) -> None:
     for path, who in (
         (f"/reports/{plan_id(planned)}/2018/report.pdf", GUEST),
-        (f"/council/plans/{plan_id(planned)}/report.pdf?year=2018&quarter=4", MEMBER),
+        (f"/council/plans/{plan_id(planned)}/report.pdf?year=2018", MEMBER),
     ):
         answer = planned.get(path, who)
         assert answer.headers["content-type"] == "application/pdf"
-        text = words_of(answer.content)
-        for printed in (
-            "24,302",
-            "33,562",
-            "134,815",
-            "135,509",
-            "278,970",
-            "548,920",
-            "50.8",
-            "オンライン化対象手続数",
-        ):
-            assert printed in text, printed
+        lines = lines_of(answer.content)
+        for service, (since, count) in reference.published_participation().items():
+            row = [str(since), *[str(count)] * 3]
+            assert any(begins_row(line, [service], row) and line.split()[1:] == row for line in lines), service
+        for i in (one for one in reference.indicators() if one.prefecture_code == reference.PUBLISHED_BY):
+            now = f"{int(i.baseline):,}" if i.baseline_date == "2018年度" else "－"
+            row = [f"{int(i.baseline):,}", f"{int(i.target):,}", now]
+            assert any(begins_row(line, [i.name, i.unit], row) for line in lines), i.name
+        for row in reference.published_applications():
+            numbers = (row.municipalities, row.procedures, row.online, row.paper, row.all)
+            printed = [f"{n:,}" if n is not None else "－" for n in numbers]
+            whose = "市町村" if row.scope == "municipal" else "県"
+            assert [f"{row.fiscal_year}年度", whose, *printed, row.rate or "－"] in [line.split() for line in lines], (
+                row
+            )
 
 
 def test_a_value_is_recorded_corrected_and_both_stay_readable(planned: Cloud) -> None:
@@ -118,6 +143,18 @@ def test_a_value_is_recorded_corrected_and_both_stay_readable(planned: Cloud) ->
     report = cells(planned.get(f"/reports/{plan_id(planned)}/2019/", GUEST).text)
     [row] = [r for r in report if r[0] == "オンライン化対象手続数" and len(r) == 9]
     assert row[4:7] == ["80（入力）", "31％", "やや遅れ"]
+
+
+def test_quarters_are_drawn_and_foreseen_from(planned: Cloud) -> None:
+    where = f"/council/indicators/{indicator_id(planned, 'オンライン化対象手続数')}"
+    assert "値が2つ以上の時点にあると" in planned.get(where, MEMBER).text, "one value, 71 of 2018"
+    for quarter, value in ((1, 75), (2, 79)):
+        form = {"year": "2019", "quarter": str(quarter), "value": str(value)}
+        planned.post(f"{where}/values", MEMBER, form)
+    page = planned.get(where, MEMBER).text
+    assert "四半期の実績は2019年度1Qの75から2019年度2Qの79。" in page and ">2019年度2Q</th>" in page
+    assert "令和2年度に目標に届く見込み" in page, "some 16 a year more from 71 on: 100 in the second year"
+    assert "By quarter: 75 in FY2019 Q1" in planned.get(where, MEMBER, cookie="lang=en").text
 
 
 @pytest.mark.parametrize(

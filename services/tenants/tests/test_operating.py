@@ -1,6 +1,7 @@
 """Operators watch the queues, mend what is stuck, keep the register and compare the figures with their source."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -289,6 +290,19 @@ def test_importing_participation_names_every_wrong_line(cloud: Cloud) -> None:
     answer = cloud.post("/operator/participation", OPERATOR, files={"file": ("h.csv", bad)})
     assert answer.status_code == 422
     assert "2行目" in answer.text and "3行目" in answer.text and "まだ何も取り込んでいません" in answer.text
+
+
+def test_each_line_that_is_not_in_the_charset_of_the_file_is_named_and_nothing_is_kept(cloud: Cloud) -> None:
+    lines = [f"4052{n},大木町,おおきまち,筑後,," for n in ("20", "21", "22", "23")]
+    for charset in ("utf-8", "cp932"):
+        content = b"\n".join([b"code,name,kana,region,longitude,latitude", *(line.encode(charset) for line in lines)])
+        broken = content.replace("大木町".encode(charset), b"\xff\xe3\x81", 2)
+        answer = cloud.post("/operator/municipalities", OPERATOR, files={"file": ("t.csv", broken)})
+        assert answer.status_code == 422 and "2行に直すところがあります。まだ何も取り込んでいません" in answer.text
+        found = re.findall(r"(\d+)行目：読み取れない文字があります", answer.text)
+        assert set(found) == {"2", "3"}, charset
+    answer = cloud.post("/operator/participation", OPERATOR, files={"file": ("t.csv", "年".encode("utf-16"))})
+    assert answer.status_code == 422 and "文字コードが読み取れませんでした" in answer.text
 
 
 def test_rules_and_retries_are_the_operators(cloud: Cloud) -> None:

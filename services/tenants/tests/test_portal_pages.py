@@ -267,4 +267,5 @@ def test_a_service_shows_its_screen_and_how_the_first_hour_goes(cloud: Cloud) ->
             with Image.open(io.BytesIO(picture.content)) as opened:
                 assert opened.size == SIZE
         assert ("<img" in page) == (service.key in PICTURES)
+        assert ("<img" in page) != ('aria-labelledby="center-title' in page), "the one without a page is drawn"
     assert cloud.get("/portal/pictures/..%2Fsettings.py", GUEST).status_code == 404

@@ -5,28 +5,40 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from libs.common.clock import fiscal_year
+from libs.common.clock import fiscal_year, local_date
 from libs.common.errors import say
 from services.tenants.db import datasets as datasets_db
 from services.tenants.db import tenders as tenders_db
 from services.tenants.db import usage as usage_db
 from services.tenants.domain import usage as usage_rules
 from services.tenants.domain.catalogue import SERVICES
+from services.tenants.domain.indicators import last_day
 from services.tenants.domain.usage import online_rate
 from services.tenants.use_cases import count
+
+Known = Literal["any day", "whole years", "now"]
+"""Of which days a figure can be said: of every day, of today and of the last days of fiscal years, of today only."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """`read(session, day)` is the value on `day`, None where it cannot be said of that day. `historic`: also of days
-    that are over; others are known only as they are now."""
+    """`read(session, day)` is the value on `day`, None where it cannot be said of that day; to be asked only of days
+    for which `of(day, today)` holds. `adds_up`: it grows from 1 April on and begins again a year later."""
 
     label: str
-    historic: bool
+    known: Known
     read: Callable[[Session, date], Decimal | None]
+    adds_up: bool = False
+
+    def of(self, day: date, today: date) -> bool:
+        """Whether the figure can still be said of `day`. Applications are counted by fiscal year, not by day: of a quarter
+        that is over, the year's total would be too much."""
+        ended = self.known == "whole years" and day == last_day(fiscal_year(day), 0)
+        return self.known == "any day" or day >= today or ended
 
 
 def _joined(service: str) -> Callable[[Session, date], Decimal | None]:
@@ -72,15 +84,23 @@ def _datasets(session: Session, _day: date) -> Decimal | None:
 
 
 def _tenders(session: Session, day: date) -> Decimal | None:
-    return Decimal(sum(1 for t in tenders_db.of_year(session, fiscal_year(day)) if t.published_at))
+    """Published in the fiscal year up to the end of `day`; None of years before the first tender that was told."""
+    year = fiscal_year(day)
+    if year < min(tenders_db.years(session), default=year + 1):
+        return None
+    told = (tender.published_at for tender in tenders_db.of_year(session, year))
+    return Decimal(sum(1 for at in told if at and local_date(at) <= day))
 
 
 FIGURES: dict[str, Figure] = {
-    **{f"joined.{s.key}": Figure(say("%(name)sの参加市町村数", name=s.name), True, _joined(s.key)) for s in SERVICES},
-    "share.opendata": Figure(say("オープンデータサイトに参加する市町村の割合（％）"), True, _share("opendata")),
-    "eapply.online": Figure(say("オンラインの申請の数（年度のはじめから）"), True, _online),
-    "eapply.rate": Figure(say("市町村のオンライン利用率（％、年度のはじめから）"), True, _online_rate),
-    "eapply.real": Figure(say("オンライン申請の実績がある市町村数"), True, _real_use),
-    "ebid.tenders": Figure(say("電子入札で公告した案件の数（年度のはじめから）"), True, _tenders),
-    "opendata.datasets": Figure(say("公開しているデータセットの数（いまの数）"), False, _datasets),
+    **{
+        f"joined.{s.key}": Figure(say("%(name)sの参加市町村数", name=s.name), "any day", _joined(s.key))
+        for s in SERVICES
+    },
+    "share.opendata": Figure(say("オープンデータサイトに参加する市町村の割合（％）"), "any day", _share("opendata")),
+    "eapply.online": Figure(say("オンラインの申請の数（年度のはじめから）"), "whole years", _online, True),
+    "eapply.rate": Figure(say("市町村のオンライン利用率（％、年度のはじめから）"), "whole years", _online_rate),
+    "eapply.real": Figure(say("オンライン申請の実績がある市町村数"), "whole years", _real_use, True),
+    "ebid.tenders": Figure(say("電子入札で公告した案件の数（年度のはじめから）"), "any day", _tenders, True),
+    "opendata.datasets": Figure(say("公開しているデータセットの数（いまの数）"), "now", _datasets),
 }

@@ -217,16 +217,16 @@ COUNTER = Actor(kind="service", subject="tenants")
 
 def take_automatic(session: Session, now: datetime) -> int:
     """Every automatic indicator gets its value of the running year and quarter, and of those that have ended since. How many
-    changed. A figure known only as it is now is never written into the past."""
+    changed. What cannot be said of a day that is over is not written into it: what was counted then stays."""
     today, changed = local_date(now), 0
     for row in db.automatic_indicators(session):
         plan = db.plan_of(session, row)
         for year, quarter in _periods(plan, today):
             figure = FIGURES[row.automatic]
-            last = rules.last_day(year, quarter)
-            if last < today and not figure.historic:
+            day = min(rules.last_day(year, quarter), today)
+            if not figure.of(day, today):
                 continue
-            value = figure.read(session, min(last, today))
+            value = figure.read(session, day)
             if value is not None and not _by_a_person(session, row.id, year, quarter):
                 text = format(value, "f")
                 changed += _record(session, row.id, year, quarter, text, "automatic", "", COUNTER.subject, now)

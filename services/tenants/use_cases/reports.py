@@ -18,6 +18,7 @@ from services.tenants.domain.indicators import Forecast, Goal, Light
 from services.tenants.domain.sharing import rounded
 from services.tenants.reference import PublishedApplications
 from services.tenants.use_cases import count
+from services.tenants.use_cases.automatic import FIGURES
 from services.tenants.use_cases.count import RealUse
 
 Row = TypeVar("Row", IndicatorValueRow, ReviewRow)
@@ -157,17 +158,35 @@ def line(
     points = [v for v in values if (v.fiscal_year, v.quarter or 5) <= (year, quarter or 5)]
     value = _of_period(points, year, quarter)
     number = Decimal(value.value) if value else None
-    yearly = [(rules.last_day(v.fiscal_year, 0), Decimal(v.value)) for v in points if v.quarter == 0]
     return Line(
         row,
         goal,
         value,
         rules.light(goal, number, day),
         rules.progress(goal, number) if number is not None else None,
-        rules.forecast(goal, yearly),
+        rules.forecast(goal, _dated(row, points, day)),
         points,
         [r for r in reviews if not quarter or r.quarter in (0, quarter)],
     )
+
+
+def adds_up(row: IndicatorRow) -> bool:
+    """Whether what is counted for it begins anew each 1 April: a quarter's value then is a part of the year's."""
+    figure = FIGURES.get(row.automatic)
+    return figure is not None and figure.adds_up
+
+
+def _dated(row: IndicatorRow, points: list[IndicatorValueRow], day: date) -> list[tuple[date, Decimal]]:
+    """The values with the days they speak of, one a day: ends of quarters and years, `day` where the period still runs. Of
+    what adds up only whole years can be compared."""
+    found: dict[date, Decimal] = {}
+    for value in sorted(
+        points, key=lambda v: v.quarter == 0
+    ):  # where a year and its last quarter differ, the year counts
+        last = rules.last_day(value.fiscal_year, value.quarter)
+        if not adds_up(row) or (value.quarter == 0 and last <= day):
+            found[min(last, day)] = Decimal(value.value)
+    return sorted(found.items())
 
 
 def goal_of(row: IndicatorRow) -> Goal:

@@ -1,7 +1,8 @@
 """Lines over fiscal years."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil, floor
 
 from markupsafe import Markup
 
@@ -11,13 +12,14 @@ from libs.common.web.charts.svg import Chart
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line. `points`: fiscal year → value; None is a gap, never a zero. `short` is the name on phones."""
+    """One line. `points`: fiscal year → value at its end; 2018.25 is the end of the first quarter of the one after 2018. None
+    is a gap, never a zero. `short` is the name on phones."""
 
     name: str
-    points: Mapping[int, float | None]
+    points: Mapping[int, float | None] | Mapping[float, float | None]
     short: str = ""
 
-    def known(self) -> list[tuple[int, float]]:
+    def known(self) -> list[tuple[float, float]]:
         return [(year, value) for year, value in sorted(self.points.items()) if value is not None]
 
 
@@ -60,28 +62,39 @@ def line_chart(
     description: str = "",
     unit: str = "",
     first_column: str = "名前",
+    at: Callable[[float], str] = str,
 ) -> Chart:
-    """Up to five lines, each with its name and last value at its end; a drawing for phones, one for desks and paper.
+    """Up to six lines, each with its name and last value at its end; a drawing for phones, one for desks and paper.
 
-    `ident` must be its own on the page. Raises ValueError for no value at all or more than five lines.
+    `ident` must be its own on the page. Raises ValueError for no value at all or more than six lines.
+    `at` writes the key of a point, where not all are whole years.
     """
     if not 1 <= len(series) <= svg.COLOURS or not any(one.known() for one in series):
-        raise ValueError("a line chart needs one to five lines with at least one value")
+        raise ValueError("a line chart needs one to six lines with at least one value")
     years = sorted({year for one in series for year, _ in one.known()})
     words = description or described(series, years, unit)
     drawings = [
         svg.drawing(
-            f"{ident}-{name}", title, words, (0, 0, frame.width, frame.height), parts(series, years, frame), frame.look
+            f"{ident}-{name}",
+            title,
+            words,
+            (0, 0, frame.width, frame.height),
+            parts(series, years, frame),
+            frame.look,
         )
-        for name, frame in (("phone", with_names(PHONE, series, years)), ("desk", with_names(DESK, series, years)))
+        for name, frame in (
+            ("phone", with_names(PHONE, series, years)),
+            ("desk", with_names(DESK, series, years)),
+        )
     ]
-    columns: list[object] = [first_column, *({"label": str(year), "num": True} for year in years)]
-    rows: list[list[object]] = [[one.name, *(svg.written(one.points.get(year)) for year in years)] for one in series]
+    columns: list[object] = [first_column, *({"label": at(year), "num": True} for year in years)]
+    known = [(one.name, dict(one.known())) for one in series]
+    rows: list[list[object]] = [[name, *(svg.written(values.get(year)) for year in years)] for name, values in known]
     caption = f"{title}（{unit}）" if unit else title
     return Chart(Markup("").join(drawings), caption, columns, rows)
 
 
-def described(series: Sequence[Series], years: Sequence[int], unit: str) -> str:
+def described(series: Sequence[Series], years: Sequence[float], unit: str) -> str:
     """What a reader who does not see the lines must know: the span, and each line's first and last value."""
     told = (
         f"{one.name}は{known[0][0]}年度の{svg.written(known[0][1])}{unit}から{known[-1][0]}年度の{svg.written(known[-1][1])}{unit}"
@@ -91,11 +104,13 @@ def described(series: Sequence[Series], years: Sequence[int], unit: str) -> str:
     return f"{years[0]}年度から{years[-1]}年度。{'、'.join(told)}。すべての値は表にあります。"
 
 
-def parts(series: Sequence[Series], years: Sequence[int], frame: Frame) -> list[Markup]:
+def parts(series: Sequence[Series], years: Sequence[float], frame: Frame) -> list[Markup]:
     marks = svg.ticks(max(value for one in series for _, value in one.known()))
-    span = max(years[-1] - years[0], 1)
+    first = ceil(years[0])
+    last = max(first, floor(years[-1]))
+    span = max(last, years[-1]) - years[0] or 1
 
-    def x_of(year: int) -> float:
+    def x_of(year: float) -> float:
         return frame.left + (frame.right - frame.left) * (year - years[0]) / span
 
     def y_of(value: float) -> float:
@@ -105,7 +120,7 @@ def parts(series: Sequence[Series], years: Sequence[int], frame: Frame) -> list[
     for mark in marks:
         drawn.append(svg.line(frame.left, y_of(mark), frame.right, y_of(mark), "axis" if mark else "zero"))
         drawn.append(svg.text(frame.left - 8, y_of(mark) + 4, svg.written(mark), anchor="end"))
-    for year in year_marks(years[0], years[-1], frame.year_marks):
+    for year in year_marks(first, last, frame.year_marks):
         drawn.append(svg.text(x_of(year), frame.bottom + 1.6 * frame.type, year, anchor="middle"))
     with_values = [(number, one, one.known()) for number, one in enumerate(series) if one.known()]
     ends = svg.apart([y_of(known[-1][1]) for *_, known in with_values], 1.35 * frame.type, frame.top, frame.bottom)
@@ -119,10 +134,10 @@ def parts(series: Sequence[Series], years: Sequence[int], frame: Frame) -> list[
                 look, path, svg.attribute("stroke-dasharray", svg.DASHES[number])
             )
         )
-        last_year, last = known[-1]
+        last_year, last_value = known[-1]
         drawn.append(
             Markup('<circle class="{}" cx="{}" cy="{}" r="4"/>').format(
-                look, svg.short(x_of(last_year)), svg.short(y_of(last))
+                look, svg.short(x_of(last_year)), svg.short(y_of(last_value))
             )
         )
         label = end_label(one, years[-1], frame)
@@ -130,22 +145,22 @@ def parts(series: Sequence[Series], years: Sequence[int], frame: Frame) -> list[
     return drawn
 
 
-def with_names(frame: Frame, series: Sequence[Series], years: Sequence[int]) -> Frame:
+def with_names(frame: Frame, series: Sequence[Series], years: Sequence[float]) -> Frame:
     """The same frame with room for the longest name at the lines' ends."""
     room = replace(frame, names=NAMES_AT_MOST * frame.width)
     longest = max(svg.width_of(end_label(one, years[-1], room), frame.type) for one in series if one.known())
     return replace(frame, names=longest + 16)
 
 
-def end_label(one: Series, last_year: int, frame: Frame) -> str:
+def end_label(one: Series, last_year: float, frame: Frame) -> str:
     """Name and last value (with its year when the line ends early), cut to the room there is."""
     year, value = one.known()[-1]
-    number = f" {svg.written(value)}" + ("" if year == last_year else f"（{year}）")
+    number = f" {svg.written(value)}" + ("" if year == last_year else f"（{ceil(year)}）")
     name = one.short or one.name if frame.look == PHONE.look else one.name
     return svg.cut(name, frame.names - 16 - svg.width_of(number, frame.type), frame.type) + number
 
 
-def steps(one: Series) -> list[tuple[int, float, bool]]:
+def steps(one: Series) -> list[tuple[float, float, bool]]:
     """(year, value, whether a line leads to it). A year given as None breaks the line; years not given do not."""
     result, joined = [], False
     for year, value in sorted(one.points.items()):

@@ -8,8 +8,8 @@ from unicodedata import east_asian_width
 
 from markupsafe import Markup
 
-COLOURS = 5
-DASHES = ("", "9 4", "2 4", "14 4 2 4", "5 3")
+COLOURS = 6
+DASHES = ("", "9 4", "2 4", "14 4 2 4", "5 3", "14 4")
 """Lines differ in their strokes too, so that they can be told apart without colour."""
 
 

@@ -78,10 +78,21 @@ def test_a_name_too_long_for_the_drawing_is_cut_and_whole_in_the_table() -> None
     assert chart.rows[0][0] == name
 
 
-@pytest.mark.parametrize("series", [[], [Series("空", {})], [Series("空", {2018: None})], [USE] * 6])
+@pytest.mark.parametrize("series", [[], [Series("空", {})], [Series("空", {2018: None})], [USE] * 7])
 def test_lines_that_cannot_be_drawn_are_a_fault(series: list[Series]) -> None:
     with pytest.raises(ValueError, match="line chart"):
         line_chart("t", "推移", series)
+
+
+def test_points_inside_a_year_stand_between_the_years_and_are_written_as_told() -> None:
+    quarters = Series("四半期", {2017.25: 30, 2017.5: 35, 2018.0: 50})
+    chart = line_chart("t", "推移", [Series("年", {2017: 27, 2018: 50}), quarters], at=lambda point: f"<{point}>")
+    assert [column["label"] for column in chart.columns[1:]] == ["<2017>", "<2017.25>", "<2017.5>", "<2018>"]  # type: ignore[index]
+    assert chart.rows[1] == ["四半期", "－", "30", "35", "50"]
+    years, inside = (re.findall(r"[ML]([\d.]+)", path.get("d") or "") for path in pictures(chart)[0].iter("path"))
+    span = float(years[1]) - float(years[0])
+    assert [round((float(x) - float(years[0])) / span, 2) for x in inside] == [0.25, 0.5, 1]
+    assert pictures(line_chart("t", "推移", [Series("ひとつの年度の中", {2018.25: 1, 2018.5: 2})]))
 
 
 def test_only_zeros_are_a_line_too() -> None:
