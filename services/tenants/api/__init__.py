@@ -24,6 +24,7 @@ from services.tenants.api import (
     members,
     operator,
     own_pages,
+    participation,
     portal,
     portal_cost,
     records,
@@ -51,7 +52,7 @@ def create_app(service: Service) -> FastAPI:
         council_backups.router, council_tenders.router, council_datasets.router,
         council_sharing.router, council_invoices.router, council_plans.router, reports.router,
         capacity.router, takeout.router, takein.router, maintenance.router, own_pages.router, departments.router,
-        support.router, running.router,
+        support.router, running.router, participation.router,
     ]  # fmt: skip
     app = create_common_app(service, routers, watcher="tenants", error_page=view.error_page)
     app.mount("/static", static_app())
