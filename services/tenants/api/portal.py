@@ -116,7 +116,14 @@ def manual(request: Request, code: str, service: str, actor: Actor = access.staf
         service=offered,
         manual=manuals.MANUALS[offered.key],
         in_use=status == "active",
+        practice=practice_of(request, town, offered.key),
     )
+
+
+def practice_of(request: Request, town: Municipality, service: str) -> str:
+    """The same service's page in the installation for practising, which has the same register; "" where there is none."""
+    address = view.service_of(request).settings.practice_url.rstrip("/")
+    return f"{address}/portal/{town.code}/services/{service}" if address else ""
 
 
 @router.get("/portal/pictures/{name}")
@@ -148,6 +155,7 @@ def _service_page(request: Request, actor: Actor, key: str, error: Invalid | Non
         cost=portal_cost.cost_line(request, town, key),
         earlier=earlier,
         manual=manuals.MANUALS[key],
+        practice=practice_of(request, town, key),
         picture=manuals.PICTURES.get(key),
         size=manuals.SIZE,
         april=subscriptions.next_april(view.today_of(request)),
