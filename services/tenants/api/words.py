@@ -191,6 +191,8 @@ _AUDIT_WHOLE = {
     "capacity.cancelled": say("サーバーの予約を取り消しました"),
     "capacity.applied": say("予約したサーバーを用意しました"),
     "capacity.removed": say("予約したサーバーを片付けました"),
+    "calendar.key.made": say("予定を購読するアドレスを作りました"),
+    "calendar.key.ended": say("予定の購読を終わりにしました"),
     "takeout.requested": say("すべてのデータの書き出しを始めました"),
     "takeout.exported": say("データを書き出しました"),
     "department.made": say("部署を作りました"),
