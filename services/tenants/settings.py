@@ -19,6 +19,11 @@ class Settings(common.Settings):
     fragment_seconds: float = Field(
         default=0.8, description="how long a page waits for a service's fragment, in seconds"
     )
+    practice_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/]+(/[^\s]*)?)?$",
+        description="address of a second installation where municipalities practise before they join; empty: they ask the operators",
+    )
     files_url: str | None = Field(
         default=None, description="s3://bucket/prefix for stored files; unset: a folder in DATA_DIR"
     )

@@ -16,6 +16,7 @@ from libs.common.service import Service
 from services.tenants import carryin, cluster, compare
 from services.tenants.db import own_pages as own_pages_db
 from services.tenants.db import registry as registry_db
+from services.tenants.db import requests as requests_db
 from services.tenants.db import takeins as takeins_db
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.requests import ANSWERS
@@ -28,6 +29,7 @@ from services.tenants.use_cases import (
     plans,
     registry,
     saga,
+    subscribe,
     takeins,
     takeouts,
     tenders,
@@ -131,6 +133,17 @@ def chase_silent_rooms(service: Service, _job: Job) -> None:
     for tenant, key, room_request in silent:
         with service.database.transaction(tenant=tenant) as session:
             takeins.chase(session, tenant, key, room_request, now)
+
+
+@jobs.every(seconds=60, name="tenants.begin-agreed-leavings")
+def begin_agreed_leavings(service: Service, _job: Job) -> None:
+    """On the first day a municipality agreed to be without a service, its leaving begins by itself."""
+    now = service.clock.now()
+    with service.database.reading() as session:
+        due = [(row.tenant, row.id) for row in requests_db.leavings_due(session, local_date(now))]
+    for tenant, request_id in due:
+        with service.database.transaction(tenant=tenant) as session:
+            subscribe.begin_leaving(session, request_id, now)
 
 
 @jobs.on(takeins.KIND, lease=120)

@@ -119,6 +119,8 @@ def test_the_prefecture_tells_who_takes_part_since_when(town: Town):
     open_room(town.service, code_of_prefecture(40), "福岡県")
     hear(town, worker.subscription_started, {"service": "eapply", "from_date": "2026-04-01"})
     hear(town, worker.subscription_ended, {"service": "eapply", "until_date": "2026-12-01"})
+    hear(town, worker.subscription_started, {"service": "ebid", "from_date": "2027-04-01"})
+    hear(town, worker.subscription_ended, {"service": "ebid", "until_date": "2027-04-01"})  # called off: no line of it
     wait(town)
     [row] = rows(town, "共同利用サービスの参加履歴")
     assert (row["市町村名"], row["サービス"], row["開始日"], row["終了日"]) == (

@@ -76,7 +76,10 @@ def note_participation(
     else:
         running = [row for row in facts.participations(session) if (row.tenant, row.service) == (tenant, service)]
         for row in running:
-            row.until_date = row.until_date or end
+            if end and row.until_date is None and row.from_date >= end:
+                session.delete(row)  # called off, or moved, before it began: it never was
+            else:
+                row.until_date = row.until_date or end
     session.flush()
     _soon(session, live.PARTICIPATION, now)
 

@@ -8,6 +8,7 @@ from libs.common.http import create_app as create_common_app
 from libs.common.service import Service
 from libs.common.web import Pages, static_app
 from services.tenants.api import (
+    calendars,
     capacity,
     council,
     council_backups,
@@ -24,6 +25,7 @@ from services.tenants.api import (
     members,
     operator,
     own_pages,
+    participation,
     portal,
     portal_cost,
     records,
@@ -51,7 +53,7 @@ def create_app(service: Service) -> FastAPI:
         council_backups.router, council_tenders.router, council_datasets.router,
         council_sharing.router, council_invoices.router, council_plans.router, reports.router,
         capacity.router, takeout.router, takein.router, maintenance.router, own_pages.router, departments.router,
-        support.router, running.router,
+        support.router, running.router, participation.router, calendars.router,
     ]  # fmt: skip
     app = create_common_app(service, routers, watcher="tenants", error_page=view.error_page)
     app.mount("/static", static_app())

@@ -1,6 +1,6 @@
-"""Maintenance announced by operators; calendars: everybody's of maintenance, a municipality's of its dates; the badge."""
+"""Maintenance announced by operators; everybody's calendar of it; the badge."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated
 from xml.sax.saxutils import escape
@@ -14,13 +14,9 @@ from libs.common.clock import JST
 from libs.common.errors import Invalid, say
 from libs.common.web.charts.svg import width_of
 from services.tenants.api import view
-from services.tenants.db import capacity as capacity_db
-from services.tenants.db import invoices as invoices_db
 from services.tenants.db import maintenance as db
-from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.domain import catalogue
 from services.tenants.domain.catalogue import SERVICES
-from services.tenants.domain.history import believed
 from services.tenants.domain.ical import Entry, calendar
 from services.tenants.use_cases import count, maintenance
 
@@ -120,34 +116,10 @@ def public_calendar(request: Request, _actor: Actor = access.public()) -> Respon
         )
         for row in rows
     )
-    return _ics(name, entries, now, "maintenance.ics")
+    return ics(name, entries, now, "maintenance.ics")
 
 
-@router.get("/portal/{code}/dates.ics", include_in_schema=False)
-def own_calendar(request: Request, code: str, actor: Actor = access.staff("portal.admin")) -> Response:
-    """The municipality's dates: payments due, services that begin or end, servers reserved."""
-    town, now = view.municipality_of(request, actor), view.now_of(request)
-    entries = list(_own_dates(request, town.tenant_id))
-    return _ics(f"{town.name} 共同クラウドの予定", entries, now, f"dates-{town.code}.ics")
-
-
-def _own_dates(request: Request, tenant: str) -> Iterator[Entry]:
-    today = view.today_of(request)
-    with view.service_of(request).database.reading() as session:
-        for row in invoices_db.invoices(session, tenant=tenant):
-            if row.state == "issued":
-                yield Entry(row.id, row.due_on, row.due_on + DAY, f"納期限：請求 {row.label}（{row.amount:,}円）")
-        for one in believed(subscriptions_db.intervals(session, tenant)):
-            name = catalogue.service(one.service).name
-            if one.kind == "joined" and one.valid_from >= today:
-                ident = f"{tenant}-{one.service}-{one.valid_from.isoformat()}"
-                yield Entry(ident, one.valid_from, one.valid_from + DAY, f"利用開始：{name}")
-        for held in capacity_db.of_tenant(session, tenant):
-            if held.state in ("requested", "approved") and held.until >= today:
-                yield Entry(held.id, held.first, held.until, f"サーバーの予約：{held.purpose}")
-
-
-def _ics(name: str, entries: Iterable[Entry], now: datetime, file: str) -> Response:
+def ics(name: str, entries: Iterable[Entry], now: datetime, file: str) -> Response:
     headers = {"Content-Disposition": csvout.attachment(file)}
     return Response(calendar(name, entries, now), media_type="text/calendar; charset=utf-8", headers=headers)
 

@@ -1,7 +1,7 @@
 """`/portal/…`: a municipality's administrators choose services and see them come alive."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +45,21 @@ class Offer:
     def polled(self) -> bool:
         return self.open is not None and self.open.state == "running"
 
+    @property
+    def moving(self) -> bool:
+        """Whether something goes on now; a leaving that waits for its day leaves the service in use until then."""
+        return self.open is not None and not is_planned(self.open)
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day of a use whose end is agreed."""
+        return self.subscription.end - timedelta(days=1) if self.subscription.end else None
+
+
+def is_planned(row: RequestRow) -> bool:
+    """A leaving that waits for the day it was agreed for."""
+    return row.action == "leave" and row.state == "requested"
+
 
 @router.get("/portal/")
 def find_yours(request: Request, actor: Actor = access.person()) -> Response:
@@ -64,7 +79,7 @@ def services(request: Request, code: str, actor: Actor = access.staff("portal.ad
     """What is in use, what is on its way (live), and what else there is."""
     town = view.municipality_of(request, actor)
     offers = _offers(request, town)
-    others = [o for o in offers if o.subscription.status == "none" and not o.open]
+    others = [o for o in offers if o.subscription.status == "none" and not o.moving]
     return view.portal_page(
         request,
         "portal/services.html",
@@ -72,8 +87,8 @@ def services(request: Request, code: str, actor: Actor = access.staff("portal.ad
         f"/portal/{code}/",
         maintenance=coming(request),
         name_of=name_of,
-        using=[o for o in offers if o.subscription.status != "none" and not o.open],
-        moving=[o for o in offers if o.open],
+        using=[o for o in offers if o.subscription.status != "none" and not o.moving],
+        moving=[o for o in offers if o.moving],
         others=others,
         costs=portal_cost.cost_lines(request, town, [o.service.key for o in others]),
         status_words=words.STATUS,
@@ -103,7 +118,14 @@ def manual(request: Request, code: str, service: str, actor: Actor = access.staf
         service=offered,
         manual=manuals.MANUALS[offered.key],
         in_use=status == "active",
+        practice=practice_of(request, town, offered.key),
     )
+
+
+def practice_of(request: Request, town: Municipality, service: str) -> str:
+    """The same service's page in the installation for practising, which has the same register; "" where there is none."""
+    address = view.service_of(request).settings.practice_url.rstrip("/")
+    return f"{address}/portal/{town.code}/services/{service}" if address else ""
 
 
 @router.get("/portal/pictures/{name}")
@@ -135,9 +157,11 @@ def _service_page(request: Request, actor: Actor, key: str, error: Invalid | Non
         cost=portal_cost.cost_lines(request, town, [key]).get(key, ""),
         earlier=earlier,
         manual=manuals.MANUALS[key],
+        practice=practice_of(request, town, key),
         picture=manuals.PICTURES.get(key),
         size=manuals.SIZE,
         april=subscriptions.next_april(view.today_of(request)),
+        year_end=subscriptions.next_april(view.today_of(request)) - timedelta(days=1),
         today=view.today_of(request),
         errors=view.told(request, error.fields) if error else {},
         typed=typed,
@@ -158,11 +182,13 @@ def ask(
     day: Annotated[str, Form()] = "",
     actor: Actor = access.staff("portal.admin"),
 ) -> Response:
-    """Join (now, from 1 April or from a day), suspend, resume or leave."""
-    if action not in requests.FIRST_ROOM_ACTION:
+    """Join (now, from 1 April or from a day), suspend, resume, leave (now, at the year's end or on a day); before it has
+    begun: move the first day, call it off. `day` of a leaving is the last day of use."""
+    if action not in requests.ACTIONS:
         raise NotFound(say("このページは見つかりません。"))
     try:
-        start = _first_day(when, day, view.today_of(request)) if action == "join" else None
+        dated = action in ("join", "move", "leave")
+        start = _first_day(when, day, view.today_of(request), action) if dated else None
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             row = subscribe.request(
                 session,
@@ -179,15 +205,17 @@ def ask(
     return view.see_other(f"/portal/{code}/requests/{request_id}")
 
 
-def _first_day(when: str, day: str, today: date) -> date | None:
+def _first_day(when: str, day: str, today: date, action: str) -> date | None:
+    """From which day on it is otherwise; None: at once."""
     if when == "april":
         return subscriptions.next_april(today)
     if when != "day":
         return None
     try:
-        return date.fromisoformat(day)
-    except ValueError:
-        sentence = say("開始する日を選んでください。")
+        chosen = date.fromisoformat(day)
+        return chosen + timedelta(days=1) if action == "leave" else chosen
+    except (ValueError, OverflowError):
+        sentence = say("最後に使う日を選んでください。") if action == "leave" else say("開始する日を選んでください。")
         raise Invalid(sentence, fields={"day": sentence}) from None
 
 
@@ -222,6 +250,7 @@ def _request_page(
         action_name=reader(words.ACTIONS[row.action]),
         errors=view.told(request, error.fields) if error else {},
         typed=typed,
+        planned=is_planned(row),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from libs.common.clock import JST
@@ -31,6 +31,8 @@ ACTIONS = {
     "suspend": say("休止"),
     "resume": say("再開"),
     "leave": say("利用をやめる手続き"),
+    "move": say("開始日の変更"),
+    "cancel": say("利用の予定の取りやめ"),
 }
 
 _STEPS = {
@@ -56,6 +58,8 @@ _DONE = {
     "suspend": say("休止しました"),
     "resume": say("再開しました"),
     "leave": say("データを消し、利用を終えました"),
+    "move": say("開始日を変えました"),
+    "cancel": say("利用の予定を取りやめました"),
 }
 _COMING = {
     "join": [
@@ -70,6 +74,8 @@ _COMING = {
         ("confirmed", say("受け取りを確かめてください")),
         ("done", say("データを消します")),
     ],
+    "move": [("approved", say("協議会が承認します")), ("done", say("開始日が変わります"))],
+    "cancel": [("done", say("用意した置き場所を片付けます"))],
 }
 
 
@@ -122,6 +128,16 @@ def headline(row: RequestRow, reader: Reader, late: bool = False) -> str:
         return reader(say("%(name)s：%(what)s。"), name=name, what=what)
     if row.state == "withdrawn" and row.action == "leave":
         return reader(say("やめる手続きを取りやめました。このまま使い続けられます。"))
+    if row.state == "requested" and row.action == "leave" and row.effective_from:
+        last = row.effective_from - timedelta(days=1)
+        return reader(
+            say("%(year)s年%(month)s月%(day)s日まで使います。その次の日に、データの書き出しを自動で始めます。"),
+            year=last.year,
+            month=last.month,
+            day=last.day,
+        )
+    if row.state == "requested" and row.action == "move":
+        return reader(say("協議会の承認を待っています。承認されるまで、いまの開始日のままです。"))
     return reader(_HEADLINES[row.state], reason=row.reason or "")
 
 
@@ -175,6 +191,8 @@ _AUDIT_WHOLE = {
     "capacity.cancelled": say("サーバーの予約を取り消しました"),
     "capacity.applied": say("予約したサーバーを用意しました"),
     "capacity.removed": say("予約したサーバーを片付けました"),
+    "calendar.key.made": say("予定を購読するアドレスを作りました"),
+    "calendar.key.ended": say("予定の購読を終わりにしました"),
     "takeout.requested": say("すべてのデータの書き出しを始めました"),
     "takeout.exported": say("データを書き出しました"),
     "department.made": say("部署を作りました"),

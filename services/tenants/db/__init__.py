@@ -2,6 +2,7 @@
 
 from services.tenants.db.backups import BackupMonthRow, BackupProofRow, BackupRow
 from services.tenants.db.base import Base
+from services.tenants.db.calendars import CalendarKeyRow
 from services.tenants.db.capacity import PoolRow, ReservationRow
 from services.tenants.db.datasets import DatasetsRow
 from services.tenants.db.departments import DelegationRow, DepartmentMemberRow, DepartmentRow
@@ -28,6 +29,7 @@ __all__ = [
     "BackupProofRow",
     "BackupRow",
     "Base",
+    "CalendarKeyRow",
     "ComparisonRow",
     "DatasetsRow",
     "DelegationRow",

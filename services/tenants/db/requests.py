@@ -137,6 +137,17 @@ def requests_in(session: Session, states: list[str], limit: int = 200, *, newest
     )
 
 
+def leavings_due(session: Session, today: date) -> list[RequestRow]:
+    """Leavings agreed for a day that has come, not begun yet."""
+    return list(
+        session.scalars(
+            select(RequestRow)
+            .where(RequestRow.state == "requested", RequestRow.action == "leave", RequestRow.effective_from <= today)
+            .order_by(RequestRow.id)
+        )
+    )
+
+
 def running(session: Session, asked_before: datetime) -> list[RequestRow]:
     """Requests whose room was asked before this moment and has said nothing since."""
     heard = func.coalesce(RequestRow.heard_at, RequestRow.asked_at)

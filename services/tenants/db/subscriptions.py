@@ -87,6 +87,36 @@ def close(session: Session, tenant: str, service: str, kind: str, on: date, now:
     return True
 
 
+def take_back(session: Session, tenant: str, service: str, origin: str, now: datetime) -> None:
+    """Of a use whose end `origin` recorded, what was believed before is believed again."""
+    ended = session.scalar(
+        select(IntervalRow).where(
+            IntervalRow.tenant == tenant,
+            IntervalRow.service == service,
+            IntervalRow.kind == "joined",
+            IntervalRow.origin == origin,
+            IntervalRow.superseded_at.is_(None),
+        )
+    )
+    if ended is None:
+        return
+    before = session.scalar(
+        select(IntervalRow)
+        .where(
+            IntervalRow.tenant == tenant,
+            IntervalRow.service == service,
+            IntervalRow.kind == "joined",
+            IntervalRow.valid_from == ended.valid_from,
+            IntervalRow.superseded_at == ended.recorded_at,
+        )
+        .limit(1)
+    )
+    ended.superseded_at = now
+    until = before.valid_until if before is not None else None
+    add_intervals(session, [Interval(tenant, service, "joined", ended.valid_from, until, now)], origin)
+    session.flush()
+
+
 def supersede(session: Session, tenant: str, service: str, now: datetime) -> None:
     """Nothing recorded about this tenant and service is believed any more: before a correction is recorded."""
     session.execute(

@@ -1,7 +1,9 @@
 """What a municipality asked for, and how it went on. One request is open per tenant and service.
 
     requested → running → done                    join, suspend, resume
-    requested → running → exported → running → done     leave: export, confirmation, deletion
+    requested → running → exported → running → done     leave: export, confirmation, deletion; until its day it stays requested
+    requested → done                              move: another first day of a use that has not begun
+    requested → running → done                    cancel: a use that has not begun is called off, its room deleted
     requested → refused | withdrawn;  running → failed (undone and explained; a new request may follow)
 
 Services that run elsewhere have no room: `requested → done` at the approval.
@@ -12,16 +14,20 @@ from typing import Literal
 
 from libs.common.errors import Conflict, say
 
-Action = Literal["join", "suspend", "resume", "leave"]
+Action = Literal["join", "suspend", "resume", "leave", "move", "cancel"]
 State = Literal["requested", "running", "exported", "done", "refused", "withdrawn", "failed"]
 RoomAction = Literal["provision", "suspend", "resume", "export", "import", "delete"]
 
 OPEN: frozenset[str] = frozenset({"requested", "running", "exported"})
+ACTIONS: tuple[Action, ...] = ("join", "suspend", "resume", "leave", "move", "cancel")
+APPROVED: frozenset[str] = frozenset({"join", "move"})
+"""What waits for an operator unless a rule approves it: it changes what the other municipalities pay."""
 FIRST_ROOM_ACTION: dict[str, RoomAction] = {
     "join": "provision",
     "suspend": "suspend",
     "resume": "resume",
     "leave": "export",
+    "cancel": "delete",
 }
 ANSWERS: dict[str, RoomAction] = {
     "provisioned": "provision",
@@ -74,6 +80,15 @@ def check_step(state: str, new: str, decided_at: datetime | None = None) -> None
     raise Conflict(sentence, code="request-moved-on", state=state)
 
 
+def check_decided_by_operators(action: str) -> None:
+    """Refuse to approve or decline what is the municipality's own right: leaving on a day waits for that day only."""
+    if action not in APPROVED:
+        raise Conflict(
+            say("この手続きは市町村が決めるものなので、承認はいりません。その日に自動で始まります。"),
+            code="no-approval",
+        )
+
+
 def is_late(asked_at: datetime, heard_at: datetime | None, now: datetime) -> bool:
     """Whether nothing came for longer than `PATIENCE`."""
     return now - max(asked_at, heard_at or asked_at) >= PATIENCE
@@ -81,7 +96,14 @@ def is_late(asked_at: datetime, heard_at: datetime | None, now: datetime) -> boo
 
 def check_action(action: str, status: str, start: date | None = None) -> None:
     """Whether `action` makes sense for a subscription of this status."""
-    allowed = {"join": {"none"}, "suspend": {"active"}, "resume": {"suspended"}, "leave": {"active", "suspended"}}
+    allowed = {
+        "join": {"none"},
+        "suspend": {"active"},
+        "resume": {"suspended"},
+        "leave": {"active", "suspended"},
+        "move": {"scheduled"},
+        "cancel": {"scheduled"},
+    }
     if status in allowed[action]:
         return
     day = (

@@ -143,6 +143,20 @@ def check_start(start: date, today: date) -> date:
     return start
 
 
+def check_end(end: date, today: date, known: date | None = None) -> date:
+    """A wished first day without the service: after today, within two years, not after an end that is decided already
+    (`known`). Raises Invalid with what to mend."""
+    if end <= today:
+        sentence = say("その日は過ぎています。今日か、それより後の日を選んでください。")
+    elif end > date(fiscal_year(today) + 3, 4, 1):
+        sentence = say("その日は先すぎます。再来年度までの日を選んでください。")
+    elif known is not None and end > known:
+        sentence = say("利用の終わる日は、もう決まっています。それより前の日を選んでください。")
+    else:
+        return end
+    raise Invalid(sentence, code="bad-end", fields={"day": sentence})
+
+
 def _bad_start(sentence: str) -> Invalid:
     return Invalid(sentence, code="bad-start", fields={"effective_from": sentence})
 

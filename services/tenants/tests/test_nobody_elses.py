@@ -48,6 +48,7 @@ def test_no_route_lets_another_municipality_or_role_through(cloud: Cloud) -> Non
         "decision": "approve",
         "indicator_id": "none",
         "year": "2018",
+        "key": "none",
     }
     assert CANARY in cloud.get(f"/portal/{HOME.code}/support/{thread}", ADMIN).text
     matrix = Matrix(

@@ -22,7 +22,7 @@ from services.tenants.domain.history import believed
 from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.subscriptions import Interval, first_day, status_on
 from services.tenants.events import RoomRequested, SubscriptionEnded, SubscriptionStarted
-from services.tenants.use_cases import own_pages
+from services.tenants.use_cases import own_pages, terms
 
 SYSTEM = Actor(kind="service", subject="tenants")
 _NO_ANSWER = "サービスから返事がありませんでした。"
@@ -32,7 +32,10 @@ def begin(session: Session, row: RequestRow, now: datetime) -> None:
     """Start what was asked for: over the bus where the service keeps a room, at once where it runs elsewhere."""
     if row.action in ("suspend", "leave"):
         _suspend(session, row, now)
-    if catalogue.service(row.service).delivery == "elsewhere":
+    elif row.action == "cancel":
+        terms.call_off(session, row, now)
+        changed(session)
+    if row.action == "move" or catalogue.service(row.service).delivery == "elsewhere":
         _finish(session, row, now)
     else:
         ask(session, row, requests.FIRST_ROOM_ACTION[row.action], now)
@@ -162,7 +165,7 @@ def retry(session: Session, actor: Actor, request_id: str, now: datetime) -> Req
         service=old.service,
         action=old.action,
         state="requested",
-        effective_from=old.effective_from,
+        effective_from=old.effective_from if old.action == "join" else None,
         requested_by=old.requested_by,
         requested_at=now,
         decided_by=actor.subject,
@@ -187,13 +190,16 @@ def _finish(session: Session, row: RequestRow, now: datetime) -> None:
     today = local_date(now)
     if row.action == "join":
         _join(session, row, now)
+    elif row.action == "move":
+        terms.move(session, row, now)
     elif row.action == "resume":
         subscriptions_db.close(session, row.tenant, row.service, "suspended", today, now, row.id)
     elif row.action == "leave":
         subscriptions_db.close(session, row.tenant, row.service, "suspended", today, now, row.id)
-        subscriptions_db.close(session, row.tenant, row.service, "joined", today, now, row.id)
+        end = row.effective_from or today
+        subscriptions_db.close(session, row.tenant, row.service, "joined", end, now, row.id)
         usage_db.forget(session, row.service)
-        event = SubscriptionEnded(service=row.service, until_date=today)
+        event = SubscriptionEnded(service=row.service, until_date=end)
         outbox.add(session, event, subject=f"{row.tenant}/{row.service}", now=now)
     db.add_step(session, row.id, "done", now)
     db.become(session, row, "done", now)
@@ -227,6 +233,7 @@ def _suspend(session: Session, row: RequestRow, now: datetime) -> None:
 def reopen(session: Session, row: RequestRow, now: datetime) -> None:
     """Leaving was stopped: the service is open again."""
     subscriptions_db.close(session, row.tenant, row.service, "suspended", local_date(now), now, row.id)
+    terms.end_no_longer(session, row, now)
     changed(session)
 
 

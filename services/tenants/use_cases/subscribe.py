@@ -13,7 +13,7 @@ from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.db.requests import RequestRow
 from services.tenants.domain import catalogue, requests, subscriptions
 from services.tenants.domain.subscriptions import Interval
-from services.tenants.use_cases import saga
+from services.tenants.use_cases import saga, terms
 
 
 def request(
@@ -28,8 +28,9 @@ def request(
 ) -> RequestRow:
     """Ask for `action`. Sent twice it is one request: an open one of the same action is given back.
 
-    Joining waits for an operator unless a rule approves it; the other actions are the municipality's own right. A
-    service that runs elsewhere and needs nobody's approval is done at once.
+    Joining and moving its first day wait for an operator unless a rule approves it; the other actions are the
+    municipality's own right. A service that runs elsewhere and needs nobody's approval is done at once. Leaving with
+    `effective_from`, the first day without the service, waits for that day; the end is agreed from now on.
     """
     offered = catalogue.open_service(service) if action == "join" else catalogue.service(service)
     already = db.open_request(session, tenant, service)
@@ -38,7 +39,9 @@ def request(
     today = local_date(now)
     status = subscriptions.status_on(subscriptions_db.intervals(session, tenant, service), tenant, service, today)
     requests.check_action(action, status.status, status.start)
-    if effective_from is not None:
+    if effective_from is not None and action == "leave":
+        subscriptions.check_end(effective_from, today, status.end)
+    elif effective_from is not None:
         subscriptions.check_start(effective_from, today)
     row = RequestRow(
         tenant=tenant,
@@ -54,7 +57,10 @@ def request(
         return _same(first, action)
     db.add_step(session, row.id, "requested", now)
     audit.record(session, actor, f"subscription.{action}.requested", service, detail=_dates(row), now=now)
-    if action != "join" or service in db.auto_approved(session):
+    if action == "leave" and effective_from is not None:
+        terms.agree_end(session, row, now)
+        saga.changed(session)
+    elif action not in requests.APPROVED or service in db.auto_approved(session):
         saga.begin(session, row, now)
     return row
 
@@ -94,9 +100,10 @@ def approve(session: Session, actor: Actor, request_id: str, now: datetime) -> R
     """An operator agrees: the room is prepared. Whoever is second gets a Conflict that says what happened."""
     row = db.find_request(session, request_id, lock=True)
     requests.check_step(row.state, "running", row.decided_at)
+    requests.check_decided_by_operators(row.action)
     row.decided_by, row.decided_at = actor.subject, now
     db.add_step(session, row.id, "approved", now)
-    audit.record(session, actor, "subscription.join.approved", row.service, detail=_dates(row), now=now)
+    audit.record(session, actor, f"subscription.{row.action}.approved", row.service, detail=_dates(row), now=now)
     saga.begin(session, row, now)
     return row
 
@@ -108,10 +115,11 @@ def refuse(session: Session, actor: Actor, request_id: str, reason: str, now: da
         raise Invalid(sentence, fields={"reason": sentence})
     row = db.find_request(session, request_id, lock=True)
     requests.check_step(row.state, "refused", row.decided_at)
+    requests.check_decided_by_operators(row.action)
     row.decided_by, row.decided_at, row.reason = actor.subject, now, reason.strip()[:2000]
     db.add_step(session, row.id, "refused", now, label=row.reason)
     db.become(session, row, "refused", now)
-    audit.record(session, actor, "subscription.join.refused", row.service, row.reason, now=now)
+    audit.record(session, actor, f"subscription.{row.action}.refused", row.service, row.reason, now=now)
     return row
 
 
@@ -123,10 +131,20 @@ def withdraw(session: Session, actor: Actor, tenant: str, request_id: str, now: 
     requests.check_step(row.state, "withdrawn")
     if row.state == "exported":
         saga.reopen(session, row, now)
+    elif row.action == "leave":
+        terms.end_no_longer(session, row, now)
+        saga.changed(session)
     db.add_step(session, row.id, "withdrawn", now)
     db.become(session, row, "withdrawn", now)
     audit.record(session, actor, f"subscription.{row.action}.withdrawn", row.service, now=now)
     return row
+
+
+def begin_leaving(session: Session, request_id: str, now: datetime) -> None:
+    """The day agreed for leaving has come: use stops, everything is written out. Begun or taken back already: nothing."""
+    row = db.find_request(session, request_id, tenant=session.info["tenant"], lock=True)
+    if row.state == "requested" and row.action == "leave":
+        saga.begin(session, row, now)
 
 
 def confirm_leaving(
