@@ -30,6 +30,7 @@ from services.tenants.use_cases import (
     saga,
     takeins,
     takeouts,
+    telling,
     tenders,
     usage,
 )
@@ -45,6 +46,15 @@ def address_of(service: Service, person: str) -> str | None:
 
 
 notices.register(jobs, address_of=address_of)
+
+
+@jobs.on(telling.JOB)
+def tell_administrators(service: Service, job: Job) -> None:
+    """What happened to a municipality, to each of its administrators; kept together with the end of the job."""
+    site = service.settings.public_url.rstrip("/")
+    with service.database.transaction(tenant=job.tenant) as session:
+        telling.deliver(session, job.tenant or "", job.payload, site, service.clock.now())
+        job.done(session)
 
 
 def everybody(service: Service) -> list[str]:

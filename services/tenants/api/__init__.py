@@ -22,6 +22,7 @@ from services.tenants.api import (
     internal,
     maintenance,
     members,
+    notice_settings,
     operator,
     own_pages,
     portal,
@@ -51,7 +52,7 @@ def create_app(service: Service) -> FastAPI:
         council_backups.router, council_tenders.router, council_datasets.router,
         council_sharing.router, council_invoices.router, council_plans.router, reports.router,
         capacity.router, takeout.router, takein.router, maintenance.router, own_pages.router, departments.router,
-        support.router, running.router,
+        support.router, notice_settings.router, running.router,
     ]  # fmt: skip
     app = create_common_app(service, routers, watcher="tenants", error_page=view.error_page)
     app.mount("/static", static_app())

@@ -142,6 +142,7 @@ def portal_page(request: Request, template: str, town: Municipality, here: str, 
             (say("請求"), f"{base}invoices/"),
             (say("データの受け取り"), f"{base}takeout/"),
             (say("問い合わせ"), f"{base}support/"),
+            (say("自分へのお知らせ"), f"{base}notices/"),
             (say("記録"), f"{base}records/"),
         ],
     )

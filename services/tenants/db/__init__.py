@@ -8,6 +8,7 @@ from services.tenants.db.departments import DelegationRow, DepartmentMemberRow, 
 from services.tenants.db.invoices import InvoiceRow
 from services.tenants.db.maintenance import MaintenanceRow
 from services.tenants.db.members import MemberRow
+from services.tenants.db.notice_choices import NoticeChoiceRow
 from services.tenants.db.own_pages import FileRow, OwnPageRow
 from services.tenants.db.plans import IndicatorRow, IndicatorValueRow, MeasureRow, PlanRow, ReviewRow
 from services.tenants.db.reasons import ReasonRow
@@ -43,6 +44,7 @@ __all__ = [
     "MemberRow",
     "MessageRow",
     "MunicipalityRow",
+    "NoticeChoiceRow",
     "OwnPageRow",
     "PlanRow",
     "PoolRow",

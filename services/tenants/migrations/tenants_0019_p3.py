@@ -1,0 +1,20 @@
+"""how a person wants to hear of what happens in a municipality"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "tenants_0019_p3"
+down_revision = "tenants_0018"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "notice_choices",
+        sa.Column("person_id", sa.String(36), nullable=False),
+        sa.Column("tenant", sa.String(6), nullable=False),
+        sa.Column("about", sa.String(20), nullable=False),
+        sa.Column("way", sa.String(10), nullable=False),
+        sa.PrimaryKeyConstraint("person_id", "tenant", "about", name="pk_notice_choices"),
+    )
