@@ -28,6 +28,7 @@ from services.tenants.use_cases import (
     plans,
     registry,
     saga,
+    service_level,
     takeins,
     takeouts,
     telling,
@@ -270,6 +271,18 @@ def take_automatic_values(service: Service, _job: Job) -> None:
 def keep_up_the_cluster(service: Service, _job: Job) -> None:
     """Reservations that begin get their namespace and quota; those that are over lose them."""
     cluster.keep_up(service)
+
+
+# ---- service level --------------------------------------------------------------------------------------------------
+
+
+@jobs.every(seconds=60, name="tenants.look-at-services", lease=120)
+def look_at_services(service: Service, _job: Job) -> None:
+    """Whether the door and every service answer: what municipalities read as their service level."""
+    neighbours = service.extras.setdefault("neighbours", Neighbours(service))
+    ready = {key: neighbours.ready(key) for key in service_level.LOOKED_AT}
+    with service.database.transaction() as session:
+        service_level.look(session, ready, service.clock.now())
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from services.tenants.db.plans import IndicatorRow, IndicatorValueRow, MeasureRo
 from services.tenants.db.reasons import ReasonRow
 from services.tenants.db.registry import MunicipalityRow, RegistryVersionRow
 from services.tenants.db.requests import RequestRow, RequestStepRow, ServiceRuleRow
+from services.tenants.db.service_days import ServiceDayRow
 from services.tenants.db.sharing import AssumptionRow, PopulationRow, SharingRuleRow
 from services.tenants.db.subscriptions import IntervalRow
 from services.tenants.db.support import MessageRow, ThreadRow
@@ -56,6 +57,7 @@ __all__ = [
     "RequestStepRow",
     "ReservationRow",
     "ReviewRow",
+    "ServiceDayRow",
     "ServiceRuleRow",
     "SharingRuleRow",
     "TakeInPartRow",

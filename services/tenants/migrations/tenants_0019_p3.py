@@ -1,4 +1,4 @@
-"""how a person wants to hear of what happens in a municipality"""
+"""how a person wants to hear of what happens in a municipality; whether services answered, day by day"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,4 +17,12 @@ def upgrade() -> None:
         sa.Column("about", sa.String(20), nullable=False),
         sa.Column("way", sa.String(10), nullable=False),
         sa.PrimaryKeyConstraint("person_id", "tenant", "about", name="pk_notice_choices"),
+    )
+    op.create_table(
+        "service_days",
+        sa.Column("service", sa.String(40), nullable=False),
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("asked", sa.Integer, nullable=False),
+        sa.Column("answered", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("service", "day", name="pk_service_days"),
     )
