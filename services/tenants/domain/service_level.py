@@ -1,4 +1,4 @@
-"""サービスレベル: how a share of answers and a typical wait are said. Measured values only: a target is the council's to set."""
+"""サービスレベル: how a share of answers and a typical wait are said. What is promised stands in `docs/slo.md`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
