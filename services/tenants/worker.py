@@ -29,9 +29,11 @@ from services.tenants.use_cases import (
     plans,
     registry,
     saga,
+    service_level,
     subscribe,
     takeins,
     takeouts,
+    telling,
     tenders,
     usage,
 )
@@ -47,6 +49,15 @@ def address_of(service: Service, person: str) -> str | None:
 
 
 notices.register(jobs, address_of=address_of)
+
+
+@jobs.on(telling.JOB)
+def tell_administrators(service: Service, job: Job) -> None:
+    """What happened to a municipality, to each of its administrators; kept together with the end of the job."""
+    site = service.settings.public_url.rstrip("/")
+    with service.database.transaction(tenant=job.tenant) as session:
+        telling.deliver(session, job.tenant or "", job.payload, site, service.clock.now())
+        job.done(session)
 
 
 def everybody(service: Service) -> list[str]:
@@ -273,6 +284,18 @@ def take_automatic_values(service: Service, _job: Job) -> None:
 def keep_up_the_cluster(service: Service, _job: Job) -> None:
     """Reservations that begin get their namespace and quota; those that are over lose them."""
     cluster.keep_up(service)
+
+
+# ---- service level --------------------------------------------------------------------------------------------------
+
+
+@jobs.every(seconds=60, name="tenants.look-at-services", lease=120)
+def look_at_services(service: Service, _job: Job) -> None:
+    """Whether the door and every service answer: what municipalities read as their service level."""
+    neighbours = service.extras.setdefault("neighbours", Neighbours(service))
+    ready = {key: neighbours.ready(key) for key in service_level.LOOKED_AT}
+    with service.database.transaction() as session:
+        service_level.look(session, ready, service.clock.now())
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from services.tenants.api import (
     internal,
     maintenance,
     members,
+    notice_settings,
     operator,
     own_pages,
     participation,
@@ -32,6 +33,7 @@ from services.tenants.api import (
     register,
     reports,
     running,
+    service_level,
     support,
     takein,
     takeout,
@@ -53,7 +55,7 @@ def create_app(service: Service) -> FastAPI:
         council_backups.router, council_tenders.router, council_datasets.router,
         council_sharing.router, council_invoices.router, council_plans.router, reports.router,
         capacity.router, takeout.router, takein.router, maintenance.router, own_pages.router, departments.router,
-        support.router, running.router, participation.router, calendars.router,
+        support.router, notice_settings.router, service_level.router, running.router, participation.router, calendars.router,
     ]  # fmt: skip
     app = create_common_app(service, routers, watcher="tenants", error_page=view.error_page)
     app.mount("/static", static_app())

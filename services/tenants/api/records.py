@@ -14,11 +14,13 @@ from libs.common.audit import AuditEntryRow
 from libs.common.clock import JST, fiscal_year
 from libs.common.errors import say
 from services.tenants.api import view, words
+from services.tenants.api.council_sharing import UNITS
+from services.tenants.db import backups as backups_db
 from services.tenants.db import plans as plans_db
 from services.tenants.db import usage as usage_db
 from services.tenants.domain import catalogue, own_pages
 from services.tenants.domain.usage import Usage, online_rate
-from services.tenants.use_cases import count
+from services.tenants.use_cases import count, own_usage
 
 router = APIRouter(include_in_schema=False)
 
@@ -146,26 +148,36 @@ def portal_usage(
     year: Annotated[int | None, Query()] = None,
     actor: Actor = access.staff("portal.admin"),
 ) -> Response:
-    """Applications by procedure and year, and the share that came online."""
+    """What was used of each service and what the year costs; applications by procedure, tenders, backups by month."""
     town = view.municipality_of(request, actor)
     this_year = fiscal_year(view.today_of(request))
+    tenant, shown = town.tenant_id, year or this_year
     with view.service_of(request).database.reading(tenant=actor.tenant) as session:
-        use = count.real_use(session, "eapply", year or this_year, actor.tenant)
+        lines = own_usage.of_year(session, tenant, shown, this_year)
+        tenders = own_usage.tenders(session, tenant, shown)
+        months = backups_db.months_of(session, tenant, shown)
+        years = own_usage.years(session, tenant, this_year)
+        use = count.real_use(session, "eapply", shown, actor.tenant)
         usage = usage_db.usage(session, actor.tenant)
         outcomes = usage_db.outcomes(session, "eapply")
         names = usage_db.procedure_names(session, "eapply")
     counts = use.by_tenant.get(actor.tenant or "", {"online": 0, "paper": 0})
-    years = sorted({row.fiscal_year for row in usage} | {this_year}, reverse=True)
     return view.portal_page(
         request,
         "portal/usage.html",
         town,
         f"/portal/{code}/usage/",
-        year=year or this_year,
+        year=shown,
         years=years,
+        lines=lines,
+        used_words=own_usage.USED,
+        units=UNITS,
+        tenders=tenders,
+        months=[(month, own_usage.gigabytes(stored)) for month, stored in months.items()],
+        paid=sum(line.share for line in lines if line.share is not None),
         counts=counts,
         rate=online_rate(counts["online"], counts["paper"]),
-        procedures=_by_procedure(usage, year or this_year, names),
+        procedures=_by_procedure(usage, shown, names),
         outcomes=outcomes,
     )
 

@@ -40,12 +40,12 @@ class Side:
     page: Callable[..., Response]
 
 
-def _town_side(request: Request, actor: Actor) -> Side:
+def _town_side(request: Request, actor: Actor, room: str = "support") -> Side:
     town = view.municipality_of(request, actor)
     base = f"/portal/{town.code}/support/"
 
     def page(template: str, **context: Any) -> Response:
-        return view.portal_page(request, template, town, base, **context)
+        return view.portal_page(request, template, town, f"/portal/{town.code}/{room}/", **context)
 
     return Side("town", base, town.tenant_id, page)
 
@@ -126,7 +126,7 @@ def town_file(
 
 @router.get("/portal/{code}/notices/")
 def town_inbox(request: Request, code: str, actor: Actor = access.staff("portal.admin")) -> Response:
-    return _inbox(request, actor, _town_side(request, actor))
+    return _inbox(request, actor, _town_side(request, actor, "notices"))
 
 
 # ---- operators ------------------------------------------------------------------------------------------------------
@@ -340,4 +340,4 @@ def _inbox(request: Request, actor: Actor, side: Side) -> Response:
         unread = {row.id for row in rows if row.read_at is None}
         for notice_id in unread:
             notices.mark_read(session, actor.subject, notice_id, view.now_of(request))
-    return side.page("portal/notices.html", side=side, rows=rows, unread=unread)
+    return side.page("portal/notices.html", side=side, rows=rows, unread=unread, choose=side.tenant is not None)

@@ -9,11 +9,13 @@ from services.tenants.db.departments import DelegationRow, DepartmentMemberRow, 
 from services.tenants.db.invoices import InvoiceRow
 from services.tenants.db.maintenance import MaintenanceRow
 from services.tenants.db.members import MemberRow
+from services.tenants.db.notice_choices import NoticeChoiceRow
 from services.tenants.db.own_pages import FileRow, OwnPageRow
 from services.tenants.db.plans import IndicatorRow, IndicatorValueRow, MeasureRow, PlanRow, ReviewRow
 from services.tenants.db.reasons import ReasonRow
 from services.tenants.db.registry import MunicipalityRow, RegistryVersionRow
 from services.tenants.db.requests import RequestRow, RequestStepRow, ServiceRuleRow
+from services.tenants.db.service_days import ServiceDayRow
 from services.tenants.db.sharing import AssumptionRow, PopulationRow, SharingRuleRow
 from services.tenants.db.subscriptions import IntervalRow
 from services.tenants.db.support import MessageRow, ThreadRow
@@ -45,6 +47,7 @@ __all__ = [
     "MemberRow",
     "MessageRow",
     "MunicipalityRow",
+    "NoticeChoiceRow",
     "OwnPageRow",
     "PlanRow",
     "PoolRow",
@@ -56,6 +59,7 @@ __all__ = [
     "RequestStepRow",
     "ReservationRow",
     "ReviewRow",
+    "ServiceDayRow",
     "ServiceRuleRow",
     "SharingRuleRow",
     "TakeInPartRow",

@@ -67,6 +67,21 @@ def stored_in(session: Session, month: str) -> dict[str, int]:
     return dict(session.execute(statement).tuples().all())
 
 
+def months_of(session: Session, tenant: str, fiscal_year: int) -> dict[str, int]:
+    """Month → bytes the municipality kept at its end, the earliest first; of the months that were told of."""
+    statement = select(BackupMonthRow.month, BackupMonthRow.stored).where(
+        BackupMonthRow.tenant == tenant,
+        BackupMonthRow.month.between(f"{fiscal_year}-04", f"{fiscal_year + 1}-03"),
+    )
+    return dict(session.execute(statement.order_by(BackupMonthRow.month)).tuples().all())
+
+
+def years_of(session: Session, tenant: str) -> set[int]:
+    """Fiscal years of the months that were told of."""
+    months = session.scalars(select(BackupMonthRow.month).where(BackupMonthRow.tenant == tenant))
+    return {int(month[:4]) - (month[5:] < "04") for month in months}
+
+
 def proofs(session: Session, tenant: str, limit: int = 50) -> list[BackupProofRow]:
     """Youngest first."""
     statement = select(BackupProofRow).where(BackupProofRow.tenant == tenant)

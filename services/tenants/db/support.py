@@ -92,3 +92,16 @@ def file_of_thread(session: Session, thread_id: str, file_id: str) -> FileRow:
     if row is None:
         raise NotFound(say("このファイルは見つかりません。"))
     return row
+
+
+def asked_since(session: Session, tenant: str, since: datetime) -> list[ThreadRow]:
+    return list(session.scalars(select(ThreadRow).where(ThreadRow.tenant == tenant, ThreadRow.asked_at >= since)))
+
+
+def first_answers(session: Session) -> dict[str, datetime]:
+    """Thread → when operators first wrote to it; the session is the municipality's."""
+    written = select(MessageRow).where(MessageRow.side == "operator", MessageRow.kind == "text")
+    found: dict[str, datetime] = {}
+    for message in session.scalars(written.order_by(MessageRow.id)):
+        found.setdefault(message.thread, message.at)
+    return found

@@ -38,3 +38,8 @@ def years(session: Session) -> list[int]:
     """Fiscal years with tenders, the latest first."""
     found = select(TenderRow.fiscal_year).distinct().order_by(TenderRow.fiscal_year.desc())
     return list(session.scalars(found))
+
+
+def years_of(session: Session, tenant: str) -> list[int]:
+    """Fiscal years in which the municipality had tenders."""
+    return list(session.scalars(select(TenderRow.fiscal_year).where(TenderRow.tenant == tenant).distinct()))

@@ -61,6 +61,7 @@ PAGES = [
     (f"/t/{KURUME}/desk/", REVIEWER), (f"/portal/{OOKI}/", ADMIN), (f"/portal/{OOKI}/services/eapply", ADMIN),
     (f"/portal/{OOKI}/services/ebid", ADMIN), (f"/portal/{OOKI}/members/", ADMIN), (f"/portal/{OOKI}/usage/", ADMIN),
     (f"/portal/{OOKI}/departments/", ADMIN), (f"/portal/{OOKI}/support/", ADMIN),
+    (f"/portal/{OOKI}/notices/settings", ADMIN), (f"/portal/{OOKI}/service-level/", ADMIN),
     ("/operator/support", OPERATOR), ("/operator/notices", OPERATOR),
     (f"/portal/{OOKI}/pages/", ADMIN), (f"/portal/{OOKI}/pages/?page=about", ADMIN), (f"/portal/{OOKI}/pages/?page=privacy", ADMIN),
     (f"/t/{KURUME}/contact", CITIZEN), (f"/t/{KURUME}/privacy", CITIZEN), (f"/t/{KURUME}/accessibility?lang=en", CITIZEN),

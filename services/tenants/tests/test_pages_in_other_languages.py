@@ -72,6 +72,8 @@ PAGES: list[tuple[str, Actor]] = [
     (f"/portal/{OOKI}/delegated/", replace(ADMIN, roles=frozenset({"portal.delegate"}))),
     (f"/portal/{OOKI}/support/", ADMIN),
     (f"/portal/{OOKI}/notices/", ADMIN),
+    (f"/portal/{OOKI}/notices/settings?saved=true", ADMIN),
+    (f"/portal/{OOKI}/service-level/", ADMIN),
     ("/operator/support?state=all", OPERATOR),
     (f"/portal/{OOKI}/pages/", ADMIN),
     (f"/portal/{OOKI}/pages/?page=about", ADMIN),

@@ -18,6 +18,7 @@ from services.tenants.domain import capacity
 from services.tenants.domain.capacity import Held
 from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.subscriptions import status_on
+from services.tenants.use_cases import telling
 
 SERVICE = "cloud"
 SYSTEM = Actor(kind="service", subject="tenants")
@@ -86,6 +87,7 @@ def decide(session: Session, actor: Actor, reservation_id: str, approved: bool, 
     row.state, row.reason = ("approved" if approved else "refused"), reason.strip()[:2000] or None
     row.decided_by, row.decided_at = actor.subject, now
     audit.record(session, actor, f"capacity.{row.state}", row.id, row.reason, _detail(row), now=now)
+    telling.tell(session, row.tenant, "reservation", row.id, "capacity/", now, good=approved)
 
 
 def cancel(session: Session, actor: Actor, tenant: str, reservation_id: str, now: datetime) -> None:
@@ -181,6 +183,8 @@ def bill(session: Session, actor: Actor, due_on: date, now: datetime) -> list[In
     if rows:
         detail = {"invoices": len(rows), "amount": sum(row.amount for row in rows)}
         audit.record(session, actor, "invoices.issued", "capacity", detail=detail, now=now)
+    for row in rows:
+        telling.tell(session, row.tenant, "invoice", row.id, f"invoices/{row.id}", now)
     return rows
 
 

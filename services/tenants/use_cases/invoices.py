@@ -14,7 +14,7 @@ from services.tenants.db import registry as registry_db
 from services.tenants.db.invoices import InvoiceRow
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.sharing import Share
-from services.tenants.use_cases import count, sharing
+from services.tenants.use_cases import count, sharing, telling
 from services.tenants.use_cases.sharing import Shared
 
 
@@ -48,6 +48,8 @@ def issue(session: Session, actor: Actor, fiscal_year: int, due_on: date, now: d
     if rows:
         detail = {"fiscal_year": fiscal_year, "invoices": len(rows), "amount": sum(row.amount for row in rows)}
         audit.record(session, actor, "invoices.issued", str(fiscal_year), detail=detail, now=now)
+    for row in rows:
+        telling.tell(session, row.tenant, "invoice", row.id, f"invoices/{row.id}", now)
     return rows
 
 
@@ -110,4 +112,5 @@ def void(session: Session, actor: Actor, invoice_id: str, reason: str, now: date
         raise Conflict(say("入金のあった請求は、取り消せません。差額は、次の請求で調整してください。"))
     row.state, row.slot, row.void_reason = "void", row.id, reason.strip()[:2000]
     audit.record(session, actor, "invoice.voided", row.label, row.void_reason, now=now)
+    telling.tell(session, row.tenant, "invoice", row.id, f"invoices/{row.id}", now, good=False)
     return row

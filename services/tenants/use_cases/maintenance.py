@@ -1,4 +1,4 @@
-"""Announce maintenance, and call it off."""
+"""Announce maintenance, and call it off. Whom it concerns hears of both."""
 
 from datetime import datetime
 
@@ -6,9 +6,12 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit
 from libs.common.actor import Actor
+from libs.common.clock import local_date
 from libs.common.errors import Invalid, say
 from services.tenants.db import maintenance as db
+from services.tenants.db import members as members_db
 from services.tenants.domain import catalogue
+from services.tenants.use_cases import count, telling
 
 
 def announce(
@@ -33,6 +36,7 @@ def announce(
     session.add(row)
     session.flush()
     audit.record(session, actor, "maintenance.announced", row.id, row.text, now=now)
+    _tell(session, row, now)
 
 
 def cancel(session: Session, actor: Actor, ident: str, now: datetime) -> None:
@@ -41,3 +45,12 @@ def cancel(session: Session, actor: Actor, ident: str, now: datetime) -> None:
     if row.cancelled_at is None:
         row.cancelled_at = now
         audit.record(session, actor, "maintenance.cancelled", row.id, now=now)
+        _tell(session, row, now)
+
+
+def _tell(session: Session, row: db.MaintenanceRow, now: datetime) -> None:
+    """Who takes part in the service today; everybody where all services stand still. Not where nobody would read it."""
+    today, good = count.on(session, local_date(now)), row.cancelled_at is None
+    reached = {tenant for tenants in members_db.all_roles(session).values() for tenant in tenants}
+    for tenant in sorted(reached.intersection(today.joined[row.service] if row.service else today.municipalities)):
+        telling.tell(session, tenant, "maintenance", row.id, "", now, service=row.service, good=good)

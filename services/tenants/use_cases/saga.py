@@ -22,7 +22,7 @@ from services.tenants.domain.history import believed
 from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.subscriptions import Interval, first_day, status_on
 from services.tenants.events import RoomRequested, SubscriptionEnded, SubscriptionStarted
-from services.tenants.use_cases import own_pages, terms
+from services.tenants.use_cases import own_pages, telling, terms
 
 SYSTEM = Actor(kind="service", subject="tenants")
 _NO_ANSWER = "サービスから返事がありませんでした。"
@@ -111,6 +111,7 @@ def answered(
         db.add_step(session, row.id, "exported", now)
         db.become(session, row, "exported", now)
         audit.record(session, SYSTEM, "subscription.leave.exported", row.service, detail={"request": row.id}, now=now)
+        telling.tell_of_request(session, row, "exported", now)
         return
     _finish(session, row, now)
 
@@ -205,6 +206,7 @@ def _finish(session: Session, row: RequestRow, now: datetime) -> None:
     db.become(session, row, "done", now)
     changed(session)
     audit.record(session, SYSTEM, f"subscription.{row.action}.done", row.service, detail={"request": row.id}, now=now)
+    telling.tell_of_request(session, row, "ready", now)
 
 
 def _join(session: Session, row: RequestRow, now: datetime) -> None:
@@ -249,6 +251,7 @@ def _fail(session: Session, row: RequestRow, reason: str, now: datetime, *, sile
     db.become(session, row, "failed", now)
     changed(session)
     audit.record(session, SYSTEM, f"subscription.{row.action}.failed", row.service, row.reason, now=now)
+    telling.tell_of_request(session, row, "failed", now)
 
 
 def changed(session: Session) -> None:

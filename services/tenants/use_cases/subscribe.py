@@ -13,7 +13,7 @@ from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.db.requests import RequestRow
 from services.tenants.domain import catalogue, requests, subscriptions
 from services.tenants.domain.subscriptions import Interval
-from services.tenants.use_cases import saga, terms
+from services.tenants.use_cases import saga, telling, terms
 
 
 def request(
@@ -104,6 +104,7 @@ def approve(session: Session, actor: Actor, request_id: str, now: datetime) -> R
     row.decided_by, row.decided_at = actor.subject, now
     db.add_step(session, row.id, "approved", now)
     audit.record(session, actor, f"subscription.{row.action}.approved", row.service, detail=_dates(row), now=now)
+    telling.tell_of_request(session, row, "decided", now)
     saga.begin(session, row, now)
     return row
 
@@ -120,6 +121,7 @@ def refuse(session: Session, actor: Actor, request_id: str, reason: str, now: da
     db.add_step(session, row.id, "refused", now, label=row.reason)
     db.become(session, row, "refused", now)
     audit.record(session, actor, f"subscription.{row.action}.refused", row.service, row.reason, now=now)
+    telling.tell_of_request(session, row, "decided", now, good=False)
     return row
 
 

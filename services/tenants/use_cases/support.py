@@ -16,9 +16,11 @@ from libs.common.errors import Conflict, Invalid, say
 from libs.common.files import StoredFile
 from libs.common.ids import new_id
 from services.tenants.db import members as members_db
+from services.tenants.db import notice_choices
 from services.tenants.db.own_pages import FileRow
 from services.tenants.db.support import MessageRow, ThreadRow
 from services.tenants.domain import catalogue
+from services.tenants.use_cases import telling
 
 STATES: dict[str, tuple[str, str]] = {
     "open": (say("回答を待っています"), "info"),
@@ -131,5 +133,6 @@ def _tell(session: Session, actor: Actor, row: ThreadRow, side: str, told: Told,
     for tenant, (role, link) in places.items():
         people = {person for person, roles in members_db.roles_of(session, tenant).items() if role in roles}
         context = {"asked": side == "town", "town": told.town, "title": row.title, "link": link}
+        ways = notice_choices.about(session, tenant, "support")
         for person in sorted(people - {actor.subject}):
-            notices.send(session, to_person=person, template=_WRITTEN, context=context, now=now)
+            telling.send(session, ways.get(person), person, _WRITTEN, context, now)

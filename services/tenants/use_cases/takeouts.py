@@ -32,6 +32,7 @@ from services.tenants.db import (
     MemberRow,
     MessageRow,
     MunicipalityRow,
+    NoticeChoiceRow,
     OwnPageRow,
     ProcedureRow,
     RequestRow,
@@ -47,7 +48,7 @@ from services.tenants.db.base import Base
 from services.tenants.db.takeouts import TakeoutPartRow, TakeoutRow
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.subscriptions import Interval, status_on
-from services.tenants.use_cases import saga
+from services.tenants.use_cases import saga, telling
 
 SILENCE = timedelta(seconds=60)
 ASKS = 10
@@ -58,6 +59,7 @@ OWN: dict[str, type[Base]] = {
     "requests": RequestRow,
     "request-steps": RequestStepRow,
     "members": MemberRow,
+    "notice-choices": NoticeChoiceRow,
     "usage": UsageRow,
     "applications": ApplicationRow,
     "procedures": ProcedureRow,
@@ -126,17 +128,29 @@ def exported(session: Session, service: str, data: dict[str, Any], now: datetime
         part.state, part.heard_at, part.file = "exported", now, data["file"]
         part.size, part.sha256 = data.get("size"), data.get("sha256")
         audit.record(session, saga.SYSTEM, "takeout.exported", part.takeout, detail={"service": service}, now=now)
+        _tell_when_all_answered(session, part, now)
 
 
 def failed(session: Session, service: str, data: dict[str, Any], now: datetime) -> None:
     part = _expected(session, service, data["request_id"])
     if part is not None:
         part.state, part.heard_at, part.label = "failed", now, data["reason"][:500]
+        _tell_when_all_answered(session, part, now)
 
 
 def _expected(session: Session, service: str, room_request: str) -> TakeoutPartRow | None:
     part = db.part_of(session, session.info["tenant"], service, room_request)
     return part if part is not None and part.state == "asked" else None
+
+
+def _tell_when_all_answered(session: Session, part: TakeoutPartRow, now: datetime) -> None:
+    """Once for the whole take-out. Answers of two services at the same moment wait for each other: one of them is the last."""
+    session.flush()
+    session.get(TakeoutRow, part.takeout, with_for_update=True)
+    states = {each.state for each in db.parts(session, part.takeout)}
+    if "asked" not in states:
+        good = "failed" not in states
+        telling.tell(session, part.tenant, "exported", part.takeout, "takeout/", now, good=good)
 
 
 def chase(session: Session, tenant: str, service: str, room_request: str, now: datetime) -> None:
@@ -147,6 +161,7 @@ def chase(session: Session, tenant: str, service: str, room_request: str, now: d
     part.heard_at, part.asks = now, part.asks + 1
     if part.asks > ASKS:
         part.state, part.label = "failed", "サービスから返事がありませんでした。"
+        _tell_when_all_answered(session, part, now)
     else:
         saga.ask_room(session, tenant, service, "export", room_request, now)
 

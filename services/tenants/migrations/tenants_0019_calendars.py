@@ -5,7 +5,7 @@ from alembic import op
 
 from libs.common.db import UtcDateTime
 
-revision = "tenants_0019_p2"
+revision = "tenants_0019"
 down_revision = "tenants_0018"
 branch_labels = None
 depends_on = None
