@@ -30,6 +30,23 @@ def posted(page: Page, button: str) -> None:
     page.wait_for_load_state()
 
 
+def test_a_limit_is_sealed_by_hand_beside_a_reserve_that_is_told(scene: Scene):  # noqa: F811
+    town = scene.town
+    town.register_trustees()
+    tender = town.draft(limits="sealed", disclosure="before", reserve_with_tax="11000000")
+    officer = scene.page("officer", town.officer.actor, 1280)
+    scene.go(officer, f"/t/{town.code}/ebid/desk/tenders/{tender}")
+    officer.get_by_role("link", name="最低制限価格などに封をする").click()
+    expect(officer.get_by_label(re.compile("入札書比較価格"))).to_have_value("10000000")
+    officer.get_by_role("button", name="封をして保存する").click()
+    expect(officer.get_by_role("alert")).to_contain_text("入力していない価格")
+    officer.get_by_label(re.compile("最低制限価格")).fill("8345671")
+    look(officer, "told-limits-1280")
+    posted(officer, "封をして保存する")
+    expect(officer.get_by_text("最低制限価格などには封がしてあります", exact=False)).to_be_visible()
+    assert not any("8345671" in each for each in scene.sent)
+
+
 def test_the_reserve_is_sealed_and_drawn_by_hand(scene: Scene):  # noqa: F811
     town = scene.town
     town.register_trustees()
