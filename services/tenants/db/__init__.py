@@ -3,7 +3,7 @@
 from services.tenants.db.backups import BackupMonthRow, BackupProofRow, BackupRow
 from services.tenants.db.base import Base
 from services.tenants.db.capacity import PoolRow, ReservationRow
-from services.tenants.db.datasets import DatasetsRow
+from services.tenants.db.datasets import DatasetsRow, DatasetYearRow
 from services.tenants.db.departments import DelegationRow, DepartmentMemberRow, DepartmentRow
 from services.tenants.db.invoices import InvoiceRow
 from services.tenants.db.maintenance import MaintenanceRow
@@ -29,6 +29,7 @@ __all__ = [
     "BackupRow",
     "Base",
     "ComparisonRow",
+    "DatasetYearRow",
     "DatasetsRow",
     "DelegationRow",
     "DepartmentMemberRow",

@@ -67,6 +67,12 @@ def stored_in(session: Session, month: str) -> dict[str, int]:
     return dict(session.execute(statement).tuples().all())
 
 
+def months(session: Session) -> list[tuple[str, str, int]]:
+    """(tenant, month, bytes kept then), in the order of time."""
+    columns = (BackupMonthRow.tenant, BackupMonthRow.month, BackupMonthRow.stored)
+    return list(session.execute(select(*columns).order_by(BackupMonthRow.month)).tuples())
+
+
 def proofs(session: Session, tenant: str, limit: int = 50) -> list[BackupProofRow]:
     """Youngest first."""
     statement = select(BackupProofRow).where(BackupProofRow.tenant == tenant)
