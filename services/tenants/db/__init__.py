@@ -4,7 +4,7 @@ from services.tenants.db.backups import BackupMonthRow, BackupProofRow, BackupRo
 from services.tenants.db.base import Base
 from services.tenants.db.calendars import CalendarKeyRow
 from services.tenants.db.capacity import PoolRow, ReservationRow
-from services.tenants.db.datasets import DatasetsRow
+from services.tenants.db.datasets import DatasetsRow, DatasetYearRow
 from services.tenants.db.departments import DelegationRow, DepartmentMemberRow, DepartmentRow
 from services.tenants.db.invoices import InvoiceRow
 from services.tenants.db.maintenance import MaintenanceRow
@@ -33,6 +33,7 @@ __all__ = [
     "Base",
     "CalendarKeyRow",
     "ComparisonRow",
+    "DatasetYearRow",
     "DatasetsRow",
     "DelegationRow",
     "DepartmentMemberRow",

@@ -82,6 +82,12 @@ def years_of(session: Session, tenant: str) -> set[int]:
     return {int(month[:4]) - (month[5:] < "04") for month in months}
 
 
+def months(session: Session) -> list[tuple[str, str, int]]:
+    """(tenant, month, bytes kept then), in the order of time."""
+    columns = (BackupMonthRow.tenant, BackupMonthRow.month, BackupMonthRow.stored)
+    return list(session.execute(select(*columns).order_by(BackupMonthRow.month)).tuples())
+
+
 def proofs(session: Session, tenant: str, limit: int = 50) -> list[BackupProofRow]:
     """Youngest first."""
     statement = select(BackupProofRow).where(BackupProofRow.tenant == tenant)

@@ -122,6 +122,7 @@ def test_what_can_be_wrong_with_a_line(line: str, sentence: str) -> None:
         (b"a,b\n1,2\n", "見出しがありません"),
         (HEAD.encode(), "一行もありません"),
         (b"\xff\xfe\x00\x81", "文字を読み取れません"),
+        (HEAD.encode() + b"\xff,a@b.example,,\n", "2行目に、読み取れない文字があります"),
         (HEAD.encode() + "転出,a@b.example,,\n".encode() * 501, "500行まで"),
     ],
 )

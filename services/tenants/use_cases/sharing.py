@@ -9,8 +9,6 @@ from sqlalchemy.orm import Session
 from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, Refusal, say
-from services.tenants.db import backups as backups_db
-from services.tenants.db import datasets as datasets_db
 from services.tenants.db import sharing as db
 from services.tenants.db import tenders as tenders_db
 from services.tenants.db import usage as usage_db
@@ -20,10 +18,8 @@ from services.tenants.domain.history import believed
 from services.tenants.domain.municipality import Municipality, counted_on
 from services.tenants.domain.sharing import Party, Rule, Share
 from services.tenants.domain.subscriptions import Interval, fiscal_year_span, joined_intervals
-from services.tenants.use_cases import capacity
+from services.tenants.use_cases import capacity, stock
 from services.tenants.use_cases.count import Register
-
-GIB = 1024**3
 
 
 @dataclass(frozen=True)
@@ -119,8 +115,8 @@ def _months(interval: Interval, state: Municipality) -> tuple[int, int] | None:
 
 
 def uses_of(session: Session, service: str, fiscal_year: int) -> dict[str, int]:
-    """Tenant → online applications, published tenders or nodes × days of the year; GB kept or data sets published now. The service
-    that runs elsewhere reports nothing."""
+    """Tenant → online applications, published tenders or nodes × days of the year; GB kept or data sets published at its end. The
+    service that runs elsewhere reports nothing."""
     if service == "eapply":
         totals = usage_rules.totals(usage_db.usage(session), service, fiscal_year)
         return {tenant: counts["online"] for tenant, counts in totals.items() if counts["online"]}
@@ -130,11 +126,11 @@ def uses_of(session: Session, service: str, fiscal_year: int) -> dict[str, int]:
             found[tender.tenant] = found.get(tender.tenant, 0) + int(tender.published_at is not None)
         return found
     if service == "backup":
-        return {tenant: -(-row.stored // GIB) for tenant, row in backups_db.all_of(session).items() if row.stored}
+        return stock.gigabytes(session, fiscal_year)
     if service == capacity.SERVICE:
         return capacity.node_days(session, fiscal_year)
     if service == "opendata":
-        return {tenant: row.count for tenant, row in datasets_db.all_of(session).items() if row.count}
+        return stock.datasets(session, fiscal_year)
     return {}
 
 
