@@ -15,6 +15,7 @@ from services.tenants.use_cases import saga
 
 PAGE = f"/operator/registry/{OOKI}/participation"
 DAY = date(2018, 9, 30)
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 def look(cloud: Cloud, service: str, *spans: tuple[str, str], reason: str = "届出第3号", **more: str) -> httpx.Response:

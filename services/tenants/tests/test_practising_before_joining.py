@@ -14,6 +14,7 @@ THERE = f'href="https://practice.example/portal/{OOKI}/services/eapply"'
 HERE = f'href="/t/{OOKI}/eapply/desk/procedures"'
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_before_joining_the_way_leads_to_the_installation_for_practice_afterwards_to_the_own_desk(cloud: Cloud) -> None:
     cloud.service.settings.practice_url = "https://practice.example/"  # type: ignore[attr-defined]
     for path in (PAGE, f"{PAGE}/manual"):
@@ -28,10 +29,12 @@ def test_before_joining_the_way_leads_to_the_installation_for_practice_afterward
         assert HERE in page and THERE not in page
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_without_such_an_installation_the_operators_are_asked(cloud: Cloud) -> None:
     assert f'href="/portal/{OOKI}/support/">運用担当に聞く' in cloud.get(PAGE, ADMIN).text
 
 
-def test_an_address_that_is_none_is_refused_at_the_start() -> None:
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "practice.example"])
+def test_an_address_that_is_none_is_refused_at_the_start(address: str) -> None:
     with pytest.raises(ValidationError):
-        Settings(practice_url="javascript:alert(1)")
+        Settings(practice_url=address)

@@ -3,6 +3,8 @@
 import re
 from datetime import date
 
+import pytest
+
 from libs.common.actor import Actor
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, GUEST, KURUME, OOKI, OPERATOR
@@ -12,6 +14,7 @@ from services.tenants.tests.test_pages_in_other_languages import japanese_in
 from services.tenants.tests.test_reserving_servers import POOL, joins, reserve
 from services.tenants.tests.test_the_register_changes import reasons
 
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 PAGE = f"/portal/{OOKI}/calendar"
 ADDRESS = re.compile(r"http://[\w.:]+(/calendars/[\w-]{43}/dates\.ics)")
 
