@@ -23,7 +23,7 @@ from services.backup.use_cases import disposal, drill, sites, watch
 subscriptions = Subscriptions("backup")
 jobs = Jobs()
 audit.register(jobs)
-notices.register(jobs)
+notices.register(jobs, address_of=notices.gateway.address_of)
 room.listen(subscriptions, jobs, room_events, BackupRoom)
 
 COPY_EVERY, CHECK_EVERY = 2.0, 10.0

@@ -35,7 +35,7 @@ from services.eapply.use_cases.telling import TOLD
 subscriptions = Subscriptions("eapply")
 jobs = Jobs()
 audit.register(jobs)
-notices.register(jobs)
+notices.register(jobs, address_of=notices.gateway.address_of)
 room.listen(subscriptions, jobs, room_events, EapplyRoom)
 webhooks.listen(subscriptions, jobs, TOLD)
 

@@ -22,7 +22,7 @@ from services.opendata.use_cases.telling import TOLD
 subscriptions = Subscriptions("opendata")
 jobs = Jobs()
 audit.register(jobs)
-notices.register(jobs)
+notices.register(jobs, address_of=notices.gateway.address_of)
 room.listen(subscriptions, jobs, room_events, OpendataRoom)
 webhooks.listen(subscriptions, jobs, TOLD)
 

@@ -12,7 +12,7 @@ from services.tenants.tests.people import ADMIN, KURUME, MEMBER, OOKI, OPERATOR
 from services.tenants.tests.test_cost_of_taking_part import RULE
 from services.tenants.tests.test_reserving_servers import POOL, only, reserve
 from services.tenants.use_cases import own_usage, subscribe, usage
-from services.tenants.use_cases.sharing import GIB
+from services.tenants.use_cases.stock import GIB
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 USAGE = f"/portal/{OOKI}/usage/"

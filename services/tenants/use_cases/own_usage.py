@@ -12,7 +12,7 @@ from services.tenants.db import usage as usage_db
 from services.tenants.domain import sharing as rules
 from services.tenants.domain.catalogue import SERVICES, CatalogueService
 from services.tenants.use_cases import capacity, count, sharing
-from services.tenants.use_cases.sharing import GIB
+from services.tenants.use_cases.stock import GIB
 
 USED: dict[str, str] = {
     "eapply": say("オンライン申請 %(count)s件"),
