@@ -20,7 +20,7 @@ from services.tenants.db import plans as plans_db
 from services.tenants.db import usage as usage_db
 from services.tenants.domain import catalogue, own_pages
 from services.tenants.domain.usage import Usage, online_rate
-from services.tenants.use_cases import count, own_usage
+from services.tenants.use_cases import count, own_usage, stock
 
 router = APIRouter(include_in_schema=False)
 
@@ -173,7 +173,7 @@ def portal_usage(
         used_words=own_usage.USED,
         units=UNITS,
         tenders=tenders,
-        months=[(month, own_usage.gigabytes(stored)) for month, stored in months.items()],
+        months=[(month, stock.whole_gigabytes(stored)) for month, stored in months.items()],
         paid=sum(line.share for line in lines if line.share is not None),
         counts=counts,
         rate=online_rate(counts["online"], counts["paper"]),

@@ -79,7 +79,12 @@ def months_of(session: Session, tenant: str, fiscal_year: int) -> dict[str, int]
 def years_of(session: Session, tenant: str) -> set[int]:
     """Fiscal years of the months that were told of."""
     months = session.scalars(select(BackupMonthRow.month).where(BackupMonthRow.tenant == tenant))
-    return {int(month[:4]) - (month[5:] < "04") for month in months}
+    return {year_of(month) for month in months}
+
+
+def year_of(month: str) -> int:
+    """The fiscal year of a month: 2026-03 → 2025."""
+    return int(month[:4]) - (month[5:] < "04")
 
 
 def months(session: Session) -> list[tuple[str, str, int]]:

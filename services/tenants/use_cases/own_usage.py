@@ -12,7 +12,7 @@ from services.tenants.db import usage as usage_db
 from services.tenants.domain import sharing as rules
 from services.tenants.domain.catalogue import SERVICES, CatalogueService
 from services.tenants.use_cases import capacity, count, sharing
-from services.tenants.use_cases.stock import GIB
+from services.tenants.use_cases.stock import whole_gigabytes
 
 USED: dict[str, str] = {
     "eapply": say("オンライン申請 %(count)s件"),
@@ -72,18 +72,13 @@ def _used(session: Session, tenant: str, service: str, year: int, this_year: int
         months = backups_db.months_of(session, tenant, year)
         now = backups_db.all_of(session).get(tenant) if year == this_year else None
         stored = now.stored if now else next(reversed(months.values()), None)
-        return None if stored is None else gigabytes(stored)
+        return None if stored is None else whole_gigabytes(stored)
     if service == "opendata":
         row = datasets_db.all_of(session).get(tenant) if year == this_year else None
         return row.count if row else None
     if service == capacity.SERVICE:
         return capacity.node_days(session, year).get(tenant, 0)
     return None
-
-
-def gigabytes(stored: int) -> int:
-    """Bytes as whole GB (2³⁰), begun ones counted whole: as the shares count them."""
-    return -(-stored // GIB)
 
 
 def tenders(session: Session, tenant: str, year: int) -> Tenders:

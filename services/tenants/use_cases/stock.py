@@ -14,9 +14,14 @@ Record = tuple[str, int, int]
 
 
 def gigabytes(session: Session, year: int) -> dict[str, int]:
-    """Tenant → GB (1024³ bytes, a part counts whole) kept at the end of the fiscal year; of a running one: now."""
-    months = ((tenant, _year_of(month), stored) for tenant, month, stored in backups_db.months(session))
-    return {tenant: -(-stored // GIB) for tenant, stored in at_end(months, year).items()}
+    """Tenant → GB kept at the end of the fiscal year; of a running one: now."""
+    months = ((tenant, backups_db.year_of(month), stored) for tenant, month, stored in backups_db.months(session))
+    return {tenant: whole_gigabytes(stored) for tenant, stored in at_end(months, year).items()}
+
+
+def whole_gigabytes(stored: int) -> int:
+    """Bytes as GB (1024³ bytes); one that was begun counts whole."""
+    return -(-stored // GIB)
 
 
 def datasets(session: Session, year: int) -> dict[str, int]:
@@ -33,9 +38,3 @@ def at_end(records: Iterable[Record], year: int) -> dict[str, int]:
     last = max(year, min((known for _, known, _ in told), default=year))
     found = {tenant: amount for tenant, known, amount in told if known <= last}
     return {tenant: amount for tenant, amount in found.items() if amount}
-
-
-def _year_of(month: str) -> int:
-    """2026-03 → 2025."""
-    year, number = (int(part) for part in month.split("-"))
-    return year if number >= 4 else year - 1
