@@ -38,6 +38,7 @@ def one_loop() -> Iterator[None]:
         TestClient.portal = portal
         yield
         TestClient.portal = None
+        portal.call(portal.stop, True)  # an answer that a test left open must not keep the run from ending
 
 
 def pytest_collection_finish() -> None:
