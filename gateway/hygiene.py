@@ -72,6 +72,10 @@ def check_headers(headers: Headers, http_version: str) -> None:
     seen = set(names)
     if len(seen) < len(names) and any(names.count(name) > 1 for name in seen & _ONCE):
         raise BadRequest(400, "repeated-header")
+    if b"upgrade" in seen and any(b"websocket" in value.lower() for name, value in headers if name == b"upgrade"):
+        raise BadRequest(
+            501, "websocket-not-offered"
+        )  # answered as a plain request, it would do a page's work for nobody
     _check_host(headers, seen)
     _check_framing(dict(headers), seen, http_version)
 
