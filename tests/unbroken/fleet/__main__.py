@@ -3,7 +3,7 @@
     python -m tests.unbroken.fleet
 
 First two processes are let go without care (no time in which they still answer): that must be seen. Then every process is replaced
-as infra/k8s does it. Prints the table and writes docs/rolling.md. Ends with 1 when a request went wrong or something acknowledged is lost or doubled.
+as infra/k8s does it. Prints the table, writes docs/rolling.md, and ends with 1 when a request went wrong or something is lost or doubled.
 """
 
 import sys
