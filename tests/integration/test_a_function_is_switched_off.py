@@ -1,4 +1,4 @@
-"""An operator switches a function off: every process of the service stops it within five seconds, everything else goes on, and it comes back."""
+"""An operator switches a function off: the service stops it within five seconds, everything else goes on, and it comes back."""
 
 import re
 import time
