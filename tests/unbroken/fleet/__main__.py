@@ -6,6 +6,7 @@ First two processes are let go without care (no time in which they still answer)
 as infra/k8s does it. Prints the table, writes docs/rolling.md, and ends with 1 when a request went wrong or something is lost or doubled.
 """
 
+import os
 import sys
 import tempfile
 import time
@@ -32,6 +33,8 @@ class Replaced:
     seconds: float
     requests: int
     errors: list[str]
+    ready_after: float
+    """Seconds from a new process's start until it was ready, the longest."""
 
 
 def replace_all(running: Fleet, load: Load, service: str, role: str) -> Replaced:
@@ -42,7 +45,8 @@ def replace_all(running: Fleet, load: Load, service: str, role: str) -> Replaced
         time.sleep(CALM)
     done = sum(load.tally.good.values()) - good
     errors = load.tally.errors[bad:]
-    made = Replaced(service, role, len(old), time.monotonic() - begun, done + len(errors), errors)
+    ready = max(running.ready_after[service, role][-len(old) :])
+    made = Replaced(service, role, len(old), time.monotonic() - begun, done + len(errors), errors, ready)
     print(
         f"  {service} {role}: {made.count} replaced in {made.seconds:.0f} s, {made.requests} requests, {len(errors)} errors"
     )
@@ -95,7 +99,7 @@ def rolling_update(folder: Path, roles: list[tuple[str, str]] = ROLES) -> Outcom
 def page(outcome: Outcome, begun: datetime) -> str:
     """The table that stands in docs."""
     rows = [
-        f"| {row.service} | {row.role} | {row.count} | {row.seconds:.0f} | {row.requests} | {len(row.errors)} |"
+        f"| {row.service} | {row.role} | {row.count} | {row.seconds:.0f} | {row.ready_after:.1f} | {row.requests} | {len(row.errors)} |"
         for row in outcome.rows
     ]
     good = "、".join(f"{name} {count}" for name, count in sorted(outcome.good.items()))
@@ -108,14 +112,15 @@ def page(outcome: Outcome, begun: datetime) -> str:
         "- 入れ替え方は infra/k8s と同じ順です。新しいものが準備できてから、古いものが行き先から外れるまで答え続け、"
         "SIGTERM のあと「この接続は終わり」と答えてから終わります。行き先が外れるのは、終わると決まってから"
         f"{HEARS_AFTER:.0f}秒あとです",
+        f"- 1分の負荷 {os.getloadavg()[0]:.1f}。コアの数より大きければ、ほかの仕事と取り合っていて、準備までの秒は長く出ます",
         "- クラスターの Service の代わりに、接続ごとに振り分けるだけの中継を置いています。本物のクラスターでは測っていません",
         f"- そのあいだの利用者（一度だけ送り、失敗したら数えます。うまくいった数）：{good}",
         f"- **わざと壊したとき**（行き先から外れる前に、すぐ終わらせる）：{len(outcome.planted)}件の失敗が見つかりました",
         f"- **受け付けたのに、ない・二つあるもの：{len(outcome.problems)}件**（申請、預かったもの、発注見通し、データの要望、問い合わせ。"
         "申請は、台帳で数えられたことまで）",
         "",
-        "| サービス | 役割 | 入れ替えた数 | 秒 | そのあいだの要求 | 失敗 |",
-        "|---|---|---|---|---|---|",
+        "| サービス | 役割 | 入れ替えた数 | 秒 | 準備まで 秒 | そのあいだの要求 | 失敗 |",
+        "|---|---|---|---|---|---|---|",
         *rows,
     ]
     return "\n".join(lines) + "\n"

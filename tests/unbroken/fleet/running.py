@@ -70,16 +70,28 @@ class Fleet:
     """Seconds from the start of a process until it was ready, by (service, role)."""
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
+    def start_together(self, roles: list[tuple[str, str]]) -> None:
+        """A process of each role; returns when all are ready and their Services send people there."""
+        made = [self._member(service, role) for service, role in roles]
+        together = Supervisor([each.program for each in made], self.environment, self.plan.logs, cwd=clouds.ROOT)
+        together.start(seconds=600)
+        for member in made:
+            member.supervisor = together
+            self._serve(member)
+
     def start(self, service: str, role: str) -> Member:
         """One more process; returns when it is ready and its Service sends people there."""
         member = self._member(service, role)
         begun = time.monotonic()
         member.supervisor.start(seconds=200)
         self.ready_after.setdefault((service, role), []).append(time.monotonic() - begun)
+        self._serve(member)
+        return member
+
+    def _serve(self, member: Member) -> None:
         self.members.append(member)
         for name, port in member.ports.items():
             self.balancers.members[name] = [*self.balancers.members[name], port]
-        return member
 
     def replace(self, member: Member) -> None:
         self.start(member.service, member.role)
@@ -122,7 +134,8 @@ class Fleet:
         asked = f"http://127.0.0.1:{ports[service]}/health/ready" if ports else f"http://127.0.0.1:{metrics}/metrics"
         program = Program(name, [sys.executable, "-m", module, role], told, lambda: clouds.is_ready(asked))
         supervisor = Supervisor([program], self.environment, self.plan.logs, cwd=clouds.ROOT)
-        return Member(service, role, program, supervisor, ports, self.leave)
+        leave = self.leave if role == "api" else Leave(0.0, 0.0)  # who takes no requests is told at once, there as here
+        return Member(service, role, program, supervisor, ports, leave)
 
     def _told(self, service: str, role: str) -> tuple[dict[str, str], dict[str, int]]:
         drains = {"DRAIN_SECONDS": str(self.leave.drains)}
@@ -137,8 +150,9 @@ class Fleet:
         return drains | told, {"gateway": people, "inside": inside}
 
 
-ROLES = [*((service, role) for service in clouds.SERVICES for role in ("api", "listen", "work")), ("gateway", "api")]
-"""The gateway last: it is ready when the registry has told it the municipalities."""
+DOOR = ("gateway", "api")
+"""Started last: it is ready when the registry has told it the municipalities."""
+ROLES = [*((service, role) for service in clouds.SERVICES for role in ("api", "listen", "work")), DOOR]
 
 
 @contextmanager
@@ -167,9 +181,8 @@ def fleet(
             plan, environment, balancers, leave, clouds.Running(_at(plan, addresses["gateway"]), _none(plan), own)
         )
         stack.callback(made.stop)
-        for _ in range(each):
-            for service, role in roles:
-                made.start(service, role)
+        made.start_together([one for one in roles if one != DOOR] * each)
+        made.start_together([DOOR] * each)
         yield made
 
 
