@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 
 from infra.local import processes
 from libs.common.clock import SystemClock, fiscal_year, local_date
+from libs.common.ids import new_id
 from tests.integration import test_kill_anything as story
 from tests.unbroken.chaos.load import BACKING_UP, PAGES, PASSWORD, Machine, machine
 from tests.unbroken.fleet.running import Fleet
@@ -75,35 +76,36 @@ class Clerk:
     form: Callable[[str], dict[str, str]]
     stored: str
     """A query for all titles in the store."""
-    client: httpx.Client
+    client: Callable[[], httpx.Client]
+    """The browser for the next form: somebody new, where one visitor may send only a few."""
     acknowledged: set[str] = field(default_factory=set)
 
     def write(self, number: int, tally: Tally) -> None:
         title = f"入れ替えの試し {self.service} {number}"
-        status, said = _ask(self.client, "POST", self.path, self.form(title))
+        status, said = _ask(self.client(), "POST", self.path, self.form(title))
         if tally.note(f"{self.service} {self.name}", status, 303, said):
             self.acknowledged.add(title)
 
 
 def clerks(fleet: Fleet) -> list[Clerk]:
     year = fiscal_year(local_date(SystemClock().now()))
-    staff = signed_in(fleet, "staff@using.example")
+    staff, admin = signed_in(fleet, "staff@using.example"), signed_in(fleet, "admin@using.example")
 
     def plan(title: str) -> dict[str, str]:
         said = {"summary": "試し", "place": "市内", "period": "約3か月"}
         return said | {"title": title, "category": "works", "method": "open", "when": f"{year + 1}-1"}
 
     return [
-        Clerk("発注見通し", "ebid", f"/t/{BACKING_UP}/ebid/desk/plans", plan, "SELECT title FROM plans", staff),
+        Clerk("発注見通し", "ebid", f"/t/{BACKING_UP}/ebid/desk/plans", plan, "SELECT title FROM plans", lambda: staff),
         Clerk(
             "データの要望", "opendata", "/opendata/requests/",
             lambda title: {"municipality": BACKING_UP, "title": title, "body": "試し"},
-            "SELECT title FROM requests", browser(fleet.running.url),
+            "SELECT title FROM requests", lambda: browser(fleet.running.url),
         ),
         Clerk(
             "問い合わせ", "tenants", f"/portal/{BACKING_UP}/support/",
-            lambda title: {"title": title, "service": "", "text": "試し", "idempotency_key": title},
-            "SELECT title FROM support_threads", signed_in(fleet, "admin@using.example"),
+            lambda title: {"title": title, "service": "", "text": "試し", "idempotency_key": new_id()},
+            "SELECT title FROM support_threads", lambda: admin,
         ),
     ]  # fmt: skip
 
