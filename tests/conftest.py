@@ -26,6 +26,8 @@ from infra.local import nodes, processes
 
 ROOT = Path(__file__).parents[1]
 IN_CONTAINERS = os.environ.get("CLOUD_IN") == "containers"
+READY_WITHIN = float(os.environ.get("READY_WITHIN", "300"))
+"""Seconds for which a cloud in containers may prepare and start; more where others use the machine, too."""
 CLOUDS = ["containers"] if IN_CONTAINERS else ["sqlite+embedded", "postgresql+rabbitmq"]
 
 
@@ -70,7 +72,7 @@ def as_containers() -> Iterator[Cloud]:
         compose("build --quiet")
         try:
             compose("up --detach --quiet-pull")
-            services.wait_until_responsive(lambda: clouds.is_ready(f"{url}/health/ready"), timeout=300, pause=0.5)
+            services.wait_until_responsive(lambda: clouds.is_ready(f"{url}/health/ready"), timeout=READY_WITHIN, pause=0.5)
         except Exception as never:
             raise RuntimeError(f"{never}\n{compose('ps --all')}\n{compose('logs --tail 20')}") from never
         sign_ins = compose("exec -T gateway-api cat /data/sample-sign-ins.txt")

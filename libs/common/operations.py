@@ -12,6 +12,7 @@ from libs.common import access, ages, inbox, jobs
 from libs.common.actor import Actor
 from libs.common.operations_bus import bus_router
 from libs.common.operations_work import work_router
+from libs.common.room import switches
 from libs.common.service import Service
 
 
@@ -39,6 +40,12 @@ def operations_router(watcher: str) -> APIRouter:
                 "inbox": inbox.counts(session),
                 "jobs": jobs.counts(session),
             }
+
+    @router.get("/switches")
+    def declared(request: Request, _actor: Actor = watching) -> list[dict[str, str]]:
+        """Functions that can be switched off for a tenant: `name`, `title`, and what each `says` in a sentence."""
+        service: Service = request.app.state.service
+        return [{"name": s.name, "title": s.title, "says": s.says} for s in switches.declared(service.name)]
 
     @router.get("/dead-letters")
     def dead_letters(request: Request, _actor: Actor = watching) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from libs.common import room
 from libs.common.actor import Actor
 from libs.common.keys import write_once
 from libs.common.service import Service
@@ -14,11 +15,23 @@ from services.eapply.simulator import Simulator
 from services.eapply.use_cases import fees
 from services.eapply.use_cases.fees import Reconciliation
 
+ONLINE = room.switches.declare(
+    "eapply",
+    "payments",
+    "画面での支払い",
+    "申請した方が、手数料を画面から払えます。止めているあいだは、窓口で納めていただきます。",
+)
+
 
 def simulated(service: Service) -> bool:
     """Whether fees are paid with the simulator: where the settings say so, and in the sample."""
     chosen = getattr(service.settings, "payment_provider", None)
     return chosen == "simulator" or (chosen is None and service.settings.sample)
+
+
+def online(service: Service, session: Session) -> bool:
+    """Whether a payment may begin on a page. What was begun goes on, also where operators have switched this off meanwhile."""
+    return simulated(service) and room.switches.on(session, ONLINE)
 
 
 def provider(service: Service, session: Session) -> Provider | None:

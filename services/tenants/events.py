@@ -7,6 +7,8 @@ from libs.common.events import Event
 
 RoomRequested = room.requests("tenants")
 """Asks a service to do something with the room of the event's tenant; the shape is the contract of `libs.common.room`."""
+SwitchesSet = room.switches_set("tenants")
+"""Which functions of a service are switched off in the room of the event's tenant."""
 
 
 class SubscriptionStarted(Event, type="tenants.subscription.started.v1"):

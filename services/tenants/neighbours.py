@@ -99,6 +99,11 @@ class Neighbours:
         answer = self._try(service, f"/internal/{service}/certificates")
         return answer.json() if answer is not None else None
 
+    def switches(self, service: str) -> list[dict[str, str]] | None:
+        """Functions of `service` that can be switched off for a municipality: `name`, `title`, `says`."""
+        answer = self._try(service, f"/internal/{service}/switches")
+        return answer.json() if answer is not None else None
+
     def dead_letters(self, service: str) -> list[dict[str, Any]] | None:
         answer = self._try(service, f"/internal/{service}/dead-letters")
         return answer.json() if answer is not None else None

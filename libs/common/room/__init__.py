@@ -11,11 +11,14 @@ transactions, and bears being stopped after any step and begun again: it looks a
 refusal (`libs.common.errors`) ends the request as failed with its sentence; any other error is tried again, then
 failed. When a preparation fails, `delete` takes away what it had made.
 
+`room.switches` are functions of it that operators can switch off for a tenant.
+
 `room.check_open(session)` in an endpoint, or in `access`, refuses use while the room is missing or suspended.
 """
 
+from libs.common.room import switches
 from libs.common.room.contract import Progress, Room, RoomRequest, Step, drain
-from libs.common.room.events import RoomEvents, events_for, requests
+from libs.common.room.events import RoomEvents, events_for, requests, switches_set
 from libs.common.room.listening import listen
 from libs.common.room.table import KEPT, RoomRequestRow, RoomRow, check_open, files_named, rooms, state_of, take_name
 
@@ -36,5 +39,7 @@ __all__ = [
     "requests",
     "rooms",
     "state_of",
+    "switches",
+    "switches_set",
     "take_name",
 ]

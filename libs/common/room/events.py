@@ -61,6 +61,23 @@ def requests(source: str) -> type[Event]:
     return RoomRequested
 
 
+class _SwitchesSet(Event):
+    """Which functions of `service` operators have switched off (false) or on again in the tenant's room: all that were ever set."""
+
+    service: str
+    on: dict[str, bool]
+
+
+@cache
+def switches_set(source: str) -> type[Event]:
+    """The class of `<source>.switches.set.v1`: `room.switches_set("tenants")`, to emit and to read."""
+
+    class SwitchesSet(_SwitchesSet, type=f"{source}.switches.set.v1"):
+        __doc__ = _SwitchesSet.__doc__
+
+    return SwitchesSet
+
+
 @dataclass(frozen=True)
 class RoomEvents:
     """The answers of one service. Readers get the classes by the same call."""

@@ -14,9 +14,9 @@ from libs.common.events import Envelope, Event, parse
 from libs.common.inbox import Subscriptions
 from libs.common.jobs import Job, Jobs, Later, LeaseLost, add
 from libs.common.jobs.table import earlier_unfinished, redrive_if_dead
-from libs.common.room import table
+from libs.common.room import switches, table
 from libs.common.room.contract import Facts, Room, RoomRequest, Step, drain, method_of
-from libs.common.room.events import RoomEvents, requests
+from libs.common.room.events import RoomEvents, requests, switches_set
 from libs.common.service import Service
 
 KIND = "room"
@@ -54,6 +54,11 @@ def listen(
         request: Any = parse(envelope)
         if request.service == events.service:
             _asked(session, events, envelope["tenantid"], request, now)
+
+    @subscriptions.on(source=source, type=switches_set(source).type)
+    def functions_switched(session: Session, envelope: Envelope, now: datetime) -> None:
+        if envelope["data"]["service"] == events.service:
+            switches.take(session, envelope["tenantid"], envelope["data"]["on"])
 
     @jobs.on(KIND, attempts=ATTEMPTS, lease=LEASE, stall=STALL)
     def carry_out(service: Service, job: Job) -> None:

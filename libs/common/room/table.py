@@ -17,7 +17,8 @@ OPEN = "provisioned"
 
 
 class RoomRow(SharedTable, CommonBase):
-    """A tenant's room. `state`: preparing → provisioned ⇄ suspended → deleting → deleted. `logo`: the mark of its tenant's picture."""
+    """A tenant's room. `state`: preparing → provisioned ⇄ suspended → deleting → deleted. `logo`: the mark of its tenant's picture.
+    `switches`: name → on, of what operators set (libs/common/room/switches.py)."""
 
     __tablename__ = "rooms"
     __shared_because__ = "which municipalities use the service is public; the worker goes through all of them"
@@ -26,6 +27,7 @@ class RoomRow(SharedTable, CommonBase):
     code: Mapped[str | None] = mapped_column(String(6))
     name: Mapped[str | None] = mapped_column(String(100))
     logo: Mapped[str | None] = mapped_column(String(8))
+    switches: Mapped[dict[str, bool] | None] = mapped_column(Json)
     state: Mapped[str] = mapped_column(String(20))
     changed_at: Mapped[datetime]
 

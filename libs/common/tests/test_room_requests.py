@@ -315,3 +315,43 @@ def test_a_request_whose_worker_is_killed_is_finished_by_another(database: Datab
         time.sleep(0.05)
     assert titles(service) == ["はじめに", "きまり"]
     assert [data for kind, data in told(service) if kind == "provisioned"] == [{"request_id": request}]
+
+
+def test_a_function_rests_in_one_room_and_another_services_word_changes_nothing(service: Service) -> None:
+    fun = room.switches.declare("shop", new_id(), "お試し", "試せます。")
+    worker = Worker(service)
+    for tenant in (A, B):
+        worker.ask("provision", tenant)
+    worker.work()
+
+    def hear(number: int, of: str, told: dict[str, bool]) -> None:
+        event = room.switches_set("tenants").model_validate({"service": of, "on": told})
+        envelope = events.envelope(event, subject=f"switches:{A}/{of}", tenant=A, sequence=number, now=NOW)
+        with service.database.transaction() as session:
+            inbox.receive(session, [envelope], NOW)
+        while inbox.handle_next(service.database, worker.subscriptions, service.clock):
+            pass
+
+    def on() -> list[bool]:
+        found = []
+        for tenant in (A, B):
+            with service.database.reading(tenant=tenant) as session:
+                found.append(room.switches.on(session, fun))
+        return found
+
+    assert on() == [True, True]
+    hear(1, "other", {fun.name: False})
+    assert on() == [True, True]
+    hear(1, "shop", {fun.name: False})
+    assert on() == [False, True]
+    with service.database.reading(tenant=A) as session, pytest.raises(Forbidden, match="いま止めています"):
+        room.switches.check(session, fun)
+    hear(2, "shop", {fun.name: True})
+    assert on() == [True, True]
+
+
+def test_two_functions_of_one_name_are_a_fault_of_the_code() -> None:
+    name = new_id()
+    room.switches.declare("shop", name, "お試し", "試せます。")
+    with pytest.raises(ValueError, match="twice"):
+        room.switches.declare("shop", name, "別のもの", "試せます。")

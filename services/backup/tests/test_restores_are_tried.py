@@ -4,9 +4,11 @@ import base64
 import hashlib
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from libs.common import keys
+from libs.common import keys, room
+from libs.common.errors import Forbidden
 from services.backup import vault
 from services.backup.db import DrillRow, RepositoryRow
 from services.backup.db import repositories as db
@@ -88,7 +90,6 @@ def test_without_the_key_every_byte_is_read_again_and_the_evidence_says_so(small
 
 
 def test_a_deposited_password_opens_only_for_its_own_repository(small_cloud: Cloud) -> None:
-    import pytest
     from cryptography.exceptions import InvalidTag
 
     one, two = small_cloud.repository("one"), small_cloud.repository("two")
@@ -112,3 +113,19 @@ def test_every_repository_with_data_is_drilled_once_a_month(small_cloud: Cloud, 
                 row.state = "passed"
         small_cloud.clock.advance(days=16)
     assert planned == [1, 0, 1]
+
+
+def test_where_operators_switched_drills_off_none_is_planned_and_none_is_asked_for(
+    small_cloud: Cloud, tmp_path: Path
+) -> None:
+    machine, _ = backed_up(small_cloud, tmp_path / "src", deposit=False)
+    with small_cloud.database.transaction() as session:
+        room.switches.take(session, HOME, {"drills": False})
+    with small_cloud.database.transaction(tenant=HOME) as session:
+        assert drill.plan(session, small_cloud.clock.now()) == 0
+        with pytest.raises(Forbidden, match="いま止めています"):
+            drill.ask(session, small_cloud.staff(), machine.repository.id, small_cloud.clock.now())
+    with small_cloud.database.transaction() as session:
+        room.switches.take(session, HOME, {})
+    with small_cloud.database.transaction(tenant=HOME) as session:
+        assert drill.plan(session, small_cloud.clock.now()) == 1

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from libs.common import audit, jobs, log, outbox
+from libs.common import audit, jobs, log, outbox, room
 from libs.common.actor import Actor
 from libs.common.errors import Conflict
 from libs.common.ids import new_id
@@ -56,11 +56,20 @@ class Result:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+TRYING = room.switches.declare(
+    "backup",
+    "drills",
+    "復元訓練",
+    "預かったデータを、月に一度、実際に復元して確かめます。預かりと取り出しは、止めても続きます。",
+)
+
+
 # ---- asking ---------------------------------------------------------------------------------------------------------
 
 
 def ask(session: Session, actor: Actor, repository_id: str, now: datetime) -> DrillRow:
-    """Have a drill done soon. Conflict while one is running."""
+    """Have a drill done soon. Conflict while one is running; Forbidden where operators switched drills off."""
+    room.switches.check(session, TRYING)
     repository = db.by_id(session, repository_id)
     running = select(DrillRow.id).where(DrillRow.repository_id == repository_id, DrillRow.state == "running")
     if session.scalar(running.limit(1)) is not None:
@@ -77,6 +86,8 @@ def ask(session: Session, actor: Actor, repository_id: str, now: datetime) -> Dr
 def plan(session: Session, now: datetime) -> int:
     """Ask for a drill of every repository that has data and was not tried for a month. Returns how many."""
     planned = 0
+    if not room.switches.on(session, TRYING):
+        return planned
     for repository in db.repositories(session):
         latest = db.drills(session, repository.id, 1)
         due = not latest or (latest[0].state != "running" and now - latest[0].asked_at > EVERY)

@@ -62,11 +62,12 @@ def application_page(request: Request, application_id: str, actor: Actor = acces
         notice = delivery.notice_of(session, row.id)
         charge = fees.charge_of(session, row.id)
         number_kept = my_numbers.kept(session, row.id)
+        online = paying.online(service_of(request), session)
     return _page(
         request, "application.html", seen, title=STATUS, happened=_story(request, happened), visit=visit, letter=notice,
         may_read=delivery.may_read(notice), charge=charge, owed=fees.owed(charge) if charge else None,
         charge_word=spoken(request, fee_rules.WORDS[Charge(charge.charge_state)]) if charge else "",
-        online=paying.simulated(service_of(request)), just_paid="paid" in request.query_params,
+        online=online, just_paid="paid" in request.query_params,
         number_kept=number_kept, delegated=delegated,
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import Response
 
-from libs.common import access
+from libs.common import access, room
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, NotFound, say
 from libs.common.web import Link
@@ -26,6 +26,7 @@ def pay(request: Request, application_id: str, actor: Actor = access.guest()) ->
     """To the provider's own page."""
     with reading(request, actor) as session:
         row = who.own_application(session, actor, application_id, now_of(request))
+        room.switches.check(session, paying.ONLINE)
         charge = fees.charge_of(session, row.id)
         provider = paying.provider(service_of(request), session)
         if charge is None or provider is None or charge.charge_state != Charge.DUE:

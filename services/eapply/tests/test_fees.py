@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from libs.common import room
 from libs.common.jobs.table import JobRow
 from services.eapply import paying, payments, worker
 from services.eapply.db import ApplicationRow, ChargeRow, HistoryRow, PaymentReportRow
@@ -242,6 +243,19 @@ def test_without_a_provider_nothing_can_be_paid_or_told_online(town: Town):
     assert guest.post(f"pay/{charge(town).id}").status_code == 404
     assert call(town, told(town), signature(secret, written(told(town)))).status_code == 403
     assert paying.reconcile(town.service, town.code, worker.PROVIDER, timedelta(days=1)) is None
+
+
+def test_where_operators_switched_paying_off_the_fee_waits_for_the_window(town: Town):
+    guest, _, sent = owing(town)
+    page = f"applications/{sent.id}"
+    assert "支払いの画面へ" in visible(guest.get(page).text)
+    with town.service.database.transaction() as session:
+        room.switches.take(session, town.code, {"payments": False})
+    shown = visible(guest.get(page).text)
+    assert "支払いの画面へ" not in shown and "窓口でも納められます" in shown
+    refused = guest.post(f"{page}/pay")
+    assert refused.status_code == 403 and "この機能は、いま止めています。" in refused.text
+    assert call(town, told(town)).status_code == 204, "what was begun before is still believed"
 
 
 def test_a_stranger_cannot_see_or_pay_anothers_fee(town: Town):

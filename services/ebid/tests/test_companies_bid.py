@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from libs.common import room
 from libs.common.clock import SystemClock
 from services.ebid.db import RoundRow, SubmissionRow
 from services.ebid.domain.company import check_digit, corporate_number
@@ -248,3 +249,18 @@ def test_an_envelope_for_another_tender_round_or_company_is_refused(town: Town):
         mine.post(f"tenders/{one}/send", {"act": "bid", "envelope": json_text(longer)}, page=False).status_code == 422
     )
     assert submissions(town) == 0
+
+
+def test_where_operators_switched_questions_off_a_company_still_bids(town: Town):
+    tender = town.publish()
+    company, question = town.company(1), {"act": "ask", "question": "工期は延びますか。"}
+    assert "質問を送る" in company.get(f"tenders/{tender}/").text
+    with town.service.database.transaction() as session:
+        room.switches.take(session, town.code, {"questions": False})
+    assert "質問を送る" not in company.get(f"tenders/{tender}/").text
+    refused = company.post(f"tenders/{tender}/send", question)
+    assert refused.status_code == 403 and "この機能は、いま止めています。" in refused.text
+    assert company.bid(tender, 9_000_000).status_code in (200, 201)
+    with town.service.database.transaction() as session:
+        room.switches.take(session, town.code, {"questions": True})
+    assert company.post(f"tenders/{tender}/send", question).status_code == 200

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from libs.common import audit
+from libs.common import audit, room
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
@@ -14,9 +14,16 @@ from services.ebid.domain.states import State
 from services.ebid.use_cases import companies, publishing, tenders
 
 LONGEST = 2000
+ASKING = room.switches.declare(
+    "ebid",
+    "questions",
+    "画面での質問",
+    "参加する会社が、案件について画面から質問できます。公表した質問と回答は、止めても読めます。",
+)
 
 
 def ask(session: Session, actor: Actor, tender_id: str, text: str, now: datetime) -> QuestionRow:
+    room.switches.check(session, ASKING)
     row = tenders.load_public(session, tender_id)
     bidder = companies.require_own(session, actor)
     if row.state != State.PUBLISHED or now >= row.questions_until:

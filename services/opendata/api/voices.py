@@ -7,7 +7,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from libs.common import access, room
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, NotFound, say
+from libs.common.errors import Forbidden, Invalid, NotFound, say
 from libs.common.web import Link
 from services.opendata.api import shell
 from services.opendata.api.shell import base, changing, now_of, reading, render_desk, service_of, to
@@ -67,6 +67,8 @@ def ask(
             voices.ask(session, actor, title, body, now_of(request))
     except Invalid as refusal:
         return _list_page(request, errors=refusal.fields, typed=typed)
+    except Forbidden as refusal:  # that municipality takes none now; what was typed stays
+        return _list_page(request, errors={"municipality": refusal.message}, typed=typed)
     return to("/opendata/requests/?sent=1")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from libs.common import jobs, notices
+from libs.common import jobs, notices, room
 from libs.common.actor import Actor
 from services.opendata import worker
 from services.opendata.tests.people import AED, Browser, Town, fields, visible
@@ -38,6 +38,20 @@ def told(town: Town, who: Browser) -> list[str]:
         pass
     with town.service.database.reading() as session:
         return [row.subject for row in notices.inbox(session, who.actor.subject)]
+
+
+def test_where_operators_switched_requests_off_the_text_stays_and_the_rest_goes_on(town: Town):
+    town.publish()
+    with town.service.database.transaction() as session:
+        room.switches.take(session, town.code, {"requests": False})
+    refused = ask(person(town), town)
+    assert (
+        refused.status_code == 422 and "いま止めています" in refused.text and "コミュニティバスの時刻表" in refused.text
+    )
+    assert town.visitor().get("/opendata/").status_code == 200
+    with town.service.database.transaction() as session:
+        room.switches.take(session, town.code, {"requests": True})
+    assert ask(person(town), town).status_code == 303
 
 
 def test_a_request_is_tracked_from_the_first_voice_to_the_data(town: Town):

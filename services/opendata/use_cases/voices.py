@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from libs.common import audit, notices
+from libs.common import audit, notices, room
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, TooMany
 from libs.common.files import StoredFile
@@ -24,6 +24,12 @@ from services.opendata.db.voices import AppRow, PublishedVoiceRow, RequestRow, V
 from services.opendata.use_cases import directory
 
 STATES = ("open", "planned", "published", "declined", "hidden")
+ASKING = room.switches.declare(
+    "opendata",
+    "requests",
+    "データの要望",
+    "だれでも、ほしいデータを市町村に伝えられます。寄せられた要望と投票は、止めても残ります。",
+)
 A_DAY = 10
 """How many requests and apps one visitor may send in a day to one municipality."""
 PICTURES = frozenset({"image/png", "image/jpeg", "image/webp"})
@@ -60,7 +66,8 @@ def _check_many(session: Session, author: str, now: datetime) -> None:
 
 
 def ask(session: Session, actor: Actor, title: str, body: str, now: datetime) -> RequestRow:
-    """A request to the session's municipality. Invalid with sentences; TooMany."""
+    """A request to the session's municipality. Invalid with sentences; TooMany; Forbidden where operators switched it off."""
+    room.switches.check(session, ASKING)
     told = _tidy({"title": (title, 4, 200), "body": (body, 0, 4000)})
     _check_many(session, who(actor), now)
     row = RequestRow(id=new_id(), state="new", answer="", dataset_id=None, author=who(actor), created_at=now, **told)

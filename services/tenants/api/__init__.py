@@ -35,6 +35,7 @@ from services.tenants.api import (
     running,
     service_level,
     support,
+    switches,
     takein,
     takeout,
     transfer,
@@ -55,7 +56,8 @@ def create_app(service: Service) -> FastAPI:
         council_backups.router, council_tenders.router, council_datasets.router,
         council_sharing.router, council_invoices.router, council_plans.router, reports.router,
         capacity.router, takeout.router, takein.router, maintenance.router, own_pages.router, departments.router,
-        support.router, notice_settings.router, service_level.router, running.router, participation.router, calendars.router,
+        support.router, switches.router, notice_settings.router, service_level.router, running.router, participation.router,
+        calendars.router,
     ]  # fmt: skip
     app = create_common_app(service, routers, watcher="tenants", error_page=view.error_page)
     app.mount("/static", static_app())

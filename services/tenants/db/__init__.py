@@ -19,6 +19,7 @@ from services.tenants.db.service_days import ServiceDayRow
 from services.tenants.db.sharing import AssumptionRow, PopulationRow, SharingRuleRow
 from services.tenants.db.subscriptions import IntervalRow
 from services.tenants.db.support import MessageRow, ThreadRow
+from services.tenants.db.switches import SwitchRow
 from services.tenants.db.takeins import TakeInPartRow, TakeInRow
 from services.tenants.db.takeouts import TakeoutPartRow, TakeoutRow
 from services.tenants.db.tenders import TenderRow
@@ -63,6 +64,7 @@ __all__ = [
     "ServiceDayRow",
     "ServiceRuleRow",
     "SharingRuleRow",
+    "SwitchRow",
     "TakeInPartRow",
     "TakeInRow",
     "TakeoutPartRow",

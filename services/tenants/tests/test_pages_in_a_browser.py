@@ -22,7 +22,7 @@ from services.tenants.db import plans as plans_db
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, GUEST, KURUME, MEMBER, OOKI, OPERATOR
 from services.tenants.tests.test_joining_a_service import room_request
-from services.tenants.use_cases import capacity, members, saga
+from services.tenants.use_cases import capacity, members, saga, switches
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
@@ -42,6 +42,10 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, str]
         pool = {"nodes": 8, "storage": 1000, "cpu": 4, "memory": 16, "node_day": 1000, "storage_day": 33}
         with database.transaction(tenant="400009") as session:
             capacity.set_pool(session, OPERATOR, pool, NOW)
+        told = {"title": "画面での支払い", "says": "申請した方が、手数料を画面から払えます。"}
+        cloud.others.answers["GET", "/internal/eapply/switches"] = (200, [{"name": "payments"} | told])
+        with database.transaction(tenant=KURUME) as session:
+            switches.turn(session, OPERATOR, "eapply", "payments", False, "決済事業者の障害", NOW)
         with serving(cloud.client.app) as address:
             yield cloud, address
         cloud.close()
@@ -76,7 +80,7 @@ PAGES = [
     ("/operator/watch", OPERATOR), ("/operator/dead-letters", OPERATOR), ("/operator/registry", OPERATOR),
     (f"/operator/registry/{OOKI}", OPERATOR), ("/council/municipalities", MEMBER), ("/council/municipalities?known=x", MEMBER),
     ("/operator/members/", OPERATOR), ("/operator/records", OPERATOR), (f"/portal/{OOKI}/transfer/", ADMIN),
-    ("/operator/running", OPERATOR), (f"/operator/registry/{OOKI}/participation", OPERATOR), (f"/portal/{OOKI}/calendar", ADMIN),
+    ("/operator/running", OPERATOR), ("/operator/switches", OPERATOR), (f"/operator/registry/{OOKI}/participation", OPERATOR), (f"/portal/{OOKI}/calendar", ADMIN),
     (f"/portal/{OOKI}/services/center", ADMIN),
 ]  # fmt: skip
 

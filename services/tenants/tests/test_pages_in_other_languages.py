@@ -105,6 +105,7 @@ PAGES: list[tuple[str, Actor]] = [
     ("/operator/", OPERATOR),
     ("/operator/watch", OPERATOR),
     ("/operator/running", OPERATOR),
+    ("/operator/switches", OPERATOR),
     ("/operator/records?q=none", OPERATOR),
     ("/operator/dead-letters", OPERATOR),
     ("/operator/registry", OPERATOR),

@@ -22,7 +22,7 @@ from services.tenants.domain.history import believed
 from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.subscriptions import Interval, first_day, status_on
 from services.tenants.events import RoomRequested, SubscriptionEnded, SubscriptionStarted
-from services.tenants.use_cases import own_pages, telling, terms
+from services.tenants.use_cases import own_pages, switches, telling, terms
 
 SYSTEM = Actor(kind="service", subject="tenants")
 _NO_ANSWER = "サービスから返事がありませんでした。"
@@ -106,6 +106,8 @@ def answered(
     if row is None or row.state != "running" or row.room_action != requests.ANSWERS[answer]:
         return
     row.heard_at = now
+    if answer == "provisioned":
+        switches.tell(session, service, now)  # what was set before there was this room
     if answer == "exported":
         row.archive = archive
         db.add_step(session, row.id, "exported", now)

@@ -1,0 +1,116 @@
+"""`/operator/switches`: functions that are switched off for a municipality, why, and the two things to do."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+
+from libs.common import access
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, NotFound, say
+from services.tenants.api import view
+from services.tenants.api.operator import WATCHED
+from services.tenants.db import registry as registry_db
+from services.tenants.db import switches as db
+from services.tenants.domain import catalogue
+from services.tenants.domain.municipality import existing_on
+from services.tenants.use_cases import count, switches
+
+router = APIRouter(include_in_schema=False)
+Text = Annotated[str, Form()]
+HERE = "/operator/switches"
+EVERYBODY = "all"
+
+
+@router.get(HERE)
+def page(request: Request, actor: Actor = access.operator()) -> Response:
+    return _page(request)
+
+
+def _page(request: Request, error: Invalid | None = None, typed: dict[str, str] | None = None) -> Response:
+    reader, known = view.reader_of(request), _declared(request)
+    with view.service_of(request).database.reading() as session:
+        towns = existing_on(registry_db.states(session), view.today_of(request))
+        rows, joined = db.off(session), count.on(session, view.today_of(request)).joined
+    using = {tenant for service in known for tenant in joined.get(service, ())}
+    return view.operator_page(
+        request,
+        "operator/switches.html",
+        HERE,
+        status_code=error.status if error else 200,
+        errors=view.told(request, error.fields) if error else {},
+        typed={"function": "", "tenant": "", "reason": ""} | (typed or {}),
+        silent=[key for key, found in known.items() if found is None],
+        known={key: found for key, found in known.items() if found},
+        rows=rows,
+        titles={(key, one["name"]): one["title"] for key, found in known.items() for one in found or []},
+        name_of=lambda tenant: towns[tenant].name if tenant in towns else tenant,
+        service_name=lambda key: reader(catalogue.service(key).name),
+        towns=[
+            ("", "－"), (EVERYBODY, reader(say("使っているすべての市町村"))),
+            *((tenant, towns[tenant].name) for tenant in sorted(using & towns.keys())),
+        ],
+    )  # fmt: skip
+
+
+def _declared(request: Request) -> dict[str, list[dict[str, str]] | None]:
+    """Service → its functions; None where it does not answer. The registry itself has none: nothing of it is one municipality's."""
+    asked = view.neighbours_of(request)
+    return {key: asked.switches(key) for key in WATCHED if key != "tenants"}
+
+
+@router.post(HERE)
+def turn_off(
+    request: Request, function: Text = "", tenant: Text = "", reason: Text = "", actor: Actor = access.operator()
+) -> Response:
+    """For one municipality, or for all that use the service."""
+    typed = {"function": function, "tenant": tenant, "reason": reason}
+    try:
+        service, name = _chosen(request, function)
+        for each in _tenants(request, service, tenant):
+            _turn(request, actor, each, service, name, False, reason)
+    except Invalid as error:
+        return _page(request, error, typed)
+    return view.see_other(HERE)
+
+
+@router.post(HERE + "/{tenant}/{service}/{name}/on")
+def turn_on(
+    request: Request, tenant: str, service: str, name: str, reason: Text = "", actor: Actor = access.operator()
+) -> Response:
+    try:
+        _tenants(request, service, tenant)
+        _turn(request, actor, tenant, service, name, True, reason)
+    except Invalid as error:
+        sentence = error.fields.get("reason", error.message)
+        return _page(request, Invalid(error.message, fields={f"reason-{tenant}-{service}-{name}": sentence}))
+    return view.see_other(HERE)
+
+
+def _turn(request: Request, actor: Actor, tenant: str, service: str, name: str, on: bool, reason: str) -> None:
+    with view.service_of(request).database.transaction(tenant=tenant) as session:
+        switches.turn(session, actor, service, name, on, reason, view.now_of(request))
+
+
+def _chosen(request: Request, function: str) -> tuple[str, str]:
+    service, _, name = function.partition("/")
+    known = _declared(request).get(service) or []
+    if name not in {one["name"] for one in known}:
+        sentence = say("止める機能を選んでください。")
+        raise Invalid(sentence, fields={"function": sentence})
+    return service, name
+
+
+def _tenants(request: Request, service: str, tenant: str) -> list[str]:
+    """Raises Invalid for none, NotFound for one that is not in the register."""
+    with view.service_of(request).database.reading() as session:
+        towns: dict[str, Any] = existing_on(registry_db.states(session), view.today_of(request))
+        using = count.on(session, view.today_of(request)).joined.get(service, set())
+    if tenant == EVERYBODY:
+        return sorted(using)
+    if not tenant:
+        sentence = say("市町村を選んでください。")
+        raise Invalid(sentence, fields={"tenant": sentence})
+    if tenant not in towns:
+        raise NotFound(say("この市町村は見つかりません。"))
+    return [tenant]

@@ -1,0 +1,43 @@
+"""Operators switch a function of a service off for a municipality, and on again; the service hears of it within seconds."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from libs.common import audit, outbox
+from libs.common.actor import Actor
+from libs.common.errors import Invalid, say
+from services.tenants.db import switches as db
+from services.tenants.db.switches import SwitchRow
+from services.tenants.events import SwitchesSet
+
+LONGEST = 500
+
+
+def turn(session: Session, actor: Actor, service: str, name: str, on: bool, reason: str, now: datetime) -> None:
+    """For the session's municipality. Raises Invalid without a reason; what is so already stays as it is."""
+    if not reason.strip():
+        sentence = say("理由を入力してください。記録に残ります。")
+        raise Invalid(sentence, fields={"reason": sentence})
+    tenant = session.info["tenant"]
+    if db.of(session, tenant, service).get(name, True) == on:
+        return
+    given = reason.strip()[:LONGEST]
+    row = SwitchRow(tenant=tenant, service=service, name=name, on=on, reason=given, set_by=actor.subject, set_at=now)
+    session.merge(row)
+    session.flush()
+    action = "switch.on" if on else "switch.off"
+    audit.record(session, actor, action, f"{service}/{name}", given, now=now)
+    tell(session, service, now)
+
+
+def tell(session: Session, service: str, now: datetime) -> None:
+    """Everything that is set for the session's municipality; nothing where nothing ever was."""
+    tenant = session.info["tenant"]
+    if found := db.of(session, tenant, service):
+        outbox.add(
+            session,
+            SwitchesSet.model_validate({"service": service, "on": found}),
+            subject=f"switches:{tenant}/{service}",
+            now=now,
+        )
