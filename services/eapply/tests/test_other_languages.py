@@ -9,6 +9,7 @@ import pytest
 
 from libs.common.errors import Invalid
 from libs.common.web import i18n
+from services.eapply import sample_stories
 from services.eapply.forms import definition, document
 from services.eapply.tests.people import EVENT, Browser, Town, visible
 from services.eapply.tests.test_a_citizen_applies import claim_child_allowance
@@ -86,10 +87,12 @@ def test_no_sentence_of_the_code_for_citizens_lacks_easy_japanese(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "procedure", [each for each in document.common() if each.translations], ids=lambda each: each.key
+    "procedure",
+    [*(each for each in document.common() if each.translations), sample_stories.own_procedure()],
+    ids=lambda each: each.key,
 )
 @pytest.mark.parametrize("lang", ["en", "ja-easy"])
-def test_every_text_of_the_common_procedures_is_translated(procedure: definition.Procedure, lang: str):
+def test_every_text_of_the_procedures_is_translated(procedure: definition.Procedure, lang: str):
     legal = {procedure.remedy, procedure.legal.source}
     texts = set(definition.texts(procedure.document)) - legal
     assert len(texts) > 15
