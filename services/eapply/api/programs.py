@@ -25,9 +25,10 @@ API = "/t/{code}/eapply/api"
 
 
 class ApplicationIn(BaseModel):
-    """An application by a program. `answers`: field key → value, in the shapes that the procedure's page describes.
+    """An application by a program. `answers`: field key → value, in the shapes that the procedure's definition describes: text as
+    it is typed on the page, numbers, `true`/`false`, lists for several choices, lists of objects for groups.
 
-    Procedures that need files cannot be applied for this way yet.
+    It is checked as the page checks it. Procedures that need files or a マイナンバー cannot be applied for this way.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -60,23 +61,39 @@ def read_definition(request: Request, key: str, actor: Actor = access.public()) 
     return {"version": row.version, "definition": definition.document}
 
 
+OwnKey = Annotated[str, Header(alias="Applicant-Key", max_length=100, description="a key of one's own (申請の状況)")]
+
+
 @router.post(f"{API}/applications", status_code=201, response_model=ReceiptOut, summary="Apply")
 def apply(
     request: Request,
     body: ApplicationIn,
     idempotency_key: Annotated[str, Header(min_length=8, max_length=100)],
+    applicant_key: OwnKey = "",
     actor: Actor = access.guest(),
 ) -> JSONResponse:
-    """201 with number and key after COMMIT. The same key with the same body gives the same answer again."""
+    """Apply as a guest, as who is signed in, or in the name of the holder of `Applicant-Key`.
+
+    201 with number and key after COMMIT. The same `Idempotency-Key` with the same body gives the same answer again (48 hours).
+    401 for a key that is not good, 403 for one that may only read, 422 with the mistakes by field, 429 with `Retry-After` after
+    50 applications with one key on one day (JST).
+    """
     now = now_of(request)
     typed = take_in(from_json(body.answers))
     with changing(request, actor) as session:
+        whose = own_keys.holder(session, actor, applicant_key, now) if applicant_key else actor
+
+        def make() -> dict[str, Any]:
+            if applicant_key:
+                own_keys.count_sent(session, applicant_key, now)
+            return _apply(session, whose, body, typed, idempotency_key, now, site(request))
+
         answer = idempotency.once(
             session,
             idempotency_key,
-            scope=f"{who.person(actor) or who.session_hash(actor) or actor.subject}:apply",
+            scope=f"{who.person(whose) or who.session_hash(whose) or whose.subject}:apply",
             fingerprint=idempotency.fingerprint(body.procedure, typed, body.electronic_notice),
-            make=lambda: _apply(session, actor, body, typed, idempotency_key, now, site(request)),
+            make=make,
             now=now,
         )
     key = receipt.derived_enquiry_key(idempotency_key, answer["application_id"])
@@ -118,9 +135,6 @@ def _unknown(definition: Any, answers: dict[str, Any]) -> dict[str, str]:
     known = {field.key for field in definition.fields}
     known |= {f"{field.key}_{part}" for field in definition.fields for part in DATE_PARTS}
     return {key: "この手続きにない項目です。" for key in answers if key not in known}
-
-
-OwnKey = Annotated[str, Header(alias="Applicant-Key", max_length=100, description="a key of one's own (申請の状況)")]
 
 
 @router.get(f"{API}/applications", summary="One's own applications (signed in, or with a key of one's own)")
