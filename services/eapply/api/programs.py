@@ -6,15 +6,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 
 from libs.common import access, idempotency
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Invalid
-from services.eapply.api.shell import changing, now_of, reading, site
+from services.eapply import paying
+from services.eapply.api.shell import changing, now_of, reading, service_of, site
 from services.eapply.db import ChargeRow
 from services.eapply.domain import receipt
-from services.eapply.domain.fees import Charge
 from services.eapply.forms.definition import DATE_PARTS
 from services.eapply.forms.raw import Raw, from_json, take_in
 from services.eapply.forms.read import read_procedure
@@ -157,15 +158,17 @@ def read_application(
         row = who.own_application(session, whose, application_id, now)
         delivery.open_notice(session, whose, row, now)
         decision = row.decision if row.opened_at is not None else None
-        fee = _fee(fees.charge_of(session, row.id))
+        fee = _fee(request, session, fees.charge_of(session, row.id))
         return _out(cases.seen(session, row, now)) | {"answers": row.answers, "decision": decision, "fee": fee}
 
 
-def _fee(charge: ChargeRow | None) -> dict[str, Any] | None:
-    """What is owed in yen, and the numbers of Pay-easy and the eL番号 to pay it by while it is due."""
+def _fee(request: Request, session: Session, charge: ChargeRow | None) -> dict[str, Any] | None:
+    """What is owed in yen and, while it is due and can be paid elsewhere than at the window, the numbers of Pay-easy, the eL番号
+    and the text of the eL-QR."""
     if charge is None:
         return None
-    numbers = charge.numbers if charge.charge_state == Charge.DUE else {}
+    slip = paying.slip(service_of(request), session, charge)
+    numbers = slip.numbers | {"qr": slip.qr} if slip else {}
     return {"state": charge.charge_state, "yen": fees.owed(charge), "numbers": numbers}
 
 

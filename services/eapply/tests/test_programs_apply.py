@@ -26,11 +26,17 @@ def test_a_program_applies_and_reads_the_state(town: Town):
 def test_a_program_reads_what_is_owed_and_the_numbers_to_pay_it_by(town: Town):
     offer_event(town, handling={"fee": {"when": "before", "amount": 300}})
     guest = town.guest()
+    at_window = guest.apply_for_event()
+    fee = guest.get(f"api/applications/{at_window.id}", page=False).json()["fee"]
+    assert fee == {"state": "due", "yen": 300, "numbers": {}}, (
+        "no bank knows numbers of ours where there is no provider"
+    )
+    town.service.settings.payment_provider = "simulator"
     sent = guest.apply_for_event()
     fee = guest.get(f"api/applications/{sent.id}", page=False).json()["fee"]
     assert (fee["state"], fee["yen"]) == ("due", 300)
     assert {name: len(number) for name, number in fee["numbers"].items()} == {
-        "institution": 5, "payment": 18, "confirmation": 6, "category": 3, "el": 20,
+        "institution": 5, "payment": 18, "confirmation": 6, "category": 3, "el": 20, "qr": 44,
     }  # fmt: skip
 
 
