@@ -13,6 +13,7 @@ from services.eapply import sample_stories
 from services.eapply.forms import definition, document
 from services.eapply.tests.people import EVENT, Browser, Town, visible
 from services.eapply.tests.test_a_citizen_applies import claim_child_allowance
+from services.eapply.use_cases import procedures
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 JAPANESE = re.compile(r"[\u3041-\u30ff\u4e00-\u9fff]+")
@@ -25,6 +26,8 @@ NAMES = (
     "子育て支援課",
     "税務課",
     "生涯学習課",
+    "市民課",
+    "こども家庭センター",
     "罹災証明書",
 )
 """Proper names stand in English texts too (WCAG 3.1.2 excepts them)."""
@@ -147,6 +150,8 @@ def test_what_was_applied_for_in_english_is_read_in_japanese_by_staff(town: Town
 def test_every_step_with_nothing_filled_in_says_so_in_the_language(town: Town, lang: str):
     guest = reader(town, lang)
     for procedure in (each for each in document.common() if each.translations):
+        with town.service.database.transaction(tenant=town.code) as session:
+            procedures.publish(session, procedure, town.service.clock.now())  # not every town begins with all of them
         draft = guest.start(procedure.key)
         for step in procedure.steps:
             page = guest.post(f"{draft}/{step.key}", {"act": "next"})
