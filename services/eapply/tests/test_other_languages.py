@@ -28,6 +28,7 @@ NAMES = (
     "生涯学習課",
     "市民課",
     "こども家庭センター",
+    "保育課",
     "罹災証明書",
 )
 """Proper names stand in English texts too (WCAG 3.1.2 excepts them)."""
