@@ -23,7 +23,7 @@ Headers = list[tuple[bytes, bytes]]
 _ONCE = frozenset(
     b"""
     host content-length content-type transfer-encoding authorization origin expect range if-range
-    idempotency-key traceparent
+    idempotency-key traceparent applicant-key x-signature
     """.split()
 )
 _TOKENS = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:,[!#$%&'*+.^_`|~0-9A-Za-z-]+)*|")
@@ -131,10 +131,10 @@ def _encode(decoded: bytes) -> bytes:
 # method overrides, hop-by-hop headers, Authorization and Expect. Cookies are chosen one by one (`forwarded_cookies`).
 FORWARDED = frozenset(
     b"""
-    accept accept-encoding accept-language cache-control content-disposition content-encoding content-language
+    accept accept-encoding accept-language applicant-key cache-control content-disposition content-encoding content-language
     content-length content-type idempotency-key if-match if-modified-since if-none-match if-range
     if-unmodified-since last-event-id origin pragma prefer range sec-fetch-dest sec-fetch-mode sec-fetch-site
-    sec-fetch-user user-agent x-requested-with hx-boosted hx-current-url hx-history-restore-request hx-prompt
+    sec-fetch-user user-agent x-requested-with x-signature hx-boosted hx-current-url hx-history-restore-request hx-prompt
     hx-request hx-target hx-trigger hx-trigger-name
     """.split()
 )
