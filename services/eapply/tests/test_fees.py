@@ -318,7 +318,7 @@ def test_where_operators_switched_paying_off_the_fee_waits_for_the_window(town: 
     with town.service.database.transaction() as session:
         room.switches.take(session, town.code, {"payments": False})
     shown = visible(guest.get(page).text)
-    assert "支払いの画面へ" not in shown and "窓口でも納められます" in shown
+    assert "支払いの画面へ" not in shown and "窓口で納めてください" in shown
     refused = guest.post(f"{page}/pay")
     assert refused.status_code == 403 and "この機能は、いま止めています。" in refused.text
     assert call(town, told(town)).status_code == 204, "what was begun before is still believed"
