@@ -65,10 +65,12 @@ def test_no_decision_before_the_fee_is_paid(town: Town):
     guest, staff, sent = owing(town)
     page = visible(guest.get(f"applications/{sent.id}").text)
     assert "300円" in page and "納付待ち" in page and charge(town).numbers["payment"] in page
+    assert "手数料を納めてください。" in page and "いま、していただくことはありません。" not in page
     held = step(staff, sent, "decide", outcome="approved")
     assert held.status_code == 409 and "手数料がまだ納められていません" in visible(held.text)
     assert call(town, told(town)).status_code == 204
-    assert "納付済み" in visible(guest.get(f"applications/{sent.id}").text)
+    page = visible(guest.get(f"applications/{sent.id}").text)
+    assert "納付済み" in page and "いま、していただくことはありません。" in page
     assert step(staff, sent, "decide", outcome="approved").status_code == 200
 
 
