@@ -13,11 +13,12 @@ from libs.common.events import Envelope
 from libs.common.inbox import Subscriptions
 from libs.common.jobs import Job, Jobs, Later
 from libs.common.service import Service
-from services.tenants import carryin, cluster, compare
+from services.tenants import carryin, cluster, compare, takeaway
 from services.tenants.db import own_pages as own_pages_db
 from services.tenants.db import registry as registry_db
 from services.tenants.db import requests as requests_db
 from services.tenants.db import takeins as takeins_db
+from services.tenants.db import takeouts as takeouts_db
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.requests import ANSWERS
 from services.tenants.neighbours import Neighbours
@@ -140,6 +141,11 @@ def chase_silent_rooms(service: Service, _job: Job) -> None:
         with service.database.transaction(tenant=tenant) as session:
             takeouts.chase(session, tenant, key, room_request, now)
     with service.database.reading() as session:
+        waiting = takeouts.ungathered(session, now)
+    for tenant, takeout_id in waiting:
+        with service.database.transaction(tenant=tenant) as session:
+            takeouts.gather(session, takeouts_db.find(session, takeout_id, tenant), now)
+    with service.database.reading() as session:
         silent = takeins.silent(session, now)
     for tenant, key, room_request in silent:
         with service.database.transaction(tenant=tenant) as session:
@@ -155,6 +161,12 @@ def begin_agreed_leavings(service: Service, _job: Job) -> None:
     for tenant, request_id in due:
         with service.database.transaction(tenant=tenant) as session:
             subscribe.begin_leaving(session, request_id, now)
+
+
+@jobs.on(takeouts.GATHER, lease=120)
+def gather_takeout(service: Service, job: Job) -> None:
+    """All services have exported: one archive of everything."""
+    takeaway.gather(service, job, service.extras.setdefault("neighbours", Neighbours(service)))
 
 
 @jobs.on(takeins.KIND, lease=120)
@@ -303,12 +315,12 @@ def look_at_services(service: Service, _job: Job) -> None:
 
 @jobs.every(seconds=86400, name="tenants.forget-loose-files", lease=3600)
 def forget_loose_files(service: Service, job: Job) -> None:
-    """Bytes whose transaction was rolled back, and what died half-written, go after a day."""
+    """Bytes whose transaction was rolled back, what died half-written, and archives nobody may take any more go after a day."""
     now, store = service.clock.now(), files_of(service)
     tenants = everybody(service)
     for done, tenant in enumerate(tenants, 1):
         with service.database.reading(tenant=tenant) as session:
-            known = own_pages_db.file_ids(session)
+            known = own_pages_db.file_ids(session) | takeouts.files_kept(session, tenant, now)
         store.forget_unknown(tenant, known, now, LOOSE)
         job.progress(done, len(tenants))
     with service.database.reading() as session:

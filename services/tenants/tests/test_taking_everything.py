@@ -1,6 +1,7 @@
 """A municipality takes everything it owns in one archive while it goes on; a deletion leaves a signed record."""
 
 import base64
+import hashlib
 import io
 import json
 import zipfile
@@ -74,6 +75,21 @@ def serve(cloud: Cloud, contents: dict[str, bytes]) -> None:
     cloud.service.extras["neighbours"] = Neighbours(cloud.service, httpx.MockTransport(reply))
 
 
+def gathered(cloud: Cloud, contents: dict[str, bytes]) -> str:
+    """Both services have exported and the archive is put together: where it is taken."""
+    answer(cloud, "eapply", EAPPLY)
+    answer(cloud, "backup", BACKUP)
+    serve(cloud, contents)
+    work(cloud)
+    with cloud.database.reading() as session:
+        return f"/portal/{OOKI}/takeout/{db.of_tenant(session, OOKI)[0].id}/archive"
+
+
+def work(cloud: Cloud) -> None:
+    while worker.jobs.run_next(cloud.service):
+        pass
+
+
 BOTH = {"/internal/eapply/archives/file-eapply": EAPPLY, "/internal/backup/archives/file-backup": BACKUP}
 
 
@@ -100,6 +116,9 @@ def test_everything_in_one_archive_with_its_sums(using: Cloud) -> None:
     answer(using, "backup", BACKUP)
     serve(using, BOTH)
     chaining.chain_pending(using.database)
+    page = using.get(f"/portal/{OOKI}/takeout/", ADMIN).text
+    assert "1つのファイルにまとめています" in page and "書き出しを始める" not in page
+    work(using)
     assert "データを受け取る（ZIP）" in using.get(f"/portal/{OOKI}/takeout/", ADMIN).text
     taken = using.get(where, ADMIN)
     assert taken.headers["content-type"] == "application/zip"
@@ -119,12 +138,7 @@ def test_everything_in_one_archive_with_its_sums(using: Cloud) -> None:
 
 def test_after_thirty_days_it_is_said_that_it_must_be_written_anew(using: Cloud) -> None:
     begin(using)
-    answer(using, "eapply", EAPPLY)
-    answer(using, "backup", BACKUP)
-    serve(using, BOTH)
-    with using.database.reading() as session:
-        ident = db.of_tenant(session, OOKI)[0].id
-    address = f"/portal/{OOKI}/takeout/{ident}/archive"
+    address = gathered(using, BOTH)
     using.clock.advance(seconds=30 * 86_400 - 1)
     assert address in using.get(f"/portal/{OOKI}/takeout/", ADMIN).text
     assert using.get(address, ADMIN).status_code == 200
@@ -133,6 +147,11 @@ def test_after_thirty_days_it_is_said_that_it_must_be_written_anew(using: Cloud)
     assert address not in page
     assert "受け取れる期間が過ぎました。もう一度書き出してください。" in page
     assert using.get(address, ADMIN).status_code == 409
+    ident, store = address.split("/")[-2], using.service.extras["files"]
+    assert [kept for kept, _, _ in store.list(OOKI)] == [ident]
+    using.clock.advance(seconds=86_400)
+    work(using)
+    assert list(store.list(OOKI)) == [], "nobody may take it any more: its bytes are gone"
 
 
 def test_own_pages_questions_and_papers_are_in_it(using: Cloud) -> None:
@@ -144,12 +163,7 @@ def test_own_pages_questions_and_papers_are_in_it(using: Cloud) -> None:
     elsewhere = replace(ADMIN, tenant=KURUME, code=KURUME)
     using.post(f"/portal/{KURUME}/support/", elsewhere, {"title": "ほかの市", "text": "x"}, files=[paper])
     begin(using)
-    answer(using, "eapply", EAPPLY)
-    answer(using, "backup", BACKUP)
-    serve(using, BOTH)
-    with using.database.reading() as session:
-        [row] = db.of_tenant(session, OOKI)
-    taken = using.get(f"{portal}takeout/{row.id}/archive", ADMIN)
+    taken = using.get(gathered(using, BOTH), ADMIN)
     reader = archive.Reader(io.BytesIO(taken.content), takeaway.FORMAT, OOKI)
     own = {name: [json.loads(line) for line in reader.lines(name)] for name in reader.names if name.endswith(".jsonl")}
     assert own["registry/pages.jsonl"][0]["content"] == {"text": "町の決まり"}
@@ -194,19 +208,47 @@ def test_a_silent_room_is_asked_again_under_the_same_id_and_in_the_end_failed(us
     assert begin(using)["eapply"].room_request != ident
 
 
-def test_an_archive_cut_short_never_looks_whole(using: Cloud) -> None:
+def test_a_part_cut_short_never_becomes_an_archive_and_is_fetched_again(using: Cloud) -> None:
     begin(using)
-    answer(using, "eapply", EAPPLY)
-    answer(using, "backup", BACKUP)
-    serve(using, BOTH | {"/internal/eapply/archives/file-eapply": EAPPLY[:1000]})
-    with using.database.reading() as session:
-        [row] = db.of_tenant(session, OOKI)
-    arrived = []
-    with pytest.raises(Exception, match="途中で切れました"):
-        neighbours = using.service.extras["neighbours"]
-        arrived.extend(takeaway.pieces(using.service, neighbours, OOKI, row.id, NOW))
-    with pytest.raises(Exception, match="読めませんでした"):
-        archive.Reader(io.BytesIO(b"".join(arrived)), takeaway.FORMAT, OOKI)
+    where = gathered(using, BOTH | {"/internal/eapply/archives/file-eapply": EAPPLY[:1000]})
+    early = using.get(where, ADMIN)
+    assert early.status_code == 409 and "まだ受け取れません" in early.text
+    serve(using, BOTH)
+    using.clock.advance(seconds=30)
+    work(using)
+    reader = archive.Reader(io.BytesIO(using.get(where, ADMIN).content), takeaway.FORMAT, OOKI)
+    assert b"".join(reader.pieces("services/eapply.zip")) == EAPPLY
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_was(using: Cloud) -> None:
+    begin(using)
+    where = gathered(using, BOTH)
+    told = using.client.head(where, headers=using.issuers.headers(ADMIN, "tenants", html=True))
+    whole = using.get(where, ADMIN)
+    size, etag = len(whole.content), told.headers["etag"]
+    assert told.content == b"" and told.headers["content-length"] == str(size)
+    assert told.headers["accept-ranges"] == "bytes" and etag == f'"{hashlib.sha256(whole.content).hexdigest()}"'
+    assert etag.strip('"') in using.get(f"/portal/{OOKI}/takeout/", ADMIN).text
+    using.clock.advance(seconds=86_400)
+    rest = using.get(where, ADMIN, **{"range": "bytes=300000-", "if-range": etag})
+    assert rest.status_code == 206 and rest.headers["content-range"] == f"bytes 300000-{size - 1}/{size}"
+    assert whole.content[:300_000] + rest.content == whole.content, "the same bytes a day later"
+    anew = using.get(where, ADMIN, **{"range": "bytes=300000-", "if-range": '"another"'})
+    assert (anew.status_code, anew.content) == (200, whole.content)
+    beyond = using.get(where, ADMIN, range=f"bytes={size}-")
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{size}")
+    [one, two] = [using.get(where, ADMIN, range=f"bytes={part}") for part in ("0-9", "-10")]
+    assert (one.content, two.content) == (whole.content[:10], whole.content[-10:])
+
+
+def test_a_take_out_of_the_version_before_is_put_together_too(using: Cloud) -> None:
+    begin(using)
+    with using.database.transaction() as session:
+        for part in db.parts(session, db.of_tenant(session, OOKI)[0].id):
+            part.state, part.file = "exported", f"file-{part.service}"
+    serve(using, BOTH)
+    work(using)
+    assert "データを受け取る（ZIP）" in using.get(f"/portal/{OOKI}/takeout/", ADMIN).text
 
 
 def test_nothing_to_take(cloud: Cloud) -> None:
