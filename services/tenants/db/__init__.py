@@ -11,6 +11,7 @@ from services.tenants.db.maintenance import MaintenanceRow
 from services.tenants.db.members import MemberRow
 from services.tenants.db.notice_choices import NoticeChoiceRow
 from services.tenants.db.own_pages import FileRow, OwnPageRow
+from services.tenants.db.past import PastApplicationRow, PastImportRow, PastTotalRow
 from services.tenants.db.plans import IndicatorRow, IndicatorValueRow, MeasureRow, PlanRow, ReviewRow
 from services.tenants.db.reasons import ReasonRow
 from services.tenants.db.registry import MunicipalityRow, RegistryVersionRow
@@ -50,6 +51,9 @@ __all__ = [
     "MunicipalityRow",
     "NoticeChoiceRow",
     "OwnPageRow",
+    "PastApplicationRow",
+    "PastImportRow",
+    "PastTotalRow",
     "PlanRow",
     "PoolRow",
     "PopulationRow",
