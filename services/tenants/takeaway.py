@@ -5,22 +5,16 @@ a download that breaks off is taken up where it was, in the same bytes. A servic
 (`libs/common/room/archive.py`), which an `import` request takes in elsewhere.
 """
 
-import base64
-import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-
-from libs.common import audit, keys
+from libs.common import audit
 from libs.common.errors import Conflict, Unavailable, say
 from libs.common.jobs import Job, Later
 from libs.common.room import archive
 from libs.common.service import Service
 from services.tenants.db import own_pages as own_pages_db
 from services.tenants.db import takeouts as db
-from services.tenants.db.requests import RequestRow
 from services.tenants.neighbours import Neighbours
 from services.tenants.settings import files_of
 from services.tenants.use_cases import takeouts
@@ -121,29 +115,3 @@ def _content(service: Service, tenant: str, ident: str) -> Iterator[bytes]:
 
 def _bytes(line: str | bytes) -> bytes:
     return line.encode() if isinstance(line, str) else line
-
-
-# ---- the record of a deletion ---------------------------------------------------------------------------------------
-
-
-def deletion_record(service: Service, row: RequestRow, steps: list[dict[str, str]]) -> dict[str, Any]:
-    """That a municipality's data in a service were handed over and deleted, signed with the registry's key (Ed25519 over the
-    document's canonical JSON). The request is kept for good: asked again, the same record comes."""
-    if row.action != "leave" or row.state != "done":
-        raise Conflict(say("削除の記録は、データを消したあとに受け取れます。"))
-    private = keys.private_key(service.settings.keys_dir, service.name)
-    document = {
-        "municipality": row.tenant,
-        "service": row.service,
-        "request": row.id,
-        "archive": row.archive,
-        "steps": steps,
-    }
-    told = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-    public = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return {
-        "document": document,
-        "signature": base64.b64encode(private.sign(told)).decode(),
-        "public_key": base64.b64encode(public).decode(),
-        "algorithm": "Ed25519 over JSON with sorted keys and no blanks (UTF-8)",
-    }

@@ -13,7 +13,7 @@ from libs.common.events import Envelope
 from libs.common.inbox import Subscriptions
 from libs.common.jobs import Job, Jobs, Later
 from libs.common.service import Service
-from services.tenants import carryin, cluster, compare, takeaway
+from services.tenants import carryin, cluster, compare, deletions, takeaway
 from services.tenants.db import own_pages as own_pages_db
 from services.tenants.db import registry as registry_db
 from services.tenants.db import requests as requests_db
@@ -150,6 +150,12 @@ def chase_silent_rooms(service: Service, _job: Job) -> None:
     for tenant, key, room_request in silent:
         with service.database.transaction(tenant=tenant) as session:
             takeins.chase(session, tenant, key, room_request, now)
+
+
+@jobs.on(saga.SIGN)
+def sign_deletion(service: Service, job: Job) -> None:
+    """A municipality left a service and its data are gone: the record of it is signed now, and kept."""
+    deletions.of_request(service, job.tenant or "", job.payload["request"])
 
 
 @jobs.every(seconds=60, name="tenants.begin-agreed-leavings")

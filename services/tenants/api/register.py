@@ -17,7 +17,9 @@ from libs.common import access, audit
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound, Refusal, say
 from services.tenants.api import figures, inputs, view, words
+from services.tenants.db import deletions as deletions_db
 from services.tenants.db import registry as registry_db
+from services.tenants.domain import catalogue
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.codes import read_code
 from services.tenants.domain.history import believed
@@ -71,6 +73,10 @@ def municipality(request: Request, tenant: str, done: str = "", actor: Actor = a
     return _municipality(request, tenant, done=done)
 
 
+def _what_went(subject: str) -> str:
+    return say("台帳の登録（職員と設定）") if subject == deletions_db.REGISTRY else catalogue.service(subject).name
+
+
 def _municipality(
     request: Request,
     tenant: str,
@@ -85,6 +91,7 @@ def _municipality(
         everybody = registry_db.states(session)
         entries = audit.entries(session, subject=tenant)
         version = registry_db.version(session)
+        deletions = deletions_db.of_tenant(session, tenant)
     own = [s for s in everybody if s.tenant_id == tenant]
     if not own:
         raise NotFound(say("この市町村は、台帳にありません。"))
@@ -111,6 +118,7 @@ def _municipality(
             for entry in entries
         ],
         version=version,
+        deletions=[(row, reader(_what_went(row.subject))) for row in deletions],
         done=done,
     )
 

@@ -196,6 +196,7 @@ _AUDIT_WHOLE = {
     "takeout.requested": say("すべてのデータの書き出しを始めました"),
     "takeout.exported": say("データを書き出しました"),
     "takeout.gathered": say("すべてのデータを1つのファイルにまとめました"),
+    "registry.forgotten": say("市町村の登録を消しました"),
     "past.taken": say("過去の申請を取り込みました"),
     "past.taken-back": say("過去の申請の取り込みを取り消しました"),
     "department.made": say("部署を作りました"),

@@ -5,6 +5,7 @@ from services.tenants.db.base import Base
 from services.tenants.db.calendars import CalendarKeyRow
 from services.tenants.db.capacity import PoolRow, ReservationRow
 from services.tenants.db.datasets import DatasetsRow, DatasetYearRow
+from services.tenants.db.deletions import DeletionRow
 from services.tenants.db.departments import DelegationRow, DepartmentMemberRow, DepartmentRow
 from services.tenants.db.invoices import InvoiceRow
 from services.tenants.db.maintenance import MaintenanceRow
@@ -37,6 +38,7 @@ __all__ = [
     "DatasetYearRow",
     "DatasetsRow",
     "DelegationRow",
+    "DeletionRow",
     "DepartmentMemberRow",
     "DepartmentRow",
     "FileRow",

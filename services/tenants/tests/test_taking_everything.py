@@ -4,29 +4,33 @@ import base64
 import hashlib
 import io
 import json
+import re
 import zipfile
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import select
 
-from libs.common import keys
+from libs.common import audit, keys
 from libs.common.audit import chaining
 from libs.common.events import Envelope
 from libs.common.room import archive
 from libs.common.testing.service import NOW
-from services.tenants import takeaway, worker
+from services.tenants import commands, deletions, takeaway, worker
+from services.tenants.db import deletions as deletions_db
+from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.db import takeouts as db
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.neighbours import Neighbours
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, KURUME, OOKI, OPERATOR
 from services.tenants.tests.test_joining_a_service import room_request
-from services.tenants.use_cases import members, saga, subscribe, takeouts
+from services.tenants.use_cases import forgetting, members, saga, subscribe, takeouts
 
 EAPPLY, BACKUP = b"PK eapply " * 50_000, b"PK backup " * 10
 
@@ -269,12 +273,80 @@ def test_a_deletion_leaves_a_signed_record(using: Cloud) -> None:
         ident = room_request(using.database, request_id)
         saga.answered(session, "eapply", ident, "deleted", NOW + timedelta(seconds=5))
     assert "削除の記録を受け取る" in using.get(f"/portal/{OOKI}/requests/{request_id}", ADMIN).text
-    record = using.get(where, ADMIN).json()
+    using.clock.advance(seconds=10)
+    work(using)
+    with using.database.reading() as session:
+        kept = deletions_db.find(session, request_id)
+        assert kept is not None, "signed when the data went, not when somebody asks"
+    given = using.get(where, ADMIN).content
+    assert given.decode() == kept.content
+    record = json.loads(given)
     assert record["document"]["municipality"] == OOKI and record["document"]["archive"] == "file-1"
     assert [step["step"] for step in record["document"]["steps"]][-1] == "done"
     public = Ed25519PublicKey.from_public_bytes(base64.b64decode(record["public_key"]))
     told = json.dumps(record["document"], ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     public.verify(base64.b64decode(record["signature"]), told)
-    with pytest.raises(InvalidSignature):
-        public.verify(base64.b64decode(record["signature"]), told.replace(b"405221", b"402036"))
-    assert using.get(where, ADMIN).json() == record, "asked again, the same record comes"
+    (using.service.settings.keys_dir / "tenants.key").unlink()
+    keys.ensure(using.service.settings.keys_dir, ["tenants"])
+    assert using.get(where, ADMIN).content == given, "the same bytes for ever, whatever key signs today"
+    assert using.get(f"/operator/registry/{OOKI}/deletions/{request_id}.json", OPERATOR).content == given
+
+
+def test_a_terminal_says_whether_a_record_is_as_it_was_signed(using: Cloud, tmp_path: Path) -> None:
+    folder = using.service.settings.keys_dir
+    keys.ensure(folder, ["tenants", "other"])
+    record = deletions.signed(keys.private_key(folder, "tenants"), {"municipality": OOKI, "service": "eapply"})
+    file = tmp_path / "deletion.json"
+    file.write_text(json.dumps(record))
+    assert "by the key of this installation" in commands.verify_deletion(using.service, file)
+    file.write_text(json.dumps(record).replace(OOKI, KURUME))
+    with pytest.raises(SystemExit, match="not as it was signed"):
+        commands.verify_deletion(using.service, file)
+    file.write_text(json.dumps(deletions.signed(keys.private_key(folder, "other"), record["document"])))
+    assert "does not know" in commands.verify_deletion(using.service, file)
+
+
+def test_a_municipality_that_left_everything_is_forgotten_but_for_history_and_accounts(using: Cloud) -> None:
+    keys.ensure(using.service.settings.keys_dir, ["tenants"])
+    portal = f"/portal/{OOKI}/"
+    using.post(f"{portal}pages/", ADMIN, {"page": "terms", "seen": "0", "text": "町の決まり"})
+    paper = ("papers", ("a.pdf", b"%PDF-1.7 paper", "application/pdf"))
+    using.post(f"{portal}support/", ADMIN, {"title": "印刷", "text": "切れます。"}, files=[paper])
+    using.post(f"{portal}departments/", ADMIN, {"name": "総務課"})
+    early = using.post(f"{portal}takeout/forget", ADMIN, {"name": "大木町"})
+    assert early.status_code == 409 and "先に、すべてのサービスをやめてください" in early.text
+    with using.database.transaction(tenant=OOKI) as session:
+        for service in ("eapply", "backup", "center"):
+            found = [Interval(OOKI, service, "joined", date(2018, 4, 1), date(2020, 4, 1), NOW)]
+            subscribe.correct_history(session, ADMIN, OOKI, service, found, "検査", NOW)
+    assert "残すもの" in using.get(f"{portal}takeout/", ADMIN).text
+    assert using.post(f"{portal}takeout/forget", ADMIN, {"name": "大牟田市"}).status_code == 422
+    answered = using.post(f"{portal}takeout/forget", ADMIN, {"name": "大木町"})
+    assert answered.status_code == 200 and answered.headers["content-disposition"].startswith("attachment")
+    record = answered.json()["document"]
+    assert record["service"] == "registry" and record["rows"]["members"] >= 1 and record["rows"]["files"] == 1
+    with using.database.reading(tenant=OOKI) as session:
+        for name, model in forgetting.GOES.items():
+            assert session.scalars(select(model).where(takeouts.owned_by(model, OOKI))).all() == [], name
+        assert {i.service for i in subscriptions_db.intervals(session, OOKI)} == {"eapply", "backup", "center"}
+        assert audit.entries(session, subject=OOKI)[0].action == "registry.forgotten"
+    assert list(using.service.extras["files"].list(OOKI)) == []
+    page = using.get(f"/operator/registry/{OOKI}", OPERATOR).text
+    assert "署名した削除の記録" in page and "台帳の登録（職員と設定）" in page
+    [where] = re.findall(rf"/operator/registry/{OOKI}/deletions/[^\"]+", page)
+    assert using.get(where, OPERATOR).content == answered.content
+
+
+def test_everything_taken_away_is_forgotten_or_said_to_stay() -> None:
+    stays = {
+        "municipality",
+        "participation",
+        "requests",
+        "request-steps",
+        "usage",
+        "past-totals",
+        "backups",
+        "backup-months",
+    }
+    stays |= {"backup-proofs", "datasets", "dataset-years", "tenders", "invoices", "reservations"}
+    assert stays.isdisjoint(forgetting.GOES) and set(takeouts.OWN) <= stays | set(forgetting.GOES)
