@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from libs.common import audit, notices, retention, room
+from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Unavailable
 from libs.common.events import Envelope
 from libs.common.inbox import Subscriptions
 from libs.common.jobs import Job, Jobs, Later
 from libs.common.service import Service
-from services.tenants import carryin, cluster, compare, deletions, takeaway
+from services.tenants import carryin, cluster, compare, deletions, reference, takeaway
 from services.tenants.db import own_pages as own_pages_db
 from services.tenants.db import registry as registry_db
 from services.tenants.db import requests as requests_db
@@ -26,6 +27,7 @@ from services.tenants.settings import files_of
 from services.tenants.use_cases import (
     backups,
     datasets,
+    import_history,
     merging,
     plans,
     registry,
@@ -58,6 +60,16 @@ def tell_administrators(service: Service, job: Job) -> None:
     site = service.settings.public_url.rstrip("/")
     with service.database.transaction(tenant=job.tenant) as session:
         telling.deliver(session, job.tenant or "", job.payload, site, service.clock.now())
+        job.done(session)
+
+
+@jobs.on(telling.OPERATORS_JOB)
+def tell_operators(service: Service, job: Job) -> None:
+    """A municipality asked for something: to each operator; kept together with the end of the job."""
+    site = service.settings.public_url.rstrip("/")
+    prefecture = reference.prefecture(service.settings.prefecture).code
+    with service.database.transaction(tenant=job.tenant) as session:
+        telling.deliver_to_operators(session, job.tenant or "", prefecture, job.payload, site, service.clock.now())
         job.done(session)
 
 
@@ -150,6 +162,15 @@ def chase_silent_rooms(service: Service, _job: Job) -> None:
     for tenant, key, room_request in silent:
         with service.database.transaction(tenant=tenant) as session:
             takeins.chase(session, tenant, key, room_request, now)
+
+
+@jobs.on(import_history.PROVIDE)
+def provide_room(service: Service, job: Job) -> None:
+    """A participation that was imported goes on: its room is prepared, as if it had been asked for."""
+    with service.database.transaction(tenant=job.tenant) as session:
+        actor = Actor(kind="operator", subject=job.payload["by"])
+        subscribe.provide_room(session, actor, job.tenant or "", job.payload["service"], service.clock.now())
+        job.done(session)
 
 
 @jobs.on(saga.SIGN)

@@ -43,7 +43,7 @@ def show_registry(request: Request, actor: Actor = access.operator()) -> Respons
 
 
 def _registry(
-    request: Request, error: Refusal | None = None, imported: int | None = None, field: str = "file"
+    request: Request, error: Refusal | None = None, imported: int | None = None, field: str = "file", prepared: int = 0
 ) -> Response:
     with view.service_of(request).database.reading() as session:
         states = registry_db.states(session)
@@ -61,6 +61,7 @@ def _registry(
         present=present,
         happened=words.happened(changes(states), states, reader),
         imported=imported,
+        prepared=prepared,
     )
 
 
@@ -383,10 +384,11 @@ def import_participation(
         text = inputs.text_of(file)
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             found = import_history.import_history(session, text, "history.csv", now)
+            rooms = import_history.provide_rooms(session, actor, found, now)
             audit.record(session, actor, "history.imported", "participation", detail={"lines": len(found)}, now=now)
     except Refusal as error:
         return _registry(request, error)
-    return _registry(request, imported=len(found))
+    return _registry(request, imported=len(found), prepared=rooms)
 
 
 @router.post("/operator/municipalities")
