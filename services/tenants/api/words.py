@@ -211,6 +211,8 @@ _AUDIT_WHOLE = {
     "maintenance.announced": say("メンテナンスをお知らせしました"),
     "maintenance.cancelled": say("メンテナンスを取りやめました"),
     "plan.added": say("計画を登録しました"),
+    "indicator.added": say("協議会の指標を加えました"),
+    "indicator.owner": say("指標の担当を変えました"),
     "indicator.measured": say("指標の値を記録しました"),
     "indicator.check": say("指標の検証を書きました"),
     "indicator.act": say("指標の対策を書きました"),
