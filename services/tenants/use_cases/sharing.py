@@ -219,7 +219,11 @@ def break_even(rule: Rule, found: Basis, order: Sequence[str], alone: int | None
         paid = sorted(share.amount for share in sharing.shares(rule, [*parties, *further[:number]]))
         below = sum(amount < alone for amount in paid) if alone is not None else None
         steps.append(Step(members + number, paid[0], paid[len(paid) // 2], paid[-1], below))
-    return BreakEven(*(None if n is None else members + n for n in (than_now, than_alone)), steps)
+    return BreakEven(
+        than_now=None if than_now is None else members + than_now,
+        than_alone=None if than_alone is None else members + than_alone,
+        steps=steps,
+    )
 
 
 def of_year(session: Session, register: Register, service: str, fiscal_year: int) -> Shared | None:
