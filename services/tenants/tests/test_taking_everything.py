@@ -4,10 +4,12 @@ import base64
 import hashlib
 import io
 import json
+import random
 import re
 import zipfile
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from libs.common import audit, keys
 from libs.common.audit import chaining
 from libs.common.events import Envelope
 from libs.common.room import archive
+from libs.common.testing.browser import serving
 from libs.common.testing.service import NOW
 from services.tenants import commands, deletions, takeaway, worker
 from services.tenants.db import deletions as deletions_db
@@ -350,3 +353,27 @@ def test_everything_taken_away_is_forgotten_or_said_to_stay() -> None:
     }
     stays |= {"backup-proofs", "datasets", "dataset-years", "tenders", "invoices", "reservations"}
     assert stays.isdisjoint(forgetting.GOES) and set(takeouts.OWN) <= stays | set(forgetting.GOES)
+
+
+def test_a_connection_cut_in_the_middle_is_taken_up_where_it_was(using: Cloud) -> None:
+    """Over a real connection that the reader breaks after a few megabytes: as a town hall's line does."""
+    large = random.Random(1).randbytes(16_000_000)
+    begin(using)
+    answer(using, "eapply", large)
+    answer(using, "backup", BACKUP)
+    serve(using, BOTH | {"/internal/eapply/archives/file-eapply": large})
+    work(using)
+    with using.database.reading() as session:
+        where = f"/portal/{OOKI}/takeout/{db.of_tenant(session, OOKI)[0].id}/archive"
+    headers = using.issuers.headers(ADMIN, "tenants")
+    with serving(using.client.app) as address:
+        with httpx.stream("GET", address + where, headers=headers) as first:
+            etag, size = first.headers["etag"], int(first.headers["content-length"])
+            pieces = first.iter_bytes(100_000)
+            had = b"".join(islice(pieces, 50))
+        assert 0 < len(had) < size, "the connection is closed with the most still to come"
+        part = headers | {"Range": f"bytes={len(had)}-", "If-Range": etag}
+        rest = httpx.get(address + where, headers=part)
+    assert rest.status_code == 206 and hashlib.sha256(had + rest.content).hexdigest() == etag.strip('"')
+    reader = archive.Reader(io.BytesIO(had + rest.content), takeaway.FORMAT, OOKI)
+    assert reader.wrong() == []
