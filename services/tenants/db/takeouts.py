@@ -78,7 +78,9 @@ def gathered(session: Session, tenant: str, since: datetime) -> set[str]:
 def ungathered(session: Session, since: datetime) -> list[TakeoutRow]:
     """Take-outs asked for after `since` whose parts are all exported, and nobody puts them together yet."""
     waits = select(TakeoutPartRow.takeout).where(TakeoutPartRow.state != "exported")
-    statement = select(TakeoutRow).where(TakeoutRow.asked_at > since, TakeoutRow.job.is_(None), TakeoutRow.id.not_in(waits))
+    statement = select(TakeoutRow).where(
+        TakeoutRow.asked_at > since, TakeoutRow.job.is_(None), TakeoutRow.id.not_in(waits)
+    )
     return list(session.scalars(statement.order_by(TakeoutRow.id)))
 
 

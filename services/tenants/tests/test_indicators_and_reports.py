@@ -322,4 +322,6 @@ def test_the_printed_report_shows_each_indicator_with_values_as_a_drawing(planne
     text = subprocess.run(
         ["pdftotext", tmp_path / "report.pdf", "-"], check=True, capture_output=True, text=True
     ).stdout
-    assert text.count("目標への道") == 2, "the drawing's words are text; the other is of the figure that is counted here"
+    assert text.count("目標への道") == 2, (
+        "the drawing's words are text; the other is of the figure that is counted here"
+    )

@@ -7,7 +7,7 @@ from libs.common.web.charts.svg import Chart
 _LINES = ("#00428c", "#115a36", "#ac3e00", "#5109ad", "#4d4d4d", "#a3006a")
 """The colours of the lines' names: readable on white, so dark enough for lines too."""
 _STYLE = (
-    'text{font-family:IPAexGothic;font-size:12px;fill:#333333}'
+    "text{font-family:IPAexGothic;font-size:12px;fill:#333333}"
     ".axis{stroke:#cccccc}.zero{stroke:#666666}path{fill:none;stroke-width:3}.name{font-weight:700}"
     + "".join(f".s-{n}{{stroke:{colour}}}" for n, colour in enumerate(_LINES, 1))
     + "".join(f"circle.s-{n}{{fill:{colour}}}" for n, colour in enumerate(_LINES, 1))
