@@ -121,7 +121,7 @@ class _Maker:
         for number, (person, institution) in enumerate(zip(people, INSTITUTIONS, strict=True), start=1):
             actor, private = self._staff(person, "ebid.trustee"), trustee.generate()
             with self._transaction() as session:
-                trustees.register(session, actor, institution, trustee.public_of(private), at)
+                trustees.register(session, actor, institution, trustee.public_of(private), self._office, at)
             locked = trustee.lock(private, passphrase)
             path = self._service.data_dir / KEY_FILE.format(number=number)
             path.write_text(json.dumps(locked), "utf-8")
@@ -165,11 +165,10 @@ class _Maker:
     def accepting(self, title: str, now: datetime) -> str:
         tender = self._published(title, now - timedelta(days=3), "works", now + timedelta(days=9))
         with self._transaction() as session:
-            asked = questions.ask(
-                session, self._bidders[0], tender, "ポンプの製造者の指定はありますか。", now - timedelta(days=2)
-            )
-            answer, site = "指定はありません。同等品でかまいません。", self._office.site(self._town.code)
-            questions.answer(session, self._officer, tender, asked.id, answer, site, now - timedelta(days=1))
+            question, answer = "ポンプの製造者の指定はありますか。", "指定はありません。同等品でかまいません。"
+            day = timedelta(days=1)
+            asked = questions.ask(session, self._bidders[0], tender, question, self._office, now - 2 * day)
+            questions.answer(session, self._officer, tender, asked.id, answer, self._office, now - day)
         self._bid(tender, [9_300_000], now - timedelta(hours=5))
         return tender
 
@@ -193,9 +192,8 @@ class _Maker:
                 applied = participation.apply(
                     session, actor, tender, "建設業の許可があります。", at + timedelta(days=1)
                 )
-                participation.decide(
-                    session, self._officer, tender, applied.company_id, True, "", at + timedelta(days=2)
-                )
+                decided, company = at + timedelta(days=2), applied.company_id
+                participation.decide(session, self._officer, tender, company, True, "", self._office, decided)
         with self._transaction() as session:
             company = companies.require_own(session, self._bidders[0]).id
             scores.give(
@@ -227,7 +225,8 @@ class _Maker:
         self._close(tender, until)
         self._open(tender, until + timedelta(hours=2))
         with self._transaction() as session:
-            awards.clear(session, self._officer, tender, self._version(session, tender), until + timedelta(days=1))
+            seen, cleared = self._version(session, tender), until + timedelta(days=1)
+            awards.clear(session, self._officer, tender, seen, self._office, cleared)
         self._conclude(tender, "", until + timedelta(days=2))
         signed = (until + timedelta(days=5)).astimezone(JST)
         with self._transaction() as session:

@@ -147,7 +147,7 @@ def send(request: Request, tender_id: str, actor: Actor = access.person(), sent:
 
 def _ask(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
     with changing(request, actor) as session:
-        questions.ask(session, actor, tender_id, sent.get("question"), now_of(request))
+        questions.ask(session, actor, tender_id, sent.get("question"), office(request), now_of(request))
         return _done(
             request, tenders.load(session, tender_id), say("質問を送りました。回答は、この案件のページに出ます。")
         )

@@ -9,24 +9,30 @@ from services.ebid.db import BundleRow, EntryRow, PaperRow, RoundRow, TenderRow
 from services.ebid.domain.limits import Limits
 from services.ebid.domain.terms import terms_of
 from services.ebid.sealing import merkle
-from services.ebid.use_cases import bids, log, opening, papers, scores, stamps, tenders
+from services.ebid.use_cases import bids, journal, log, opening, papers, scores, stamps, tenders
 from services.ebid.use_cases.office import Office
 from services.ebid.verify import bundle
 from services.ebid.verify.bundle import Closing, Logged, Paper, Round, Sealed
 
 
 def make(session: Session, row: TenderRow, office: Office) -> dict[str, Any]:
-    """Everything from which the result follows. Made once, when the result is published."""
+    """Everything from which the result follows but the events beside bids. Made once, when the result is published."""
     rounds = [held for held in tenders.rounds_of(session, row) if held.result is not None]
     made = [_round(session, row, held, rounds) for held in rounds]
     return bundle.bundle(office.signer.origin, office.signer.public, row.terms, made)
 
 
 def stored(session: Session, row: TenderRow) -> dict[str, Any]:
+    """What was made at the conclusion, with the events up to now: a contract and its changes follow. Raises NotFound before."""
     found = session.get(BundleRow, (session.info["tenant"], row.id))
     if found is None:
         raise NotFound(say("検証用のファイルは、結果の公表と同時に出ます。"))
-    return found.document
+    if "admission" not in row.terms:  # announced before decisions were logged
+        return found.document
+    rounds = [held for held in tenders.rounds_of(session, row) if held.checkpoint_size is not None]
+    bidders = {bundle.bidder_of(bid) for round_ in found.document["rounds"] for bid in round_["bids"]}
+    events = journal.public(session, row, bidders, rounds[-1].checkpoint_size or 0)
+    return {**found.document, "journal": events}
 
 
 def _round(session: Session, row: TenderRow, held: RoundRow, rounds: list[RoundRow]) -> Round:

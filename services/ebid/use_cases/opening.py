@@ -24,10 +24,10 @@ from services.ebid.domain.ranking import Bid
 from services.ebid.domain.states import State, Step
 from services.ebid.domain.terms import terms_of
 from services.ebid.sealing import envelope, making
-from services.ebid.sealing.canonical import canonical, tagged
+from services.ebid.sealing.canonical import canonical
 from services.ebid.sealing.envelope import NotEnough
 from services.ebid.sealing.note import moment
-from services.ebid.use_cases import bids, breakdowns, letters, log, papers, scores, stamps, tenders
+from services.ebid.use_cases import bids, breakdowns, journal, letters, log, papers, scores, stamps, tenders
 from services.ebid.use_cases.office import Office
 from services.ebid.verify import bundle
 
@@ -208,12 +208,18 @@ def open_round(session: Session, tender_id: str, number: int, office: Office, no
     found: dict[str, Any] = {"opened": opened, "refused": {}, "cleared": []}
     held.result = result = found | judge(session, row, held, found)
     row.state, row.version, row.updated_at = states.after(row.state, Step.OPEN), row.version + 1, now
-    digest = tagged("opened", canonical(result["result"])).hex()
-    log.enter(session, office.signer, row.id, "opened", digest, now, round=number)
+    entry = journal.write(session, office, row.id, "opened", _said(row, number, result["result"]), now)
     actor = Actor("service", "ebid", tenant=session.info["tenant"])
-    audit.record(session, actor, "ebid.tender.open", row.id, detail={"round": number, "result": digest}, now=now)
+    audit.record(session, actor, "ebid.tender.open", row.id, detail=
+                 {"round": number, "result": entry.receipt["entry"]["digest"]}, now=now)  # fmt: skip
     _tell_holds(session, row, held, now)
     return True
+
+
+def _said(row: TenderRow, number: int, result: dict[str, Any]) -> dict[str, Any]:
+    """What the log says of an opening: what will be published of it, so without 非公表 prices."""
+    hidden = {"limits": dict.fromkeys(result["limits"])} if terms_of(row.terms).hidden else {}
+    return {"round": number, "result": {**result, **hidden}}
 
 
 def _opened(session: Session, row: TenderRow, number: int, shares: dict[int, dict[str, Any]]) -> dict[str, Any]:
