@@ -45,7 +45,8 @@ def invite(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER
     try:
         with changing(request, actor) as session:
             number = sent.get("corporate_number")[:40]
-            participation.invite(session, actor, tender_id, number, office(request), now_of(request))
+            reason = sent.get("nomination").strip()[:1000]
+            participation.invite(session, actor, tender_id, number, office(request), now_of(request), reason)
     except Invalid as refusal:
         return show(request, actor, tender_id, sent.typed, {"corporate_number": refusal.message}, 422)
     return to(f"{base(request)}/desk/tenders/{tender_id}#applications")

@@ -78,9 +78,9 @@ def decide(
 
 
 def invite(
-    session: Session, actor: Actor, tender_id: str, number: str, office: Office, now: datetime
+    session: Session, actor: Actor, tender_id: str, number: str, office: Office, now: datetime, reason: str = ""
 ) -> ParticipationRow:
-    """指名通知, or the request for a quotation (見積依頼), to a company of the register."""
+    """指名通知, or the request for a quotation (見積依頼), to a company of the register. `reason`: why it, published of works."""
     row = tenders.load(session, tender_id)
     if procedure.METHODS[row.method].access != "invited" or row.state != State.PUBLISHED:
         raise Conflict(say("この案件では、会社を指名できません。"), code="no-invitation")
@@ -91,11 +91,11 @@ def invite(
     if of(session, row, bidder.id) is not None:
         raise Conflict(say("この会社は、すでに指名しています。"), code="already-invited")
     invited = ParticipationRow(
-        tender_id=row.id, company_id=bidder.id, person=None, state="invited", statement="", reason="", applied_at=now,
+        tender_id=row.id, company_id=bidder.id, person=None, state="invited", statement="", reason=reason, applied_at=now,
         decided_at=now,
     )  # fmt: skip
     session.add(invited)
-    journal.write(session, office, row.id, "invited", {"bidder": bidder.id}, now)
+    journal.write(session, office, row.id, "invited", {"bidder": bidder.id, "reason": reason}, now)
     audit.record(session, actor, "ebid.company.invite", row.id, detail={"company": bidder.id}, now=now)
     letters.write(session, row, bidder.id, "invited", {}, now)
     return invited
