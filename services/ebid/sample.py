@@ -25,6 +25,7 @@ from services.ebid.domain import procedure
 from services.ebid.domain.company import check_digit
 from services.ebid.domain.opened import bid_payload
 from services.ebid.domain.procedure import Dates
+from services.ebid.domain.terms import SETTLE
 from services.ebid.rooms import EbidRoom
 from services.ebid.sealing import envelope, trustee
 from services.ebid.settings import office_of
@@ -305,11 +306,11 @@ class _Maker:
                 payload = bid_payload(amount, f"{(number * 271 + 418) % 1000:03d}")
                 made = envelope.seal(payload, sealed.header(row, "bid", 1, own.id))
                 moment = at + timedelta(minutes=7 * number, seconds=11 * number)
-                bids.keep(session, bids.bid(session, actor, tender, made, moment), self._office, moment)
+                bids.keep(session, bids.bid(session, actor, tender, made, moment), self._office, moment, moment)
 
     def _close(self, tender: str, at: datetime) -> None:
         with self._transaction() as session:
-            opening.close(session, tender, 1, self._office, at + timedelta(seconds=1))
+            opening.close(session, tender, 1, self._office, at + SETTLE)
 
     def _open(self, tender: str, at: datetime) -> None:
         for number, (actor, private) in enumerate(self._trustees[:2]):

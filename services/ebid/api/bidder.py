@@ -201,8 +201,8 @@ def _decline(request: Request, actor: Actor, tender_id: str, sent: Form) -> Resp
 
 
 def _keep(request: Request, session: Session, wanted: bids.Wanted) -> tuple[SubmissionRow, dict[str, Any]]:
-    now = log.moment(session, service_of(request).clock, log.join)  # who is in time is in the log's next checkpoint
-    return bids.keep(session, wanted, office(request), now)
+    arrived, now = log.arrival(session, service_of(request).clock, request.state.received)
+    return bids.keep(session, wanted, office(request), arrived, now)
 
 
 def _refused_bid(request: Request, actor: Actor, tender_id: str, refusal: Refusal) -> Response:

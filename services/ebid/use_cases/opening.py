@@ -22,7 +22,7 @@ from services.ebid.domain.limits import Limits, limits_of
 from services.ebid.domain.opened import limits_against, read_bid
 from services.ebid.domain.ranking import Bid
 from services.ebid.domain.states import State, Step
-from services.ebid.domain.terms import terms_of
+from services.ebid.domain.terms import SETTLE, terms_of
 from services.ebid.sealing import envelope, making
 from services.ebid.sealing.canonical import canonical
 from services.ebid.sealing.envelope import NotEnough
@@ -40,11 +40,12 @@ HOLDS = {"hold_review": "事後審査を行うため", "hold_investigation": "�
 
 
 def close(session: Session, tender_id: str, number: int, office: Office, now: datetime) -> bool:
-    """End a round: what was received is fixed in the log, and the log's head is signed. False when it is not time, or done."""
+    """End a round when its deadline has settled (`SETTLE`): what was received is fixed in the log, and the log's head is signed. False
+    when it is not time, or done."""
     row = tenders.load(session, tender_id)
     log.lock(session)
     held = tenders.round_of(session, row, number, lock=True)
-    if row.state != State.PUBLISHED or held.closed_at is not None or now < held.bid_until:
+    if row.state != State.PUBLISHED or held.closed_at is not None or now < held.bid_until + SETTLE:
         return False
     papers.close(session, row, number, now)
     received = sorted(
@@ -69,8 +70,8 @@ def close(session: Session, tender_id: str, number: int, office: Office, now: da
 
 
 def time_left(session: Session, tender_id: str, number: int, now: datetime) -> timedelta:
-    """Until the round's deadline; negative after it."""
-    return tenders.round_of(session, tenders.load(session, tender_id), number).bid_until - now
+    """Until the round may be closed; negative after that."""
+    return tenders.round_of(session, tenders.load(session, tender_id), number).bid_until + SETTLE - now
 
 
 # ---- the trustees

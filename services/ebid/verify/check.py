@@ -12,7 +12,7 @@ from services.ebid.domain import lottery, ranking
 from services.ebid.domain.limits import Limits, limits_of
 from services.ebid.domain.opened import limits_against, own_points, paper_payload, read_bid
 from services.ebid.domain.ranking import Bid, Outcome
-from services.ebid.domain.terms import Terms, terms_of
+from services.ebid.domain.terms import SETTLE, Terms, terms_of
 from services.ebid.sealing import making, merkle
 from services.ebid.sealing.note import BadNote, Checkpoint, check_logged, check_receipt, moment, open_note
 from services.ebid.verify import bundle as form
@@ -198,6 +198,7 @@ class Round:
         self.logged(logged, "bid-not-logged", bidder)
         entry = logged["entry"]
         self.technical(bidder)
+        self.taken_in(entry, deadline, bidder)
         facts = {
             "bidder": bidder,
             "arrived_at": moment(entry["at"]),
@@ -253,6 +254,18 @@ class Round:
     def paper(self, paper: Document, facts: dict[str, Any]) -> Bid:
         self.report.taken.append(f"紙の入札（{facts['bidder']}）の金額とくじ番号は、開札時に入力されたものです。")
         return read_bid(paper_payload(paper), str(paper.get("invalid", "")), **facts)
+
+    def taken_in(self, entry: Document, deadline: str, bidder: str) -> None:
+        """When it was written down (`kept`), which may be a little after the deadline for what had come before it."""
+        kept, closed = entry.get("kept"), self.round["closing"]["logged"]["entry"]["at"]
+        if kept is None:
+            return
+        if not entry["at"] <= kept <= closed or (deadline and moment(kept) >= moment(deadline) + SETTLE):
+            self.report.bad("bid-late", bidder, "締切の前に届いたとされる入札が、おそすぎる時刻に記録されています。")
+        elif kept >= deadline:
+            self.report.taken.append(
+                f"{bidder}の入札は、{entry['at']}に届き、締切のあとの{kept}に記録されたとされています。"
+            )
 
     def bound(self, head: Document, kind: str, number: int, subject: str) -> None:
         terms = self.bundle["terms"]
