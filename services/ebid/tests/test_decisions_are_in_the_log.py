@@ -164,6 +164,31 @@ def test_what_is_changed_left_out_or_kept_back_is_named(published: dict[str, Any
     assert {"event-changed", "opened-changed"} <= check(changed).codes()
 
 
+def test_whom_the_second_round_asked_is_in_the_log(town: Town):
+    tender = town.publish()
+    companies = [town.company(1), town.company(2)]
+    for company, amount in zip(companies, (10_500_000, 10_200_000), strict=True):
+        company.bid(tender, amount)
+    town.close()
+    town.open(tender)
+    given = {
+        "version": town.version(tender),
+        "bid_until": local_input_in(town, days=5),
+        "opens_at": local_input_in(town, days=5, hours=1),
+    }
+    assert town.officer.post(f"desk/tenders/{tender}/rebid", given).status_code == 200
+    companies[0].bid(tender, 9_000_000)
+    town.close()
+    town.open(tender)
+    town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+    assert town.conclude(tender).status_code == 200
+    bundle = bundle_of(town, tender)
+    assert not check(bundle).problems and kinds(bundle).count("opened") == 2
+    for name in ("salt", "document"):
+        of_kind(bundle, "asked").pop(name)
+    assert check(bundle).codes() == {"asked-changed"}
+
+
 def test_the_log_tells_nobody_how_many_were_admitted(town: Town):
     tender = town.publish(method="open", apply_until=local_input_in(town, days=3))
     companies = [town.company(serial) for serial in (1, 2, 3)]
