@@ -304,7 +304,7 @@ def opened(town: Bidding) -> bool:
     with town.transaction() as session:
         seen = tenders.load(session, town.tender).version
         _, spent = timed(lambda: awards.conclude(session, town.officer, town.tender, seen, "", town.office, at))
-        text = json.dumps(bundles.stored(session, tenders.load(session, town.tender)))
+        text = json.dumps(bundles.stored(session, tenders.load(session, town.tender), town.office))
     problems, checking = timed(lambda: check(json.loads(text)).problems)
     print(f"publishing the result, with its bundle of {len(text) / 1e6:.1f} MB: {spent:.3f} s CPU")
     print(f"ebid-verify of it: {checking:.3f} s CPU (goal ≤ 2 s), problems: {problems}")

@@ -102,7 +102,7 @@ def extension(request: Request, name: str, actor: Actor = access.public()) -> Re
 @router.get("/t/{code}/ebid/events.json", summary="Trustees' keys and 指名停止 of a municipality, as the log has them")
 def events(request: Request, actor: Actor = access.public()) -> Response:
     with reading(request, actor) as session:
-        return JSONResponse(journal.of_municipality(session))
+        return JSONResponse(journal.of_municipality(session, office(request)))
 
 
 # ---- the log of all municipalities

@@ -2,6 +2,7 @@
 the loser. Before the opening the log tells nobody how many took part."""
 
 import copy
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -11,12 +12,15 @@ from typing import Any
 
 import pytest
 
-from libs.common import audit
+from libs.common import audit, room
 from libs.common.db import Database
+from libs.common.room import RoomRequest
+from libs.common.service import Service
 from libs.common.testing.database import open_database
+from services.ebid.rooms import EbidRoom
 from services.ebid.sealing import trustee
 from services.ebid.sealing.canonical import canonical, tagged
-from services.ebid.tests.people import Company, Town, local_input_in
+from services.ebid.tests.people import Company, Town, local_input_in, open_room
 from services.ebid.tests.test_a_reserve_that_stays_unpublished import RESERVE, concluded
 from services.ebid.tests.test_bids_stay_sealed import everything_shown, tick
 from services.ebid.verify import bundle as form
@@ -162,6 +166,22 @@ def test_what_is_changed_left_out_or_kept_back_is_named(published: dict[str, Any
     changed = copy.deepcopy(published)
     _other_amount(changed)
     assert {"event-changed", "opened-changed"} <= check(changed).codes()
+
+
+def test_a_result_that_is_carried_to_another_cloud_is_checked_there_too(town: Town, elsewhere: Service):
+    """Its log stays where it was: the proofs go along as they were at the conclusion."""
+    tender, _ = contested(town)
+    kept = room.drain(EbidRoom(town.service).export(RoomRequest("r", town.code, "export")))
+    carried = town.service.extras["files"].read(town.code, kept["file"])
+    elsewhere.verifier = town.issuers.verifier("ebid")
+    there = Town(elsewhere, town.issuers, town.code)
+    archive = elsewhere.extras["files"].put(town.code, io.BytesIO(carried), limit=10**9).id
+    open_room(elsewhere, town.code, "久留米市")
+    room.drain(EbidRoom(elsewhere).import_(RoomRequest("r", town.code, "import", archive=archive)))
+    tick(there)
+    bundle = bundle_of(there, tender)
+    assert not check(bundle).problems and kinds(bundle)[-1] == "concluded"
+    assert there.guest().get("events.json").json()["events"] == [], "keys of the other log are not in this one"
 
 
 def test_whom_the_second_round_asked_is_in_the_log(town: Town):

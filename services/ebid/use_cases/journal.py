@@ -51,15 +51,21 @@ def events_of(session: Session, tender_id: str) -> list[EntryRow]:
     return list(session.scalars(found.order_by(EntryRow.serial)))
 
 
-def keys_of(session: Session, row: TenderRow) -> list[EntryRow]:
-    """Where the log has the keys of a tender's trustees, as they were registered."""
+def keys_of(session: Session, office: Office, row: TenderRow) -> list[EntryRow]:
+    """Where this log has the keys of a tender's trustees, as they were registered."""
     wanted = {each["public_key"] for each in row.trustees}
     found = select(EntryRow).where(EntryRow.tender_id == MUNICIPALITY, EntryRow.kind == "trustee")
-    known = {(each.content or {})["document"]["public_key"]: each for each in session.scalars(found)}
+    ours = [each for each in session.scalars(found) if _is_ours(office, each)]
+    known = {(each.content or {})["document"]["public_key"]: each for each in ours}
     return [known[key] for key in sorted(wanted & set(known))]
 
 
-def public(session: Session, row: TenderRow, bidders: Collection[str], size: int) -> dict[str, Any]:
+def _is_ours(office: Office, entry: EntryRow) -> bool:
+    """Whether it stands in this installation's log: a room that was carried in brings entries of the log where it was before."""
+    return entry.receipt["key"] == office.signer.public.hex()
+
+
+def public(session: Session, office: Office, row: TenderRow, bidders: Collection[str], size: int) -> dict[str, Any]:
     """The events of a concluded tender for the bundle: proofs in the newest checkpoint, which continues that of `size` leaves."""
     newest, events = log.newest(session), events_of(session, row.id)
     answered = {(each.content or {})["document"]["question"] for each in events if each.kind == "answer"}
@@ -72,14 +78,15 @@ def public(session: Session, row: TenderRow, bidders: Collection[str], size: int
         "checkpoint": newest.note,
         "consistency": [step.hex() for step in merkle.consistency_proof(log.reader(session), size, newest.size)],
         "events": _documents(session, events, newest.size, seen),
-        "trustees": _documents(session, keys_of(session, row), newest.size),
+        "trustees": _documents(session, keys_of(session, office, row), newest.size),
     }
 
 
-def of_municipality(session: Session) -> dict[str, Any]:
+def of_municipality(session: Session, office: Office) -> dict[str, Any]:
     """Trustees' keys and 指名停止 as they came, all of which is public, with proofs in the newest checkpoint."""
     newest = log.newest(session)
-    return {"checkpoint": newest.note, "events": _documents(session, events_of(session, MUNICIPALITY), newest.size)}
+    events = [each for each in events_of(session, MUNICIPALITY) if _is_ours(office, each)]
+    return {"checkpoint": newest.note, "events": _documents(session, events, newest.size)}
 
 
 def _documents(

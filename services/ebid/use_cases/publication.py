@@ -135,13 +135,14 @@ def _contracted(row: TenderRow, contract: ContractRow | None, winner: CompanyRow
     ground = row.terms.get("ground")
     reasons = [str(procedure.GROUNDS[ground["clause"]]), ground["reason"]] if ground else [NOT_RECORDED]
     kind = str(procedure.CATEGORIES[row.category])
-    found = {
+    found: dict[str, list[str]] = {
         "ground": [each for each in reasons if each],
         "works": [row.title, row.place, kind, row.summary],
         "contractor": [winner.name, winner.address],
     }
     if contract is None:
-        return found | {key: [say("契約を結んだあとに載ります")] for key in ("term", "amount")}
+        later: list[str] = [say("契約を結んだあとに載ります")]
+        return found | {"term": later, "amount": later}
     changes = [
         f"{each['on']}　{each['amount']:,}円、{each['last']}まで：{each['reason']}" for each in contract.amendments
     ]

@@ -69,7 +69,7 @@ def register(
 
 def log_keys(session: Session, office: Office, row: TenderRow, now: datetime) -> None:
     """Put into the log the keys that were registered before the log had them."""
-    logged = {(each.content or {})["document"]["public_key"] for each in journal.keys_of(session, row)}
+    logged = {(each.content or {})["document"]["public_key"] for each in journal.keys_of(session, office, row)}
     for each in row.trustees:
         if each["public_key"] not in logged:
             _log(session, office, each["id"], each["institution"], each["public_key"], [], now)
