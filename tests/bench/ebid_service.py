@@ -174,7 +174,7 @@ class Bidding:
         dates = Dates(now + ahead / 2, None, self.deadline, self.deadline + OPENING_AT_LEAST)
         with self.transaction() as session:
             for number, (actor, key) in enumerate(self.trustees, 1):
-                trustees.register(session, actor, f"第{number}の機関", trustee.public_of(key), now)
+                trustees.register(session, actor, f"第{number}の機関", trustee.public_of(key), self.office, now)
             chosen = tuple(row.id for row in trustees.active(session))
             wanted = Draft("市道舗装工事", "延長120m", "中央", "works", "open_after", "", dates, TERMS, chosen)
             row = tenders.draft(session, self.officer, wanted, self.office, now)

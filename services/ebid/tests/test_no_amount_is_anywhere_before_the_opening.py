@@ -10,7 +10,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -147,13 +147,18 @@ def _through_the_broker(envelopes: list[dict[str, Any]]) -> bytes:
     bus = RabbitBus(url, "ebid")
     assert bus.deliver(envelopes) == len(envelopes)
     bus.close()
-    taken = []
+    taken: list[bytes] = []
     with topology.opened(url) as connection:
         channel = connection.channel()
-        while message := channel.basic_get(f"{reader}.from.ebid"):
+
+        def take(message: Any) -> None:
             taken.append(message.body if isinstance(message.body, bytes) else message.body.encode())
             taken.append(repr((message.properties, message.delivery_info)).encode())
-            channel.basic_ack(message.delivery_tag)
+
+        channel.basic_consume(f"{reader}.from.ebid", callback=take, no_ack=True)
+        with suppress(TimeoutError):
+            while len(taken) < 2 * len(envelopes):
+                connection.drain_events(timeout=10)
         channel.queue_delete(f"{reader}.from.ebid")
     assert len(taken) >= 2 * len(envelopes)
     return b"\n".join(taken)
