@@ -52,10 +52,10 @@ def events_of(session: Session, tender_id: str) -> list[EntryRow]:
 
 
 def keys_of(session: Session, office: Office, row: TenderRow) -> list[EntryRow]:
-    """Where this log has the keys of a tender's trustees, as they were registered."""
+    """Where this log has the keys of a tender's trustees, as they were registered first."""
     wanted = {each["public_key"] for each in row.trustees}
     found = select(EntryRow).where(EntryRow.tender_id == MUNICIPALITY, EntryRow.kind == "trustee")
-    ours = [each for each in session.scalars(found) if _is_ours(office, each)]
+    ours = [each for each in session.scalars(found.order_by(EntryRow.serial.desc())) if _is_ours(office, each)]
     known = {(each.content or {})["document"]["public_key"]: each for each in ours}
     return [known[key] for key in sorted(wanted & set(known))]
 
