@@ -23,6 +23,7 @@ from services.ebid.api import (
     prints,
     profile,
     public,
+    publication,
     results,
     scoring,
     shell,
@@ -59,6 +60,7 @@ def create_app(service: Service) -> FastAPI:
         open_data,
         outages,
         tools,
+        publication,
         public,
     )
     routers = [carried.router("ebid", WATCHER, FORMAT, limit=MAX_ARCHIVE), *(module.router for module in modules)]

@@ -147,7 +147,7 @@ def send(request: Request, tender_id: str, actor: Actor = access.person(), sent:
 
 def _ask(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
     with changing(request, actor) as session:
-        questions.ask(session, actor, tender_id, sent.get("question"), now_of(request))
+        questions.ask(session, actor, tender_id, sent.get("question"), office(request), now_of(request))
         return _done(
             request, tenders.load(session, tender_id), say("質問を送りました。回答は、この案件のページに出ます。")
         )
@@ -201,8 +201,8 @@ def _decline(request: Request, actor: Actor, tender_id: str, sent: Form) -> Resp
 
 
 def _keep(request: Request, session: Session, wanted: bids.Wanted) -> tuple[SubmissionRow, dict[str, Any]]:
-    now = log.moment(session, service_of(request).clock, log.join)  # who is in time is in the log's next checkpoint
-    return bids.keep(session, wanted, office(request), now)
+    arrived, now = log.arrival(session, service_of(request).clock, request.state.received)
+    return bids.keep(session, wanted, office(request), arrived, now)
 
 
 def _refused_bid(request: Request, actor: Actor, tender_id: str, refusal: Refusal) -> Response:

@@ -14,9 +14,9 @@ from services.ebid.api.award_form import MODES
 from services.ebid.api.desk import DESK, MANAGER
 from services.ebid.api.drafting import LIMITS, LOTTERIES
 from services.ebid.api.shell import Form, base, changing, form, now_of, reading, render, spoken_all, to
-from services.ebid.domain import procedure
+from services.ebid.domain import company, procedure
 from services.ebid.domain.limits import MODELS
-from services.ebid.domain.profile import Profile
+from services.ebid.domain.profile import PUBLISHED_ELSEWHERE, Profile
 from services.ebid.use_cases import profiles
 
 router = APIRouter()
@@ -64,7 +64,22 @@ def _document(sent: Form) -> dict[str, Any]:
         "random": {name: sent.get(f"random-{name}").strip() for name in ("low", "high", "step")},
         "hours": {"first": sent.get("first"), "last": sent.get("last"), "workdays": sent.get("workdays") == "1"},
         "prefecture": sent.get("prefecture") == "1",
+        **({"published_at": elsewhere} if (elsewhere := _elsewhere(sent)) else {}),
+        **({"corporate_number": number} if (number := _digits(sent.get("corporate_number"))) else {}),
     }
+
+
+def _elsewhere(sent: Form) -> dict[str, str]:
+    given = {key: sent.get(f"published-{key}").strip()[:500] for key in PUBLISHED_ELSEWHERE}
+    return {key: address for key, address in given.items() if address}
+
+
+def _digits(typed: str) -> str:
+    """A 法人番号 in any width, with or without hyphens; what is none stays as it was typed, and is refused."""
+    try:
+        return company.corporate_number(typed) if typed.strip() else ""
+    except Invalid:
+        return typed.strip()
 
 
 def _own_model(sent: Form) -> dict[str, Any] | None:
@@ -86,9 +101,11 @@ def _typed(profile: Profile) -> dict[str, str]:
         "tax_percent": str(profile.tax_percent), "comparison": profile.comparison["mode"], "lottery": profile.lottery,
         "first": f"{profile.hours.first:%H:%M}", "last": f"{profile.hours.last:%H:%M}",
         "workdays": "1" if profile.hours.workdays else "", "prefecture": "1" if profile.prefecture else "",
+        "corporate_number": profile.corporate_number,
         "own-floor": own.get("floor", ""), "own-ceiling": own.get("ceiling", ""),
         "own-mode": own.get("rounding", {}).get("mode", "floor"), "own-unit": own.get("rounding", {}).get("unit", "1"),
     }  # fmt: skip
+    typed |= {f"published-{key}": address for key, address in profile.published_at.items()}
     typed |= {f"own-{part}": share for part, share in own.get("coefficients", {}).items()}
     typed |= {f"random-{name}": value for name, value in profile.random.items()}
     for key, kind in procedure.KINDS.items():

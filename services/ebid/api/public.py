@@ -14,6 +14,7 @@ from services.ebid.api import announced
 from services.ebid.api.shell import (
     TENDERS,
     now_of,
+    office,
     quiet,
     reading,
     render,
@@ -190,6 +191,6 @@ def file_answer(request: Request, actor: Actor, found: DocumentRow | ProposalRow
 def bundle(request: Request, tender_id: str, actor: Actor = access.public()) -> Response:
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
-        found = bundles.stored(session, row)
+        found = bundles.stored(session, row, office(request))
     name = csvout.attachment(f"{row.number}-bundle.json")
     return Response(canonical(found), media_type="application/json", headers={"Content-Disposition": name})

@@ -51,7 +51,9 @@ def register(request: Request, actor: Actor = access.staff(TRUSTEE), sent: Form 
     demand(request, actor, "trustee")
     try:
         with changing(request, actor) as session:
-            trustees.register(session, actor, sent.get("institution"), sent.get("public_key"), now_of(request))
+            trustees.register(
+                session, actor, sent.get("institution"), sent.get("public_key"), office(request), now_of(request)
+            )
     except Invalid as refusal:
         return _trustees_page(request, actor, sent.typed, refusal.fields, 422)
     return to(f"{base(request)}/desk/trustees")
@@ -111,7 +113,7 @@ def give_shares(request: Request, tender_id: str, actor: Actor = access.staff(TR
 @router.post(f"{TENDER}/clear", include_in_schema=False)
 def clear(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
     with changing(request, actor) as session:
-        awards.clear(session, actor, tender_id, sent.number("version"), now_of(request))
+        awards.clear(session, actor, tender_id, sent.number("version"), office(request), now_of(request))
     return to(f"{base(request)}/desk/tenders/{tender_id}#result")
 
 
@@ -121,7 +123,7 @@ def lower(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER)
     try:
         with changing(request, actor) as session:
             seen, reason = sent.number("version"), sent.get("lowering")[:1000]
-            awards.lower(session, actor, tender_id, seen, points, reason, now_of(request))
+            awards.lower(session, actor, tender_id, seen, points, reason, office(request), now_of(request))
     except Invalid as refusal:
         errors = {"lowering" if name == "reason" else f"points-{name}": told for name, told in refusal.fields.items()}
         errors.setdefault("lowering", "")
@@ -133,9 +135,8 @@ def lower(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER)
 def refuse(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
     try:
         with changing(request, actor) as session:
-            awards.refuse(
-                session, actor, tender_id, sent.number("version"), sent.get("refusal")[:1000], now_of(request)
-            )
+            reason = sent.get("refusal")[:1000]
+            awards.refuse(session, actor, tender_id, sent.number("version"), reason, office(request), now_of(request))
     except Invalid as refusal:
         return show(request, actor, tender_id, sent.typed, {"refusal": refusal.fields["reason"]}, 422)
     return to(f"{base(request)}/desk/tenders/{tender_id}#result")
@@ -203,7 +204,7 @@ def suspend(request: Request, actor: Actor = access.staff(OFFICER), sent: Form =
     try:
         with changing(request, actor) as session:
             number, reason = sent.get("corporate_number")[:40], sent.get("reason")[:1000]
-            companies.suspend(session, actor, number, first, last, reason, now_of(request))
+            companies.suspend(session, actor, number, first, last, reason, office(request), now_of(request))
     except Refusal as refusal:
         errors = getattr(refusal, "fields", {}) or {"corporate_number": refusal.message}
         return _suspensions(request, actor, sent.typed, errors, refusal.status)

@@ -22,6 +22,7 @@ from libs.common.web import Link, Pages, Place, i18n, own_logo, own_pages
 from libs.common.web.filters import written
 from libs.common.web.pages import refusal_heading
 from services.ebid.settings import office_of
+from services.ebid.use_cases import log
 from services.ebid.use_cases.office import Office
 
 MAX_UPLOADS, MAX_INPUTS = 5, 200
@@ -236,7 +237,9 @@ class Form:
 
 
 async def _form(request: Request) -> Form:
+    """`request.state.received`: when it had come whole, read on the loop, before anything that waits for its turn."""
     data = await request.form(max_files=MAX_UPLOADS, max_fields=MAX_INPUTS, max_part_size=4 * 1024 * 1024)
+    request.state.received = log.received(service_of(request).clock)
     items = data.multi_items()
     pairs = [(name, value) for name, value in items if isinstance(value, str)]
     return Form(pairs, {name: value for name, value in items if isinstance(value, UploadFile) and value.filename})

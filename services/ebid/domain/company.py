@@ -42,6 +42,16 @@ def check_digit(base: str) -> int:
     return 9 - total % 9
 
 
+def number_of_municipality(code: str) -> str:
+    """The 法人番号 of the municipality or prefecture whose 全国地方公共団体コード (6 digits) is `code`: the check digit, 000020, the code.
+
+    The rule is not written in the law; it holds for every number tried (東京都, 福岡市, 栃木県那珂川町). A number once given does not
+    change with the code [M]: of a municipality whose code changed it must be looked up.
+    """
+    base = f"000020{code}"
+    return f"{check_digit(base)}{base}"
+
+
 def valid_until(day: date) -> date:
     """The last day of a registration made on `day`: the end of the next fiscal year."""
     return date(fiscal_year(day) + YEARS_VALID, 3, 31)

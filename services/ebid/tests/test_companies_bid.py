@@ -11,6 +11,7 @@ from libs.common import room
 from libs.common.clock import SystemClock
 from services.ebid.db import RoundRow, SubmissionRow
 from services.ebid.domain.company import check_digit, corporate_number
+from services.ebid.domain.terms import SETTLE
 from services.ebid.sealing import envelope, merkle, note, signing
 from services.ebid.tests.people import Company, Town, json_text, visible
 from services.ebid.tests.people import corporate_number as number_of
@@ -170,7 +171,7 @@ def test_a_machine_with_a_wrong_clock_neither_takes_a_late_bid_nor_refuses_one_i
     town.work()
     assert not closed(town, tender), "the worker's clock is past the deadline, the world's is not"
     assert early.bid(tender, 9_000_000).status_code == 200
-    due(town, tender, timedelta(seconds=-1))
+    due(town, tender, -SETTLE - timedelta(seconds=1))
     town.service.clock = Skewed(hours=-1)
     assert late.send(tender, late.sealed(tender, 8_000_000)).status_code == 409
     town.service.clock = Skewed(hours=2)

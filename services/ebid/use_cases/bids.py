@@ -17,7 +17,9 @@ from libs.common.ids import new_id
 from services.ebid.db import CompanyRow, EntryRow, RoundRow, SubmissionRow, TenderRow, heads
 from services.ebid.domain.profile import Profile
 from services.ebid.domain.states import State
+from services.ebid.domain.terms import SETTLE
 from services.ebid.sealing.canonical import canonical, tagged
+from services.ebid.sealing.note import stamp
 from services.ebid.use_cases import breakdowns, delegations, log, participation, profiles, sealed, tenders, ventures
 from services.ebid.use_cases.office import Office
 
@@ -70,38 +72,48 @@ def _whose(session: Session, actor: Actor, tender_id: str, now: datetime) -> tup
     return row, held, bidder
 
 
-def keep(session: Session, wanted: Wanted, office: Office, now: datetime) -> tuple[SubmissionRow, dict[str, Any]]:
-    """Take it in; what was kept, and its `receipt`. `now` is `log.moment` of one who has joined: whoever is in time is in the log's
-    next checkpoint.
+def keep(
+    session: Session, wanted: Wanted, office: Office, arrived: datetime, now: datetime
+) -> tuple[SubmissionRow, dict[str, Any]]:
+    """Take it in; what was kept, and its `receipt`. `arrived`, when it had come whole, decides whether it is in time; `now` is when it is
+    written (`log.arrival`): a round is closed `SETTLE` after its deadline, so whoever is in time is in the deadline's checkpoint.
 
     The same envelope again is the same bid. Raises Conflict when another was sent before (施行令167条の8第3項: no rewriting, no
     exchange, no withdrawal), or after the deadline.
     """
-    _require_open(session, wanted, now)
+    _require_open(session, wanted, arrived, now)
     row, held, bidder, entry_id = wanted.row, wanted.held, wanted.bidder, new_id()
     # The bidder's own row first: who sends twice at once waits here, and holds no place in the log that another waits for.
     mine = {"tender_id": row.id, "round": held.number, "company_id": bidder.id, "person": wanted.actor.subject,
             "kind": wanted.kind, "envelope": wanted.envelope, "digest": wanted.digest, "entry_id": entry_id,
-            "received_at": now, "delegate": wanted.delegate}  # fmt: skip
+            "received_at": arrived, "delegate": wanted.delegate}  # fmt: skip
     if not heads.added(session, SubmissionRow, mine):
         before = _require_same(of(session, row, held.number, bidder.id), wanted)
         return before, receipt(session, before)
     if wanted.kind == "bid":
-        breakdowns.keep(session, row, held, bidder, wanted.breakdown, now)
-    entry = log.enter(session, office.signer, row.id, wanted.kind, wanted.digest, now, id_=entry_id, round=held.number)
+        breakdowns.keep(session, row, held, bidder, wanted.breakdown, arrived)
+    facts = {"round": held.number, "kept": stamp(now)}
+    entry = log.enter(session, office.signer, row.id, wanted.kind, wanted.digest, arrived, id_=entry_id, **facts)
     return SubmissionRow(**mine), {"receipt": entry.receipt, "envelope": wanted.envelope}
 
 
-def _require_open(session: Session, wanted: Wanted, now: datetime) -> None:
-    """Conflict unless the round still takes bids at `now`, by what is stored at this moment: 日時変更, 取止め and the close are seen."""
+def _require_open(session: Session, wanted: Wanted, arrived: datetime, now: datetime) -> None:
+    """Conflict unless the round took bids at `arrived` and is not closed, by what is stored at this moment: 日時変更, 取止め and the close
+    are seen."""
     row, held = wanted.row, wanted.held
     found = select(TenderRow.state, TenderRow.round, RoundRow.closed_at, RoundRow.bid_until)
     found = found.join(RoundRow, (RoundRow.tender_id == TenderRow.id) & (RoundRow.number == held.number))
     state, number, closed_at, until = session.execute(found.where(TenderRow.id == row.id)).one()
-    if state != State.PUBLISHED or number != held.number or closed_at is not None or now >= until:
+    if state == State.PUBLISHED and number == held.number and arrived < until and (closed_at or now >= until + SETTLE):
+        sentence = say(
+            "締切の前に届きましたが、混み合っていて、受け付けの処理が間に合いませんでした。"
+            "この入札は受け付けられていません。発注者に連絡してください。"
+        )
+        raise Conflict(sentence, code="too-late")
+    if state != State.PUBLISHED or number != held.number or closed_at is not None or arrived >= until:
         raise Conflict(say("入札の締切を過ぎています。締切の時刻ちょうどから後は受け付けられません。"), code="too-late")
     if not tenders.is_practice(row):
-        profiles.require_open(wanted.profile, now)
+        profiles.require_open(wanted.profile, arrived)
     if row.terms.get("venture") is not None:  # somebody may have agreed to one meanwhile
         if ventures.acting(session, wanted.actor, row) is not wanted.bidder:
             raise Conflict(say("共同企業体の構成が変わりました。画面を開き直してください。"), code="changed")

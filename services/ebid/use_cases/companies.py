@@ -13,6 +13,8 @@ from libs.common.errors import Conflict, Forbidden, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.ebid.db import CompanyPersonRow, CompanyRow, SuspensionRow
 from services.ebid.domain import company, procedure
+from services.ebid.use_cases import journal
+from services.ebid.use_cases.office import Office
 
 FIELDS = {"name": say("会社名"), "representative": say("代表者の氏名"), "address": say("所在地")}
 
@@ -92,9 +94,9 @@ def require_qualified(session: Session, row: CompanyRow, category: str | None, n
 
 
 def suspend(
-    session: Session, actor: Actor, number: str, first: date, last: date, reason: str, now: datetime
+    session: Session, actor: Actor, number: str, first: date, last: date, reason: str, office: Office, now: datetime
 ) -> SuspensionRow:
-    """Impose 指名停止; every municipality sees it and refuses bids meanwhile."""
+    """Impose 指名停止; every municipality sees it and refuses bids meanwhile, and the log has it."""
     row = by_number(session, number)
     if last < first or not reason.strip():
         raise Invalid(say("期間と理由を確かめてください。"), fields={"reason": say("期間と理由を入力してください。")})
@@ -103,6 +105,9 @@ def suspend(
         imposed_at=now,
     )  # fmt: skip
     session.add(told)
+    document = {"suspension": told.id, "company": identifier(row), "first": first.isoformat(), "last": last.isoformat(),
+                "reason": reason}  # fmt: skip
+    journal.write(session, office, journal.MUNICIPALITY, "suspension", document, now)
     audit.record(session, actor, "ebid.company.suspend", row.id, reason, now=now)
     return told
 

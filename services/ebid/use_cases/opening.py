@@ -22,12 +22,12 @@ from services.ebid.domain.limits import Limits, limits_of
 from services.ebid.domain.opened import limits_against, read_bid
 from services.ebid.domain.ranking import Bid
 from services.ebid.domain.states import State, Step
-from services.ebid.domain.terms import terms_of
+from services.ebid.domain.terms import SETTLE, terms_of
 from services.ebid.sealing import envelope, making
-from services.ebid.sealing.canonical import canonical, tagged
+from services.ebid.sealing.canonical import canonical
 from services.ebid.sealing.envelope import NotEnough
 from services.ebid.sealing.note import moment
-from services.ebid.use_cases import bids, breakdowns, letters, log, papers, scores, stamps, tenders
+from services.ebid.use_cases import bids, breakdowns, journal, letters, log, papers, scores, stamps, tenders
 from services.ebid.use_cases.office import Office
 from services.ebid.verify import bundle
 
@@ -40,11 +40,12 @@ HOLDS = {"hold_review": "事後審査を行うため", "hold_investigation": "�
 
 
 def close(session: Session, tender_id: str, number: int, office: Office, now: datetime) -> bool:
-    """End a round: what was received is fixed in the log, and the log's head is signed. False when it is not time, or done."""
+    """End a round when its deadline has settled (`SETTLE`): what was received is fixed in the log, and the log's head is signed. False
+    when it is not time, or done."""
     row = tenders.load(session, tender_id)
     log.lock(session)
     held = tenders.round_of(session, row, number, lock=True)
-    if row.state != State.PUBLISHED or held.closed_at is not None or now < held.bid_until:
+    if row.state != State.PUBLISHED or held.closed_at is not None or now < held.bid_until + SETTLE:
         return False
     papers.close(session, row, number, now)
     received = sorted(
@@ -69,8 +70,8 @@ def close(session: Session, tender_id: str, number: int, office: Office, now: da
 
 
 def time_left(session: Session, tender_id: str, number: int, now: datetime) -> timedelta:
-    """Until the round's deadline; negative after it."""
-    return tenders.round_of(session, tenders.load(session, tender_id), number).bid_until - now
+    """Until the round may be closed; negative after that."""
+    return tenders.round_of(session, tenders.load(session, tender_id), number).bid_until + SETTLE - now
 
 
 # ---- the trustees
@@ -208,12 +209,18 @@ def open_round(session: Session, tender_id: str, number: int, office: Office, no
     found: dict[str, Any] = {"opened": opened, "refused": {}, "cleared": []}
     held.result = result = found | judge(session, row, held, found)
     row.state, row.version, row.updated_at = states.after(row.state, Step.OPEN), row.version + 1, now
-    digest = tagged("opened", canonical(result["result"])).hex()
-    log.enter(session, office.signer, row.id, "opened", digest, now, round=number)
+    entry = journal.write(session, office, row.id, "opened", _said(row, number, result["result"]), now)
     actor = Actor("service", "ebid", tenant=session.info["tenant"])
-    audit.record(session, actor, "ebid.tender.open", row.id, detail={"round": number, "result": digest}, now=now)
+    audit.record(session, actor, "ebid.tender.open", row.id, detail=
+                 {"round": number, "result": entry.receipt["entry"]["digest"]}, now=now)  # fmt: skip
     _tell_holds(session, row, held, now)
     return True
+
+
+def _said(row: TenderRow, number: int, result: dict[str, Any]) -> dict[str, Any]:
+    """What the log says of an opening: what will be published of it, so without 非公表 prices."""
+    hidden = {"limits": dict.fromkeys(result["limits"])} if terms_of(row.terms).hidden else {}
+    return {"round": number, "result": {**result, **hidden}}
 
 
 def _opened(session: Session, row: TenderRow, number: int, shares: dict[int, dict[str, Any]]) -> dict[str, Any]:
