@@ -40,6 +40,7 @@ from services.ebid.use_cases import (
     proposals,
     questions,
     sealed,
+    suspending,
     tenders,
     ventures,
 )
@@ -248,7 +249,7 @@ def mine(request: Request, actor: Actor = access.person()) -> Response:
         ids = ventures.ids_of(session, own.id) if own else []
         found, sent = letters.own(session, ids), bids.own(session, ids)
         sent_for = tenders.by_ids(session, {each.tender_id for each in sent})
-        suspended = companies.suspensions(session, own.id) if own else []
+        suspended = suspending.of(session, own.id) if own else []
     return render(
         request, "mine.html", crumbs=(Link(MINE, "", True),), title=MINE, own=own, letters=found, suspended=suspended,
         sent=sent, sent_for=sent_for,

@@ -3,8 +3,10 @@
 from services.ebid.db.base import Base
 from services.ebid.db.bidders import (
     BreakdownRow,
+    CompanyCheckRow,
     CompanyPersonRow,
     CompanyRow,
+    CorporateNumberRow,
     DelegationRow,
     EndingToldRow,
     LetterRow,
@@ -14,6 +16,7 @@ from services.ebid.db.bidders import (
     QuestionRow,
     ScoreRow,
     SubmissionRow,
+    SuspensionChangeRow,
     SuspensionRow,
 )
 from services.ebid.db.log import CheckpointRow, EntryRow, LogHeadRow, LogNodeRow, LogSlotRow
@@ -39,9 +42,11 @@ __all__ = [
     "BreakdownRow",
     "BundleRow",
     "CheckpointRow",
+    "CompanyCheckRow",
     "CompanyPersonRow",
     "CompanyRow",
     "ContractRow",
+    "CorporateNumberRow",
     "CounterRow",
     "DelegationRow",
     "DocumentRow",
@@ -65,6 +70,7 @@ __all__ = [
     "ScoreRow",
     "ShareRow",
     "SubmissionRow",
+    "SuspensionChangeRow",
     "SuspensionRow",
     "TenderRow",
     "TrusteeRow",
