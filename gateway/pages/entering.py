@@ -60,7 +60,7 @@ def enter(
 def half_of(parts: Parts, request: Request) -> Half | None:
     sealed = hygiene.cookie(request.scope["headers"], parts.cookies.half)
     values: Mapping[str, Any] | None = parts.halves.open(sealed, parts.clock.now()) if sealed else None
-    return Half(**{each.name: values.get(each.name) for each in fields(Half)}) if values else None
+    return Half(**{each.name: values[each.name] for each in fields(Half) if each.name in values}) if values else None
 
 
 def begin_session(

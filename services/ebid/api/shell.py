@@ -34,9 +34,11 @@ DESK_ROOMS = (
     ("ebid.manager", "approvals", say("公告の承認")),
     ("ebid.trustee", "trustees", say("開札のかぎ")),
     ("ebid.officer", "companies", say("会社の確認")),
+    ("ebid.officer", "qualifications", say("参加資格の審査")),
     ("ebid.officer", "suspensions", say("指名停止")),
     ("ebid.watcher", "watching", say("入札の監視")),
     ("ebid.manager", "profile", say("市町村の設定")),
+    ("ebid.manager", "qualification-form", say("参加資格の項目")),
 )
 """Role, path below the desk, words."""
 _QUIET = SimpleNamespace(path="/t/{code}/ebid/…")

@@ -21,6 +21,7 @@ from services.ebid.db.bidders import (
 )
 from services.ebid.db.log import CheckpointRow, EntryRow, LogHeadRow, LogNodeRow, LogSlotRow
 from services.ebid.db.outages import HeartbeatRow, OutageRow
+from services.ebid.db.qualifications import CompanyAnswersRow, QualificationFormRow, QualificationRow
 from services.ebid.db.tenders import (
     BundleRow,
     ContractRow,
@@ -42,6 +43,7 @@ __all__ = [
     "BreakdownRow",
     "BundleRow",
     "CheckpointRow",
+    "CompanyAnswersRow",
     "CompanyCheckRow",
     "CompanyPersonRow",
     "CompanyRow",
@@ -64,6 +66,8 @@ __all__ = [
     "PlanRow",
     "ProfileRow",
     "ProposalRow",
+    "QualificationFormRow",
+    "QualificationRow",
     "QuestionRow",
     "ReleaseRow",
     "RoundRow",

@@ -12,7 +12,7 @@ from libs.common.errors import Conflict, Forbidden, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.ebid.db import CompanyPersonRow, CompanyRow
 from services.ebid.domain import company, procedure
-from services.ebid.use_cases import suspending, verifying
+from services.ebid.use_cases import qualifications, suspending, verifying
 
 UNVERIFIED = say(
     "登録の確認が済んでいないため、まだ資格確認の申請と入札はできません。市町村の職員が確かめると、お知らせします。"
@@ -118,6 +118,7 @@ def require_qualified(session: Session, row: CompanyRow, category: str | None, n
     if row.valid_until < today:
         raise Forbidden(say("会社の登録の期限が切れています。登録を更新してください。"), code="registration-expired")
     register = procedure.KINDS[category].register if category else None
+    qualifications.require(session, row, register, now)
     if register is not None and register not in row.categories:
         raise Forbidden(
             say(

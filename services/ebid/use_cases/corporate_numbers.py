@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -73,13 +73,13 @@ def _opened(path: Path) -> Iterator[Iterator[list[str]]]:
             yield _cells(probe, raw)
 
 
-def _cells(probe: BinaryIO | zipfile.ZipExtFile, raw: BinaryIO | zipfile.ZipExtFile) -> Iterator[list[str]]:
+def _cells(probe: IO[bytes], raw: IO[bytes]) -> Iterator[list[str]]:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(probe.read(_PROBE))
         encoding = "utf-8-sig"
     except UnicodeDecodeError:
         encoding = "cp932"
-    return csv.reader(io.TextIOWrapper(raw, encoding, errors="replace", newline=""))  # type: ignore[arg-type]
+    return csv.reader(io.TextIOWrapper(raw, encoding, errors="replace", newline=""))
 
 
 def _entries(lines: Iterator[list[str]], taken: Taken, say: Callable[[str], None]) -> Iterator[Entry]:
