@@ -61,6 +61,7 @@ def receipt(request: Request, tender_id: str, round: int | None = None, actor: A
         row = tenders.load_public(session, tender_id)
         own = ventures.require_own(session, actor, row)
         kept = bids.of(session, row, round or row.round, own.id)
+        entry = bids.receipt(session, kept)["receipt"]["entry"] if kept else {}
     if kept is None:
         raise Conflict(say("この回には、まだ提出していません。"), code="nothing-sent")
     title = say("入札書受付票") if kept.kind == "bid" else say("辞退届受付票")
@@ -70,6 +71,8 @@ def receipt(request: Request, tender_id: str, round: int | None = None, actor: A
         (_t(request, say("回")), _t(request, say("第%(number)s回", number=kept.round))),
         (_t(request, say("封書の指紋")), kept.digest),
     ]
+    if "assigned" in entry:
+        lines.append((_t(request, say("くじに使うシステムの番号")), f"{entry['assigned']:03d}"))
     if kept.delegate:
         lines.append(
             (_t(request, say("受任者")), "　".join(kept.delegate[name] for name in ("branch", "title", "name")))

@@ -3,6 +3,7 @@
 Nobody is told that something came: no event, no mail, no record of use, before the opening.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, NotFound, say
 from libs.common.ids import new_id
 from services.ebid.db import CompanyRow, EntryRow, RoundRow, SubmissionRow, TenderRow, heads
+from services.ebid.domain import lottery
 from services.ebid.domain.profile import Profile
 from services.ebid.domain.states import State
 from services.ebid.sealing.canonical import canonical, tagged
@@ -88,8 +90,16 @@ def keep(session: Session, wanted: Wanted, office: Office, now: datetime) -> tup
         return before, receipt(session, before)
     if wanted.kind == "bid":
         breakdowns.keep(session, row, held, bidder, wanted.breakdown, now)
-    entry = log.enter(session, office.signer, row.id, wanted.kind, wanted.digest, now, id_=entry_id, round=held.number)
+    facts = {"round": held.number, **(system_number(row) if wanted.kind == "bid" else {})}
+    entry = log.enter(session, office.signer, row.id, wanted.kind, wanted.digest, now, id_=entry_id, **facts)
     return SubmissionRow(**mine), {"receipt": entry.receipt, "envelope": wanted.envelope}
+
+
+def system_number(row: TenderRow) -> dict[str, int]:
+    """Where the announced lottery adds a number of the system's (群馬県, 香川県, 兵庫県, 大阪府): that number, drawn when the bid comes,
+    so that it stands in the log and on the receipt before anybody knows a lottery number."""
+    assigned = lottery.profile_of(row.terms.get("lottery", "core")).addend == "assigned"
+    return {"assigned": secrets.randbelow(1000)} if assigned else {}
 
 
 def _require_open(session: Session, wanted: Wanted, now: datetime) -> None:

@@ -312,6 +312,7 @@ def _bid(arrival: bids.Arrival, opened: dict[str, Any], technical: Fraction | No
         bidder=arrival.company_id,
         arrived_at=moment(arrival.receipt["entry"]["at"]),
         sequence=arrival.position,
+        assigned=int(arrival.receipt["entry"].get("assigned", 0)),
         technical=technical,
         most=most,
     )
