@@ -17,6 +17,7 @@ from services.ebid.domain.procedure import Dates
 from services.ebid.domain.states import State, Step
 from services.ebid.domain.terms import terms_of
 from services.ebid.use_cases import (
+    bids,
     bundles,
     companies,
     deadlines,
@@ -28,7 +29,9 @@ from services.ebid.use_cases import (
 )
 from services.ebid.use_cases.office import Office
 
-HELD = ("hold_review", "hold_investigation")
+LOOKED = {"hold_review": "review", "hold_investigation": "investigation"}
+"""What a candidate is held for → the notices of its result."""
+HELD = tuple(LOOKED)
 MOST_ROUNDS = 9
 
 
@@ -37,6 +40,7 @@ def clear(session: Session, actor: Actor, tender_id: str, seen: int, now: dateti
     row, held, result = _opened(session, tender_id, seen)
     if result["outcome"] not in HELD:
         raise Conflict(say("審査を待っている候補者はいません。"), code="nobody-held")
+    letters.write(session, row, result["candidate"], LOOKED[result["outcome"]] + "_passed", {}, now)
     return _judge_again(session, actor, row, held, {"cleared": [*result["cleared"], result["candidate"]]}, "", now)
 
 
@@ -78,6 +82,9 @@ def refuse(session: Session, actor: Actor, tender_id: str, seen: int, reason: st
         sentence = say("失格とする理由を入力してください。公表されます。")
         raise Invalid(sentence, fields={"reason": sentence}, code="reason-needed")
     refused = {**result["refused"], result["candidate"]: reason.strip()}
+    looked = LOOKED.get(result["outcome"])
+    kind = f"{looked}_failed" if looked else "disqualified"
+    letters.write(session, row, result["candidate"], kind, {"reason": reason.strip()}, now)
     return _judge_again(session, actor, row, held, {"refused": refused}, reason, now)
 
 
@@ -94,9 +101,11 @@ def _opened(session: Session, tender_id: str, seen: int) -> tuple[TenderRow, Rou
 def _judge_again(
     session: Session, actor: Actor, row: TenderRow, held: RoundRow, change: dict[str, Any], reason: str, now: datetime
 ) -> RoundRow:
-    result = {**(held.result or {}), **change}
+    before = held.result or {}
+    result = {**before, **change}
     held.result = result | opening.judge(session, row, held, result)
     row.version, row.updated_at = row.version + 1, now
+    opening.tell_holds(session, row, held, before, now)
     audit.record(
         session, actor, "ebid.candidate.judge", row.id, reason or None, {"round": held.number, **change}, now=now
     )
@@ -237,6 +246,10 @@ def _tell(session: Session, row: TenderRow, known: dict[str, CompanyRow], now: d
     else:
         values = {"amount": f"{outcome['amount_with_tax']:,}", "winner": known[winner].name}
         told = {bidder: ("winner" if bidder == winner else "loser", values) for bidder in known}
+        declined = {
+            kept.company_id for held in tenders.rounds_of(session, row) for kept in bids.declined(session, held)
+        }
+        told |= {company: ("decliner", values) for company in declined - set(known)}
     letters.write_all(session, row, told, now)
 
 

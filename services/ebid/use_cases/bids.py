@@ -16,7 +16,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, NotFound, say
 from libs.common.ids import new_id
 from services.ebid.db import CompanyRow, EntryRow, RoundRow, SubmissionRow, TenderRow, heads
-from services.ebid.domain import lottery
+from services.ebid.domain import lottery, procedure
 from services.ebid.domain.profile import Profile
 from services.ebid.domain.states import State
 from services.ebid.sealing.canonical import canonical, tagged
@@ -127,6 +127,17 @@ def _require_same(before: SubmissionRow | None, wanted: Wanted) -> SubmissionRow
             code="already-submitted",
         )
     return before
+
+
+def closings(session: Session, sent: Sequence[SubmissionRow]) -> dict[tuple[str, int], RoundRow]:
+    """Of what a bidder sent: the rounds that are closed, by tender and number, of which it has no 入札締切通知書 as a letter."""
+    registered = [key for key, method in procedure.METHODS.items() if method.access == "registered"]
+    found = select(RoundRow).join(TenderRow, TenderRow.id == RoundRow.tender_id)
+    found = found.where(
+        RoundRow.tender_id.in_({kept.tender_id for kept in sent}), RoundRow.closed_at.is_not(None),
+        TenderRow.method.in_(registered) | (RoundRow.number > 1),
+    )  # fmt: skip
+    return {(held.tender_id, held.number): held for held in session.scalars(found)}
 
 
 def of(session: Session, row: TenderRow, number: int, company_id: str) -> SubmissionRow | None:
