@@ -83,7 +83,7 @@ def _mean(sent: Form) -> dict[str, Any]:
     if not sent.get("mean-count"):
         return {}
     given = {name: sent.get(f"mean-{name}").strip() for name in ("factor", "lower", "floor")}
-    wrong = {f"mean-{name}": _SHARE for name, text in given.items() if not _is_share(text)}
+    wrong: dict[str, str] = {f"mean-{name}": _SHARE for name, text in given.items() if not _is_share(text)}
     count, unit, mode = sent.number("mean-count"), sent.number("mean-unit"), sent.get("mean-mode")
     if count < 1:
         wrong["mean-count"] = say("1以上の数字を入力してください。")

@@ -90,7 +90,7 @@ def keep(session: Session, wanted: Wanted, office: Office, now: datetime) -> tup
         return before, receipt(session, before)
     if wanted.kind == "bid":
         breakdowns.keep(session, row, held, bidder, wanted.breakdown, now)
-    facts = {"round": held.number, **(system_number(row) if wanted.kind == "bid" else {})}
+    facts: dict[str, Any] = {"round": held.number, **(system_number(row) if wanted.kind == "bid" else {})}
     entry = log.enter(session, office.signer, row.id, wanted.kind, wanted.digest, now, id_=entry_id, **facts)
     return SubmissionRow(**mine), {"receipt": entry.receipt, "envelope": wanted.envelope}
 

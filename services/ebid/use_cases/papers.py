@@ -55,7 +55,7 @@ def receive(
     participation.require_admitted(session, row, bidder, now, alone=False)
     _require_first(session, row, held.number, bidder)
     digest = bundle.paper_digest(row.id, held.number, bidder.id, serial.strip())
-    facts = {"round": held.number, **bids_.system_number(row)}
+    facts: dict[str, Any] = {"round": held.number, **bids_.system_number(row)}
     entry = log.enter(session, office.signer, row.id, "paper", digest, now, **facts)
     session.add(
         PaperRow(

@@ -71,7 +71,7 @@ def entry_of(row: CorporateNumberRow) -> corporate.Entry:
 
 def confirm(session: Session, actor: Actor, company_id: str, how: str, note: str, now: datetime) -> CompanyRow:
     """An official has looked: `how` of `company.OFFICIAL`, `note` what was seen (of a paper its day and issuer)."""
-    row = load(session, company_id)
+    row = load(session, company_id, lock=True)
     number = row.corporate_number or row.claimed_number
     if row.verified_at is not None and row.verified_how not in company.WEAK:
         raise Conflict(say("この登録は、すでに確認が済んでいます。"), code="verified")
@@ -97,7 +97,7 @@ def confirm(session: Session, actor: Actor, company_id: str, how: str, note: str
 
 def refuse(session: Session, actor: Actor, company_id: str, reason: str, now: datetime) -> CompanyRow:
     """An official could not confirm it. The registrant reads the reason, corrects, and is looked at again."""
-    row = load(session, company_id)
+    row = load(session, company_id, lock=True)
     if row.verified_at is not None and row.verified_how not in company.WEAK:
         raise Conflict(say("この登録は、すでに確認が済んでいます。"), code="verified")
     _require(reason)
@@ -109,7 +109,7 @@ def refuse(session: Session, actor: Actor, company_id: str, reason: str, now: da
 
 def withdraw(session: Session, actor: Actor, company_id: str, reason: str, now: datetime) -> CompanyRow:
     """What was confirmed does not hold: the company is only said to be it again, and its number is free."""
-    row = load(session, company_id)
+    row = load(session, company_id, lock=True)
     if row.verified_at is None:
         raise Conflict(say("この登録は、確認されていません。"), code="unverified")
     _require(reason)
@@ -200,9 +200,9 @@ def match_all(session: Session, after: str, portion: int, now: datetime) -> tupl
 # ---- for pages
 
 
-def load(session: Session, company_id: str) -> CompanyRow:
-    """A registration, locked. A 共同企業体 is looked at by its members."""
-    row = session.get(CompanyRow, company_id, with_for_update=True)
+def load(session: Session, company_id: str, *, lock: bool = False) -> CompanyRow:
+    """A registration. A 共同企業体 is looked at by its members."""
+    row = session.get(CompanyRow, company_id, with_for_update=True if lock else None)
     if row is None or row.members is not None:
         raise NotFound(say("この会社の登録は見つかりません。"))
     return row
