@@ -44,6 +44,7 @@ from services.ebid.use_cases import (
     sealed,
     tenders,
     trustees,
+    verifying,
 )
 from services.ebid.use_cases.plans import Plan
 from services.ebid.use_cases.tenders import Draft
@@ -142,7 +143,9 @@ class _Maker:
                 "address": f"{self._town.name}（見本）",
             }
             with self._service.database.transaction() as session:
-                companies.register(session, actor, given, ["works", "goods"], at)
+                registered = companies.register(session, actor, given, ["works", "goods"], at).id
+            with self._transaction() as session:
+                verifying.confirm(session, self._officer, registered, "registry", "履歴事項全部証明書（見本）", at)
             self._bidders.append(actor)
 
     # ---- the stages

@@ -59,6 +59,7 @@ from services.ebid.use_cases import (
     sealed,
     tenders,
     trustees,
+    verifying,
 )
 from services.ebid.use_cases.tenders import Draft
 from services.ebid.verify.check import check
@@ -165,6 +166,9 @@ class Bidding:
                 given = {"name": f"株式会社{serial}組", "corporate_number": corporate_number(serial),
                          "representative": "代表 太郎", "address": "福岡県久留米市"}  # fmt: skip
                 made.append((actor, companies.register(session, actor, given, ["works"], self.clock.now()).id))
+        with self.transaction() as session:
+            for _, company in made:
+                verifying.confirm(session, self.officer, company, "registry", "履歴事項全部証明書", self.clock.now())
         return made
 
     def announce(self, ahead: timedelta) -> None:

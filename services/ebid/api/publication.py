@@ -13,7 +13,7 @@ from libs.common.web import Link
 from services.ebid.api.public import TENDER
 from services.ebid.api.shell import now_of, reading, render, spoken
 from services.ebid.domain.publication import LINE, OF_CONTRACT, OF_MUNICIPALITY
-from services.ebid.use_cases import companies, plans, profiles, publication
+from services.ebid.use_cases import plans, profiles, publication, suspending
 
 router = APIRouter()
 TITLE = say("公共工事の公表事項")
@@ -30,7 +30,7 @@ def page(request: Request, actor: Actor = access.public()) -> Response:
             "register": ("publication/register.csv", len(publication.register(session, today))),
             **{key: (url, None) for key, url in profiles.of(session).published_at.items() if url},
         }
-        suspended = companies.all_suspensions(session, today)
+        suspended = suspending.in_force(session, today)
     items = [
         (spoken(request, each.name), spoken(request, each.source), where.get(each.key)) for each in OF_MUNICIPALITY
     ]

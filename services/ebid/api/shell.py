@@ -34,9 +34,12 @@ DESK_ROOMS = (
     ("ebid.officer", "plans", say("発注見通し")),
     ("ebid.manager", "approvals", say("公告の承認")),
     ("ebid.trustee", "trustees", say("開札のかぎ")),
+    ("ebid.officer", "companies", say("会社の確認")),
+    ("ebid.officer", "qualifications", say("参加資格の審査")),
     ("ebid.officer", "suspensions", say("指名停止")),
     ("ebid.watcher", "watching", say("入札の監視")),
     ("ebid.manager", "profile", say("市町村の設定")),
+    ("ebid.manager", "qualification-form", say("参加資格の項目")),
 )
 """Role, path below the desk, words."""
 _QUIET = SimpleNamespace(path="/t/{code}/ebid/…")
@@ -105,6 +108,12 @@ def remember_place(request: Request, session: Session) -> None:
     code = request.path_params.get("code", "")
     request.state.place_name = (row.name if row else None) or code
     request.state.place_logo = own_logo(f"/t/{code}/", row.logo if row else None)
+
+
+def places_of(session: Session) -> dict[str, str]:
+    """Municipalities that use e-bidding, by id."""
+    found = {tenant: session.get(room.RoomRow, tenant) for tenant in room.rooms(session)}
+    return {tenant: (place and place.name) or tenant for tenant, place in found.items()}
 
 
 def logo(request: Request) -> str:

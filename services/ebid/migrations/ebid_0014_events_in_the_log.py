@@ -6,7 +6,7 @@ from alembic import op
 from libs.common.db import Json
 
 revision = "ebid_0014"
-down_revision = "ebid_0010"
+down_revision = "ebid_0013"
 branch_labels = None
 depends_on = None
 

@@ -38,9 +38,13 @@ def test_a_corporate_number_belongs_to_one_company(town: Town):
     one, two = town.company(1), town.company(2)
     changed = two.post("/ebid/company", two.form(corporate_number=one.number))
     assert changed.status_code == 409 and "変えられません" in changed.text
+    tender = town.publish()
     stranger = Company.of(town, replace(one.actor, subject="person-new"), one.number)
     answer = stranger.post("/ebid/company", stranger.form())
-    assert answer.status_code == 409 and "すでに登録されています" in answer.text
+    assert answer.status_code == 200 and "確認を待っています" in answer.text
+    refused = stranger.get(f"tenders/{tender}/bid")
+    assert refused.status_code == 403 and "登録の確認が済んでいない" in refused.text
+    assert one.bid(tender, 9_000_000).status_code == 200, "whose number it is loses nothing by it"
 
 
 @pytest.mark.parametrize(

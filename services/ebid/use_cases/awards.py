@@ -17,6 +17,7 @@ from services.ebid.domain.procedure import Dates
 from services.ebid.domain.states import State, Step
 from services.ebid.domain.terms import terms_of
 from services.ebid.use_cases import (
+    bids,
     bundles,
     companies,
     deadlines,
@@ -30,7 +31,9 @@ from services.ebid.use_cases import (
 )
 from services.ebid.use_cases.office import Office
 
-HELD = ("hold_review", "hold_investigation")
+LOOKED = {"hold_review": "review", "hold_investigation": "investigation"}
+"""What a candidate is held for → the notices of its result."""
+HELD = tuple(LOOKED)
 MOST_ROUNDS = 9
 
 
@@ -40,6 +43,7 @@ def clear(session: Session, actor: Actor, tender_id: str, seen: int, office: Off
     if result["outcome"] not in HELD:
         raise Conflict(say("審査を待っている候補者はいません。"), code="nobody-held")
     _log_judgement(session, office, row, held, {"act": "clear", "bidder": result["candidate"], "reason": ""}, now)
+    letters.write(session, row, result["candidate"], LOOKED[result["outcome"]] + "_passed", {}, now)
     return _judge_again(session, actor, row, held, {"cleared": [*result["cleared"], result["candidate"]]}, "", now)
 
 
@@ -88,6 +92,9 @@ def refuse(
     refused = {**result["refused"], result["candidate"]: reason.strip()}
     judged = {"act": "refuse", "bidder": result["candidate"], "reason": reason.strip()}
     _log_judgement(session, office, row, held, judged, now)
+    looked = LOOKED.get(result["outcome"])
+    kind = f"{looked}_failed" if looked else "disqualified"
+    letters.write(session, row, result["candidate"], kind, {"reason": reason.strip()}, now)
     return _judge_again(session, actor, row, held, {"refused": refused}, reason, now)
 
 
@@ -110,9 +117,11 @@ def _log_judgement(
 def _judge_again(
     session: Session, actor: Actor, row: TenderRow, held: RoundRow, change: dict[str, Any], reason: str, now: datetime
 ) -> RoundRow:
-    result = {**(held.result or {}), **change}
+    before = held.result or {}
+    result = {**before, **change}
     held.result = result | opening.judge(session, row, held, result)
     row.version, row.updated_at = row.version + 1, now
+    opening.tell_holds(session, row, held, before, now)
     audit.record(
         session, actor, "ebid.candidate.judge", row.id, reason or None, {"round": held.number, **change}, now=now
     )
@@ -261,6 +270,10 @@ def _tell(session: Session, row: TenderRow, known: dict[str, CompanyRow], now: d
     else:
         values = {"amount": f"{outcome['amount_with_tax']:,}", "winner": known[winner].name}
         told = {bidder: ("winner" if bidder == winner else "loser", values) for bidder in known}
+        declined = {
+            kept.company_id for held in tenders.rounds_of(session, row) for kept in bids.declined(session, held)
+        }
+        told |= {company: ("decliner", values) for company in declined - set(known)}
     letters.write_all(session, row, told, now)
 
 

@@ -3,6 +3,7 @@
 Nobody is told that something came: no event, no mail, no record of use, before the opening.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, NotFound, say
 from libs.common.ids import new_id
 from services.ebid.db import CompanyRow, EntryRow, RoundRow, SubmissionRow, TenderRow, heads
+from services.ebid.domain import lottery, procedure
 from services.ebid.domain.profile import Profile
 from services.ebid.domain.states import State
 from services.ebid.domain.terms import SETTLE
@@ -92,9 +94,17 @@ def keep(
         return before, receipt(session, before)
     if wanted.kind == "bid":
         breakdowns.keep(session, row, held, bidder, wanted.breakdown, arrived)
-    facts = {"round": held.number, "kept": stamp(now)}
+    facts: dict[str, Any] = {"round": held.number, "kept": stamp(now)}
+    facts |= system_number(row) if wanted.kind == "bid" else {}
     entry = log.enter(session, office.signer, row.id, wanted.kind, wanted.digest, arrived, id_=entry_id, **facts)
     return SubmissionRow(**mine), {"receipt": entry.receipt, "envelope": wanted.envelope}
+
+
+def system_number(row: TenderRow) -> dict[str, int]:
+    """Where the announced lottery adds a number of the system's (群馬県, 香川県, 兵庫県, 大阪府): that number, drawn when the bid comes,
+    so that it stands in the log and on the receipt before anybody knows a lottery number."""
+    assigned = lottery.profile_of(row.terms.get("lottery", "core")).addend == "assigned"
+    return {"assigned": secrets.randbelow(1000)} if assigned else {}
 
 
 def _require_open(session: Session, wanted: Wanted, arrived: datetime, now: datetime) -> None:
@@ -129,6 +139,17 @@ def _require_same(before: SubmissionRow | None, wanted: Wanted) -> SubmissionRow
             code="already-submitted",
         )
     return before
+
+
+def closings(session: Session, sent: Sequence[SubmissionRow]) -> dict[tuple[str, int], RoundRow]:
+    """Of what a bidder sent: the rounds that are closed, by tender and number, of which it has no 入札締切通知書 as a letter."""
+    registered = [key for key, method in procedure.METHODS.items() if method.access == "registered"]
+    found = select(RoundRow).join(TenderRow, TenderRow.id == RoundRow.tender_id)
+    found = found.where(
+        RoundRow.tender_id.in_({kept.tender_id for kept in sent}), RoundRow.closed_at.is_not(None),
+        TenderRow.method.in_(registered) | (RoundRow.number > 1),
+    )  # fmt: skip
+    return {(held.tender_id, held.number): held for held in session.scalars(found)}
 
 
 def of(session: Session, row: TenderRow, number: int, company_id: str) -> SubmissionRow | None:

@@ -17,7 +17,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, Forbidden, Invalid, say
 from services.ebid.db import RoundRow, ShareRow, TenderRow
 from services.ebid.domain import limits as limit_rules
-from services.ebid.domain import lottery, ranking, states
+from services.ebid.domain import lottery, procedure, ranking, states
 from services.ebid.domain.limits import Limits, limits_of
 from services.ebid.domain.opened import limits_against, read_bid
 from services.ebid.domain.ranking import Bid
@@ -62,11 +62,24 @@ def close(session: Session, tender_id: str, number: int, office: Office, now: da
     digest = bundle.closing_digest(row.id, number, received, sealed_limits)
     log.enter(session, office.signer, row.id, "closing", digest, now, round=number)
     head = log.tick(session, office.signer, now)
+    _tell_closed(session, row, held, now)
     held.closed_at, held.checkpoint_size = now, head.size
     held.closing = {"bids": received, "limits": sealed_limits}
     if office.tsa is not None:
         stamps.ask(session, row, held, now)
     return True
+
+
+def _tell_closed(session: Session, row: TenderRow, held: RoundRow, now: datetime) -> None:
+    """入札締切通知書, to whom officials know: applicants and invited companies, whether they bid or not. Of the others nobody may be told
+    who they are; each reads its own beside its receipt (`bids.closings`)."""
+    if procedure.METHODS[row.method].access != "registered" and held.number == 1:
+        values = {
+            "round": str(held.number),
+            "until": letters.moment(held.bid_until),
+            "opens": letters.moment(held.opens_at),
+        }
+        letters.tell_participants(session, row, "closed", values, now)
 
 
 def time_left(session: Session, tender_id: str, number: int, now: datetime) -> timedelta:
@@ -213,7 +226,7 @@ def open_round(session: Session, tender_id: str, number: int, office: Office, no
     actor = Actor("service", "ebid", tenant=session.info["tenant"])
     audit.record(session, actor, "ebid.tender.open", row.id, detail=
                  {"round": number, "result": entry.receipt["entry"]["digest"]}, now=now)  # fmt: skip
-    _tell_holds(session, row, held, now)
+    tell_holds(session, row, held, {}, now)
     return True
 
 
@@ -319,6 +332,7 @@ def _bid(arrival: bids.Arrival, opened: dict[str, Any], technical: Fraction | No
         bidder=arrival.company_id,
         arrived_at=moment(arrival.receipt["entry"]["at"]),
         sequence=arrival.position,
+        assigned=int(arrival.receipt["entry"].get("assigned", 0)),
         technical=technical,
         most=most,
     )
@@ -339,12 +353,19 @@ def _last_lowest(session: Session, row: TenderRow, held: RoundRow) -> int | None
     return (tenders.round_of(session, row, held.number - 1).result or {}).get("lowest")
 
 
-def _tell_holds(session: Session, row: TenderRow, held: RoundRow, now: datetime) -> None:
+def tell_holds(session: Session, row: TenderRow, held: RoundRow, before: Mapping[str, Any], now: datetime) -> None:
+    """保留通知書: to the candidate what is looked at and what to bring; to the others once, when the decision is put off first.
+    `before`: the round's result until now, {} at the opening."""
     result = held.result or {}
-    reason = HOLDS.get(result["outcome"])
-    if reason:
-        told = {place["bidder"]: ("on_hold", {"reason": reason}) for place in result["places"]}
-        letters.write_all(session, row, told, now)
+    outcome, candidate = result["outcome"], result["candidate"]
+    if outcome not in HOLDS:
+        return
+    told: dict[str, letters.Written] = {}
+    if before.get("outcome") not in HOLDS:
+        told = {place["bidder"]: ("on_hold", {"reason": HOLDS[outcome]}) for place in result["places"]}
+    if (candidate, outcome) != (before.get("candidate"), before.get("outcome")):
+        told[candidate] = (outcome, {})
+    letters.write_all(session, row, told, now)
 
 
 def drawn_table(result: dict[str, Any]) -> list[tuple[int, int, int, bool]]:
