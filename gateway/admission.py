@@ -149,7 +149,7 @@ class Admission:
         known = self._is_inside(caller, decision)
         line = parts.fairness.line(decision)
         answered = [] if line is None else self._stand_in(line, scope, caller, decision, inside=known)
-        if caller.unknown and decision.tenant is not None and decision.service != REGISTRY:
+        if caller.unknown and self._is_met_as_a_guest(scope, decision):
             caller, begun = self._new_guest(caller)
             answered += begun
         self._note_inside(caller, decision)
@@ -244,6 +244,18 @@ class Admission:
         acr = self._settings.demand_acr.get(decision.route_class)
         if acr is not None and actor.kind in PEOPLE and not actor.proved(acr):
             raise TooWeak(acr)
+
+    @staticmethod
+    def _is_met_as_a_guest(scope: Scope, decision: Onward) -> bool:
+        """Whether a visitor of whom nothing is known gets a cookie to be known by again: in a municipality's services, and where a
+        browser sends something to a service of all municipalities (a request for data, a vote), which is otherwise read by everybody
+        alike, from caches too."""
+        if decision.service == REGISTRY:
+            return False
+        if decision.tenant is not None:
+            return True
+        accepts = header(scope["headers"], b"accept") or b""
+        return scope["method"] not in hygiene.SAFE_METHODS and b"text/html" in accepts
 
     def _new_guest(self, caller: Caller) -> tuple[Caller, Headers]:
         value, sid = self._parts.guests.new()

@@ -196,7 +196,7 @@ def until(condition, seconds: float = 20.0):  # type: ignore[no-untyped-def]
 def make_running(folder: Path, absent: list[str], **environment: str) -> Running:
     keys.ensure(folder / "keys", ["gateway", "tenants", "eapply"])
     port, internal_port, upstream_port = free_port(), free_port(), free_port()
-    upstreams = {name: f"http://127.0.0.1:{upstream_port}" for name in ("tenants", "eapply", "backup")}
+    upstreams = {name: f"http://127.0.0.1:{upstream_port}" for name in ("tenants", "eapply", "backup", "opendata")}
     upstreams |= {name: f"http://127.0.0.1:{free_port()}" for name in absent}
     settings = {
         "DATA_DIR": str(folder),

@@ -7,7 +7,7 @@ import pytest
 from gateway import domain
 from gateway.parts import Stored
 from gateway.tests.conftest import CODE, OTHER, PASSWORD, Running
-from gateway.tests.test_people_sign_in import seen_actor
+from gateway.tests.test_people_sign_in import actor, seen_actor
 from gateway.use_cases import accounts, guests
 from gateway.use_cases.sign_in import open_session
 from libs.common.clock import FixedClock
@@ -38,6 +38,24 @@ def test_services_learn_who_the_guest_was(cloud: Running, people: list[str]) -> 
     person = seen_actor(cloud, client, PAGE)
     assert (person.kind, person.subject, person.earlier_guest) == ("person", people[0], guest.sid)
     assert seen_actor(cloud, client, f"/t/{OTHER}/eapply/").earlier_guest == guest.sid, "each of its towns is told"
+
+
+def test_who_asks_for_data_is_somebody_of_their_own(cloud: Running) -> None:
+    """Else all visitors of the open data catalogue shared one person's ten requests a day, and one vote."""
+    page, sent = "/opendata/requests/", {"headers": {"accept": "text/html", "origin": cloud.url}}
+
+    def asked(client) -> str:  # type: ignore[no-untyped-def]
+        cloud.forget_seen()
+        assert client.post(page, data={"title": "x"}, **sent).status_code == 200
+        return actor(cloud, cloud.seen()[0], "opendata").subject
+
+    one, other = cloud.client(), cloud.client()
+    assert "set-cookie" not in one.get(page, headers={"accept": "text/html"}).headers, "what all read alike is kept by caches"
+    first = asked(one)
+    assert first == asked(one) and first != asked(other) and "guest" != first
+    program = cloud.client()
+    assert program.post("/opendata/api/3/action/package_search", json={}).status_code == 200
+    assert not program.cookies
 
 
 def test_who_was_no_guest_brings_nothing_along(cloud: Running, people: list[str]) -> None:
