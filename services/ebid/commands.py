@@ -19,7 +19,6 @@ def take_in_corporate_numbers(service: Service, paths: list[Path]) -> int:
             continue
         print(
             f"{path.name}：{taken.kept}件を取り込み、{taken.gone}件を消しました。古い行{taken.older}件、読めない行{taken.refused}件。"
-            f"登録{taken.agreed}件が照合で確認されました。"
         )
         worst = max(worst, int(taken.refused > 0))
     return worst

@@ -57,7 +57,8 @@ def show(
         row = verifying.load(session, company_id)
         context: dict[str, Any] = {
             "checks": verifying.checks(session, row.id),
-            "published": verifying.published(session, row),
+            "published": (published := verifying.published(session, row)),
+            "agrees": published is not None and verifying.agrees(published, row),
             "others": verifying.others(session, row),
             "suspensions": suspending.of(session, row.id),
             "places": places_of(session),

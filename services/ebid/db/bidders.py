@@ -41,7 +41,7 @@ class CompanyRow(SharedTable, Base):
 
 class CompanyCheckRow(SharedTable, Base):
     """One look at who a registration is of: `outcome` confirmed | refused | withdrawn | changed, `how` of `domain.company.CHECKS`, what
-    was seen (`note`), and by whom. Never changed. `by_tenant` None where nobody looked: an identity or the dataset."""
+    was seen (`note`), and by whom. Never changed. `by_tenant` None where nobody looked: an identity."""
 
     __tablename__ = "company_checks"
     __shared_because__ = "it belongs to the register of suppliers, which is common to all municipalities"

@@ -90,15 +90,14 @@ CHECKS = {
     "identity": say("法人を証明するIDでのサインイン"),
     "site": say("国税庁の法人番号公表サイト"),
     "registry": say("履歴事項全部証明書"),
-    "dataset": say("国税庁の全件データとの照合"),
     "papers": say("開業届の控え、身分証明書などの書類"),
     "earlier": say("この確認のしくみより前の登録"),
 }
 """How it was established that a registration is of who stands in it."""
 OFFICIAL = {"company": ("site", "registry"), "sole": ("papers",)}
 """Those that an official may state, by kind of supplier."""
-WEAK = ("earlier", "dataset")
-"""Those that say nothing of the person who registered: a surer one takes the number over."""
+WEAK = ("earlier",)
+"""What says nothing of the person who registered: a surer one takes the number over."""
 
 
 def suspended(spans: list[tuple[date, date]], day: date) -> bool:

@@ -20,7 +20,6 @@ from libs.common.service import Service
 from services.ebid.db import CorporateNumberRow
 from services.ebid.domain import corporate
 from services.ebid.domain.corporate import Entry
-from services.ebid.use_cases import verifying
 
 PORTION = 2000
 """Lines kept in one transaction."""
@@ -29,14 +28,12 @@ _PROBE = 1 << 20
 
 @dataclass
 class Taken:
-    """`kept` numbers made or changed, `gone` numbers taken back, `older` lines that say less than what is known, `refused` lines,
-    `agreed` registrations that were verified by it."""
+    """`kept` numbers made or changed, `gone` numbers taken back, `older` lines that say less than what is known, `refused` lines."""
 
     kept: int = 0
     gone: int = 0
     older: int = 0
     refused: int = 0
-    agreed: int = 0
 
 
 def take_in(service: Service, path: Path, say: Callable[[str], None]) -> Taken:
@@ -50,11 +47,6 @@ def take_in(service: Service, path: Path, say: Callable[[str], None]) -> Taken:
         while portion := list(islice(entries, PORTION)):
             with service.database.transaction() as session:
                 _keep(session, portion, taken)
-    after = None
-    while after != "":
-        with service.database.transaction() as session:
-            after, agreed = verifying.match_all(session, after or "", PORTION, service.clock.now())
-            taken.agreed += agreed
     return taken
 
 

@@ -1,6 +1,7 @@
-"""Whose a registration is: vouched for by the sign-in, agreed with the National Tax Agency's file, or looked at by an official.
+"""Whose a registration is: vouched for by the sign-in, or looked at by an official.
 
-Until then it is only said: it keeps the number from nobody, and applies and bids nowhere (`companies.require_qualified`).
+Until then it is only said: it keeps the number from nobody, and applies and bids nowhere (`companies.require_qualified`). What the
+National Tax Agency publishes of a number helps the official; it verifies nobody, for everybody can read it.
 """
 
 from datetime import datetime
@@ -39,8 +40,6 @@ def look(session: Session, actor: Actor, row: CompanyRow, renamed: bool, now: da
             )
         if holder is None or _is_weak(holder):
             _confirm(session, row, number, "identity", "", None, now)
-    elif row.verified_at is None and holder is None and _agrees(session, row, number):
-        _confirm(session, row, number, "dataset", "", None, now)
 
 
 def _holder(session: Session, row: CompanyRow, number: str) -> CompanyRow | None:
@@ -51,19 +50,6 @@ def _holder(session: Session, row: CompanyRow, number: str) -> CompanyRow | None
 
 def _is_weak(holder: CompanyRow) -> bool:
     return holder.verified_at is None or holder.verified_how in company.WEAK
-
-
-def _agrees(session: Session, row: CompanyRow, number: str) -> bool:
-    """Whether name and address are those published, and nobody else says that the number is theirs."""
-    published = session.get(CorporateNumberRow, number)
-    others = select(CompanyRow.id).where(CompanyRow.claimed_number == number, CompanyRow.id != row.id)
-    if published is None or published.closed_on is not None or session.scalar(others.limit(1)) is not None:
-        return False
-    return corporate.agrees(entry_of(published), row.name, row.address)
-
-
-def entry_of(row: CorporateNumberRow) -> corporate.Entry:
-    return corporate.Entry(row.number, row.name, row.prefecture, row.address, row.closed_on, row.updated_on)
 
 
 # ---- by an official
@@ -179,24 +165,6 @@ def _note(
         notices.send(session, to_person=person, template=MAIL, context=context, now=now)
 
 
-# ---- by the agency's file
-
-
-def match_all(session: Session, after: str, portion: int, now: datetime) -> tuple[str, int]:
-    """Look at up to `portion` registrations behind the id `after` that wait, whether they agree by now: the last id ("" at the end)
-    and how many did."""
-    waiting = select(CompanyRow).where(
-        CompanyRow.id > after, CompanyRow.claimed_number.is_not(None), CompanyRow.verified_at.is_(None)
-    )
-    rows, agreed = list(session.scalars(waiting.order_by(CompanyRow.id).limit(portion))), 0
-    for row in rows:
-        number = row.claimed_number or ""
-        if _holder(session, row, number) is None and _agrees(session, row, number):
-            _confirm(session, row, number, "dataset", "", None, now)
-            agreed += 1
-    return rows[-1].id if len(rows) == portion else "", agreed
-
-
 # ---- for pages
 
 
@@ -241,6 +209,19 @@ def published(session: Session, row: CompanyRow) -> CorporateNumberRow | None:
     """What the agency's file says of the number, if the operator has taken it in."""
     number = row.corporate_number or row.claimed_number
     return session.get(CorporateNumberRow, number) if number else None
+
+
+def agrees(published: CorporateNumberRow, row: CompanyRow) -> bool:
+    """Whether name and address are those published, and the number's register is not closed."""
+    entry = corporate.Entry(
+        published.number,
+        published.name,
+        published.prefecture,
+        published.address,
+        published.closed_on,
+        published.updated_on,
+    )
+    return entry.closed_on is None and corporate.agrees(entry, row.name, row.address)
 
 
 def others(session: Session, row: CompanyRow) -> list[CompanyRow]:
