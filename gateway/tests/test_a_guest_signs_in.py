@@ -50,9 +50,11 @@ def test_who_asks_for_data_is_somebody_of_their_own(cloud: Running) -> None:
         return actor(cloud, cloud.seen()[0], "opendata").subject
 
     one, other = cloud.client(), cloud.client()
-    assert "set-cookie" not in one.get(page, headers={"accept": "text/html"}).headers, "what all read alike is kept by caches"
+    assert "set-cookie" not in one.get(page, headers={"accept": "text/html"}).headers, (
+        "what all read alike is kept by caches"
+    )
     first = asked(one)
-    assert first == asked(one) and first != asked(other) and "guest" != first
+    assert first == asked(one) and first != asked(other) and first != "guest"
     program = cloud.client()
     assert program.post("/opendata/api/3/action/package_search", json={}).status_code == 200
     assert not program.cookies
