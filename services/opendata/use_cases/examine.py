@@ -242,9 +242,9 @@ RESHAPED = frozenset({
 """Findings after which the table is not the file: it is written anew even where no cell is mended."""
 
 
-def _more_than_values(reading: Reading) -> set[str]:
+def _more_than_values(reading: Reading) -> frozenset[str]:
     """Why the file as sent may not be published: what was looked at, and judged for personal data, is one table of it."""
-    return (ACTING & reading.findings.counts.keys()) | ({"other-tables"} if len(reading.tables) > 1 else set())
+    return frozenset(ACTING & reading.findings.counts.keys()) | ({"other-tables"} if len(reading.tables) > 1 else set())
 
 
 def _keep(
