@@ -445,7 +445,8 @@ def _note_rows(rows: Iterator[Row], layout: Layout, sheet: str, findings: Findin
         elif _is_header_again(row.cells, layout):
             message = f"{row.number}行目に項目名がもう一度あります。除いて読みました。"
             findings.add(Finding("header-again", "warning", message, sheet, row.number))
-        group.take(row)
+        if not group.again:
+            group.take(row)
         if row.cells and _SECTION.match(row.cells[0]) and _filled(row) == 1 and width > 2:
             text = row.cells[0].strip()[:60]
             message = (
@@ -473,7 +474,8 @@ class _Group:
     def take(self, row: Row) -> None:
         value = row.cells[0].strip() if row.cells else ""
         if value:
-            self.again = self.again or value == self.last
+            # No blank in the first thousand rows is no group either: a million rows need not be watched for one.
+            self.again = value == self.last or (self.filled > 1_000 and not self.blank)
             self.last, self.filled = value, self.filled + 1
         elif self.filled and _filled(row) > 1:
             self.blank += 1
