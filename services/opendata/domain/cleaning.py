@@ -6,7 +6,7 @@ from functools import partial
 from services.opendata.domain import texts
 from services.opendata.domain.cells import Cleaned, unsure
 from services.opendata.domain.dates import clean_date, clean_time
-from services.opendata.domain.numbers import clean_number, is_excel_error
+from services.opendata.domain.numbers import clean_number, clean_percent, is_excel_error
 from services.opendata.domain.phones import clean_phone
 from services.opendata.domain.places import clean_code, clean_degrees, clean_postal
 from services.opendata.domain.roles import Role
@@ -18,6 +18,7 @@ LONGEST = 200
 
 _CLEANERS: dict[Role, Cleaner] = {
     "number": clean_number,
+    "percent": clean_percent,
     "date": clean_date,
     "time": clean_time,
     "code": clean_code,

@@ -15,7 +15,7 @@ ERAS = (
 )
 _ISO = re.compile(r"(?:1[0-9]|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])", re.ASCII)
 _ERA = re.compile(
-    r"(明治|大正|昭和|平成|令和|[MTSHR㍾㍽㍼㍻㋿])\s*+(?:\.\s*+)?(元|\d{1,2})\s*+(?:年|[./-])\s*+(\d{1,2})\s*+(?:月|[./-])\s*+(\d{1,2})\s*+日?",
+    r"(明治|大正|昭和|平成|令和|[明大昭平令MTSHR㍾㍽㍼㍻㋿])\s*+(?:\.\s*+)?(元|\d{1,2})\s*+(?:年|[./-])\s*+(\d{1,2})\s*+(?:月|[./-])\s*+(\d{1,2})\s*+日?",
     re.I,
 )
 _WESTERN = re.compile(r"(\d{4})\s*+(?:年|[./-])\s*+(\d{1,2})\s*+(?:月|[./-])\s*+(\d{1,2})\s*+日?")
@@ -26,6 +26,10 @@ _PART = re.compile(
     re.I,
 )
 _SHORT = re.compile(r"\d{1,2}\s*+[./月-]\s*+\d{1,2}\s*+(?:日\s*+)?(?:[./-]\s*+\d{1,2})?")
+_KANJI_NUMBER = re.compile(
+    r"(?:[〇一二三四五六七八九]?十[一二三四五六七八九]?|[〇一二三四五六七八九]{1,4})(?=[年月日])"
+)
+_DIGITS = str.maketrans("〇一二三四五六七八九", "0123456789")
 EXCEL_DAYS = re.compile(r"[2-5]\d{4}")
 
 
@@ -36,12 +40,20 @@ def clean_date(value: str) -> Cleaned:
     """
     if _ISO.fullmatch(value) and _real(value):
         return right(value)
-    text = _TAIL.sub("", half_width(value))
+    text = _KANJI_NUMBER.sub(_from_kanji, _TAIL.sub("", half_width(value)))
     if found := _ERA.fullmatch(text):
         return _from_era(value, *found.groups())
     if found := _WESTERN.fullmatch(text) or _COMPACT.fullmatch(text):
         return _from_western(value, *map(int, found.groups()))
     return _undecided(value, text)
+
+
+def _from_kanji(written: re.Match[str]) -> str:
+    """四十五 → 45, 十 → 10, 三〇 → 30."""
+    tens, ten, ones = written[0].rpartition("十")
+    if not ten:
+        return written[0].translate(_DIGITS)
+    return str(10 * int(tens.translate(_DIGITS) or 1) + int(ones.translate(_DIGITS) or 0))
 
 
 def _undecided(value: str, text: str) -> Cleaned:
@@ -66,7 +78,7 @@ def _undecided(value: str, text: str) -> Cleaned:
 
 
 def _from_era(value: str, era: str, year: str, month: str, day: str) -> Cleaned:
-    name, _, first, before = next(e for e in ERAS if era.upper() in (e[0], e[1]))
+    name, _, first, before = next(e for e in ERAS if era.upper() in (e[0], e[0][0], e[1]))
     try:
         found = date(before + (1 if year == "元" else int(year)), int(month), int(day))
     except ValueError:

@@ -18,6 +18,7 @@ _SUSPECT = re.compile(rf"(?:^|{_END})[ 　\t\r\n=#]|[ 　\t\r\n]{_END}|[\r\n｡-
 # Days up to the 28th exist in every month; numbers of ten or eleven digits have twelve or thirteen characters with two hyphens.
 _RIGHT: dict[Role, str] = {
     "number": r"-?(?:0|[1-9]\d*)(?:\.\d+)?",
+    "percent": r"-?(?:0|[1-9]\d*)(?:\.\d+)?",
     "date": r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])",
     "time": r"(?:[01]\d|2[0-3]):[0-5]\d",
     "phone": rf"(?=[\d-]{{12,13}}{_END})0\d{{1,4}}-\d{{1,4}}-\d{{3,4}}",

@@ -6,11 +6,19 @@ from services.opendata.domain.cells import Cleaned, half_width, mended, right, u
 
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
 _NUMBER = re.compile(r"[-+▲△]?\s*(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
-_UNIT = re.compile(
-    r"人|名|件|世帯|戸|校|園|[箇か所ヶケ]*所|棟|台|基|本|個|枚|冊|回|歳|円|床|室|席|区画|㎡|m2|m²|km|ha|m|cm|mm|kg|g|t|L",
+UNIT = re.compile(
+    r"人|名|件|世帯|戸|校|園|[箇か所ヶケ]*所|棟|台|基|本|個|枚|冊|回|歳|円|床|室|席|区画|㎡|m2|m²|m3|km|km2|ha|m|cm|mm|kg|g|t|L",
     re.I,
 )
-_WITH_UNIT = re.compile(rf"({_NUMBER.pattern})\s*({_UNIT.pattern})", re.I)
+_WITH_UNIT = re.compile(rf"({_NUMBER.pattern})\s*({UNIT.pattern})", re.I)
+_YEN = re.compile(rf"¥\s*+({_NUMBER.pattern})")
+_PERCENT = re.compile(rf"({_NUMBER.pattern})\s*+%")
+# Marks of notes behind a number, and the letters before it for revised and preliminary figures (同「統計表における符号」 r, p).
+_NOTED = re.compile(
+    rf"({_NUMBER.pattern})(\s*+(?:[※*†]{{1,3}}\d{{0,2}}\)?|\(?(?:※|注)\d{{0,2}}\)?|(?<!\d)\(?\d{{1,2}}\)))"
+)
+_REVISED = re.compile(rf"([rp])\s*+({_NUMBER.pattern})")
+_REVISIONS = {"r": "改定値", "p": "速報値"}
 _ERRORS = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!)|#{3,}")
 _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?E\+?\d+", re.I)
 # Signs of suppression and absence in official statistics (総務省統計局 「統計表における符号」).
@@ -48,9 +56,28 @@ def clean_number(value: str) -> Cleaned:
         return mended(
             number, "number-unit", f"単位「{found[2]}」を除き、数値にしました。単位は項目名に書いてください：{value}"
         )
+    if found := _YEN.fullmatch(text):
+        return mended(
+            _plain(found[1]), "number-unit", f"「¥」を除き、数値にしました。単位は項目名に書いてください：{value}"
+        )
+    if found := _NOTED.fullmatch(text):
+        message = f"注の印「{found[2].strip()}」を除き、数値にしました。注は備考に書いてください：{value}"
+        return mended(_plain(found[1]), "number-note", message)
+    if found := _REVISED.fullmatch(text):
+        message = f"「{found[1]}」（{_REVISIONS[found[1]]}）が数値に付いています。数値だけにし、意味を備考に書いてください：{value}"
+        return unsure(_plain(found[2]), "number-revised", message)
     return unsure(
         value, "number-unreadable", f"「{value}」は数値として読めません。数字だけにし、説明は備考に書いてください。"
     )
+
+
+def clean_percent(value: str) -> Cleaned:
+    """A cell of a column of percentages: 「２８．１％」→ `28.1`, never a hundredth of it."""
+    if found := _PERCENT.fullmatch(half_width(value)):
+        return mended(
+            _plain(found[1]), "number-percent", f"「％」を除き、数値にしました。単位は項目名に書いてください：{value}"
+        )
+    return clean_number(value)
 
 
 def _mended(value: str, text: str) -> Cleaned:

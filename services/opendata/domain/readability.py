@@ -157,7 +157,9 @@ def _wide(evidence: Evidence, seen: _Seen) -> str:
 
 
 def _without_units(evidence: Evidence, seen: _Seen) -> str:
-    numbers = [name for name, role in zip(evidence.table.columns, evidence.roles, strict=True) if role == "number"]
+    numbers = [
+        name for name, role in zip(evidence.table.columns, evidence.roles, strict=True) if role in ("number", "percent")
+    ]
     bare = [name for name in numbers if not _WITH_UNIT.search(name)]
     if not bare or "units" in evidence.described:
         return ""
@@ -165,15 +167,16 @@ def _without_units(evidence: Evidence, seen: _Seen) -> str:
 
 
 def _not_from_the_top(evidence: Evidence, seen: _Seen) -> str:
-    if evidence.table.header_row == 1 and not evidence.any_of("header-of-several-rows"):
+    if evidence.table.header_row == 1 and not evidence.any_of("header-of-several-rows", "units-row"):
         return ""
     return "項目名が1行目の1行だけになっていません。表題などを除き、1行目を項目名にしてください。"
 
 
 _BROKEN: dict[str, Why] = {
     "L1-01": lambda evidence, seen: "" if evidence.format in ("csv", "tsv", "xlsx") else "ExcelやCSVではありません。",
+    "L1-02": _counted("1つのシートに表が2つ以上あります（{}か所）。", "second-table"),
     "L1-03": _counted("空の行や繰り返した項目名で表が{}か所で分かれています。", "blank-row", "header-again"),
-    "L1-04": _counted("表の外に表題や注記が{}行あります。", "row-above-header", "note-below"),
+    "L1-04": _counted("表の外に表題や注記が{}行あります。", "row-above-header", "note-below", "section-row"),
     "L1-05": _counted("項目名のない列が{}列あります。", "header-blank", "no-header"),
     "L1-06": _counted("空白や改行で体裁を整えたセルが{}個あります。", "blanks", "line-break"),
     "L1-07": _counted("1つのセルに2つ以上の値があるセルが{}個あります。", "phone-length", "line-break"),
@@ -189,7 +192,11 @@ _BROKEN: dict[str, Why] = {
     "L2-01": lambda evidence, seen: (
         f"数値の列に数字でないものが{count}個あります。" if (count := evidence.starting("number-")) else ""
     ),
-    "L2-02": lambda evidence, seen: f"「〃」「同上」で省略したセルが{seen.ditto}個あります。" if seen.ditto else "",
+    "L2-02": lambda evidence, seen: (
+        f"「〃」「同上」で省略したセルが{seen.ditto}個あります。"
+        if seen.ditto
+        else _counted("まとまりの最初の行にしか値のない列があります。", "group-blank")(evidence, seen)
+    ),
     "L2-03": _counted("同じ名前の項目が{}個あります。", "header-twice", "header-blank", "no-header"),
     "L2-04": _counted("決められた選択肢の書き方でないセルが{}個あります。", "choice-written", "choice-unknown"),
     "L2-05": lambda evidence, seen: (

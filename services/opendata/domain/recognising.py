@@ -10,6 +10,8 @@ from services.opendata.domain.standards import Definition, definitions
 
 RECOGNISED = 0.35
 """Least share of a definition's distinctive columns a table must have to be called of that kind."""
+TELLING = 1.6
+"""Weight of a column that at most a fifth of the definitions have: names, addresses and places alone make no kind."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ def recognise(columns: Sequence[str], title: str = "") -> tuple[Recognition, ...
         certainty = math.sqrt(share * covered)
         if fold(definition.kind.name.removesuffix("一覧")) in fold(title):
             certainty = min(1.0, certainty + 0.15)
+        elif all(weights[name] < TELLING for name in present):
+            continue
         if certainty >= RECOGNISED and len(present) >= 3:
             found.append(Recognition(definition, round(certainty, 3)))
     return tuple(sorted(found, key=lambda one: -one.certainty)[:5])

@@ -12,6 +12,7 @@ from services.opendata.domain.places import PREFECTURES, clean_code, is_latitude
 from services.opendata.domain.roles import Role, roles_of
 from services.opendata.domain.standards import Definition
 from services.opendata.domain.table import Finding, Findings, Row, Table
+from services.opendata.domain.texts import full_kana
 
 SHOWN = 1_000
 ERRORS = frozenset({"date-impossible", "time-impossible", "excel-error", "code-wrong", "degrees-outside", "formula"})
@@ -56,7 +57,7 @@ class Repair:
 def plan(table: Table, definition: Definition | None = None) -> Plan:
     """Reads the first rows of `table`. `definition` is the standard to follow (`conformance.recognise`), None keeps the names."""
     wanted = [column.name for column in definition.columns] if definition else ()
-    names = standard_names(table.columns, wanted)
+    names = tuple(map(full_kana, standard_names(table.columns, wanted)))
     changes = tuple(
         Change(table.header_row or 1, at, old, old, new, "header", f"項目名を「{new}」に直しました：{old}")
         for at, (old, new) in enumerate(zip(table.columns, names, strict=True), start=1)

@@ -1,12 +1,13 @@
 """What a column holds: by the standard's definition, by its name, or by its values. The role chooses the cleaner of its cells."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Literal
 
-from services.opendata.domain.dates import clean_date
-from services.opendata.domain.numbers import clean_number
+from services.opendata.domain.cells import Cleaned
+from services.opendata.domain.dates import EXCEL_DAYS, clean_date
+from services.opendata.domain.numbers import clean_number, clean_percent
 from services.opendata.domain.standards import Definition, StandardColumn
 from services.opendata.domain.table import Table
 
@@ -14,6 +15,7 @@ Role = Literal[
     "text",
     "identifier",
     "number",
+    "percent",
     "date",
     "time",
     "code",
@@ -81,17 +83,25 @@ def _role_by_values(name: str, values: list[str]) -> Role:
         return "text"
     if any(len(value) > LONG or re.match(r"\s*0\d", value) for value in filled):
         return "text"
-    if _are_numbers(filled):
+    if _are_numbers(filled, clean_number):
         return "number"
-    if sum(map(_is_date, filled)) >= ENOUGH * len(filled):
+    if _are_numbers(filled, clean_percent):
+        return "percent"
+    dates = sum(map(_is_date, filled))
+    if dates * 2 >= len(filled) and dates + sum(map(_is_serial, filled)) >= ENOUGH * len(filled):
         return "date"
     return "text"
 
 
-def _are_numbers(values: list[str]) -> bool:
+def _are_numbers(values: list[str], clean: Callable[[str], Cleaned]) -> bool:
     """Signs of absence and secrecy say nothing about what the column holds."""
-    found = [cleaned for cleaned in map(clean_number, values) if cleaned.code not in ("number-sign", "excel-error")]
+    found = [cleaned for cleaned in map(clean, values) if cleaned.code not in ("number-sign", "excel-error")]
     return bool(found) and sum(cleaned.sure for cleaned in found) >= ENOUGH * len(found)
+
+
+def _is_serial(value: str) -> bool:
+    """A day that Excel gave back as its number, among days."""
+    return bool(EXCEL_DAYS.fullmatch(value))
 
 
 def _is_date(value: str) -> bool:

@@ -1,6 +1,7 @@
 """CSV and TSV: lines → records, in a memory that does not grow. Written by hand because the standard reader lets one lost quotation
 mark swallow the rest of a file and says nothing."""
 
+import codecs
 import csv
 import re
 from collections import Counter, deque
@@ -12,22 +13,24 @@ from typing import Literal
 from libs.common.errors import Invalid, TooLarge
 from services.opendata.domain.table import Finding, Findings, Row, Table
 from services.opendata.reading.encoding import NAMES, decode_line, detect
-from services.opendata.reading.layout import table_from
+from services.opendata.reading.layout import tables_from
 from services.opendata.reading.limits import Limits
 
+_MARK = "\ufeff"
+"""Files put one behind another have a byte order mark in the middle: it is no letter of a name."""
 Delimited = tuple[Literal["csv", "tsv"], str, tuple[Table, ...], Findings]
 
 
 def read_delimited(path: Path, name: str, limits: Limits) -> Delimited:
-    """Format, encoding, the one table and the findings of the text file at `path`."""
+    """Format, encoding, the tables (mostly one) and the findings of the text file at `path`."""
     encoding = detect(path)
     findings = Findings()
     _note_encoding(encoding, findings)
     delimiter = _delimiter(path, encoding, limits)
     _note_kind(name, delimiter, findings)
     source = partial(_records, path, encoding, delimiter, limits)
-    table = table_from(source, "", limits, findings)
-    return ("tsv" if delimiter == "\t" else "csv"), encoding, (table,), findings
+    tables = tables_from(source, "", limits, findings)
+    return ("tsv" if delimiter == "\t" else "csv"), encoding, tables, findings
 
 
 def _note_encoding(encoding: str, findings: Findings) -> None:
@@ -77,7 +80,7 @@ def _lines(path: Path, encoding: str, limits: Limits, findings: Findings | None 
             while line := file.readline(limits.line + 1):
                 number += 1
                 _check_line(line, number, limits)
-                yield number, line
+                yield number, line.lstrip(_MARK) if line[0] == _MARK else line
         except UnicodeDecodeError as error:
             raise Invalid(f"{number + 1}行目から文字コードが壊れていて読めません。", code="damaged") from error
 
@@ -89,7 +92,7 @@ def _mixed_lines(path: Path, limits: Limits, findings: Findings | None) -> Itera
         number = 0
         while line := file.readline(limits.line * 4):
             number += 1
-            text, encoding = decode_line(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
+            text, encoding = decode_line(line.removeprefix(codecs.BOM_UTF8))
             _check_line(text, number, limits)
             told = "" if line.isascii() else encoding
             usual = usual or told

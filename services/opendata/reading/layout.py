@@ -1,4 +1,5 @@
-"""Where the table is in a sheet: title rows above, headers of several rows, merged cells, blank rows, notes below."""
+"""Where the tables are in a sheet: title rows above, headers of several rows, units, merged cells, blank rows, notes below, and
+a second table under the first."""
 
 import re
 from collections import Counter, deque
@@ -7,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from libs.common.errors import Invalid, TooLarge, say
+from services.opendata.domain.cells import half_width
 from services.opendata.domain.headers import candidates, tidy
+from services.opendata.domain.numbers import SIGNS, UNIT
 from services.opendata.domain.table import Finding, Findings, Row, Table
 from services.opendata.reading.limits import Limits
 from services.opendata.reading.merges import Merge, fill
@@ -19,7 +22,15 @@ _NUMBER = re.compile(r"[-+▲△]?[\d０-９,，.．]+[%％]?")
 _NOTE = re.compile(
     r"^\s*+(?:[※*＊]|[（(]?注[\d０-９）):：.]?|[（(]?備考[）):：]|出典|資料|[（(]単位|.*(?:現在|時点)[）)]?$)"
 )
-_TOTAL = re.compile(r"^(?:合\s*計|総\s*計|小\s*計|計)$")
+_TOTAL = re.compile(r"^(?:合\s*計|総\s*計|小\s*計|総\s*数|[市区町村県郡]\s*計|計)$")
+_SECTION = re.compile(r"^\s*[■□◆◇●▼▽★☆【《〈<＜]")
+_UNIT_CELL = re.compile(
+    r"\([^()]{1,8}\)|\[[^\[\]]{1,8}\]|単位|"
+    rf"(?:単位:)?(?:[千万億]|百万)?(?:{UNIT.pattern}|[%‰]|°C|kWh|ppm|dB|mg/L|トン|時間|人/km2)",
+    UNIT.flags,
+)
+GAPS = 50
+"""Blank places in a sheet after which a second table is looked for."""
 
 
 class Source(Protocol):
@@ -40,6 +51,14 @@ class Layout:
     repeated: frozenset[int] = frozenset()
 
 
+@dataclass(frozen=True)
+class _Gap:
+    """A blank place: the row above it and up to three rows that follow it."""
+
+    above: Row
+    below: tuple[Row, ...]
+
+
 @dataclass
 class _Scan:
     """What one pass over all rows leaves: the first and the last rows that hold anything, and how many there are."""
@@ -47,22 +66,112 @@ class _Scan:
     head: list[Row] = field(default_factory=list)
     tail: deque[Row] = field(default_factory=lambda: deque(maxlen=TAIL))
     rows: int = 0
-    blank: int = 0
-    first_blank: int = 0
+    gaps: list[_Gap] = field(default_factory=list)
 
 
-def table_from(source: Source, sheet: str, limits: Limits, findings: Findings, merges: Sequence[Merge] = ()) -> Table:
-    """The table of one sheet. Two passes: one to find its place, one to name rows of the wrong width. Raises Invalid `empty`."""
-    scan = _scan(source(findings), limits)
-    if not scan.head:
-        raise Invalid("表が見つかりません。データの入った表を登録してください。", code="empty")
-    layout = find_layout(scan, tuple(merges), sheet, findings)
+def tables_from(
+    source: Source, sheet: str, limits: Limits, findings: Findings, merges: Sequence[Merge] = ()
+) -> tuple[Table, ...]:
+    """The tables of one sheet, one below another. Passes over the rows: one to find a table's place, one to name rows of the wrong
+    width. Raises Invalid `empty`."""
+    tables: list[Table] = []
+    rest: Source | None = source
+    while rest:
+        name = _sheet_of(sheet, tables, rest)
+        scan = _scan(rest(findings if not tables else None), limits)
+        if not scan.head:
+            raise Invalid("表が見つかりません。データの入った表を登録してください。", code="empty")
+        here, below = rest, _second(scan)
+        rest = None
+        if below:
+            _note_second(below, sheet, findings)
+            here, rest = _between(here, 0, below[0].number), _between(here, below[0].number, None)
+            scan = _scan(here(), limits)
+        tables.append(_table(here, scan, tuple(merges), name, findings))
+    return tuple(tables)
+
+
+def _sheet_of(sheet: str, above: list[Table], rest: Source) -> str:
+    """What a clerk chooses a further table by: the sheet and the row it begins in."""
+    if not above:
+        return sheet
+    place = f"{next(row.number for row in rest() if _filled(row))}行目からの表"
+    return f"{sheet}（{place}）" if sheet else place
+
+
+def _table(source: Source, scan: _Scan, merges: tuple[Merge, ...], sheet: str, findings: Findings) -> Table:
+    layout = find_layout(scan, merges, sheet, findings)
     _note_rows(source(), layout, sheet, findings)
     return Table(layout.columns, lambda: _rows(source(), layout), sheet, layout.header[-1] if layout.header else None)
 
 
+def _between(source: Source, first: int, end: int | None) -> Source:
+    """The rows of `source` numbered `first` and up, below `end`."""
+
+    def rows(findings: Findings | None = None) -> Iterator[Row]:
+        for row in source(findings):
+            if end is not None and row.number >= end:
+                return
+            if row.number >= first:
+                yield row
+
+    return rows
+
+
+def _second(scan: _Scan) -> tuple[Row, ...] | None:
+    """The rows a second table begins with: below a blank row, at most one row of title, a row of words over numbers where the first
+    table has numbers, too. Both must be tables with names of their own: what only stands apart stays together."""
+    for gap in scan.gaps:
+        above = [row for row in scan.head if row.number < gap.below[0].number]
+        at = _header_at(above) if above else None
+        if at is None or at + 1 >= len(above):
+            continue
+        start = next((n for n, row in enumerate(gap.below) if _filled(row) > 1), None)
+        if start is None or start > 1 or start + 1 >= len(gap.below):
+            continue
+        if _begins_table(gap.above, gap.below[start], gap.below[start + 1], above[at]):
+            return gap.below
+    return None
+
+
+def _begins_table(last: Row, names: Row, first: Row, header: Row) -> bool:
+    if list(map(tidy, names.cells)) == list(map(tidy, header.cells)) or not _all_words(names):
+        return False
+    if _is_number_at(first, names) and any(_NUMBER.fullmatch(cell.strip()) for cell in last.cells):
+        return True
+    return _known(names) > 1 and _known(header) > 1 and _known(first) == 0
+
+
+def _all_words(row: Row) -> bool:
+    cells = [cell.strip() for cell in row.cells if cell.strip()]
+    return len(set(cells)) == len(cells) and not any(
+        _NUMBER.fullmatch(cell) or half_width(cell).lower() in SIGNS for cell in cells
+    )
+
+
+def _is_number_at(first: Row, names: Row) -> bool:
+    """Whether a number stands under one of the names."""
+    return any(
+        name.strip() and _NUMBER.fullmatch(cell.strip()) for name, cell in zip(names.cells, first.cells, strict=False)
+    )
+
+
+def _known(row: Row) -> int:
+    return sum(bool(candidates(cell)) for cell in row.cells if cell.strip())
+
+
+def _note_second(below: tuple[Row, ...], sheet: str, findings: Findings) -> None:
+    text = " ".join(cell.strip() for row in below[:2] for cell in row.cells if cell.strip())
+    message = (
+        f"{below[0].number}行目から別の表（{text[:40]}）があります。1つのファイルに1つの表とし、別々に読みました。"
+    )
+    findings.add(Finding("second-table", "warning", message, sheet, below[0].number, value=text[:200]))
+
+
 def _scan(rows: Iterator[Row], limits: Limits) -> _Scan:
     scan = _Scan()
+    above: Row | None = None
+    blank = False
     for row in rows:
         if len(row.cells) > limits.columns:
             raise TooLarge(
@@ -70,8 +179,11 @@ def _scan(rows: Iterator[Row], limits: Limits) -> _Scan:
                 code="too-many-columns",
             )
         if not any(row.cells) or not any(cell.strip() for cell in row.cells):
-            scan.blank += 1
+            blank = True
             continue
+        if above:
+            _take_gap(scan, above, row, blank)
+        above, blank = row, False
         scan.rows += 1
         if scan.rows > limits.rows:
             raise too_many_rows(limits)
@@ -79,6 +191,13 @@ def _scan(rows: Iterator[Row], limits: Limits) -> _Scan:
             scan.head.append(row)
         scan.tail.append(row)
     return scan
+
+
+def _take_gap(scan: _Scan, above: Row, row: Row, blank: bool) -> None:
+    if blank and len(scan.gaps) < GAPS:
+        scan.gaps.append(_Gap(above, (row,)))
+    elif not blank and scan.gaps and len(scan.gaps[-1].below) < 3 and scan.gaps[-1].below[-1:] == (above,):
+        scan.gaps[-1] = _Gap(scan.gaps[-1].above, (*scan.gaps[-1].below, row))
 
 
 def too_many_rows(limits: Limits) -> TooLarge:
@@ -95,15 +214,42 @@ def find_layout(scan: _Scan, merges: tuple[Merge, ...], sheet: str, findings: Fi
         findings.add(Finding("no-header", "error", message, sheet, scan.head[0].number))
         columns = tuple(f"列{number}" for number in range(1, width + 1))
         return Layout(columns, (), scan.head[0].number, _last(scan, width, sheet, findings), merges)
-    for row in scan.head[:at]:
-        text = " ".join(cell.strip() for cell in row.cells if cell.strip())
-        message = f"表の前に「{text[:60]}」があります。表題や説明の欄に移し、表は項目名から始めます。"
-        findings.add(Finding("row-above-header", "warning", message, sheet, row.number, value=text))
     header = _header_rows(scan.head, at, merges)
-    columns = _names(header, scan.head[at + len(header) :], merges, sheet, findings)
-    first = header[-1].number + 1
-    last = _last(scan, len(columns), sheet, findings, beyond=header[-1].number)
-    return Layout(columns, tuple(row.number for row in header), first, last, merges)
+    for row in scan.head[:at]:
+        if row.number < header[0].number:
+            text = " ".join(cell.strip() for cell in row.cells if cell.strip())
+            message = f"表の前に「{text[:60]}」があります。表題や説明の欄に移し、表は項目名から始めます。"
+            findings.add(Finding("row-above-header", "warning", message, sheet, row.number, value=text))
+    units = _units_below(header, scan.head)
+    taken = (*header, units) if units else tuple(header)
+    following = [row for row in scan.head if row.number > taken[-1].number]
+    columns = _names(header, units, following, merges, sheet, findings)
+    last = _last(scan, len(columns), sheet, findings, beyond=taken[-1].number)
+    return Layout(columns, tuple(row.number for row in taken), taken[-1].number + 1, last, merges)
+
+
+def _units_below(header: Sequence[Row], head: Sequence[Row]) -> Row | None:
+    """The row right below the names that says in what each column is counted: （人）, （世帯）, ％. A name may stand there, too, where
+    none stands above."""
+    row = next((row for row in head if row.number == header[-1].number + 1), None)
+    if row is None or row is head[-1]:
+        return None
+    named = [
+        any(column < len(each.cells) and each.cells[column].strip() for each in header)
+        for column in range(len(row.cells))
+    ]
+    units = [bool(_UNIT_CELL.fullmatch(half_width(cell))) for cell in row.cells]
+    filled = [column for column, cell in enumerate(row.cells) if cell.strip()]
+    names = [column for column in filled if not units[column]]
+    if any(named[column] or _NUMBER.fullmatch(row.cells[column].strip()) for column in names):
+        return None
+    after = [each for each in head if each.number > row.number][:5]
+    counted = any(
+        units[column] and _NUMBER.fullmatch(cell.strip())
+        for each in after
+        for column, cell in enumerate(each.cells[: len(units)])
+    )
+    return row if len(filled) > len(names) and counted else None
 
 
 def _header_at(head: Sequence[Row]) -> int | None:
@@ -115,9 +261,17 @@ def _header_at(head: Sequence[Row]) -> int | None:
     widest = max(_filled(row) for row in head[-max(len(head) // 2, 1) :])
     wanted = max(1, round(0.6 * max(usual, widest)))
     for at, row in enumerate(head[:20]):
-        if _filled(row) >= wanted:
+        if _filled(row) >= wanted and not (wanted == 1 and usual == 2 and _is_title(row, head[at + 1 : at + 3])):
             return at if _is_wordy(row) else None
     return None
+
+
+def _is_title(row: Row, below: Sequence[Row]) -> bool:
+    """One cell over a table of two columns: a title when two names stand below it, else a name beside one that is missing."""
+    if _filled(row) > 1 or _known(row) or len(below) < 2:
+        return False
+    names, first = below
+    return _filled(names) == 2 and _all_words(names) and (_is_number_at(first, names) or _known(names) == 2)
 
 
 def _filled(row: Row) -> int:
@@ -139,9 +293,19 @@ def _header_rows(head: Sequence[Row], at: int, merges: tuple[Merge, ...]) -> lis
         if lower.number != upper.number + 1 or not _completes(upper, lower, merges):
             break
         rows.append(lower)
-    if at > 0 and len(rows) == 1 and _completes(head[at - 1], head[at], merges) and _filled(head[at - 1]) > 1:
+    if at > 0 and len(rows) == 1 and _filled(head[at - 1]) > 1 and _heads(head[at - 1], head[at], merges):
         return [head[at - 1], *rows]
     return rows
+
+
+def _heads(upper: Row, lower: Row, merges: tuple[Merge, ...]) -> bool:
+    """Whether `upper` names groups of the names below it: 令和5年 over 男, 女 and 令和6年 over 男, 女 again."""
+    if upper.number + 1 != lower.number:
+        return False
+    names = [cell.strip() for cell in lower.cells if cell.strip()]
+    again = len(set(names)) < len(names) and _filled(upper) < len(names)
+    above = all(b.strip() for a, b in zip(upper.cells, lower.cells, strict=False) if a.strip())
+    return (again and above) or _completes(upper, lower, merges)
 
 
 def _completes(upper: Row, lower: Row, merges: tuple[Merge, ...]) -> bool:
@@ -158,7 +322,7 @@ def _completes(upper: Row, lower: Row, merges: tuple[Merge, ...]) -> bool:
 
 
 def _names(
-    header: list[Row], data: Sequence[Row], merges: tuple[Merge, ...], sheet: str, findings: Findings
+    header: list[Row], units: Row | None, data: Sequence[Row], merges: tuple[Merge, ...], sheet: str, findings: Findings
 ) -> tuple[str, ...]:
     width = max(len(_trimmed(row.cells)) for row in header)
     usual = sorted(len(_trimmed(row.cells)) for row in data)
@@ -170,11 +334,23 @@ def _names(
     names: list[str] = []
     for column in range(width):
         parts = list(dict.fromkeys(tidy(row[column]) for row in rows if row[column].strip()))
-        names.append(_name("_".join(parts), column, names, header[-1].number, sheet, findings))
+        name = _with_unit("_".join(parts), units.cells[column] if units and column < len(units.cells) else "")
+        names.append(_name(name, column, names, header[-1].number, sheet, findings))
+    if units:
+        message = f"{units.number}行目の単位を項目名に移しました。"
+        findings.add(Finding("units-row", "warning", message, sheet, units.number))
     if len(header) > 1:
         message = f"{len(header)}行に分かれた項目名を1行にまとめました。"
         findings.add(Finding("header-of-several-rows", "warning", message, sheet, header[0].number))
     return tuple(names)
+
+
+def _with_unit(name: str, unit: str) -> str:
+    """人口, (人) → 人口（人）; a name that stands in the units' row alone is the name."""
+    bare = re.sub(r"^単位:?|[()\[\]]", "", half_width(unit))
+    if not bare or not name or bare == name or f"({bare})" in half_width(name):
+        return name or tidy(unit)
+    return f"{name}（{bare}）"
 
 
 def _spread(row: Row, width: int, lower: Row | None, merges: tuple[Merge, ...]) -> list[str]:
@@ -252,6 +428,7 @@ def _is_header_again(cells: tuple[str, ...], layout: Layout) -> bool:
 def _note_rows(rows: Iterator[Row], layout: Layout, sheet: str, findings: Findings) -> None:
     width = len(layout.columns)
     blanks = 0
+    group = _Group()
     for row in rows:
         if row.number < layout.first or row.number > layout.last:
             continue
@@ -268,11 +445,47 @@ def _note_rows(rows: Iterator[Row], layout: Layout, sheet: str, findings: Findin
         elif _is_header_again(row.cells, layout):
             message = f"{row.number}行目に項目名がもう一度あります。除いて読みました。"
             findings.add(Finding("header-again", "warning", message, sheet, row.number))
+        if not group.again:
+            group.take(row)
+        if row.cells and _SECTION.match(row.cells[0]) and _filled(row) == 1 and width > 2:
+            text = row.cells[0].strip()[:60]
+            message = (
+                f"{row.number}行目は「{text}」という見出しだけの行です。列を作ってその値とし、行は除いてください。"
+            )
+            findings.add(Finding("section-row", "warning", message, sheet, row.number, 1, layout.columns[0], text))
         if row.cells and _TOTAL.match(row.cells[0].strip()):
             message = f"{row.number}行目は「{row.cells[0].strip()}」の行です。データと合計が混ざらないよう、除くことを検討してください。"
             findings.add(
                 Finding("total-row", "warning", message, sheet, row.number, 1, layout.columns[0], row.cells[0])
             )
+    group.note(layout, sheet, findings)
+
+
+@dataclass
+class _Group:
+    """Whether the first column is written in the first row of each group only, as merged cells are saved in CSV."""
+
+    filled: int = 0
+    blank: int = 0
+    first: int | None = None
+    last: str = ""
+    again: bool = False
+
+    def take(self, row: Row) -> None:
+        value = row.cells[0].strip() if row.cells else ""
+        if value:
+            # No blank in the first thousand rows is no group either: a million rows need not be watched for one.
+            self.again = value == self.last or (self.filled > 1_000 and not self.blank)
+            self.last, self.filled = value, self.filled + 1
+        elif self.filled and _filled(row) > 1:
+            self.blank += 1
+            self.first = self.first or row.number
+
+    def note(self, layout: Layout, sheet: str, findings: Findings) -> None:
+        if self.filled > 1 and self.blank >= self.filled and not self.again and not layout.merges:
+            name = layout.columns[0]
+            message = f"「{name}」がまとまりの最初の行にしかありません（空欄{self.blank}行）。すべての行に同じ値を入れてください。"
+            findings.add(Finding("group-blank", "warning", message, sheet, self.first, 1, name))
 
 
 def _note_width(row: Row, width: int, sheet: str, findings: Findings) -> None:

@@ -20,7 +20,7 @@ from openpyxl.workbook.workbook import Workbook
 from libs.common.errors import Invalid, TooLarge, say
 from services.opendata.domain.table import BLOCK, Finding, Findings, Row, Table
 from services.opendata.reading import package as packages
-from services.opendata.reading.layout import table_from, too_many_rows
+from services.opendata.reading.layout import tables_from, too_many_rows
 from services.opendata.reading.limits import Limits
 from services.opendata.reading.package import DAMAGED, SheetFacts
 
@@ -57,7 +57,7 @@ def read_workbook(path: Path, limits: Limits) -> tuple[tuple[Table, ...], Findin
             facts = packages.sheet_facts(package, entries[name].lstrip("/"))
             _note_facts(facts, name, findings)
             try:
-                tables.append(table_from(_Rows(path, name, limits), name, limits, findings, facts.merges))
+                tables.extend(tables_from(_Rows(path, name, limits), name, limits, findings, facts.merges))
             except Invalid as refusal:
                 if refusal.code != "empty":
                     raise

@@ -15,6 +15,8 @@ _BLANKS = re.compile(r"[\s、。,・/／()\[\]「」『』【】?？!！:：;|&\
 _YEAR = re.compile(r"(令和|平成|昭和|[rhs])?(元|\d{1,4})年度?")
 _BEFORE_ERA = {"令和": 2018, "r": 2018, "平成": 1988, "h": 1988, "昭和": 1925, "s": 1925}
 _LATIN = re.compile(r"[a-z]{3,}")
+_KATAKANA = re.compile(r"[ァ-ヶー]")
+_ENDS_IN_KATAKANA = re.compile(r"[ァ-ヶー]$")
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Reader:
         """A token (tidied) in words. A word that titles have as it stands is not cut; 〜一覧 at its end is."""
         if self._is_of_use(token) or _LATIN.fullmatch(token) or " " in token:
             return [token]
-        pieces = segment(token, self._is_of_use)
+        pieces = self._katakana_whole(segment(token, self._is_of_use))
         if any(not self._is_of_use(piece) for piece in pieces) and self._near(hiragana(token)):
             return [token]
         joined: list[str] = []
@@ -86,6 +88,17 @@ class Reader:
             if piece:
                 joined.append(piece)
         return joined
+
+    def _katakana_whole(self, pieces: list[str]) -> list[str]:
+        """ペットボトル is no ペット: what a run of katakana says stands at its end, and there it must be a word (コミバス is a バス)."""
+        whole: list[str] = []
+        for piece in pieces:
+            cut = whole and _ENDS_IN_KATAKANA.search(whole[-1]) and _KATAKANA.match(piece)
+            if cut and not self._is_of_use(piece):
+                whole[-1] += piece
+            else:
+                whole.append(piece)
+        return whole
 
     def _phrase(self, run: list[str]) -> list[str]:
         """Words standing together: one phrase when titles have them so, or when part of them is unknown in a short word (a typo)."""

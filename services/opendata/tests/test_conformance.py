@@ -132,3 +132,10 @@ def test_mending_never_lowers_the_score():
 def test_all_kinds_of_the_standard_are_known_by_number():
     assert len(kinds()) == 27
     assert {one.kind.number for one in definitions()} >= {"01", "03", "08", "13", "14", "28"}
+
+
+def test_a_list_of_names_and_places_is_of_no_kind_unless_its_title_says_so():
+    columns = ("名称", "住所", "電話番号", "緯度", "経度")
+    assert recognise(columns) == ()
+    assert recognise(columns, "R7公共施設一覧")[0].definition.kind.name == "公共施設一覧"
+    assert recognise((*columns, "SSID"))[0].definition.kind.name == "公衆無線LANアクセスポイント一覧"

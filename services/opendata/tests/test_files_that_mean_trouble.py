@@ -115,6 +115,50 @@ def test_a_workbook_with_macros_and_links_is_published_without_them_and_says_so(
     assert published.decode("utf-8-sig").split() == ["名称,数", "水,1"], "the values, as CSV"
 
 
+def workbook_with_people(hidden: bool) -> bytes:
+    """A harmless table in front; who lives where in another sheet."""
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    book.active.append(["町名", "人数"])
+    book.active.append(["八町", 1])
+    people = book.create_sheet("名簿")
+    people.append(["氏名", "住所", "電話番号"])
+    for number in range(5):
+        people.append([f"大木 太郎{number}", f"三潴郡大木町大字八町牟田{number}", f"090-1234-567{number}"])
+    people.sheet_state = "hidden" if hidden else "visible"
+    book.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_sheets_nobody_published_are_not_in_what_everybody_downloads(town: Town, hidden: bool):
+    staff = town.staff()
+    draft = staff.send(workbook_with_people(hidden), "ninzu.xlsx")
+    assert "送ったまま公開する" not in visible(staff.get(draft).text)
+    assert "そのままでは公開できません" in visible(staff.publish(draft, use="original").text)
+    assert staff.publish(draft, title="人数", use="repaired").status_code == 303
+    told = town.visitor().result("package_search", q="人数")["results"][0]["resources"][0]
+    published = town.visitor().get("/opendata" + told["url"].partition("/opendata")[2]).content
+    assert published.decode("utf-8-sig").split() == ["町名,人数", "八町,1"], "one table's values, as CSV"
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_program_cannot_publish_people_in_another_sheet(town: Town, hidden: bool):
+    machine = town.machine()
+    machine.result("package_create", name="counts", title="人数", license_id="cc-by")
+    action = "/opendata/api/3/action/resource_create"
+    upload = {"upload": ("ninzu.xlsx", workbook_with_people(hidden))}
+    answer = machine.post(action, {"package_id": "counts"}, page=False, files=upload)
+    assert answer.status_code == 409, answer.text
+    assert town.visitor().result("package_show", id="counts")["resources"] == []
+
+
+def test_a_clean_table_in_shift_jis_under_a_title_is_published_in_utf_8_without_it(town: Town):
+    dataset = town.publish("町名ごとの数,\n町名,数\n八町,1\n大溝,2\n".encode("cp932"), "kazu.csv", title="町名ごとの数")
+    told = town.visitor().result("package_show", id=dataset)["resources"][0]
+    published = town.visitor().get("/opendata" + told["url"].partition("/opendata")[2]).content
+    assert published.decode("utf-8-sig").split() == ["町名,数", "八町,1", "大溝,2"]
+
+
 @contextmanager
 def no_file_grows_beyond(size: int) -> Iterator[None]:
     """As on a disk that is full after so many bytes: the system itself refuses to write (EFBIG)."""

@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,43 @@ def test_a_file_that_is_no_table_is_named_as_it_is(town: Town):
     told = package(town, made["id"])
     assert faults("data-package", told) == [] and told["profile"] == "data-package"
     assert told["resources"][0]["path"] == "https://example.com/a.pdf"
+
+
+def zipped(town: Town, name: str) -> zipfile.ZipFile:
+    answer = town.visitor().get(f"/opendata/datasets/{name}.zip", page=False)
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/zip"
+    return zipfile.ZipFile(io.BytesIO(answer.content))
+
+
+def test_all_files_of_a_data_set_are_fetched_at_once(town: Town):
+    machine = town.machine()
+    made = machine.result("package_create", name="two-files", title="人口と地図", license_id="cc-by")
+    action, given = "/opendata/api/3/action/resource_create", {"package_id": made["id"]}
+    for filename, content in (("人口/../一覧.csv", PEOPLE), ("しおり.pdf", b"%PDF-1.7 leaflet")):
+        machine.post(action, given, page=False, files={"upload": (filename, content)})
+    machine.result(
+        "resource_create", package_id=made["id"], name="elsewhere", url="https://example.com/a.pdf", format="PDF"
+    )
+    archive = zipped(town, "two-files")
+    assert archive.testzip() is None
+    told = json.loads(archive.read("datapackage.json"))
+    assert faults("data-package", told) == []
+    here, leaflet, elsewhere = (each["path"] for each in told["resources"])
+    assert set(archive.namelist()) == {"datapackage.json", here, leaflet} and elsewhere == "https://example.com/a.pdf"
+    assert all(path.startswith("data/") and path.count("/") == 1 and ".." not in path for path in (here, leaflet))
+    head, *rows = csv.reader(io.StringIO(archive.read(here).decode("utf-8-sig")))
+    assert head == [field["name"] for field in told["resources"][0]["schema"]["fields"]] and len(rows) == 3
+    assert archive.read(leaflet) == b"%PDF-1.7 leaflet"
+
+
+def test_a_zip_that_was_fetched_is_not_sent_again_and_one_of_nothing_published_is_not_there(town: Town):
+    dataset = town.publish(PEOPLE, "jinko.csv", title="人口")
+    name = town.name_of(dataset)
+    address, visitor = f"/opendata/datasets/{name}.zip", town.visitor()
+    seen = visitor.get(address, page=False).headers["etag"]
+    assert visitor.get(address, page=False, headers={"If-None-Match": seen}).status_code == 304
+    town.staff("manager").post(f"desk/datasets/{dataset}/withdraw", {"reason": "誤りがあったため"})
+    assert visitor.get(address, page=False).status_code in (404, 410)
 
 
 @pytest.mark.parametrize(("view", "query"), [("table", ""), ("chart", "x=町名&y=人口（人）&how=sum"), ("map", "")])

@@ -67,6 +67,23 @@ def test_every_sheet_of_a_workbook_can_be_published(town: Town):
     assert [(row["町名"], row["世帯"]) for row in rows] == [("大溝", 55)]
 
 
+def test_a_second_table_below_the_first_can_be_published_by_itself(town: Town):
+    staff = town.staff()
+    draft = staff.send("町名,人口\n八町,120\n大溝,80\n\n■世帯,\n町名,世帯\n八町,55\n".encode("cp932"), "tokei.csv")
+    page = visible(staff.get(draft).text)
+    assert "送ったまま公開する" not in page
+    assert "最初の表だけを公開します" in page and "5行目からの表" in page and "1つのファイルに1つの表" in page
+    assert staff.post(f"{draft}/sheets").status_code == 303
+    with town.service.database.reading(tenant=town.code) as session:
+        from services.opendata.db import datasets
+
+        second = next(row.id for row in datasets.drafts(session) if row.report["sheet"] == "5行目からの表")
+    staff.publish(f"/t/{town.code}/opendata/desk/drafts/{second}", title="世帯数")
+    package = town.visitor().result("package_search", q="世帯数")["results"][0]
+    rows = town.visitor().result("datastore_search", resource_id=package["resources"][0]["id"])["records"]
+    assert [(row["町名"], row["世帯"]) for row in rows] == [("八町", 55)]
+
+
 def test_a_chart_is_made_by_choosing_and_its_address_is_the_chart(town: Town):
     name = town.name_of(town.publish(PEOPLE, "jinko.csv", title="人口"))
     resource = town.visitor().result("package_show", id=name)["resources"][0]["id"]

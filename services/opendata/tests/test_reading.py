@@ -418,3 +418,91 @@ def test_no_cell_is_lost_or_changed_by_reading(tmp_path_factory, body, codec):
     path = tmp_path_factory.mktemp("any") / "upload.csv"
     path.write_bytes(out.getvalue().encode(codec))
     assert [row.cells for row in read(path).tables[0].rows()] == body
+
+
+def test_a_second_table_below_the_first_is_a_table_of_its_own(drop):
+    reading = drop(
+        "施設名,利用者数\n東公民館,100\n西公民館,120\n,\n■図書館,\n館名,蔵書数\n中央図書館,1000\n分館,200\n※年度末の数,\n"
+    )
+    assert [table.columns for table in reading.tables] == [("施設名", "利用者数"), ("館名", "蔵書数")]
+    assert (rows(reading), rows(reading, 1)) == (
+        [("東公民館", "100"), ("西公民館", "120")],
+        [("中央図書館", "1000"), ("分館", "200"), ("※年度末の数", "")],
+    )
+    assert [table.sheet for table in reading.tables] == ["", "5行目からの表"]
+    assert [f.row for f in reading.findings.of("second-table")] == [5]
+
+
+def test_a_second_table_in_a_workbook_is_chosen_like_a_sheet(drop):
+    def build(sheet):
+        for cells in (["名称", "住所"], ["市役所", "酒見"], [], ["名称", "電話番号"], ["図書館", "0944-87-2101"]):
+            sheet.append(cells)
+
+    reading = drop(workbook(build), "data.xlsx")
+    assert [(table.sheet, table.columns) for table in reading.tables] == [
+        ("Sheet", ("名称", "住所")),
+        ("Sheet（4行目からの表）", ("名称", "電話番号")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "校区,人口\n酒見,100\n\n大川,不明\n三又,120\n",
+        "校区,人口\n酒見,100\n\n大川,－\n三又,120\n",
+        "人口総数,34000\n世帯数,12000\n\n校区,人口\n酒見,100\n大川,120\n",
+        "作成,市民課\n\n名称,住所\n市役所,酒見\n図書館,向島\n",
+        "名称,住所\n市役所,酒見\n\n名称,住所\n図書館,向島\n",
+    ],
+)
+def test_what_only_stands_apart_stays_one_table(drop, content):
+    reading = drop(content)
+    assert len(reading.tables) == 1
+    assert "second-table" not in codes(reading)
+
+
+@pytest.mark.parametrize("units", ["（校区）,（人）,（％）", ",人,％", "単位,[人],%"])
+def test_a_row_of_units_under_the_names_becomes_part_of_them(drop, units):
+    reading = drop(f"校区,人口,高齢化率\n{units}\n酒見,3210,28.1\n大川,2210,31.5\n")
+    assert reading.tables[0].columns[1:] == ("人口（人）", "高齢化率（%）")
+    assert rows(reading) == [("酒見", "3210", "28.1"), ("大川", "2210", "31.5")]
+    assert [f.row for f in reading.findings.of("units-row")] == [2]
+
+
+def test_a_first_row_of_short_words_is_not_taken_for_units(drop):
+    assert len(rows(drop("品目,区分\n本,資源\n缶,資源\n"))) == 2
+    assert len(rows(drop("品目,数え方,個数\n牛乳,本,3\n卵,個,10\n"))) == 2
+
+
+def test_groups_of_years_over_the_same_names_and_units_below_them(drop):
+    reading = drop(
+        "年齢別人口,,,,\n,令和5年,,令和6年,\n,男,女,男,女\n校区,人,人,人,人\n酒見,1,2,3,4\n大川,5,6,7,8\n三又,9,10,11,12\n"
+    )
+    assert reading.tables[0].columns == (
+        "校区",
+        "令和5年_男（人）",
+        "令和5年_女（人）",
+        "令和6年_男（人）",
+        "令和6年_女（人）",
+    )
+    assert [f.row for f in reading.findings.of("row-above-header")] == [1]
+    assert rows(reading)[0] == ("酒見", "1", "2", "3", "4")
+
+
+def test_files_put_one_behind_another_leave_no_mark_in_a_name(drop):
+    reading = drop(AED.encode("utf-8-sig") + AED.replace("図書館", "公民館").encode("utf-8-sig"))
+    assert [cells[0] for cells in rows(reading)] == ["市役所", "図書館", "市役所", "公民館"]
+    assert [f.row for f in reading.findings.of("header-again")] == [4]
+
+
+def test_a_group_written_once_and_rows_that_are_only_headings_are_named(drop):
+    reading = drop(
+        "地区,施設名,住所\n東部,東公民館,柳川市1\n,東図書館,柳川市2\n西部,西公民館,柳川市3\n,西図書館,柳川市4\n■島,,\n島,渡船場,柳川市5\n,分校,柳川市6\n,駐在所,柳川市7\n,港,柳川市8\n"
+    )
+    assert [(f.row, f.column_name) for f in reading.findings.of("group-blank")] == [(3, "地区")]
+    assert [f.row for f in reading.findings.of("section-row")] == [6]
+
+
+def test_a_column_with_a_few_blanks_is_no_group(drop):
+    assert "group-blank" not in codes(drop("地区,施設名\n東部,a\n,b\n東部,c\n西部,d\n,e\n,f\n"))
+    assert "group-blank" not in codes(drop("備考,施設名\nx,a\ny,b\nz,c\n,d\n"))

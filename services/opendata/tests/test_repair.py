@@ -36,6 +36,10 @@ def mended(cleaned) -> str | None:
         ("昭和元年12月25日", "1926-12-25"),
         ("大正元年7月30日", "1912-07-30"),
         ("㋿7年4月1日", "2025-04-01"),
+        ("令7.4.1", "2025-04-01"),
+        ("昭和四十五年四月一日", "1970-04-01"),
+        ("令和五年十月三十一日", "2023-10-31"),
+        ("二〇二五年四月一日", "2025-04-01"),
         ("2025/4/1", "2025-04-01"),
         ("2025年4月1日（火）", "2025-04-01"),
         ("20250401", "2025-04-01"),
@@ -313,3 +317,46 @@ def test_a_glance_never_calls_a_cell_right_that_a_close_look_does_not(role, data
     if glance(role, standard)(values):
         judge = cleaner(role, standard)
         assert [value for value in values if value and judge(value).code] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("12,345※1", "12345"),
+        ("12,300(注2)", "12300"),
+        ("78*", "78"),
+        ("75 注）", "75"),
+        ("75 2)", "75"),
+        ("▲5 ※", "-5"),
+        ("￥3,000", "3000"),
+    ],
+)
+def test_marks_of_notes_and_of_money_leave_the_number(written, number):
+    assert mended(clean_number(written)) == number
+
+
+@pytest.mark.parametrize(
+    ("written", "proposal"), [("r4,520", "4520"), ("p12150", "12150"), ("(123)", "(123)"), ("12)", "12)")]
+)
+def test_what_a_letter_or_brackets_mean_a_person_says(written, proposal):
+    found = clean_number(written)
+    assert (found.sure, found.value) == (False, proposal)
+
+
+def test_columns_of_percentages_become_numbers_and_a_percentage_among_counts_stays():
+    rows = [(f"２{n}．５％", str(100 + n)) for n in range(9)] + [("30", "1.2%")]
+    result = repair(plan(Table.of(("高齢化率", "世帯数"), rows)))
+    assert [row.cells[0] for row in result.table.rows()][::9] == ["20.5", "30"]
+    assert [(finding.place, finding.value) for finding in result.findings] == [("B11", "1.2%")]
+
+
+def test_days_that_excel_gave_back_as_numbers_are_named_among_days():
+    rows = [("2024/4/1",), ("2024/5/1",), ("45444",), ("2024.6.1",)]
+    result = repair(plan(Table.of(("点検",), rows)))
+    assert [(finding.place, finding.proposal) for finding in result.findings] == [("A4", "2024-06-01")]
+
+
+def test_names_of_columns_in_half_width_katakana_are_mended_and_said():
+    result = repair(plan(Table.of(("施設ｺｰﾄﾞ", "ｼｭﾍﾞﾂ"), [("001", "公民館")])))
+    assert result.table.columns == ("施設コード", "シュベツ")
+    assert [change.before for change in result.changes] == ["施設ｺｰﾄﾞ", "ｼｭﾍﾞﾂ"]

@@ -80,11 +80,14 @@ def _examine(store: Store, tables: Tables, source: Source, reading: Reading) -> 
     mended = repair(chosen)
     report = _understood(source, reading, definition, mended.table.columns)
     report |= _findings(reading, mended) | _changes(mended) | _beside(table, mended)
-    best = mended.table if mended.counts else table
+    report["acting"] = sorted(_more_than_values(reading))
+    mends = bool(mended.counts or report["acting"] or RESHAPED & report["counts"].keys())
+    best = mended.table if mends else table
     report["conformance"] = _conformance(assess(best, definition)) if definition else None
-    report["readability"] = _readability(reading, chosen.roles, mended, definition)
+    report["readability"] = _readability(reading, chosen.roles, mended, definition, mends)
     report["personal"] = [_risk(risk) for risk in personal.inspect(best, stem)]
-    return _keep(store, tables, source, report, table, mended)
+    report["personal_elsewhere"] = [_risk(risk) for one in reading.tables[1:] for risk in personal.inspect(one, stem)]
+    return _keep(store, tables, source, report, table, mended if mends else None)
 
 
 def _definition(source: Source, table: Table, title: str) -> Definition | None:
@@ -194,14 +197,14 @@ def _conformance(found: Conformance) -> dict[str, Any]:
 
 
 def _readability(
-    reading: Reading, roles: Sequence[Role], mended: Repair, definition: Definition | None
+    reading: Reading, roles: Sequence[Role], mended: Repair, definition: Definition | None, mends: bool
 ) -> dict[str, Any]:
     """By the government's rules: as it came, and as repaired (then only what a person has to mend is left)."""
     sheet, found = reading.tables[0].sheet, Findings()
     found.extend(each for each in [*reading.findings, *mended.findings] if each.sheet in ("", sheet))
     described = frozenset({"definition"})  # the catalogue tells columns and history of every data set
     original = judge(Evidence(reading.format, reading.tables[0], tuple(roles), found, mended.counts, described))
-    if not mended.counts:
+    if not mends:
         return {"original": _judged(original)}
     roles_after = roles_of(mended.table, mended.table.columns, definition)
     rest = judge(Evidence("csv", mended.table, tuple(roles_after), mended.findings, Counter(), described))
@@ -229,21 +232,32 @@ def _risk(risk: personal.Risk) -> dict[str, Any]:
 # ---- what will be published -------------------------------------------------------------------------------------------
 
 
-ACTING = frozenset({"macros", "external-links"})
-"""Findings of workbooks that do something when they are opened: only their values are published."""
+ACTING = frozenset({"macros", "external-links", "sheet-hidden"})
+"""Findings of workbooks that do something when they are opened, or hold what nobody saw: only values are published."""
+RESHAPED = frozenset({
+    "blank-row", "drawings", "encoding", "formula-cell", "header-again", "header-blank", "header-of-several-rows", "header-twice",
+    "merged-cells", "mixed-encoding", "no-header", "note-below", "quote-not-closed", "row-above-header", "row-too-short", "semicolons",
+    "tabs", "units-row",
+})  # fmt: skip
+"""Findings after which the table is not the file: it is written anew even where no cell is mended."""
+
+
+def _more_than_values(reading: Reading) -> frozenset[str]:
+    """Why the file as sent may not be published: what was looked at, and judged for personal data, is one table of it."""
+    return frozenset(ACTING & reading.findings.counts.keys()) | ({"other-tables"} if len(reading.tables) > 1 else set())
 
 
 def _keep(
-    store: Store, tables: Tables, source: Source, report: dict[str, Any], table: Table, mended: Repair
+    store: Store, tables: Tables, source: Source, report: dict[str, Any], table: Table, mended: Repair | None
 ) -> Examined:
+    """`mended` is None when there is nothing to mend: then the file is published as sent."""
     original, built = _make(tables, source.tenant, table)
     stored = source.stored
     media_type = "text/csv" if report["format"] in ("csv", "tsv") else stored.media_type
     report["original"] = _told(source.filename, media_type, stored, built)
     report["repaired"] = None
     repaired_table = repaired_file = None
-    report["acting"] = sorted(ACTING & report["counts"].keys())
-    if mended.counts or report["acting"]:
+    if mended:
         repaired_table, built = _make(tables, source.tenant, mended.table)
         file = store.put(source.tenant, _csv(mended.table), limit=MAX_CSV)
         repaired_file = file.id

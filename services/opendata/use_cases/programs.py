@@ -276,8 +276,11 @@ def change_file(
 
 def _take_in(session: Session, actor: Actor, row: ResourceRow, draft: DraftRow, now: datetime) -> None:
     """The read file becomes the resource's next version, as it was sent."""
-    if draft.report.get("personal"):
-        message = draft.report["personal"][0]["message"]
+    if "sheet-hidden" in draft.report.get("counts", {}):
+        sentence = "非表示のシートがあるファイルは公開できません。非表示のシートを削除して送ってください。"
+        raise Invalid("upload", fields={"upload": sentence}, code="hidden-sheets")
+    if risks := [*draft.report.get("personal", []), *draft.report.get("personal_elsewhere", [])]:
+        message = risks[0]["message"]
         raise Invalid(
             "upload", fields={"upload": f"{message} 画面から、理由を付けて公開してください。"}, code="personal-data"
         )

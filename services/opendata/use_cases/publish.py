@@ -44,7 +44,8 @@ def publish(
     resource = _resource(session, draft, dataset, choice, now)
     if draft.report.get("acting") and not choice.repaired:
         sentence = (
-            "マクロやほかのファイルへのつながりがあるExcelは、そのままでは公開できません。直した表を公開してください。"
+            "マクロ、ほかのファイルへのつながり、ほかの表や非表示のシートがあるファイルは、そのままでは公開できません。"
+            "直した表を公開してください。"
         )
         raise Invalid(sentence, code="acting-workbook", fields={"use": sentence})
     _add_version(session, actor, draft, resource, choice.repaired, now)
