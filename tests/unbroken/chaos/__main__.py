@@ -50,7 +50,7 @@ class Chaos:
         for writer in self.writers.values():
             writer.go_on()
         time.sleep(CALM)
-        failed, acknowledged = self._failures(), self._acknowledged()
+        failed, acknowledged, resent = self._failures(), self._acknowledged(), self.stage.post.resent()
         fault.begin(self.stage)
         time.sleep(fault.seconds)
         fault.end(self.stage)
@@ -63,20 +63,14 @@ class Chaos:
         arrived, verdict = self._arrived()
         new = verdict.since(self.before)
         self.before = verdict
+        if resent := self.stage.post.resent() - resent:
+            notes.append(f"受領が分からず送り直したメール×{resent}(同じ Message-ID)")
         notes += [f"**答えられないまま**: {name}" for name in {*silent, *stuck}]
         notes += [f"**{what}**" for what in _some([*new.lost, *new.doubled, *new.strange])]
         arrival = arrived - ended if arrived else float("inf")
         notes += [] if arrived else [f"待つもの: {what}" for what in _some(oracle.waiting(self.stores))]
-        return Row(
-            fault.title,
-            at,
-            during,
-            new.lost.total(),
-            new.doubled.total() + new.strange.total(),
-            recovery,
-            arrival,
-            "、".join(notes),
-        )
+        doubled = new.doubled.total() + new.strange.total()
+        return Row(fault.title, at, during, new.lost.total(), doubled, recovery, arrival, "、".join(notes))
 
     def _answered_again(self, ended: float) -> list[str]:
         """Waits until each writer was answered something it asked for after the end; who was not."""
@@ -144,10 +138,11 @@ def run(asked: argparse.Namespace, command: str) -> int:
 
 def _under_load(made: Stage, asked: argparse.Namespace, command: str) -> int:
     stopping = threading.Event()
-    writers = everybody(made.running, made.post, stopping)
+    stores = oracle.stores_of(made.running)
+    writers = everybody(made.running, made.post, stores, stopping)
     for writer in writers.values():
         writer.pause *= asked.pace
-    chaos = Chaos(made, writers, oracle.stores_of(made.running))
+    chaos = Chaos(made, writers, stores)
     threads = [thread for each in (*writers.values(), Visitors(made.url, stopping)) for thread in each.begin()]
     faults = named(asked.faults) if asked.faults else at_random(asked.minutes, asked.seed)
     try:
@@ -173,7 +168,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--faults", default="", help="all, or names with commas; usual: kills at random")
-    parser.add_argument("--pace", type=float, default=1, help="10: everybody waits ten times as long between two things")
+    parser.add_argument(
+        "--pace", type=float, default=1, help="10: everybody waits ten times as long between two things"
+    )
     asked = parser.parse_args()
     words = f"FAULTS={asked.faults}" if asked.faults else f"MINUTES={asked.minutes:g} SEED={asked.seed}"
     return run(asked, f"make chaos {words}")

@@ -18,11 +18,12 @@ from sqlalchemy import func, select
 
 from infra.local import cloud as clouds
 from infra.local import processes
-from libs.common.clock import SystemClock
+from libs.common.clock import SystemClock, local_date
 from libs.common.db import Database
 from libs.common.ids import new_id
 from libs.common.room.table import RoomRow
-from services.eapply.db import ApplicationRow
+from services.eapply.db import ApplicationRow, ProcedureRow
+from services.eapply.db.after import PaperCountRow
 from services.ebid.db import EntryRow, SubmissionRow, TenderRow
 from services.ebid.domain.opened import bid_payload
 from services.ebid.sealing import envelope
@@ -123,6 +124,51 @@ class Applicant(Everywhere):
 
 def address_of(key: str) -> str:
     return f"{key}@chaos.example"
+
+
+@dataclass
+class PaperClerk(Everywhere):
+    """Staff who say how many applications came on paper this month, one more each time. The event says how many were *added*: of all
+    events of the cloud the one that does most harm when it is applied twice or not at all."""
+
+    staff: httpx.Client | None = None
+    tenant: str = BACKING_UP
+    procedure: str = ""
+    before: int = 0
+    pause: float = 2.0
+
+    def send(self, number: int) -> tuple[str, str] | None:
+        assert self.staff
+        month = local_date(datetime.now(UTC)).strftime("%Y-%m")
+        form = {"procedure": self.procedure, "month": month, "applications": str(number + 1)}
+        answer = self.staff.post(f"/t/{self.tenant}/eapply/desk/numbers", data=form)
+        return (str(number), str(number + 1)) if self.taken(answer, 303) else None
+
+    def sums(self, stores: Stores) -> Sums:
+        said = len(self.acknowledged)
+        return [
+            ("paper applications as staff said", self.stored(stores), said),
+            ("paper applications in the council's total", self.told(stores) - self.before, said),
+        ]
+
+    def stored(self, stores: Stores) -> int:
+        with stores["eapply"].reading(self.tenant) as session:
+            which = PaperCountRow.procedure_id == self.procedure
+            return session.scalar(select(func.sum(PaperCountRow.applications)).where(which)) or 0
+
+    def told(self, stores: Stores) -> int:
+        of = counted.UsageRow
+        which = (of.tenant == self.tenant, of.procedure == self.procedure, of.channel == "paper")
+        with stores["tenants"].reading() as session:
+            return session.scalar(select(func.sum(of.applications)).where(*which)) or 0
+
+
+def paper_clerk(staff: Any, stores: Stores, stopping: threading.Event, tenant: str = BACKING_UP) -> PaperClerk:
+    with stores["eapply"].reading(tenant) as session:
+        procedure = session.scalars(select(ProcedureRow.id).where(ProcedureRow.key == "event-moushikomi")).one()
+    clerk = PaperClerk(stopping, staff=staff, tenant=tenant, procedure=procedure)
+    clerk.before = clerk.told(stores)
+    return clerk
 
 
 # ---- データバックアップ
@@ -406,14 +452,18 @@ class Participant(Everywhere):
         """The room as the registry believes it, and as it is."""
         with stores["tenants"].reading() as session:
             which = (RequestRow.tenant == self.tenant, RequestRow.service == "opendata", RequestRow.state == "done")
-            last = session.scalar(select(RequestRow.action).where(*which).order_by(RequestRow.finished_at.desc()).limit(1))
+            last = session.scalar(
+                select(RequestRow.action).where(*which).order_by(RequestRow.finished_at.desc()).limit(1)
+            )
         with stores["opendata"].reading() as session:
             state = session.scalar(select(RoomRow.state).where(RoomRow.tenant == self.tenant))
         agree = (last == "suspend") == (state == "suspended")
         return [(f"room {state} after {last}", int(agree), 1)]
 
 
-def everybody(running: clouds.Running, post: PostOffice | None, stopping: threading.Event) -> dict[str, Any]:
+def everybody(
+    running: clouds.Running, post: PostOffice | None, stores: Stores, stopping: threading.Event
+) -> dict[str, Any]:
     """The writers of a cloud with the sample prefecture, each with what they need. Nobody has begun."""
     towns = [Applicant(stopping, url=running.url, town=town, post=post) for town in CODES]
     key, stream = _machine_key(running), _stream(running)
@@ -423,6 +473,7 @@ def everybody(running: clouds.Running, post: PostOffice | None, stopping: thread
     kept = machine(running, stopping)
     return {
         **{f"applications {each.town}": each for each in towns},
+        "paper": paper_clerk(signed_in(running, "staff@using.example"), stores, stopping),
         "objects": Backup(stopping, address=kept.address),
         "tenders": announcer,
         **{f"bids {n}": Bidder(stopping, company=each, announcer=announcer) for n, each in enumerate(companies, 1)},
