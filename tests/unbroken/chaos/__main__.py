@@ -7,6 +7,7 @@ recovery. Ends with 1 if anything was lost or doubled.
 
 import argparse
 import random
+import signal
 import sys
 import threading
 import time
@@ -164,6 +165,7 @@ def _under_load(made: Stage, asked: argparse.Namespace, command: str) -> int:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwind: nodes end, disks are taken off
     parser = argparse.ArgumentParser(prog="make chaos")
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=int(time.time()))

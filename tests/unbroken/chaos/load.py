@@ -172,7 +172,7 @@ def machine(running: clouds.Running, stopping: threading.Event) -> Machine:
     """A repository of 久留米市 with a key that only adds."""
     with closing(signed_in(running, "staff@using.example")) as staff:
         desk = f"/t/{BACKING_UP}/backup/desk/"
-        assert processes.wait_until(lambda: staff.get(desk).status_code == 200, seconds=120)
+        assert processes.wait_until(lambda: staff.get(desk).status_code == 200, seconds=600, pause=1)
         form = {"name": "chaos", "title": "試し", "quota": "10", "retention_days": "30", "promised_hours": "26"}
         made = staff.post(f"{desk}repositories", data=form)
         page = staff.post(f"{made.headers['location']}/keys", data={"mode": "append", "key_name": "k", "days": "30"})

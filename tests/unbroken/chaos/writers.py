@@ -505,7 +505,7 @@ def _stream(running: clouds.Running) -> str:
             "lng": "130.44",
         }
         desk = f"/t/{BACKING_UP}/opendata/desk/sensors"
-        assert processes.wait_until(lambda: staff.post(desk, data=form).status_code == 303, seconds=120)
+        assert processes.wait_until(lambda: staff.post(desk, data=form).status_code == 303, seconds=600, pause=1)
         found = re.findall(r"/opendata/sensors/([0-9a-f-]{36})", staff.get(desk).text)
     assert found
     return found[-1]
@@ -521,5 +521,5 @@ def _participant(running: clouds.Running, stopping: threading.Event) -> Particip
     answer = admin.post(f"/portal/{code[1]}/services/opendata/join", data={"when": "now"})
     assert answer.status_code == 303, answer.text
     page = answer.headers["location"]
-    assert processes.wait_until(lambda: "使えるようになりました" in admin.get(page).text, seconds=120)
+    assert processes.wait_until(lambda: "使えるようになりました" in admin.get(page).text, seconds=600, pause=1)
     return Participant(stopping, admin=admin, code=code[1], tenant=code[1])
