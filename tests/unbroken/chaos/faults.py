@@ -158,13 +158,12 @@ class Full(Fault):
         return None if self.disk in stage.disks else "ディスクを分けて載せる権限がありません(root と mount が要ります)"
 
     def begin(self, stage: Stage) -> None:
-        place = stage.folder / self.disk
-        with (place / "filler").open("wb") as filler:
-            for size in (1 << 20, 4096):
-                with suppress(OSError):
-                    while True:
-                        filler.write(bytes(size))
-                        filler.flush()
+        filler = os.open(stage.folder / self.disk / "filler", os.O_WRONLY | os.O_CREAT)
+        for size in (1 << 20, 4096, 1):
+            with suppress(OSError):
+                while os.write(filler, bytes(size)):
+                    pass
+        os.close(filler)
 
     def end(self, stage: Stage) -> None:
         (stage.folder / self.disk / "filler").unlink()

@@ -82,7 +82,7 @@ def _seconds(value: float) -> str:
 
 def write(rows: Sequence[Row], command: str, order: Sequence[str]) -> None:
     """Rows of this run beside those of earlier ones, in the given order of titles; under the table what was run how."""
-    kept = _kept()
+    kept = kept_rows(PAGE)
     together: dict[str, Row] = {}
     for row in rows:
         together[row.title] = together[row.title].and_again(row) if row.title in together else row
@@ -94,8 +94,8 @@ def write(rows: Sequence[Row], command: str, order: Sequence[str]) -> None:
     )
 
 
-def _kept() -> dict[str, str]:
-    """The rows that stand there: title → line."""
-    found = re.findall(r"^\| (.+?) \| \d{4}-.*$", PAGE.read_text("utf-8"), re.MULTILINE) if PAGE.exists() else []
-    text = PAGE.read_text("utf-8") if PAGE.exists() else ""
-    return {title: next(line for line in text.splitlines() if line.startswith(f"| {title} | 2")) for title in found}
+def kept_rows(page: Path) -> dict[str, str]:
+    """The rows that stand on a page: title → line. A row has its date in the second place."""
+    lines = page.read_text("utf-8").splitlines() if page.exists() else []
+    found = (re.match(r"\| (.+?) \| \d{4}-\d\d-\d\d ", line) for line in lines)
+    return {match[1]: match.string for match in found if match}

@@ -153,8 +153,8 @@ class PaperClerk(Everywhere):
 
     def stored(self, stores: Stores) -> int:
         with stores["eapply"].reading(self.tenant) as session:
-            which = PaperCountRow.procedure_id == self.procedure
-            return session.scalar(select(func.sum(PaperCountRow.applications)).where(which)) or 0
+            latest = select(PaperCountRow.applications).where(PaperCountRow.procedure_id == self.procedure)
+            return session.scalar(latest.order_by(PaperCountRow.month.desc()).limit(1)) or 0
 
     def told(self, stores: Stores) -> int:
         of = counted.UsageRow
@@ -462,7 +462,12 @@ class Participant(Everywhere):
 
 
 def everybody(
-    running: clouds.Running, post: PostOffice | None, stores: Stores, stopping: threading.Event
+    running: clouds.Running,
+    post: PostOffice | None,
+    stores: Stores,
+    stopping: threading.Event,
+    *,
+    with_provider: bool = True,
 ) -> dict[str, Any]:
     """The writers of a cloud with the sample prefecture, each with what they need. Nobody has begun."""
     towns = [Applicant(stopping, url=running.url, town=town, post=post) for town in CODES]
@@ -481,8 +486,9 @@ def everybody(
         "readings": Sensor(stopping, url=running.url, key=key, stream=stream),
         "participation": _participant(running, stopping),
         "sign-ins": SigningIn(stopping, running=running),
-        "sign-ins with a provider": SigningIn(stopping, running=running, with_provider=True),
-    }
+    } | (
+        {"sign-ins with a provider": SigningIn(stopping, running=running, with_provider=True)} if with_provider else {}
+    )
 
 
 def _machine_key(running: clouds.Running) -> str:
