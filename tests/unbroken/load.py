@@ -233,7 +233,8 @@ def _transfer(year: Year, tally: Tally, move: str) -> None:
             answer = admin.post(path, **sent)
             tally.note(answer.status_code, time.monotonic() - wanted)
             if path != page and answer.headers.get("location", "").rpartition("=")[2] != str(TRANSFERRED):
-                tally.failed.append(f"{move}が最後まで行われない: {re.sub(r'<[^>]+>|\s+', ' ', answer.text)[-300:]}")
+                tally.failed.append(f"{move}が最後まで行われない")
+                print(re.sub(r"<[^>]+>|\s+", " ", answer.text)[-2000:], flush=True)
 
 
 async def noon(year: Year) -> list[str]:
@@ -243,7 +244,9 @@ async def noon(year: Year) -> list[str]:
     async def come(session: aiohttp.ClientSession) -> None:
         await asyncio.sleep(year.chance.random() * 2)
         began, key = time.monotonic(), new_id()
-        while not await year.send(session, tally, TOWN, key) and time.monotonic() - began < 300:
+        for _ in range(300):
+            if await year.send(session, tally, TOWN, key):
+                break
             await asyncio.sleep(1)
         waited.append(time.monotonic() - began)
 
@@ -331,14 +334,15 @@ HEAD = """# 一年の負荷
 「待ってもらった」は、順番待ち・上限の 429 と 503 です。最後に、受け付けたと答えた申請がすべて一度ずつあるかを数えます。
 """
 COLUMNS = (
-    "| いつ | 測った日時(UTC) | どれだけ | よく答えた | 待ってもらった | 失敗 | 中央 / 95% / 99%(ミリ秒) | 機械の負荷平均(1分) | 備考 |\n"
-    "|---|---|---|---|---|---|---|---|---|"
+    "| いつ | 測った日時(UTC) | どれだけ | よく答えた | 待ってもらった | 失敗 | 中央 / 95% / 99%(ミリ秒) "
+    "| 機械の負荷平均(1分) | 備考 |\n|---|---|---|---|---|---|---|---|---|"
 )
 
 
 def write(rows: dict[str, str], command: str, verdict: str) -> None:
     lines = kept_rows(PAGE) | rows
-    where = f"最後に書いた命令は `{command}`。{platform.system()}、{os.cpu_count()}プロセッサー、ほかの仕事と分け合っての値です。{verdict}\n"
+    machine = f"{platform.system()}、{os.cpu_count()}プロセッサー、ほかの仕事と分け合っての値です。"
+    where = f"最後に書いた命令は `{command}`。{machine}{verdict}\n"
     PAGE.write_text("\n".join([HEAD, "## 表\n", where, COLUMNS, *lines.values(), ""]), "utf-8")
 
 

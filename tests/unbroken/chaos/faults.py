@@ -5,10 +5,11 @@ import os
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ import psutil
 from infra.local import nodes, processes
 from tests.unbroken.chaos.stage import Stage
 
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+WRONG_CLOCK = Path(__file__).with_name("wrong_clock.c")
 
 
 @dataclass
@@ -201,43 +202,41 @@ class ClockWrong(Fault):
     by: int = 600
 
     def lacks(self, stage: Stage) -> str | None:
-        return None if FAKETIME.exists() else "libfaketime がありません(apt-get install faketime)"
+        return None if shutil.which("cc") else "C のコンパイラー(cc)がありません"
 
     def begin(self, stage: Stage) -> None:
+        library = stage.folder / "wrong_clock.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(WRONG_CLOCK), "-ldl"], check=True)
         self._say(stage, 0)
-        for program in self.programs:
-            stage.start_again_with(
-                program, LD_PRELOAD=str(FAKETIME), FAKETIME_TIMESTAMP_FILE=str(self._file(stage)),
-                FAKETIME_CACHE_DURATION="1", FAKETIME_DONT_FAKE_MONOTONIC="1", DONT_FAKE_MONOTONIC="1",
-            )  # fmt: skip
-        self._up(stage)
+        settings = {"LD_PRELOAD": str(library), "WRONG_CLOCK": str(self._file(stage))}
+        self._start_again(stage, lambda program: stage.start_again_with(program, **settings))
         self._say(stage, self.by)
 
     def end(self, stage: Stage) -> None:
         self._say(stage, 0)
-        time.sleep(2)
-        for program in self.programs:
-            stage.without(program, "LD_PRELOAD", "FAKETIME_TIMESTAMP_FILE")
-        self._up(stage)
+        self._start_again(stage, lambda program: stage.without(program, "LD_PRELOAD", "WRONG_CLOCK"))
 
     def _file(self, stage: Stage) -> Path:
         return stage.folder / f"{self.name}.time"
 
     def _say(self, stage: Stage, seconds: int) -> None:
-        beside = self._file(stage).with_suffix(".part")
-        beside.write_text(f"{seconds:+d}\n")
-        beside.rename(self._file(stage))
+        """In place: the programs have the file mapped."""
+        file = os.open(self._file(stage), os.O_WRONLY | os.O_CREAT)
+        os.pwrite(file, struct.pack("=q", seconds), 0)
+        os.close(file)
 
-    def _up(self, stage: Stage) -> None:
-        """Until they run again and have had time to begin."""
+    def _start_again(self, stage: Stage, end: Callable[[str], None]) -> None:
+        """Until other processes run in their places and have had time to begin."""
         children = [stage.running.supervisor.children[program] for program in self.programs]
-        time.sleep(1)
+        before = {child.process.pid for child in children}
+        for program in self.programs:
+            end(program)
 
         def up() -> bool:
-            running = all(child.process.poll() is None and child.again_at is None for child in children)
-            return running and all(child.program.ready is None or child.program.ready() for child in children)
+            others = all(child.process.pid not in before and child.process.poll() is None for child in children)
+            return others and all(child.program.ready is None or child.program.ready() for child in children)
 
-        processes.wait_until(up, seconds=90)
+        processes.wait_until(up, seconds=120, pause=0.2)
         time.sleep(5)
 
 
@@ -344,8 +343,13 @@ def queues(stage: Stage) -> list[str]:
 BROKER = (10, 60, 300, 600, 3600)
 NAMES = {"rabbitmq": "メッセージ基盤", "postgresql": "データベース"}
 PROGRAMS = {
-    "apps": "アプリ(1台目)", "apps2": "アプリ(2台目)", "work": "作業役(1台目)", "work2": "作業役(2台目)", "gateway": "入口", "listen": "受け取り役",
-}  # fmt: skip
+    "apps": "アプリ(1台目)",
+    "apps2": "アプリ(2台目)",
+    "work": "作業役(1台目)",
+    "work2": "作業役(2台目)",
+    "gateway": "入口",
+    "listen": "受け取り役",
+}
 
 
 def kills() -> list[Fault]:
