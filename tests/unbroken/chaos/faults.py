@@ -160,7 +160,7 @@ class Full(Fault):
 
     def begin(self, stage: Stage) -> None:
         filler = os.open(stage.folder / self.disk / "filler", os.O_WRONLY | os.O_CREAT)
-        for size in (1 << 20, 4096, 1):
+        for size in (1 << 20, 4096):  # a page at a time, or what the database frees meanwhile never ends
             with suppress(OSError):
                 while os.write(filler, bytes(size)):
                     pass
