@@ -76,21 +76,23 @@ class Everywhere(Writer):
 
 @dataclass
 class Applicant(Everywhere):
-    """Guests of one town, each with an address that is told of the arrival."""
+    """A guest of one town who applies again and again, each time with an address that is told of the arrival. The cookie is kept: a key
+    belongs to whoever sent it, and another browser with the same key is another person."""
 
     url: str = ""
     town: str = ""
     post: PostOffice | None = None
+    browser: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=20))
     _keys: dict[int, str] = field(default_factory=dict)
 
     def send(self, number: int) -> tuple[str, str] | None:
+        if not self.browser.cookies:  # before anything is sent that must not be done twice
+            self.browser.get(f"{self.url}/t/{CODES[self.town]}/eapply/", headers={"accept": "text/html"})
         key = self._keys.setdefault(number, new_id())
-        answer = httpx.post(
+        answer = self.browser.post(
             f"{self.url}/t/{CODES[self.town]}/eapply/api/applications",
             json={"procedure": "event-moushikomi", "answers": ANSWERS | {"email": address_of(key)}},
             headers={"Idempotency-Key": key, "Origin": self.url},
-            trust_env=False,
-            timeout=20,
         )
         return (key, answer.json()["application_id"]) if self.taken(answer, 201) else None
 
