@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import io
+import itertools
 import json
 import os
 import platform
@@ -124,9 +125,9 @@ HTML = {"accept": "text/html"}
 
 async def arrivals(rate: Callable[[float], float], seconds: float, come: Callable[[], Awaitable[object]]) -> None:
     """`come` at `rate(second)` a second, whether those before are done or not; returns when all are."""
-    began, due, tasks = time.monotonic(), 0.0, []
+    began, before, due, tasks = time.monotonic(), 0.0, 0.0, []
     while (now := time.monotonic() - began) < seconds:
-        due += rate(now) * 0.05
+        due, before = due + rate(now) * (now - before), now  # a machine that is busy does not make fewer people come
         while due >= 1:
             due -= 1
             tasks.append(asyncio.create_task(_as_task(come)))
@@ -172,9 +173,10 @@ async def deadline(year: Year) -> list[str]:
         began = await asyncio.gather(*(_begun(year, session) for _ in range(20)))
         drafts = [each for each in began if each]
         assert drafts, "nobody could begin"
+        in_turn = itertools.cycle(drafts)  # ten in each at most: more photographs one application does not take
         await arrivals(
             lambda _: LAST / SECONDS_OF_A_MINUTE, SECONDS_OF_A_MINUTE,
-            lambda: _upload(year, session, tally, year.chance.choice(drafts), photo),
+            lambda: _upload(year, session, tally, next(in_turn), photo),
         )  # fmt: skip
     return [tally.line("締切の1分", f"60秒で{LAST}枚、1枚{len(photo) / 1e6:.1f} MB")]
 

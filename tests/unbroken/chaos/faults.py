@@ -17,8 +17,13 @@ from typing import Any
 
 import kombu
 import psutil
+from sqlalchemy import select
 
 from infra.local import nodes, processes
+from libs.common.bus.rabbitmq import message_of
+from libs.common.events import Envelope, source_of
+from libs.common.outbox import OutboxRow
+from tests.unbroken.chaos.oracle import stores_of
 from tests.unbroken.chaos.stage import Stage
 
 WRONG_CLOCK = Path(__file__).with_name("wrong_clock.c")
@@ -242,32 +247,38 @@ class ClockWrong(Fault):
 
 @dataclass
 class Shuffled(Fault):
-    """The reader stands still; every message that waits for it is taken out and put back twice, in another order."""
+    """The senders stand still; meanwhile all that waits to be sent is sent by another hand, twice and in another order. When they go on
+    they send it once more, in theirs."""
 
     chance: random.Random = field(default_factory=lambda: random.Random(1))
-    _frozen: Frozen = field(default_factory=lambda: Frozen("", "", what="listen"))
-    count: int = 0
+    _frozen: list[Frozen] = field(default_factory=lambda: [Frozen("", "", what=each) for each in ("work", "work2")])
 
     def begin(self, stage: Stage) -> None:
-        self._frozen.begin(stage)
+        for each in self._frozen:
+            each.begin(stage)
 
     def end(self, stage: Stage) -> None:
-        with broker(stage) as channel:
-            self.count = sum(self._shuffle(channel, queue) for queue in queues(stage))
-        self._frozen.end(stage)
-        print(f"    {self.count} messages put back twice, in another order", flush=True)
+        try:
+            again = [envelope for envelope in unsent(stage) for _ in range(2)]
+            self.chance.shuffle(again)
+            with broker(stage) as channel:
+                for envelope in again:
+                    exchange = f"{source_of(envelope['type'])}.events"
+                    channel.basic_publish(message_of(envelope), exchange=exchange, routing_key=envelope["type"])
+            print(f"    {len(again)} messages in another order, before their own", flush=True)
+        finally:
+            for each in self._frozen:
+                each.end(stage)
 
-    def _shuffle(self, channel: Any, queue: str) -> int:
-        taken = []
-        while (message := channel.basic_get(queue)) is not None:
-            taken.append(message)
-        again = [message for message in taken for _ in range(2)]
-        self.chance.shuffle(again)
-        for message in again:
-            channel.basic_publish(message, exchange="", routing_key=queue)
-        for message in taken:
-            channel.basic_ack(message.delivery_tag)
-        return len(again)
+
+def unsent(stage: Stage) -> list[Envelope]:
+    """What stands in all outboxes and was not sent."""
+    found: list[Envelope] = []
+    for store in stores_of(stage.running).values():
+        with store.reading() as session:
+            found += session.scalars(select(OutboxRow.envelope).where(OutboxRow.published_at.is_(None)))
+        store.close()
+    return found
 
 
 @dataclass
