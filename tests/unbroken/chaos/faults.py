@@ -19,10 +19,11 @@ import kombu
 import psutil
 from sqlalchemy import select
 
-from infra.local import nodes, processes
+from infra.local import processes
 from libs.common.bus.rabbitmq import message_of
 from libs.common.events import Envelope, source_of
 from libs.common.outbox import OutboxRow
+from services.__main__ import DEPLOYABLES
 from tests.unbroken.chaos.oracle import stores_of
 from tests.unbroken.chaos.stage import Stage
 
@@ -289,7 +290,7 @@ class Poisoned(Fault):
 
     def begin(self, stage: Stage) -> None:
         with broker(stage) as channel:
-            for queue in queues(stage):
+            for queue in queues():
                 for body in POISON:
                     message = kombu_message(body)
                     channel.basic_publish(message, exchange="", routing_key=queue)
@@ -343,12 +344,9 @@ def broker(stage: Stage) -> Iterator[Any]:
         yield connection.channel()
 
 
-def queues(stage: Stage) -> list[str]:
-    """Those of readers: `<reader>.from.<source>` and the like, not those of the dead."""
-    node = stage.node("rabbitmq")
-    assert isinstance(node, nodes.RabbitMQ)
-    listed = node.ctl("list_queues", "name", "--no-table-headers").split()
-    return [name for name in listed if "dead" not in name and not name.startswith("amq.")]
+def queues() -> list[str]:
+    """Those of all readers, one for each of their sources."""
+    return [f"{reader.name}.from.{source}" for reader in DEPLOYABLES for source in reader.sources()]
 
 
 BROKER = (10, 60, 300, 600, 3600)

@@ -59,8 +59,7 @@ LEGEND = """
 - 収納の相手先の停止: いまの相手先は製品の中の模擬だけで、止められる相手がありません。届かない・遅れる・二度来る知らせは
   `services/eapply/tests/test_fees.py::test_the_applicant_pays_and_every_callback_is_lost_and_the_comparison_finds_it`
   と、同じファイルの検査が示します。
-- 機械の電源断(ディスクはメモリーの上)、RabbitMQ の群れの分断(1台だけ)、PostgreSQL の控えへの切り替え(1台だけ)。
-"""
+- 機械の電源断(ディスクはメモリーの上)、RabbitMQ の群れの分断(1台だけ)、PostgreSQL の控えへの切り替え(1台だけ)。"""
 
 
 @dataclass
