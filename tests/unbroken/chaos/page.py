@@ -103,9 +103,10 @@ def write(rows: Sequence[Row], command: str, order: Sequence[str]) -> None:
     ordered = sorted(lines, key=lambda title: order.index(title) if title in order else len(order))
     where = f"{platform.system()}、{os.cpu_count()}プロセッサー、負荷平均(15分) {os.getloadavg()[2]:.0f}"
     latest = f"最後に書いた命令は `{command}`。{where}。ほかの仕事と機械を分け合っての値です。\n"
-    PAGE.write_text(
-        "\n".join([HEAD, "## 表\n", latest, COLUMNS, *(lines[title] for title in ordered), LEGEND]), "utf-8"
-    )
+    unmeasured = "、".join(title for title in order if title not in lines)
+    missing = [f"- 表にまだない故障: {unmeasured}。\n"] if unmeasured else []
+    parts = [HEAD, "## 表\n", latest, COLUMNS, *(lines[title] for title in ordered), LEGEND, *missing]
+    PAGE.write_text("\n".join(parts), "utf-8")
 
 
 def kept_rows(page: Path) -> dict[str, str]:
