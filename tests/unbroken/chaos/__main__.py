@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -52,7 +53,8 @@ class Chaos:
             at = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
             with suppress(Exception):
                 fault.end(self.stage)
-            why = f"**起こせませんでした**: {type(error).__name__} {error}"[:300]
+            traceback.print_exc()
+            why = f"**起こせませんでした**: {type(error).__name__}"
             return Row(fault.title, at, 0, 0, 0, float("inf"), float("inf"), why, 0)
 
     def do(self, fault: Fault) -> Row:
@@ -162,6 +164,8 @@ def _under_load(made: Stage, asked: argparse.Namespace, command: str) -> int:
         for fault in faults:
             print(f"  {time.strftime('%H:%M:%S')} {fault.name}", flush=True)
             chaos.rows.append(chaos.attempt(fault))
+            if made.running.supervisor.stopping.is_set():
+                break  # ended from outside: what was measured while everything went away says nothing
             print(f"  {chaos.rows[-1].line()}", flush=True)
             page.write(chaos.rows, command, [known.title for known in all_faults()])
         writers["objects"].look_again()

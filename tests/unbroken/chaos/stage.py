@@ -219,8 +219,11 @@ def watched(made: Stage, work: Callable[[], int]) -> Iterator[list[int]]:
             finally:
                 made.running.supervisor.stopping.set()
 
-    thread = threading.Thread(target=go)
+    thread = threading.Thread(target=go, daemon=True)
     thread.start()
-    made.running.supervisor.watch()
+    try:
+        made.running.supervisor.watch()
+    finally:
+        made.running.supervisor.stopping.set()
     thread.join()
     yield result
