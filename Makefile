@@ -65,9 +65,13 @@ drill: ## The disaster drill: a box is kept, lost, and goes on elsewhere; prints
 	$(SETUP) test
 	@exec $(PY) -m infra.local.test -m slow -n 0 tests/integration/test_the_first_site_is_lost.py
 
-chaos: ## Kill and stop everything at random under load; counts what was lost and writes docs/chaos.md (MINUTES=30, SEED=…)
+chaos: ## Kill and stop everything at random under load, or FAULTS=all|name,… one by one; counts what was lost, writes docs/chaos.md (MINUTES=30, SEED=…)
 	$(SETUP) test
-	@exec $(PY) -m tests.unbroken.chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
+	@exec $(PY) -m tests.unbroken.chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(PACE),--pace $(PACE))
+
+load: ## A Japanese year: opening minute ×20, deadline with 200 uploads, April transfers, noon of a subsidy, a soak; writes docs/load.md (MINUTES=60, PHASES=…)
+	$(SETUP) test
+	@exec $(PY) -m tests.unbroken.load --minutes $(or $(MINUTES),60) $(if $(PHASES),--phases $(PHASES))
 
 rolling: ## Two of every role, each replaced in turn while everybody reads and writes; counts errors, lost, doubled (docs/rolling.md, minutes)
 	$(SETUP) test
@@ -99,4 +103,4 @@ images: ## Build the container image of every service with the one Dockerfile (n
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill rolling earlier audit chaos fuzz simulate doctor images help
+.PHONY: run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill rolling earlier audit chaos load fuzz simulate doctor images help

@@ -1,6 +1,7 @@
-"""Mixed load over all services while things are killed: citizens apply, a machine backs up, visitors read every service.
+"""Mixed load over all services while things fail: citizens apply, a machine backs up, visitors read every service; what others write is in
+`writers.py`.
 
-Writers remember what was acknowledged to them and by when; afterwards it must be there, once."""
+Writers remember what was acknowledged to them; afterwards it must be there, once, and have arrived everywhere, once."""
 
 import hashlib
 import html
@@ -8,6 +9,7 @@ import re
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import httpx
@@ -47,59 +49,137 @@ class Visitors:
 
 
 @dataclass
-class Machine:
-    """Uploads objects as restic does and sends each again until it has its 200."""
+class Writer:
+    """Sends one thing after another, and each again until it is acknowledged, as our clients do.
 
-    address: str
+    `acknowledged`: key of what was sent → what it is known by since. `answered_at`: when the latest attempt began that went well.
+    `answers` counts the attempts that failed by what was answered (refused, an error of ours, nothing), `failed_at` is the latest.
+    """
+
     stopping: threading.Event
-    acknowledged: dict[str, bytes] = field(default_factory=dict)
+    pause: float = 0.5
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    answered_at: float = 0.0
+    answers: Counter[str] = field(default_factory=Counter)
+    refused: list[str] = field(default_factory=list)
+    failed_at: float = 0.0
+    resting: threading.Event = field(default_factory=threading.Event)
+    idle: threading.Event = field(default_factory=threading.Event)
 
     def begin(self) -> list[threading.Thread]:
-        thread = threading.Thread(target=self._upload)
+        thread = threading.Thread(target=self._go_on)
         thread.start()
         return [thread]
 
-    def _upload(self) -> None:
+    def rest(self, seconds: float) -> bool:
+        """Finish what was begun and send nothing more until `go_on`. Whether it was finished in time."""
+        self.resting.set()
+        return self.idle.wait(seconds)
+
+    def go_on(self) -> None:
+        self.resting.clear()
+
+    def send(self, number: int) -> tuple[str, str] | None:
+        """Once: key and what it is known by, if it was acknowledged. May raise what httpx raises. The same `number` comes again after
+        None. Raises Nothing where there is nothing to send just now."""
+        raise NotImplementedError
+
+    def _go_on(self) -> None:
         number = 0
-        while not self.stopping.wait(0.2):
-            number += 1
-            content = f"object {number} ".encode() * 5000
-            name = hashlib.sha256(content).hexdigest()
-            while not self.stopping.is_set():
-                if self.put(name, content) == 200:
-                    self.acknowledged[name] = content
-                    break
-                time.sleep(0.2)
+        while not self.stopping.is_set():
+            if self.resting.is_set():
+                self.idle.set()
+                self.stopping.wait(0.1)
+                continue
+            self.idle.clear()
+            if self._until_acknowledged(number):
+                number += 1
+            self.stopping.wait(self.pause)
 
-    def put(self, name: str, content: bytes) -> int:
-        return _status("POST", f"{self.address}data/{name}", content)
+    def _until_acknowledged(self, number: int) -> bool:
+        while not self.stopping.is_set():
+            began = time.monotonic()
+            try:
+                if told := self.send(number):
+                    self.acknowledged[told[0]] = told[1]
+                    self.answered_at = began
+                    return True
+            except Nothing:
+                self.answered_at = began
+                return False
+            except httpx.HTTPError as error:
+                self.failed(type(error).__name__)
+            self.stopping.wait(0.3)
+        return False
 
-    def lost(self) -> list[str]:
+    def taken(self, answer: httpx.Response, *good: int) -> bool:
+        """Whether the answer is one of `good`; any other is counted."""
+        if answer.status_code in good:
+            return True
+        self.failed(str(answer.status_code))
+        if 400 <= answer.status_code < 500 and len(self.refused) < 1000:
+            self.refused.append(f"{answer.request.url.path}: {answer.status_code} {answer.text[:300]}")
+        return False
+
+    def failed(self, how: str) -> None:
+        self.answers[how] += 1
+        self.failed_at = time.monotonic()
+
+
+class Nothing(Exception):
+    """There is nothing to send just now."""
+
+
+@dataclass
+class Machine(Writer):
+    """Uploads objects as restic does."""
+
+    address: str = ""
+    pause: float = 0.2
+
+    def send(self, number: int) -> tuple[str, str] | None:
+        content = self.content(number)
+        name = hashlib.sha256(content).hexdigest()
+        answer = httpx.post(f"{self.address}data/{name}", content=content, trust_env=False, timeout=20)
+        return (str(number), name) if self.taken(answer, 200) else None
+
+    def content(self, number: int) -> bytes:
+        return f"object {number + 1} ".encode() * 5000
+
+    def lost(self, among: dict[str, str] | None = None) -> list[str]:
         """Objects that were acknowledged and are not there, or not with their bytes."""
         with httpx.Client(trust_env=False, timeout=30) as client:
             return [
                 name
-                for name, content in self.acknowledged.items()
-                if (answer := client.get(f"{self.address}data/{name}")).status_code != 200 or answer.content != content
+                for number, name in (self.acknowledged if among is None else among).items()
+                if (answer := client.get(f"{self.address}data/{name}")).status_code != 200
+                or answer.content != self.content(int(number))
             ]
+
+
+def signed_in(running: clouds.Running, email: str) -> httpx.Client:
+    """A browser in which this person of the sample is signed in; it does not follow redirects."""
+    password = PASSWORD.search(running.sign_ins)
+    assert password
+    headers = {"origin": running.url, "sec-fetch-site": "same-origin", "accept": "text/html"}
+    client = httpx.Client(base_url=running.url, headers=headers, trust_env=False, timeout=30)
+    answer = client.post("/sign-in", data={"email": email, "password": password[1]})
+    assert answer.status_code == 303, answer.text
+    return client
 
 
 def machine(running: clouds.Running, stopping: threading.Event) -> Machine:
     """A repository of 久留米市 with a key that only adds."""
-    password = PASSWORD.search(running.sign_ins)
-    assert password
-    headers = {"origin": running.url, "sec-fetch-site": "same-origin", "accept": "text/html"}
-    with httpx.Client(base_url=running.url, headers=headers, trust_env=False, timeout=60) as staff:
-        staff.post("/sign-in", data={"email": "staff@using.example", "password": password[1]})
+    with closing(signed_in(running, "staff@using.example")) as staff:
         desk = f"/t/{BACKING_UP}/backup/desk/"
-        assert processes.wait_until(lambda: staff.get(desk).status_code == 200, seconds=120)
+        assert processes.wait_until(lambda: staff.get(desk).status_code == 200, seconds=600, pause=1)
         form = {"name": "chaos", "title": "試し", "quota": "10", "retention_days": "30", "promised_hours": "26"}
         made = staff.post(f"{desk}repositories", data=form)
         page = staff.post(f"{made.headers['location']}/keys", data={"mode": "append", "key_name": "k", "days": "30"})
     found = re.search(r"RESTIC_REPOSITORY=rest:(\S+)", html.unescape(page.text))
     assert found, page.text
     assert _status("POST", f"{found[1]}?create=true") == 200
-    return Machine(found[1], stopping)
+    return Machine(stopping, address=found[1])
 
 
 def citizens(running: clouds.Running) -> Citizens:
