@@ -72,7 +72,9 @@ def as_containers() -> Iterator[Cloud]:
         compose("build --quiet")
         try:
             compose("up --detach --quiet-pull")
-            services.wait_until_responsive(lambda: clouds.is_ready(f"{url}/health/ready"), timeout=READY_WITHIN, pause=0.5)
+            services.wait_until_responsive(
+                lambda: clouds.is_ready(f"{url}/health/ready"), timeout=READY_WITHIN, pause=0.5
+            )
         except Exception as never:
             raise RuntimeError(f"{never}\n{compose('ps --all')}\n{compose('logs --tail 20')}") from never
         sign_ins = compose("exec -T gateway-api cat /data/sample-sign-ins.txt")

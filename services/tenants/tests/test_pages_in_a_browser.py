@@ -80,7 +80,8 @@ PAGES = [
     ("/operator/watch", OPERATOR), ("/operator/dead-letters", OPERATOR), ("/operator/registry", OPERATOR),
     (f"/operator/registry/{OOKI}", OPERATOR), ("/council/municipalities", MEMBER), ("/council/municipalities?known=x", MEMBER),
     ("/operator/members/", OPERATOR), ("/operator/records", OPERATOR), (f"/portal/{OOKI}/transfer/", ADMIN),
-    ("/operator/running", OPERATOR), ("/operator/switches", OPERATOR), (f"/operator/registry/{OOKI}/participation", OPERATOR), (f"/portal/{OOKI}/calendar", ADMIN),
+    ("/operator/running", OPERATOR), ("/operator/switches", OPERATOR),
+    (f"/operator/registry/{OOKI}/participation", OPERATOR), (f"/portal/{OOKI}/calendar", ADMIN),
     (f"/portal/{OOKI}/services/center", ADMIN),
 ]  # fmt: skip
 
