@@ -2,10 +2,13 @@
 browser's event loop is the browser's."""
 
 import asyncio
-from collections.abc import Generator
+import gc
+from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
+from anyio.from_thread import start_blocking_portal
+from fastapi.testclient import TestClient
 
 from libs.common.testing.database import drop_postgres_templates
 
@@ -25,6 +28,23 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, b
         return (yield)
     finally:
         asyncio._set_running_loop(loop)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_loop() -> Iterator[None]:
+    """Requests to an app in this process run in one event loop, as a server has. A TestClient left alone makes a loop, its thread
+    and a thread for the endpoint for every request."""
+    with start_blocking_portal() as portal:
+        TestClient.portal = portal
+        yield
+        TestClient.portal = None
+        portal.call(portal.stop, True)  # an answer that a test left open must not keep the run from ending
+
+
+def pytest_collection_finish() -> None:
+    """Modules and collected tests live as long as the run: the collector of garbage need not walk them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish() -> None:

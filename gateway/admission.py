@@ -22,6 +22,7 @@ from gateway.identity import Caller, Remembered, actor_for
 from gateway.parts import Parts
 from gateway.routes import REGISTRY, Decision, Moved, Onward, Own, decide, is_for_staff
 from gateway.settings import is_loopback
+from gateway.snapshot import Snapshot
 from libs.common import telemetry
 from libs.common.actor import Actor
 from libs.common.clock import SystemClock, local_date
@@ -30,6 +31,8 @@ from libs.common.errors import NotAllowed, NotFound, Refusal, TooWeak, Unavailab
 log = logging.getLogger(__name__)
 
 PEOPLE = frozenset({"person", "staff", "operator"})
+_MANY_PATHS = 4096
+"""Paths whose decisions are kept: as many as `hygiene.canonical_target` keeps."""
 _NEEDS_SNAPSHOT = frozenset({"t", "portal", "council", "operator", "door"})
 
 
@@ -55,6 +58,15 @@ class Area:
     path: str
 
 
+@dataclass(slots=True)
+class Decided:
+    """What was decided by one state of the registry on one day: canonical path → decision."""
+
+    by: Snapshot | None
+    on: date
+    known: dict[bytes, Decision] = field(default_factory=dict)
+
+
 class Admission:
     """`look` says where a path leads, `admit` whether this caller may go there now. Both raise Refusals."""
 
@@ -66,6 +78,7 @@ class Admission:
         self._without_staff = parts.without_staff
         self._day = (-1, date.min)
         self._actors = Remembered[tuple, tuple]()
+        self._decided = Decided(None, date.min)
 
     def meet(self, scope: Scope) -> None:
         """Look at a request: `scope["state"]` gets where it comes from, and where it leads or why it is refused."""
@@ -102,10 +115,20 @@ class Admission:
         snapshots = self._parts.snapshots
         if not snapshots.known and target.segments[0] in _NEEDS_SNAPSHOT:
             raise Unavailable("ただいま準備しています。少し待ってから、もう一度開いてください。", retry_after=5)
-        decision = decide(target, snapshots.current, self._services, self._today())
+        decision = self._decide(target)
         if self._without_staff and is_for_staff(decision):
             raise NotFound("お探しのページはありません。")
         return target, decision
+
+    def _decide(self, target: Target) -> Decision:
+        """Looked up: the same few paths come again and again, and neither the registry nor the day changes meanwhile."""
+        snapshot, today = self._parts.snapshots.current, self._today()
+        if self._decided.by is not snapshot or self._decided.on != today or len(self._decided.known) >= _MANY_PATHS:
+            self._decided = Decided(snapshot, today)
+        known = self._decided.known.get(target.raw)
+        if known is None:
+            known = self._decided.known[target.raw] = decide(target, snapshot, self._services, today)
+        return known
 
     def _today(self) -> date:
         """The day in Japan, looked up once a second."""

@@ -19,13 +19,19 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+_UNREADABLE = "このアドレス、または送られた内容を読み取れませんでした。"
+_NO_WEBSOCKET = (
+    "ここでは WebSocket を使えません。新しい知らせは Server-Sent Events（text/event-stream）で受け取れます。"
+)
+
+
 class Malformed(Refusal):
     """A message that is not one we act on; `status` is that of the rule broken."""
 
     default_code = "malformed"
 
     def __init__(self, status: int, code: str) -> None:
-        super().__init__("このアドレス、または送られた内容を読み取れませんでした。", code=code)
+        super().__init__(_UNREADABLE if status != 501 else _NO_WEBSOCKET, code=code)
         self.status = status  # type: ignore[misc]
 
 

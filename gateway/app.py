@@ -98,7 +98,7 @@ class Gateway:
             first_byte=settings.upstream_first_byte_seconds,
             idle=settings.upstream_idle_seconds,
         )
-        return HttpUpstreams(settings.services, pool=settings.upstream_pool, patience=patience)
+        return HttpUpstreams(settings.bases, pool=settings.upstream_pool, patience=patience)
 
     # ---- one request ------------------------------------------------------------------------------------------------
 

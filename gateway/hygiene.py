@@ -23,7 +23,7 @@ Headers = list[tuple[bytes, bytes]]
 _ONCE = frozenset(
     b"""
     host content-length content-type transfer-encoding authorization origin expect range if-range
-    idempotency-key traceparent
+    idempotency-key traceparent applicant-key x-signature
     """.split()
 )
 _TOKENS = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:,[!#$%&'*+.^_`|~0-9A-Za-z-]+)*|")
@@ -61,17 +61,21 @@ class Target:
 
 def check_headers(headers: Headers, http_version: str) -> None:
     """Refuse header sections that are too large, malformed or ambiguous. Names are lower case already."""
-    if len(headers) > MAX_HEADERS or sum(len(n) + len(v) + 4 for n, v in headers) > MAX_HEADER_BYTES:
-        raise BadRequest(431, "headers-too-large")
     names = [name for name, _ in headers]
-    joined = b",".join(names)
+    joined, values = b",".join(names), b"".join([value for _, value in headers])
+    if len(headers) > MAX_HEADERS or len(joined) + len(values) + 3 * len(headers) + 1 > MAX_HEADER_BYTES:
+        raise BadRequest(431, "headers-too-large")
     if not _TOKENS.fullmatch(joined) or joined.count(b",") >= max(1, len(names)):
         raise BadRequest(400, "malformed-header")
-    if not _VALUE.fullmatch(b"".join([value for _, value in headers])):
+    if not _VALUE.fullmatch(values):
         raise BadRequest(400, "malformed-header")
     seen = set(names)
     if len(seen) < len(names) and any(names.count(name) > 1 for name in seen & _ONCE):
         raise BadRequest(400, "repeated-header")
+    if b"upgrade" in seen and any(b"websocket" in value.lower() for name, value in headers if name == b"upgrade"):
+        raise BadRequest(
+            501, "websocket-not-offered"
+        )  # answered as a plain request, it would do a page's work for nobody
     _check_host(headers, seen)
     _check_framing(dict(headers), seen, http_version)
 
@@ -127,10 +131,10 @@ def _encode(decoded: bytes) -> bytes:
 # method overrides, hop-by-hop headers, Authorization and Expect. Cookies are chosen one by one (`forwarded_cookies`).
 FORWARDED = frozenset(
     b"""
-    accept accept-encoding accept-language cache-control content-disposition content-encoding content-language
+    accept accept-encoding accept-language applicant-key cache-control content-disposition content-encoding content-language
     content-length content-type idempotency-key if-match if-modified-since if-none-match if-range
     if-unmodified-since last-event-id origin pragma prefer range sec-fetch-dest sec-fetch-mode sec-fetch-site
-    sec-fetch-user user-agent x-requested-with hx-boosted hx-current-url hx-history-restore-request hx-prompt
+    sec-fetch-user user-agent x-requested-with x-signature hx-boosted hx-current-url hx-history-restore-request hx-prompt
     hx-request hx-target hx-trigger hx-trigger-name
     """.split()
 )
@@ -152,6 +156,9 @@ SAID_BY_GATEWAY = frozenset(
 )
 
 
+_NOT_RETURNED = HOP_BY_HOP | SAID_BY_GATEWAY
+
+
 def forwarded_headers(headers: Headers) -> Headers:
     """The request headers a service may see, by an allow list."""
     return [(name, value) for name, value in headers if name in FORWARDED]
@@ -171,11 +178,10 @@ def _without(value: bytes, ours: frozenset[str]) -> bytes:
 
 def returned_headers(headers: Headers, ours: frozenset[str]) -> Headers:
     """An upstream's answer headers without hop-by-hop ones, those we say ourselves, and cookies under our names."""
-    named: set[bytes] = set()
+    drop = _NOT_RETURNED
     for name, value in headers:
         if name == b"connection":
-            named |= {part.strip().lower() for part in value.split(b",")}
-    drop = HOP_BY_HOP | SAID_BY_GATEWAY | named
+            drop = drop | {part.strip().lower() for part in value.split(b",")}
     return [(n, v) for n, v in headers if n not in drop and not (n == b"set-cookie" and _cookie_name(v) in ours)]
 
 

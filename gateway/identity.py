@@ -143,6 +143,7 @@ class SignedIn:
     provider: str | None = None
     begun_at: datetime | None = None
     shared: bool = False
+    corporate_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +300,7 @@ def actor_for(caller: Caller, decision: Onward | Own, snapshot: Snapshot, *, wit
             acr=who.acr,
             sid=who.sid,
             earlier_guest=was,
+            corporate_number=who.corporate_number,
             **where,
         )  # type: ignore[arg-type]
     return Actor(kind="guest", subject=caller.guest_sid or "guest", sid=caller.guest_sid, **where)

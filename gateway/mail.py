@@ -1,6 +1,6 @@
 """The gateway's mails: rendered when they are sent, because only then does the secret of their link exist."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from gateway import db, domain, trail
 from gateway.fairness import quotas
 from gateway.identity import GUEST_DAYS
-from gateway.use_cases import tickets
+from gateway.use_cases import tickets, told
 from libs.common import audit, retention
 from libs.common.clock import JST, local_date
 from libs.common.jobs import GiveUp, Job, Jobs
@@ -61,9 +61,22 @@ def send(service: Service, job: Job) -> None:
         ticket = db.ticket(session, job.payload["ticket"])
     if ticket is None:
         raise GiveUp("the ticket of this mail is gone")
-    text = render(service, job.payload["mail"], ticket, job.payload["facts"])
+    _send(service, job, ticket.email, render(service, job.payload["mail"], ticket, job.payload["facts"]))
+
+
+@jobs.on(told.TOLD)
+def tell_of_change(service: Service, job: Job) -> None:
+    """Send the mail that says what has changed in somebody's ways to sign in."""
+    with service.database.reading() as session:
+        person = db.person(session, job.payload["person"])
+    if person is None:
+        raise GiveUp("the person of this mail is gone")
+    _send(service, job, person.email, change(service, job.payload))
+
+
+def _send(service: Service, job: Job, address: str, text: str) -> None:
     subject, _, body = text.partition("\n")
-    service.extras["send_mail"](ticket.email, subject.strip(), body.lstrip("\n"), job.id, service.clock.now())
+    service.extras["send_mail"](address, subject.strip(), body.lstrip("\n"), job.id, service.clock.now())
 
 
 def render(service: Service, name: str, ticket: db.TicketRow, facts: dict[str, str]) -> str:
@@ -73,9 +86,24 @@ def render(service: Service, name: str, ticket: db.TicketRow, facts: dict[str, s
         link=f"{base}/welcome/?t={tickets.secret_of(key, ticket.id)}",
         base=base,
         cloud=cloud_name(service),
-        until=ticket.expires_at.astimezone(JST).strftime("%Y年%-m月%-d日 %-H時%M分"),
+        until=_moment(ticket.expires_at),
         **{"tenant_name": cloud_name(service), **facts},
     )
+
+
+def change(service: Service, payload: dict[str, str]) -> str:
+    """The text of that mail; `payload` as `told.tell` made it."""
+    label = service.extras["parts"].providers.label(payload["provider"]) if payload["provider"] else ""
+    return TEXTS.get_template("changed.txt").render(
+        what=told.WORDS[payload["what"]].format(label=label),
+        at=_moment(datetime.fromisoformat(payload["at"])),
+        base=service.settings.public_url.rstrip("/"),
+        cloud=cloud_name(service),
+    )
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(JST).strftime("%Y年%-m月%-d日 %-H時%M分")
 
 
 def cloud_name(service: Service) -> str:

@@ -186,7 +186,16 @@ class Stored:
                 db.note_session_used(session, cookie_hash, now)
         was = row.earlier_guest if now - row.created_at < guests.TOLD_FOR else None
         return SignedIn(
-            person.id, person.display_name, row.acr, row.id, cookie_hash, was, row.provider, row.created_at, row.shared
+            person.id,
+            person.display_name,
+            row.acr,
+            row.id,
+            cookie_hash,
+            was,
+            row.provider,
+            row.created_at,
+            row.shared,
+            row.corporate_number,
         )
 
     def machine(self, ident: str, secret: str) -> Machine | None:

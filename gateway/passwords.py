@@ -1,68 +1,109 @@
-"""argon2id in threads of its own, two at a time: each try costs 64 MiB and 0.1 s, and must never stall anything else."""
+"""Passwords: hashed and checked by processes of their own (`hashing.py`), and what a new one must be like."""
 
+import json
 import os
+import subprocess
 import sys
-from concurrent.futures import Future, ThreadPoolExecutor
-from threading import BoundedSemaphore, get_native_id
+from pathlib import Path
+from queue import LifoQueue
+from threading import BoundedSemaphore
+from typing import Any
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
 
 from gateway import domain
 from libs.common.errors import TooMany
 
-AT_ONCE = 2
+AT_ONCE = max(1, min(2, len(os.sched_getaffinity(0)) // 2 if sys.platform == "linux" else 1))
+"""How many passwords are computed at a time. Each takes a core for a sixth of a second; half of the cores are for everybody else."""
 WAITING = 24
 """How many may stand in line; the next one is asked to come back. Each holds one of the forty threads of our pages."""
-YIELDING = 10
-"""How much nicer than the rest of the process these threads are (nice(2)): one try computes on four cores' worth of threads."""
 LEAST_GUESSES = 10**8
 """Below this a list or a simple rule finds the password."""
+_PROGRAM = Path(__file__).with_name("hashing.py")
 
 
 class Passwords:
-    """Hashes and checks passwords. `hasher` is argon2-cffi's with its defaults (RFC 9106, low memory profile)."""
+    """Hashes and checks passwords. Its processes start when they are first needed and end with `close`."""
 
-    def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or PasswordHasher()
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords", initializer=_yield_to_others)
+    def __init__(self) -> None:
+        self._computing: LifoQueue[Computing] = LifoQueue()
+        for _ in range(AT_ONCE):
+            self._computing.put(Computing())
         self._line = BoundedSemaphore(AT_ONCE + WAITING)
-        self._nobody = self._hasher.hash(domain.new_secret())
+        self._costs = PasswordHasher()
 
     def hash(self, password: str) -> str:
-        return self._run(lambda: self._hasher.hash(domain.normal_password(password)))
+        return self._ask({"password": domain.normal_password(password)})["hash"]
 
     def matches(self, kept: str | None, password: str) -> bool:
         """Whether `password` is the one kept. With None (no such person) it takes as long, and says no."""
-
-        def check() -> bool:
-            try:
-                return self._hasher.verify(kept or self._nobody, domain.normal_password(password)) and kept is not None
-            except (VerificationError, InvalidHashError):
-                return False
-
-        return self._run(check)
+        return self._ask({"password": domain.normal_password(password), "kept": kept})["right"]
 
     def outdated(self, kept: str) -> bool:
-        return self._hasher.check_needs_rehash(kept)
+        return self._costs.check_needs_rehash(kept)
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False)
+        while not self._computing.empty():
+            self._computing.get().stop()
 
-    def _run(self, work):  # type: ignore[no-untyped-def]
+    def _ask(self, wish: dict[str, Any]) -> dict[str, Any]:
         if not self._line.acquire(blocking=False):
             raise TooMany("いまサインインが混み合っています。少し待ってから、もう一度お試しください。", retry_after=5)
-        future: Future = self._threads.submit(work)
-        future.add_done_callback(lambda _: self._line.release())
-        return future.result()
+        try:
+            computing = self._computing.get()
+            try:
+                return computing.ask(wish)
+            finally:
+                self._computing.put(computing)
+        finally:
+            self._line.release()
 
 
-def _yield_to_others() -> None:
-    """Linux has a niceness per thread, and argon2's own threads inherit it; elsewhere it is one for the process, and stays as it is."""
-    if sys.platform == "linux":
-        thread = get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + YIELDING))
+class Computing:
+    """One such process. Of one thread at a time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def ask(self, wish: dict[str, Any]) -> dict[str, Any]:
+        """Its answer; of a new process if the old one has gone (killed for want of memory). Raises RuntimeError if that goes, too."""
+        for _ in range(2):
+            said = self._said(json.dumps(wish))
+            if said:
+                return json.loads(said)
+            self.stop()
+        raise RuntimeError("the process that computes passwords ended twice")
+
+    def _said(self, line: str) -> str:
+        if self._process is None:
+            self._process = _started()
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+            return self._process.stdout.readline()
+        except BrokenPipeError:
+            return ""
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+
+def _started() -> subprocess.Popen[str]:
+    """In a session of its own: what the terminal sends (Ctrl-C) ends the gateway, and with its input this process."""
+    return subprocess.Popen(  # noqa: S603 (our own program)
+        [sys.executable, "-P", str(_PROGRAM)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        start_new_session=True,
+    )
 
 
 def check_new(password: str, *known: str) -> None:

@@ -28,6 +28,10 @@ JOINED_BYTES = 16 * 1024
 """So much is held back at most until the step of the loop is over."""
 
 
+WAITING_BYTES = 0
+"""Bytes of an answer that may wait for a slow client before nothing more is written: none beyond the piece it could not take whole."""
+
+
 class Joined:
     """A transport that writes once what one step of the loop writes in pieces.
 
@@ -38,6 +42,7 @@ class Joined:
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
+        transport.set_write_buffer_limits(WAITING_BYTES)
         self._held: list[bytes] = []
         self._size = 0
         # Everything else is the transport's own, without a detour.

@@ -41,6 +41,10 @@ class Settings(common.Settings):
     trusted_proxies: list[IPv4Network | IPv6Network] = Field(
         default_factory=list, description="JSON: networks whose X-Forwarded-For is believed"
     )
+    replicas: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="JSON: service → base addresses of its replicas, where they are not all those that the name in UPSTREAMS resolves to",
+    )
     upstream_pool: int = Field(default=100, description="connections to one service at a time")
     upstream_connect_seconds: float = Field(default=5.0, description="until a service accepts a connection")
     upstream_first_byte_seconds: float = Field(
@@ -128,6 +132,11 @@ class Settings(common.Settings):
     def services(self) -> dict[str, str]:
         """Service → base address. UPSTREAMS also tells services where the gateway's internal port is: not our business."""
         return {name: base for name, base in self.upstreams.items() if name != "gateway"}
+
+    @property
+    def bases(self) -> dict[str, list[str]]:
+        """Service → base addresses at which its replicas are found."""
+        return {name: self.replicas.get(name) or [base] for name, base in self.services.items()}
 
     def limit_of(self, service: str) -> int:
         return self.body_limits.get(service, self.body_limit)

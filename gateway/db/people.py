@@ -47,6 +47,7 @@ class SessionRow(PersonTable, Base):
     earlier_guest: Mapped[str | None] = mapped_column(String(40))
     provider: Mapped[str | None] = mapped_column(String(31))
     shared: Mapped[bool] = mapped_column(default=False)
+    corporate_number: Mapped[str | None] = mapped_column(String(13))
 
 
 class GuestTakenRow(PersonTable, Base):

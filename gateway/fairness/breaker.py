@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 WINDOW = 10.0
 """Seconds that are looked at."""
 LEAST = 10
-"""Failures in the window below which nothing is concluded."""
+"""Failures in the window below which nothing is concluded of a whole service."""
 SHARE = 0.5
 """Share of failures at which it opens."""
 FIRST_REST, LONGEST_REST = 2.0, 30.0
@@ -19,6 +19,7 @@ FAILED = frozenset({502, 503, 504})
 class Breaker:
     """`closed` is the normal state: requests pass. Open: none does, until one trial after the rest."""
 
+    least: int = LEAST
     rest: float = FIRST_REST
     open_until: float = 0.0
     trying: bool = False
@@ -63,7 +64,11 @@ class Breaker:
         self._failures += failed
         while self._seen and self._seen[0][0] < now - WINDOW:
             self._failures -= self._seen.popleft()[1]
-        if self._failures >= LEAST and self._failures >= SHARE * len(self._seen):
-            self.open_until, self.opened = now + self.rest, self.opened + 1
-            self._seen.clear()
-            self._failures = 0
+        if self._failures >= self.least and self._failures >= SHARE * len(self._seen):
+            self.open(now)
+
+    def open(self, now: float) -> None:
+        """Rest from now on, whatever was counted."""
+        self.open_until, self.opened = now + self.rest, self.opened + 1
+        self._seen.clear()
+        self._failures = 0

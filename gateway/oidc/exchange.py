@@ -2,6 +2,7 @@
 
 import contextlib
 import hmac
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -44,7 +45,8 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom the provider says this is. `email` only if the provider has verified it; `acr` in our words."""
+    """Whom the provider says this is. `email` only if the provider has verified it; `acr` in our words; `corporate_number` only from a
+    provider that is set up to prove it, else ""."""
 
     provider: str
     issuer: str
@@ -52,6 +54,7 @@ class Identity:
     acr: str
     name: str = ""
     email: str = ""
+    corporate_number: str = ""
 
     def values(self) -> dict[str, Any]:
         return asdict(self)
@@ -93,7 +96,14 @@ def finish(known: Known, begun: Begun, answer: Mapping[str, str], redirect_uri: 
         acr=known.provider.strength_of(claims.get("acr")),
         name=str(about.get("name") or "")[:MOST_NAME],
         email=str(about.get("email") or "") if about.get("email_verified") is True else "",
+        corporate_number=_corporate_number(known.provider, about),
     )
+
+
+def _corporate_number(provider: Provider, about: Mapping[str, Any]) -> str:
+    """What stands in the claim, if it has the form of a 法人番号 at all (13 digits). Whose it is, the service compares."""
+    said = about.get(provider.corporate_number_claim) if provider.corporate_number_claim else None
+    return said if isinstance(said, str) and re.fullmatch("[0-9]{13}", said) else ""
 
 
 def check_answer(known: Known, begun: Begun, answer: Mapping[str, str]) -> None:
@@ -200,17 +210,22 @@ def _check_claims(provider: Provider, claims: Mapping[str, Any], nonce: str, now
 
 
 def _about(known: Known, claims: Mapping[str, Any], tokens: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Name and address: from the ID token, else from the userinfo endpoint, whose `sub` must be the same (Core, 5.3.2)."""
+    """Name, address, and the company's number where it is looked for: from the ID token, else from the userinfo endpoint, whose `sub`
+    must be the same (Core, 5.3.2)."""
     endpoint = known.metadata().userinfo_endpoint
-    if "name" in claims or "email" in claims or endpoint is None:
+    wanted = known.provider.corporate_number_claim
+    told_enough = wanted in claims if wanted else "name" in claims or "email" in claims
+    if told_enough or endpoint is None:
         return claims
     try:
         with known.client() as client:
             bearer = {"authorization": f"Bearer {tokens.get('access_token', '')}"}
             told = client.get(endpoint, headers=bearer).raise_for_status().json()
     except (httpx.HTTPError, OSError, ValueError):
-        return claims  # only a greeting depends on it: the person types the name
-    return told if isinstance(told, dict) and told.get("sub") == claims["sub"] else claims
+        return (
+            claims  # a greeting depends on it, the person types the name; or a number, which then counts as not proved
+        )
+    return {**claims, **told} if isinstance(told, dict) and told.get("sub") == claims["sub"] else claims
 
 
 @contextlib.contextmanager

@@ -44,7 +44,10 @@ def _strengths(table: dict[str, str]) -> dict[str, str]:
 
 
 class Provider(BaseModel):
-    """One provider. `strength` maps its acr to ours; `default` holds for an acr that is not listed or not said."""
+    """One provider. `strength` maps its acr to ours; `default` holds for an acr that is not listed or not said.
+
+    `corporate_number_claim`: in which claim it says the 法人番号 of the company for which somebody acts, where it proves that.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,6 +64,7 @@ class Provider(BaseModel):
     strength: Annotated[dict[str, str], AfterValidator(_strengths)] = Field(default_factory=dict)
     algorithms: tuple[Literal["RS256", "PS256", "ES256", "ES384", "EdDSA"], ...] = ("RS256", "PS256", "ES256", "EdDSA")
     ca_file: str | None = None
+    corporate_number_claim: str | None = Field(default=None, min_length=1, max_length=60)
     seconds: float = Field(default=8.0, gt=0, le=30)
     folder: Path = Path()
 
@@ -70,6 +74,8 @@ class Provider(BaseModel):
             raise ValueError(f"auth = {self.auth!r} needs secret_file")
         if self.audience == "staff" and not self.tenant:
             raise ValueError('for = "staff" needs tenant: whose staff these are')
+        if self.corporate_number_claim and self.audience != "company":
+            raise ValueError('corporate_number_claim needs for = "company"')
         if "openid" not in self.scopes:
             raise ValueError("scopes must hold openid")
         return self

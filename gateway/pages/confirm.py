@@ -30,6 +30,7 @@ class Asked:
     next: str
     shared: bool = False
     provider: str | None = None
+    corporate_number: str | None = None
 
 
 @router.get("")
@@ -97,7 +98,10 @@ def _use_code(parts: Parts, person: str, code: str, network: str) -> None:
 
 
 def _done(parts: Parts, request: Request, asked: Asked, to: str = "") -> Response:
-    cookies = begin_session(parts, request, asked.person, acr=SECOND, provider=asked.provider, shared=asked.shared)
+    cookies = begin_session(
+        parts, request, asked.person, acr=SECOND, provider=asked.provider, shared=asked.shared,
+        corporate_number=asked.corporate_number,
+    )  # fmt: skip
     return with_cookie(see(to or asked.next), *cookies)
 
 
@@ -105,11 +109,11 @@ def _asked(request: Request, next: str) -> Asked:
     """Whoever is half in, else whoever is signed in. Raises NotSignedIn for anybody else."""
     half: Half | None = half_of(parts_of(request), request)
     if half is not None:
-        return Asked(half.person, half.next, half.shared, half.provider)
+        return Asked(half.person, half.next, half.shared, half.provider, half.corporate_number)
     signed_in = caller_of(request).signed_in
     if signed_in is None:
         raise NotSignedIn("サインインしてください。")
-    return Asked(signed_in.person, local(next), signed_in.shared, signed_in.provider)
+    return Asked(signed_in.person, local(next), signed_in.shared, signed_in.provider, signed_in.corporate_number)
 
 
 def _form(

@@ -1,7 +1,7 @@
 """The step after somebody has proved who they are: a session, or first the second proof that they have chosen to have."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ class Half:
     next: str
     shared: bool
     provider: str | None = None
+    corporate_number: str | None = None
 
 
 def enter(
@@ -38,15 +39,19 @@ def enter(
     acr: str = "password",
     provider: str | None = None,
     shared: bool = False,
+    corporate_number: str | None = None,
 ) -> Response:
     """On to `next` with a session, or to the question for the passkey if `acr` is one proof and the person has one."""
     with parts.service.database.reading() as session:
         more = strength(acr) < strength(SECOND) and db.has_passkey(session, person.id)
     if not more:
         return with_cookie(
-            see(next), *begin_session(parts, request, person.id, acr=acr, provider=provider, shared=shared)
+            see(next),
+            *begin_session(
+                parts, request, person.id, acr=acr, provider=provider, shared=shared, corporate_number=corporate_number
+            ),
         )
-    half = {"person": person.id, "next": next, "shared": shared, "provider": provider}
+    half = asdict(Half(person.id, next, shared, provider, corporate_number))
     cookie = parts.halves.close(half, parts.clock.now() + HALF_FOR)
     answer = see("/sign-in/confirm")
     return with_cookie(answer, parts.cookies.set(parts.cookies.half, cookie, int(HALF_FOR.total_seconds())))
@@ -55,7 +60,7 @@ def enter(
 def half_of(parts: Parts, request: Request) -> Half | None:
     sealed = hygiene.cookie(request.scope["headers"], parts.cookies.half)
     values: Mapping[str, Any] | None = parts.halves.open(sealed, parts.clock.now()) if sealed else None
-    return Half(*(values[name] for name in ("person", "next", "shared", "provider"))) if values else None
+    return Half(**{each.name: values[each.name] for each in fields(Half) if each.name in values}) if values else None
 
 
 def begin_session(
@@ -66,6 +71,7 @@ def begin_session(
     acr: str = "password",
     provider: str | None = None,
     shared: bool = False,
+    corporate_number: str | None = None,
 ) -> list[str]:
     """A new session for `person` in this browser, the old one ended; returns the Set-Cookie values.
 
@@ -82,6 +88,7 @@ def begin_session(
             acr=acr,
             provider=provider,
             shared=shared,
+            corporate_number=corporate_number,
             device=device_of(request),
             now=now,
             life=parts.life_of(shared=shared),

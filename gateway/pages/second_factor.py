@@ -64,8 +64,9 @@ def _with_proof(parts: Parts, request: Request, actor: Actor, answer: Response) 
     if signed_in is None or actor.proved(SECOND):
         return answer
     cookies = begin_session(
-        parts, request, actor.subject, acr=SECOND, provider=signed_in.provider, shared=signed_in.shared
-    )
+        parts, request, actor.subject, acr=SECOND, provider=signed_in.provider, shared=signed_in.shared,
+        corporate_number=signed_in.corporate_number,
+    )  # fmt: skip
     return with_cookie(answer, *cookies)
 
 

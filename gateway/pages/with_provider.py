@@ -70,7 +70,16 @@ def _arrived(parts: Parts, request: Request, identity: Identity, begun: Begun) -
             code="linked-to-another",
         )
     if person is not None:
-        return enter(parts, request, person, next=begun.next, acr=identity.acr, provider=identity.provider)
+        company = identity.corporate_number or None
+        return enter(
+            parts,
+            request,
+            person,
+            next=begun.next,
+            acr=identity.acr,
+            provider=identity.provider,
+            corporate_number=company,
+        )
     cookie = parts.cookies.set(parts.cookies.proved, parts.providers.keep(identity), COOKIE_SECONDS)
     return with_cookie(see("/sign-in/proved"), cookie)
 
@@ -130,7 +139,10 @@ def begin(
         fields = refusal.fields if isinstance(refusal, Invalid) else {"email": refusal.message}
         return _choice(request, errors=fields, typed=typed, status=refusal.status)
     cookies = parts.cookies
-    begun = begin_session(parts, request, person.id, acr=identity.acr, provider=identity.provider)
+    begun = begin_session(
+        parts, request, person.id, acr=identity.acr, provider=identity.provider,
+        corporate_number=identity.corporate_number or None,
+    )  # fmt: skip
     return with_cookie(see("/account/"), *begun, cookies.clear(cookies.proved), cookies.clear(cookies.ticket))
 
 

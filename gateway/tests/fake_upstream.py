@@ -28,6 +28,8 @@ async def app(scope, receive, send):
         return await snapshot(scope, send)
     if path.startswith("/internal/"):
         return await openapi(path, send)
+    if (FOLDER / "sick").exists() and await sickness((FOLDER / "sick").read_text(), scope, receive, send):
+        return
     query = {k: v[0] for k, v in parse_qs(scope["query_string"].decode()).items()}
     match query.get("do"):
         case "hang":
@@ -58,6 +60,21 @@ async def app(scope, receive, send):
             await trickle(scope, receive, send)
         case _:
             await echo(scope, receive, send, query)
+
+
+async def sickness(kind, scope, receive, send):
+    """What is wrong with this replica, whatever it is asked; whether that was its answer."""
+    if kind == "slow":
+        await asyncio.sleep(0.25)
+        return False
+    note({"path": scope["path"], "method": scope["method"], "sick": kind})
+    if kind == "hang":
+        await hang(scope, receive)
+    elif kind == "reset":
+        scope["extensions"]["test.transport"].abort()
+    else:
+        await answer(send, int(kind), b"{}")
+    return True
 
 
 async def snapshot(scope, send):

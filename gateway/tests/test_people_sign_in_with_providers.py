@@ -48,6 +48,15 @@ issuer = "http://127.0.0.1:{mock}/"
 client_id = "kyodo"
 secret_file = "town.secret"
 
+[trade]
+label = "会社を証明するID"
+for = "company"
+issuer = "http://127.0.0.1:{faulty}"
+client_id = "kyodo"
+secret_file = "town.secret"
+corporate_number_claim = "corporate_number"
+seconds = 2
+
 [away]
 label = "止まっている認証アプリ"
 for = "citizen"
@@ -140,6 +149,26 @@ def test_the_strength_is_the_providers_word_in_ours(cloud: Running, faulty: Faul
     faulty.behave(sub="strong", acr="loa3")
     back(client, there(client))
     assert seen_actor(cloud, client, f"/t/{CODE}/eapply/").acr == "certificate"
+
+
+def test_a_company_id_says_for_which_company_somebody_acts(cloud: Running, faulty: Faulty) -> None:
+    linked(cloud, "acts@example.jp", "acts", faulty)
+    client = cloud.client()
+    faulty.behave(sub="acts", corporate_number="7000012050002")
+    back(client, there(client, "trade"))
+    assert seen_actor(cloud, client, f"/t/{CODE}/eapply/").corporate_number == "7000012050002"
+
+
+@pytest.mark.parametrize(("key", "said"), [("town", "7000012050002"), ("trade", "1234"), ("trade", 7000012050002)])
+def test_nobody_else_and_nothing_else_counts_as_a_companys_number(cloud, faulty, key, said) -> None:
+    """A provider that was not set up to prove it says what it wants; what is no 法人番号 is none."""
+    email = f"acts-{key}-{type(said).__name__}-{len(str(said))}@example.jp"
+    linked(cloud, email, email, faulty)
+    client = cloud.client()
+    faulty.behave(sub=email, corporate_number=said)
+    back(client, there(client, key))
+    seen = seen_actor(cloud, client, f"/t/{CODE}/eapply/")
+    assert (seen.kind, seen.corporate_number) == ("person", None)
 
 
 def test_a_needed_strength_is_asked_for_and_a_weaker_answer_does_not_do(cloud: Running, faulty: Faulty) -> None:

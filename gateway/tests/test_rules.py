@@ -1,12 +1,8 @@
 """Rules that need no process: addresses, names, passwords, networks, paths, dates."""
 
-import os
-import sys
 from datetime import date, timedelta
-from threading import get_native_id
 
 import pytest
-from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,22 +64,6 @@ def test_long_passwords_of_any_kind_are_taken(password: str) -> None:
 def test_a_password_says_how_much_is_missing() -> None:
     with pytest.raises(Invalid, match="あと5文字"):
         passwords.check_new("kX7#qp!")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness belongs to the process")
-def test_passwords_are_computed_by_threads_that_yield_to_everybody_else() -> None:
-    seen: list[int] = []
-
-    class Looking(PasswordHasher):
-        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
-            seen.append(os.getpriority(os.PRIO_PROCESS, get_native_id()))
-            return "hash"
-
-    checker = passwords.Passwords(Looking())
-    checker.hash("tsukushi no asa wa shiroi")
-    checker.close()
-    ours, theirs = seen
-    assert theirs == min(19, ours + passwords.YIELDING)
 
 
 def test_full_width_and_half_width_keys_give_the_same_password() -> None:

@@ -8,17 +8,24 @@ import httptools
 from gateway.hygiene import Headers
 from gateway.upstream.words import WITHOUT_BODY, NothingCame, UpstreamBroken, UpstreamLate
 
-READ_AHEAD = 64 * 1024
-"""Bytes of an answer that may wait here for the client; what one read of the socket brings beyond that (256 KiB at most) waits, too."""
+READ = 64 * 1024
+"""Bytes that one read of the socket brings at most."""
+READ_AHEAD = 16 * 1024
+"""Bytes of an answer that may wait here for the client before nothing more is read; so READ_AHEAD + READ are the most that wait."""
 MAX_HEAD = 64 * 1024
 """Bytes of an answer's status line and headers."""
 
 
-class Connection(asyncio.Protocol):
-    """One connection to a service, used for one request after another."""
+class Connection(asyncio.BufferedProtocol):
+    """One connection to a service, used for one request after another.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    `room` is where reads arrive, READ bytes that all connections of a loop may share: each read is taken out of it at once. The loop's
+    own reads bring a quarter of a megabyte, which a slow reader would then hold.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, room: bytearray) -> None:
         self._loop = loop
+        self._room = room
         self._transport: asyncio.Transport
         self._waiter: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -130,14 +137,17 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  (uvloop's is no subclass of asyncio.Transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self.complete or self._failure is not None:
             self._reusable = False  # nobody asked for this: what follows on this line cannot be trusted
             self._transport.abort()
             return
-        self._received += len(data)
+        self._received += nbytes
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(memoryview(self._room)[:nbytes])
         except httptools.HttpParserUpgrade:
             self._broken_off("an upgrade that nobody asked for")
         except httptools.HttpParserError as error:

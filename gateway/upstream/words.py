@@ -22,6 +22,10 @@ class UpstreamBroken(Exception):
     """The connection broke, or the answer was no HTTP. The service may have acted (502)."""
 
 
+class SenderBroke(UpstreamBroken):
+    """The client's own body ended before its end: the service is not to blame."""
+
+
 class UpstreamLate(Exception):
     """The service took longer than allowed to begin, or to go on (504). It may have acted."""
 

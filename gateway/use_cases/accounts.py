@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from gateway import db, domain, trail
-from gateway.use_cases import tickets
+from gateway.use_cases import tickets, told
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, NotFound
 from libs.common.ids import new_id
@@ -106,7 +106,15 @@ def complete(
 def set_password(
     session: Session, person_id: str, password_hash: str, now: datetime, *, keep: str | None = None
 ) -> None:
-    """Keep a new password and end every session except the one with hash `keep`."""
+    """Keep a new password and end every session except the one with hash `keep`. Whoever had another one is told by mail."""
+    if _keep_password(session, person_id, password_hash, now, keep=keep):
+        told.tell(session, person_id, "password", now)
+
+
+def _keep_password(
+    session: Session, person_id: str, password_hash: str, now: datetime, *, keep: str | None = None
+) -> bool:
+    """Whether it took the place of another one."""
     row = db.credential(session, person_id)
     if row is None:
         session.add(db.CredentialRow(person_id=person_id, password_hash=password_hash, changed_at=now))
@@ -114,6 +122,7 @@ def set_password(
         row.password_hash, row.changed_at = password_hash, now
     db.end_sessions(session, person_id, now, but=keep)
     trail.note(session, trail.oneself(person_id), "password.set", person_id, now)
+    return row is not None
 
 
 def rename(session: Session, person_id: str, display_name: str, now: datetime) -> None:
@@ -134,7 +143,7 @@ def sample_person(session: Session, email: str, display_name: str, password_hash
         person = add_person(session, email, display_name, now, sample=True)
     elif not person.sample:
         raise Conflict("このメールアドレスは、見本ではない方が使っています。")
-    set_password(session, person.id, password_hash, now)
+    _keep_password(session, person.id, password_hash, now)
     return person.id
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from gateway import db, domain, trail
 from gateway.oidc.exchange import Identity
-from gateway.use_cases import accounts, tickets
+from gateway.use_cases import accounts, tickets, told
 from libs.common.errors import Conflict, NotFound
 from libs.common.ids import new_id
 
@@ -22,10 +22,16 @@ def person_of(session: Session, identity: Identity, now: datetime) -> db.PersonR
 
 def link(session: Session, person_id: str, identity: Identity, now: datetime) -> None:
     """From now on this identity signs in to the account of `person_id`. Twice is once; somebody else's stays theirs."""
+    if _connect(session, person_id, identity, now):
+        told.tell(session, person_id, "linked", now, provider=identity.provider)
+
+
+def _connect(session: Session, person_id: str, identity: Identity, now: datetime) -> bool:
+    """Whether it is new."""
     known = session.get(db.LinkedIdentityRow, (identity.issuer, identity.subject), with_for_update=True)
     if known is not None:
         if known.person_id == person_id:
-            return
+            return False
         raise Conflict("このアカウントは、ほかの方の登録に使われています。", code="linked-to-another")
     session.add(
         db.LinkedIdentityRow(
@@ -40,6 +46,7 @@ def link(session: Session, person_id: str, identity: Identity, now: datetime) ->
     )
     session.flush()
     trail.note(session, trail.oneself(person_id), "identity.linked", person_id, now)
+    return True
 
 
 def unlink(session: Session, person_id: str, ident: str, now: datetime) -> None:
@@ -54,6 +61,7 @@ def unlink(session: Session, person_id: str, ident: str, now: datetime) -> None:
         )
     session.delete(row)
     trail.note(session, trail.oneself(person_id), "identity.unlinked", person_id, now)
+    told.tell(session, person_id, "unlinked", now, provider=row.provider)
 
 
 def begin_account(session: Session, identity: Identity, *, display_name: str, now: datetime) -> db.PersonRow:
@@ -65,7 +73,7 @@ def begin_account(session: Session, identity: Identity, *, display_name: str, no
             code="known-account",
         )
     person = accounts.add_person(session, email, display_name, now)
-    link(session, person.id, identity, now)
+    _connect(session, person.id, identity, now)
     return person
 
 
@@ -82,5 +90,5 @@ def complete(
     else:
         person.display_name = domain.display_name_of(display_name)
     db.void_tickets(session, ticket.email, now)
-    link(session, person.id, identity, now)
+    _connect(session, person.id, identity, now)
     return person

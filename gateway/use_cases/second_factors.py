@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from gateway import db, domain, trail
 from gateway.passkeys import Made, Used
-from gateway.use_cases import accounts
+from gateway.use_cases import accounts, told
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Forbidden, Invalid, NotFound
 from libs.common.ids import new_id
@@ -34,6 +34,7 @@ def add_passkey(session: Session, person_id: str, made: Made, name: str, now: da
     )
     session.flush()
     trail.note(session, trail.oneself(person_id), "passkey.added", person_id, now)
+    told.tell(session, person_id, "passkey-added", now)
 
 
 def remove_passkey(session: Session, person_id: str, ident: str, now: datetime) -> None:
@@ -46,6 +47,7 @@ def remove_passkey(session: Session, person_id: str, ident: str, now: datetime) 
     if len(mine) == 1:
         db.forget_codes(session, person_id)
     trail.note(session, trail.oneself(person_id), "passkey.removed", person_id, now)
+    told.tell(session, person_id, "passkey-removed", now)
 
 
 def use_passkey(session: Session, person_id: str, used: Used, now: datetime) -> None:
@@ -82,6 +84,7 @@ def use_code(session: Session, key: bytes, person_id: str, typed: str, now: date
         return False
     row.used_at = now
     trail.note(session, trail.oneself(person_id), "recovery-code.used", person_id, now)
+    told.tell(session, person_id, "code-used", now)
     return True
 
 

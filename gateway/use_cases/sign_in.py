@@ -80,11 +80,13 @@ def open_session(
     guest_sid: str | None = None,
     provider: str | None = None,
     shared: bool = False,
+    corporate_number: str | None = None,
     digest: Callable[[str], str] = domain.digest,
 ) -> str:
     """A new session; returns the cookie's value. Always a new one: what a browser brought along is never continued.
 
-    `guest_sid`: the guest this browser was until now. `provider`: by whose account, if not by ours.
+    `guest_sid`: the guest this browser was until now. `provider`: by whose account, if not by ours; `corporate_number`: of the company
+    for which it vouches.
     `shared`: the machine is one that many people use; `life` is then a short one. `digest`: of this side of the door.
     """
     earlier_guest = guests.take(session, guest_sid, person_id, now) if guest_sid else None
@@ -102,6 +104,7 @@ def open_session(
             earlier_guest=earlier_guest,
             provider=provider,
             shared=shared,
+            corporate_number=corporate_number,
         )
     )
     trail.note(session, trail.oneself(person_id), "session.begun", ident, now)

@@ -70,6 +70,7 @@ class Plan:
             "PREFECTURE": prefecture,
             "CLOUD_NAME": base.get("CLOUD_NAME") or reference.cloud_name(int(prefecture)),
             "SAMPLE": "1",
+            "TRACE_RATIO": base.get("TRACE_RATIO") or "1",  # few requests: each may be looked at
             "PUBLIC_URL": self.public_url or self.url,
             "GATEWAY_PORT": str(self.gateway_port),
             "GATEWAY_INTERNAL_PORT": str(self.internal_port),

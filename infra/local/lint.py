@@ -6,6 +6,7 @@ python -m infra.local.lint
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -25,13 +26,19 @@ HINTS = {
 }
 
 
-def run(name: str, command: list[str]) -> bool:
+def run(name: str) -> tuple[float, subprocess.CompletedProcess[str]]:
+    """Seconds and what was said."""
+    command = CHECKS[name]
     started = time.monotonic()
     done = subprocess.run(
         [str(TOOLS / command[0]), *command[1:]], cwd=ROOT, check=False, capture_output=True, text=True
     )
+    return time.monotonic() - started, done
+
+
+def tell(name: str, seconds: float, done: subprocess.CompletedProcess[str]) -> bool:
     good = done.returncode == 0
-    print(f"  {'ok  ' if good else 'FAIL'} {name} ({time.monotonic() - started:.1f} s)", flush=True)
+    print(f"  {'ok  ' if good else 'FAIL'} {name} ({seconds:.1f} s)", flush=True)
     if not good:
         print((done.stdout + done.stderr).rstrip())
         print(f"  → {HINTS[name]}\n" if name in HINTS else "", flush=True)
@@ -39,7 +46,8 @@ def run(name: str, command: list[str]) -> bool:
 
 
 def main() -> int:
-    results = [run(name, command) for name, command in CHECKS.items()]
+    with ThreadPoolExecutor() as checks:  # side by side: the slowest uses one processor
+        results = [tell(name, *answer) for name, answer in zip(CHECKS, checks.map(run, CHECKS), strict=True)]
     return 0 if all(results) else 1
 
 

@@ -116,7 +116,10 @@ def files() -> dict[Path, str]:
 def _components(services: list[Deployed]) -> dict[Path, str]:
     """What of the optional components follows the list of services, the alerts or the dashboards."""
     folder, rules = K8S / "components", (ROOT / "infra" / "observe" / "rules.yaml").read_text("utf-8")
+    each = {name: [f"http://{name}-each:8081"] for name in cloud.SERVICES}
     return {
+        folder / "each-replica" / "kustomization.yaml": _k8s("each-replica-kustomization", replicas=json.dumps(each)),
+        folder / "each-replica" / "services.yaml": _k8s("each-replica", services=services),
         folder / "computed-roles" / "kustomization.yaml": _k8s("computed-roles", services=services),
         folder / "keda" / "work.yaml": _k8s("keda", services=services),
         folder / "monitoring" / "alerts.yaml": _k8s("alerts", rules=rules[rules.index("groups:") :].rstrip()),

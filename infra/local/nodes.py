@@ -242,6 +242,8 @@ class PostgreSQL(Node):
         }
         if not self.durable:
             settings |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+            # Its many databases live for one test: tidying them, and compiling queries for tables never counted, is work for nothing.
+            settings |= {"autovacuum": "off", "jit": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return processes.spawn(
             [self.programs / "postgres", "-D", data, "-p", str(self.port), *options],

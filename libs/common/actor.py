@@ -21,6 +21,7 @@ class Actor:
     `roles` holds for `tenant` only. `acr` is the strength of sign-in, `sid` the session (a guest has one too).
     `name` is for the page's head only: it is never logged and never sent on. `earlier_guest` is the `sid` under which the same
     browser was a guest until this session began; only the gateway says it, and only shortly after a sign-in.
+    `corporate_number`: the 法人番号 (13 digits) of the company for which the provider of this very sign-in vouches, if any.
     """
 
     kind: Kind
@@ -32,6 +33,7 @@ class Actor:
     acr: str = "none"
     sid: str | None = None
     earlier_guest: str | None = None
+    corporate_number: str | None = None
 
     def has(self, role: str) -> bool:
         return role in self.roles

@@ -1,7 +1,7 @@
 """The short-lived signed token by which the gateway, and services for their own calls, say who is asking.
 
 EdDSA JWT (RFC 7519, RFC 8037) of 60 s: iss, aud = the service, sub, kind, name, tenant, code, roles, acr, sid, iat, exp;
-and `was`, the guest's sid before a sign-in of just now.
+`was`, the guest's sid before a sign-in of just now; `corp`, the 法人番号 that this sign-in's provider vouches for.
 """
 
 import time
@@ -49,6 +49,8 @@ class TokenSigner:
         }
         if actor.earlier_guest is not None:
             claims["was"] = actor.earlier_guest
+        if actor.corporate_number is not None:
+            claims["corp"] = actor.corporate_number
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self.issuer, "typ": _TYPE})
 
     def sign_as_service(self, audience: str, *, tenant: str | None = None, code: str | None = None) -> str:
@@ -128,4 +130,5 @@ def _actor(claims: Mapping[str, object]) -> Actor:
         acr=str(claims.get("acr") or "none"),
         sid=claims.get("sid"),  # type: ignore[arg-type]
         earlier_guest=claims.get("was"),  # type: ignore[arg-type]
+        corporate_number=claims.get("corp"),  # type: ignore[arg-type]
     )

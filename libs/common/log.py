@@ -171,7 +171,7 @@ def request(**facts: str | int | float | None) -> None:
     # As logging itself: a log that is full or gone must not end the work that it tells of.
     with suppress(OSError, ValueError), _access.lock or nullcontext():
         _access.stream.write(_encode(told) + "\n")
-        _access.flush()
+        _access.stream.flush()  # the handler's own would take its lock a second time
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     )
     release: str = Field(default="", description="which release this is; images say it themselves")
     trace_ratio: float = Field(
-        default=1.0, description="share of requests that are traced, 0 to 1; errors are always kept"
+        default=0.01, ge=0, le=1, description="share of requests that are traced, 0 to 1; errors are always kept"
     )
     outbox_kept_days: int = Field(
         default=14, ge=1, description="days an event stays in the outbox after the bus confirmed it"

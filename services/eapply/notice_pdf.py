@@ -2,17 +2,15 @@
 
 import re
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
-
-import segno
 
 from libs.common import pdf
 from libs.common.clock import local_date
 from services.eapply.db import ApplicationRow, NoticeDocumentRow
 from services.eapply.domain.receipt import grouped
 from services.eapply.forms.definition import Procedure
+from services.eapply.qr import picture
 
 TEMPLATE = Path(__file__).parent / "templates" / "notice.typ"
 
@@ -45,7 +43,7 @@ def document(row: ApplicationRow, procedure: Procedure, notice: NoticeDocumentRo
     }
     title = _filled(rules.title, words)
     return pdf.render(
-        TEMPLATE, data, title=title, at=notice.decided_at, files={"qr.svg": qr(address)}, stand_in=pdf.GETA
+        TEMPLATE, data, title=title, at=notice.decided_at, files={"qr.svg": picture(address)}, stand_in=pdf.GETA
     )
 
 
@@ -67,10 +65,3 @@ def _parts(decision: dict[str, Any], place: str) -> list[tuple[str, str]]:
         ("教示", decision["remedy"].replace("{place}", place)),
     )
     return [(heading, text) for heading, text in parts if text]
-
-
-def qr(text: str) -> bytes:
-    """The QR code of `text` as SVG."""
-    image = BytesIO()
-    segno.make(text, error="m").save(image, kind="svg", border=4)
-    return image.getvalue()

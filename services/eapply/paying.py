@@ -1,6 +1,7 @@
 """Which payment provider this process uses, its secret, and the comparison of the books."""
 
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from libs.common import room
 from libs.common.actor import Actor
 from libs.common.keys import write_once
 from libs.common.service import Service
+from services.eapply.db import ChargeRow
+from services.eapply.domain.fees import Charge
 from services.eapply.payments import Provider
 from services.eapply.simulator import Simulator
 from services.eapply.use_cases import fees
@@ -37,6 +40,26 @@ def online(service: Service, session: Session) -> bool:
 def provider(service: Service, session: Session) -> Provider | None:
     """None: fees are paid at the window only."""
     return Simulator(session, service.clock.now()) if simulated(service) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """What a fee is paid by elsewhere: `yen`, the numbers of Pay-easy and the eL番号, and what the eL-QR holds. `sample`: nobody
+    can pay by them."""
+
+    yen: int
+    numbers: dict[str, str]
+    qr: str
+    sample: bool
+
+
+def slip(service: Service, session: Session, charge: ChargeRow | None) -> Slip | None:
+    """None where nothing is due, and where no provider takes money (now): numbers that no bank knows are not shown."""
+    found = provider(service, session) if online(service, session) else None
+    yen = fees.owed(charge) if charge else None
+    if charge is None or found is None or yen is None or charge.charge_state != Charge.DUE:
+        return None
+    return Slip(yen, charge.numbers, found.qr(charge.numbers, yen), simulated(service))
 
 
 def secret(service: Service) -> str:

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -36,6 +36,14 @@ class Provider(Protocol):
 
     def pay_address(self, site: str, charge_id: str) -> str:
         """Where the applicant pays."""
+        ...
+
+    def qr(self, numbers: Mapping[str, str], amount: int) -> str:
+        """What the eL-QR of a charge of `amount` yen holds, from its numbers (`fees.payment_numbers`).
+
+        Its layout is given by 地方税共同機構 to those who are connected and is not public (not checked here): so it comes from
+        the provider, and where there is none, none is printed.
+        """
         ...
 
     def ask_refund(self, charge_id: str, amount: int, key: str) -> None:

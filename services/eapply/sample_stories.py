@@ -19,6 +19,7 @@ from services.eapply.db import ApplicationRow, VisitSlotRow
 from services.eapply.domain import receipt
 from services.eapply.domain.states import OPEN
 from services.eapply.forms import document
+from services.eapply.forms.definition import Procedure
 from services.eapply.sample_answers import Answers, child_allowance, child_medical, event, grant, picture
 from services.eapply.simulator import Simulator
 from services.eapply.use_cases import (
@@ -93,11 +94,16 @@ class Hall:
             review.decide(session, self.desk, application, row.version, decision, at, site=self.site)
 
 
+def own_procedure() -> Procedure:
+    """The procedure that a municipality has made by itself."""
+    return document.checked(yaml.safe_load(GRANT.read_text("utf-8")))
+
+
 def tell(hall: Hall, citizen: Actor, now: datetime) -> None:
     """All of them. `citizen`: whose account the life event is filed with."""
     people_of_the_desk(hall, now)
     with hall.writing() as session:
-        procedures.publish(session, document.checked(yaml.safe_load(GRANT.read_text("utf-8"))), now)
+        procedures.publish(session, own_procedure(), now)
     one_signature_is_missing(hall, now - timedelta(days=5))
     other_sections_are_asked(hall, now - timedelta(days=8))
     a_fee_is_paid(hall, now - timedelta(days=12))

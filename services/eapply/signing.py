@@ -15,7 +15,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers
 from pyhanko.sign.timestamps import HTTPTimeStamper
 
-from libs.common.keys import write_once
+from libs.common.keys import write_once, written_beside
 
 TEST_SIGNER = "試験用の署名（法的効力なし）"
 TEST_NAME = "TEST - NO LEGAL EFFECT 試験用（法的効力なし）"
@@ -70,23 +70,28 @@ def test_root(keys: Path) -> Path:
 
 
 def _test_seal(keys: Path) -> Path:
-    """The test CA's seal: one for all processes that share the keys."""
+    """The test CA's seal: one for all processes that share the keys. Its CA's certificate is read from the seal that was kept, so
+    that of two processes that make one at once neither leaves its own CA beside the other's seal."""
     path = keys / "notice-test.p12"
-    if not path.exists():
-        root, seal = _test_certificates()
-        write_once(test_root(keys), root)
-        write_once(path, seal)
+    root = _root_in(path.read_bytes() if path.exists() else write_once(path, _test_certificates()))
+    if not test_root(keys).exists() or test_root(keys).read_bytes() != root:
+        written_beside(test_root(keys), root).replace(test_root(keys))
     return path
 
 
-def _test_certificates() -> tuple[bytes, bytes]:
-    """(the CA's certificate, a PKCS #12 of a seal it issued). The CA's key is not kept: it signs nothing else."""
+def _root_in(packed: bytes) -> bytes:
+    """The certificate (PEM) of the CA that issued the seal in a PKCS #12."""
+    [issuer] = pkcs12.load_key_and_certificates(packed, None)[2]
+    return issuer.public_bytes(Encoding.PEM)
+
+
+def _test_certificates() -> bytes:
+    """A PKCS #12 of a seal with its CA's certificate. The CA's key is not kept: it signs nothing else."""
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca_name, name = _name("Test CA"), _name("Office seal")
     root = _certificate(ca_name, ca_name, ca_key.public_key(), is_ca=True).sign(ca_key, hashes.SHA256())
     seal = _certificate(name, ca_name, key.public_key(), is_ca=False).sign(ca_key, hashes.SHA256())
-    packed = pkcs12.serialize_key_and_certificates(b"seal", key, seal, [root], NoEncryption())
-    return root.public_bytes(Encoding.PEM), packed
+    return pkcs12.serialize_key_and_certificates(b"seal", key, seal, [root], NoEncryption())
 
 
 def _name(what: str) -> x509.Name:

@@ -2,7 +2,7 @@
 not at all."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -28,6 +28,10 @@ class Simulator:
 
     def pay_address(self, site: str, charge_id: str) -> str:
         return f"{site}/pay/{charge_id}"
+
+    def qr(self, numbers: Mapping[str, str], amount: int) -> str:
+        """Of the form and size of a real one, but begins with a word that no payer's app takes for one."""
+        return f"MIHON{numbers['el']}{numbers['confirmation']}{numbers['category']}{amount:010d}"
 
     def pay(self, charge_id: str, amount: int) -> None:
         """The applicant has paid on the simulator's page."""

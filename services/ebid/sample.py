@@ -25,6 +25,7 @@ from services.ebid.domain import procedure
 from services.ebid.domain.company import check_digit
 from services.ebid.domain.opened import bid_payload
 from services.ebid.domain.procedure import Dates
+from services.ebid.domain.terms import SETTLE
 from services.ebid.rooms import EbidRoom
 from services.ebid.sealing import envelope, trustee
 from services.ebid.settings import office_of
@@ -43,6 +44,7 @@ from services.ebid.use_cases import (
     sealed,
     tenders,
     trustees,
+    verifying,
 )
 from services.ebid.use_cases.plans import Plan
 from services.ebid.use_cases.tenders import Draft
@@ -121,7 +123,7 @@ class _Maker:
         for number, (person, institution) in enumerate(zip(people, INSTITUTIONS, strict=True), start=1):
             actor, private = self._staff(person, "ebid.trustee"), trustee.generate()
             with self._transaction() as session:
-                trustees.register(session, actor, institution, trustee.public_of(private), at)
+                trustees.register(session, actor, institution, trustee.public_of(private), self._office, at)
             locked = trustee.lock(private, passphrase)
             path = self._service.data_dir / KEY_FILE.format(number=number)
             path.write_text(json.dumps(locked), "utf-8")
@@ -141,7 +143,9 @@ class _Maker:
                 "address": f"{self._town.name}（見本）",
             }
             with self._service.database.transaction() as session:
-                companies.register(session, actor, given, ["works", "goods"], at)
+                registered = companies.register(session, actor, given, ["works", "goods"], at).id
+            with self._transaction() as session:
+                verifying.confirm(session, self._officer, registered, "registry", "履歴事項全部証明書（見本）", at)
             self._bidders.append(actor)
 
     # ---- the stages
@@ -165,11 +169,10 @@ class _Maker:
     def accepting(self, title: str, now: datetime) -> str:
         tender = self._published(title, now - timedelta(days=3), "works", now + timedelta(days=9))
         with self._transaction() as session:
-            asked = questions.ask(
-                session, self._bidders[0], tender, "ポンプの製造者の指定はありますか。", now - timedelta(days=2)
-            )
-            answer, site = "指定はありません。同等品でかまいません。", self._office.site(self._town.code)
-            questions.answer(session, self._officer, tender, asked.id, answer, site, now - timedelta(days=1))
+            question, answer = "ポンプの製造者の指定はありますか。", "指定はありません。同等品でかまいません。"
+            day = timedelta(days=1)
+            asked = questions.ask(session, self._bidders[0], tender, question, self._office, now - 2 * day)
+            questions.answer(session, self._officer, tender, asked.id, answer, self._office, now - day)
         self._bid(tender, [9_300_000], now - timedelta(hours=5))
         return tender
 
@@ -193,9 +196,8 @@ class _Maker:
                 applied = participation.apply(
                     session, actor, tender, "建設業の許可があります。", at + timedelta(days=1)
                 )
-                participation.decide(
-                    session, self._officer, tender, applied.company_id, True, "", at + timedelta(days=2)
-                )
+                decided, company = at + timedelta(days=2), applied.company_id
+                participation.decide(session, self._officer, tender, company, True, "", self._office, decided)
         with self._transaction() as session:
             company = companies.require_own(session, self._bidders[0]).id
             scores.give(
@@ -227,7 +229,8 @@ class _Maker:
         self._close(tender, until)
         self._open(tender, until + timedelta(hours=2))
         with self._transaction() as session:
-            awards.clear(session, self._officer, tender, self._version(session, tender), until + timedelta(days=1))
+            seen, cleared = self._version(session, tender), until + timedelta(days=1)
+            awards.clear(session, self._officer, tender, seen, self._office, cleared)
         self._conclude(tender, "", until + timedelta(days=2))
         signed = (until + timedelta(days=5)).astimezone(JST)
         with self._transaction() as session:
@@ -306,11 +309,11 @@ class _Maker:
                 payload = bid_payload(amount, f"{(number * 271 + 418) % 1000:03d}")
                 made = envelope.seal(payload, sealed.header(row, "bid", 1, own.id))
                 moment = at + timedelta(minutes=7 * number, seconds=11 * number)
-                bids.keep(session, bids.bid(session, actor, tender, made, moment), self._office, moment)
+                bids.keep(session, bids.bid(session, actor, tender, made, moment), self._office, moment, moment)
 
     def _close(self, tender: str, at: datetime) -> None:
         with self._transaction() as session:
-            opening.close(session, tender, 1, self._office, at + timedelta(seconds=1))
+            opening.close(session, tender, 1, self._office, at + SETTLE)
 
     def _open(self, tender: str, at: datetime) -> None:
         for number, (actor, private) in enumerate(self._trustees[:2]):

@@ -46,7 +46,7 @@ def tenants(service: Service) -> list[str]:
 
 @jobs.on(deadlines.CLOSE, attempts=1000, lease=60)
 def close(service: Service, job: Job) -> None:
-    """The deadline: no bid comes any more, what came is fixed in the log. Where this machine's clock is ahead of the one that
+    """The deadline has settled: no bid comes any more, what came is fixed in the log. Where this machine's clock is ahead of the one that
     decides it comes again; after 日時変更 the new deadline has its own job."""
     tender, number = job.payload["tender"], job.payload["round"]
     with service.database.transaction(tenant=job.tenant) as session:

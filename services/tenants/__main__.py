@@ -3,6 +3,7 @@ python -m services.tenants load                                            the m
 python -m services.tenants appoint --person <id> --role operator|council.member   a role for the whole cloud
 python -m services.tenants appoint --person <id> --role portal.admin --code 402036   a role for one municipality
 python -m services.tenants take-in FILE.zip                                 everything a municipality took away from another installation
+python -m services.tenants verify-deletion FILE.json                        whether a record of a deletion is as it was signed
 """
 
 import argparse
@@ -29,6 +30,10 @@ def main(arguments: list[str]) -> None:
         from services.tenants import commands
 
         print(commands.take_in(deployable.build(), Path(arguments[1])))
+    elif arguments[:1] == ["verify-deletion"]:
+        from services.tenants import commands
+
+        print(commands.verify_deletion(deployable.build(), Path(arguments[1])))
     else:
         roles.main(deployable, arguments)
 

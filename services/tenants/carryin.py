@@ -29,14 +29,12 @@ from services.tenants.use_cases import own_rows, takeins
 
 NOBODY = "-"
 """Whose file the archive is until its manifest was believed."""
-MAX_ARCHIVE = 64 * 1024**4
-"""Bytes."""
 ROOMS = {service.key for service in SERVICES if service.delivery == "room" and service.opened}
 
 
 def begin(service: Service, actor: Actor, content: IO[bytes], file_name: str) -> TakeInRow:
     """Keep the archive and let the worker go on. Raises Invalid for what is no ZIP."""
-    stored = files_of(service).put(NOBODY, content, limit=MAX_ARCHIVE, allowed=ZIP)
+    stored = files_of(service).put(NOBODY, content, limit=takeaway.MAX_ARCHIVE, allowed=ZIP)
     with service.database.transaction(tenant=_prefecture(service)) as session:
         return takeins.begin(session, actor, stored, file_name, service.clock.now())
 
@@ -164,4 +162,4 @@ def _take_in_files(service: Service, tenant: str, reader: Reader) -> None:
     for name in reader.names:
         ident = name.removeprefix("registry/files/")
         if ident != name:
-            files_of(service).put(tenant, reader.pieces(name), limit=MAX_ARCHIVE, file_id=ident)
+            files_of(service).put(tenant, reader.pieces(name), limit=takeaway.MAX_ARCHIVE, file_id=ident)

@@ -5,7 +5,7 @@ from pathlib import Path
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.service import Service
-from services.tenants import carryin, reference
+from services.tenants import carryin, deletions, reference
 from services.tenants.use_cases import members, registry
 
 TERMINAL = Actor(kind="service", subject="terminal")
@@ -38,3 +38,12 @@ def take_in(service: Service, archive: Path) -> str:
     with archive.open("rb") as content:
         row = carryin.begin(service, TERMINAL, content, archive.name)
     return f"{archive.name}: {row.size} bytes kept, sha256 {row.sha256}; see /operator/take-ins"
+
+
+def verify_deletion(service: Service, record: Path) -> str:
+    """Whether a signed record is as it was signed, and by whose key. Exits with a sentence for one that was changed."""
+    try:
+        told = deletions.verified(record.read_bytes(), service.settings.keys_dir, service.name)
+    except ValueError as error:
+        raise SystemExit(f"{record.name}: {error}") from error
+    return f"{record.name}: {told}"

@@ -159,12 +159,14 @@ class Neighbours:
                     raise _away(service) from error
 
     @contextmanager
-    def archive(self, service: str, tenant: str, file: str) -> Iterator[httpx.Response]:
-        """What a service exported of `tenant`, to be streamed on."""
+    def archive(
+        self, service: str, tenant: str, file: str, *, part: dict[str, str] | None = None
+    ) -> Iterator[httpx.Response]:
+        """What a service exported of `tenant`, to be streamed on. `part`: Range and If-Range of who reads it."""
         request = self._client.build_request(
             "GET",
             self._base(service) + f"/internal/{service}/archives/{file}",
-            headers=self._headers(service, tenant=tenant),
+            headers={**self._headers(service, tenant=tenant), **(part or {})},
             timeout=LONG,
         )
         try:
@@ -172,7 +174,7 @@ class Neighbours:
         except httpx.HTTPError as error:
             raise _away(service) from error
         try:
-            if answer.status_code != 200:
+            if answer.status_code not in ((200, 206, 416) if part else (200,)):
                 raise _away(service)
             yield answer
         finally:

@@ -24,6 +24,11 @@ class Prefecture:
 
 
 @cache
+def prefectures() -> list[Prefecture]:
+    """All 47, by number."""
+    return [prefecture(int(row["number"])) for row in _rows("prefectures.csv")]
+
+
 def prefecture(number: int) -> Prefecture:
     for row in _rows("prefectures.csv"):
         if int(row["number"]) == number:

@@ -1,24 +1,20 @@
 """The archive of everything: each service's own archive as it wrote it, what the registry keeps, the record, and the sums of all.
 
-It is sent while it is written: memory stays flat however large it is. A service's part is the archive of its room
+It is put together once, piece by piece (memory stays flat however large it is), and kept as long as the services keep their parts:
+a download that breaks off is taken up where it was, in the same bytes. A service's part is the archive of its room
 (`libs/common/room/archive.py`), which an `import` request takes in elsewhere.
 """
 
-import base64
-import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-
-from libs.common import audit, keys
+from libs.common import audit
 from libs.common.errors import Conflict, Unavailable, say
+from libs.common.jobs import Job, Later
 from libs.common.room import archive
 from libs.common.service import Service
 from services.tenants.db import own_pages as own_pages_db
 from services.tenants.db import takeouts as db
-from services.tenants.db.requests import RequestRow
 from services.tenants.neighbours import Neighbours
 from services.tenants.settings import files_of
 from services.tenants.use_cases import takeouts
@@ -26,16 +22,46 @@ from services.tenants.use_cases import takeouts
 FORMAT = archive.Format("kyodo-takeout", 1, "共同クラウド", compressed=False)
 
 
-def pieces(service: Service, neighbours: Neighbours, tenant: str, takeout_id: str, now: datetime) -> Iterator[bytes]:
-    """The bytes of the archive. Raises Conflict before the first where a part is not there yet, or no more."""
+MAX_ARCHIVE = 64 * 1024**4
+"""Bytes."""
+
+
+def gather(service: Service, job: Job, neighbours: Neighbours) -> None:
+    """Put the parts together in the store. Killed on the way it begins anew under the same id; a service that is away is waited for."""
+    tenant, takeout_id, now = job.tenant or "", job.payload["takeout"], service.clock.now()
     with service.database.reading() as session:
         row = db.find(session, takeout_id, tenant)
-        found = db.parts(session, row.id)
-    if any(part.state != "exported" for part in found):
-        raise Conflict(say("まだ受け取れません。すべてのサービスの書き出しが終わるまでお待ちください。"))
+        parts = db.parts(session, row.id)
+    if row.file is not None or not takeouts.can_be_taken(row, now):
+        return
+    content = _counted(job, _written(service, neighbours, tenant, parts, now), sum(part.size or 0 for part in parts))
+    try:
+        stored = files_of(service).put(tenant, content, limit=MAX_ARCHIVE, file_id=takeout_id)
+    except Unavailable as away:
+        raise Later(30) from away
+    with service.database.transaction(tenant=tenant) as session:
+        takeouts.gathered(session, takeout_id, stored, now)
+        job.done(session)
+
+
+def _counted(job: Job, pieces: Iterator[bytes], total: int) -> Iterator[bytes]:
+    """Say in hundredths how far it is: what the registry itself keeps is little."""
+    done = 0
+    for piece in pieces:
+        done += len(piece)
+        job.progress(min(99, 100 * done // max(1, total)), 100)
+        yield piece
+
+
+def gathered(service: Service, tenant: str, takeout_id: str, now: datetime) -> db.TakeoutRow:
+    """The take-out whose archive can be sent. Raises Conflict where it is not there yet, or no more."""
+    with service.database.reading() as session:
+        row = db.find(session, takeout_id, tenant)
     if not takeouts.can_be_taken(row, now):
         raise Conflict(say("受け取れる期間が過ぎました。もう一度書き出してください。"), code="too-late")
-    return _written(service, neighbours, tenant, found, now)
+    if row.file is None:
+        raise Conflict(say("まだ受け取れません。すべてのサービスの書き出しが終わるまでお待ちください。"))
+    return row
 
 
 def _written(
@@ -89,29 +115,3 @@ def _content(service: Service, tenant: str, ident: str) -> Iterator[bytes]:
 
 def _bytes(line: str | bytes) -> bytes:
     return line.encode() if isinstance(line, str) else line
-
-
-# ---- the record of a deletion ---------------------------------------------------------------------------------------
-
-
-def deletion_record(service: Service, row: RequestRow, steps: list[dict[str, str]]) -> dict[str, Any]:
-    """That a municipality's data in a service were handed over and deleted, signed with the registry's key (Ed25519 over the
-    document's canonical JSON). The request is kept for good: asked again, the same record comes."""
-    if row.action != "leave" or row.state != "done":
-        raise Conflict(say("削除の記録は、データを消したあとに受け取れます。"))
-    private = keys.private_key(service.settings.keys_dir, service.name)
-    document = {
-        "municipality": row.tenant,
-        "service": row.service,
-        "request": row.id,
-        "archive": row.archive,
-        "steps": steps,
-    }
-    told = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-    public = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return {
-        "document": document,
-        "signature": base64.b64encode(private.sign(told)).decode(),
-        "public_key": base64.b64encode(public).decode(),
-        "algorithm": "Ed25519 over JSON with sorted keys and no blanks (UTF-8)",
-    }

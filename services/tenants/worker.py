@@ -7,17 +7,19 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from libs.common import audit, notices, retention, room
+from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Unavailable
 from libs.common.events import Envelope
 from libs.common.inbox import Subscriptions
 from libs.common.jobs import Job, Jobs, Later
 from libs.common.service import Service
-from services.tenants import carryin, cluster, compare
+from services.tenants import carryin, cluster, compare, deletions, reference, takeaway
 from services.tenants.db import own_pages as own_pages_db
 from services.tenants.db import registry as registry_db
 from services.tenants.db import requests as requests_db
 from services.tenants.db import takeins as takeins_db
+from services.tenants.db import takeouts as takeouts_db
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.requests import ANSWERS
 from services.tenants.neighbours import Neighbours
@@ -25,6 +27,7 @@ from services.tenants.settings import files_of
 from services.tenants.use_cases import (
     backups,
     datasets,
+    import_history,
     merging,
     plans,
     registry,
@@ -57,6 +60,16 @@ def tell_administrators(service: Service, job: Job) -> None:
     site = service.settings.public_url.rstrip("/")
     with service.database.transaction(tenant=job.tenant) as session:
         telling.deliver(session, job.tenant or "", job.payload, site, service.clock.now())
+        job.done(session)
+
+
+@jobs.on(telling.OPERATORS_JOB)
+def tell_operators(service: Service, job: Job) -> None:
+    """A municipality asked for something: to each operator; kept together with the end of the job."""
+    site = service.settings.public_url.rstrip("/")
+    prefecture = reference.prefecture(service.settings.prefecture).code
+    with service.database.transaction(tenant=job.tenant) as session:
+        telling.deliver_to_operators(session, job.tenant or "", prefecture, job.payload, site, service.clock.now())
         job.done(session)
 
 
@@ -140,10 +153,30 @@ def chase_silent_rooms(service: Service, _job: Job) -> None:
         with service.database.transaction(tenant=tenant) as session:
             takeouts.chase(session, tenant, key, room_request, now)
     with service.database.reading() as session:
+        waiting = takeouts.ungathered(session, now)
+    for tenant, takeout_id in waiting:
+        with service.database.transaction(tenant=tenant) as session:
+            takeouts.gather(session, takeouts_db.find(session, takeout_id, tenant), now)
+    with service.database.reading() as session:
         silent = takeins.silent(session, now)
     for tenant, key, room_request in silent:
         with service.database.transaction(tenant=tenant) as session:
             takeins.chase(session, tenant, key, room_request, now)
+
+
+@jobs.on(import_history.PROVIDE)
+def provide_room(service: Service, job: Job) -> None:
+    """A participation that was imported goes on: its room is prepared, as if it had been asked for."""
+    with service.database.transaction(tenant=job.tenant) as session:
+        actor = Actor(kind="operator", subject=job.payload["by"])
+        subscribe.provide_room(session, actor, job.tenant or "", job.payload["service"], service.clock.now())
+        job.done(session)
+
+
+@jobs.on(saga.SIGN)
+def sign_deletion(service: Service, job: Job) -> None:
+    """A municipality left a service and its data are gone: the record of it is signed now, and kept."""
+    deletions.of_request(service, job.tenant or "", job.payload["request"])
 
 
 @jobs.every(seconds=60, name="tenants.begin-agreed-leavings")
@@ -155,6 +188,12 @@ def begin_agreed_leavings(service: Service, _job: Job) -> None:
     for tenant, request_id in due:
         with service.database.transaction(tenant=tenant) as session:
             subscribe.begin_leaving(session, request_id, now)
+
+
+@jobs.on(takeouts.GATHER, lease=120)
+def gather_takeout(service: Service, job: Job) -> None:
+    """All services have exported: one archive of everything."""
+    takeaway.gather(service, job, service.extras.setdefault("neighbours", Neighbours(service)))
 
 
 @jobs.on(takeins.KIND, lease=120)
@@ -303,12 +342,12 @@ def look_at_services(service: Service, _job: Job) -> None:
 
 @jobs.every(seconds=86400, name="tenants.forget-loose-files", lease=3600)
 def forget_loose_files(service: Service, job: Job) -> None:
-    """Bytes whose transaction was rolled back, and what died half-written, go after a day."""
+    """Bytes whose transaction was rolled back, what died half-written, and archives nobody may take any more go after a day."""
     now, store = service.clock.now(), files_of(service)
     tenants = everybody(service)
     for done, tenant in enumerate(tenants, 1):
         with service.database.reading(tenant=tenant) as session:
-            known = own_pages_db.file_ids(session)
+            known = own_pages_db.file_ids(session) | takeouts.files_kept(session, tenant, now)
         store.forget_unknown(tenant, known, now, LOOSE)
         job.progress(done, len(tenants))
     with service.database.reading() as session:

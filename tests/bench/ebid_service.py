@@ -43,6 +43,7 @@ from libs.common.testing.service import make_service
 from services.ebid.db import RoundRow
 from services.ebid.domain.opened import bid_payload
 from services.ebid.domain.procedure import OPENING_AT_LEAST, Dates
+from services.ebid.domain.terms import SETTLE
 from services.ebid.sealing import envelope, merkle, note, trustee
 from services.ebid.sealing.envelope import Envelope
 from services.ebid.settings import Settings, furnish, office
@@ -58,6 +59,7 @@ from services.ebid.use_cases import (
     sealed,
     tenders,
     trustees,
+    verifying,
 )
 from services.ebid.use_cases.tenders import Draft
 from services.ebid.verify.check import check
@@ -164,6 +166,9 @@ class Bidding:
                 given = {"name": f"株式会社{serial}組", "corporate_number": corporate_number(serial),
                          "representative": "代表 太郎", "address": "福岡県久留米市"}  # fmt: skip
                 made.append((actor, companies.register(session, actor, given, ["works"], self.clock.now()).id))
+        with self.transaction() as session:
+            for _, company in made:
+                verifying.confirm(session, self.officer, company, "registry", "履歴事項全部証明書", self.clock.now())
         return made
 
     def announce(self, ahead: timedelta) -> None:
@@ -173,7 +178,7 @@ class Bidding:
         dates = Dates(now + ahead / 2, None, self.deadline, self.deadline + OPENING_AT_LEAST)
         with self.transaction() as session:
             for number, (actor, key) in enumerate(self.trustees, 1):
-                trustees.register(session, actor, f"第{number}の機関", trustee.public_of(key), now)
+                trustees.register(session, actor, f"第{number}の機関", trustee.public_of(key), self.office, now)
             chosen = tuple(row.id for row in trustees.active(session))
             wanted = Draft("市道舗装工事", "延長120m", "中央", "works", "open_after", "", dates, TERMS, chosen)
             row = tenders.draft(session, self.officer, wanted, self.office, now)
@@ -194,7 +199,8 @@ class Bidding:
     def bid(self, actor: Actor, closed: Envelope) -> None:
         with self.transaction() as session:
             wanted = bids.bid(session, actor, self.tender, closed, self.clock.now())
-            bids.keep(session, wanted, self.office, log.moment(session, self.clock, log.join))
+            now = log.moment(session, self.clock, log.join)
+            bids.keep(session, wanted, self.office, now, now)
 
 
 def staff(subject: str, role: str) -> Actor:
@@ -263,7 +269,7 @@ async def _send_all(
 
 def logged_in_time(town: Bidding, count: int) -> bool:
     """Every accepted bid has its place in the deadline's checkpoint, at a time before the deadline."""
-    time.sleep(max(0.0, left(town)) + 0.1)
+    time.sleep(max(0.0, left(town)) + SETTLE.total_seconds() + 0.1)
     with town.transaction() as session:
         closed, spent = timed(lambda: opening.close(session, town.tender, 1, town.office, town.clock.now()))
     print(f"  closing and the checkpoint, for which others wait: {1000 * spent:.0f} ms CPU")
@@ -302,7 +308,7 @@ def opened(town: Bidding) -> bool:
     with town.transaction() as session:
         seen = tenders.load(session, town.tender).version
         _, spent = timed(lambda: awards.conclude(session, town.officer, town.tender, seen, "", town.office, at))
-        text = json.dumps(bundles.stored(session, tenders.load(session, town.tender)))
+        text = json.dumps(bundles.stored(session, tenders.load(session, town.tender), town.office))
     problems, checking = timed(lambda: check(json.loads(text)).problems)
     print(f"publishing the result, with its bundle of {len(text) / 1e6:.1f} MB: {spent:.3f} s CPU")
     print(f"ebid-verify of it: {checking:.3f} s CPU (goal ≤ 2 s), problems: {problems}")

@@ -390,6 +390,27 @@ def test_every_optional_component_together_is_valid_and_takes_the_place_of_what_
 
 
 @needs_kubectl
+def test_the_gateway_can_find_each_pod_of_a_service_by_a_name_that_exists() -> None:
+    """Component `each-replica`: headless Services, whose names the gateway is told, and whose pods are those that take requests."""
+    objects = overlay("operators")
+    headless = {
+        f"http://{d['metadata']['name']}:{d['spec']['ports'][0]['port']}": d["spec"]["selector"]
+        for d in objects
+        if d["kind"] == "Service" and d["spec"].get("clusterIP") == "None"
+    }
+    [config] = [d for d in objects if d["kind"] == "ConfigMap" and d["metadata"]["name"] == "kyodo-config"]
+    replicas = json.loads(config["data"]["REPLICAS"])
+    assert set(replicas) == set(SERVICES)
+    running = {d["metadata"]["name"]: d["spec"]["template"] for d in objects if d["kind"] == "Deployment"}
+    for name, [base] in replicas.items():
+        pod = running[f"{name}-api"]
+        assert headless[base].items() <= pod["metadata"]["labels"].items()
+        assert int(base.rsplit(":", 1)[1]) in {p["containerPort"] for p in pod["spec"]["containers"][0]["ports"]}, (
+            "no kube-proxy stands between: the port is the container's own"
+        )
+
+
+@needs_kubectl
 def test_an_unknown_field_of_an_operators_kind_is_found() -> None:
     planted = next(d for d in overlay("operators") if d["kind"] == "RabbitmqCluster")
     planted["spec"]["replica"] = 3

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
 from gateway.hygiene import canonical_target
 from gateway.routes import decide, is_for_staff
@@ -22,16 +23,20 @@ from services.__main__ import DEPLOYABLES
 NAMES = [deployable.name for deployable in DEPLOYABLES]
 
 
-def routes(name: str, folder: Path) -> Iterator[tuple[str, str]]:
-    """(kind of caller, an address) for every route that a service declares for staff or operators."""
+def app_of(name: str, folder: Path) -> FastAPI:
+    """The service as it starts, in a new store in `folder`."""
     keys.ensure(folder / "keys", ["gateway", *NAMES])
     settings = importlib.import_module(f"services.{name}.settings")
     told = settings.Settings(data_dir=folder, keys_dir=folder / "keys", database_url=None, sample=True)
     migrate(told, name, f"services.{name}")  # backup looks at its sites when it starts
     service = build(name, told)
     getattr(settings, "furnish", lambda _: None)(service)
-    app = importlib.import_module(f"services.{name}.api").create_app(service)
-    for route in access.routes_of(app):
+    return importlib.import_module(f"services.{name}.api").create_app(service)
+
+
+def routes(name: str, folder: Path) -> Iterator[tuple[str, str]]:
+    """(kind of caller, an address) for every route that a service declares for staff or operators."""
+    for route in access.routes_of(app_of(name, folder)):
         rule = access.rule_of(route)
         if rule is not None and rule.name in ("staff", "operator"):
             path = route.path.replace("{code}", CODE)

@@ -301,7 +301,9 @@ def test_a_takeout_killed_at_every_step_holds_what_an_undisturbed_one_holds(here
     first, *others = NAMES[1:]
     points = [(room_of(first, "export"), 2), (room_of(first, "export"), 9), (f"{LISTENING}._finish", 1)]
     points += [(room_of(name, "export"), 2) for name in others]
-    killed_at_each(here, [*points, ("services.tenants.use_cases.takeouts:exported", 1)])
+    answering = ("services.tenants.use_cases.takeouts:exported", 1)
+    gathering = [("services.tenants.takeaway:_counted", 3), ("services.tenants.use_cases.takeouts:gathered", 1)]
+    killed_at_each(here, [*points, answering, *gathering], pause=130)
     after, before = everything(received(here)), everything(taken_away(here))
     assert set(before) == set(after)
     assert [name for name in before if before[name] != after[name]] == []

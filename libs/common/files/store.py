@@ -103,12 +103,12 @@ class Store:
             if close is not None:
                 close()
 
-    def stream(self, tenant: str, file_id: str) -> OpenFile:
-        """The file for an answer of HTTP: it is open when this returns, and closes with the last chunk.
+    def stream(self, tenant: str, file_id: str, range: tuple[int, int] | None = None) -> OpenFile:
+        """The file, or its bytes `range`, for an answer of HTTP: it is open when this returns, and closes with the last chunk.
 
         So a file that is missing is a NotFound, not an answer that breaks off.
         """
-        opened = self.open(tenant, file_id)
+        opened = self.open(tenant, file_id, range)
         file = opened.__enter__()
 
         def chunks() -> Iterator[bytes]:

@@ -11,13 +11,14 @@ from functools import cache, partial
 
 import anyio.from_thread
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from libs.common import access
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound
 from libs.common.files import ZIP, Store
+from libs.common.ranges import resumable
 from libs.common.room import table
 from libs.common.room.archive import Format, Reader
 from libs.common.service import Service
@@ -33,10 +34,11 @@ def router(name: str, reader: str, form: Format, *, limit: int) -> APIRouter:
 
     @routes.get("/{file}")
     def fetch(request: Request, file: str, actor: Actor = access.service(reader)) -> Response:
-        """What the room wrote (`<service>.room.exported.v1` names the file)."""
-        found = _store(request).stream(_tenant_of(actor), file)
-        headers = {"Content-Length": str(found.size), "Cache-Control": "no-store"}
-        return StreamingResponse(found.chunks, media_type="application/zip", headers=headers)
+        """What the room wrote (`<service>.room.exported.v1` names the file), or a part of it: once told of it does not change."""
+        headers = {"Cache-Control": "no-store"}
+        return resumable(
+            request, _store(request), _tenant_of(actor), file, mark=file, media_type="application/zip", headers=headers
+        )
 
     @routes.put("/{file}")
     async def bring(request: Request, file: str, actor: Actor = access.service(reader)) -> Response:

@@ -1,7 +1,6 @@
 """Spans as OTLP-JSON lines in a folder, a bounded number of bytes of them (OpenTelemetry protocol, JSON encoding:
 https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding). Each line is one ExportTraceServiceRequest."""
 
-import base64
 import json
 import os
 import re
@@ -9,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext
+from opentelemetry.util.types import Attributes
 
 FILE_BYTES = 5_000_000
 FILES = 20
-_IDS = ("traceId", "spanId", "parentSpanId")
 
 
 class JsonLinesExporter(SpanExporter):
@@ -71,16 +70,88 @@ def _age(path: Path) -> float:
 
 
 def otlp_json(spans: Sequence[ReadableSpan]) -> str:
-    """One line of OTLP JSON. Ids are hex there, although protobuf's own JSON would make them base64."""
-    document = MessageToDict(encode_spans(spans), use_integers_for_enums=True)
-    return json.dumps(_with_hex_ids(document), ensure_ascii=False, separators=(",", ":"))
+    """One line of OTLP JSON: what protobuf's own JSON of the same message holds, but for the ids, which are hex here.
+
+    Written straight from the spans: by way of protobuf's messages it took a millisecond a span, in a thread that shares the
+    interpreter with the work that is watched.
+    """
+    scopes: dict[InstrumentationScope | None, list[dict[str, Any]]] = {}
+    for span in spans:
+        scopes.setdefault(span.instrumentation_scope, []).append(_span(span))
+    made = [{"scope": _scope(scope), "spans": of_it} for scope, of_it in scopes.items()]
+    of_process = {"attributes": _attributes(spans[0].resource.attributes)}  # one exporter, one provider, one resource
+    return _encode({"resourceSpans": [{"resource": of_process, "scopeSpans": made}]})
 
 
-def _with_hex_ids(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _hex(item) if key in _IDS else _with_hex_ids(item) for key, item in value.items()}
-    return [_with_hex_ids(item) for item in value] if isinstance(value, list) else value
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""Kept: `json.dumps` makes a new one at each call."""
 
 
-def _hex(text: str) -> str:
-    return base64.b64decode(text).hex()
+def _known(**fields: Any) -> dict[str, Any]:
+    """Without those that have the value they would have anyway: so does protobuf's JSON."""
+    return {name: value for name, value in fields.items() if value}
+
+
+def _span(span: ReadableSpan) -> dict[str, Any]:
+    context, parent = span.context, span.parent
+    assert context is not None  # every span that has ended has one
+    return {
+        "traceId": f"{context.trace_id:032x}",
+        "spanId": f"{context.span_id:016x}",
+        "name": span.name,
+        "kind": span.kind.value + 1,  # OTLP begins with "unspecified"
+        "startTimeUnixNano": str(span.start_time),
+        "endTimeUnixNano": str(span.end_time),
+        "status": _known(code=span.status.status_code.value, message=span.status.description),
+        "flags": _flags(parent),
+        **_known(
+            traceState=",".join(f"{key}={value}" for key, value in context.trace_state.items()),
+            parentSpanId=f"{parent.span_id:016x}" if parent else "",
+            attributes=_attributes(span.attributes),
+            droppedAttributesCount=span.dropped_attributes,
+            events=[_event(event) for event in span.events],
+            droppedEventsCount=span.dropped_events,
+            links=[_link(link) for link in span.links],
+            droppedLinksCount=span.dropped_links,
+        ),
+    }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    told = _known(attributes=_attributes(event.attributes), droppedAttributesCount=event.dropped_attributes)
+    return {"name": event.name, "timeUnixNano": str(event.timestamp), **told}
+
+
+def _link(link: Link) -> dict[str, Any]:
+    ids = {"traceId": f"{link.context.trace_id:032x}", "spanId": f"{link.context.span_id:016x}"}
+    told = _known(attributes=_attributes(link.attributes), droppedAttributesCount=link.dropped_attributes)
+    return {**ids, **told, "flags": _flags(link.context)}
+
+
+def _flags(context: SpanContext | None) -> int:
+    """SpanFlags of OTLP: 0x100 says that the next bit is meant, 0x200 that the other span is another process's."""
+    return 0x300 if context is not None and context.is_remote else 0x100
+
+
+def _scope(scope: InstrumentationScope | None) -> dict[str, Any]:
+    if scope is None:
+        return {}
+    return _known(name=scope.name, version=scope.version, attributes=_attributes(scope.attributes))
+
+
+def _attributes(attributes: Attributes) -> list[dict[str, Any]]:
+    return [{"key": key, "value": _value(value)} for key, value in (attributes or {}).items()]
+
+
+def _value(value: Any) -> dict[str, Any]:
+    match value:
+        case bool():
+            return {"boolValue": value}
+        case str():
+            return {"stringValue": value}
+        case int():
+            return {"intValue": str(value)}  # 64 bits: more than a number of JSON surely holds
+        case float():
+            return {"doubleValue": value}
+        case _:
+            return {"arrayValue": {"values": [_value(item) for item in value]}}

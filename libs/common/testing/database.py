@@ -15,7 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import Dialect, make_url
+from sqlalchemy.util import LRUCache
 
 from libs.common import keys
 from libs.common.db import Database
@@ -25,6 +26,7 @@ from libs.common.settings import Settings
 
 STORES = ["sqlite", "postgresql"]
 _templates: dict[tuple[str, str], Any] = {}
+_compiled: dict[str, tuple[Dialect, LRUCache[Any, Any]]] = {}
 
 
 def database_fixture(service: str, package: str) -> Callable[..., Iterator[Database]]:
@@ -46,7 +48,7 @@ def open_database(
     if store == "sqlite":
         path = folder / f"{service}.sqlite"
         shutil.copy(_sqlite_template(service, package, factory), path)
-        database = Database(f"sqlite:///{path}", service)
+        database = _sharing_statements(Database(f"sqlite:///{path}", service))
         yield database
         database.close()
         return
@@ -65,11 +67,25 @@ def open_database(
             )
         )
     url = make_url(settings.database_url_of(service)).set(database=name)
-    database = Database(url.render_as_string(hide_password=False), service)
+    database = _sharing_statements(Database(url.render_as_string(hide_password=False), service))
     yield database
     database.close()
     with _administrator(server) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _sharing_statements(database: Database) -> Database:
+    """Its statements are compiled once in a run, as a process of the service compiles them once for all its tenants.
+
+    SQLAlchemy keeps them for one engine's dialect: with an engine per test, each test would compile every statement anew.
+    """
+    if database.dialect not in _compiled:
+        with database.engine.connect():
+            pass  # its dialect now knows the server, for all that share it
+        _compiled[database.dialect] = (database.engine.dialect, LRUCache(10_000))
+    for engine in (database.engine, database._reader, database._looking):
+        engine.dialect, engine._compiled_cache = _compiled[database.dialect]
+    return database
 
 
 def _sqlite_template(service: str, package: str, factory: pytest.TempPathFactory) -> Path:

@@ -1,6 +1,7 @@
 """Traces, logs and counts: one thread through everything, nothing personal in any of it, never in the way."""
 
 import asyncio
+import base64
 import io
 import json
 import logging
@@ -16,18 +17,20 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from google.protobuf.json_format import MessageToDict
 from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags, TraceState
 from prometheus_client import REGISTRY, generate_latest
 
 from libs.common import log, telemetry
 from libs.common.log import HIDDEN, clean_text, redact
 from libs.common.settings import Settings
 from libs.common.telemetry import propagation, tracing
-from libs.common.telemetry.files import JsonLinesExporter
+from libs.common.telemetry.files import JsonLinesExporter, otlp_json
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SAMPLED, NOT_SAMPLED = f"00-{TRACE}-00f067aa0ba902b7-01", f"00-{TRACE}-00f067aa0ba902b7-00"
@@ -251,6 +254,47 @@ def test_spans_go_to_bounded_files_as_otlp_json(tmp_path: Path) -> None:
     assert len(left) == 4
     assert sum(path.stat().st_size for path in left) <= 4 * 3000
     assert "span 59" in "".join(path.read_text("utf-8") for path in left)
+
+
+def test_the_lines_are_what_protobuf_s_own_json_says() -> None:
+    """The oracle: OpenTelemetry's messages, made JSON by protobuf. Only ids differ: hex here, base64 there (OTLP's own rule)."""
+    kept = InMemorySpanExporter()
+    provider = tracing.make_provider("店", None, 1.0, kept)
+    tracer = provider.get_tracer("t", "1.2", attributes={"of": "scope"})
+    told = {
+        "text": "書く\n",
+        "yes": True,
+        "no": False,
+        "whole": 2**53 + 1,
+        "part": 0.5,
+        "many": ["a", "b"],
+        "empty": "",
+        "zero": 0,
+    }
+    far = SpanContext(7, 8, is_remote=True, trace_flags=TraceFlags(1), trace_state=TraceState([("a", "b"), ("c", "d")]))
+    context = trace.set_span_in_context(NonRecordingSpan(far))
+    with tracer.start_as_current_span(
+        "outer", context=context, kind=SpanKind.CONSUMER, links=[trace.Link(far, told)]
+    ) as outer:
+        outer.set_attributes(told)
+        outer.add_event("seen", {"n": 1})
+        with tracer.start_as_current_span("inner") as inner:
+            inner.set_status(StatusCode.ERROR, "away")
+    with provider.get_tracer("other").start_as_current_span("alone"):
+        pass
+    provider.force_flush()
+    spans = kept.get_finished_spans()
+    assert len(spans) == 3
+    ours = json.loads(otlp_json(spans))
+    theirs = _with_hex_ids(MessageToDict(encode_spans(spans), use_integers_for_enums=True))
+    assert ours == theirs
+
+
+def _with_hex_ids(value: Any) -> Any:
+    if isinstance(value, dict):
+        ids = ("traceId", "spanId", "parentSpanId")
+        return {k: base64.b64decode(v).hex() if k in ids else _with_hex_ids(v) for k, v in value.items()}
+    return [_with_hex_ids(item) for item in value] if isinstance(value, list) else value
 
 
 def test_a_full_disk_or_a_collector_that_hangs_is_not_noticed_by_the_work(tmp_path: Path) -> None:

@@ -15,12 +15,13 @@ from starlette.requests import Request
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, Refusal, TooLarge
 from libs.common.http import problem
+from libs.common.ranges import Span, span_of
 from libs.common.server import Line, line_of
 from libs.common.service import Service
 from services.backup.api.turns import Turns
 from services.backup.db import objects
 from services.backup.db import repositories as db
-from services.backup.domain.protocol import BYTES, CONFIG, LARGEST, V1, V2, Span, Target, is_too_slow, listing, span_of
+from services.backup.domain.protocol import BYTES, CONFIG, LARGEST, V1, V2, Target, is_too_slow, listing
 from services.backup.settings import Held, held
 from services.backup.sites import BLOCK, Key, Reader, Site, SiteBroken, Upload, WrongContent
 from services.backup.use_cases import read, remove, store

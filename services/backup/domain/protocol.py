@@ -22,7 +22,6 @@ GRACE = 60.0
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _REPOSITORY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?")
-_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,32 +50,6 @@ def target_of(rest: str) -> Target | None:
 def is_repository_name(name: str) -> bool:
     """Lower-case letters, digits and hyphens. A type's name would make the path ambiguous."""
     return bool(_REPOSITORY.fullmatch(name)) and name not in (*TYPES, CONFIG)
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Bytes `start` up to, not including, `end`. `partial`: the client asked for a part (206)."""
-
-    start: int
-    end: int
-    partial: bool
-
-
-def span_of(header: str, size: int) -> Span | None:
-    """What a Range header asks of `size` bytes, clipped to them; None: nothing of it exists (416). RFC 9110, 14.1.2.
-
-    Of nothing there is no part: an empty object is given whole, as Go's server and so rest-server does (restic always
-    sends a range).
-    """
-    match = _RANGE.fullmatch(header.strip())
-    if match is None or match[0] == "bytes=-" or size == 0:
-        return Span(0, size, False)
-    first, last = match[1], match[2]
-    if not first:
-        start = max(0, size - int(last))
-        return Span(start, size, True) if int(last) else None
-    start, end = int(first), min(size, int(last) + 1) if last else size
-    return Span(start, end, True) if start < size and start < end else None
 
 
 def is_too_slow(received: int, seconds: float) -> bool:

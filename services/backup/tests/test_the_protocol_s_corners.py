@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from infra.local.processes import wait_until
+from libs.common.ranges import Span, span_of
 from services.backup.api import exchange
 from services.backup.api.turns import Turns
-from services.backup.domain.protocol import TYPES, V1, V2, Span, is_repository_name, is_too_slow, span_of, target_of
+from services.backup.domain.protocol import TYPES, V1, V2, is_repository_name, is_too_slow, target_of
 from services.backup.tests.town import Cloud, Machine, named, open_uploads
 
 CONTENT = bytes(range(256)) * 400

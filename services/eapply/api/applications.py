@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from markupsafe import Markup
 
 from libs.common import access
 from libs.common.actor import Actor
@@ -39,6 +40,7 @@ from services.eapply.domain.fees import Charge
 from services.eapply.domain.history import APPLICANT_READS_TEXT, STAFF_ONLY, WORDS, What
 from services.eapply.domain.states import State, Step
 from services.eapply.forms.show import Line, lines
+from services.eapply.qr import picture
 from services.eapply.use_cases import attach, cases, correct, delivery, fees, my_numbers, review, submit, visits, who
 from services.eapply.use_cases.correct import Mending
 
@@ -61,6 +63,7 @@ def application_page(request: Request, application_id: str, actor: Actor = acces
         visit = visits.booked(session, row.id)
         notice = delivery.notice_of(session, row.id)
         charge = fees.charge_of(session, row.id)
+        slip = None if delegated else paying.slip(service_of(request), session, charge)
         number_kept = my_numbers.kept(session, row.id)
         online = paying.online(service_of(request), session)
     return _page(
@@ -68,7 +71,8 @@ def application_page(request: Request, application_id: str, actor: Actor = acces
         may_read=delivery.may_read(notice), charge=charge, owed=fees.owed(charge) if charge else None,
         charge_word=spoken(request, fee_rules.WORDS[Charge(charge.charge_state)]) if charge else "",
         online=online, just_paid="paid" in request.query_params,
-        number_kept=number_kept, delegated=delegated,
+        number_kept=number_kept, delegated=delegated, slip=slip,
+        qr=Markup(picture(slip.qr, page=True).decode()) if slip else "",  # noqa: S704 (drawn by us)
     )  # fmt: skip
 
 

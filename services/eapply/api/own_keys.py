@@ -14,7 +14,7 @@ from services.eapply.use_cases import own_keys
 
 router = APIRouter()
 KEYS = "/t/{code}/eapply/mine/keys"
-TITLE = say("自分のプログラムで読むためのキー")
+TITLE = say("自分のプログラムのためのキー")
 
 
 @router.get(KEYS, include_in_schema=False)
@@ -27,8 +27,9 @@ def make(request: Request, actor: Actor = access.person(), sent: Form = form) ->
     """The answer shows the key, once."""
     try:
         with changing(request, actor) as session:
-            row, secret = own_keys.make(session, actor, sent.get("label"), now_of(request))
-            made = {"label": row.label, "secret": secret, "until": row.good_until}
+            applies = sent.get("applies") == "yes"
+            row, secret = own_keys.make(session, actor, sent.get("label"), now_of(request), applies=applies)
+            made = {"label": row.label, "secret": secret, "until": row.good_until, "applies": applies}
     except Invalid as refusal:
         return _page(request, actor, errors=Texts(refusal.fields), status_code=422)
     return _page(request, actor, made=made)
@@ -46,6 +47,6 @@ def _page(request: Request, actor: Actor, *, status_code: int = 200, **context: 
         kept = own_keys.kept(session, actor, now_of(request))
     crumbs = (Link(STATUS, f"{base(request)}/mine"), Link(TITLE, "", True))
     return render(
-        request, "own_keys.html", crumbs=crumbs, title=TITLE, kept=kept, api=f"{site(request)}/api/applications",
+        request, "own_keys.html", crumbs=crumbs, title=TITLE, kept=kept, most=own_keys.MOST_A_DAY, api=f"{site(request)}/api/applications",
         status_code=status_code, **({"made": None, "errors": Texts({})} | context),
     )  # fmt: skip

@@ -1,38 +1,57 @@
 """The same for programs: JSON in and out, `Idempotency-Key`, problem+json."""
 
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+from starlette.datastructures import UploadFile
 
 from libs.common import access, idempotency
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Invalid
-from services.eapply.api.shell import changing, now_of, reading, site
+from services.eapply import paying
+from services.eapply.api.filling import Kept, keep_uploads
+from services.eapply.api.shell import MAX_UPLOADS, Form, changing, now_of, reading, service_of, site, store_of
 from services.eapply.db import ChargeRow
 from services.eapply.domain import receipt
-from services.eapply.domain.fees import Charge
 from services.eapply.forms.definition import DATE_PARTS
 from services.eapply.forms.raw import Raw, from_json, take_in
 from services.eapply.forms.read import read_procedure
-from services.eapply.use_cases import cases, delivery, fees, my_numbers, own_keys, procedures, submit, who
+from services.eapply.use_cases import attach, cases, delivery, fees, my_numbers, own_keys, procedures, submit, who
 
 router = APIRouter(tags=["programs"])
 API = "/t/{code}/eapply/api"
 
 
-class ApplicationIn(BaseModel):
-    """An application by a program. `answers`: field key → value, in the shapes that the procedure's page describes.
+class FileIn(BaseModel):
+    """A file of an application, looked at, cleaned and scanned as one that is put on the page."""
 
-    Procedures that need files cannot be applied for this way yet.
+    model_config = ConfigDict(extra="forbid")
+    path: str = Field(max_length=80, description="key of the question; in a group `children.1.paper`, counted from 1")
+    name: str = Field(max_length=200)
+    content: Base64Bytes
+
+
+class ApplicationIn(BaseModel):
+    """An application by a program. `answers`: field key → value, in the shapes that the procedure's definition describes: text as
+    it is typed on the page, numbers, `true`/`false`, lists for several choices, lists of objects for groups.
+
+    It is checked as the page checks it. Procedures that take a マイナンバー cannot be applied for this way.
     """
 
     model_config = ConfigDict(extra="forbid")
     procedure: str = Field(max_length=60)
     answers: dict[str, Any]
+    files: list[FileIn] = Field([], max_length=MAX_UPLOADS)
     electronic_notice: bool = Field(False, description="agree to get the decision electronically instead of by post")
 
 
@@ -60,34 +79,95 @@ def read_definition(request: Request, key: str, actor: Actor = access.public()) 
     return {"version": row.version, "definition": definition.document}
 
 
+OwnKey = Annotated[str, Header(alias="Applicant-Key", max_length=100, description="a key of one's own (申請の状況)")]
+
+
 @router.post(f"{API}/applications", status_code=201, response_model=ReceiptOut, summary="Apply")
 def apply(
     request: Request,
     body: ApplicationIn,
     idempotency_key: Annotated[str, Header(min_length=8, max_length=100)],
+    applicant_key: OwnKey = "",
     actor: Actor = access.guest(),
 ) -> JSONResponse:
-    """201 with number and key after COMMIT. The same key with the same body gives the same answer again."""
+    """Apply as a guest, as who is signed in, or in the name of the holder of `Applicant-Key`.
+
+    201 with number and key after COMMIT. The same `Idempotency-Key` with the same body gives the same answer again (48 hours).
+    401 for a key that is not good, 403 for one that may only read, 422 with the mistakes by field, 429 with `Retry-After` after
+    50 applications with one key on one day (JST).
+    """
     now = now_of(request)
     typed = take_in(from_json(body.answers))
-    with changing(request, actor) as session:
+    files = [(each.path, each.name, hashlib.sha256(each.content).hexdigest()) for each in body.files]
+    with uploads(request, actor, body) as sent, changing(request, actor) as session:
+        whose = own_keys.holder(session, actor, applicant_key, now) if applicant_key else actor
+
+        def make() -> dict[str, Any]:
+            if applicant_key:
+                own_keys.count_sent(session, applicant_key, now)
+            return _apply(session, whose, body, (*typed, sent), idempotency_key, now, site(request))
+
         answer = idempotency.once(
             session,
             idempotency_key,
-            scope=f"{who.person(actor) or who.session_hash(actor) or actor.subject}:apply",
-            fingerprint=idempotency.fingerprint(body.procedure, typed, body.electronic_notice),
-            make=lambda: _apply(session, actor, body, typed, idempotency_key, now, site(request)),
+            scope=f"{who.person(whose) or who.session_hash(whose) or whose.subject}:apply",
+            fingerprint=idempotency.fingerprint(body.procedure, typed, body.electronic_notice, *files),
+            make=make,
             now=now,
         )
     key = receipt.derived_enquiry_key(idempotency_key, answer["application_id"])
     return JSONResponse(answer | {"enquiry_key": key}, 201)
 
 
+@dataclass
+class Uploads:
+    """Stored files with their paths, path → sentence for what was refused, and whether an application holds them."""
+
+    kept: Kept
+    refused: dict[str, str]
+    held: bool = False
+
+    def answers(self) -> dict[str, list[dict[str, object]]]:
+        found: dict[str, list[dict[str, object]]] = {}
+        for path, stored in self.kept:
+            found.setdefault(path, []).append(attach.answer_of(stored))
+        return found
+
+
+@contextmanager
+def uploads(request: Request, actor: Actor, body: ApplicationIn) -> Iterator[Uploads]:
+    """The files of `body`, stored before any row is locked, as every upload is; gone again where no application holds them:
+    it was refused, or had been sent before."""
+    sent = _stored(request, actor, body) if body.files else Uploads([], {})
+    try:
+        yield sent
+    finally:
+        if not sent.held:
+            for _, stored in sent.kept:
+                store_of(request).delete(actor.tenant or "", str(stored["id"]))
+
+
+def _stored(request: Request, actor: Actor, body: ApplicationIn) -> Uploads:
+    with reading(request, actor) as session:
+        _, definition = procedures.open_procedure(session, body.procedure)
+    fields = {each.path: definition.field_at(each.path) for each in body.files}
+    strange = {
+        path: "この手続きにない項目です。" for path, field in fields.items() if field is None or field.type != "file"
+    }
+    files = [
+        (each.path, UploadFile(BytesIO(each.content), size=len(each.content), filename=each.name))
+        for each in body.files
+        if each.path not in strange
+    ]
+    kept, refused = keep_uploads(request, actor, definition, Form([], files))
+    return Uploads(kept, refused | strange)
+
+
 def _apply(
     session: Any,
     actor: Actor,
     body: ApplicationIn,
-    typed: tuple[Raw, dict[str, str]],
+    typed: tuple[Raw, dict[str, str], Uploads],
     secret: str,
     now: datetime,
     here: str,
@@ -95,9 +175,9 @@ def _apply(
     """What is kept of the answer: all but the 照会キー, of which only a hash may be kept."""
     row, definition = procedures.open_procedure(session, body.procedure)
     my_numbers.refuse_without_page(definition)
-    raw, refused = typed
-    reading = read_procedure(definition, raw, {}, local_date(now))
-    errors = reading.errors | refused | _unknown(definition, body.answers)
+    raw, refused, sent = typed
+    reading = read_procedure(definition, raw, sent.answers(), local_date(now))
+    errors = reading.errors | refused | sent.refused | _unknown(definition, body.answers)
     if reading.stops:
         raise Invalid(reading.stops[0], code="not-eligible")
     if errors:
@@ -106,6 +186,9 @@ def _apply(
         row.id, row.version, definition, reading.answers, None, who.person(actor), electronic=body.electronic_notice
     )
     made = submit.arrive(session, actor, arrival, receipt.derived_enquiry_key(secret, arrival.id), now, site=here)
+    for path, stored in sent.kept:
+        attach.hold(session, path, stored, now, application_id=made.id)
+    sent.held = True
     return {
         "application_id": made.id,
         "receipt_number": made.receipt_number,
@@ -118,9 +201,6 @@ def _unknown(definition: Any, answers: dict[str, Any]) -> dict[str, str]:
     known = {field.key for field in definition.fields}
     known |= {f"{field.key}_{part}" for field in definition.fields for part in DATE_PARTS}
     return {key: "この手続きにない項目です。" for key in answers if key not in known}
-
-
-OwnKey = Annotated[str, Header(alias="Applicant-Key", max_length=100, description="a key of one's own (申請の状況)")]
 
 
 @router.get(f"{API}/applications", summary="One's own applications (signed in, or with a key of one's own)")
@@ -143,15 +223,17 @@ def read_application(
         row = who.own_application(session, whose, application_id, now)
         delivery.open_notice(session, whose, row, now)
         decision = row.decision if row.opened_at is not None else None
-        fee = _fee(fees.charge_of(session, row.id))
+        fee = _fee(request, session, fees.charge_of(session, row.id))
         return _out(cases.seen(session, row, now)) | {"answers": row.answers, "decision": decision, "fee": fee}
 
 
-def _fee(charge: ChargeRow | None) -> dict[str, Any] | None:
-    """What is owed in yen, and the numbers of Pay-easy and the eL番号 to pay it by while it is due."""
+def _fee(request: Request, session: Session, charge: ChargeRow | None) -> dict[str, Any] | None:
+    """What is owed in yen and, while it is due and can be paid elsewhere than at the window, the numbers of Pay-easy, the eL番号
+    and the text of the eL-QR."""
     if charge is None:
         return None
-    numbers = charge.numbers if charge.charge_state == Charge.DUE else {}
+    slip = paying.slip(service_of(request), session, charge)
+    numbers = slip.numbers | {"qr": slip.qr} if slip else {}
     return {"state": charge.charge_state, "yen": fees.owed(charge), "numbers": numbers}
 
 

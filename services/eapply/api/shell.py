@@ -35,6 +35,8 @@ MAX_INPUTS = 2000
 HOME = say("手続きと情報の窓口")
 PROCEDURES = say("手続き")
 STATUS = say("申請の状況")
+SENT = frozenset({"mine", "applications", "enquiry", "pay", "sign"})
+"""First parts of the paths of what was sent already: they stand under 申請の状況."""
 DESK_ROOMS = (
     (say("申請"), ""),
     (PROCEDURES, "procedures"),
@@ -178,12 +180,23 @@ def render(
         way = crumbs
     else:
         place = Place(name, spoken(request, HOME), f"/t/{code}/", (name,), own_pages(f"/t/{code}/"), logo(request))
-        rooms = (Link(PROCEDURES, f"{base(request)}/", current="true"), Link(STATUS, f"{base(request)}/mine"))
+        rooms = _citizens_rooms(request)
         way = (Link(name, f"/t/{code}/"), Link(PROCEDURES, f"{base(request)}/"), *crumbs) if crumbs else ()
     return pages_of(request).render(
         request, template, place=place, rooms=[link(request, each) for each in rooms], crumbs=[link(request, each) for each in way],
         base=base(request), place_name=name, wide=desk, dense=desk, **_spoken_context(request, context),
     )  # fmt: skip
+
+
+def _citizens_rooms(request: Request) -> tuple[Link, Link]:
+    """手続き and 申請の状況. What one has sent, may sign or asks about belongs to the second; all else is on the way to a procedure."""
+    here, home = request.url.path, base(request)
+    mine = f"{home}/mine"
+    sent = here.removeprefix(f"{home}/").partition("/")[0] in SENT
+    return (
+        Link(PROCEDURES, f"{home}/", current="page" if here == f"{home}/" else ("" if sent else "true")),
+        Link(STATUS, mine, current="page" if here == mine else ("true" if sent else "")),
+    )
 
 
 def _managers_rooms(request: Request) -> tuple[tuple[str, str], ...]:

@@ -89,7 +89,8 @@ def reduced(amount: int, reduction: int) -> int:
 
 
 def payment_numbers(code: str, fiscal_year: int, serial: int, amount: int) -> dict[str, str]:
-    """What Pay-easy (収納機関番号 5 digits, 納付番号, 確認番号, 納付区分) and eL-QR (eL番号) ask for, as data.
+    """What Pay-easy (収納機関番号 5 digits, 納付番号, 確認番号, 納付区分) and eL-QR (eL番号) ask for, as data. Their lengths and the
+    check digits are ours, not checked against the specifications, which are not public.
 
     The number of the collecting institution comes from the agreement with its bank, and is 00000 until that is made. The
     others are ours: they follow from the municipality and the application, so the same charge always has the same ones.

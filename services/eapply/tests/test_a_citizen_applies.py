@@ -146,3 +146,19 @@ def claim_child_allowance(browser) -> str:
 
 def date_parts(name: str, era: str, year: int, month: int, day: int) -> dict[str, str]:
     return {f"{name}_era": era, f"{name}_year": str(year), f"{name}_month": str(month), f"{name}_day": str(day)}
+
+
+def test_the_head_of_the_page_marks_where_one_is(town: Town):
+    guest = town.guest()
+    sent = guest.apply_for_event()
+    for path, place in (
+        ("", "page 手続き"),
+        ("event-moushikomi/", "true 手続き"),
+        (guest.start("event-moushikomi") + "/entry", "true 手続き"),
+        ("mine", "page 申請の状況"),
+        ("enquiry", "true 申請の状況"),
+        (f"applications/{sent.id}", "true 申請の状況"),
+    ):
+        head = guest.get(path).text.partition("<main")[0]
+        marked = re.findall(r'eapply/(?:mine)?" aria-current="(\w+)">([^<]+)<', head)
+        assert [" ".join(each) for each in marked] == [place], path

@@ -1,8 +1,12 @@
 """A citizen meets only the questions that concern them; whoever cannot apply is told why before writing it all."""
 
+from typing import get_args
+
 import pytest
 
 from services.eapply.forms.definition import Procedure
+from services.eapply.forms.document import common
+from services.eapply.forms.kinds import FieldType
 from services.eapply.tests.domain.definitions import document, field, page, test
 from services.eapply.tests.people import Browser, Town, hidden, visible
 from services.eapply.use_cases import procedures
@@ -141,3 +145,49 @@ def test_a_correction_brings_up_what_follows_from_the_new_answer(hall: Town):
     assert done.status_code == 303
     lines = visible(staff.get(f"desk/cases/{case}").text)
     assert "7000012050002" in lines and "項目 name 筑後 陽子" in lines
+
+
+SHAPES: dict[str, dict[str, object]] = {
+    "computed": {"formula": "f_number * 2"},
+    "group": {"fields": [field("inner", "select"), field("when", "date")], "min": 1},
+    "select": {"options": [{"value": "a", "label": "第一"}, {"value": "b", "label": "第二", "help": "くわしく"}]},
+}
+TYPED = {
+    "f_text": "古文書",
+    "f_select": "b",
+    "f_choices": "c",
+    "f_number": "4",
+    "f_group.items": "1",
+    "f_group.1.inner": "c",
+}
+
+
+def test_every_kind_of_question_is_drawn_with_and_without_an_answer(town: Town):
+    kinds = [kind for kind in get_args(FieldType) if kind != "group"] + ["group"]
+    fields = [field(f"f_{kind}", kind, **SHAPES.get(kind, {})) for kind in kinds]
+    everything = Procedure.model_validate(document(*fields, key="everything"))
+    with town.service.database.transaction(tenant=town.code) as session:
+        procedures.publish(session, everything, town.service.clock.now())
+    guest = town.guest()
+    draft = guest.start("everything")
+    for answers in ({}, TYPED):
+        guest.post(f"{draft}/one/save", answers)
+        page = guest.get(f"{draft}/one")
+        assert page.status_code == 200
+        for each in fields:
+            assert each["label"] in visible(page.text) or each["type"] == "group", each
+    assert '<option value="b" selected>第二 (くわしく)</option>' in page.text
+    assert '<option value="c" selected>' in page.text and "古文書" in page.text and ">8" in page.text
+
+
+@pytest.mark.parametrize("key", [each.key for each in common()])
+def test_every_page_of_every_common_procedure_opens_and_says_what_is_missing(town: Town, key: str):
+    (procedure,) = (each for each in common() if each.key == key)
+    with town.service.database.transaction(tenant=town.code) as session:
+        procedures.publish(session, procedure, town.service.clock.now())
+    guest = town.guest()
+    assert guest.get(f"{key}/").status_code == 200
+    draft = guest.start(key)
+    for step in procedure.steps:
+        assert guest.get(f"{draft}/{step.key}").status_code == 200, step.key
+        assert guest.post(f"{draft}/{step.key}", {"act": "next"}).status_code in (200, 422), step.key

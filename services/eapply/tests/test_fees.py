@@ -1,9 +1,14 @@
 """手数料: before and after, fixed on examination, 減免, refund, and a provider whose callbacks cannot be relied on."""
 
 import random
+import re
+import subprocess
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import segno
+from PIL import Image
 from sqlalchemy import select
 
 from libs.common import room
@@ -11,9 +16,11 @@ from libs.common.jobs.table import JobRow
 from services.eapply import paying, payments, worker
 from services.eapply.db import ApplicationRow, ChargeRow, HistoryRow, PaymentReportRow
 from services.eapply.payments import Told, Trouble, signature, written
+from services.eapply.qr import picture
 from services.eapply.simulator import CALLBACKS, Simulator
 from services.eapply.tests.one_store import database  # noqa: F401
 from services.eapply.tests.people import Browser, Sent, Town, version_in, visible
+from services.eapply.tests.test_receipt_on_paper import words
 from services.eapply.tests.test_staff_decide import case, step, taken
 from services.eapply.tests.test_the_statutory_clock import MANAGER, offer_event, work
 
@@ -58,11 +65,72 @@ def test_no_decision_before_the_fee_is_paid(town: Town):
     guest, staff, sent = owing(town)
     page = visible(guest.get(f"applications/{sent.id}").text)
     assert "300円" in page and "納付待ち" in page and charge(town).numbers["payment"] in page
+    assert "手数料を納めてください。" in page and "いま、していただくことはありません。" not in page
     held = step(staff, sent, "decide", outcome="approved")
     assert held.status_code == 409 and "手数料がまだ納められていません" in visible(held.text)
     assert call(town, told(town)).status_code == 204
-    assert "納付済み" in visible(guest.get(f"applications/{sent.id}").text)
+    page = visible(guest.get(f"applications/{sent.id}").text)
+    assert "納付済み" in page and "いま、していただくことはありません。" in page
     assert step(staff, sent, "decide", outcome="approved").status_code == 200
+
+
+MM = 300 / 25.4
+"""Pixels in a millimetre of a page that is drawn with 300 dots to the inch."""
+
+
+def read_code(page: Image.Image, size: int) -> list[list[bool]]:
+    """The dark modules of the QR code of `size` modules that stands lowest on the right of the slip, as a camera sees them."""
+    module = 32 * MM / (size + 8)
+    left = page.width - (22 + 32) * MM + 4 * module
+    column = page.crop((round(left), page.height // 3, round(left + size * module), round(page.height - 30 * MM)))
+    dark = column.point(lambda grey: 255 if grey < 128 else 0).getbbox()
+    assert dark is not None
+    bottom = page.height // 3 + dark[3]
+    middle = [each * module + module / 2 for each in range(size)]
+    return [[page.getpixel((round(left + x), round(bottom - size * module + y))) < 128 for x in middle] for y in middle]  # type: ignore[operator]
+
+
+def test_a_fee_is_paid_by_numbers_and_a_code_on_the_page_and_on_paper(town: Town):
+    guest, staff, sent = owing(town)
+    page = guest.get(f"applications/{sent.id}").text
+    numbers = charge(town).numbers
+    for name in ("institution", "payment", "confirmation", "category", "el"):
+        assert numbers[name] in visible(page)
+    assert "見本です。この番号とコードでは納められません。" in visible(page)
+    drawn = re.search(r'<div role="img" aria-label="eL-QR[^"]*">(<svg.*?</svg>)', page, re.DOTALL)
+    assert drawn and drawn[1].encode() == picture(Simulator.qr(None, numbers, 300), page=True).strip()  # type: ignore[arg-type]
+    for reader, address in ((guest, f"applications/{sent.id}/slip.pdf"), (staff, f"desk/cases/{sent.id}/slip.pdf")):
+        answer = reader.get(address)
+        said = words(answer.content)
+        assert (
+            answer.headers["content-type"] == "application/pdf" and "見本です。この納付書では納められません。" in said
+        )
+        assert all(number in said for number in numbers.values()) and "300円" in said and sent.number in said
+    assert town.guest("stranger").get(f"applications/{sent.id}/slip.pdf").status_code == 404
+    call(town, told(town))
+    assert guest.get(f"applications/{sent.id}/slip.pdf").status_code == 409, "paid: nobody pays twice by a slip"
+    assert "eL-QR" not in guest.get(f"applications/{sent.id}").text
+
+
+def test_where_no_provider_takes_money_no_numbers_are_shown_that_no_bank_knows(town: Town):
+    offer_event(town, handling={"fee": FEE})
+    guest, staff, sent = taken(town)
+    page = visible(guest.get(f"applications/{sent.id}").text)
+    assert "300円" in page and "窓口で納めてください" in page
+    assert "収納機関番号" not in page and "eL-QR" not in page and "支払いの画面へ進む" not in page
+    assert guest.get(f"applications/{sent.id}/slip.pdf").status_code == 409
+    assert "納付書（PDF）" not in visible(case(staff, sent).text)
+
+
+def test_the_code_on_the_slip_is_the_code_of_the_page(town: Town, tmp_path: Path):
+    """Read from the printed page as a camera sees it: every module of the QR code, and white around it."""
+    guest, _, sent = owing(town)
+    slip = tmp_path / "slip.pdf"
+    slip.write_bytes(guest.get(f"applications/{sent.id}/slip.pdf").content)
+    subprocess.run(["pdftoppm", "-gray", "-r", "300", "-singlefile", str(slip), str(tmp_path / "slip")], check=True)
+    code = segno.make(Simulator.qr(None, charge(town).numbers, 300), error="m", micro=False)  # type: ignore[arg-type]
+    wanted = [[bool(dark) for dark in row] for row in code.matrix]
+    assert read_code(Image.open(tmp_path / "slip.pgm"), len(wanted)) == wanted
 
 
 def test_a_callback_told_twice_has_one_effect(town: Town):
@@ -252,7 +320,7 @@ def test_where_operators_switched_paying_off_the_fee_waits_for_the_window(town: 
     with town.service.database.transaction() as session:
         room.switches.take(session, town.code, {"payments": False})
     shown = visible(guest.get(page).text)
-    assert "支払いの画面へ" not in shown and "窓口でも納められます" in shown
+    assert "支払いの画面へ" not in shown and "窓口で納めてください" in shown
     refused = guest.post(f"{page}/pay")
     assert refused.status_code == 403 and "この機能は、いま止めています。" in refused.text
     assert call(town, told(town)).status_code == 204, "what was begun before is still believed"

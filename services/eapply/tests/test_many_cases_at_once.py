@@ -52,10 +52,28 @@ def test_granting_many_of_a_procedure_with_approval_proposes_them_and_the_manage
     offer_event(town, handling={"second_person": True})
     staff, boss, sent = town.staff(), town.staff("boss", "室見 課長", MANAGER), several(town, 2)
     for act in ("take", "grant"):
-        staff.post("desk/bulk", {"act": act, "pick": picks(staff, sent)})
+        page = visible(staff.post("desk/bulk", {"act": act, "pick": picks(staff, sent)}).text)
+    assert "2件のうち2件を起案しました（決裁待ち）" in page and "行いました" not in page, "nothing is decided yet"
+    assert "別の人が決裁すると結果が決まり" in page
     assert town.events("eapply.application.decided.v1") == []
-    boss.post("desk/bulk", {"act": "approve", "pick": picks(boss, sent)})
+    given = visible(
+        staff.post("desk/bulk", {"act": "assign", "to": staff.actor.subject, "pick": picks(staff, sent)}).text
+    )
+    assert "起案しました" not in given, "given to somebody while it waits, it is not proposed again"
+    page = visible(boss.post("desk/bulk", {"act": "approve", "pick": picks(boss, sent)}).text)
+    assert "2件のうち2件を行いました" in page and "起案" not in page
     assert len(town.events("eapply.application.decided.v1")) == 2
+
+
+def test_of_many_at_once_those_that_wait_for_a_second_person_are_told_apart(town: Town):
+    staff, decided = town.staff(), several(town, 1)
+    offer_event(town, handling={"second_person": True})
+    sent = [*decided, town.guest("later").apply_for_event()]
+    for act in ("take", "grant"):
+        page = visible(staff.post("desk/bulk", {"act": act, "pick": picks(staff, sent)}).text)
+    assert "2件のうち2件を行いました" in page and "このうち1件は、まだ決まっていません。" in page
+    assert page.count("起案しました（決裁待ち）") == 1
+    assert len(town.events("eapply.application.decided.v1")) == 1
 
 
 def test_nothing_picked_and_unknown_steps_change_nothing(town: Town):

@@ -1,4 +1,5 @@
-"""A person's own key: a program of theirs reads their applications, and nothing else; it is shown once and ended at once."""
+"""A person's own key: a program of theirs reads their applications and, where they said so, applies; it is shown once and
+ended at once."""
 
 import re
 
@@ -7,13 +8,14 @@ from sqlalchemy import select
 
 from services.eapply.db import OwnKeyRow
 from services.eapply.tests.one_store import database  # noqa: F401
-from services.eapply.tests.people import Browser, Town, visible
+from services.eapply.tests.people import EVENT, Browser, Town, visible
 from services.eapply.tests.test_a_citizen_applies import claim_child_allowance
 from services.eapply.tests.test_staff_decide import step
+from services.eapply.use_cases import own_keys
 
 
-def made(person: Browser, label: str = "家計簿") -> str:
-    page = person.post("mine/keys", {"label": label})
+def made(person: Browser, label: str = "家計簿", **more: str) -> str:
+    page = person.post("mine/keys", {"label": label, **more})
     found = re.search(r'class="code">([\w-]{32})<', page.text)
     assert page.status_code == 200 and found, visible(page.text)
     return found.group(1)
@@ -84,6 +86,66 @@ def test_a_program_reads_no_decision_that_comes_by_post_and_opens_the_one_it_rea
     told = read(town, key, f"api/applications/{application}").json()
     assert (told["outcome"], bool(told["decision"])) == (("refused", True) if electronic else (None, False))
     assert read(town, key).json()[0]["outcome"] == ("refused" if electronic else None), "opened, and known from then on"
+
+
+def apply(town: Town, key: str, once: str = "request-1", answers: dict[str, str] = EVENT, **more: object):
+    """As a program does, that has no cookie of the person's."""
+    headers = {"applicant-key": key, "idempotency-key": once}
+    body = {"procedure": "event-moushikomi", "answers": answers, **more}
+    return town.guest("program").post("api/applications", page=False, json=body, headers=headers)
+
+
+def test_a_key_that_may_apply_sends_an_application_as_its_person(town: Town, neighbour: Town):
+    person = town.person()
+    key = made(person, "給与計算", applies="yes")
+    assert "読むことと、申請を送ること" in visible(person.get("mine/keys").text)
+    sent = apply(town, key)
+    assert sent.status_code == 201 and sent.json()["arrived_at"]
+    assert apply(town, key).json() == sent.json(), "sent twice it is one application"
+    (event,) = town.events("eapply.application.submitted.v1")
+    assert event["data"]["application_id"] == sent.json()["application_id"]
+    assert sent.json()["receipt_number"] in visible(person.get("mine").text), "it is the person's own, as from the page"
+    assert [each["receipt_number"] for each in read(town, key).json()] == [sent.json()["receipt_number"]]
+    enquiry = {"number": sent.json()["receipt_number"], "key": sent.json()["enquiry_key"]}
+    assert town.guest("another").post("enquiry", enquiry).status_code == 200
+    assert apply(neighbour, key).status_code == 401, "in the municipality in which it was made"
+
+
+def test_what_the_page_refuses_is_refused_to_a_key_and_leaves_nothing(town: Town):
+    person = town.person()
+    key = made(person, applies="yes")
+    wrong = apply(town, key, answers={**EVENT, "phone": "12", "people": "99"})
+    assert wrong.status_code == 422 and set(wrong.json()["fields"]) == {"phone", "people"}
+    number = apply(town, key, answers={**EVENT, "wish": "123456789018"})
+    assert number.status_code == 422 and set(number.json()["fields"]) == {"wish"}, "no マイナンバー in a text"
+    assert town.events("eapply.application.submitted.v1") == []
+    assert apply(town, key).status_code == 201, "mended, the same request goes through"
+
+
+def test_a_key_that_only_reads_an_ended_and_a_strange_one_send_nothing(town: Town):
+    person = town.person()
+    reading = apply(town, made(person))
+    assert reading.status_code == 403 and reading.json()["code"] == "key-reads-only"
+    key = made(person, applies="yes")
+    for address in re.findall(r'action="([^"]+/end)"', person.get("mine/keys").text):
+        person.post(address)
+    for wrong in (key, "x" * 32):
+        assert apply(town, wrong).status_code == 401
+    assert town.events("eapply.application.submitted.v1") == []
+
+
+def test_a_program_gone_wrong_is_stopped_for_the_day(town: Town, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(own_keys, "MOST_A_DAY", 2)
+    person = town.person()
+    key = made(person, applies="yes")
+    assert apply(town, key, answers={**EVENT, "phone": "12"}).status_code == 422, "a refused one is not counted"
+    for number in (1, 1, 2):
+        assert apply(town, key, f"request-{number}").status_code == 201, "nor is one that is sent again"
+    stopped = apply(town, key, "request-3")
+    assert stopped.status_code == 429 and 0 < int(stopped.headers["retry-after"]) <= 86_400
+    town.service.clock.advance(seconds=int(stopped.headers["retry-after"]))
+    assert apply(town, key, "request-3").status_code == 201
+    assert len(town.events("eapply.application.submitted.v1")) == 3
 
 
 class _Case:

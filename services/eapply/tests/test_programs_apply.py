@@ -1,8 +1,12 @@
 """Programs apply: JSON, Idempotency-Key, problem+json."""
 
+import base64
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from services.eapply.tests.people import EVENT, Browser, Town
+from services.eapply.tests.pictures import photograph
 from services.eapply.tests.test_the_statutory_clock import offer_event
 
 BODY = {"procedure": "event-moushikomi", "answers": EVENT}
@@ -26,11 +30,17 @@ def test_a_program_applies_and_reads_the_state(town: Town):
 def test_a_program_reads_what_is_owed_and_the_numbers_to_pay_it_by(town: Town):
     offer_event(town, handling={"fee": {"when": "before", "amount": 300}})
     guest = town.guest()
+    at_window = guest.apply_for_event()
+    fee = guest.get(f"api/applications/{at_window.id}", page=False).json()["fee"]
+    assert fee == {"state": "due", "yen": 300, "numbers": {}}, (
+        "no bank knows numbers of ours where there is no provider"
+    )
+    town.service.settings.payment_provider = "simulator"
     sent = guest.apply_for_event()
     fee = guest.get(f"api/applications/{sent.id}", page=False).json()["fee"]
     assert (fee["state"], fee["yen"]) == ("due", 300)
     assert {name: len(number) for name, number in fee["numbers"].items()} == {
-        "institution": 5, "payment": 18, "confirmation": 6, "category": 3, "el": 20,
+        "institution": 5, "payment": 18, "confirmation": 6, "category": 3, "el": 20, "qr": 44,
     }  # fmt: skip
 
 
@@ -114,3 +124,54 @@ def test_fragments_for_home_and_desk(town: Town):
     desk = town.staff().get("fragments/desk").text
     assert "未着手" in desk and "1件" in desk and "<html" not in desk
     assert town.guest().get("fragments/desk").status_code == 401
+
+
+# ---- with files
+
+CHILD = {
+    "name": "筑後 陽子", "kana": "ちくご ようこ", "phone": "0942-30-9000",
+    "address": {"postal": "8308520", "prefecture": "福岡県", "city": "久留米市", "street": "城南町15-3"},
+    "children": [{
+        "name": "筑後 実", "kana": "ちくご みのる", "insurance": "12・345",
+        "birth_era": "reiwa", "birth_year": 8, "birth_month": 11, "birth_day": 1,
+    }],
+    "agree": True,
+}  # fmt: skip
+
+
+def medical(content: bytes, path: str = "children.1.insurance_paper", name: str = "保険証.jpg") -> dict[str, object]:
+    file = {"path": path, "name": name, "content": base64.b64encode(content).decode()}
+    return {"procedure": "kodomo-iryo", "answers": CHILD, "files": [file]}
+
+
+def files(town: Town) -> list[str]:
+    return [file_id for file_id, _, _ in town.service.extras["files"].list(town.code)]
+
+
+def test_a_program_sends_files_and_they_are_cleaned_as_on_the_page(town: Town):
+    guest = town.guest()
+    answer = apply(guest, body=medical(photograph()))
+    assert answer.status_code == 201, answer.text
+    again = apply(guest, body=medical(photograph()))
+    assert again.json() == answer.json() and len(files(town)) == 1, "sent twice, nothing is kept twice"
+    id_ = answer.json()["application_id"]
+    (kept,) = guest.get(f"api/applications/{id_}", page=False).json()["answers"]["children"][0]["insurance_paper"]
+    fetched = town.staff().get(f"desk/cases/{id_}/files/{kept['id']}")
+    assert fetched.status_code == 200 and fetched.content[:2] == b"\xff\xd8" and b"CANARY-CAMERA" not in fetched.content
+
+
+@pytest.mark.parametrize(
+    ("content", "path", "name"),
+    [
+        (b"MZ not a picture", "children.1.insurance_paper", "x.jpg"),
+        (photograph(), "children.1.insurance_paper", "123456789018.jpg"),
+        (photograph(), "children.9.name", "x.jpg"),
+        (photograph(), "nothing", "x.jpg"),
+    ],
+)
+def test_what_the_page_takes_from_nobody_is_refused_and_nothing_is_kept(
+    town: Town, content: bytes, path: str, name: str
+):
+    answer = apply(town.guest(), body=medical(content, path, name))
+    assert answer.status_code == 422 and path in answer.json()["fields"], answer.text
+    assert files(town) == [] and town.events("eapply.application.submitted.v1") == []

@@ -1,7 +1,10 @@
 """The sample's applications: made once, at every stage, by the use cases."""
 
+import html
+import re
 from collections import Counter
 from datetime import timedelta
+from urllib.parse import urljoin
 
 import pytest
 from sqlalchemy import select
@@ -9,7 +12,7 @@ from sqlalchemy import select
 from services.eapply import sample
 from services.eapply.db import ApplicationRow, NoticeDocumentRow
 from services.eapply.tests.one_store import database  # noqa: F401
-from services.eapply.tests.people import Town, visible
+from services.eapply.tests.people import Browser, Town, visible
 from services.eapply.use_cases import delivery
 
 MANAGER = frozenset({"eapply.reviewer", "eapply.manager"})
@@ -73,3 +76,38 @@ def test_the_sample_s_citizen_has_filed_a_life_event_and_a_notice_nobody_opened_
         with shown.service.database.reading(tenant=shown.code) as session:
             waiting = select(NoticeDocumentRow.post_reason).where(NoticeDocumentRow.delivery == "post")
             assert session.scalars(waiting).all() == posted
+
+
+def reached(who: Browser, start: list[str], most: int = 400) -> dict[str, int]:
+    """Address → status of every page and document that links lead to from `start`, each written path (digits and ids apart) a
+    few times."""
+    found, waiting, shapes = {}, list(start), Counter()
+    while waiting and len(found) < most:
+        address = waiting.pop(0).partition("#")[0]
+        shape = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+|%[0-9A-F]{2}|after=[^&]+", "#", address)
+        if address in found or shapes[shape] >= 3:
+            continue
+        shapes[shape] += 1
+        answer = who.get(address)
+        found[address] = answer.status_code
+        if answer.headers.get("content-type", "").startswith("text/html"):
+            links = [html.unescape(each) for each in re.findall(r'href="([^"]+)"', answer.text)]
+            base = str(answer.url)
+            joined = [urljoin(base, each).removeprefix("http://testserver") for each in links]
+            waiting += [each for each in joined if each.startswith(f"/t/{who.town.code}/eapply/")]
+    return found
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_every_page_that_a_link_leads_to_opens(shown: Town, lang: str):
+    people = {
+        "guest": (shown.guest(), ["", "mine", "enquiry", "verify"]),
+        "citizen": (shown.person("sample-citizen"), ["", "mine"]),
+        "manager": (shown.staff(roles=MANAGER), ["desk/"]),
+    }
+    for name, (who, start) in people.items():
+        who.get("", params={"lang": lang})
+        found = reached(who, [who.address(each) for each in start])
+        assert len(found) > {"guest": 15, "citizen": 20, "manager": 80}[name], sorted(found)
+        broken = {address: status for address, status in found.items() if status >= 400}
+        assert broken == {}, (name, broken)

@@ -1,7 +1,12 @@
 """通知書: signed PDF, delivered only with consent, first opening kept, the rest by post; anybody can check one."""
 
 import re
+import shutil
+import subprocess
+import sys
+import time
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from pyhanko.keys import load_cert_from_pemder
@@ -45,8 +50,8 @@ def opened_at(town: Town):
         return session.scalars(select(ApplicationRow.opened_at)).one()
 
 
-def signature_of(town: Town, document: bytes):
-    root = load_cert_from_pemder(str(signing.test_root(town.service.settings.keys_dir)))
+def signature_of(keys: Path, document: bytes):
+    root = load_cert_from_pemder(str(signing.test_root(keys)))
     signed = PdfFileReader(BytesIO(document)).embedded_signatures[0]
     return validate_pdf_signature(signed, ValidationContext(trust_roots=[root], allow_fetching=False))
 
@@ -55,7 +60,7 @@ def test_the_notice_is_a_signed_pdf_that_says_its_signature_is_a_test(town: Town
     guest, staff, application_id = refused(town)
     answer = guest.get(f"applications/{application_id}/notice.pdf")
     assert answer.headers["content-type"] == "application/pdf" and answer.content.startswith(b"%PDF-")
-    status = signature_of(town, answer.content)
+    status = signature_of(town.service.settings.keys_dir, answer.content)
     assert status.intact and status.valid and status.trusted and status.docmdp_ok
     assert "ETSI.CAdES.detached" in answer.content.decode("latin-1"), "PAdES"
     assert b"pdfaid" in answer.content or b"pdfaid" in b"".join(
@@ -65,12 +70,42 @@ def test_the_notice_is_a_signed_pdf_that_says_its_signature_is_a_test(town: Town
     assert staff.get(f"desk/cases/{application_id}/notice.pdf").content == answer.content
 
 
+SIGN_AT_ONCE = """
+import sys, time
+from pathlib import Path
+from services.eapply import signing
+keys, start = Path(sys.argv[1]), float(sys.argv[2])
+time.sleep(max(0, start - time.time()))
+sys.stdout.buffer.write(signing.load(None, "", None, keys).sign(Path(sys.argv[3]).read_bytes()))
+"""
+
+
+def test_processes_that_start_together_sign_under_one_test_ca(town: Town, tmp_path: Path):
+    _, staff, application_id = refused(town)
+    document, keys = tmp_path / "notice.pdf", tmp_path / "shared"
+    document.write_bytes(
+        staff.get(f"desk/cases/{application_id}/notice.pdf").content.partition(b"%%EOF")[0] + b"%%EOF\n"
+    )
+    for _ in range(2):
+        shutil.rmtree(keys, ignore_errors=True)
+        command = [sys.executable, "-c", SIGN_AT_ONCE, str(keys), str(time.time() + 3), str(document)]
+        started = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+        signed = [each.communicate()[0] for each in started]
+        for content in signed:
+            status = signature_of(keys, content)
+            assert status.valid and status.trusted, "the certificate that is kept is of the CA that issued the seal"
+    (keys / "notice-test-ca.pem").write_bytes(signing.test_root(town.service.settings.keys_dir).read_bytes())
+    assert not signature_of(keys, signed[0]).trusted, "another installation's CA is found out"
+    signing.load(None, "", None, keys)
+    assert signature_of(keys, signed[0]).trusted, "and mended: what an earlier race left behind"
+
+
 def test_one_byte_changed_breaks_the_signature_and_the_comparison(town: Town):
     guest, _, application_id = refused(town)
     document = guest.get(f"applications/{application_id}/notice.pdf").content
     place = document.index(b"/Type /Page")
     forged = document[:place] + b"/Type /Pbge" + document[place + 11 :]
-    assert not signature_of(town, forged).intact
+    assert not signature_of(town.service.settings.keys_dir, forged).intact
     address = f"verify/{notice(town).code}"
     stranger = town.guest("stranger")
     for content, words in (

@@ -91,13 +91,30 @@ def attach(
     if len(present) >= most:
         sentence = say("%(label)sは%(most)sつまでです。余分なものを外してください。", label=field.label, most=most)
         raise Invalid(sentence, fields={path: sentence})
-    facts = {key: value for key, value in kept.items() if key != SCANNED}
-    holder.files = {**holder.files, path: [*present, facts]}
+    holder.files = {**holder.files, path: [*present, answer_of(kept)]}
     draft_id = holder.id if isinstance(holder, DraftRow) else None
     application_id = None if isinstance(holder, DraftRow) else holder.application_id
+    hold(session, path, kept, now, draft_id=draft_id, application_id=application_id)
+
+
+def answer_of(kept: dict[str, object]) -> dict[str, object]:
+    """What the answers hold of a stored file."""
+    return {key: value for key, value in kept.items() if key != SCANNED}
+
+
+def hold(
+    session: Session,
+    path: str,
+    kept: dict[str, object],
+    now: datetime,
+    *,
+    draft_id: str | None = None,
+    application_id: str | None = None,
+) -> None:
+    """A stored file belongs to a draft or an application from now on."""
     scanned_at = now if kept.get(SCANNED) else None
     places = {"draft_id": draft_id, "application_id": application_id, "path": path}
-    session.add(AttachmentRow(**facts, **places, added_at=now, scanned_at=scanned_at))
+    session.add(AttachmentRow(**answer_of(kept), **places, added_at=now, scanned_at=scanned_at))
 
 
 def detach(holder: DraftRow | CorrectionRow, file_id: str) -> None:

@@ -22,7 +22,7 @@ NOBODY = "-"
 """As `Filter.assignee`: cases that are nobody's."""
 SOON = timedelta(days=4)
 """Calendar days before the due day from which a case is shown as near its end."""
-MOST_COUNTED = 1_000
+MOST_COUNTED = 500
 TABS = {
     "all": say("すべて"),
     "unread": say("未読"),
@@ -75,7 +75,7 @@ def every(session: Session, actor: Actor, wanted: Filter, now: datetime) -> Iter
 
 
 def counts(session: Session, actor: Actor, now: datetime) -> dict[str, int | str]:
-    """How many cases each tab holds, exactly up to MOST_COUNTED, "1,000+" beyond: no desk reads a thousand, and to count them
+    """How many cases each tab holds, exactly up to MOST_COUNTED, "500+" beyond: no desk works through five hundred, and to count them
     all would take longer the more are open. `ended` is left out, because it only grows."""
     tabs = [tab for tab in TABS if tab != "ended"]
     some = {

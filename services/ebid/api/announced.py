@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import Request
 
 from libs.common.errors import say
-from services.ebid.api import award_form, venture_form
+from services.ebid.api import award_form, drafting, venture_form
 from services.ebid.api.shell import spoken
 from services.ebid.db import TenderRow
 from services.ebid.domain import procedure
@@ -35,6 +35,8 @@ def lines(request: Request, row: TenderRow) -> Lines:
         *_ground(row.terms),
         *venture_form.lines(row.terms),
     ]
+    kuji = row.terms["lottery"]
+    found.append((say("同じ価格のときのくじ"), [drafting.LOTTERIES[kuji], drafting.LOTTERY_HELP[kuji]]))
     if row.terms.get("breakdown"):
         found.append(
             (
@@ -82,8 +84,22 @@ def _award(terms: dict[str, Any]) -> list[tuple[str, Any]]:
     how = [award_form.AWARDS[rule["kind"]]]
     if rule["kind"] == "addition":
         how += [award_form.CURVE_WORDS[rule["curve"]], say("価格評価点の満点は%(full)s点", full=rule["weight"])]
+        if (base := rule.get("base", award_form.BASES.get(rule["curve"]))) is not None:
+            how.append(say("式の割合は%(base)s", base=base))
+        if "price_rounding" in rule:
+            how.append(say("価格評価点は小数第%(places)s位まで", places=award_form.places(rule["price_rounding"])))
     else:
-        how += [say("標準点100点"), award_form.SCALES[rule["scale"]]]
+        how += [say("標準点%(standard)s点", standard=rule["standard"]), award_form.SCALES[rule["scale"]]]
+    if "technical_weight" in rule:
+        how.append(
+            say(
+                "技術点は、%(full)s点満点を%(weight)s点満点に換算",
+                full=rule["technical_full"],
+                weight=rule["technical_weight"],
+            )
+        )
+    if terms.get("tie_chain"):
+        how.append(say("評価値が同じとき：%(how)s", how=award_form.CHAINS[",".join(terms["tie_chain"])]))
     places = len(rule["rounding"]["unit"].partition("/")[2]) - 1
     how.append(
         say(

@@ -24,6 +24,7 @@ from services.ebid.api.shell import (
     office,
     reading,
     render,
+    service_of,
     spoken_all,
     to,
 )
@@ -32,6 +33,7 @@ from services.ebid.use_cases import (
     announcing,
     deadlines,
     documents,
+    log,
     profiles,
     sealed,
     tenders,
@@ -136,10 +138,18 @@ def postpone(request: Request, tender_id: str, actor: Actor = access.staff(OFFIC
     try:
         until, opens = moment_of(sent, "bid_until", say("入札の締切")), moment_of(sent, "opens_at", say("開札"))
         with changing(request, actor) as session:
+            now = log.moment(session, service_of(request).clock)
             deadlines.postpone(
-                session, actor, tender_id, sent.number("version"), until, opens, sent.get("reason")[:1000], office(request),
-                now_of(request),
-            )  # fmt: skip
+                session,
+                actor,
+                tender_id,
+                sent.number("version"),
+                until,
+                opens,
+                sent.get("reason")[:1000],
+                office(request),
+                now,
+            )
     except Invalid as refusal:
         return show(request, actor, tender_id, sent.typed, refusal.fields, 422)
     return to(f"{base(request)}/desk/tenders/{tender_id}")

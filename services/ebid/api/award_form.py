@@ -1,5 +1,8 @@
 """The part of a tender's form that says how the winner is found: 落札方式, 評価項目, and for 随意契約 its ground."""
 
+import re
+from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from fastapi import Request
@@ -8,7 +11,6 @@ from libs.common.errors import Invalid, say
 from services.ebid.api.shell import Form, spoken_all
 from services.ebid.domain import procedure, scoring
 from services.ebid.domain.evaluation import CURVES
-from services.ebid.domain.money import ratio
 
 AWARDS = {
     "price": say("価格だけで決める"),
@@ -17,15 +19,30 @@ AWARDS = {
 }
 CURVE_WORDS = {
     "linear": say("満点×（1－価格÷予定価格）"),
-    "kinked": say("調査基準価格を下回ると、下がった分を半分に数える"),
-    "floored": say("予定価格の75%より低い価格は75%とみなす"),
+    "kinked": say("調査基準価格を下回ると、下がった分を割り引いて数える"),
+    "floored": say("予定価格の決まった割合より低い価格は、その割合とみなす"),
     "ratio": say("満点×最低の価格÷価格"),
-    "tent": say("予定価格の80%で最高になる"),
+    "tent": say("予定価格の決まった割合で最高になる"),
 }
+CURVE_HELP = {
+    "linear": say("予定価格から下げた分だけ、まっすぐに点が増えます。"),
+    "kinked": say("調査基準価格までは同じで、それより下げても点の増え方がゆるくなります。"),
+    "floored": say("ある割合より下げても、点はそれ以上増えません。"),
+    "ratio": say("いちばん低い入札が満点で、ほかは価格の比で決まります。"),
+    "tent": say("ある割合まで下げるほど点が増え、それより下げると減ります。"),
+}
+BASES = {"kinked": "0.5", "floored": "0.75", "tent": "0.8"}
+"""The published ratio of the curves that have one."""
 SCALES = {"1000000": say("100万円あたり"), "100000000": say("1億円あたり")}
 MODES = {"floor": say("切捨て"), "half_up": say("四捨五入"), "ceiling": say("切上げ")}
-CHAINS = {"": say("すぐにくじを引く"), "technical": say("技術評価点の高い方、それも同じならくじ")}
-assert set(CURVE_WORDS) == set(CURVES)
+CHAINS = {
+    "": say("すぐにくじを引く"),
+    "technical": say("技術評価点の高い方、それも同じならくじ"),
+    "price": say("価格の低い方、それも同じならくじ"),
+    "technical,price": say("技術評価点の高い方、次に価格の低い方、それも同じならくじ"),
+    "price,technical": say("価格の低い方、次に技術評価点の高い方、それも同じならくじ"),
+}
+assert set(CURVE_WORDS) == set(CURVE_HELP) == set(CURVES)
 
 
 def read(sent: Form) -> dict[str, Any]:
@@ -38,36 +55,70 @@ def read(sent: Form) -> dict[str, Any]:
     criteria = scoring.read_criteria(sent.get("criteria"))
     rule = _division(sent) if kind == "division" else _addition(sent)
     return {
-        "evaluation": {"kind": kind, **rule, "rounding": _rounding(sent)},
+        "evaluation": {
+            "kind": kind,
+            **rule,
+            **_compressed(sent, criteria),
+            "rounding": _rounding(sent, "decimals", "4"),
+        },
         "criteria": criteria,
-        "tie_chain": [sent.get("tie_chain")] if sent.get("tie_chain") == "technical" else [],
+        "tie_chain": [each for each in sent.get("tie_chain").split(",") if each]
+        if sent.get("tie_chain") in CHAINS
+        else [],
         "standard_value": kind == "division",
         **_hearing(sent),
     }
 
 
 def _division(sent: Form) -> dict[str, Any]:
-    scale = sent.get("scale")
-    return {"standard": "100", "scale": scale if scale in SCALES else "100000000"}
+    scale, standard = sent.get("scale"), sent.get("standard").strip() or "100"
+    if not 0 < _ratio(standard) <= 10_000:
+        raise _wrong("standard", say("標準点を、0より大きい数字で入力してください。"))
+    return {"standard": standard, "scale": scale if scale in SCALES else "100000000"}
+
+
+def _compressed(sent: Form, criteria: list[dict[str, str]]) -> dict[str, str]:
+    """A×(X÷B): the points given count as if the full marks B of all criteria were A."""
+    weight = sent.get("technical_weight").strip()
+    if not weight:
+        return {}
+    if not 0 < _ratio(weight) <= 10_000:
+        raise _wrong("technical_weight", say("換算後の満点を、0より大きい数字で入力してください。"))
+    return {"technical_weight": weight, "technical_full": str(scoring.full_marks(scoring.criteria_of(criteria)))}
+
+
+def _ratio(text: str) -> Fraction:
+    """What was typed, −1 for what is no short number."""
+    plain = text.replace(",", "")
+    return Fraction(plain) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", plain) else Fraction(-1)
 
 
 def _addition(sent: Form) -> dict[str, Any]:
     curve, weight = sent.get("curve") or "linear", sent.get("weight").strip() or "0"
     if curve not in CURVES:
         raise _wrong("curve", say("価格評価点の式を選んでください。"))
-    try:
-        points = ratio(weight)
-    except Invalid:
-        points = ratio(-1)
-    if not 0 <= points <= 1000:
+    if not 0 <= _ratio(weight) <= 1000:
         raise _wrong("weight", say("価格評価点の満点を、0から1000までの数字で入力してください。"))
-    return {"curve": curve, "weight": weight}
+    if curve == "kinked" and sent.get("limits") != "investigation":
+        raise _wrong("curve", say("この式は、調査基準価格を設けるときだけ使えます。"))
+    rounded = {"price_rounding": _rounding(sent, "price_decimals", "")} if sent.get("price_decimals") else {}
+    return {"curve": curve, "weight": weight, **_base(sent, curve), **rounded}
 
 
-def _rounding(sent: Form) -> dict[str, str]:
-    mode, places = sent.get("rounding_mode"), sent.get("decimals") or "4"
+def _base(sent: Form, curve: str) -> dict[str, str]:
+    """The curve's own ratio, where it has one."""
+    if curve not in BASES:
+        return {}
+    base = sent.get("base").strip() or BASES[curve]
+    if not 0 < _ratio(base) <= 1:
+        raise _wrong("base", say("式の割合を、0.75 のように、0より大きく1以下の数字で入力してください。"))
+    return {"base": base}
+
+
+def _rounding(sent: Form, name: str, usual: str) -> dict[str, str]:
+    mode, places = sent.get("rounding_mode"), sent.get(name) or usual
     if places not in map(str, range(9)):
-        raise _wrong("decimals", say("小数点以下の桁数を、0から8までで入力してください。"))
+        raise _wrong(name, say("小数点以下の桁数を、0から8までで入力してください。"))
     return {"mode": mode if mode in MODES else "half_up", "unit": f"1/{10 ** int(places)}"}
 
 
@@ -103,13 +154,24 @@ def _wrong(name: str, sentence: str) -> Invalid:
 def options(request: Request) -> dict[str, Any]:
     tables = {
         "awards": AWARDS,
-        "curves": CURVE_WORDS,
         "scales": SCALES,
         "modes": MODES,
         "chains": CHAINS,
         "grounds": procedure.GROUNDS,
     }
-    return {name: list(spoken_all(request, table).items()) for name, table in tables.items()}
+    offered = {name: list(spoken_all(request, table).items()) for name, table in tables.items()}
+    return offered | {"curves": explained(request, CURVE_WORDS, CURVE_HELP)}
+
+
+def explained(request: Request, words: Mapping[str, str], sentences: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Options, each with one sentence that says what it does."""
+    told = spoken_all(request, sentences)
+    return [(key, f"{name}：{told[key]}") for key, name in spoken_all(request, words).items()]
+
+
+def places(rounding: Mapping[str, str]) -> str:
+    """Decimals of a unit like 1/10000."""
+    return str(max(0, len(rounding["unit"].partition("/")[2]) - 1))
 
 
 def typed(terms: dict[str, Any]) -> dict[str, str]:
@@ -120,7 +182,9 @@ def typed(terms: dict[str, Any]) -> dict[str, str]:
     return {
         "award": rule.get("kind", "price"), "criteria": lines, "curve": rule.get("curve", "linear"),
         "weight": rule.get("weight", ""), "scale": rule.get("scale", "100000000"), "rounding_mode": rounding["mode"],
-        "decimals": str(len(rounding["unit"].partition("/")[2]) - 1), "tie_chain": "".join(terms.get("tie_chain", ())),
+        "decimals": places(rounding), "tie_chain": ",".join(terms.get("tie_chain", ())), "standard": rule.get("standard", ""),
+        "technical_weight": rule.get("technical_weight", ""), "base": rule.get("base", ""),
+        "price_decimals": places(rule["price_rounding"]) if "price_rounding" in rule else "",
         "hearing_on": hearing.get("on", ""), "hearing": hearing.get("text", ""),
         "ground": ground.get("clause", ""), "ground_reason": ground.get("reason", ""),
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """What a company sends for a tender, and what it gets back. One address for all of it, so that nobody can count bids."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import access, csvout
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, Invalid, Refusal, TooLarge, say
+from libs.common.errors import Conflict, Invalid, NotFound, Refusal, TooLarge, say
 from libs.common.web import Link
 from services.ebid.api import ventures as venture_pages
 from services.ebid.api.public import TENDER, phase_of, words
@@ -40,6 +41,7 @@ from services.ebid.use_cases import (
     proposals,
     questions,
     sealed,
+    suspending,
     tenders,
     ventures,
 )
@@ -147,7 +149,7 @@ def send(request: Request, tender_id: str, actor: Actor = access.person(), sent:
 
 def _ask(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
     with changing(request, actor) as session:
-        questions.ask(session, actor, tender_id, sent.get("question"), now_of(request))
+        questions.ask(session, actor, tender_id, sent.get("question"), office(request), now_of(request))
         return _done(
             request, tenders.load(session, tender_id), say("質問を送りました。回答は、この案件のページに出ます。")
         )
@@ -201,8 +203,8 @@ def _decline(request: Request, actor: Actor, tender_id: str, sent: Form) -> Resp
 
 
 def _keep(request: Request, session: Session, wanted: bids.Wanted) -> tuple[SubmissionRow, dict[str, Any]]:
-    now = log.moment(session, service_of(request).clock, log.join)  # who is in time is in the log's next checkpoint
-    return bids.keep(session, wanted, office(request), now)
+    arrived, now = log.arrival(session, service_of(request).clock, request.state.received)
+    return bids.keep(session, wanted, office(request), arrived, now)
 
 
 def _refused_bid(request: Request, actor: Actor, tender_id: str, refusal: Refusal) -> Response:
@@ -247,12 +249,46 @@ def mine(request: Request, actor: Actor = access.person()) -> Response:
         own = companies.own(session, actor)
         ids = ventures.ids_of(session, own.id) if own else []
         found, sent = letters.own(session, ids), bids.own(session, ids)
+        closings = bids.closings(session, sent) if sent else {}
         sent_for = tenders.by_ids(session, {each.tender_id for each in sent})
-        suspended = companies.suspensions(session, own.id) if own else []
+        suspended = suspending.of(session, own.id) if own else []
     return render(
         request, "mine.html", crumbs=(Link(MINE, "", True),), title=MINE, own=own, letters=found, suspended=suspended,
-        sent=sent, sent_for=sent_for,
+        sent=sent, sent_for=sent_for, closings=closings,
     )  # fmt: skip
+
+
+@router.get(f"{TENDER}/closing", summary="入札締切通知書 for who sent something in the round")
+def closing(request: Request, tender_id: str, round: int | None = None, actor: Actor = access.person()) -> Response:
+    quiet(request)
+    with reading(request, actor) as session:
+        found = closed_of(session, actor, tender_id, round)
+    title = say("入札締切通知書")
+    return render(
+        request, "closing.html", crumbs=(Link(found.row.title, f"../{found.row.id}/"), Link(title, "", True)), title=title,
+        row=found.row, held=found.held, own=found.own, kept=found.kept,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A closed round, and what the bidder sent in it."""
+
+    row: TenderRow
+    held: RoundRow
+    own: CompanyRow
+    kept: SubmissionRow
+
+
+def closed_of(session: Session, actor: Actor, tender_id: str, number: int | None) -> Closed:
+    """NotFound before the close and for who sent nothing: it tells of nobody else."""
+    row = tenders.load_public(session, tender_id)
+    own = ventures.require_own(session, actor, row)
+    kept = bids.of(session, row, number or row.round, own.id)
+    held = tenders.round_of(session, row, kept.round) if kept else None
+    if kept is None or held is None or held.closed_at is None:
+        raise NotFound(say("この回の入札締切通知書は、ありません。入札を出した方に、締切のあとに出ます。"))
+    return Closed(row, held, own, kept)
 
 
 @router.get("/t/{code}/ebid/letters/{letter_id}", summary="A notice to one's own company")

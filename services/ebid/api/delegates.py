@@ -1,16 +1,15 @@
 """受任者: the company's 代表者 entrusts a branch; who got the code takes it up."""
 
 from datetime import date
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from libs.common import access, room
+from libs.common import access
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, say
 from libs.common.web import Link
-from services.ebid.api.shell import Form, demand, form, now_of, render, service_of, spoken_all, to
+from services.ebid.api.shell import Form, demand, form, now_of, places_of, render, service_of, spoken_all, to
 from services.ebid.domain import procedure
 from services.ebid.use_cases import companies, delegations
 from services.ebid.use_cases.delegations import Wanted
@@ -33,19 +32,13 @@ def _page(
     with service_of(request).database.reading() as session:
         company = delegations.require_representative(session, actor)
         rows = delegations.listed(session, company.id)
-        places = _places(session)
+        places = places_of(session)
     kinds = spoken_all(request, procedure.REGISTER)
     return render(
         request, "delegates.html", title=TITLE, crumbs=CRUMBS, company=company, rows=rows, places=places, kinds=kinds,
         options=[(key, text) for key, text in kinds.items() if key in company.categories], typed=typed, categories=categories,
         tenants=tenants, errors=errors, code=code, days=delegations.CODE_DAYS, status_code=status_code,
     )  # fmt: skip
-
-
-def _places(session: Any) -> dict[str, str]:
-    """Municipalities that use e-bidding, by id."""
-    found = {tenant: session.get(room.RoomRow, tenant) for tenant in room.rooms(session)}
-    return {tenant: (place and place.name) or tenant for tenant, place in found.items()}
 
 
 @router.post("/ebid/company/delegates", include_in_schema=False)
@@ -95,7 +88,7 @@ def take_up(request: Request, actor: Actor = access.person(), sent: Form = form)
 
 def _own(request: Request, actor: Actor, errors: dict[str, str], status_code: int = 200) -> Response:
     with service_of(request).database.reading() as session:
-        found, company, places = delegations.of(session, actor), companies.own(session, actor), _places(session)
+        found, company, places = delegations.of(session, actor), companies.own(session, actor), places_of(session)
     return render(
         request, "delegate.html", title=TAKE_UP, found=found, company=company, places=places, errors=errors,
         kinds=spoken_all(request, procedure.REGISTER), status_code=status_code,

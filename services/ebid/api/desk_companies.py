@@ -31,8 +31,9 @@ def decide_application(
     try:
         with changing(request, actor) as session:
             confirmed = sent.get("decision") == "confirmed"
+            reason = sent.get("reason")[:1000]
             participation.decide(
-                session, actor, tender_id, company_id, confirmed, sent.get("reason")[:1000], now_of(request)
+                session, actor, tender_id, company_id, confirmed, reason, office(request), now_of(request)
             )
     except Invalid as refusal:
         return show(request, actor, tender_id, sent.typed, {f"reason-{company_id}": refusal.fields["reason"]}, 422)
@@ -43,7 +44,9 @@ def decide_application(
 def invite(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
     try:
         with changing(request, actor) as session:
-            participation.invite(session, actor, tender_id, sent.get("corporate_number")[:40], now_of(request))
+            number = sent.get("corporate_number")[:40]
+            reason = sent.get("nomination").strip()[:1000]
+            participation.invite(session, actor, tender_id, number, office(request), now_of(request), reason)
     except Invalid as refusal:
         return show(request, actor, tender_id, sent.typed, {"corporate_number": refusal.message}, 422)
     return to(f"{base(request)}/desk/tenders/{tender_id}#applications")
@@ -55,8 +58,8 @@ def answer(
 ) -> Response:
     try:
         with changing(request, actor) as session:
-            site = office(request).site(request.path_params["code"])
-            questions.answer(session, actor, tender_id, question_id, sent.get("answer"), site, now_of(request))
+            text = sent.get("answer")
+            questions.answer(session, actor, tender_id, question_id, text, office(request), now_of(request))
     except Invalid as refusal:
         return show(request, actor, tender_id, sent.typed, {f"answer-{question_id}": refusal.message}, 422)
     return to(f"{base(request)}/desk/tenders/{tender_id}#questions")

@@ -27,17 +27,32 @@ LIMITS = {
     "drawn_reserve": say("予定価格：封をした15個の予備価格から、入札者がひいたくじで決める（最低制限価格は設けない）"),
 }
 LOTTERIES = {
-    "core": say("標準（到着した秒とくじ番号）"),
+    "core": say("標準"),
     "verifiable": say("検証できるくじ（要綱の定めが必要です）"),
     "hiroshima": say("広島県の方式"),
     "kagoshima": say("鹿児島県の方式"),
-    "yamaguchi": say("山口県の方式（くじ番号だけ）"),
-    "shizuoka": say("静岡県の方式（到着したミリ秒、次の順位は番号順）"),
-    "tokushima": say("徳島県の方式（到着したミリ秒）"),
+    "yamaguchi": say("山口県の方式"),
+    "shizuoka": say("静岡県の方式"),
+    "tokushima": say("徳島県の方式"),
     "kochi": say("高知県の方式"),
     "wakayama": say("和歌山県の方式"),
+    "assigned": say("群馬・香川・兵庫県の方式"),
+    "osaka": say("大阪府の方式"),
 }
-assert set(LOTTERIES) <= set(PROFILES)
+LOTTERY_HELP = {
+    "core": say("くじ番号に、入札が届いた時刻の秒を足した数の合計で決めます。"),
+    "verifiable": say("締切のあとに初めて決まる値から計算し、だれでも確かめられます。"),
+    "hiroshima": say("標準と同じで、同じ秒に届いたときは会社の番号の順に数えます。"),
+    "kagoshima": say("標準と同じで、同じ秒に届いたときは受付の順に数えます。"),
+    "yamaguchi": say("入札者が決めたくじ番号の合計だけで決めます。"),
+    "shizuoka": say("くじ番号に、届いた時刻のミリ秒を足した数の合計で1位を決め、2位からは並び順です。"),
+    "tokushima": say("くじ番号に、届いた時刻のミリ秒を足した数の合計で決め、2位からも引き直します。"),
+    "kochi": say("徳島県と同じで、合計の下3けたを使います。"),
+    "wakayama": say("届いた日時の数字の合計に、開札した時刻のミリ秒を足して決めます。くじ番号は使いません。"),
+    "assigned": say("くじ番号に、届いたときにシステムが引いた3けたの数（受付票に載ります）を足して決めます。"),
+    "osaka": say("群馬・香川・兵庫県と同じ数で1位を決め、2位からは並び順です。"),
+}
+assert set(LOTTERIES) == set(LOTTERY_HELP) == set(PROFILES)
 
 
 def read(sent: Form, profile: Profile, now: datetime, *, stamped: bool = False) -> Draft:
@@ -138,7 +153,7 @@ def options(request: Request, session: Session) -> dict[str, Any]:
         "categories": list(spoken_all(request, procedure.CATEGORIES).items()),
         "methods": list(spoken_all(request, {key: each.name for key, each in procedure.METHODS.items()}).items()),
         "limits": list(spoken_all(request, LIMITS).items()),
-        "lotteries": list(spoken_all(request, LOTTERIES).items()),
+        "lotteries": award_form.explained(request, LOTTERIES, LOTTERY_HELP),
         "disclosures": list(spoken_all(request, procedure.DISCLOSURES).items()),
         "trustees": [(row.id, f"{row.institution}　{row.name}") for row in trustees.active(session)],
         **award_form.options(request),

@@ -12,11 +12,13 @@ from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.errors import NotFound, say
 from services.ebid.api.shell import now_of, office, reading, service_of
-from services.ebid.use_cases import log, publishing
+from services.ebid.use_cases import journal, log, publishing
 
 router = APIRouter()
 OCDS = "/t/{code}/ebid/ocds"
 STATIC = Path(__file__).parents[1] / "static"
+EXTENSION = Path(__file__).parents[1] / "data" / "ocds" / "extension"
+EXTENSION_FILES = ("extension.json", "release-schema.json")
 SCRIPTS = ("ebid-form.js", "ebid-seal.js", "ebid-limits.js", "ebid-trustee.js", "ebid-breakdown.js")
 
 
@@ -82,11 +84,25 @@ def _documents(request: Request, actor: Actor) -> Iterator[str]:
 
 def _package(request: Request, kind: str, content: list[dict[str, Any]], path: str) -> dict[str, Any]:
     uri = f"{_site(request)}/ocds/{path}"
-    return publishing.package(kind, content, uri, request.state.place_name, now_of(request))
+    public_url = office(request).public_url
+    return publishing.package(kind, content, uri, request.state.place_name, public_url, now_of(request))
 
 
 def _site(request: Request) -> str:
     return office(request).site(request.path_params["code"])
+
+
+@router.get("/ebid/ocds/extension/{name}", summary="Our extension of OCDS: limits, 技術点 and 評価値")
+def extension(request: Request, name: str, actor: Actor = access.public()) -> Response:
+    if name not in EXTENSION_FILES:
+        raise NotFound(say("このファイルはありません。"))
+    return FileResponse(EXTENSION / name, media_type="application/json")
+
+
+@router.get("/t/{code}/ebid/events.json", summary="Trustees' keys and 指名停止 of a municipality, as the log has them")
+def events(request: Request, actor: Actor = access.public()) -> Response:
+    with reading(request, actor) as session:
+        return JSONResponse(journal.of_municipality(session, office(request)))
 
 
 # ---- the log of all municipalities

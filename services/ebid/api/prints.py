@@ -14,6 +14,7 @@ from libs.common.errors import Conflict, NotFound, say
 from libs.common.web import dates, i18n
 from libs.common.web.filters import number
 from services.ebid.api import announced
+from services.ebid.api.bidder import closed_of
 from services.ebid.api.desk import OFFICER
 from services.ebid.api.public import TENDER, named, words
 from services.ebid.api.shell import now_of, office, quiet, reading, spoken
@@ -61,6 +62,7 @@ def receipt(request: Request, tender_id: str, round: int | None = None, actor: A
         row = tenders.load_public(session, tender_id)
         own = ventures.require_own(session, actor, row)
         kept = bids.of(session, row, round or row.round, own.id)
+        entry = bids.receipt(session, kept)["receipt"]["entry"] if kept else {}
     if kept is None:
         raise Conflict(say("この回には、まだ提出していません。"), code="nothing-sent")
     title = say("入札書受付票") if kept.kind == "bid" else say("辞退届受付票")
@@ -70,12 +72,35 @@ def receipt(request: Request, tender_id: str, round: int | None = None, actor: A
         (_t(request, say("回")), _t(request, say("第%(number)s回", number=kept.round))),
         (_t(request, say("封書の指紋")), kept.digest),
     ]
+    if "assigned" in entry:
+        lines.append((_t(request, say("くじに使うシステムの番号")), f"{entry['assigned']:03d}"))
     if kept.delegate:
         lines.append(
             (_t(request, say("受任者")), "　".join(kept.delegate[name] for name in ("branch", "title", "name")))
         )
     opening = _t(request, say("次の入札書または辞退届を受け付けました。差し替えと取消しはできません。"))
     return _paper(request, row, title, kept.received_at, (own.name,), opening, lines, [], "receipt")
+
+
+@router.get(f"{TENDER}/closing.pdf", summary="One's own 入札締切通知書 as PDF")
+def closing(request: Request, tender_id: str, round: int | None = None, actor: Actor = access.person()) -> Response:
+    quiet(request)
+    with reading(request, actor) as session:
+        found = closed_of(session, actor, tender_id, round)
+    held, kept = found.held, found.kept
+    assert held.closed_at is not None
+    lines = [
+        *_tender(request, found.row),
+        (_t(request, say("回")), _t(request, say("第%(number)s回", number=held.number))),
+        (_t(request, say("入札の締切")), _moment(request, held.bid_until, seconds=True)),
+        (_t(request, say("開札")), _moment(request, held.opens_at)),
+        (_t(request, say("受け付けた日時")), _moment(request, kept.received_at, seconds=True)),
+        (_t(request, say("封書の指紋")), kept.digest),
+    ]
+    opening = _t(request, say("この案件の入札を締め切りました。"))
+    return _paper(
+        request, found.row, say("入札締切通知書"), held.closed_at, (found.own.name,), opening, lines, [], "closing"
+    )
 
 
 @router.get(f"{TENDER}/result.pdf", summary="入札調書 of a concluded tender as PDF")

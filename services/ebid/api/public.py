@@ -14,6 +14,7 @@ from services.ebid.api import announced
 from services.ebid.api.shell import (
     TENDERS,
     now_of,
+    office,
     quiet,
     reading,
     render,
@@ -111,13 +112,14 @@ def tender_page(request: Request, tender_id: str, actor: Actor = access.public()
         own = ventures.own(session, actor, row)
         applied = participation.of(session, row, own.id) if own else None
         sent = bids.own(session, [own.id], row) if own else []
+        closings = bids.closings(session, sent) if sent else {}
         result = result_of(session, row, rounds)
         contract = contracts.of(session, row)
         missed = outages.before_deadline(session, row, rounds[-1])
         may_ask = room.switches.on(session, questions.ASKING)
     return render(
         request, "tender.html", crumbs=(Link(row.title, "", True),), title=row.title, row=row, rounds=rounds,
-        held=rounds[-1], phase=phase_of(request, row, rounds[-1]), papers=papers, questions=answered, own=own, sent=sent,
+        held=rounds[-1], phase=phase_of(request, row, rounds[-1]), papers=papers, questions=answered, own=own, sent=sent, closings=closings,
         applied=applied, method=procedure.METHODS[row.method], words=words(request), result=result, actor=actor,
         announced=announced.lines(request, row), contract=contract, outages=missed, may_ask=may_ask,
         moves=[_moved(each) for held in rounds for each in held.amendments or ()],
@@ -190,6 +192,6 @@ def file_answer(request: Request, actor: Actor, found: DocumentRow | ProposalRow
 def bundle(request: Request, tender_id: str, actor: Actor = access.public()) -> Response:
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
-        found = bundles.stored(session, row)
+        found = bundles.stored(session, row, office(request))
     name = csvout.attachment(f"{row.number}-bundle.json")
     return Response(canonical(found), media_type="application/json", headers={"Content-Disposition": name})

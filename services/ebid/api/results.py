@@ -1,21 +1,19 @@
 """Trustees' part of an opening, and what officials do with its result."""
 
 import json
-from datetime import date
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from libs.common import access, csvout
 from libs.common.actor import Actor
-from libs.common.clock import local_date
-from libs.common.errors import Invalid, Refusal, say
+from libs.common.errors import Invalid, say
 from libs.common.web import Link
 from services.ebid.api.desk import DESK, OFFICER, TENDER, show
 from services.ebid.api.public import phase_of, words
 from services.ebid.api.shell import Form, base, changing, demand, form, moment_of, now_of, office, reading, render, to
 from services.ebid.domain.states import State
-from services.ebid.use_cases import awards, companies, opening, tenders, trustees
+from services.ebid.use_cases import awards, opening, tenders, trustees
 
 router = APIRouter()
 TRUSTEE = "ebid.trustee"
@@ -51,7 +49,9 @@ def register(request: Request, actor: Actor = access.staff(TRUSTEE), sent: Form 
     demand(request, actor, "trustee")
     try:
         with changing(request, actor) as session:
-            trustees.register(session, actor, sent.get("institution"), sent.get("public_key"), now_of(request))
+            trustees.register(
+                session, actor, sent.get("institution"), sent.get("public_key"), office(request), now_of(request)
+            )
     except Invalid as refusal:
         return _trustees_page(request, actor, sent.typed, refusal.fields, 422)
     return to(f"{base(request)}/desk/trustees")
@@ -111,7 +111,7 @@ def give_shares(request: Request, tender_id: str, actor: Actor = access.staff(TR
 @router.post(f"{TENDER}/clear", include_in_schema=False)
 def clear(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
     with changing(request, actor) as session:
-        awards.clear(session, actor, tender_id, sent.number("version"), now_of(request))
+        awards.clear(session, actor, tender_id, sent.number("version"), office(request), now_of(request))
     return to(f"{base(request)}/desk/tenders/{tender_id}#result")
 
 
@@ -121,7 +121,7 @@ def lower(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER)
     try:
         with changing(request, actor) as session:
             seen, reason = sent.number("version"), sent.get("lowering")[:1000]
-            awards.lower(session, actor, tender_id, seen, points, reason, now_of(request))
+            awards.lower(session, actor, tender_id, seen, points, reason, office(request), now_of(request))
     except Invalid as refusal:
         errors = {"lowering" if name == "reason" else f"points-{name}": told for name, told in refusal.fields.items()}
         errors.setdefault("lowering", "")
@@ -133,9 +133,8 @@ def lower(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER)
 def refuse(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
     try:
         with changing(request, actor) as session:
-            awards.refuse(
-                session, actor, tender_id, sent.number("version"), sent.get("refusal")[:1000], now_of(request)
-            )
+            reason = sent.get("refusal")[:1000]
+            awards.refuse(session, actor, tender_id, sent.number("version"), reason, office(request), now_of(request))
     except Invalid as refusal:
         return show(request, actor, tender_id, sent.typed, {"refusal": refusal.fields["reason"]}, 422)
     return to(f"{base(request)}/desk/tenders/{tender_id}#result")
@@ -184,39 +183,3 @@ def conclude(request: Request, tender_id: str, actor: Actor = access.staff(OFFIC
     except Invalid as refusal:
         return show(request, actor, tender_id, sent.typed, {"conclusion": refusal.fields["reason"]}, 422)
     return to(f"{base(request)}/tenders/{tender_id}/#result")
-
-
-# ---- 指名停止
-
-
-@router.get(f"{DESK}/suspensions", summary="指名停止 of all municipalities", tags=["desk"])
-def suspensions(request: Request, actor: Actor = access.staff(OFFICER)) -> Response:
-    return _suspensions(request, actor, {}, {})
-
-
-@router.post(f"{DESK}/suspensions", include_in_schema=False)
-def suspend(request: Request, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
-    try:
-        first, last = date.fromisoformat(sent.get("first")), date.fromisoformat(sent.get("last"))
-    except ValueError:
-        return _suspensions(request, actor, sent.typed, {"first": say("期間を入力してください。")}, 422)
-    try:
-        with changing(request, actor) as session:
-            number, reason = sent.get("corporate_number")[:40], sent.get("reason")[:1000]
-            companies.suspend(session, actor, number, first, last, reason, now_of(request))
-    except Refusal as refusal:
-        errors = getattr(refusal, "fields", {}) or {"corporate_number": refusal.message}
-        return _suspensions(request, actor, sent.typed, errors, refusal.status)
-    return to(f"{base(request)}/desk/suspensions")
-
-
-def _suspensions(
-    request: Request, actor: Actor, typed: dict[str, str], errors: dict[str, str], status_code: int = 200
-) -> Response:
-    title = say("指名停止")
-    with reading(request, actor) as session:
-        rows = companies.all_suspensions(session, local_date(now_of(request)))
-    return render(
-        request, "desk/suspensions.html", desk=True, title=title, crumbs=(Link(title, "", True),), rows=rows, typed=typed,
-        errors=errors, status_code=status_code,
-    )  # fmt: skip

@@ -22,6 +22,7 @@ from libs.common.web import Link, Pages, Place, i18n, own_logo, own_pages
 from libs.common.web.filters import written
 from libs.common.web.pages import refusal_heading
 from services.ebid.settings import office_of
+from services.ebid.use_cases import log
 from services.ebid.use_cases.office import Office
 
 MAX_UPLOADS, MAX_INPUTS = 5, 200
@@ -33,9 +34,12 @@ DESK_ROOMS = (
     ("ebid.officer", "plans", say("発注見通し")),
     ("ebid.manager", "approvals", say("公告の承認")),
     ("ebid.trustee", "trustees", say("開札のかぎ")),
+    ("ebid.officer", "companies", say("会社の確認")),
+    ("ebid.officer", "qualifications", say("参加資格の審査")),
     ("ebid.officer", "suspensions", say("指名停止")),
     ("ebid.watcher", "watching", say("入札の監視")),
     ("ebid.manager", "profile", say("市町村の設定")),
+    ("ebid.manager", "qualification-form", say("参加資格の項目")),
 )
 """Role, path below the desk, words."""
 _QUIET = SimpleNamespace(path="/t/{code}/ebid/…")
@@ -104,6 +108,12 @@ def remember_place(request: Request, session: Session) -> None:
     code = request.path_params.get("code", "")
     request.state.place_name = (row.name if row else None) or code
     request.state.place_logo = own_logo(f"/t/{code}/", row.logo if row else None)
+
+
+def places_of(session: Session) -> dict[str, str]:
+    """Municipalities that use e-bidding, by id."""
+    found = {tenant: session.get(room.RoomRow, tenant) for tenant in room.rooms(session)}
+    return {tenant: (place and place.name) or tenant for tenant, place in found.items()}
 
 
 def logo(request: Request) -> str:
@@ -236,7 +246,9 @@ class Form:
 
 
 async def _form(request: Request) -> Form:
+    """`request.state.received`: when it had come whole, read on the loop, before anything that waits for its turn."""
     data = await request.form(max_files=MAX_UPLOADS, max_fields=MAX_INPUTS, max_part_size=4 * 1024 * 1024)
+    request.state.received = log.received(service_of(request).clock)
     items = data.multi_items()
     pairs = [(name, value) for name, value in items if isinstance(value, str)]
     return Form(pairs, {name: value for name, value in items if isinstance(value, UploadFile) and value.filename})

@@ -3,8 +3,10 @@
 from services.ebid.db.base import Base
 from services.ebid.db.bidders import (
     BreakdownRow,
+    CompanyCheckRow,
     CompanyPersonRow,
     CompanyRow,
+    CorporateNumberRow,
     DelegationRow,
     EndingToldRow,
     LetterRow,
@@ -14,10 +16,12 @@ from services.ebid.db.bidders import (
     QuestionRow,
     ScoreRow,
     SubmissionRow,
+    SuspensionChangeRow,
     SuspensionRow,
 )
 from services.ebid.db.log import CheckpointRow, EntryRow, LogHeadRow, LogNodeRow, LogSlotRow
 from services.ebid.db.outages import HeartbeatRow, OutageRow
+from services.ebid.db.qualifications import CompanyAnswersRow, QualificationFormRow, QualificationRow
 from services.ebid.db.tenders import (
     BundleRow,
     ContractRow,
@@ -39,9 +43,12 @@ __all__ = [
     "BreakdownRow",
     "BundleRow",
     "CheckpointRow",
+    "CompanyAnswersRow",
+    "CompanyCheckRow",
     "CompanyPersonRow",
     "CompanyRow",
     "ContractRow",
+    "CorporateNumberRow",
     "CounterRow",
     "DelegationRow",
     "DocumentRow",
@@ -59,12 +66,15 @@ __all__ = [
     "PlanRow",
     "ProfileRow",
     "ProposalRow",
+    "QualificationFormRow",
+    "QualificationRow",
     "QuestionRow",
     "ReleaseRow",
     "RoundRow",
     "ScoreRow",
     "ShareRow",
     "SubmissionRow",
+    "SuspensionChangeRow",
     "SuspensionRow",
     "TenderRow",
     "TrusteeRow",

@@ -13,8 +13,12 @@ from services.ebid.db.base import ID, Base, points_at
 
 
 class CompanyRow(SharedTable, Base):
-    """A supplier in the register of all municipalities. `corporate_number` None: a sole proprietor, who has none, or a 共同企業体,
-    which has `members` [{id, number, name, share (percent), leader}] in place of it, the representative first."""
+    """A supplier in the register of all municipalities.
+
+    `corporate_number` is held by one company, who was found to be its owner (`verified_at`, `verified_how` of
+    `domain.company.CHECKS`); whoever only says so has it as `claimed_number`, and there may be several. `sole_number`: the 業者番号 of a
+    sole proprietor. Without any of the three: a 共同企業体, which has `members` [{id, number, name, share (percent), leader}] in place of
+    it, the representative first."""
 
     __tablename__ = "companies"
     __shared_because__ = "one qualification for all municipalities: the register of suppliers is public and common"
@@ -27,8 +31,45 @@ class CompanyRow(SharedTable, Base):
     categories: Mapped[list[str]] = mapped_column(Json)
     valid_until: Mapped[date] = mapped_column(index=True)
     members: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    claimed_number: Mapped[str | None] = mapped_column(String(13), index=True)
+    sole_number: Mapped[str | None] = mapped_column(String(10), index=True)
+    verified_at: Mapped[datetime | None]
+    verified_how: Mapped[str | None] = mapped_column(String(20))
     registered_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class CompanyCheckRow(SharedTable, Base):
+    """One look at who a registration is of: `outcome` confirmed | refused | withdrawn | changed, `how` of `domain.company.CHECKS`, what
+    was seen (`note`), and by whom. Never changed. `by_tenant` None where nobody looked: an identity or the dataset."""
+
+    __tablename__ = "company_checks"
+    __shared_because__ = "it belongs to the register of suppliers, which is common to all municipalities"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    company_id: Mapped[str] = mapped_column(ID, index=True)
+    number: Mapped[str] = mapped_column(String(13))
+    outcome: Mapped[str] = mapped_column(String(20))
+    how: Mapped[str] = mapped_column(String(20))
+    note: Mapped[str] = mapped_column(Text)
+    by_tenant: Mapped[str | None] = mapped_column(String(6))
+    by: Mapped[str | None] = mapped_column(String(200))
+    by_name: Mapped[str | None] = mapped_column(String(200))
+    at: Mapped[datetime]
+
+
+class CorporateNumberRow(SharedTable, Base):
+    """A 法人番号 as the National Tax Agency publishes it (`domain.corporate.Entry`), taken in by the operator."""
+
+    __tablename__ = "corporate_numbers"
+    __shared_because__ = "public data of the whole country"
+
+    number: Mapped[str] = mapped_column(String(13), primary_key=True)
+    name: Mapped[str] = mapped_column(String(150))
+    prefecture: Mapped[str] = mapped_column(String(20))
+    address: Mapped[str] = mapped_column(String(600))
+    closed_on: Mapped[date | None]
+    updated_on: Mapped[date]
 
 
 class CompanyPersonRow(PersonTable, Base):
@@ -81,7 +122,7 @@ class EndingToldRow(SharedTable, Base):
 
 
 class SuspensionRow(SharedTable, Base):
-    """指名停止, imposed by one municipality (`by_tenant`) and told to all."""
+    """指名停止, imposed by one municipality (`by_tenant`) and told to all; `lifted_at` when it was ended early (解除)."""
 
     __tablename__ = "suspensions"
     __shared_because__ = "指名停止 is published; every municipality must know it before it lets a company bid"
@@ -93,6 +134,23 @@ class SuspensionRow(SharedTable, Base):
     last: Mapped[date]
     reason: Mapped[str] = mapped_column(Text)
     imposed_at: Mapped[datetime]
+    lifted_at: Mapped[datetime | None]
+
+
+class SuspensionChangeRow(SharedTable, Base):
+    """How a 指名停止 was before it was changed (`first`, `last`), why and when; `lifts`: it was ended by this."""
+
+    __tablename__ = "suspension_changes"
+    __shared_because__ = "it belongs to 指名停止, which every municipality must know"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    suspension_id: Mapped[str] = mapped_column(ID, index=True)
+    by_tenant: Mapped[str] = mapped_column(String(6), index=True)
+    first: Mapped[date]
+    last: Mapped[date]
+    reason: Mapped[str] = mapped_column(Text)
+    lifts: Mapped[bool]
+    at: Mapped[datetime]
 
 
 class ParticipationRow(TenantTable, Base):

@@ -60,7 +60,8 @@ class CheckpointRow(SharedTable, Base):
 
 class EntryRow(TenantTable, Base):
     """What stands at `position` of the log: `receipt` is the log's signed promise with the entry and its salt, from which
-    anybody can make the leaf again."""
+    anybody can make the leaf again. `tender_id` "": of the municipality. `serial`, `content` ({salt, document}): of an event whose digest
+    is a commitment (`use_cases/journal.py`), its number within the tender and what it says."""
 
     __tablename__ = "entries"
     __table_args__ = (Index(None, "tenant_id", "tender_id", "kind"),)
@@ -70,3 +71,5 @@ class EntryRow(TenantTable, Base):
     position: Mapped[int] = mapped_column(_Position)
     kind: Mapped[str] = mapped_column(String(20))
     receipt: Mapped[dict[str, Any]] = mapped_column(Json)
+    serial: Mapped[int | None]
+    content: Mapped[dict[str, Any] | None] = mapped_column(Json)

@@ -18,7 +18,7 @@ class Evaluation:
 
     division: `standard` 標準点, `scale` what the quotient is multiplied by before rounding (10⁸ in many announcements).
     addition: `curve` a key of CURVES, `weight` 価格評価点の満点, `base` the curve's own ratio (FLOORED r, KINKED slope, TENT 0.8),
-    `technical_full` and `technical_weight` compress the technical points A×(X/B) where both are given.
+    both: `technical_full` and `technical_weight` compress the technical points A×(X/B) where both are given.
     """
 
     kind: str = "price"
@@ -79,7 +79,7 @@ def value(rule: Evaluation, amount: int, technical: Fraction, space: PriceSpace)
     `technical`: for "division" the 加算点 (標準点 is added here), for "addition" the 技術評価点 before compression.
     """
     if rule.kind == "division":
-        return rule.rounding((rule.standard + technical) * rule.scale / amount)
+        return rule.rounding((rule.standard + technical_points(rule, technical)) * rule.scale / amount)
     return rule.rounding(technical_points(rule, technical) + rule.price_rounding(price_points(rule, amount, space)))
 
 

@@ -30,7 +30,7 @@ class Round:
 @dataclass(frozen=True, slots=True)
 class Result:
     """A concluded tender. `limit` 最低制限価格 or 調査基準価格, None where none; `open_for` from the announcement to the deadline;
-    `limit_known` whether bidders could compute the limit beforehand (予定価格 announced)."""
+    `limit_known` whether bidders could know or compute the limit beforehand (not by an announced 予定価格 alone)."""
 
     tender: str
     rounds: tuple[Round, ...]

@@ -8,10 +8,12 @@ from typing import Any
 
 from libs.common.clock import JST
 from libs.common.errors import Conflict, Invalid, say
-from services.ebid.domain import lottery, procedure
+from services.ebid.domain import company, lottery, procedure
 from services.ebid.domain.limits import MODELS, model_of
 from services.ebid.domain.terms import limit_rule_of
 
+PUBLISHED_ELSEWHERE = ("eligibility", "nomination")
+"""参加資格 and 指名基準 (`domain.publication`)."""
 LIMIT_CHOICES = ("none", "sealed", "investigation", "mean_of_lowest", "random_factor", "drawn_reserve")
 
 
@@ -37,7 +39,9 @@ class Hours:
 class Profile:
     """`tax_percent`; `comparison` how 入札書比較価格 is rounded; `lottery` a key of `lottery.PROFILES`; by category: `limits` what the
     form offers first, `models` the table by which 最低制限価格 or 調査基準価格 is computed ("" none), `rebids`; `own_models` tables of
-    its own by name; `mean`, `random` parameters of 開札時算定; `prefecture` whether the higher lines of 別表第五 hold."""
+    its own by name; `mean`, `random` parameters of 開札時算定; `prefecture` whether the higher lines of 別表第五 hold;
+    `corporate_number` its own 法人番号, "" where it follows from its code; `published_at` where the municipality has what 入契法 wants
+    public and this service does not keep, by `PUBLISHED_ELSEWHERE`: an address of the web."""
 
     tax_percent: int = 10
     comparison: Mapping[str, str] = field(default_factory=lambda: {"mode": "floor", "unit": "1"})
@@ -58,6 +62,8 @@ class Profile:
     random: Mapping[str, str] = field(default_factory=lambda: {"low": "0.995", "high": "1.005", "step": "0.0001"})
     hours: Hours = field(default_factory=Hours)
     prefecture: bool = False
+    corporate_number: str = ""
+    published_at: Mapping[str, str] = field(default_factory=dict)
 
     def tax(self) -> dict[str, Any]:
         return {"percent": self.tax_percent, "comparison": dict(self.comparison)}
@@ -113,6 +119,14 @@ def check(profile: Profile) -> None:
     if not 0 <= profile.tax_percent <= 30:
         raise _wrong("tax_percent", say("税率を確かめてください。"))
     lottery.profile_of(profile.lottery)
+    if profile.corporate_number:
+        try:
+            company.corporate_number(profile.corporate_number)
+        except Invalid as refusal:
+            raise _wrong("corporate_number", refusal.message) from None
+    for key, address in profile.published_at.items():
+        if key not in PUBLISHED_ELSEWHERE or not address.startswith(("https://", "http://")):
+            raise _wrong(f"published-{key}", say("https:// から始まるアドレスを入力してください。"))
     for name, table in profile.own_models.items():
         model_of({**table, "name": name})
     for category, name in profile.models.items():

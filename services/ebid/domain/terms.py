@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +13,9 @@ from services.ebid.domain.limits import MeanOfLowest, Model, model_of
 from services.ebid.domain.lottery import Profile
 from services.ebid.domain.money import FLOOR_THOUSAND, Rounding, Tax, ratio, rounding_of
 
+SETTLE = timedelta(seconds=30)
+"""So long after a deadline what had come whole before it is still written down; then the round is closed. Shorter than the least time
+between 入札締切 and 開札 (`procedure.OPENING_AT_LEAST`): nothing is opened meanwhile."""
 LIMIT_RULES = ("none", "sealed", "mean_of_lowest", "random_factor", "drawn_reserve")
 
 

@@ -13,7 +13,7 @@ from libs.common.room import Progress, RoomRequest, Step
 from libs.common.room import rows as room_rows
 from libs.common.room.archive import Format, Reader, Writer, fetched
 from libs.common.service import Service
-from services.ebid.db import CompanyRow, SuspensionRow, TenderRow
+from services.ebid.db import CompanyRow, SuspensionChangeRow, SuspensionRow, TenderRow
 from services.ebid.domain.states import SEALED
 from services.ebid.rooms import rows
 
@@ -124,7 +124,8 @@ class EbidRoom:
         with self._database.transaction(tenant=request.tenant) as session:
             for model in reversed(rows.CARRIED.values()):
                 session.execute(delete(model))
-            session.execute(delete(SuspensionRow).where(SuspensionRow.by_tenant == request.tenant))
+            for model in (SuspensionChangeRow, SuspensionRow):
+                session.execute(delete(model).where(model.by_tenant == request.tenant))
         yield Step(1, 2, "案件と入札を消しました")
         self._store.delete_all(request.tenant)
         yield Step(2, 2, "書類を消しました")

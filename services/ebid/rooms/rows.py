@@ -12,6 +12,8 @@ CARRIED: dict[str, type[db.Base]] = {
     "counters": db.CounterRow,
     "trustees": db.TrusteeRow,
     "profiles": db.ProfileRow,
+    "qualification_forms": db.QualificationFormRow,
+    "qualifications": db.QualificationRow,
     "plans": db.PlanRow,
     "tenders": db.TenderRow,
     "rounds": db.RoundRow,
@@ -53,6 +55,7 @@ def companies(session: Session) -> Iterator[bytes]:
         db.LetterRow,
         db.VentureRow,
         db.VentureMemberRow,
+        db.QualificationRow,
     )
     named = union(*(select(model.company_id) for model in naming)).subquery()
     return rows.dumped(session, db.CompanyRow, chosen=select(db.CompanyRow).where(db.CompanyRow.id.in_(select(named))))

@@ -16,6 +16,7 @@ from jsonschema import Draft4Validator, FormatChecker
 
 DATA = Path(__file__).parents[1] / "data" / "ocds"
 STANDARD, BIDS = DATA / "ocds-standard-1__1__5-schema.zip", DATA / "ocds_bid_extension-v1.1.5.zip"
+OWN = DATA / "extension"
 
 
 def findings(kind: str, package: dict[str, Any]) -> list[str]:
@@ -60,9 +61,10 @@ def _told(error: Any) -> str:
 
 @cache
 def release_schema() -> dict[str, Any]:
-    """release-schema.json merged with the extension (RFC 7396), objects closed, closed codelists as enums."""
+    """release-schema.json merged with the extensions (RFC 7396), objects closed, closed codelists as enums."""
     schema = json.loads(_read(STANDARD, "schema/release-schema.json"))
     _merge(schema, json.loads(_read(BIDS, "release-schema.json")))
+    _merge(schema, json.loads((OWN / "release-schema.json").read_text("utf-8")))
     _close(schema)
     return schema
 

@@ -89,6 +89,20 @@ class Town:
     def company(self, serial: int, name: str = "") -> "Company":
         return Company.registered(self, self.company_actor(serial), serial, name or f"株式会社筑後{serial}組")
 
+    def registration(self, words: str) -> str:
+        """The desk's address of the only supplier that is found by these words."""
+        page = self.officer.get(f"desk/companies?q={words}").text
+        [found] = re.findall(r'href="companies/([^"]+)"', page)
+        return f"desk/companies/{found}"
+
+    def confirm(self, words: str) -> None:
+        """An official looks at the registration, if nobody has."""
+        address = self.registration(words)
+        how = "papers" if 'value="papers"' in (page := self.officer.get(address).text) else "registry"
+        if f"{address}/confirm" in page:
+            given = {"how": how, "note": "令和8年11月1日の証明書"}
+            assert self.officer.post(f"{address}/confirm", given).status_code == 200
+
     def advance(self, **span: float) -> None:
         self.service.clock.advance(**span)  # type: ignore[attr-defined]
 
@@ -239,6 +253,7 @@ class Company(Browser):
         made.name = name
         answer = made.post("/ebid/company", made.form())
         assert answer.status_code == 200, visible(answer.text)
+        town.confirm(made.number)
         return made
 
     def form(self, **changed: Any) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def test_a_notice_reaches_who_acts_for_the_company_with_an_address_that_can_be_f
     company = town.company(7)
     town.officer.post(f"desk/tenders/{tender}/invitations", {"corporate_number": company.number})
     town.work()
-    [(to, body)] = mails[0].kept
+    [(to, body)] = [each for each in mails[0].kept if "/letters/" in each[1]]  # beside the one of the registration
     assert to == ["person-7@example.jp"]
     assert f"\nhttps://kyodo.example.jp/t/{town.code}/ebid/letters/" in body.replace("\r\n", "\n")
 
@@ -96,8 +96,8 @@ def test_while_the_gateway_is_away_the_mail_waits(town: Town, gateway: str, mail
     town.officer.post(f"desk/tenders/{tender}/invitations", {"corporate_number": town.company(7).number})
     town.work()
     with town.service.database.reading() as session:
-        assert [row.mail for row in session.scalars(select(NoticeRow))] == ["queued"]
+        assert {row.mail for row in session.scalars(select(NoticeRow))} == {"queued"}
     connected(town, mails[1], gateway)
     town.advance(minutes=10)
     town.work()
-    assert len(mails[0].kept) == 1
+    assert sum("/letters/" in body for _, body in mails[0].kept) == 1

@@ -11,6 +11,7 @@ from libs.common import room
 from libs.common.clock import SystemClock
 from services.ebid.db import RoundRow, SubmissionRow
 from services.ebid.domain.company import check_digit, corporate_number
+from services.ebid.domain.terms import SETTLE
 from services.ebid.sealing import envelope, merkle, note, signing
 from services.ebid.tests.people import Company, Town, json_text, visible
 from services.ebid.tests.people import corporate_number as number_of
@@ -37,9 +38,13 @@ def test_a_corporate_number_belongs_to_one_company(town: Town):
     one, two = town.company(1), town.company(2)
     changed = two.post("/ebid/company", two.form(corporate_number=one.number))
     assert changed.status_code == 409 and "変えられません" in changed.text
+    tender = town.publish()
     stranger = Company.of(town, replace(one.actor, subject="person-new"), one.number)
     answer = stranger.post("/ebid/company", stranger.form())
-    assert answer.status_code == 409 and "すでに登録されています" in answer.text
+    assert answer.status_code == 200 and "確認を待っています" in answer.text
+    refused = stranger.get(f"tenders/{tender}/bid")
+    assert refused.status_code == 403 and "登録の確認が済んでいない" in refused.text
+    assert one.bid(tender, 9_000_000).status_code == 200, "whose number it is loses nothing by it"
 
 
 @pytest.mark.parametrize(
@@ -170,7 +175,7 @@ def test_a_machine_with_a_wrong_clock_neither_takes_a_late_bid_nor_refuses_one_i
     town.work()
     assert not closed(town, tender), "the worker's clock is past the deadline, the world's is not"
     assert early.bid(tender, 9_000_000).status_code == 200
-    due(town, tender, timedelta(seconds=-1))
+    due(town, tender, -SETTLE - timedelta(seconds=1))
     town.service.clock = Skewed(hours=-1)
     assert late.send(tender, late.sealed(tender, 8_000_000)).status_code == 409
     town.service.clock = Skewed(hours=2)

@@ -29,6 +29,7 @@ def test_no_route_lets_another_municipality_or_role_through(town: Town, neighbou
         "name": "none.js",
         "plan_id": "none",
         "delegation_id": "none",
+        "suspension_id": "none",
         "outage_id": "none",
         "event_id": "none",
         "job_id": "none",

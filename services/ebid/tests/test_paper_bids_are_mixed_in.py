@@ -99,10 +99,10 @@ def test_papers_are_taken_where_announced_until_the_deadline_from_who_may_bid(to
 
 
 def test_no_audit_entry_tells_of_a_received_envelope(town: Town):
-    tender = town.publish(paper="1")
+    tender, company = town.publish(paper="1"), town.company(1)
     with town.service.database.reading(tenant=town.code) as session:
         before = len(list(session.scalars(select(AuditEntryRow))))
-    received(town, tender, town.company(1))
+    received(town, tender, company)
     with town.service.database.reading(tenant=town.code) as session:
         assert len(list(session.scalars(select(AuditEntryRow)))) == before
     town.officer.post(f"desk/tenders/{tender}/cancel", {"version": town.version(tender), "cancel_reason": "x"})

@@ -7,7 +7,8 @@ import pytest
 
 from services.ebid.domain import flags
 from services.ebid.domain.flags import Result, Round, base_rates, firms, rotation, screen
-from services.ebid.tests.people import Town, visible
+from services.ebid.tests.people import Town, hidden, visible
+from services.ebid.use_cases import watching
 
 WATCHER = frozenset({"ebid.watcher"})
 
@@ -56,6 +57,42 @@ def test_ties_at_the_limit_and_known_limits_are_usual_in_japan():
     assert "ties" not in screen(result(800, 800, 900, limit=800))
     assert "limit" not in screen(result(800, 900, 950, limit=800, limit_known=True))
     assert "persistence" not in screen(result(1100, 1200, again=(950, 900)))
+
+
+def test_a_hit_on_a_sealed_minimum_beside_an_announced_reserve_is_seen(town: Town):
+    """愛知・丹波: the reserve was told, the minimum was not, and the winner bid it to the yen."""
+    tender = sealed_beside_announced(town)
+    town.company(1).bid(tender, 8_345_671)
+    town.company(2).bid(tender, 9_000_000)
+    town.close()
+    town.open(tender)
+    town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+    assert town.conclude(tender).status_code == 200
+    watcher = town.staff("watcher", "監視 委員", WATCHER)
+    assert "市道中央線" in watcher.get("desk/watching?only=limit").text
+    assert "1件のうち1件" in visible(watcher.get("desk/watching").text)
+
+
+def sealed_beside_announced(town: Town) -> str:
+    town.register_trustees()
+    tender = town.draft(disclosure="before", reserve_with_tax="11000000", limits="sealed")
+    assert town.seal_limits(tender, 11_000_000, minimum=8_345_671).status_code == 200
+    town.officer.post(f"desk/tenders/{tender}/submit", {"version": town.version(tender)})
+    version = hidden(town.manager.get(f"desk/approvals/{tender}").text, "version")
+    assert town.manager.post(f"desk/approvals/{tender}/publish", {"version": version}).status_code == 200
+    return tender
+
+
+@pytest.mark.parametrize(
+    ("announced", "kind", "known"),
+    [({}, "sealed", False), ({"reserve": 1000}, "sealed", False), ({"reserve": 1000}, "random_factor", False),
+     ({"reserve": 1000}, "mean_of_lowest", True), ({}, "mean_of_lowest", False), ({"reserve": 1000, "minimum": 800}, "sealed", True)],
+)  # fmt: skip
+def test_a_limit_is_known_beforehand_only_where_it_was_told_or_follows_from_what_was(
+    announced: dict[str, int], kind: str, known: bool
+):
+    terms = {"limits": {"kind": kind}} | ({"announced_limits": announced} if announced else {})
+    assert watching._limit_known(terms) is known
 
 
 def test_base_rates_say_how_many_of_how_many():

@@ -13,6 +13,7 @@ from services.ebid.domain.opened import bid_payload
 from services.ebid.sealing import envelope, hpke, making, note
 from services.ebid.sealing.canonical import canonical
 from services.ebid.tests.sealed_tender import OPENING, TENDER, Log, Tender, five_companies, timedelta
+from services.ebid.tests.test_decisions_are_in_the_log import CHANGES as DECISIONS
 from services.ebid.verify import build, bundle
 from services.ebid.verify.check import check
 
@@ -277,6 +278,7 @@ def test_every_code_of_the_format_page_is_tested_and_every_tested_code_is_on_it(
     listed = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
     elsewhere = {"my-bid-missing", "my-bid-changed", "bid-falsely-valid", "bid-not-entitled", "log-rewritten"}
     elsewhere |= {"technical-not-logged", "technical-changed", "technical-raised", "limits-model", "beacon-changed"}
+    elsewhere |= {"opened-changed", "asked-changed", *DECISIONS}
     assert listed == set().union(*(codes for _, codes in CHANGES.values())) | elsewhere
 
 

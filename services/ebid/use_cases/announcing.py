@@ -119,6 +119,7 @@ def announcement(session: Session, row: TenderRow, first: RoundRow) -> dict[str,
 
 def _log_publication(session: Session, row: TenderRow, first: RoundRow, office: Office, now: datetime) -> None:
     assert row.announcement_digest is not None
+    trustees.log_keys(session, office, row, now)
     log.enter(session, office.signer, row.id, "announcement", row.announcement_digest, now)
     log.enter(session, office.signer, row.id, "terms", bundle.terms_digest(row.terms), now)
     if not sealed.needs_sealing(row):

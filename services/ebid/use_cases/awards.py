@@ -17,10 +17,13 @@ from services.ebid.domain.procedure import Dates
 from services.ebid.domain.states import State, Step
 from services.ebid.domain.terms import terms_of
 from services.ebid.use_cases import (
+    bids,
     bundles,
     companies,
     deadlines,
+    journal,
     letters,
+    log,
     opening,
     publishing,
     scores,
@@ -28,21 +31,26 @@ from services.ebid.use_cases import (
 )
 from services.ebid.use_cases.office import Office
 
-HELD = ("hold_review", "hold_investigation")
+LOOKED = {"hold_review": "review", "hold_investigation": "investigation"}
+"""What a candidate is held for → the notices of its result."""
+HELD = tuple(LOOKED)
 MOST_ROUNDS = 9
 
 
-def clear(session: Session, actor: Actor, tender_id: str, seen: int, now: datetime) -> RoundRow:
+def clear(session: Session, actor: Actor, tender_id: str, seen: int, office: Office, now: datetime) -> RoundRow:
     """The candidate passed 事後審査 or 低入札価格調査."""
     row, held, result = _opened(session, tender_id, seen)
     if result["outcome"] not in HELD:
         raise Conflict(say("審査を待っている候補者はいません。"), code="nobody-held")
+    _log_judgement(session, office, row, held, {"act": "clear", "bidder": result["candidate"], "reason": ""}, now)
+    letters.write(session, row, result["candidate"], LOOKED[result["outcome"]] + "_passed", {}, now)
     return _judge_again(session, actor, row, held, {"cleared": [*result["cleared"], result["candidate"]]}, "", now)
 
 
 def lower(
-    session: Session, actor: Actor, tender_id: str, seen: int, points: Mapping[str, str], reason: str, now: datetime
-) -> RoundRow:
+    session: Session, actor: Actor, tender_id: str, seen: int, points: Mapping[str, str], reason: str, office: Office,
+    now: datetime,
+) -> RoundRow:  # fmt: skip
     """自己採点: what the candidate's papers do not support is taken off its points, with the reason that will be public; who is first
     then follows. `points`: place of the criterion → points as typed, none above the bidder's own."""
     row, held, result = _opened(session, tender_id, seen)
@@ -66,10 +74,14 @@ def lower(
         "lowered": {**result.get("lowered", {}), candidate: reason.strip()},
         "cleared": [each for each in result["cleared"] if each != candidate],
     }
+    judged = {"act": "lower", "bidder": candidate, "points": str(total), "reason": reason.strip()}
+    _log_judgement(session, office, row, held, judged, now)
     return _judge_again(session, actor, row, held, change, reason, now)
 
 
-def refuse(session: Session, actor: Actor, tender_id: str, seen: int, reason: str, now: datetime) -> RoundRow:
+def refuse(
+    session: Session, actor: Actor, tender_id: str, seen: int, reason: str, office: Office, now: datetime
+) -> RoundRow:
     """The candidate is out (失格), with the reason that will be public; the next one comes up."""
     row, held, result = _opened(session, tender_id, seen)
     if result["candidate"] is None:
@@ -78,6 +90,11 @@ def refuse(session: Session, actor: Actor, tender_id: str, seen: int, reason: st
         sentence = say("失格とする理由を入力してください。公表されます。")
         raise Invalid(sentence, fields={"reason": sentence}, code="reason-needed")
     refused = {**result["refused"], result["candidate"]: reason.strip()}
+    judged = {"act": "refuse", "bidder": result["candidate"], "reason": reason.strip()}
+    _log_judgement(session, office, row, held, judged, now)
+    looked = LOOKED.get(result["outcome"])
+    kind = f"{looked}_failed" if looked else "disqualified"
+    letters.write(session, row, result["candidate"], kind, {"reason": reason.strip()}, now)
     return _judge_again(session, actor, row, held, {"refused": refused}, reason, now)
 
 
@@ -91,12 +108,20 @@ def _opened(session: Session, tender_id: str, seen: int) -> tuple[TenderRow, Rou
     return row, held, held.result or {}
 
 
+def _log_judgement(
+    session: Session, office: Office, row: TenderRow, held: RoundRow, judged: dict[str, Any], now: datetime
+) -> None:
+    journal.write(session, office, row.id, "judged", {"round": held.number, **judged}, now)
+
+
 def _judge_again(
     session: Session, actor: Actor, row: TenderRow, held: RoundRow, change: dict[str, Any], reason: str, now: datetime
 ) -> RoundRow:
-    result = {**(held.result or {}), **change}
+    before = held.result or {}
+    result = {**before, **change}
     held.result = result | opening.judge(session, row, held, result)
     row.version, row.updated_at = row.version + 1, now
+    opening.tell_holds(session, row, held, before, now)
     audit.record(
         session, actor, "ebid.candidate.judge", row.id, reason or None, {"round": held.number, **change}, now=now
     )
@@ -121,7 +146,8 @@ def rebid(
     held = _next_round(session, row, until, opens, office, now)
     values = {"lowest": f"{result['lowest']:,}", "until": letters.moment(until)}
     letters.write_all(session, row, dict.fromkeys(result["rebidders"], ("rebid", values)), now)
-    return _told_of_round(session, actor, row, held, "ebid.tender.rebid", office, now)
+    asked = sorted(result["rebidders"])
+    return _told_of_round(session, actor, row, held, "ebid.tender.rebid", asked, office, now)
 
 
 def negotiate(
@@ -143,7 +169,7 @@ def negotiate(
     held.kind, held.invited = "quotation", asked
     values = {"lowest": f"{result['lowest']:,}", "until": letters.moment(until)}
     letters.write_all(session, row, dict.fromkeys(asked, ("quotation", values)), now)
-    return _told_of_round(session, actor, row, held, "ebid.tender.negotiate", office, now)
+    return _told_of_round(session, actor, row, held, "ebid.tender.negotiate", asked, office, now)
 
 
 def _next_round(
@@ -161,8 +187,11 @@ def _next_round(
 
 
 def _told_of_round(
-    session: Session, actor: Actor, row: TenderRow, held: RoundRow, action: str, office: Office, now: datetime
-) -> RoundRow:
+    session: Session, actor: Actor, row: TenderRow, held: RoundRow, action: str, asked: list[str], office: Office,
+    now: datetime,
+) -> RoundRow:  # fmt: skip
+    document = {"round": row.round, "kind": held.kind or "rebid", "asked": asked}
+    journal.write(session, office, row.id, "asked", document, now)
     audit.record(session, actor, action, row.id, detail={"round": row.round}, now=now)
     publishing.release(session, row, ["tenderUpdate"], office.site(tenders.code_of(session)), now)
     return held
@@ -185,6 +214,10 @@ def conclude(
     session.flush()
     known = companies.by_ids(session, set(bidders(session, row)))
     _tell(session, row, known, now)
+    journal.write(session, office, row.id, "concluded", {"outcome": row.outcome}, now)
+    log.tick(
+        session, office.signer, now
+    )  # what led to the result is under a signed checkpoint when the result is public
     session.add(BundleRow(tender_id=row.id, document=bundles.make(session, row, office)))
     audit.record(session, actor, "ebid.tender.conclude", row.id, reason or None, {"outcome": row.outcome}, now=now)
     publishing.release(session, row, ["award"], office.site(tenders.code_of(session)), now)
@@ -237,6 +270,10 @@ def _tell(session: Session, row: TenderRow, known: dict[str, CompanyRow], now: d
     else:
         values = {"amount": f"{outcome['amount_with_tax']:,}", "winner": known[winner].name}
         told = {bidder: ("winner" if bidder == winner else "loser", values) for bidder in known}
+        declined = {
+            kept.company_id for held in tenders.rounds_of(session, row) for kept in bids.declined(session, held)
+        }
+        told |= {company: ("decliner", values) for company in declined - set(known)}
     letters.write_all(session, row, told, now)
 
 

@@ -3,6 +3,7 @@
 Nobody is told that something came: no event, no mail, no record of use, before the opening.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +16,12 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, NotFound, say
 from libs.common.ids import new_id
 from services.ebid.db import CompanyRow, EntryRow, RoundRow, SubmissionRow, TenderRow, heads
+from services.ebid.domain import lottery, procedure
 from services.ebid.domain.profile import Profile
 from services.ebid.domain.states import State
+from services.ebid.domain.terms import SETTLE
 from services.ebid.sealing.canonical import canonical, tagged
+from services.ebid.sealing.note import stamp
 from services.ebid.use_cases import breakdowns, delegations, log, participation, profiles, sealed, tenders, ventures
 from services.ebid.use_cases.office import Office
 
@@ -70,38 +74,56 @@ def _whose(session: Session, actor: Actor, tender_id: str, now: datetime) -> tup
     return row, held, bidder
 
 
-def keep(session: Session, wanted: Wanted, office: Office, now: datetime) -> tuple[SubmissionRow, dict[str, Any]]:
-    """Take it in; what was kept, and its `receipt`. `now` is `log.moment` of one who has joined: whoever is in time is in the log's
-    next checkpoint.
+def keep(
+    session: Session, wanted: Wanted, office: Office, arrived: datetime, now: datetime
+) -> tuple[SubmissionRow, dict[str, Any]]:
+    """Take it in; what was kept, and its `receipt`. `arrived`, when it had come whole, decides whether it is in time; `now` is when it is
+    written (`log.arrival`): a round is closed `SETTLE` after its deadline, so whoever is in time is in the deadline's checkpoint.
 
     The same envelope again is the same bid. Raises Conflict when another was sent before (施行令167条の8第3項: no rewriting, no
     exchange, no withdrawal), or after the deadline.
     """
-    _require_open(session, wanted, now)
+    _require_open(session, wanted, arrived, now)
     row, held, bidder, entry_id = wanted.row, wanted.held, wanted.bidder, new_id()
     # The bidder's own row first: who sends twice at once waits here, and holds no place in the log that another waits for.
     mine = {"tender_id": row.id, "round": held.number, "company_id": bidder.id, "person": wanted.actor.subject,
             "kind": wanted.kind, "envelope": wanted.envelope, "digest": wanted.digest, "entry_id": entry_id,
-            "received_at": now, "delegate": wanted.delegate}  # fmt: skip
+            "received_at": arrived, "delegate": wanted.delegate}  # fmt: skip
     if not heads.added(session, SubmissionRow, mine):
         before = _require_same(of(session, row, held.number, bidder.id), wanted)
         return before, receipt(session, before)
     if wanted.kind == "bid":
-        breakdowns.keep(session, row, held, bidder, wanted.breakdown, now)
-    entry = log.enter(session, office.signer, row.id, wanted.kind, wanted.digest, now, id_=entry_id, round=held.number)
+        breakdowns.keep(session, row, held, bidder, wanted.breakdown, arrived)
+    facts: dict[str, Any] = {"round": held.number, "kept": stamp(now)}
+    facts |= system_number(row) if wanted.kind == "bid" else {}
+    entry = log.enter(session, office.signer, row.id, wanted.kind, wanted.digest, arrived, id_=entry_id, **facts)
     return SubmissionRow(**mine), {"receipt": entry.receipt, "envelope": wanted.envelope}
 
 
-def _require_open(session: Session, wanted: Wanted, now: datetime) -> None:
-    """Conflict unless the round still takes bids at `now`, by what is stored at this moment: 日時変更, 取止め and the close are seen."""
+def system_number(row: TenderRow) -> dict[str, int]:
+    """Where the announced lottery adds a number of the system's (群馬県, 香川県, 兵庫県, 大阪府): that number, drawn when the bid comes,
+    so that it stands in the log and on the receipt before anybody knows a lottery number."""
+    assigned = lottery.profile_of(row.terms.get("lottery", "core")).addend == "assigned"
+    return {"assigned": secrets.randbelow(1000)} if assigned else {}
+
+
+def _require_open(session: Session, wanted: Wanted, arrived: datetime, now: datetime) -> None:
+    """Conflict unless the round took bids at `arrived` and is not closed, by what is stored at this moment: 日時変更, 取止め and the close
+    are seen."""
     row, held = wanted.row, wanted.held
     found = select(TenderRow.state, TenderRow.round, RoundRow.closed_at, RoundRow.bid_until)
     found = found.join(RoundRow, (RoundRow.tender_id == TenderRow.id) & (RoundRow.number == held.number))
     state, number, closed_at, until = session.execute(found.where(TenderRow.id == row.id)).one()
-    if state != State.PUBLISHED or number != held.number or closed_at is not None or now >= until:
+    if state == State.PUBLISHED and number == held.number and arrived < until and (closed_at or now >= until + SETTLE):
+        sentence = say(
+            "締切の前に届きましたが、混み合っていて、受け付けの処理が間に合いませんでした。"
+            "この入札は受け付けられていません。発注者に連絡してください。"
+        )
+        raise Conflict(sentence, code="too-late")
+    if state != State.PUBLISHED or number != held.number or closed_at is not None or arrived >= until:
         raise Conflict(say("入札の締切を過ぎています。締切の時刻ちょうどから後は受け付けられません。"), code="too-late")
     if not tenders.is_practice(row):
-        profiles.require_open(wanted.profile, now)
+        profiles.require_open(wanted.profile, arrived)
     if row.terms.get("venture") is not None:  # somebody may have agreed to one meanwhile
         if ventures.acting(session, wanted.actor, row) is not wanted.bidder:
             raise Conflict(say("共同企業体の構成が変わりました。画面を開き直してください。"), code="changed")
@@ -117,6 +139,17 @@ def _require_same(before: SubmissionRow | None, wanted: Wanted) -> SubmissionRow
             code="already-submitted",
         )
     return before
+
+
+def closings(session: Session, sent: Sequence[SubmissionRow]) -> dict[tuple[str, int], RoundRow]:
+    """Of what a bidder sent: the rounds that are closed, by tender and number, of which it has no 入札締切通知書 as a letter."""
+    registered = [key for key, method in procedure.METHODS.items() if method.access == "registered"]
+    found = select(RoundRow).join(TenderRow, TenderRow.id == RoundRow.tender_id)
+    found = found.where(
+        RoundRow.tender_id.in_({kept.tender_id for kept in sent}), RoundRow.closed_at.is_not(None),
+        TenderRow.method.in_(registered) | (RoundRow.number > 1),
+    )  # fmt: skip
+    return {(held.tender_id, held.number): held for held in session.scalars(found)}
 
 
 def of(session: Session, row: TenderRow, number: int, company_id: str) -> SubmissionRow | None:

@@ -9,7 +9,7 @@ from services.ebid.db import BundleRow, EntryRow, PaperRow, RoundRow, TenderRow
 from services.ebid.domain.limits import Limits
 from services.ebid.domain.terms import terms_of
 from services.ebid.sealing import merkle
-from services.ebid.use_cases import bids, log, opening, papers, scores, stamps, tenders
+from services.ebid.use_cases import bids, journal, log, opening, papers, scores, stamps, tenders
 from services.ebid.use_cases.office import Office
 from services.ebid.verify import bundle
 from services.ebid.verify.bundle import Closing, Logged, Paper, Round, Sealed
@@ -19,14 +19,26 @@ def make(session: Session, row: TenderRow, office: Office) -> dict[str, Any]:
     """Everything from which the result follows. Made once, when the result is published."""
     rounds = [held for held in tenders.rounds_of(session, row) if held.result is not None]
     made = [_round(session, row, held, rounds) for held in rounds]
-    return bundle.bundle(office.signer.origin, office.signer.public, row.terms, made)
+    document = bundle.bundle(office.signer.origin, office.signer.public, row.terms, made)
+    return _with_events(session, row, document, office)
 
 
-def stored(session: Session, row: TenderRow) -> dict[str, Any]:
+def stored(session: Session, row: TenderRow, office: Office) -> dict[str, Any]:
+    """What was made at the conclusion, with the events up to now: a contract and its changes follow. Of a tender that was concluded in
+    another installation, whose log is not here, as it was. Raises NotFound before."""
     found = session.get(BundleRow, (session.info["tenant"], row.id))
     if found is None:
         raise NotFound(say("検証用のファイルは、結果の公表と同時に出ます。"))
-    return found.document
+    ours = found.document["log"]["key"] == office.signer.public.hex()
+    return _with_events(session, row, found.document, office) if ours else found.document
+
+
+def _with_events(session: Session, row: TenderRow, document: dict[str, Any], office: Office) -> dict[str, Any]:
+    if "admission" not in row.terms:  # announced before decisions were logged
+        return document
+    rounds = [held for held in tenders.rounds_of(session, row) if held.checkpoint_size is not None]
+    bidders = {bundle.bidder_of(bid) for round_ in document["rounds"] for bid in round_["bids"]}
+    return {**document, "journal": journal.public(session, office, row, bidders, rounds[-1].checkpoint_size or 0)}
 
 
 def _round(session: Session, row: TenderRow, held: RoundRow, rounds: list[RoundRow]) -> Round:

@@ -1,25 +1,32 @@
-"""The register of suppliers, common to all municipalities, and 指名停止."""
+"""The register of suppliers, common to all municipalities."""
 
-from datetime import date, datetime
+import secrets
+from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Conflict, Forbidden, Invalid, NotFound, say
 from libs.common.ids import new_id
-from services.ebid.db import CompanyPersonRow, CompanyRow, SuspensionRow
+from services.ebid.db import CompanyPersonRow, CompanyRow
 from services.ebid.domain import company, procedure
+from services.ebid.use_cases import qualifications, suspending, verifying
 
+UNVERIFIED = say(
+    "登録の確認が済んでいないため、まだ資格確認の申請と入札はできません。市町村の職員が確かめると、お知らせします。"
+    "案件の書類を読むことと、質問をすることはできます。"
+)
 FIELDS = {"name": say("会社名"), "representative": say("代表者の氏名"), "address": say("所在地")}
 
 
 def register(session: Session, actor: Actor, given: dict[str, str], categories: list[str], now: datetime) -> CompanyRow:
-    """Register a company for the signed-in person, or renew and correct theirs. One 法人番号 is one company."""
-    number = company.corporate_number(given["corporate_number"]) if given["corporate_number"].strip() else None
+    """Register a company for the signed-in person, or renew and correct theirs.
+
+    Whose the 法人番号 is, is found out beside it (`verifying.look`): until then it is only said, and keeps it from nobody.
+    """
+    number = _number(given)
     _check(given, categories)
     row = own(session, actor)
     link = session.get(CompanyPersonRow, actor.subject)
@@ -29,19 +36,49 @@ def register(session: Session, actor: Actor, given: dict[str, str], categories: 
         row = CompanyRow(id=new_id(), registered_at=now)
         session.add(row)
         session.add(CompanyPersonRow(person=actor.subject, company_id=row.id, since=now))
-    elif row.corporate_number not in (None, number):
-        raise Conflict(say("登録した法人番号は変えられません。"), code="corporate-number-fixed")
+    elif row.verified_at is not None and (row.corporate_number or None) != number:
+        raise Conflict(say("確認が済んだ法人番号は変えられません。"), code="corporate-number-fixed")
+    renamed = row.name is not None and row.name != given["name"].strip()
     for name in FIELDS:
         setattr(row, name, given[name].strip())
-    row.corporate_number, row.categories, row.updated_at = number, categories, now
+    row.categories, row.updated_at = categories, now
     row.valid_until = company.valid_until(local_date(now))
-    try:
-        session.flush()
-    except IntegrityError:
-        raise Conflict(
-            say("この法人番号は、すでに登録されています。登録した方におたずねください。"), code="already-registered"
-        ) from None
+    _say_number(session, row, number)
+    session.flush()
+    verifying.look(session, actor, row, renamed, now)
     return row
+
+
+def _number(given: dict[str, str]) -> str | None:
+    """The 法人番号 as typed, None of a sole proprietor, who has none."""
+    typed = given["corporate_number"].strip()
+    if given.get("kind", "company" if typed else "sole") == "sole":
+        return None
+    if not typed:
+        sentence = say("法人番号を入力してください。個人事業主の方は「個人事業主」を選んでください。")
+        raise Invalid(sentence, fields={"corporate_number": sentence}, code="bad-corporate-number")
+    return company.corporate_number(typed)
+
+
+def _say_number(session: Session, row: CompanyRow, number: str | None) -> None:
+    """What the registration says its number is; of a sole proprietor a 業者番号 of ours."""
+    if row.corporate_number != number:
+        row.corporate_number, row.claimed_number = None, number
+    if number is None:
+        row.claimed_number, row.sole_number = None, row.sole_number or _free_sole_number(session)
+
+
+def _free_sole_number(session: Session) -> str:
+    """By chance, so that it tells nobody how many there are."""
+    while True:
+        number = company.sole_number(secrets.randbelow(10**8))
+        if session.scalar(select(CompanyRow.id).where(CompanyRow.sole_number == number)) is None:
+            return number
+
+
+def number_of(row: CompanyRow) -> str:
+    """By what the company is called up: its 法人番号, held or only said, or its 業者番号."""
+    return row.corporate_number or row.claimed_number or row.sole_number or ""
 
 
 def _check(given: dict[str, str], categories: list[str]) -> None:
@@ -76,9 +113,12 @@ def require_own(session: Session, actor: Actor) -> CompanyRow:
 def require_qualified(session: Session, row: CompanyRow, category: str | None, now: datetime) -> None:
     """Forbidden, saying why, unless the company may take part in tenders of `category` today (None: whatever it is registered for)."""
     today = local_date(now)
+    if row.verified_at is None:
+        raise Forbidden(UNVERIFIED, code="unverified")
     if row.valid_until < today:
         raise Forbidden(say("会社の登録の期限が切れています。登録を更新してください。"), code="registration-expired")
     register = procedure.KINDS[category].register if category else None
+    qualifications.require(session, row, register, now)
     if register is not None and register not in row.categories:
         raise Forbidden(
             say(
@@ -87,46 +127,23 @@ def require_qualified(session: Session, row: CompanyRow, category: str | None, n
             ),
             code="category-missing",
         )
-    if company.suspended([(each.first, each.last) for each in suspensions(session, row.id)], today):
+    if suspending.holds(session, row.id, today):
         raise Forbidden(say("指名停止の期間中のため、参加できません。"), code="suspended")
 
 
-def suspend(
-    session: Session, actor: Actor, number: str, first: date, last: date, reason: str, now: datetime
-) -> SuspensionRow:
-    """Impose 指名停止; every municipality sees it and refuses bids meanwhile."""
-    row = by_number(session, number)
-    if last < first or not reason.strip():
-        raise Invalid(say("期間と理由を確かめてください。"), fields={"reason": say("期間と理由を入力してください。")})
-    told = SuspensionRow(
-        id=new_id(), company_id=row.id, by_tenant=session.info["tenant"], first=first, last=last, reason=reason,
-        imposed_at=now,
-    )  # fmt: skip
-    session.add(told)
-    audit.record(session, actor, "ebid.company.suspend", row.id, reason, now=now)
-    return told
-
-
-def suspensions(session: Session, company_id: str) -> list[SuspensionRow]:
-    return list(session.scalars(select(SuspensionRow).where(SuspensionRow.company_id == company_id)))
-
-
-def all_suspensions(session: Session, today: date) -> list[tuple[SuspensionRow, CompanyRow]]:
-    """Those that hold today or begin later, with their companies."""
-    found = (
-        select(SuspensionRow, CompanyRow)
-        .join(CompanyRow, CompanyRow.id == SuspensionRow.company_id)
-        .where(SuspensionRow.last >= today)
-        .order_by(SuspensionRow.first)
-    )
-    return [(told, row) for told, row in session.execute(found)]
-
-
 def by_number(session: Session, number: str) -> CompanyRow:
-    row = session.scalar(select(CompanyRow).where(CompanyRow.corporate_number == company.corporate_number(number)))
-    if row is None:
-        raise NotFound(say("この法人番号の会社は、登録されていません。"))
-    return row
+    """The supplier of a 法人番号 or 業者番号. NotFound, too, where somebody only says that it is theirs."""
+    wanted = company.supplier_number(number)
+    column = CompanyRow.sole_number if wanted.startswith("K") else CompanyRow.corporate_number
+    row = session.scalar(select(CompanyRow).where(column == wanted))
+    if row is not None:
+        return row
+    claimed = session.scalar(select(CompanyRow.id).where(CompanyRow.claimed_number == wanted).limit(1))
+    if claimed is not None:
+        raise NotFound(
+            say("この法人番号の登録は、確認が済んでいません。「会社の確認」で先に確かめてください。"), code="unverified"
+        )
+    raise NotFound(say("この番号の会社は、登録されていません。"))
 
 
 def by_ids(session: Session, ids: set[str]) -> dict[str, CompanyRow]:
@@ -134,8 +151,8 @@ def by_ids(session: Session, ids: set[str]) -> dict[str, CompanyRow]:
 
 
 def identifier(row: CompanyRow) -> str:
-    """How OCDS names the company: `JP-JCN-<法人番号>`, or a local id for a sole proprietor, who has none."""
-    return f"JP-JCN-{row.corporate_number}" if row.corporate_number else f"KYODO-{row.id}"
+    """How OCDS and the log name the company."""
+    return company.identifier(row.corporate_number, row.id)
 
 
 def references(session: Session, row: CompanyRow) -> list[dict[str, str]]:

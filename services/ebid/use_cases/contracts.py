@@ -1,6 +1,7 @@
 """The contract that follows an award, its amendments and its end: published like the award."""
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -11,7 +12,7 @@ from libs.common.errors import Conflict, Invalid, NotFound, say
 from services.ebid.db import ContractRow, TenderRow
 from services.ebid.domain.money import check_amount
 from services.ebid.domain.states import State
-from services.ebid.use_cases import publishing, tenders
+from services.ebid.use_cases import journal, publishing, tenders
 from services.ebid.use_cases.office import Office
 
 
@@ -81,9 +82,19 @@ def _told(
     now: datetime,
 ) -> ContractRow:
     session.flush()
+    journal.write(session, office, row.id, "contract", {"act": verb, **_terms_of(contract)}, now)
     audit.record(session, actor, f"ebid.contract.{verb}", row.id, now=now)
     publishing.release(session, row, [tag], office.site(tenders.code_of(session)), now)
     return contract
+
+
+def _terms_of(contract: ContractRow) -> dict[str, Any]:
+    """As they stand after a step, for the log."""
+    return {
+        "signed_on": contract.signed_on.isoformat(), "first": contract.first.isoformat(), "last": contract.last.isoformat(),
+        "amount": contract.amount, "reason": contract.amendments[-1]["reason"] if contract.amendments else "",
+        "completed_on": contract.completed_on.isoformat() if contract.completed_on else None,
+    }  # fmt: skip
 
 
 def _check_days(pairs: dict[str, tuple[date, date]]) -> None:

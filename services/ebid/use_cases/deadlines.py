@@ -11,6 +11,7 @@ from services.ebid.db import RoundRow, TenderRow
 from services.ebid.domain import procedure
 from services.ebid.domain.procedure import Dates
 from services.ebid.domain.states import Step
+from services.ebid.domain.terms import SETTLE
 from services.ebid.sealing.note import stamp
 from services.ebid.use_cases import letters, log, profiles, publishing, tenders
 from services.ebid.use_cases.office import Office
@@ -34,21 +35,22 @@ def log_deadline(session: Session, row: TenderRow, held: RoundRow, office: Offic
 
 
 def close_at(session: Session, row: TenderRow, held: RoundRow) -> None:
-    """The job that closes the round at its deadline. Each deadline has its own: an earlier one finds that it is not time."""
-    payload = {"tender": row.id, "round": held.number}
-    key = f"{row.id}:{held.number}:{held.bid_until.isoformat()}"
-    jobs.add(session, CLOSE, payload, key=key, now=held.bid_until, at=held.bid_until)
+    """The job that closes the round when its deadline has settled. Each deadline has its own: an earlier one finds that it is not
+    time."""
+    payload, at = {"tender": row.id, "round": held.number}, held.bid_until + SETTLE
+    jobs.add(session, CLOSE, payload, key=f"{row.id}:{held.number}:{held.bid_until.isoformat()}", now=at, at=at)
 
 
 def postpone(
     session: Session, actor: Actor, tender_id: str, seen: int, until: datetime, opens: datetime, reason: str,
     office: Office, now: datetime,
 ) -> TenderRow:  # fmt: skip
-    """日時変更: later dates for bids and opening. What has come stays sealed and valid."""
+    """日時変更: later dates for bids and opening. What has come stays sealed and valid. `now` is `log.moment`: a deadline that has passed
+    stays, though the round is closed a little later."""
     log.lock(session)  # before the round, as the close does
     row = tenders.changing(session, tender_id, seen, Step.POSTPONE, now)
     held = tenders.round_of(session, row, row.round, lock=True)
-    if held.closed_at is not None:
+    if held.closed_at is not None or now >= held.bid_until:
         raise Conflict(say("入札の締切を過ぎているため、日時は変えられません。"), code="closed")
     if not reason.strip():
         sentence = say("変更の理由を入力してください。公表されます。")

@@ -6,7 +6,9 @@ the slots nobody took are filled with random leaves: neither a place nor the log
 
 import base64
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,10 +55,40 @@ def _wait(session: Session, way: Any) -> None:
         session.execute(select(way(_ORDER)))
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """When a request's body had come whole: by this process's stopwatch (seconds), which nobody can set, and by its clock."""
+
+    stopwatch: float
+    at: datetime
+
+
+def received(clock: Clock) -> Received:
+    return Received(time.monotonic(), clock.now())
+
+
+def arrival(session: Session, clock: Clock, request: Received) -> tuple[datetime, datetime]:
+    """When the request arrived, and the moment now, both by the clock that decides (`moment`), beside others that join.
+
+    What it waited since, for a thread, a connection, the log, is measured by the stopwatch and taken off. The stopwatch is read before
+    the clock, so that the arrival is never told earlier than it was; later by the way to the database server at most.
+    """
+    join(session)
+    begun = time.monotonic()
+    now = _now(session, clock)
+    if not isinstance(clock, SystemClock):
+        return request.at, now
+    return now - timedelta(seconds=max(0.0, begun - request.stopwatch)), now
+
+
 def moment(session: Session, clock: Clock, order: Callable[[Session], LogHeadRow] = lock) -> datetime:
     """The time by which a deadline is judged, read when no checkpoint can come in between. With a database server it is the server's:
     clocks of machines differ, and there is one server for all of them. A test's clock stays the test's."""
     order(session)
+    return _now(session, clock)
+
+
+def _now(session: Session, clock: Clock) -> datetime:
     if isinstance(clock, SystemClock) and session.get_bind().dialect.name == "postgresql":
         return session.scalars(select(func.clock_timestamp())).one().astimezone(UTC)
     return clock.now()

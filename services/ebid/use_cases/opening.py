@@ -17,17 +17,17 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, Forbidden, Invalid, say
 from services.ebid.db import RoundRow, ShareRow, TenderRow
 from services.ebid.domain import limits as limit_rules
-from services.ebid.domain import lottery, ranking, states
+from services.ebid.domain import lottery, procedure, ranking, states
 from services.ebid.domain.limits import Limits, limits_of
 from services.ebid.domain.opened import limits_against, read_bid
 from services.ebid.domain.ranking import Bid
 from services.ebid.domain.states import State, Step
-from services.ebid.domain.terms import terms_of
+from services.ebid.domain.terms import SETTLE, terms_of
 from services.ebid.sealing import envelope, making
-from services.ebid.sealing.canonical import canonical, tagged
+from services.ebid.sealing.canonical import canonical
 from services.ebid.sealing.envelope import NotEnough
 from services.ebid.sealing.note import moment
-from services.ebid.use_cases import bids, breakdowns, letters, log, papers, scores, stamps, tenders
+from services.ebid.use_cases import bids, breakdowns, journal, letters, log, papers, scores, stamps, tenders
 from services.ebid.use_cases.office import Office
 from services.ebid.verify import bundle
 
@@ -40,11 +40,12 @@ HOLDS = {"hold_review": "事後審査を行うため", "hold_investigation": "�
 
 
 def close(session: Session, tender_id: str, number: int, office: Office, now: datetime) -> bool:
-    """End a round: what was received is fixed in the log, and the log's head is signed. False when it is not time, or done."""
+    """End a round when its deadline has settled (`SETTLE`): what was received is fixed in the log, and the log's head is signed. False
+    when it is not time, or done."""
     row = tenders.load(session, tender_id)
     log.lock(session)
     held = tenders.round_of(session, row, number, lock=True)
-    if row.state != State.PUBLISHED or held.closed_at is not None or now < held.bid_until:
+    if row.state != State.PUBLISHED or held.closed_at is not None or now < held.bid_until + SETTLE:
         return False
     papers.close(session, row, number, now)
     received = sorted(
@@ -61,6 +62,7 @@ def close(session: Session, tender_id: str, number: int, office: Office, now: da
     digest = bundle.closing_digest(row.id, number, received, sealed_limits)
     log.enter(session, office.signer, row.id, "closing", digest, now, round=number)
     head = log.tick(session, office.signer, now)
+    _tell_closed(session, row, held, now)
     held.closed_at, held.checkpoint_size = now, head.size
     held.closing = {"bids": received, "limits": sealed_limits}
     if office.tsa is not None:
@@ -68,9 +70,21 @@ def close(session: Session, tender_id: str, number: int, office: Office, now: da
     return True
 
 
+def _tell_closed(session: Session, row: TenderRow, held: RoundRow, now: datetime) -> None:
+    """入札締切通知書, to whom officials know: applicants and invited companies, whether they bid or not. Of the others nobody may be told
+    who they are; each reads its own beside its receipt (`bids.closings`)."""
+    if procedure.METHODS[row.method].access != "registered" and held.number == 1:
+        values = {
+            "round": str(held.number),
+            "until": letters.moment(held.bid_until),
+            "opens": letters.moment(held.opens_at),
+        }
+        letters.tell_participants(session, row, "closed", values, now)
+
+
 def time_left(session: Session, tender_id: str, number: int, now: datetime) -> timedelta:
-    """Until the round's deadline; negative after it."""
-    return tenders.round_of(session, tenders.load(session, tender_id), number).bid_until - now
+    """Until the round may be closed; negative after that."""
+    return tenders.round_of(session, tenders.load(session, tender_id), number).bid_until + SETTLE - now
 
 
 # ---- the trustees
@@ -208,12 +222,18 @@ def open_round(session: Session, tender_id: str, number: int, office: Office, no
     found: dict[str, Any] = {"opened": opened, "refused": {}, "cleared": []}
     held.result = result = found | judge(session, row, held, found)
     row.state, row.version, row.updated_at = states.after(row.state, Step.OPEN), row.version + 1, now
-    digest = tagged("opened", canonical(result["result"])).hex()
-    log.enter(session, office.signer, row.id, "opened", digest, now, round=number)
+    entry = journal.write(session, office, row.id, "opened", _said(row, number, result["result"]), now)
     actor = Actor("service", "ebid", tenant=session.info["tenant"])
-    audit.record(session, actor, "ebid.tender.open", row.id, detail={"round": number, "result": digest}, now=now)
-    _tell_holds(session, row, held, now)
+    audit.record(session, actor, "ebid.tender.open", row.id, detail=
+                 {"round": number, "result": entry.receipt["entry"]["digest"]}, now=now)  # fmt: skip
+    tell_holds(session, row, held, {}, now)
     return True
+
+
+def _said(row: TenderRow, number: int, result: dict[str, Any]) -> dict[str, Any]:
+    """What the log says of an opening: what will be published of it, so without 非公表 prices."""
+    hidden = {"limits": dict.fromkeys(result["limits"])} if terms_of(row.terms).hidden else {}
+    return {"round": number, "result": {**result, **hidden}}
 
 
 def _opened(session: Session, row: TenderRow, number: int, shares: dict[int, dict[str, Any]]) -> dict[str, Any]:
@@ -312,6 +332,7 @@ def _bid(arrival: bids.Arrival, opened: dict[str, Any], technical: Fraction | No
         bidder=arrival.company_id,
         arrived_at=moment(arrival.receipt["entry"]["at"]),
         sequence=arrival.position,
+        assigned=int(arrival.receipt["entry"].get("assigned", 0)),
         technical=technical,
         most=most,
     )
@@ -332,12 +353,19 @@ def _last_lowest(session: Session, row: TenderRow, held: RoundRow) -> int | None
     return (tenders.round_of(session, row, held.number - 1).result or {}).get("lowest")
 
 
-def _tell_holds(session: Session, row: TenderRow, held: RoundRow, now: datetime) -> None:
+def tell_holds(session: Session, row: TenderRow, held: RoundRow, before: Mapping[str, Any], now: datetime) -> None:
+    """保留通知書: to the candidate what is looked at and what to bring; to the others once, when the decision is put off first.
+    `before`: the round's result until now, {} at the opening."""
     result = held.result or {}
-    reason = HOLDS.get(result["outcome"])
-    if reason:
-        told = {place["bidder"]: ("on_hold", {"reason": reason}) for place in result["places"]}
-        letters.write_all(session, row, told, now)
+    outcome, candidate = result["outcome"], result["candidate"]
+    if outcome not in HOLDS:
+        return
+    told: dict[str, letters.Written] = {}
+    if before.get("outcome") not in HOLDS:
+        told = {place["bidder"]: ("on_hold", {"reason": HOLDS[outcome]}) for place in result["places"]}
+    if (candidate, outcome) != (before.get("candidate"), before.get("outcome")):
+        told[candidate] = (outcome, {})
+    letters.write_all(session, row, told, now)
 
 
 def drawn_table(result: dict[str, Any]) -> list[tuple[int, int, int, bool]]:

@@ -22,6 +22,7 @@ from services.ebid.domain.ranking import Bid
 from services.ebid.domain.states import State
 from services.ebid.sealing.canonical import canonical, tagged
 from services.ebid.sealing.note import moment
+from services.ebid.use_cases import bids as bids_
 from services.ebid.use_cases import companies, log, paper_ventures, participation, tenders, ventures
 from services.ebid.use_cases.office import Office
 from services.ebid.verify import bundle
@@ -54,7 +55,8 @@ def receive(
     participation.require_admitted(session, row, bidder, now, alone=False)
     _require_first(session, row, held.number, bidder)
     digest = bundle.paper_digest(row.id, held.number, bidder.id, serial.strip())
-    entry = log.enter(session, office.signer, row.id, "paper", digest, now, round=held.number)
+    facts: dict[str, Any] = {"round": held.number, **bids_.system_number(row)}
+    entry = log.enter(session, office.signer, row.id, "paper", digest, now, **facts)
     session.add(
         PaperRow(
             tender_id=row.id, round=held.number, company_id=bidder.id, serial=serial.strip()[:60], digest=digest, entry_id=entry.id,
@@ -178,5 +180,6 @@ def _bid(paper: PaperRow, entry: EntryRow, technical: Fraction) -> Bid:
     typed, at = paper.typed or {}, moment(entry.receipt["entry"]["at"])
     return read_bid(
         paper_payload(typed), typed.get("invalid", ""), bidder=paper.company_id, arrived_at=at, sequence=entry.position,
+        assigned=int(entry.receipt["entry"].get("assigned", 0)),
         technical=technical,
     )  # fmt: skip

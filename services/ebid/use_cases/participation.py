@@ -13,7 +13,8 @@ from libs.common.files import StoredFile
 from services.ebid.db import CompanyRow, ParticipationRow, TenderRow
 from services.ebid.domain import procedure
 from services.ebid.domain.states import State
-from services.ebid.use_cases import companies, delegations, letters, log, proposals, tenders, ventures
+from services.ebid.use_cases import companies, delegations, journal, letters, log, proposals, tenders, ventures
+from services.ebid.use_cases.office import Office
 
 WORDS = {
     "applied": say("審査中"),
@@ -51,8 +52,9 @@ def apply(
 
 
 def decide(
-    session: Session, actor: Actor, tender_id: str, company_id: str, confirmed: bool, reason: str, now: datetime
-) -> ParticipationRow:
+    session: Session, actor: Actor, tender_id: str, company_id: str, confirmed: bool, reason: str, office: Office,
+    now: datetime,
+) -> ParticipationRow:  # fmt: skip
     """競争参加資格確認通知: 有, or 無 with the reason."""
     row = tenders.load(session, tender_id)
     application = of(session, row, company_id, lock=True)
@@ -66,6 +68,8 @@ def decide(
         sentence = say("資格がないと認めた理由を入力してください。")
         raise Invalid(sentence, fields={"reason": sentence}, code="reason-needed")
     application.state, application.reason, application.decided_at = "confirmed" if confirmed else "refused", reason, now
+    document = {"bidder": company_id, "confirmed": confirmed, "reason": reason}
+    journal.write(session, office, row.id, "qualified", document, now)
     audit.record(
         session, actor, f"ebid.application.{application.state}", row.id, reason, {"company": company_id}, now=now
     )
@@ -73,8 +77,10 @@ def decide(
     return application
 
 
-def invite(session: Session, actor: Actor, tender_id: str, number: str, now: datetime) -> ParticipationRow:
-    """指名通知, or the request for a quotation (見積依頼), to a company of the register."""
+def invite(
+    session: Session, actor: Actor, tender_id: str, number: str, office: Office, now: datetime, reason: str = ""
+) -> ParticipationRow:
+    """指名通知, or the request for a quotation (見積依頼), to a company of the register. `reason`: why it, published of works."""
     row = tenders.load(session, tender_id)
     if procedure.METHODS[row.method].access != "invited" or row.state != State.PUBLISHED:
         raise Conflict(say("この案件では、会社を指名できません。"), code="no-invitation")
@@ -85,10 +91,11 @@ def invite(session: Session, actor: Actor, tender_id: str, number: str, now: dat
     if of(session, row, bidder.id) is not None:
         raise Conflict(say("この会社は、すでに指名しています。"), code="already-invited")
     invited = ParticipationRow(
-        tender_id=row.id, company_id=bidder.id, person=None, state="invited", statement="", reason="", applied_at=now,
+        tender_id=row.id, company_id=bidder.id, person=None, state="invited", statement="", reason=reason, applied_at=now,
         decided_at=now,
     )  # fmt: skip
     session.add(invited)
+    journal.write(session, office, row.id, "invited", {"bidder": bidder.id, "reason": reason}, now)
     audit.record(session, actor, "ebid.company.invite", row.id, detail={"company": bidder.id}, now=now)
     letters.write(session, row, bidder.id, "invited", {}, now)
     return invited

@@ -8,6 +8,7 @@ import base64
 import binascii
 from collections.abc import Iterator
 from datetime import date, datetime
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import select
@@ -27,11 +28,13 @@ from services.ebid.db import (
     TenderRow,
     heads,
 )
-from services.ebid.domain import procedure
+from services.ebid.domain import company, procedure
 from services.ebid.domain.states import State
-from services.ebid.use_cases import bids, companies, delegations
+from services.ebid.use_cases import bids, companies, delegations, profiles
 
-EXTENSIONS = ("https://raw.githubusercontent.com/open-contracting-extensions/ocds_bid_extension/v1.1.5/extension.json",)
+BIDS = "https://raw.githubusercontent.com/open-contracting-extensions/ocds_bid_extension/v1.1.5/extension.json"
+OWN = "/ebid/ocds/extension/extension.json"
+"""Where our own extension stands below the cloud's address: what the standard has no field for (`data/ocds/extension`)."""
 PAGE = 100
 _STATUS = {
     State.PUBLISHED: "active",
@@ -122,9 +125,16 @@ def _buyer(session: Session) -> tuple[dict[str, str], dict[str, Any]]:
     tenant = session.info["tenant"]
     place = session.get(room.RoomRow, tenant)
     name = (place and place.name) or tenant
-    buyer = {"id": f"JP-LGC-{tenant}", "name": name}
-    identifier = {"scheme": "JP-LGC", "id": tenant, "legalName": name}
-    return buyer, {**buyer, "identifier": identifier, "roles": ["buyer", "procuringEntity"]}
+    code = (place and place.code) or tenant
+    local = {"scheme": "JP-LGC", "id": code, "legalName": name}
+    number = profiles.of(session).corporate_number or (company.number_of_municipality(code) if code == tenant else "")
+    if not number:  # its code has changed, and nobody has entered its number: better none than a wrong one
+        buyer = {"id": f"JP-LGC-{tenant}", "name": name}
+        return buyer, {**buyer, "identifier": local, "roles": ["buyer", "procuringEntity"]}
+    buyer = {"id": f"JP-JCN-{number}", "name": name}
+    identifier = {"scheme": "JP-JCN", "id": number, "legalName": name}
+    roles = ["buyer", "procuringEntity"]
+    return buyer, {**buyer, "identifier": identifier, "additionalIdentifiers": [local], "roles": roles}
 
 
 def _tender(session: Session, row: TenderRow, buyer: dict[str, str], site: str) -> dict[str, Any]:
@@ -152,6 +162,10 @@ def _tender(session: Session, row: TenderRow, buyer: dict[str, str], site: str) 
         },
         "documents": list(_documents(session, row, site)),
     }
+    if "ground" in row.terms:  # 随意契約の理由
+        ground = row.terms["ground"]
+        reasons = (f"地方自治法施行令167条の2第1項{procedure.GROUNDS[ground['clause']]}", ground["reason"])
+        tender["procurementMethodRationale"] = "。".join(each for each in reasons if each)
     if row.requirements:
         tender["eligibilityCriteria"] = row.requirements
     amendments = [each for held in rounds for each in held.amendments or ()]
@@ -221,7 +235,8 @@ def _add_result(session: Session, row: TenderRow, facts: dict[str, Any]) -> None
     places = [(held, place) for held in rounds for place in (held.result or {}).get("places", ())]
     known = companies.by_ids(session, {place["bidder"] for _, place in places})
     references = {key: companies.references(session, each) for key, each in known.items()}
-    details = [_bid(held, place, references[place["bidder"]]) for held, place in places]
+    scored = "criteria" in row.terms
+    details = [_bid(held, place, references[place["bidder"]], scored=scored) for held, place in places]
     gone = [kept for held in rounds for kept in bids.declined(session, held)]
     others = companies.by_ids(session, {kept.company_id for kept in gone} - set(known))
     declined = references | {key: companies.references(session, each) for key, each in others.items()}
@@ -234,6 +249,9 @@ def _add_result(session: Session, row: TenderRow, facts: dict[str, Any]) -> None
         tender["tenderers"] = _once([each for parts in references.values() for each in parts])
     if outcome.get("reserve_with_tax") is not None:
         tender["value"] = yen(outcome["reserve_with_tax"])
+    limits = {name: yen(amount) for name, amount in (outcome.get("limits") or {}).items() if amount is not None}
+    if limits:
+        tender["limits"] = limits
     if details:
         facts["bids"] = {"details": details}
     facts["awards"] = [_award(row, outcome, references.get(winner or ""))]
@@ -304,8 +322,13 @@ def _day(day: date) -> str:
     return f"{day.isoformat()}T00:00:00+09:00"
 
 
-def _bid(held: RoundRow, place: dict[str, Any], references: list[dict[str, str]]) -> dict[str, Any]:
+def _bid(held: RoundRow, place: dict[str, Any], references: list[dict[str, str]], *, scored: bool) -> dict[str, Any]:
+    """`scored`: 総合評価, with 技術点 and, where it has one, 評価値."""
+    points = {"technicalPoints": _number(place["technical"])} if scored else {}
+    if scored and place["value"] is not None:
+        points["evaluationValue"] = _number(place["value"])
     return {
+        **points,
         "id": f"{held.number}-{references[0]['id']}",
         "date": place["arrived_at"],
         "status": "valid" if place["standing"] in _VALID else "disqualified",
@@ -336,6 +359,12 @@ def _award(row: TenderRow, outcome: dict[str, Any], winner: list[dict[str, str]]
         award["suppliers"] = winner
         award["relatedBid"] = f"{row.round}-{winner[0]['id']}"
     return award
+
+
+def _number(ratio: str) -> int | float:
+    """A ratio as JSON's number, to 10 places behind the point: the bundle has it exactly."""
+    found = Fraction(ratio)
+    return int(found) if found.denominator == 1 else round(float(found), 10)
 
 
 def yen(amount: int) -> dict[str, Any]:
@@ -376,12 +405,14 @@ def record(session: Session, ocid: str) -> dict[str, Any]:
     return {"ocid": ocid, "releases": [each.document for each in found], "compiledRelease": compiled}
 
 
-def package(kind: str, content: list[dict[str, Any]], uri: str, publisher: str, now: datetime) -> dict[str, Any]:
-    """A release or record package: `kind` is `releases` or `records`."""
+def package(
+    kind: str, content: list[dict[str, Any]], uri: str, publisher: str, public_url: str, now: datetime
+) -> dict[str, Any]:
+    """A release or record package: `kind` is `releases` or `records`; `public_url` of the cloud, which has our extension."""
     return {
         "uri": uri,
         "version": "1.1",
-        "extensions": list(EXTENSIONS),
+        "extensions": [BIDS, f"{public_url}{OWN}"],
         "publishedDate": moment(now),
         "publisher": {"name": publisher},
         "license": "https://creativecommons.org/licenses/by/4.0/deed.ja",

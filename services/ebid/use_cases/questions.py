@@ -11,7 +11,8 @@ from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.ebid.db import QuestionRow, TenderRow
 from services.ebid.domain.states import State
-from services.ebid.use_cases import companies, publishing, tenders
+from services.ebid.use_cases import companies, journal, publishing, tenders
+from services.ebid.use_cases.office import Office
 
 LONGEST = 2000
 ASKING = room.switches.declare(
@@ -22,7 +23,7 @@ ASKING = room.switches.declare(
 )
 
 
-def ask(session: Session, actor: Actor, tender_id: str, text: str, now: datetime) -> QuestionRow:
+def ask(session: Session, actor: Actor, tender_id: str, text: str, office: Office, now: datetime) -> QuestionRow:
     room.switches.check(session, ASKING)
     row = tenders.load_public(session, tender_id)
     bidder = companies.require_own(session, actor)
@@ -33,11 +34,12 @@ def ask(session: Session, actor: Actor, tender_id: str, text: str, now: datetime
         raise Invalid(sentence, fields={"question": sentence})
     asked = QuestionRow(id=new_id(), tender_id=row.id, company_id=bidder.id, text=text.strip()[:LONGEST], asked_at=now)
     session.add(asked)
+    journal.write(session, office, row.id, "question", {"question": asked.id, "text": asked.text}, now)
     return asked
 
 
 def answer(
-    session: Session, actor: Actor, tender_id: str, question_id: str, text: str, site: str, now: datetime
+    session: Session, actor: Actor, tender_id: str, question_id: str, text: str, office: Office, now: datetime
 ) -> QuestionRow:
     """回答書: from now on question and answer are public, the asker is not."""
     row = tenders.load(session, tender_id)
@@ -51,8 +53,9 @@ def answer(
         raise Invalid(sentence, fields={"answer": sentence})
     asked.answer, asked.answered_at = text.strip()[:LONGEST], now
     session.flush()
+    journal.write(session, office, row.id, "answer", {"question": asked.id, "answer": asked.answer}, now)
     audit.record(session, actor, "ebid.question.answer", row.id, detail={"question": asked.id}, now=now)
-    publishing.release(session, row, ["tenderUpdate"], site, now)
+    publishing.release(session, row, ["tenderUpdate"], office.site(tenders.code_of(session)), now)
     return asked
 
 

@@ -112,6 +112,9 @@ def _write(session: Session, row: TenderRow, wanted: Draft, now: datetime) -> No
         "trustees": keys,
         "threshold": row.threshold,
         "opens_at": opens,
+        "admission": procedure.METHODS[
+            row.method
+        ].access,  # and that decisions are in the log: the verifier asks for them
     }
     procedure.check_terms(row.method, row.category, terms_of(row.terms))  # refuses what contradicts the law or itself
     row.updated_at = now

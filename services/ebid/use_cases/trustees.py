@@ -14,8 +14,10 @@ from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
-from services.ebid.db import TrusteeRow
+from services.ebid.db import TenderRow, TrusteeRow
 from services.ebid.sealing.trustee import check_public
+from services.ebid.use_cases import journal
+from services.ebid.use_cases.office import Office
 
 LEAST = 3
 """Two of three open: one may be away, none can open alone."""
@@ -39,8 +41,10 @@ def require_apart(held: Iterable[Mapping[str, Any]], needed: int) -> None:
         raise Conflict(sentence, code="same-institution")
 
 
-def register(session: Session, actor: Actor, institution: str, public_key: str, now: datetime) -> TrusteeRow:
-    """Register one's own public key (X25519, hex). An earlier one of the same person is retired for later tenders."""
+def register(
+    session: Session, actor: Actor, institution: str, public_key: str, office: Office, now: datetime
+) -> TrusteeRow:
+    """Register one's own public key (X25519, hex). An earlier one of the same person is retired for later tenders. The log has both."""
     key = public_key.strip().lower()
     if not re.fullmatch(r"[0-9a-f]{64}", key):
         sentence = say("公開鍵は、かぎを作る道具が表示する64文字です。そのまま貼りつけてください。")
@@ -49,17 +53,33 @@ def register(session: Session, actor: Actor, institution: str, public_key: str, 
     if not institution.strip():
         sentence = say("所属を入力してください。")
         raise Invalid(sentence, fields={"institution": sentence})
-    for old in session.scalars(
-        select(TrusteeRow).where(TrusteeRow.person == actor.subject, TrusteeRow.retired_at.is_(None))
-    ):
+    before = select(TrusteeRow).where(TrusteeRow.person == actor.subject, TrusteeRow.retired_at.is_(None))
+    retired = list(session.scalars(before.order_by(TrusteeRow.id)))
+    for old in retired:
         old.retired_at = now
     row = TrusteeRow(
         id=new_id(), person=actor.subject, name=actor.name or say("かぎの管理者"), institution=institution.strip()[:200],
         public_key=key, registered_at=now,
     )  # fmt: skip
     session.add(row)
+    _log(session, office, row.id, row.institution, key, [old.id for old in retired], now)
     audit.record(session, actor, "ebid.trustee.register", row.id, detail={"key": key}, now=now)
     return row
+
+
+def log_keys(session: Session, office: Office, row: TenderRow, now: datetime) -> None:
+    """Put into the log the keys that were registered before the log had them."""
+    logged = {(each.content or {})["document"]["public_key"] for each in journal.keys_of(session, office, row)}
+    for each in row.trustees:
+        if each["public_key"] not in logged:
+            _log(session, office, each["id"], each["institution"], each["public_key"], [], now)
+
+
+def _log(
+    session: Session, office: Office, trustee: str, institution: str, key: str, retires: list[str], now: datetime
+) -> None:
+    document = {"trustee": trustee, "institution": institution, "public_key": key, "retires": retires}
+    journal.write(session, office, journal.MUNICIPALITY, "trustee", document, now)
 
 
 def active(session: Session) -> list[TrusteeRow]:

@@ -84,7 +84,7 @@ def as_company(
         id=new_id(), corporate_number=None, name=name.strip()[:200], representative=f"{leader.name}　{leader.representative}"[:200],
         address=leader.address, categories=leader.categories, valid_until=min(each.valid_until for each in named),
         registered_at=now, updated_at=now, members=[
-            {"id": each.id, "number": each.corporate_number, "name": each.name, "share": venture.shown(share), "leader": each is leader}
+            {"id": each.id, "number": companies.number_of(each), "name": each.name, "share": venture.shown(share), "leader": each is leader}
             for each, share in zip(named, shares, strict=True)
         ],
     )  # fmt: skip

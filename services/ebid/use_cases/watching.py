@@ -33,8 +33,16 @@ def result(row: TenderRow, rounds: list[RoundRow]) -> Result:
     return Result(
         tender=row.id, rounds=tuple(_round(held.result) for held in rounds if held.result), winner=outcome.get("winner"),
         amount=outcome.get("amount"), reserve=limits.get("reserve"), limit=limits.get("minimum") or limits.get("investigation"),
-        open_for=first.bid_until - row.published_at, limit_known="announced_limits" in row.terms,
+        open_for=first.bid_until - row.published_at, limit_known=_limit_known(row.terms),
     )  # fmt: skip
+
+
+def _limit_known(terms: dict[str, Any]) -> bool:
+    """Whether bidders could know the limit beforehand. 事前公表 tells 予定価格 alone, and a limit beside it is sealed: then an exact hit
+    tells as much as ever. Only the floor of 開札時算定 from the lowest bids is a share of the reserve, which anybody computes."""
+    announced = terms.get("announced_limits", {})
+    told = {"minimum", "investigation"} & set(announced)
+    return bool(told) or (bool(announced) and terms["limits"]["kind"] == "mean_of_lowest")
 
 
 def _round(result: dict[str, Any]) -> Round:

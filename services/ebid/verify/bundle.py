@@ -32,6 +32,21 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """What happened beside bids. The entry's digest is `event_digest` of `salt` and `content`; its facts `n` and `before` number the
+    events of a tender and name the digest of the one before."""
+
+    logged: Logged
+    salt: str
+    content: Mapping[str, Any]
+
+    def document(self, *, shown: bool) -> dict[str, Any]:
+        """`shown`: with what it says, else its place in the log alone."""
+        said = {"salt": self.salt, "document": dict(self.content)} if shown else {}
+        return {"logged": self.logged.document(), **said}
+
+
+@dataclass(frozen=True, slots=True)
 class Sealed:
     """An envelope, its entry, and what opening it gave (`envelope.Opened`): `seed` and `content` None when it could not be opened;
     `shares` place → 32 bytes are published then, so that anybody sees why. `invalid` is `Opened.invalid`."""
@@ -159,6 +174,11 @@ def bundle(origin: str, key: bytes, terms: Mapping[str, Any], rounds: Sequence[R
     }
 
 
+def event_digest(kind: str, salt: str, document: Mapping[str, Any]) -> str:
+    """Digest of an event beside bids: a commitment that nobody can guess without its own `salt` (32 bytes as hex)."""
+    return tagged("event", kind.encode(), bytes.fromhex(salt), canonical(dict(document))).hex()
+
+
 def terms_digest(terms: Mapping[str, Any]) -> str:
     """SHA-256 (hex) of the announced terms: stands in every envelope's head and in the log's "terms" entry."""
     return tagged("terms", canonical(dict(terms))).hex()
@@ -191,6 +211,11 @@ def paper_digest(tender: str, round_: int, bidder: str, serial: str) -> str:
 def technical_digest(tender: str, bidder: str, points: str) -> str:
     """Digest of a "technical" entry: 技術点 of one bidder, as a ratio, fixed before anything is opened."""
     return tagged("technical", canonical({"tender": tender, "bidder": bidder, "points": points})).hex()
+
+
+def bidder_of(bid: Mapping[str, Any]) -> str:
+    """Whose bid of a bundle this is."""
+    return str(bid["paper"]["bidder"] if "paper" in bid else bid["envelope"]["head"]["bidder"])
 
 
 def result(outcome: Outcome, used: Limits) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from services.ebid.domain import lottery, ranking
 from services.ebid.domain.limits import Limits, limits_of
 from services.ebid.domain.opened import limits_against, own_points, paper_payload, read_bid
 from services.ebid.domain.ranking import Bid, Outcome
-from services.ebid.domain.terms import Terms, terms_of
+from services.ebid.domain.terms import SETTLE, Terms, terms_of
 from services.ebid.sealing import making, merkle
 from services.ebid.sealing.note import BadNote, Checkpoint, check_logged, check_receipt, moment, open_note
 from services.ebid.verify import bundle as form
 from services.ebid.verify import curve, envelopes, hidden
+from services.ebid.verify.events import check_events
 from services.ebid.verify.report import Report
 
 Document = Mapping[str, Any]
@@ -43,7 +44,7 @@ def check(
             report.bad("format", "bundle", f"この形式には対応していません: {bundle['format']}")
             return report
         key = check_key(bundle, receipts, log_key, report)
-        check_rounds(bundle, key, report, deep)
+        check_events(bundle, key, check_rounds(bundle, key, report, deep), report)
         for receipt in receipts:
             check_own(bundle, receipt, key, report)
     except (
@@ -75,7 +76,8 @@ def check_key(bundle: Document, receipts: Sequence[Document], log_key: str | Non
     return bytes.fromhex(key)
 
 
-def check_rounds(bundle: Document, key: bytes, report: Report, deep: bool) -> None:
+def check_rounds(bundle: Document, key: bytes, report: Report, deep: bool) -> Checkpoint | None:
+    """Every round; the last one's checkpoint. None where a checkpoint cannot be believed, and the rest was not looked at."""
     terms = terms_of(bundle["terms"])
     before: tuple[Checkpoint, Outcome] | None = None
     for number, round_ in enumerate(bundle["rounds"], 1):
@@ -86,12 +88,13 @@ def check_rounds(bundle: Document, key: bytes, report: Report, deep: bool) -> No
             checkpoint = open_note(round_["checkpoint"], bundle["log"]["origin"], key, curve.check)
         except BadNote:
             report.bad("checkpoint-signature", subject, "締切時点の台帳の署名が正しくありません。")
-            return
+            return None
         report.passed.append(f"第{number}回: 締切時点の台帳の署名は正しいです（{checkpoint.size}件）。")
         if before and not grows(before[0], checkpoint, round_):
             report.bad("log-rewritten", subject, "前の回のあとで、台帳が書き換えられています。")
         outcome = Round(bundle, terms, round_, number, checkpoint, report, deep).run(before[1] if before else None)
         before = checkpoint, outcome
+    return before[0] if before else None
 
 
 def grows(old: Checkpoint, new: Checkpoint, round_: Document) -> bool:
@@ -180,19 +183,22 @@ class Round:
                 )
         for index, bid in present.items():
             if index not in dict(listed):
-                self.report.bad("bid-added", bidder_of(bid), "締切時の一覧にない入札が、あとから加えられています。")
+                self.report.bad(
+                    "bid-added", form.bidder_of(bid), "締切時の一覧にない入札が、あとから加えられています。"
+                )
             elif dict(listed)[index] != bid["logged"]["entry"]["digest"]:
-                self.report.bad("bid-changed", bidder_of(bid), "締切時の一覧と違う入札です。")
-        for bidder, count in Counter(bidder_of(bid) for bid in self.round["bids"]).items():
+                self.report.bad("bid-changed", form.bidder_of(bid), "締切時の一覧と違う入札です。")
+        for bidder, count in Counter(form.bidder_of(bid) for bid in self.round["bids"]).items():
             if count > 1:
                 self.report.bad("bid-twice", bidder, "同じ入札者の入札が、2通以上あります。")
 
     def bid(self, bid: Document, deadline: str) -> Bid:
         """One published bid, checked and read."""
-        logged, bidder = bid["logged"], bidder_of(bid)
+        logged, bidder = bid["logged"], form.bidder_of(bid)
         self.logged(logged, "bid-not-logged", bidder)
         entry = logged["entry"]
         self.technical(bidder)
+        self.taken_in(entry, deadline, bidder)
         facts = {
             "bidder": bidder,
             "arrived_at": moment(entry["at"]),
@@ -248,6 +254,18 @@ class Round:
     def paper(self, paper: Document, facts: dict[str, Any]) -> Bid:
         self.report.taken.append(f"紙の入札（{facts['bidder']}）の金額とくじ番号は、開札時に入力されたものです。")
         return read_bid(paper_payload(paper), str(paper.get("invalid", "")), **facts)
+
+    def taken_in(self, entry: Document, deadline: str, bidder: str) -> None:
+        """When it was written down (`kept`), which may be a little after the deadline for what had come before it."""
+        kept, closed = entry.get("kept"), self.round["closing"]["logged"]["entry"]["at"]
+        if kept is None:
+            return
+        if not entry["at"] <= kept <= closed or (deadline and moment(kept) >= moment(deadline) + SETTLE):
+            self.report.bad("bid-late", bidder, "締切の前に届いたとされる入札が、おそすぎる時刻に記録されています。")
+        elif kept >= deadline:
+            self.report.taken.append(
+                f"{bidder}の入札は、{entry['at']}に届き、締切のあとの{kept}に記録されたとされています。"
+            )
 
     def bound(self, head: Document, kind: str, number: int, subject: str) -> None:
         terms = self.bundle["terms"]
@@ -370,10 +388,6 @@ class Round:
                 self.report.taken.append(
                     f"第{self.number}回: {name}（{len(judged[part])}件）は、公表されたものをそのまま使いました。"
                 )
-
-
-def bidder_of(bid: Document) -> str:
-    return str(bid["paper"]["bidder"] if "paper" in bid else bid["envelope"]["head"]["bidder"])
 
 
 def check_own(bundle: Document, receipt: Document, key: bytes, report: Report) -> None:

@@ -27,6 +27,7 @@ from services.tenants.api import (
     operator,
     own_pages,
     participation,
+    past,
     portal,
     portal_cost,
     records,
@@ -57,7 +58,7 @@ def create_app(service: Service) -> FastAPI:
         council_sharing.router, council_invoices.router, council_plans.router, reports.router,
         capacity.router, takeout.router, takein.router, maintenance.router, own_pages.router, departments.router,
         support.router, switches.router, notice_settings.router, service_level.router, running.router, participation.router,
-        calendars.router,
+        calendars.router, past.router,
     ]  # fmt: skip
     app = create_common_app(service, routers, watcher="tenants", error_page=view.error_page)
     app.mount("/static", static_app())

@@ -14,6 +14,7 @@ from libs.common.errors import Invalid, say
 from services.tenants import reference
 from services.tenants.api import figures, view, words
 from services.tenants.api.words import Reader
+from services.tenants.db import past as past_db
 from services.tenants.db import reasons as reasons_db
 from services.tenants.db import registry as registry_db
 from services.tenants.db import sharing as sharing_db
@@ -238,7 +239,9 @@ def applications(request: Request, year: Year = None, actor: Actor = access.staf
     with view.service_of(request).database.reading() as session:
         found = count.on(session, today)
         use = count.real_use(session, "eapply", year or fiscal_year(today))
-        years = sorted({u.fiscal_year for u in usage_db.usage(session)} | {fiscal_year(today)}, reverse=True)
+        past = past_db.of_year(session, year or fiscal_year(today))
+        counted = {u.fiscal_year for u in usage_db.usage(session)} | past_db.years(session)
+        years = sorted(counted | {fiscal_year(today)}, reverse=True)
         comparison = usage_db.latest_comparison(session, "eapply")
     reader = view.reader_of(request)
     rows = [_use_row(m, use, found, reader) for m in found.municipalities.values()]
@@ -252,6 +255,11 @@ def applications(request: Request, year: Year = None, actor: Actor = access.staf
         rows=sorted(rows, key=lambda r: -r[3]),
         joined=found.count("eapply"),
         rate=online_rate(use.online, use.paper),
+        past=[
+            [found.municipalities[t].name, c["online"], c["paper"]]
+            for t, c in past.items()
+            if t in found.municipalities
+        ],
         published=reference.published_applications(),
         comparison=comparison,
     )

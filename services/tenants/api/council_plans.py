@@ -30,11 +30,22 @@ def ledger(request: Request, actor: Actor = access.staff("council.member")) -> R
     return _ledger(request)
 
 
-def _ledger(request: Request, error: Refusal | None = None, typed: dict[str, str] | None = None) -> Response:
+def _own_prefecture(request: Request) -> str:
+    return reference.prefecture(view.service_of(request).settings.prefecture).code
+
+
+def _ledger(
+    request: Request,
+    error: Refusal | None = None,
+    typed: dict[str, str] | None = None,
+    adding: dict[str, str] | None = None,
+) -> Response:
+    """`adding`: what was typed for an indicator of the council's own."""
     today, reader = view.today_of(request), view.reader_of(request)
+    own = _own_prefecture(request)
     with view.service_of(request).database.reading() as session:
         found = []
-        for plan in plans_db.plans(session):
+        for plan in sorted(plans_db.plans(session), key=lambda plan: plan.owner != own):
             year = min(plan.last_year, fiscal_year(today))
             made = report_cases.pillars(session, plan, year, 0, min(last_day(year, 0), today))
             found.append((plan, year, made, reports.years_of(plan, today)))
@@ -53,7 +64,10 @@ def _ledger(request: Request, error: Refusal | None = None, typed: dict[str, str
         lines=[line | {"sentence": reader(line["sentence"])} for line in error.details.get("lines", [])]
         if error
         else [],
-        typed=typed or dict.fromkeys(("name", "first_year", "last_year", "text"), ""),
+        typed=typed or dict.fromkeys(("name", "first_year", "last_year", "text"), "") | {"owner": own},
+        adding=adding or dict.fromkeys(("plan", "better", *plans.PLAN_COLUMNS), ""),
+        own=own,
+        prefectures={one.code: one.name for one in reference.prefectures()},
         found=found,
         others=others,
         lights=words.LIGHTS,
@@ -74,19 +88,61 @@ def add_plan(
     first_year: Text = "",
     last_year: Text = "",
     text: Text = "",
+    owner: Text = "",
     actor: Actor = access.staff("council.member"),
 ) -> Response:
-    """A new plan with its table of pillars, measures and indicators."""
-    owner = reference.prefecture(view.service_of(request).settings.prefecture).code
+    """A new plan with its table of pillars, measures and indicators; also one that another prefecture published, to compare with."""
+    own = _own_prefecture(request)
+    owner = owner if owner in {one.code for one in reference.prefectures()} else own
     try:
         years = [inputs.whole(year, field) for year, field in ((first_year, "first_year"), (last_year, "last_year"))]
-        new = plans.NewPlan(name, owner, years[0], years[1], text)
+        new = plans.NewPlan(name, owner, years[0], years[1], text, counted=owner == own)
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             plans.add_plan(session, actor, new, inputs.text_of(file), view.now_of(request))
     except Refusal as error:
         typed = {"name": name, "first_year": first_year, "last_year": last_year, "text": text}
-        return _ledger(request, error, typed)
+        return _ledger(request, error, typed | {"owner": owner})
     return view.see_other(HOME)
+
+
+@router.post("/council/indicators")
+def add_indicator(
+    request: Request,
+    plan: Text = "",
+    pillar: Text = "",
+    measure: Text = "",
+    indicator: Text = "",
+    unit: Text = "",
+    baseline: Text = "",
+    baseline_date: Text = "",
+    target: Text = "",
+    target_date: Text = "",
+    better: Text = "",
+    owner: Text = "",
+    automatic: Text = "",
+    actor: Actor = access.staff("council.member"),
+) -> Response:
+    """One more indicator of the council's own."""
+    cells = (pillar, measure, indicator, unit, baseline, baseline_date, target, target_date, owner, automatic)
+    row = {name: " ".join(cell.split()) for name, cell in zip(plans.PLAN_COLUMNS, cells, strict=True)}
+    try:
+        with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+            added = plans.add_indicator(session, actor, plan, row, better, view.now_of(request)).id
+    except Invalid as error:
+        return _ledger(request, error, adding=row | {"plan": plan, "better": better})
+    return view.see_other(f"{HOME}/{added}")
+
+
+@router.post("/council/indicators/{indicator_id}/owner")
+def set_owner(
+    request: Request, indicator_id: str, owner: Text = "", actor: Actor = access.staff("council.member")
+) -> Response:
+    try:
+        with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+            plans.set_owner(session, actor, indicator_id, owner, view.now_of(request))
+    except Invalid as error:
+        return _indicator(request, indicator_id, error)
+    return view.see_other(f"{HOME}/{indicator_id}")
 
 
 # ---- one indicator --------------------------------------------------------------------------------------------------
@@ -111,7 +167,9 @@ def _indicator(
     present = [value for value in values if value.superseded_at is None]
     until = min(plan.last_year, year)
     line = report_cases.line(row, present, reviews, until, 0, min(last_day(until, 0), today))
-    persons = view.neighbours_of(request).persons(sorted({r.written_by for r in reviews}))
+    persons = view.neighbours_of(request).persons(
+        sorted({r.written_by for r in reviews} | {v.recorded_by for v in values if v.source != "automatic"})
+    )
     return view.council_page(
         request,
         "council/indicator.html",
@@ -121,7 +179,7 @@ def _indicator(
         plan=plan,
         line=line,
         chart=report_view.chart_of(line, reader),
-        values=list(reversed(values)),
+        values=[(v, persons[v.recorded_by].name if v.recorded_by in persons else "") for v in reversed(values)],
         reviews=[(r, persons[r.written_by].name if r.written_by in persons else "") for r in reversed(reviews)],
         typed={"year": str(until), "quarter": "0", "value": "", "note": "", "kind": "check", "text": ""}
         | (typed or {}),

@@ -1,6 +1,7 @@
 """`/council/sharing/…`: how a service's cost of a year is shared, what each pays, and what it would be if others joined."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
@@ -16,8 +17,9 @@ from services.tenants.db import sharing as sharing_db
 from services.tenants.domain import catalogue
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.sharing import Rule, check
+from services.tenants.domain.size import CLASSES
 from services.tenants.use_cases import count, populations, sharing
-from services.tenants.use_cases.sharing import Basis, Shared
+from services.tenants.use_cases.sharing import Basis, BreakEven, Shared
 
 router = APIRouter(include_in_schema=False)
 HOME = "/council/sharing/"
@@ -57,6 +59,18 @@ def overview(request: Request, year: Year = None, actor: Actor = access.staff("c
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Who is thought to join, as typed. `alone`: yen a year of one municipality by itself."""
+
+    more: str = ""
+    month: str = "4"
+    order: str = "code"
+    size: str = ""
+    alone: str = ""
+    town: Sequence[str] = ()
+
+
 @router.get("/council/sharing/{service}")
 def one_service(
     request: Request,
@@ -70,6 +84,10 @@ def one_service(
     use: Asked = "",
     more: Asked = "",
     month: Asked = "4",
+    order: Asked = "code",
+    size: Asked = "",
+    alone: Asked = "",
+    town: Annotated[list[str] | None, Query()] = None,
     actor: Actor = access.staff("council.member"),
 ) -> Response:
     """The rule and the shares. With numbers in the address: what they would be; nothing is kept."""
@@ -82,21 +100,22 @@ def one_service(
         "population": population,
         "use": use,
     }
-    return _service_page(request, service, chosen, typed, {"more": more, "month": month})
+    return _service_page(request, service, chosen, typed, Wish(more, month, order, size, alone, town or []))
 
 
 def _service_page(
-    request: Request, key: str, year: int, typed: dict[str, str], wish: dict[str, str], error: Refusal | None = None
+    request: Request, key: str, year: int, typed: dict[str, str], wish: Wish, error: Refusal | None = None
 ) -> Response:
     offered = catalogue.service(key)
     with view.service_of(request).database.reading() as session:
         basis = sharing.basis(session, count.read(session), key, year)
         decided = sharing_db.rule_of(session, key, year)
         rows = sharing_db.rule_rows(session, key)
-    trial, joining = decided, {}
+    trial, joining, even = decided, {}, None
     try:
         trial = _rule(key, year, typed) if any(typed.values()) else decided
         joining = _joining(basis, wish)
+        even = _break_even(trial, basis, wish)
     except Invalid as refused:
         error = error or refused
     now = sharing.follow(decided, basis) if decided else None
@@ -115,6 +134,10 @@ def _service_page(
         then=then,
         shown=then or now,
         joining=joining,
+        even=even,
+        orders=sharing.ORDERS,
+        sizes=CLASSES,
+        waiting=[(tenant, basis.towns[tenant].name) for tenant in basis.not_yet()],
         joined_names=[basis.towns[tenant].name for tenant in joining],
         typed=_typed(decided, typed),
         wish=wish,
@@ -138,15 +161,21 @@ def _rule(service: str, year: int, typed: dict[str, str]) -> Rule:
     return check(Rule(service, year, **needed, **others))
 
 
-def _joining(basis: Basis, wish: dict[str, str]) -> dict[str, int]:
-    """The next `more` municipalities in the order of their codes, from `month` on: tenant → months they pay for."""
-    more = inputs.whole(wish["more"], "more", 0)
-    month = inputs.whole(wish["month"], "month", 4)
+def _joining(basis: Basis, wish: Wish) -> dict[str, int]:
+    """Those named and the next `more` in the order wished, from `month` on: tenant → months they pay for."""
+    more = inputs.whole(wish.more, "more", 0)
+    month = inputs.whole(wish.month, "month", 4)
     if not 1 <= month <= 12:
         sentence = say("月は、1から12までで選んでください。")
         raise Invalid(sentence, fields={"month": sentence})
     months = 12 - (month - 4) % 12
-    return dict.fromkeys(basis.not_yet()[:more], months)
+    return dict.fromkeys(sharing.next_to_join(basis, wish.town, wish.size, wish.order, more), months)
+
+
+def _break_even(rule: Rule | None, basis: Basis, wish: Wish) -> BreakEven | None:
+    alone = inputs.whole(wish.alone, "alone") if wish.alone.strip() else None
+    order = sharing.next_to_join(basis, wish.town, wish.size, wish.order, len(basis.towns))
+    return sharing.break_even(rule, basis, order, alone) if rule else None
 
 
 @router.post("/council/sharing/{service}/rule")
@@ -177,7 +206,7 @@ def decide(
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             sharing.set_rule(session, actor, rule, note, view.now_of(request))
     except Invalid as error:
-        return _service_page(request, service, year, typed, {"more": "", "month": "4"}, error)
+        return _service_page(request, service, year, typed, Wish(), error)
     return view.see_other(f"{HOME}{service}?year={year}")
 
 

@@ -278,14 +278,19 @@ def confirm_leaving(
     return view.see_other(f"/portal/{code}/requests/{request_id}")
 
 
-@router.get("/portal/{code}/requests/{request_id}/archive")
+_OF_A_PART = ("range", "if-range")
+_OF_A_FILE = ("content-length", "content-range", "etag", "accept-ranges")
+
+
+@router.api_route("/portal/{code}/requests/{request_id}/archive", methods=["GET", "HEAD"])
 def archive(request: Request, code: str, request_id: str, actor: Actor = access.staff("portal.admin")) -> Response:
-    """Everything the municipality owns in the service, as the service wrote it, streamed on."""
+    """Everything the municipality owns in the service, as the service wrote it, streamed on; or the part still needed."""
     with view.service_of(request).database.reading() as session:
         row = requests_db.find_request(session, request_id, tenant=actor.tenant)
     if not row.archive or row.state == "done":
         raise NotFound(say("受け取れるデータはありません。"))
-    opened = view.neighbours_of(request).archive(row.service, row.tenant, row.archive)
+    part = {name: request.headers[name] for name in _OF_A_PART if name in request.headers and request.method == "GET"}
+    opened = view.neighbours_of(request).archive(row.service, row.tenant, row.archive, part=part)
     answer = opened.__enter__()
 
     def chunks() -> Any:
@@ -300,9 +305,11 @@ def archive(request: Request, code: str, request_id: str, actor: Actor = access.
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
     }
-    if "content-length" in answer.headers:
-        headers["Content-Length"] = answer.headers["content-length"]
-    return StreamingResponse(chunks(), media_type="application/zip", headers=headers)
+    headers |= {name: answer.headers[name] for name in _OF_A_FILE if name in answer.headers}
+    if request.method == "HEAD" or answer.status_code == 416:
+        opened.__exit__(None, None, None)
+        return Response(status_code=answer.status_code, headers=headers, media_type="application/zip")
+    return StreamingResponse(chunks(), answer.status_code, headers, "application/zip")
 
 
 def _offers(request: Request, town: Municipality) -> list[Offer]:

@@ -16,6 +16,7 @@ from libs.common.errors import say
 from services.tenants.api import view, words
 from services.tenants.api.council_sharing import UNITS
 from services.tenants.db import backups as backups_db
+from services.tenants.db import past as past_db
 from services.tenants.db import plans as plans_db
 from services.tenants.db import usage as usage_db
 from services.tenants.domain import catalogue, own_pages
@@ -161,6 +162,7 @@ def portal_usage(
         usage = usage_db.usage(session, actor.tenant)
         outcomes = usage_db.outcomes(session, "eapply")
         names = usage_db.procedure_names(session, "eapply")
+        past = [total for total in past_db.totals(session, tenant) if total.fiscal_year == shown]
     counts = use.by_tenant.get(actor.tenant or "", {"online": 0, "paper": 0})
     return view.portal_page(
         request,
@@ -179,7 +181,16 @@ def portal_usage(
         rate=online_rate(counts["online"], counts["paper"]),
         procedures=_by_procedure(usage, shown, names),
         outcomes=outcomes,
+        past=_brought(past),
     )
+
+
+def _brought(totals: list[past_db.Total]) -> list[list[Any]]:
+    """Rows by procedure of what was taken in from the system of before."""
+    found: dict[str, dict[str, int]] = {}
+    for total in totals:
+        found.setdefault(total.procedure, {"online": 0, "paper": 0})[total.channel] += total.applications
+    return [[name, c["online"], c["paper"], c["online"] + c["paper"]] for name, c in sorted(found.items())]
 
 
 def _by_procedure(usage: list[Usage], year: int, names: dict[str, str]) -> list[list[Any]]:

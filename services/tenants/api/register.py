@@ -17,7 +17,9 @@ from libs.common import access, audit
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound, Refusal, say
 from services.tenants.api import figures, inputs, view, words
+from services.tenants.db import deletions as deletions_db
 from services.tenants.db import registry as registry_db
+from services.tenants.domain import catalogue
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.codes import read_code
 from services.tenants.domain.history import believed
@@ -41,7 +43,7 @@ def show_registry(request: Request, actor: Actor = access.operator()) -> Respons
 
 
 def _registry(
-    request: Request, error: Refusal | None = None, imported: int | None = None, field: str = "file"
+    request: Request, error: Refusal | None = None, imported: int | None = None, field: str = "file", prepared: int = 0
 ) -> Response:
     with view.service_of(request).database.reading() as session:
         states = registry_db.states(session)
@@ -59,6 +61,7 @@ def _registry(
         present=present,
         happened=words.happened(changes(states), states, reader),
         imported=imported,
+        prepared=prepared,
     )
 
 
@@ -69,6 +72,10 @@ def _registry(
 def municipality(request: Request, tenant: str, done: str = "", actor: Actor = access.operator()) -> Response:
     """What is believed, what was believed before, who recorded it and why; and the forms to change it."""
     return _municipality(request, tenant, done=done)
+
+
+def _what_went(subject: str) -> str:
+    return say("台帳の登録（職員と設定）") if subject == deletions_db.REGISTRY else catalogue.service(subject).name
 
 
 def _municipality(
@@ -85,6 +92,7 @@ def _municipality(
         everybody = registry_db.states(session)
         entries = audit.entries(session, subject=tenant)
         version = registry_db.version(session)
+        deletions = deletions_db.of_tenant(session, tenant)
     own = [s for s in everybody if s.tenant_id == tenant]
     if not own:
         raise NotFound(say("この市町村は、台帳にありません。"))
@@ -111,6 +119,7 @@ def _municipality(
             for entry in entries
         ],
         version=version,
+        deletions=[(row, reader(_what_went(row.subject))) for row in deletions],
         done=done,
     )
 
@@ -375,10 +384,11 @@ def import_participation(
         text = inputs.text_of(file)
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             found = import_history.import_history(session, text, "history.csv", now)
+            rooms = import_history.provide_rooms(session, actor, found, now)
             audit.record(session, actor, "history.imported", "participation", detail={"lines": len(found)}, now=now)
     except Refusal as error:
         return _registry(request, error)
-    return _registry(request, imported=len(found))
+    return _registry(request, imported=len(found), prepared=rooms)
 
 
 @router.post("/operator/municipalities")

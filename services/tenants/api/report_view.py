@@ -6,7 +6,7 @@ from typing import Any
 
 from libs.common.clock import fiscal_year
 from libs.common.errors import say
-from libs.common.web.charts import Bar, Chart, Series, bar_list, line_chart
+from libs.common.web.charts import Bar, Chart, Series, bar_list, for_paper, line_chart
 from libs.common.web.charts.svg import cut, written
 from services.tenants.api.words import LIGHTS, REVIEWS, SOURCES, Reader
 from services.tenants.domain import indicators as rules
@@ -195,6 +195,10 @@ def overview(report: Report, reader: Reader) -> Chart | None:
 # ---- on paper -------------------------------------------------------------------------------------------------------
 
 
+PLAIN = Reader("ja", lambda sentence: sentence)
+"""The published documents are in Japanese."""
+
+
 def printed(report: Report, council: str, *, inside: bool) -> dict[str, Any]:
     """The data of `templates/reports/report.typ`: texts only, as they stand on paper."""
     return {
@@ -249,7 +253,27 @@ def _printed_line(line: Line, inside: bool) -> dict[str, Any]:
         "per_cent": _or_dash(line.per_cent),
         "forecast": _or_dash(forecast_of(line)),
         "values": [f"{v.fiscal_year}年度 {shown(v.value)}" for v in line.points if v.quarter == 0],
+        "chart": chart_file(line) if _worth_drawing(line) else "",
         "reviews": [f"{REVIEWS[r.kind]}：{r.text}" for r in line.reviews if inside or r.kind != "comment"],
+    }
+
+
+def _worth_drawing(line: Line) -> bool:
+    """Two values make a line; one is in the table."""
+    return len(line.points) > 1 and chart_of(line, PLAIN) is not None
+
+
+def chart_file(line: Line) -> str:
+    return f"{line.indicator.id}.svg"
+
+
+def drawings(report: Report) -> dict[str, bytes]:
+    """Name → SVG of each chart that the printed report shows."""
+    lines = [line for pillar in report.pillars for measure in pillar.measures for line in measure.lines]
+    return {
+        chart_file(line): for_paper(chart)
+        for line in lines
+        if _worth_drawing(line) and (chart := chart_of(line, PLAIN)) is not None
     }
 
 

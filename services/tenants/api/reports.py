@@ -12,6 +12,7 @@ from libs.common import access, csvout, pdf
 from libs.common.actor import Actor
 from libs.common.clock import fiscal_year
 from libs.common.errors import NotFound, say
+from services.tenants import reference
 from services.tenants.api import figures, report_view, view, words
 from services.tenants.db import plans as plans_db
 from services.tenants.db.plans import PlanRow
@@ -27,7 +28,7 @@ Year = Annotated[int, InPath(ge=1990, le=2100)]
 def index(request: Request, _actor: Actor = access.public()) -> Response:
     """Every plan with the years there are reports of, the latest first."""
     with view.service_of(request).database.reading() as session:
-        plans = plans_db.plans(session)
+        plans = plans_db.plans(session, reference.prefecture(view.service_of(request).settings.prefecture).code)
     today = view.today_of(request)
     found = [(plan, years_of(plan, today)) for plan in plans]
     return view.public_page(request, "reports/index.html", found=found)
@@ -94,11 +95,10 @@ def as_pdf(request: Request, plan_id: str, year: Year, _actor: Actor = access.pu
 
 def pdf_answer(request: Request, report: Report, *, inside: bool) -> Response:
     """The report as PDF. `inside`: with the comments that are not for the public."""
-    title = f"{report.plan.name} {report_view.period(report, _JAPANESE)} 報告書"
+    title = f"{report.plan.name} {report_view.period(report, report_view.PLAIN)} 報告書"
     data = report_view.printed(report, view.council_name(view.service_of(request)), inside=inside)
-    document = pdf.render(TEMPLATE, data, title=title, at=view.now_of(request), stand_in=pdf.GETA)
+    document = pdf.render(
+        TEMPLATE, data, title=title, at=view.now_of(request), stand_in=pdf.GETA, files=report_view.drawings(report)
+    )
     headers = {"Content-Disposition": csvout.attachment(f"{title}.pdf")}
     return Response(document, media_type="application/pdf", headers=headers)
-
-
-_JAPANESE = words.Reader("ja", lambda sentence: sentence)

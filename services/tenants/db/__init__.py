@@ -5,12 +5,14 @@ from services.tenants.db.base import Base
 from services.tenants.db.calendars import CalendarKeyRow
 from services.tenants.db.capacity import PoolRow, ReservationRow
 from services.tenants.db.datasets import DatasetsRow, DatasetYearRow
+from services.tenants.db.deletions import DeletionRow
 from services.tenants.db.departments import DelegationRow, DepartmentMemberRow, DepartmentRow
 from services.tenants.db.invoices import InvoiceRow
 from services.tenants.db.maintenance import MaintenanceRow
 from services.tenants.db.members import MemberRow
 from services.tenants.db.notice_choices import NoticeChoiceRow
 from services.tenants.db.own_pages import FileRow, OwnPageRow
+from services.tenants.db.past import PastApplicationRow, PastImportRow, PastTotalRow
 from services.tenants.db.plans import IndicatorRow, IndicatorValueRow, MeasureRow, PlanRow, ReviewRow
 from services.tenants.db.reasons import ReasonRow
 from services.tenants.db.registry import MunicipalityRow, RegistryVersionRow
@@ -37,6 +39,7 @@ __all__ = [
     "DatasetYearRow",
     "DatasetsRow",
     "DelegationRow",
+    "DeletionRow",
     "DepartmentMemberRow",
     "DepartmentRow",
     "FileRow",
@@ -51,6 +54,9 @@ __all__ = [
     "MunicipalityRow",
     "NoticeChoiceRow",
     "OwnPageRow",
+    "PastApplicationRow",
+    "PastImportRow",
+    "PastTotalRow",
     "PlanRow",
     "PoolRow",
     "PopulationRow",

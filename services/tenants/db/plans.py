@@ -108,9 +108,10 @@ def names(session: Session, idents: Collection[str]) -> dict[str, str]:
     return {ident: name for rows in found for ident, name in rows}
 
 
-def plans(session: Session) -> list[PlanRow]:
-    """The latest first."""
-    return list(session.scalars(select(PlanRow).order_by(PlanRow.first_year.desc(), PlanRow.id)))
+def plans(session: Session, owner: str | None = None) -> list[PlanRow]:
+    """The latest first; of one prefecture only where its code is given."""
+    statement = select(PlanRow).order_by(PlanRow.first_year.desc(), PlanRow.id)
+    return list(session.scalars(statement if owner is None else statement.where(PlanRow.owner == owner)))
 
 
 def find_plan(session: Session, plan_id: str) -> PlanRow:

@@ -14,6 +14,8 @@ _BECAUSE = "requests of municipalities, ids only: the worker asks again across a
 
 
 class TakeoutRow(SharedTable, Base):
+    """`job` puts the parts together once all are exported; then `file` is the archive, `size` in bytes."""
+
     __tablename__ = "takeouts"
     __shared_because__ = _BECAUSE
 
@@ -21,6 +23,10 @@ class TakeoutRow(SharedTable, Base):
     tenant: Mapped[str] = mapped_column(String(6), index=True)
     asked_by: Mapped[str] = mapped_column(String(36))
     asked_at: Mapped[datetime]
+    job: Mapped[str | None] = mapped_column(String(36))
+    file: Mapped[str | None] = mapped_column(String(36))
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    sha256: Mapped[str | None] = mapped_column(String(64))
 
 
 class TakeoutPartRow(SharedTable, Base):
@@ -61,6 +67,21 @@ def find(session: Session, takeout_id: str, tenant: str) -> TakeoutRow:
 def parts(session: Session, takeout_id: str) -> list[TakeoutPartRow]:
     statement = select(TakeoutPartRow).where(TakeoutPartRow.takeout == takeout_id)
     return list(session.scalars(statement.order_by(TakeoutPartRow.service)))
+
+
+def gathered(session: Session, tenant: str, since: datetime) -> set[str]:
+    """Archives of take-outs asked for after `since`: those that can still be taken."""
+    statement = select(TakeoutRow.id).where(TakeoutRow.tenant == tenant, TakeoutRow.asked_at > since)
+    return set(session.scalars(statement))
+
+
+def ungathered(session: Session, since: datetime) -> list[TakeoutRow]:
+    """Take-outs asked for after `since` whose parts are all exported, and nobody puts them together yet."""
+    waits = select(TakeoutPartRow.takeout).where(TakeoutPartRow.state != "exported")
+    statement = select(TakeoutRow).where(
+        TakeoutRow.asked_at > since, TakeoutRow.job.is_(None), TakeoutRow.id.not_in(waits)
+    )
+    return list(session.scalars(statement.order_by(TakeoutRow.id)))
 
 
 def part_of(session: Session, tenant: str, service: str, room_request: str) -> TakeoutPartRow | None:

@@ -6,7 +6,7 @@ divided go to the largest remainders (最大剰余法); among equal ones to the 
 minimum pays the minimum, and the others pay that much less, each in proportion to what it pays above its own minimum.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -184,6 +184,24 @@ def joined_needed(
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if pays(middle) <= own else (middle + 1, high)
+    return low
+
+
+def more_needed(
+    rule: Rule, parties: Sequence[Party], candidates: Sequence[Party], most: Mapping[str, int]
+) -> int | None:
+    """How many of `candidates`, in their order, must join until each tenant in `most` pays at most so many yen. None: even all do not
+    do. By halving, as in `joined_needed`."""
+
+    def enough(number: int) -> bool:
+        return all(s.amount <= most.get(s.tenant, s.amount) for s in shares(rule, [*parties, *candidates[:number]]))
+
+    if not enough(len(candidates)):
+        return None
+    low, high = 0, len(candidates)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle + 1, high)
     return low
 
 

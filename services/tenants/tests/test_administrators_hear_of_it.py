@@ -14,7 +14,7 @@ from services.tenants.api.notice_settings import Ways
 from services.tenants.db import maintenance as maintenance_db
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.tests.cloud import Cloud
-from services.tenants.tests.people import ADMIN, KURUME, MEMBER, OOKI, OPERATOR
+from services.tenants.tests.people import ADMIN, KURUME, MEMBER, OOKI, OPERATOR, PREFECTURE, SECOND_OPERATOR
 from services.tenants.tests.test_cost_of_taking_part import RULE, issue
 from services.tenants.tests.test_dates_and_notices import NIGHT
 from services.tenants.tests.test_joining_a_service import answer, room_request
@@ -156,3 +156,31 @@ def test_the_answer_to_a_question_follows_the_choice(cloud: Cloud) -> None:
     cloud.post(SETTINGS, COLLEAGUE, dict.fromkeys(telling.KINDS, "mail") | {"support": "none"})
     cloud.post(f"/portal/{OOKI}/support/", ADMIN, {"title": "印刷", "service": "", "text": "切れます。"})
     assert kinds(cloud, COLLEAGUE) == []
+
+
+def test_operators_hear_of_every_request_and_what_waits_for_them(cloud: Cloud) -> None:
+    for operator in (OPERATOR, SECOND_OPERATOR):
+        with cloud.database.transaction(tenant=PREFECTURE) as session:
+            members.grant(session, OPERATOR, PREFECTURE, operator.subject, {"operator"}, NOW)
+    joining = asked(cloud)
+    asked(cloud)
+    [told] = heard(cloud, OPERATOR)
+    assert "大木町から電子申請サービスの申込み（利用の開始）" in told.subject and told.mail != "none"
+    assert "承認か見送りを待っています" in told.body and told.body.strip().endswith("/operator/")
+    assert len(heard(cloud, SECOND_OPERATOR)) == 1, "asked twice it is one request, told once to each operator"
+    assert kinds(cloud, ADMIN) == [], "who asked knows"
+    cloud.post(f"/operator/requests/{joining}/approve", OPERATOR)
+    answer(cloud.database, joining, "provisioned")
+    asked(cloud, action="leave")
+    latest = heard(cloud, OPERATOR)[0]
+    assert "利用の終了" in latest.subject and "承認は要りません" in latest.body
+
+
+def test_operators_hear_of_reserved_servers(cloud: Cloud) -> None:
+    with cloud.database.transaction(tenant=PREFECTURE) as session:
+        members.grant(session, OPERATOR, PREFECTURE, OPERATOR.subject, {"operator"}, NOW)
+    joins(cloud.database)
+    cloud.post("/operator/capacity/pool", OPERATOR, POOL)
+    assert reserve(cloud)[0] == 303
+    [told] = heard(cloud, OPERATOR)
+    assert "サーバーの予約" in told.subject and "/operator/capacity" in told.body

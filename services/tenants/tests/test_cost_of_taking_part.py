@@ -251,3 +251,35 @@ def test_csv_of_the_shares_and_of_the_invoices(full: Cloud) -> None:  # noqa: F8
         rows = list(csv.DictReader(io.StringIO(full.get(path, MEMBER).content.decode("utf-8-sig"))))
         assert sum(int(row.get("負担額") or row["金額"]) for row in rows) == 600_000
     assert full.get("/council/sharing/cloud/shares.csv?year=2026", MEMBER).status_code == 422
+
+
+def test_the_council_chooses_who_joins_by_name_size_and_nearness(full: Cloud) -> None:  # noqa: F811
+    people(full, every_town(full), "2026-04-01")
+    address = "/council/sharing/ebid?year=2026&total=600000&equal=100"
+
+    def joined(more: str) -> list[str]:
+        page = full.get(f"{address}&{more}", MEMBER).text
+        told = re.search(r"市町村が加わったときの額です（(.*?)）", page)
+        return told[1].split("、") if told else []
+
+    by_name = joined(f"town={OOKI}")
+    assert by_name == ["大木町"]
+    near = joined("more=3&order=near")
+    with full.database.reading() as session:
+        basis = sharing.basis(session, count.read(session), "ebid", 2026)
+    far = {basis.towns[t].name: sharing._distance(basis, t) for t in basis.not_yet()}
+    assert near == sorted(far, key=far.__getitem__)[:3] and far[near[0]] < 30
+    number = {basis.towns[t].name: n for t, n in basis.populations.items()}
+    small = joined("more=5&order=small")
+    assert [number[name] for name in small] == sorted(number[basis.towns[t].name] for t in basis.not_yet())[:5]
+    assert joined("more=5&size=500000") == [], "no town of the table has so many people"
+    assert joined(f"town={OOKI}&more=1&order=large")[0] == "大木町"
+
+
+def test_the_council_sees_from_how_many_members_on_it_pays(full: Cloud) -> None:  # noqa: F811
+    page = full.get("/council/sharing/ebid?year=2026&total=600000&equal=100&alone=100,000", MEMBER).text
+    assert "4市町村から、いま参加しているどの市町村も、いまより少なくなります" in page, "3 pay 200,000 each"
+    assert "6市町村から、いま参加しているどの市町村も、1市町村だけの費用（100,000）以下です" in page
+    dear = full.get("/council/sharing/ebid?year=2026&total=600000&equal=100&alone=9999", MEMBER).text
+    assert "以下にはなりません" in dear, "with all 60 each pays 10,000"
+    assert full.get("/council/sharing/ebid?year=2026&total=600000&equal=100&alone=x", MEMBER).status_code == 422

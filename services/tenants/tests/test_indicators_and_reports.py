@@ -6,8 +6,10 @@ import re
 import subprocess
 from datetime import date
 from itertools import takewhile
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from sqlalchemy import select
 
 from libs.common.testing.service import NOW
@@ -256,3 +258,70 @@ def test_the_record_calls_an_indicator_by_its_name(planned: Cloud) -> None:
         indicator = plans_db.indicators(session, plans_db.measures(session, plan.id))[0]
     page = planned.get("/operator/records", OPERATOR).text
     assert f"<td>{indicator.name}</td>" in page and f"<td>{plan.name}</td>" in page and indicator.id not in page
+
+
+OWN = {
+    "pillar": "協議会の柱", "measure": "研修", "indicator": "研修を受けた職員", "unit": "人", "baseline": "10",
+    "baseline_date": "2025年度", "target": "100", "target_date": "2027年度", "better": "", "owner": "総務部会", "automatic": "",
+}  # fmt: skip
+
+
+def test_the_council_adds_an_indicator_of_its_own_and_types_its_values(planned: Cloud) -> None:
+    page = planned.post(
+        "/council/indicators", MEMBER, {**OWN, "plan": plan_id(planned), "unit": "", "target_date": "いつか"}
+    )
+    assert page.status_code == 422 and page.text.count("error-text") == 2 and "研修を受けた職員" in page.text
+    added = planned.post("/council/indicators", MEMBER, {**OWN, "plan": plan_id(planned)})
+    where = added.headers["location"]
+    assert "同じ名前の指標が" in planned.post("/council/indicators", MEMBER, {**OWN, "plan": plan_id(planned)}).text
+    planned.others.answers["GET", "/internal/gateway/persons"] = (
+        200,
+        [{"id": MEMBER.subject, "display_name": MEMBER.name, "email": "m@pref.example", "active": True}],
+    )
+    planned.post(f"{where}/values", MEMBER, {"year": "2026", "quarter": "0", "value": "55"})
+    page = planned.get(where, MEMBER).text
+    row = next(row for row in cells(page) if "55" in row)
+    assert MEMBER.name.replace(" ", "") in row, "who typed it"
+    assert planned.post(f"{where}/owner", MEMBER, {"owner": "企画部会"}).status_code == 303
+    assert 'value="企画部会"' in planned.get(where, MEMBER).text
+    with planned.database.reading() as session:
+        measures = plans_db.measures(session, plan_id(planned))
+        assert (measures[-1].pillar, measures[-1].title) == ("協議会の柱", "研修")
+    assert "研修を受けた職員" in planned.get(f"/reports/{plan_id(planned)}/2021/", GUEST).text
+
+
+def test_a_plan_of_another_prefecture_is_imported_to_compare_and_is_in_no_report(planned: Cloud) -> None:
+    table = ",".join(plans.PLAN_COLUMNS) + "\n柱,施策,オンライン利用率,%,40,2018年度,60,2022年度,情報政策課,\n"
+    told = {"name": "鹿児島県官民データ活用推進基本計画", "first_year": "2020", "last_year": "2022", "owner": "460001"}
+    file = [("file", ("plan.csv", table.encode(), "text/csv"))]
+    counted = [("file", ("plan.csv", table.replace("情報政策課,", "情報政策課,share.opendata").encode(), "text/csv"))]
+    assert "2行目" in planned.post("/council/plans", MEMBER, told, files=counted).text
+    assert planned.post("/council/plans", MEMBER, told, files=file).status_code == 303
+    page = planned.get("/council/indicators", MEMBER).text
+    assert "鹿児島県の計画です。比べるために取り込みました" in page
+    assert "鹿児島県官民データ" not in planned.get("/reports/", GUEST).text
+
+
+def test_the_printed_report_shows_each_indicator_with_values_as_a_drawing(planned: Cloud, tmp_path: Path) -> None:
+    def pages() -> list[Image.Image]:
+        document = planned.get(f"/reports/{plan_id(planned)}/2021/report.pdf", GUEST).content
+        (tmp_path / "report.pdf").write_bytes(document)
+        subprocess.run(["pdftoppm", "-r", "60", "-png", tmp_path / "report.pdf", tmp_path / "page"], check=True)
+        return [Image.open(page).convert("RGB") for page in sorted(tmp_path.glob("page*.png"))]
+
+    def blue(page: Image.Image) -> int:
+        """Points in the colour of the first line of a chart."""
+        return sum(1 for r, g, b in page.getdata() if b > 110 and r < 60 and g < 100)
+
+    before = sum(map(blue, pages()))
+    name = "オンライン利用率"
+    for year, value in ((2018, "50"), (2019, "52"), (2020, "57"), (2021, "61")):
+        told = {"year": str(year), "quarter": "0", "value": value}
+        planned.post(f"/council/indicators/{indicator_id(planned, name)}/values", MEMBER, told)
+    assert sum(map(blue, pages())) > before + 50, "one drawing more"
+    text = subprocess.run(
+        ["pdftotext", tmp_path / "report.pdf", "-"], check=True, capture_output=True, text=True
+    ).stdout
+    assert text.count("目標への道") == 2, (
+        "the drawing's words are text; the other is of the figure that is counted here"
+    )

@@ -37,6 +37,7 @@ def test_no_route_lets_another_municipality_or_role_through(cloud: Cloud) -> Non
         "event_id": "none",
         "step": "redrive",
         "thread_id": thread,
+        "import_id": "none",
         "file_id": "none",
         "department_id": "none",
         "delegation_id": "none",

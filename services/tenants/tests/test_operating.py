@@ -9,20 +9,25 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from libs.common import inbox
 from libs.common.clock import FixedClock
 from libs.common.db import Database
 from libs.common.errors import Unavailable
+from libs.common.outbox import OutboxRow
 from libs.common.telemetry import metrics
 from libs.common.testing.service import NOW
 from services.tenants import compare, worker
 from services.tenants.db import ComparisonRow, UsageRow
+from services.tenants.db import requests as requests_db
+from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.neighbours import Neighbours
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, GUEST, KURUME, MEMBER, OOKI, OPERATOR
 from services.tenants.tests.test_joining_a_service import approve, ask_to_join, room_request, state
 from services.tenants.tests.test_the_register_changes import record
+from services.tenants.use_cases import saga
 
 
 def event(
@@ -290,6 +295,36 @@ def test_importing_participation_names_every_wrong_line(cloud: Cloud) -> None:
     answer = cloud.post("/operator/participation", OPERATOR, files={"file": ("h.csv", bad)})
     assert answer.status_code == 422
     assert "2行目" in answer.text and "3行目" in answer.text and "まだ何も取り込んでいません" in answer.text
+
+
+def test_a_participation_that_is_imported_and_goes_on_gets_its_room(cloud: Cloud) -> None:
+    text = (
+        "code,service,from,until\n405221,eapply,2010-04-01,\n405221,backup,2012-04-01,2013-04-01\n"
+        "405221,center,2010-04-01,\n402036,eapply,2010-04-01,\n"
+    )
+    answered = cloud.post("/operator/participation", OPERATOR, files={"file": ("h.csv", text)})
+    assert "いまも使っている2件は、サービスの準備を始めました" in answered.text
+    while worker.jobs.run_next(cloud.service):
+        pass
+    with cloud.database.reading() as session:
+        asked = outbox_of(session, "tenants.room.requested.v1")
+        running = requests_db.requests_in(session, ["running"])
+    assert sorted((e["tenantid"], e["data"]["service"], e["data"]["action"]) for e in asked) == [
+        ("402036", "eapply", "provision"),
+        ("405221", "eapply", "provision"),
+    ], "nothing is prepared for what is over or runs elsewhere"
+    assert {row.tenant for row in running} == {"402036", "405221"}
+    [own] = [row for row in running if row.tenant == OOKI]
+    with cloud.database.transaction(tenant=OOKI) as session:
+        saga.answered(session, "eapply", own.room_request or "", "provisioned", NOW)
+        found = subscriptions_db.intervals(session, OOKI, "eapply")
+    assert [(i.valid_from.isoformat(), i.superseded_at) for i in found] == [("2010-04-01", None)], (
+        "its history stays as it came"
+    )
+
+
+def outbox_of(session: Session, kind: str) -> list[dict[str, Any]]:
+    return [row.envelope for row in session.scalars(select(OutboxRow).where(OutboxRow.type == kind))]
 
 
 def test_each_line_that_is_not_in_the_charset_of_the_file_is_named_and_nothing_is_kept(cloud: Cloud) -> None:

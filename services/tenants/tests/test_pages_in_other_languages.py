@@ -26,6 +26,7 @@ TEMPLATES = Path(__file__).parents[1] / "templates"
 JAPANESE = re.compile(r"[\u3041-\u30ff\u4e00-\u9fff]+")
 DATA = {
     *(n for s in reference.states(40, NOW) for n in (s.name, s.short_name, s.kana, s.region)),
+    *(one.name for one in reference.prefectures()),
     *(indicator.plan for indicator in reference.indicators()),
     *(cell for row in csv.reader(io.StringIO(reference.plan_table(40))) for cell in (*row[:4], cut(row[2], 300, 14))),
     "ふくおか", "共同クラウド", "電子自治体共同運営協議会", "あ", "か", "さ", "た", "な", "は", "ま", "や", "ら", "わ",

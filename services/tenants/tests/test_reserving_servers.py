@@ -6,9 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from kubernetes_validate import validate
+from sqlalchemy import delete
 
 from libs.common.db import Database
 from libs.common.errors import Conflict
@@ -192,3 +196,63 @@ def test_many_at_once_never_overbook(database: Database) -> None:
         assert pool is not None
         held = [row.held for row in capacity_db.holding(session, first, first + timedelta(days=9))]
         assert min(free.nodes for free in calendar(capacity_db.as_pool(pool), held, first, 9)) == 1
+
+
+@pytest.fixture
+def taking_part(database: Database) -> Database:
+    load_fukuoka(database)
+    joins(database)
+    return database
+
+
+WISHES = st.lists(
+    st.tuples(st.integers(0, 6), st.integers(1, 4), st.integers(1, 4), st.integers(0, 60)), min_size=2, max_size=10
+)
+"""(days until the first, days, servers, GB) of each request."""
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(WISHES, st.integers(2, 6), st.integers(30, 120))
+def test_no_day_has_more_reserved_than_there_is_whatever_is_asked_for_at_once(
+    taking_part: Database, wishes: list[tuple[int, int, int, int]], nodes: int, storage: int
+) -> None:
+    """Every request in a thread of its own, begun together: whoever is refused would really not have fitted any more."""
+    database, first = taking_part, NOW.date() + timedelta(days=3)
+    with database.transaction(tenant="400009") as session:
+        session.execute(delete(capacity_db.ReservationRow))
+        numbers = {name: int(value) for name, value in POOL.items()} | {"nodes": nodes, "storage": storage}
+        capacity.set_pool(session, OPERATOR, numbers, NOW)
+    start = Barrier(len(wishes))
+
+    def ask(wish: tuple[int, int, int, int]) -> Held | None:
+        after, days, servers, gigabytes = wish
+        wanted = Held(first + timedelta(days=after), first + timedelta(days=after + days), servers, gigabytes)
+        start.wait(30)
+        try:
+            with database.transaction(tenant=OOKI) as session:
+                capacity.reserve(session, ADMIN, OOKI, wanted, "検査", NOW)
+        except Conflict:
+            return wanted
+        return None
+
+    with ThreadPoolExecutor(len(wishes)) as several:
+        refused = [wanted for wanted in several.map(ask, wishes) if wanted is not None]
+    with database.reading() as session:
+        pool = capacity_db.pool(session)
+        held = [row.held for row in capacity_db.holding(session, first, first + timedelta(days=20))]
+    assert pool is not None and len(held) + len(refused) == len(wishes)
+    for day in (first + timedelta(days=n) for n in range(12)):
+        on_day = [one for one in held if one.first <= day < one.until]
+        assert sum(one.nodes for one in on_day) <= nodes and sum(one.storage for one in on_day) <= storage
+    for wanted in refused:
+        days = [
+            first + timedelta(days=n) for n in range(12) if wanted.first <= first + timedelta(days=n) < wanted.until
+        ]
+        taken = [[one for one in held if one.first <= day < one.until] for day in days]
+        assert any(
+            sum(one.nodes for one in each) + wanted.nodes > nodes
+            or sum(one.storage for one in each) + wanted.storage > storage
+            for each in taken
+        )

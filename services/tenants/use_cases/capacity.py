@@ -65,6 +65,7 @@ def reserve(session: Session, actor: Actor, tenant: str, wanted: Held, purpose: 
     session.add(row)
     session.flush()
     audit.record(session, actor, "capacity.requested", row.id, purpose.strip()[:200], _detail(row), now=now)
+    telling.tell_operators(session, tenant, row.id, "/operator/capacity", now, service=SERVICE, waits=True)
     return row
 
 

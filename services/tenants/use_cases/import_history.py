@@ -11,6 +11,9 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
+from libs.common import jobs
+from libs.common.actor import Actor
+from libs.common.clock import local_date
 from libs.common.errors import Invalid, Refusal, say
 from services.tenants.db import registry as registry_db
 from services.tenants.db import subscriptions as db
@@ -20,6 +23,8 @@ from services.tenants.domain.history import believed
 from services.tenants.domain.municipality import Municipality, tenants_by_code
 from services.tenants.domain.subscriptions import Interval, check_disjoint
 
+PROVIDE = "tenants.provide-room"
+"""The job of a municipality: `service` and `by` (who imported) in its payload."""
 COLUMNS = ("code", "service", "from", "until")
 MAX_LINES = 20_000
 
@@ -42,6 +47,21 @@ def import_history(session: Session, text: str, origin: str, now: datetime) -> l
     db.add_intervals(session, [interval for _, interval in found], origin)
     registry_db.bump_version(session)
     return [interval for _, interval in found]
+
+
+def in_use(found: list[Interval], today: date) -> list[Interval]:
+    """Those that go on or begin later, of services that keep a room here: each must get one."""
+    rooms = {service.key for service in catalogue.SERVICES if service.delivery == "room" and service.opened}
+    return [i for i in found if i.service in rooms and (i.valid_until is None or i.valid_until > today)]
+
+
+def provide_rooms(session: Session, actor: Actor, found: list[Interval], now: datetime) -> int:
+    """Let a room be prepared for each use that was imported and goes on; how many. Kept with the import, in its transaction."""
+    wanted = in_use(found, local_date(now))
+    for interval in wanted:
+        payload = {"service": interval.service, "by": actor.subject}
+        jobs.add(session, PROVIDE, payload, tenant=interval.tenant_id, now=now)
+    return len(wanted)
 
 
 def refuse_lines(bad: list[BadLine]) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from libs.common.errors import say
 from services.tenants.db import backups as backups_db
 from services.tenants.db import datasets as datasets_db
+from services.tenants.db import past as past_db
 from services.tenants.db import tenders as tenders_db
 from services.tenants.db import usage as usage_db
 from services.tenants.domain import sharing as rules
@@ -91,4 +92,5 @@ def years(session: Session, tenant: str, this_year: int) -> list[int]:
     """Fiscal years of which something was counted, and this one; the latest first."""
     found = {row.fiscal_year for row in usage_db.usage(session, tenant)} | {this_year}
     found |= set(tenders_db.years_of(session, tenant)) | set(backups_db.years_of(session, tenant))
+    found |= {total.fiscal_year for total in past_db.totals(session, tenant)}
     return sorted(found, reverse=True)

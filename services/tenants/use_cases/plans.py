@@ -28,13 +28,14 @@ KINDS = ("check", "act", "comment")
 
 @dataclass(frozen=True, slots=True)
 class NewPlan:
-    """Fiscal years, both included; `owner` is the code of the prefecture."""
+    """Fiscal years, both included; `owner` is the code of the prefecture whose plan it is; `counted`: it is this cloud's own."""
 
     name: str
     owner: str
     first_year: int
     last_year: int
     text: str = ""
+    counted: bool = True
 
 
 def add_plan(session: Session, actor: Actor, new: NewPlan, table: str, now: datetime) -> PlanRow:
@@ -44,7 +45,7 @@ def add_plan(session: Session, actor: Actor, new: NewPlan, table: str, now: date
     if new.last_year < new.first_year:
         sentence = say("計画の終わりの年度が、始まりの年度より前です。")
         raise Invalid(sentence, fields={"last_year": sentence})
-    rows = _plan_lines(table)
+    rows = _plan_lines(table, counted=new.counted)
     plan = PlanRow(
         name=new.name.strip(), owner=new.owner, first_year=new.first_year, last_year=new.last_year,
         text=new.text.strip(), recorded_by=actor.subject, recorded_at=now,
@@ -56,8 +57,12 @@ def add_plan(session: Session, actor: Actor, new: NewPlan, table: str, now: date
     return plan
 
 
-def _plan_lines(table: str) -> list[dict[str, str]]:
+def _plan_lines(table: str, *, counted: bool) -> list[dict[str, str]]:
+    """`counted`: false for a plan of another prefecture, whose figures are not those of this cloud."""
     rows = _table(table, PLAN_COLUMNS)
+    if not counted:
+        said = say("ほかの都道府県の計画には、このクラウドの自動の値を入れられません。")
+        refuse_lines([BadLine(line, said) for line, row in rows if row["automatic"]])
     refuse_lines([bad for line, row in rows for bad in _plan_faults(line, row)])
     return [row for _, row in rows]
 
@@ -110,6 +115,61 @@ def _indicator(measure: str, position: int, row: dict[str, str]) -> IndicatorRow
         target_date=row["target_date"], better=rules.better_way(row["baseline"], row["target"]),
         owner=row["owner"][:200], automatic=row["automatic"],
     )  # fmt: skip
+
+
+def add_indicator(
+    session: Session, actor: Actor, plan_id: str, row: dict[str, str], better: str, now: datetime
+) -> IndicatorRow:
+    """One more indicator of the council's own. `row` by `PLAN_COLUMNS`, under a measure that is there or a new one; `better`: more,
+    less, or "" (told from baseline and target). Raises Invalid with the fields."""
+    plan = db.find_plan(session, plan_id)
+    measures = db.measures(session, plan.id)
+    present = db.indicators(session, measures)
+    _check_indicator(row, better, {one.name for one in present})
+    measure = next((m for m in measures if (m.pillar, m.title) == (row["pillar"], row["measure"])), None)
+    if measure is None:
+        number = max((m.position for m in measures), default=0) + 1
+        measure = MeasureRow(plan=plan.id, position=number, pillar=row["pillar"], title=row["measure"], text="")
+        session.add(measure)
+        session.flush()
+    added = _indicator(measure.id, max((one.position for one in present), default=0) + 1, row)
+    added.better = better or added.better
+    session.add(added)
+    session.flush()
+    audit.record(session, actor, "indicator.added", added.id, detail={"plan": plan.id}, now=now)
+    return added
+
+
+def _check_indicator(row: dict[str, str], better: str, present: set[str]) -> None:
+    most = {"pillar": 200, "measure": 200, "indicator": 200, "unit": 40, "target": 40}
+    wrong: dict[str, str] = {
+        name: say("1文字から%(most)s文字までで入力してください。", most=length)
+        for name, length in most.items()
+        if not 1 <= len(row[name]) <= length
+    }
+    if row["indicator"] in present:
+        wrong["indicator"] = say("同じ名前の指標が、この計画にもうあります。")
+    for name in ("baseline_date", "target_date"):
+        if (row[name] or name == "target_date") and rules.day_of(row[name]) is None:
+            wrong[name] = say("2018年度 か 2018-09-01 のように入力してください。")
+    if row["automatic"] and row["automatic"] not in FIGURES:
+        wrong["automatic"] = say("一覧から選んでください。")
+    if better not in ("", "more", "less"):
+        wrong["better"] = say("一覧から選んでください。")
+    if wrong:
+        raise Invalid(say("直していただくところがあります。"), fields=wrong)
+
+
+def set_owner(session: Session, actor: Actor, indicator_id: str, owner: str, now: datetime) -> None:
+    """Who answers for the indicator, in words. What it was stands in the record."""
+    row, owner = db.find_indicator(session, indicator_id), owner.strip()
+    if len(owner) > 200:
+        sentence = say("担当は、200文字までで入力してください。")
+        raise Invalid(sentence, fields={"owner": sentence})
+    if owner != row.owner:
+        detail = {"before": row.owner, "after": owner}
+        row.owner = owner
+        audit.record(session, actor, "indicator.owner", row.id, detail=detail, now=now)
 
 
 # ---- values ---------------------------------------------------------------------------------------------------------

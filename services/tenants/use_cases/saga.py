@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from libs.common import audit, outbox
+from libs.common import audit, jobs, outbox
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.ids import new_id
@@ -24,6 +24,8 @@ from services.tenants.domain.subscriptions import Interval, first_day, status_on
 from services.tenants.events import RoomRequested, SubscriptionEnded, SubscriptionStarted
 from services.tenants.use_cases import own_pages, switches, telling, terms
 
+SIGN = "tenants.sign-deletion"
+"""The job: `request` in its payload."""
 SYSTEM = Actor(kind="service", subject="tenants")
 _NO_ANSWER = "サービスから返事がありませんでした。"
 
@@ -202,6 +204,7 @@ def _finish(session: Session, row: RequestRow, now: datetime) -> None:
         end = row.effective_from or today
         subscriptions_db.close(session, row.tenant, row.service, "joined", end, now, row.id)
         usage_db.forget(session, row.service)
+        jobs.add(session, SIGN, {"request": row.id}, tenant=row.tenant, key=row.id, now=now)
         event = SubscriptionEnded(service=row.service, until_date=end)
         outbox.add(session, event, subject=f"{row.tenant}/{row.service}", now=now)
     db.add_step(session, row.id, "done", now)

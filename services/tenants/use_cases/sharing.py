@@ -1,6 +1,7 @@
 """Cost sharing: who takes part in how many months, by what measure, and what each pays; and what it would be if more joined."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -17,6 +18,7 @@ from services.tenants.domain import usage as usage_rules
 from services.tenants.domain.history import believed
 from services.tenants.domain.municipality import Municipality, counted_on
 from services.tenants.domain.sharing import Party, Rule, Share
+from services.tenants.domain.size import size_of
 from services.tenants.domain.subscriptions import Interval, fiscal_year_span, joined_intervals
 from services.tenants.use_cases import capacity, stock
 from services.tenants.use_cases.count import Register
@@ -141,6 +143,87 @@ def follow(rule: Rule, found: Basis, joining: Mapping[str, int] | None = None) -
     except Invalid as problem:
         return Shared(rule, found, {}, problem)
     return Shared(rule, found, {share.tenant: share for share in shares})
+
+
+ORDERS: dict[str, str] = {
+    "code": say("団体コードの順"),
+    "near": say("参加している市町村に近い順"),
+    "small": say("人口の少ない順"),
+    "large": say("人口の多い順"),
+}
+"""In which order municipalities that do not take part yet are thought to join."""
+
+
+def next_to_join(found: Basis, named: Iterable[str], size: str, order: str, more: int) -> list[str]:
+    """Tenants: those `named` first, then `more` of the others, of one class of size ("" any), in `order`."""
+    waiting = found.not_yet()
+    first = [tenant for tenant in waiting if tenant in set(named)]
+    others = [t for t in waiting if t not in first and size in ("", str(size_of(found.populations.get(t)).least))]
+    if order == "near":
+        others.sort(key=lambda tenant: _distance(found, tenant))
+    elif order in ("small", "large"):
+        sign = 1 if order == "small" else -1
+        others.sort(key=lambda t: (t not in found.populations, sign * found.populations.get(t, 0)))
+    return first + others[:more]
+
+
+def _distance(found: Basis, tenant: str) -> float:
+    """Kilometres to the nearest centre of a municipality that takes part, near enough for an order; far where a centre is not known."""
+    here = found.towns[tenant]
+    if here.longitude is None or here.latitude is None:
+        return math.inf
+    width = math.cos(math.radians(here.latitude))
+    away = [
+        math.hypot((here.longitude - other.longitude) * width, here.latitude - other.latitude) * 111.2
+        for other in (found.towns[member] for member in found.months)
+        if other.longitude is not None and other.latitude is not None
+    ]
+    return min(away, default=math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """With so many `members`: the lowest, middle and highest share in yen; `below`: how many pay less than alone (None: not asked)."""
+
+    members: int
+    lowest: int
+    middle: int
+    highest: int
+    below: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BreakEven:
+    """From how many members on all that take part now pay less than now, and each at most what it would pay alone. None: never, with
+    those there are. The further ones join in the order of the trial, for the whole year."""
+
+    than_now: int | None
+    than_alone: int | None
+    steps: list[Step]
+
+
+def break_even(rule: Rule, found: Basis, order: Sequence[str], alone: int | None) -> BreakEven | None:
+    """`alone`: yen a year of one municipality by itself. None where the shares cannot be calculated or nobody takes part."""
+    parties, further = found.parties(), [found.party(tenant, sharing.MONTHS) for tenant in order]
+    if rule.population:
+        further = [party for party in further if party.population is not None]
+    now = follow(rule, found)
+    if now.problem is not None or not parties:
+        return None
+    members = len(parties)
+    less = {tenant: share.amount - 1 for tenant, share in now.shares.items()}
+    than_now = sharing.more_needed(rule, parties, further, less)
+    than_alone = sharing.more_needed(rule, parties, further, dict.fromkeys(less, alone)) if alone is not None else None
+    steps = []
+    for number in sorted({n for n in (0, 1, 2, 5, 10, 20, 50, 100, 500, len(further)) if n <= len(further)}):
+        paid = sorted(share.amount for share in sharing.shares(rule, [*parties, *further[:number]]))
+        below = sum(amount < alone for amount in paid) if alone is not None else None
+        steps.append(Step(members + number, paid[0], paid[len(paid) // 2], paid[-1], below))
+    return BreakEven(
+        than_now=None if than_now is None else members + than_now,
+        than_alone=None if than_alone is None else members + than_alone,
+        steps=steps,
+    )
 
 
 def of_year(session: Session, register: Register, service: str, fiscal_year: int) -> Shared | None:

@@ -57,10 +57,12 @@ def request(
         return _same(first, action)
     db.add_step(session, row.id, "requested", now)
     audit.record(session, actor, f"subscription.{action}.requested", service, detail=_dates(row), now=now)
+    waits = action in requests.APPROVED and service not in db.auto_approved(session)
+    telling.tell_operators(session, tenant, row.id, "/operator/", now, service=offered.key, action=action, waits=waits)
     if action == "leave" and effective_from is not None:
         terms.agree_end(session, row, now)
         saga.changed(session)
-    elif action not in requests.APPROVED or service in db.auto_approved(session):
+    elif not waits:
         saga.begin(session, row, now)
     return row
 

@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from libs.common import audit, room
+from libs.common import audit, jobs, room
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Conflict, say
+from libs.common.files import StoredFile
 from libs.common.room import rows
 from libs.common.tenancy import TenantTable
 from services.tenants.db import (
@@ -35,6 +36,9 @@ from services.tenants.db import (
     MunicipalityRow,
     NoticeChoiceRow,
     OwnPageRow,
+    PastApplicationRow,
+    PastImportRow,
+    PastTotalRow,
     ProcedureRow,
     RequestRow,
     RequestStepRow,
@@ -51,6 +55,8 @@ from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.subscriptions import Interval, status_on
 from services.tenants.use_cases import saga, telling
 
+GATHER = "tenants.gather-takeout"
+"""The job: `takeout` in its payload."""
 SILENCE = timedelta(seconds=60)
 ASKS = 10
 """After so many times a room that says nothing has failed."""
@@ -64,6 +70,9 @@ OWN: dict[str, type[Base]] = {
     "usage": UsageRow,
     "applications": ApplicationRow,
     "procedures": ProcedureRow,
+    "past-imports": PastImportRow,
+    "past-applications": PastApplicationRow,
+    "past-totals": PastTotalRow,
     "backups": BackupRow,
     "backup-months": BackupMonthRow,
     "backup-proofs": BackupProofRow,
@@ -85,14 +94,14 @@ OWN: dict[str, type[Base]] = {
 
 
 def can_be_taken(row: TakeoutRow, now: datetime) -> bool:
-    """Whether the services still keep the files of their parts."""
+    """Whether the services still keep the files of their parts, and we the archive of all."""
     return row.asked_at > now - room.KEPT
 
 
 def ask(session: Session, actor: Actor, tenant: str, now: datetime) -> TakeoutRow:
     """Ask every room in use (or suspended) for its data. One at a time: one that is under way is given back."""
     for earlier in db.of_tenant(session, tenant)[:1]:
-        if any(part.state == "asked" for part in db.parts(session, earlier.id)):
+        if under_way(earlier, db.parts(session, earlier.id), now):
             return earlier
     services = rooms_in_use(subscriptions_db.intervals(session, tenant), tenant, local_date(now))
     if not services:
@@ -107,6 +116,12 @@ def ask(session: Session, actor: Actor, tenant: str, now: datetime) -> TakeoutRo
         saga.ask_room(session, tenant, service, "export", part.room_request, now)
     audit.record(session, actor, "takeout.requested", row.id, detail={"services": services}, now=now)
     return row
+
+
+def under_way(row: TakeoutRow, parts: list[TakeoutPartRow], now: datetime) -> bool:
+    """Whether a room has not answered yet, or all have and the archive is being put together."""
+    states = {part.state for part in parts}
+    return "asked" in states or (states == {"exported"} and row.file is None and can_be_taken(row, now))
 
 
 def rooms_in_use(own: list[Interval], tenant: str, day: date) -> list[str]:
@@ -130,14 +145,14 @@ def exported(session: Session, service: str, data: dict[str, Any], now: datetime
         part.state, part.heard_at, part.file = "exported", now, data["file"]
         part.size, part.sha256 = data.get("size"), data.get("sha256")
         audit.record(session, saga.SYSTEM, "takeout.exported", part.takeout, detail={"service": service}, now=now)
-        _tell_when_all_answered(session, part, now)
+        _when_all_answered(session, part, now)
 
 
 def failed(session: Session, service: str, data: dict[str, Any], now: datetime) -> None:
     part = _expected(session, service, data["request_id"])
     if part is not None:
         part.state, part.heard_at, part.label = "failed", now, data["reason"][:500]
-        _tell_when_all_answered(session, part, now)
+        _when_all_answered(session, part, now)
 
 
 def _expected(session: Session, service: str, room_request: str) -> TakeoutPartRow | None:
@@ -145,14 +160,40 @@ def _expected(session: Session, service: str, room_request: str) -> TakeoutPartR
     return part if part is not None and part.state == "asked" else None
 
 
-def _tell_when_all_answered(session: Session, part: TakeoutPartRow, now: datetime) -> None:
+def _when_all_answered(session: Session, part: TakeoutPartRow, now: datetime) -> None:
     """Once for the whole take-out. Answers of two services at the same moment wait for each other: one of them is the last."""
     session.flush()
-    session.get(TakeoutRow, part.takeout, with_for_update=True)
+    row = session.get_one(TakeoutRow, part.takeout, with_for_update=True)
     states = {each.state for each in db.parts(session, part.takeout)}
-    if "asked" not in states:
-        good = "failed" not in states
-        telling.tell(session, part.tenant, "exported", part.takeout, "takeout/", now, good=good)
+    if "asked" in states:
+        return
+    if "failed" in states:
+        telling.tell(session, part.tenant, "exported", part.takeout, "takeout/", now, good=False)
+    else:
+        gather(session, row, now)
+
+
+def gather(session: Session, row: TakeoutRow, now: datetime) -> None:
+    """All parts are there: have them put together. The session is the tenant's; asked again, the same job does it."""
+    row.job = jobs.add(session, GATHER, {"takeout": row.id}, key=row.id, now=now)
+
+
+def gathered(session: Session, takeout_id: str, stored: StoredFile, now: datetime) -> None:
+    """The archive lies in the store: it can be taken. The session is the tenant's."""
+    row = session.get_one(TakeoutRow, takeout_id, with_for_update=True)
+    row.file, row.size, row.sha256 = stored.id, stored.size, stored.sha256
+    audit.record(session, saga.SYSTEM, "takeout.gathered", row.id, detail={"sha256": stored.sha256}, now=now)
+    telling.tell(session, row.tenant, "exported", row.id, "takeout/", now)
+
+
+def files_kept(session: Session, tenant: str, now: datetime) -> set[str]:
+    """Ids under which archives lie, or are about to lie, in the store."""
+    return db.gathered(session, tenant, now - room.KEPT)
+
+
+def ungathered(session: Session, now: datetime) -> list[tuple[str, str]]:
+    """(tenant, id) of take-outs that wait to be put together: those of a version that sent them while it wrote them."""
+    return [(row.tenant, row.id) for row in db.ungathered(session, now - room.KEPT)]
 
 
 def chase(session: Session, tenant: str, service: str, room_request: str, now: datetime) -> None:
@@ -163,7 +204,7 @@ def chase(session: Session, tenant: str, service: str, room_request: str, now: d
     part.heard_at, part.asks = now, part.asks + 1
     if part.asks > ASKS:
         part.state, part.label = "failed", "サービスから返事がありませんでした。"
-        _tell_when_all_answered(session, part, now)
+        _when_all_answered(session, part, now)
     else:
         saga.ask_room(session, tenant, service, "export", room_request, now)
 

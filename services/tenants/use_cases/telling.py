@@ -1,4 +1,5 @@
-"""A municipality's administrators hear of what happened to it: in the inbox and by mail, as each of them chose.
+"""A municipality's administrators hear of what happened to it, in the inbox and by mail, as each of them chose; the operators of what
+a municipality asks for.
 
 What happens adds a job to its own transaction (`tell`); the job writes to everybody (`deliver`), so that whoever acts never waits
 for it and an address of a page is known also where no request is. A mail says that something happened and where it is read, never
@@ -23,6 +24,7 @@ from services.tenants.domain import catalogue
 from services.tenants.domain.municipality import existing_on
 
 JOB = "tenants.tell"
+OPERATORS_JOB = "tenants.tell-operators"
 KINDS: dict[str, str] = {
     "decided": say("申込みの承認と見送り"),
     "ready": say("利用の開始・停止・再開・終了が済んだとき"),
@@ -49,6 +51,7 @@ _ACTIONS = {
     "cancel": "利用の予定の取りやめ",
 }
 _FOLDER = Path(__file__).parents[1] / "templates" / "notices"
+_ASKED = notices.template(_FOLDER / "asked.txt")
 _TEMPLATES = {kind: notices.template(_FOLDER / f"{kind}.txt") for kind in KINDS if kind != "support"}
 
 
@@ -78,6 +81,42 @@ def tell_of_request(session: Session, row: RequestRow, kind: str, now: datetime,
     if row.requested_by != row.decided_by:
         path = f"requests/{row.id}"
         tell(session, row.tenant, kind, row.id, path, now, service=row.service, action=row.action, good=good)
+
+
+def tell_operators(
+    session: Session,
+    tenant: str,
+    ident: str,
+    path: str,
+    now: datetime,
+    *,
+    service: str,
+    action: str = "",
+    waits: bool,
+) -> None:
+    """Let the operators hear after this transaction that `tenant` asked for something; of the same `ident` only once.
+
+    `path`: their page. `action`: key of requests, "" for reserved servers. `waits`: for their decision.
+    """
+    payload = {"path": path, "service": service, "action": action, "waits": waits}
+    jobs.add(session, OPERATORS_JOB, payload, tenant=tenant, key=ident, now=now)
+
+
+def deliver_to_operators(
+    session: Session, tenant: str, prefecture: str, payload: Mapping[str, Any], site: str, now: datetime
+) -> None:
+    """Write to each operator, in the inbox and by mail. `site`: the cloud's address without the last slash."""
+    town = existing_on(registry_db.states(session, tenant), local_date(now)).get(tenant)
+    context = {
+        "town": town.name if town else tenant,
+        "service": catalogue.service(payload["service"]).name,
+        "action": _ACTIONS.get(payload["action"], "サーバーの予約"),
+        "waits": payload["waits"],
+        "link": f"{site}{payload['path']}",
+    }
+    people = {person for person, roles in members_db.roles_of(session, prefecture).items() if "operator" in roles}
+    for person in sorted(people):
+        send(session, None, person, _ASKED, context, now)
 
 
 def deliver(session: Session, tenant: str, payload: Mapping[str, Any], site: str, now: datetime) -> None:

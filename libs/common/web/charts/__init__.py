@@ -8,7 +8,8 @@ No inline style: colours and type come from classes in the style sheet. What a t
 
 from libs.common.web.charts.bars import Bar, bar_list
 from libs.common.web.charts.lines import Series, line_chart
+from libs.common.web.charts.printed import for_paper
 from libs.common.web.charts.svg import Chart
 from libs.common.web.charts.tiles import Tile, heat_class, tile_map
 
-__all__ = ["Bar", "Chart", "Series", "Tile", "bar_list", "heat_class", "line_chart", "tile_map"]
+__all__ = ["Bar", "Chart", "Series", "Tile", "bar_list", "for_paper", "heat_class", "line_chart", "tile_map"]

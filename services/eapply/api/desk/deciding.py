@@ -18,7 +18,7 @@ from services.eapply.api.desk.queue import wanted_of
 from services.eapply.api.desk.shared import CASE, DESK, RECEIVED, REVIEWER, do
 from services.eapply.api.shell import Form, Texts, base, changing, form, now_of, reading, render, site, spoken
 from services.eapply.db import ApplicationRow
-from services.eapply.domain.states import Outcome
+from services.eapply.domain.states import Outcome, State
 from services.eapply.use_cases import approve, assign, cases, review, roundtrip
 
 router = APIRouter()
@@ -86,11 +86,12 @@ Step = Callable[[Session, str, int], ApplicationRow]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one case; `problem` is empty where it was done."""
+    """What became of one case; `problem` is empty where it was done. `proposed`: nothing is decided, a second person was asked."""
 
     id: str
     number: str
     problem: str
+    proposed: bool = False
 
 
 @router.post(f"{DESK}/bulk", include_in_schema=False)
@@ -127,18 +128,24 @@ def _step(request: Request, actor: Actor, sent: Form) -> Step:
 def _one(request: Request, actor: Actor, step: Step, case_id: str, version: int) -> Result:
     try:
         with changing(request, actor) as session:
-            return Result(case_id, step(session, case_id, version).receipt_number, "")
+            before = cases.load(session, case_id).state
+            row = step(session, case_id, version)
+            return Result(case_id, row.receipt_number, "", _proposed(before, row))
     except Refusal as refusal:
         problem = spoken(request, next(iter(getattr(refusal, "fields", {}).values()), refusal.message))
     with reading(request, actor) as session:
         return Result(case_id, cases.load(session, case_id).receipt_number, problem)
 
 
+def _proposed(before: str, row: ApplicationRow) -> bool:
+    return before != row.state == State.AWAITING_APPROVAL
+
+
 def _results(request: Request, results: list[Result]) -> Response:
     crumbs = (Link(RECEIVED, f"{base(request)}/desk/"), Link(say("まとめて行った結果"), "", True))
     return render(
         request, "desk/bulk.html", desk=True, crumbs=crumbs, title=say("まとめて行った結果"), results=results,
-        done=sum(not each.problem for each in results),
+        done=sum(not each.problem for each in results), proposed=sum(each.proposed for each in results),
     )  # fmt: skip
 
 
@@ -188,7 +195,7 @@ def _decided(request: Request, actor: Actor, line: roundtrip.Line) -> Result:
     try:
         with changing(request, actor) as session:
             row = roundtrip.carry_out(session, actor, line, now_of(request), site=site(request))
-        return Result(row.id, row.receipt_number, "")
+        return Result(row.id, row.receipt_number, "", _proposed(State.IN_REVIEW, row))
     except Refusal as refusal:
         problem = next(iter(getattr(refusal, "fields", {}).values()), refusal.message)
         return Result("", line.receipt_number, spoken(request, problem))

@@ -11,7 +11,20 @@ from sqlalchemy.orm import Session
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, say
 from libs.common.web import Link
-from services.eapply.api.shell import Form, Texts, base, changing, now_of, reading, render, spoken, spoken_all, to
+from services.eapply import paying
+from services.eapply.api.shell import (
+    Form,
+    Texts,
+    base,
+    changing,
+    now_of,
+    reading,
+    render,
+    service_of,
+    spoken,
+    spoken_all,
+    to,
+)
 from services.eapply.db import ApplicationRow, HistoryRow
 from services.eapply.domain import fees as fee_rules
 from services.eapply.domain import states
@@ -96,6 +109,7 @@ def case_context(
         "letter": delivery.notice_of(session, row.id),
         "charge": (charge := fees.charge_of(session, row.id)),
         "owed": fees.owed(charge) if charge else None,
+        "slip": paying.slip(service_of(request), session, charge),
         "bundle": together.others(session, row),
         "cosigners": cosign.asked(session, row.id),
         "cosign_words": spoken_all(request, cosign.STATES),

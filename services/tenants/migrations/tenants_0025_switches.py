@@ -5,8 +5,8 @@ from alembic import op
 
 from libs.common.db import UtcDateTime
 
-revision = "tenants_0022"
-down_revision = "tenants_0021"
+revision = "tenants_0025"
+down_revision = "tenants_0024"
 branch_labels = None
 depends_on = None
 

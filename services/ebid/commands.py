@@ -1,0 +1,25 @@
+"""What an operator does from a terminal."""
+
+from pathlib import Path
+
+from libs.common.errors import Refusal
+from libs.common.service import Service
+from services.ebid.use_cases import corporate_numbers
+
+
+def take_in_corporate_numbers(service: Service, paths: list[Path]) -> int:
+    """Take in the files, in this order, naming each refused line. 1 where a line or a file was refused."""
+    worst = 0
+    for path in paths:
+        try:
+            taken = corporate_numbers.take_in(service, path, lambda line: print(f"  {line}"))
+        except (OSError, Refusal) as error:
+            print(f"{path.name}：読めませんでした。{error}")
+            worst = 1
+            continue
+        print(
+            f"{path.name}：{taken.kept}件を取り込み、{taken.gone}件を消しました。古い行{taken.older}件、読めない行{taken.refused}件。"
+            f"登録{taken.agreed}件が照合で確認されました。"
+        )
+        worst = max(worst, int(taken.refused > 0))
+    return worst

@@ -1,0 +1,159 @@
+"""公共工事の公表事項: what the law wants published of each works contract, gathered from what was done here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from libs.common.clock import fiscal_year, local_date
+from libs.common.errors import NotFound, say
+from services.ebid.db import CompanyRow, ContractRow, ParticipationRow, RoundRow, TenderRow
+from services.ebid.domain import evaluation, procedure, ranking
+from services.ebid.domain.publication import OF_CONTRACT, YEARS, Item
+from services.ebid.domain.states import State
+from services.ebid.use_cases import bids, companies, contracts, participation, tenders
+
+NOT_RECORDED = say("この案件では記録されていません")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A works contract: what there is of each item that applies to it, in the law's order. `missing`: items that apply and of which
+    nothing was recorded."""
+
+    row: TenderRow
+    contract: ContractRow | None
+    contractor: str
+    facts: Sequence[tuple[Item, Sequence[str]]]
+
+    @property
+    def missing(self) -> list[Item]:
+        return [item for item, lines in self.facts if NOT_RECORDED in lines]
+
+
+def listed(session: Session, today: date) -> list[Published]:
+    """Awarded works of this fiscal year and the one before, newest first."""
+    found = select(TenderRow).where(TenderRow.state == State.CONCLUDED, TenderRow.category == "works")
+    rows = session.scalars(found.order_by(TenderRow.concluded_at.desc(), TenderRow.id))
+    return [gathered(session, row) for row in rows if _is_listed(row) and _year(row) > fiscal_year(today) - YEARS]
+
+
+def of(session: Session, tender_id: str) -> Published:
+    """One of them, however old. Raises NotFound for anything else: before the result nothing of who takes part is told."""
+    row = tenders.load_public(session, tender_id)
+    if row.category != "works" or not _is_listed(row):
+        raise NotFound(say("公表事項は、落札者の決まった工事にあります。"))
+    return gathered(session, row)
+
+
+def _is_listed(row: TenderRow) -> bool:
+    return row.state == State.CONCLUDED and bool((row.outcome or {}).get("winner")) and not tenders.is_practice(row)
+
+
+def _year(row: TenderRow) -> int:
+    assert row.concluded_at is not None
+    return fiscal_year(local_date(row.concluded_at))
+
+
+def gathered(session: Session, row: TenderRow) -> Published:
+    rounds = [held for held in tenders.rounds_of(session, row) if held.result is not None]
+    taking_part = participation.listed(session, row)
+    ids = {place["bidder"] for held in rounds for place in (held.result or {})["places"]}
+    gone = [kept.company_id for held in rounds for kept in bids.declined(session, held)]
+    names = {key: each.name for key, each in companies.by_ids(session, ids | set(gone)).items()}
+    winner = companies.by_ids(session, {(row.outcome or {})["winner"]})[(row.outcome or {})["winner"]]
+    contract = contracts.of(session, row)
+    known = {
+        **_taking_part(row, taking_part, names, rounds),
+        **_decided(row, rounds, names, gone),
+        **_contracted(row, contract, winner),
+    }
+    competitive = procedure.METHODS[row.method].competitive
+    facts = [
+        (item, known[item.key]) for item in OF_CONTRACT if item.competitive in (None, competitive) and item.key in known
+    ]
+    return Published(row, contract, winner.name, facts)
+
+
+def _taking_part(
+    row: TenderRow,
+    taking_part: Sequence[tuple[ParticipationRow, CompanyRow]],
+    names: Mapping[str, str],
+    rounds: Sequence[RoundRow],
+) -> dict[str, list[str]]:
+    access = procedure.METHODS[row.method].access
+    if access == "invited":
+        lines = [f"{each.name}：{entry.reason or NOT_RECORDED}" for entry, each in taking_part]
+        missing = [] if all(entry.reason for entry, _ in taking_part) else [NOT_RECORDED]
+        return {"invited": [*lines, *missing]}
+    if access == "qualified":
+        refused = [f"{each.name}：{entry.reason}" for entry, each in taking_part if entry.state == "refused"]
+        return {"applied": [each.name for _, each in taking_part], "refused": refused or [say("いません")]}
+    out = {key: reason for held in rounds for key, reason in (held.result or {})["refused"].items()}
+    refused = [f"{names[key]}：{reason}" for key, reason in out.items()]
+    return {"applied": sorted(names.values()), "refused": refused or [say("いません")]}
+
+
+def _decided(
+    row: TenderRow, rounds: Sequence[RoundRow], names: Mapping[str, str], gone: Sequence[str]
+) -> dict[str, list[str]]:
+    outcome = row.outcome or {}
+    places = [(held.number, place) for held in rounds for place in (held.result or {})["places"]]
+    below = [names[place["bidder"]] for _, place in places if place["standing"] == "below_minimum"]
+    passed = [f"{names[key]}：{why}" for held in rounds for key, why in (held.result or {})["refused"].items()]
+    found = {
+        "bids": [_bid(number, place, names) for number, place in places] + [f"{names[key]}　辞退" for key in gone],
+        "winner": [f"{names[outcome['winner']]}　{outcome['amount_with_tax']:,}円"],
+        "excluded": below or [say("いません")],
+        "passed_over": passed or [say("該当しません")],
+    }
+    return found | ({"scored": _scored(row, rounds, names)} if "criteria" in row.terms else {})
+
+
+def _bid(number: int, place: dict[str, Any], names: Mapping[str, str]) -> str:
+    amount = f"{place['amount']:,}円" if place["amount"] else "－"
+    return f"第{number}回　{names[place['bidder']]}　{amount}　{ranking.STANDINGS[place['standing']]}"
+
+
+def _scored(row: TenderRow, rounds: Sequence[RoundRow], names: Mapping[str, str]) -> list[str]:
+    """The criteria, who was heard, and the value by which the winner is first."""
+    criteria = "、".join(f"{each['name']}（{each['full']}点）" for each in row.terms["criteria"])
+    hearing = row.terms.get("hearing")
+    heard = [f"学識経験者の意見：{hearing['on']}　{hearing['text']}"] if hearing else []
+    values = [
+        f"{names[place['bidder']]}　評価値 {evaluation.shown(place['value'])}"
+        for place in (rounds[-1].result or {})["places"]
+        if place["value"] is not None
+    ]
+    return [f"評価項目：{criteria}", *heard, *values]
+
+
+def _contracted(row: TenderRow, contract: ContractRow | None, winner: CompanyRow) -> dict[str, list[str]]:
+    ground = row.terms.get("ground")
+    reasons = [str(procedure.GROUNDS[ground["clause"]]), ground["reason"]] if ground else [NOT_RECORDED]
+    kind = str(procedure.CATEGORIES[row.category])
+    found: dict[str, list[str]] = {
+        "ground": [each for each in reasons if each],
+        "works": [row.title, row.place, kind, row.summary],
+        "contractor": [winner.name, winner.address],
+    }
+    if contract is None:
+        later: list[str] = [say("契約を結んだあとに載ります")]
+        return found | {"term": later, "amount": later}
+    changes = [
+        f"{each['on']}　{each['amount']:,}円、{each['last']}まで：{each['reason']}" for each in contract.amendments
+    ]
+    return found | {
+        "term": [f"{contract.first.isoformat()}から{contract.last.isoformat()}まで"],
+        "amount": [f"{(row.outcome or {})['amount_with_tax']:,}円（契約日 {contract.signed_on.isoformat()}）"],
+        "amended": changes or [say("ありません")],
+    }
+
+
+def register(session: Session, today: date) -> list[CompanyRow]:
+    """資格のある者の名簿: who is registered for works today, in the order of names. A 共同企業体 is of one tender, and not in it."""
+    found = select(CompanyRow).where(CompanyRow.valid_until >= today, CompanyRow.members.is_(None))
+    return [row for row in session.scalars(found.order_by(CompanyRow.name, CompanyRow.id)) if "works" in row.categories]
