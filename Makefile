@@ -69,6 +69,10 @@ chaos: ## Kill and stop everything at random under load; counts what was lost an
 	$(SETUP) test
 	@exec $(PY) -m tests.unbroken.chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
+rolling: ## Two of every role, each replaced in turn while everybody reads and writes; counts errors, lost, doubled (docs/rolling.md; SERVICES="tenants eapply", minutes)
+	$(SETUP) test
+	@exec $(PY) -m tests.unbroken.fleet $(if $(SERVICES),--services $(SERVICES))
+
 earlier: ## The code of the release before, on the tables of this one: reads, writes and events of every service (REVISION=…, minutes)
 	$(SETUP) test
 	@exec $(PY) -m tests.unbroken.earlier $(if $(REVISION),--revision $(REVISION))
@@ -95,4 +99,4 @@ images: ## Build the container image of every service with the one Dockerfile (n
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill earlier audit chaos fuzz simulate doctor images help
+.PHONY: run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill rolling earlier audit chaos fuzz simulate doctor images help

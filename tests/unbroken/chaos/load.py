@@ -66,10 +66,13 @@ class Machine:
             content = f"object {number} ".encode() * 5000
             name = hashlib.sha256(content).hexdigest()
             while not self.stopping.is_set():
-                if _status("POST", f"{self.address}data/{name}", content) == 200:
+                if self.put(name, content) == 200:
                     self.acknowledged[name] = content
                     break
                 time.sleep(0.2)
+
+    def put(self, name: str, content: bytes) -> int:
+        return _status("POST", f"{self.address}data/{name}", content)
 
     def lost(self) -> list[str]:
         """Objects that were acknowledged and are not there, or not with their bytes."""
