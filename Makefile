@@ -73,9 +73,9 @@ load: ## A Japanese year: opening minute ×20, deadline with 200 uploads, April 
 	$(SETUP) test
 	@exec $(PY) -m tests.unbroken.load --minutes $(or $(MINUTES),60) $(if $(PHASES),--phases $(PHASES))
 
-rolling: ## Two of every role, each replaced in turn while everybody reads and writes; counts errors, lost, doubled (docs/rolling.md, minutes)
+rolling: ## Two of every role, each replaced in turn while everybody reads and writes; counts errors, lost, doubled (docs/rolling.md; SERVICES="tenants eapply", minutes)
 	$(SETUP) test
-	@exec $(PY) -m tests.unbroken.fleet
+	@exec $(PY) -m tests.unbroken.fleet $(if $(SERVICES),--services $(SERVICES))
 
 earlier: ## The code of the release before, on the tables of this one: reads, writes and events of every service (REVISION=…, minutes)
 	$(SETUP) test

@@ -89,8 +89,20 @@ def main(arguments: list[str]) -> int:
         running, measured = start(stack, folder)
         text = measure(running, measured, options.rest, options.load)
     print(text)
-    PAGE.write_text(text, "utf-8")
+    PAGE.write_text("".join([text, *parts().values()]), "utf-8")
     return 0
+
+
+def parts() -> dict[str, str]:
+    """What other measurements wrote below this one's table: heading → all of it, as it stands."""
+    found = re.findall(r"^(\n## (.+)\n(?:(?!\n## )[\s\S])*)", PAGE.read_text("utf-8"), re.MULTILINE)
+    return {title: part for part, title in found}
+
+
+def write_part(title: str, said: str) -> None:
+    """Below the table, in place of what stood under this heading."""
+    table = PAGE.read_text("utf-8").partition("\n## ")[0].rstrip() + "\n"
+    PAGE.write_text("".join([table, *(parts() | {title: f"\n## {title}\n\n{said}"}).values()]), "utf-8")
 
 
 def start(stack: ExitStack, folder: Path) -> tuple[clouds.Running, list[Process]]:

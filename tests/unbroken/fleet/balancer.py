@@ -23,6 +23,8 @@ class Balancers:
         self.refused = 0
         """New connections that the chosen process did not take, as when a pod is gone before the cluster knows."""
         self._turn = 0
+        self._open: dict[asyncio.Task[Any] | None, asyncio.StreamWriter] = {}
+        """Connections and who carries them: asyncio itself would forget a task that only waits."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="balancers", daemon=True)
 
@@ -31,6 +33,7 @@ class Balancers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(30)
 
@@ -39,13 +42,25 @@ class Balancers:
         self.members.setdefault(name, [])
 
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._carry(name, reader, writer)
+            task = asyncio.current_task()
+            self._open[task] = writer
+            try:
+                await self._carry(name, reader, writer)
+            finally:
+                del self._open[task]
 
         started: Future[Any] = asyncio.run_coroutine_threadsafe(
             asyncio.start_server(accepted, "127.0.0.1", port, limit=READ, backlog=1024), self._loop
         )
         started.result(30)
         return port
+
+    async def _hang_up(self) -> None:
+        """What people still hold open when all is over."""
+        for writer in self._open.values():
+            writer.transport.abort()
+        if left := [task for task in self._open if task]:
+            await asyncio.wait(left, timeout=10)
 
     def _next(self, name: str) -> int:
         members = self.members[name]

@@ -60,10 +60,14 @@ class Archivist(Machine):
 
     tally: Tally
 
-    def put(self, name: str, content: bytes) -> int:
-        status = super().put(name, content)
-        self.tally.note("backup 預ける", status, 200, "")
-        return status
+    def taken(self, answer: httpx.Response, *good: int) -> bool:
+        self.tally.note("backup 預ける", answer.status_code, 200, answer.text[:200])
+        return super().taken(answer, *good)
+
+    def failed(self, how: str) -> None:
+        if not how.isdigit():  # nobody answered
+            self.tally.note("backup 預ける", 0, 200, how)
+        super().failed(how)
 
 
 @dataclass
@@ -139,19 +143,21 @@ class Load:
     def __init__(self, fleet: Fleet) -> None:
         self.fleet, self.tally, self.stopping = fleet, Tally(), threading.Event()
         self.url = fleet.running.url
-        self.applicants = Applicants(self.url, self.tally)
-        ready = lambda: all(_ask(browser(self.url), "GET", path)[0] == 200 for path in PAGES.values())  # noqa: E731
+        services = {member.service for member in fleet.members}
+        self.pages = {name: path for name, path in PAGES.items() if name in services}
+        ready = lambda: all(_ask(browser(self.url), "GET", path)[0] == 200 for path in self.pages.values())  # noqa: E731
         assert processes.wait_until(ready, seconds=180, pause=1)
-        made = machine(fleet.running, self.stopping)
-        self.archivist = Archivist(made.address, self.stopping)
-        self.archivist.tally = self.tally
-        self.clerks = clerks(fleet)
+        self.applicants = Applicants(self.url, self.tally) if {"eapply", "tenants"} <= services else None
+        self.archivist = self._archivist() if "backup" in services else None
+        self.clerks = [clerk for clerk in clerks(fleet) if clerk.service in services]
         self.threads: list[threading.Thread] = []
 
     def begin(self) -> None:
-        self.applicants.begin()
-        self.threads = self.archivist.begin()
-        for name, path in PAGES.items():
+        if self.applicants:
+            self.applicants.begin()
+        if self.archivist:
+            self.threads += self.archivist.begin()
+        for name, path in self.pages.items():
             self._spawn(self._read, f"{name} ページ", path)
         for clerk in self.clerks:
             self._spawn(self._write, clerk)
@@ -159,9 +165,15 @@ class Load:
 
     def end(self) -> None:
         self.stopping.set()
-        self.applicants.end()
+        if self.applicants:
+            self.applicants.end()
         for thread in self.threads:
             thread.join(60)
+
+    def _archivist(self) -> Archivist:
+        made = Archivist(self.stopping, address=machine(self.fleet.running, self.stopping).address)
+        made.tally = self.tally
+        return made
 
     def _spawn(self, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments)
@@ -191,11 +203,12 @@ class Load:
 
     def problems(self) -> list[str]:
         """What was acknowledged and is not there once, after everything had time to arrive."""
-        found = [f"backup: acknowledged and lost: {name}" for name in self.archivist.lost()]
+        found = [f"backup: acknowledged and lost: {name}" for name in (self.archivist.lost() if self.archivist else [])]
         for clerk in self.clerks:
             found += self._missing(clerk)
         try:
-            story.everything_arrived(self.fleet.running, self.applicants)
+            if self.applicants:
+                story.everything_arrived(self.fleet.running, self.applicants)
         except AssertionError as error:
             found.append(f"eapply: {error}"[:600])
         return found

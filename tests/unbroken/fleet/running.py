@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,15 +29,19 @@ END_WITHIN = 60.0
 
 @dataclass(frozen=True)
 class Leave:
-    """How a process is let go. `stays`: seconds for which it answers before it is told (preStop); `drains`: DRAIN_SECONDS."""
+    """How a process is let go. `stays`: seconds for which it answers before it is told (preStop); `drains`: DRAIN_SECONDS;
+    `told`: the signal; `hears`: seconds until its Service sends nobody there any more."""
 
     stays: float = 3.0
     drains: float = 5.0
+    told: signal.Signals = signal.SIGTERM
+    hears: float = HEARS_AFTER
 
 
 AS_IN_THE_MANIFESTS = Leave()
 """The same order of things as in infra/k8s (preStop 8 s, DRAIN_SECONDS 5); only shorter, since this Service hears sooner."""
-WITHOUT_CARE = Leave(stays=0.0, drains=0.0)
+WITHOUT_CARE = Leave(stays=0.0, drains=0.0, told=signal.SIGKILL, hears=5.0)
+"""As when a node dies: the Service learns it from a readiness probe that fails (periodSeconds of infra/k8s)."""
 
 
 @dataclass
@@ -101,17 +105,17 @@ class Fleet:
         """Raises AssertionError when it does not end by itself, or ends with an error."""
         decided = time.monotonic()
         child = member.supervisor.children[member.program.name].process
-        steps = sorted([(HEARS_AFTER, "hear"), (member.leave.stays, "tell")])
+        steps = sorted([(member.leave.hears, "hear"), (member.leave.stays, "tell")])
         for after, what in steps:
             time.sleep(max(0.0, decided + after - time.monotonic()))
             if what == "tell":
-                os.kill(child.pid, signal.SIGTERM)
+                os.kill(child.pid, member.leave.told)
             else:
                 self._forget(member)
         assert processes.wait_until(lambda: child.poll() is not None, seconds=END_WITHIN), (
             f"{member.program.name} stays"
         )
-        assert child.returncode in (0, -signal.SIGTERM), f"{member.program.name} ended with {child.returncode}"
+        assert child.returncode in (0, -member.leave.told), f"{member.program.name} ended with {child.returncode}"
         self.members.remove(member)
 
     def of(self, service: str, role: str) -> list[Member]:
@@ -155,6 +159,11 @@ DOOR = ("gateway", "api")
 ROLES = [*((service, role) for service in clouds.SERVICES for role in ("api", "listen", "work")), DOOR]
 
 
+def roles_of(services: Sequence[str]) -> list[tuple[str, str]]:
+    """The roles of these services and the door."""
+    return [(service, role) for service, role in ROLES if service in (*services, "gateway")]
+
+
 @contextmanager
 def fleet(
     folder: Path, each: int, leave: Leave = AS_IN_THE_MANIFESTS, roles: list[tuple[str, str]] = ROLES
@@ -182,7 +191,7 @@ def fleet(
         )
         stack.callback(made.stop)
         made.start_together([one for one in roles if one != DOOR] * each)
-        made.start_together([DOOR] * each)
+        made.start_together([one for one in roles if one == DOOR] * each)
         yield made
 
 
