@@ -15,6 +15,8 @@ from libs.common.actor import Actor
 router = APIRouter(prefix="/internal/gateway", include_in_schema=False)
 
 MOST = 500
+MOST_INVITED = 100
+"""In one request, whose answer the caller waits for."""
 ANY_SERVICE = Depends(access.Rule("service", frozenset({"service"})))
 
 
@@ -28,6 +30,16 @@ class InvitationIn(BaseModel):
 
 class InvitationOut(BaseModel):
     person_id: str
+
+
+class InvitationsIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    invitations: list[InvitationIn] = Field(max_length=MOST_INVITED)
+
+
+class InvitationsOut(BaseModel):
+    person_ids: list[str]
+    """In the order of the invitations."""
 
 
 class PersonOut(BaseModel):
@@ -51,6 +63,16 @@ def invite(request: Request, wish: InvitationIn, actor: Actor = access.service("
         invitation = accounts.Invitation(**wish.model_dump())
         person_id = accounts.invite(session, invitation, by=actor, now=parts.clock.now())
     return InvitationOut(person_id=person_id)
+
+
+@router.post("/invitations/many", status_code=201)
+def invite_many(request: Request, wish: InvitationsIn, actor: Actor = access.service("tenants")) -> InvitationsOut:
+    """As `invite`, all of them or none: the staff of an April."""
+    parts = parts_of(request)
+    with parts.service.database.transaction(parts.home) as session:
+        now = parts.clock.now()
+        wanted = [accounts.Invitation(**each.model_dump()) for each in wish.invitations]
+        return InvitationsOut(person_ids=[accounts.invite(session, each, by=actor, now=now) for each in wanted])
 
 
 @router.get("/persons")

@@ -148,6 +148,26 @@ def test_an_administrator_invites_a_colleague(cloud: Running) -> None:
     assert "役割が加わりました" in got[0][0] and "隣市" in got[0][1] and "welcome" not in got[0][1]
 
 
+def test_the_staff_of_an_april_are_invited_together_or_not_at_all(cloud: Running) -> None:
+    def ask(*emails: str) -> httpx.Response:
+        wanted = [
+            {"email": each, "display_name": "新任", "tenant_name": "見本市", "roles_text": "審査"} for each in emails
+        ]
+        return httpx.post(
+            f"http://127.0.0.1:{cloud.internal_port}/internal/gateway/invitations/many",
+            json={"invitations": wanted},
+            headers={"authorization": f"Bearer {signer_of(cloud, 'tenants').sign_as_service('gateway')}"},
+            trust_env=False,
+        )
+
+    refused = ask("april-1@example.jp", "not an address")
+    assert refused.status_code == 422 and not mails(cloud, "april-1@example.jp")
+    ids = ask("april-1@example.jp", "april-2@example.jp").json()["person_ids"]
+    assert len(set(ids)) == 2 and ids == ask("april-1@example.jp", "april-2@example.jp").json()["person_ids"]
+    assert until(lambda: mails(cloud, "april-2@example.jp"))
+    assert ask(*(f"april-{n}@example.jp" for n in range(101))).status_code == 422
+
+
 def test_the_internal_api_is_for_the_registry_only_and_not_on_the_people_s_port(cloud: Running) -> None:
     assert invite(cloud, issuer="eapply").status_code == 403
     signer = signer_of(cloud, "tenants")

@@ -70,8 +70,7 @@ def take(
 
 def _take(request: Request, actor: Actor, plan: rules.Plan) -> None:
     town = view.municipality_of(request, actor)
-    invite = lambda email, name, words: view.neighbours_of(request).invite(email, name, town.name, words)  # noqa: E731
-    ids = transfer.invite_all(plan, invite)
+    ids = transfer.invite_all(plan, lambda people: view.neighbours_of(request).invite_all(people, town.name))
     with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
         transfer.take(session, actor, plan, ids, _roles(request, actor), view.now_of(request))
 

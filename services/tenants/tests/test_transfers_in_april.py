@@ -1,6 +1,7 @@
 """人事異動: people come, go and change at once by a file; each line is shown before anything changes."""
 
 import itertools
+import json
 
 import httpx
 import pytest
@@ -37,9 +38,10 @@ def town(cloud: Cloud) -> Cloud:
     answer = cloud.others.__call__
 
     def invite(request: httpx.Request) -> httpx.Response:
-        if request.url.path == "/internal/gateway/invitations":
+        if request.url.path == "/internal/gateway/invitations/many":
             cloud.others.asked.append(request)
-            return httpx.Response(201, json={"person_id": f"person-new-{next(numbers)}"})
+            wanted = json.loads(request.content)["invitations"]
+            return httpx.Response(201, json={"person_ids": [f"person-new-{next(numbers)}" for _ in wanted]})
         return answer(request)
 
     cloud.service.extras["neighbours"]._client = httpx.Client(transport=httpx.MockTransport(invite))
@@ -57,7 +59,7 @@ def send(cloud: Cloud, text: str | bytes, actor: Actor = ADMIN) -> httpx.Respons
 
 
 def invited(cloud: Cloud) -> int:
-    return sum(request.url.path.endswith("/invitations") for request in cloud.others.asked)
+    return sum(request.url.path.endswith("/invitations/many") for request in cloud.others.asked)
 
 
 FILE = HEAD + (
@@ -84,6 +86,18 @@ def test_a_file_is_shown_line_by_line_and_then_taken_as_a_whole(town: Cloud) -> 
     }
     with town.database.reading(OOKI) as session:
         assert any(entry.action == "members.transferred" for entry in audit.entries(session))
+
+
+def test_hundreds_come_on_one_day(town: Cloud) -> None:
+    """Not one request for each of them: the browser waits for all."""
+    text = HEAD + "".join(f"転入,new{n}@ooki.example,新任 {n},電子申請の審査\n" for n in range(450))
+    done = town.post(f"{PAGE}take", ADMIN, {"text": text})
+    assert done.headers["location"] == f"{PAGE}?done=450", done.text
+    assert len(held(town.database)) == len(PEOPLE) + 450 and invited(town) == 5
+    asked = len(town.others.asked)
+    assert town.get(PAGE.replace("transfer", "members"), ADMIN).status_code == 200
+    sent = [request for request in town.others.asked[asked:] if request.url.path.endswith("/persons")]
+    assert len(sent) == 5 and max(len(str(request.url)) for request in sent) < 8_000
 
 
 def test_a_wrong_line_is_named_and_nothing_of_the_file_is_taken(town: Cloud) -> None:

@@ -1,6 +1,6 @@
 """人事異動 by file: a preview that changes nothing, then the same file again, taken as a whole."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -10,11 +10,11 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, say
 from services.tenants.db import members as db
 from services.tenants.domain import transfer as rules
-from services.tenants.domain.transfer import Plan, Step
+from services.tenants.domain.transfer import Plan
 from services.tenants.use_cases import members
 
-Invite = Callable[[str, str, str], str]
-"""(address, name, roles in words) → person id: the gateway mails the invitation."""
+Invite = Callable[[Sequence[tuple[str, str, str]]], Sequence[str]]
+"""(address, name, roles in words) of each → person ids: the gateway mails the invitations."""
 
 
 def plan(session: Session, actor: Actor, text: str, emails: Mapping[str, str], roles: Mapping[str, str]) -> Plan:
@@ -47,8 +47,6 @@ def take(
 
 def invite_all(plan: Plan, invite: Invite) -> dict[str, str]:
     """Invite those who come and are not members yet; address → id. Sending the same file twice invites nobody twice."""
-    return {step.email: _invited(step, invite) for step in plan.steps if not step.person_id}
-
-
-def _invited(step: Step, invite: Invite) -> str:
-    return invite(step.email, step.line.name, members.roles_text(set(step.roles)))
+    coming = [step for step in plan.steps if not step.person_id]
+    ids = invite([(step.email, step.line.name, members.roles_text(set(step.roles))) for step in coming])
+    return {step.email: person_id for step, person_id in zip(coming, ids, strict=True)}
