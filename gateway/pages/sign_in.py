@@ -61,9 +61,8 @@ def sign_out(request: Request, actor: Actor = access.public()) -> Response:
     if signed_in is not None and signed_in.shared:
         answer.headers["clear-site-data"] = '"cache", "storage"'
     # The guest's cookie goes too: on a shared machine the next person must not find what was begun here.
-    return with_cookie(
-        answer, cookies.clear(cookies.session), cookies.clear(cookies.guest), cookies.clear(cookies.proved)
-    )
+    ended = (cookies.session, cookies.life, cookies.guest, cookies.proved)
+    return with_cookie(answer, *map(cookies.clear, ended))
 
 
 def _prove(parts: Parts, request: Request, email: str, password: str) -> db.PersonRow:

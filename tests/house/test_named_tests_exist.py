@@ -11,6 +11,7 @@ PAGES = [
     "docs/failures.md",
     "docs/security.md",
     "docs/threats.md",
+    "docs/accessibility.md",
     "docs/chaos.md",
     "docs/gateway-faults.md",
     "docs/sign-in-providers.md",

@@ -62,6 +62,7 @@ PAGES: list[tuple[str, Actor]] = [
     ("/", GUEST),
     ("/?q=none", GUEST),
     ("/status/", GUEST),
+    ("/accessibility", GUEST),
     (f"/t/{OOKI}/", GUEST),
     (f"/t/{OOKI}/desk/", ADMIN),
     (f"/portal/{OOKI}/", ADMIN),

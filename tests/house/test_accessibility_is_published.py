@@ -1,0 +1,51 @@
+"""docs/accessibility.md and /accessibility have one source, and it claims nothing without a test or a reader."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from services.tenants import accessibility
+
+
+@pytest.fixture
+def another_source(tmp_path, monkeypatch) -> Iterator:
+    accessibility.record.cache_clear()
+    planted = tmp_path / "accessibility.toml"
+    monkeypatch.setattr(accessibility, "SOURCE", planted)
+    yield lambda change: planted.write_text(change(_SOURCE), "utf-8")
+    accessibility.record.cache_clear()
+
+
+_SOURCE = accessibility.SOURCE.read_text("utf-8")
+
+
+def test_the_page_for_developers_is_what_the_record_makes() -> None:
+    assert accessibility.PAGE.read_text("utf-8") == accessibility.document(), "run `make accessibility-table`"
+
+
+def test_every_criterion_of_a_and_aa_is_there_with_its_english_name_and_note() -> None:
+    found = accessibility.record().criteria
+    assert [each.level for each in found].count("A") == 25 and [each.level for each in found].count("AA") == 13
+    assert all(each.name_en and bool(each.note) == bool(each.note_en) for each in found)
+
+
+def test_conformance_is_not_claimed_while_something_waits_for_people() -> None:
+    record = accessibility.record()
+    assert record.conformant == (record.count("partly") == 0)
+    assert ("**準拠**" in accessibility.document()) == record.conformant
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace('result = "tested"', 'result = "good"', 1),
+        lambda text: text.split("[[criteria]]", 2)[0] + "[[criteria]]" + text.split("[[criteria]]", 2)[2],
+        lambda text: re.sub(r'(result = "tested"\n)tests = \[.*?\n\]', r"\1tests = []", text, count=1, flags=re.S),
+    ],
+    ids=["an unknown result", "a criterion is missing", "no test shows it"],
+)
+def test_a_record_that_claims_too_much_is_refused(another_source, change) -> None:
+    another_source(change)
+    with pytest.raises(ValueError):
+        accessibility.record()
