@@ -65,7 +65,16 @@ class Remembered(Generic[K, V]):
 
 STAFF = "staff_"
 """The side of the door that STAFF_URL names, as it stands in the names of its cookies; the other side has no word."""
-_NAMES = ("kyodo_session", "kyodo_guest", "kyodo_ticket", "kyodo_begun", "kyodo_proved", "kyodo_half", "kyodo_place", "kyodo_life")
+_NAMES = (
+    "kyodo_session",
+    "kyodo_guest",
+    "kyodo_ticket",
+    "kyodo_begun",
+    "kyodo_proved",
+    "kyodo_half",
+    "kyodo_place",
+    "kyodo_life",
+)
 
 
 class Cookies:

@@ -1,8 +1,8 @@
 """The published result of the accessibility tests: `data/accessibility.toml`, read once. `python -m services.tenants.accessibility`
 writes the same as docs/accessibility.md, with the tests that show it.
 
-Form: みんなの公共サイト運用ガイドライン (総務省) and the 対応度表記ガイドライン of ウェブアクセシビリティ基盤委員会, which ask for target, scope,
-conformance, date, method and the result of each criterion.
+Form: みんなの公共サイト運用ガイドライン (総務省) and the 対応度表記ガイドライン of ウェブアクセシビリティ基盤委員会.
+They ask for target, scope, conformance, date, method and the result of each criterion.
 """
 
 import tomllib
@@ -95,7 +95,8 @@ _HEAD = """# アクセシビリティの試験(JIS X 8341-3:2016 AA)
 
 `services/tenants/data/accessibility.toml` から `make accessibility-table` が作ります。手で直さないでください。同じ内容を、だれでも読める
 ページ `/accessibility` に公表します(みんなの公共サイト運用ガイドラインの項目)。検査の名前が本当にあることは
-`tests/house/test_named_tests_exist.py` が、この文書とデータが同じであることは `tests/house/test_accessibility_is_published.py` が確かめます。
+`tests/house/test_named_tests_exist.py` が、この文書とデータが同じであることは
+`tests/house/test_accessibility_is_published.py` が確かめます。
 
 - 目標: JIS X 8341-3:2016 の適合レベル AA
 - 状態: **{conformance}**(結果が「一部を確認」の基準が残る間は、準拠とは書きません)

@@ -106,7 +106,12 @@ class Brand:
         """The same head and foot in every process: CLOUD_NAME tells all of them one name (「ふくおか共同クラウド」)."""
         name = name or COMMON_NAME
         lead = name.removesuffix(COMMON_NAME) if name.endswith(COMMON_NAME) else ""
-        return cls(name=name, lead=lead, line=line, links=(Link(N_("稼働状況"), "/status/"), RESULTS_OF_ACCESSIBILITY, Link("API", "/docs/")))
+        return cls(
+            name=name,
+            lead=lead,
+            line=line,
+            links=(Link(N_("稼働状況"), "/status/"), RESULTS_OF_ACCESSIBILITY, Link("API", "/docs/")),
+        )
 
 
 class Pages:

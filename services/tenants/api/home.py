@@ -178,7 +178,7 @@ def status(request: Request, _actor: Actor = access.public()) -> Response:
 
 @router.get("/accessibility")
 def accessibility_results(request: Request, _actor: Actor = access.public()) -> Response:
-    """The accessibility tests of the whole cloud, as みんなの公共サイト運用ガイドライン asks. A municipality's own page stands at its home."""
+    """The whole cloud's tests, as みんなの公共サイト運用ガイドライン asks. A municipality's own page stands at its home."""
     reader, record = view.reader_of(request), accessibility.record()
     english = reader.lang == "en"
     rows = [
