@@ -1,4 +1,6 @@
-"""Password fields hide what is typed, let it be pasted and kept by a password manager; no password expires (ASVS 5.0, 6.2.6, 6.2.7, 6.2.10)."""
+"""Password fields hide what is typed, let it be pasted and kept by a password manager; no password expires.
+
+ASVS 5.0, 6.2.6, 6.2.7, 6.2.10."""
 
 import asyncio
 import re

@@ -12,6 +12,7 @@ PAGES = [
     "docs/security.md",
     "docs/threats.md",
     "docs/accessibility.md",
+    "docs/security-rules.md",
     "docs/chaos.md",
     "docs/gateway-faults.md",
     "docs/sign-in-providers.md",

@@ -69,3 +69,15 @@ def test_the_script_of_others_may_neither_evaluate_nor_ask_elsewhere_nor_keep_pa
     shell = (ROOT / "libs/common/web/templates/shell/base.html").read_text("utf-8")
     for switch in ('"allowEval":false', '"allowScriptTags":false', '"selfRequestsOnly":true', '"historyCacheSize":0'):
         assert switch in shell
+
+
+IN_AN_ATTRIBUTE = r"""="\s*\{\{(?:(?!\}\}).)*tojson(?!\|forceescape)"""
+"""1.2.3: JSON in an attribute must have its quotes escaped; there is no other place in a page where a script could read it."""
+
+
+def test_json_in_an_attribute_cannot_leave_it(tmp_path: Path) -> None:
+    planted = tmp_path / "libs" / "templates" / "planted.html"
+    planted.parent.mkdir(parents=True)
+    planted.write_text('<meta content="{{ words|tojson }}">\n<p data-x="{{ words|tojson|forceescape }}">', "utf-8")
+    assert breaches(templates(tmp_path), IN_AN_ATTRIBUTE) == ["planted.html:1"]
+    assert breaches(templates(), IN_AN_ATTRIBUTE) == []

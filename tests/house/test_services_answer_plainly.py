@@ -62,6 +62,14 @@ def test_nothing_of_the_workshop_is_served_and_nothing_debugs(asked) -> None:
     assert [path for path in WORKSHOP if client.get(path).status_code not in (401, 404)] == []
 
 
+def test_every_role_that_a_route_demands_is_in_the_rules_that_people_read(asked) -> None:
+    """ASVS 5.0, 8.1.1."""
+    app, _ = asked
+    rules = (Path(__file__).parents[2] / "docs/security-rules.md").read_text("utf-8")
+    demanded = {rule.role for route in access.routes_of(app) if (rule := access.rule_of(route)) and rule.role}
+    assert demanded and [role for role in demanded if f"| `{role}` |" not in rules] == []
+
+
 def test_the_image_is_built_without_the_history_of_the_code() -> None:
     taken = (Path(__file__).parents[2] / ".dockerignore").read_text("utf-8").split()
     assert taken[0] == "*", "nothing goes into an image that is not named"
