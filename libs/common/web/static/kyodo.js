@@ -98,8 +98,8 @@
   };
 
   // ---- a sign-in that ends soon is told before, and lasts on by one press (the gateway's cookie says: idle seconds, last second, shared)
-  const [, idle, until, shared] = document.cookie.match(/(?:^|; )(?:__Host-)?(?:staff_)?kyodo_life=(\d+)\.(\d+)\.([01])/) || [];
-  const signedIn = Boolean(idle && document.querySelector('form[action="/sign-out"]'));
+  const life = () => document.cookie.match(/(?:^|; )(?:__Host-)?(?:staff_)?kyodo_life=(\d+)\.(\d+)\.([01])/) || [];
+  const signedIn = Boolean(life().length && document.querySelector('form[action="/sign-out"]'));
   const tabs = signedIn && "BroadcastChannel" in window ? new BroadcastChannel("kyodo-used") : null;
   let usedAt = Date.now() / 1000, told = null;
   const forgetWarning = () => { usedAt = Date.now() / 1000; told?.close(); };
@@ -119,7 +119,7 @@
     button.textContent = stays ? words.stay : words.close;
     button.addEventListener("click", async () => {
       if (!stays) return told.close();
-      window.stop(); // the leaving that the answer to this page ordered on a shared machine: from here the end is kept below
+      if (life()[3] === "1") window.stop(); // the leaving that the answer to this page ordered on a shared machine: from here the end is kept below
       const answer = await fetch("/account/stay", { method: "POST", credentials: "same-origin", redirect: "manual" }).catch(() => null);
       if (answer?.ok) used(); else heading.textContent = answer ? words.ended : words.unreached;
     });
@@ -131,6 +131,7 @@
     button.focus();
   };
   const lookAtEnd = (said) => {
+    const [, idle = 0, until = 0, shared] = life(); // anew: somebody may have signed in again, or out, in another window
     const now = Date.now() / 1000, last = Number(until) - now, left = Math.min(usedAt + Number(idle) - now, last);
     const stage = left <= 0 ? "ended" : left > WARN_S ? "" : last <= WARN_S ? "lasting" : "ending";
     if (stage === "ended" && shared === "1") return location.assign("/sign-in?said=ended");
