@@ -18,12 +18,18 @@ from libs.common.errors import Invalid, TooMany
 
 router = APIRouter(include_in_schema=False)
 
+STAYS = "kyodo_stays"
+"""Set by the page (kyodo.js) when its reader pressed "stay": the leaving that a shared machine's pages order (`answers.leave_after`) then
+leads here while the session lives, and an answer without content leaves the page, with what was typed, where it is (HTML, navigate)."""
+
 WRONG = "メールアドレスかパスワードが違います。もう一度お確かめください。"
 
 
 @router.get("/sign-in")
 def show(request: Request, next: str = "/", said: str = "", actor: Actor = access.public()) -> Response:
     if actor.kind != "guest":
+        if said == "ended" and STAYS in request.cookies:
+            return Response(status_code=204)
         return see(local(next))
     return _form(parts_of(request), request, next, said=said)
 

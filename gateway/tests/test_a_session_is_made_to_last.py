@@ -69,3 +69,18 @@ def test_a_page_that_says_it_lasts_for_ever_changes_nothing(door: Inside, person
     door.clock.advance(seconds=2 * FIFTY_MINUTES)
     door.parts.callers.forget()
     assert asyncio.run(ask(cookies)) == 401
+
+
+def test_on_a_shared_machine_the_page_stays_for_who_pressed_and_is_left_by_everybody_else(
+    door: Inside, person: str
+) -> None:
+    async def left(cookies: dict[str, str]) -> int:
+        async with door.client() as client:
+            return (await client.get("/sign-in?said=ended", cookies=cookies)).status_code
+
+    cookies, pressed = door.session(person, shared=True), {"kyodo_stays": "1"}
+    assert asyncio.run(left(cookies | pressed)) == 204, "nothing to go to: the browser stays"
+    assert asyncio.run(left(cookies)) == 303
+    door.clock.advance(seconds=400)
+    door.parts.callers.forget()
+    assert asyncio.run(left(cookies | pressed)) == 200, "the session has ended: the form"

@@ -119,8 +119,9 @@
     button.textContent = stays ? words.stay : words.close;
     button.addEventListener("click", async () => {
       if (!stays) return told.close();
-      if (life()[3] === "1") window.stop(); // the leaving that the answer to this page ordered on a shared machine: from here the end is kept below
       const answer = await fetch("/account/stay", { method: "POST", credentials: "same-origin", redirect: "manual" }).catch(() => null);
+      // On a shared machine the answer to this page has ordered to leave it: the gateway lets it stand for who pressed (204).
+      if (answer?.ok && life()[3] === "1") document.cookie = "kyodo_stays=1; Path=/sign-in; Max-Age=3600; SameSite=Lax";
       if (answer?.ok) used(); else heading.textContent = answer ? words.ended : words.unreached;
     });
     row.append(button);
