@@ -52,7 +52,7 @@ def kind_of(path: str) -> str:
 def note(page: Page, language: str, faults: list[str]) -> None:
     """One line of how this page stood; with the keyboard it is walked in Japanese only."""
     line: dict[str, Any] = {"kind": kind_of(urlsplit(page.url).path), "language": language}
-    line |= {column: sum(test(fault) for fault in faults) for column, test in _COLUMNS.items()}
+    line |= {column: sum(test(fault) for fault in faults) for column, test in COLUMNS.items()}
     line |= page.evaluate(_ERRORS)
     if language == "ja":
         line |= _walked(page)
@@ -60,7 +60,7 @@ def note(page: Page, language: str, faults: list[str]) -> None:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-_COLUMNS = {
+COLUMNS = {
     "names": lambda fault: bool(_NAMES.search(fault)),
     "reflow": lambda fault: fault.startswith("320px: wider"),
     "targets": lambda fault: "too small to press" in fault,
@@ -88,7 +88,7 @@ def table(lines: list[dict[str, Any]], day: str) -> str:
     for line in lines:
         kinds[line["kind"]].append(line)
     rows = "\n".join(_row(kind, seen) for kind, seen in sorted(kinds.items()))
-    bad = sum(any(line[column] for column in _COLUMNS) or line.get("trap", False) for line in lines)
+    bad = sum(any(line[column] for column in COLUMNS) or line.get("trap", False) for line in lines)
     return f"""# ページの種類ごとの試験の記録
 
 {day}、`make accessibility`(Chromium、SQLite)。{len(kinds)}種類のページを{len(lines)}回見て、違反のあった回は{bad}回です。

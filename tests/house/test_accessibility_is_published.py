@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from services.tenants import accessibility
+from tests.browser import record
 
 
 @pytest.fixture
@@ -49,3 +50,22 @@ def test_a_record_that_claims_too_much_is_refused(another_source, change) -> Non
     another_source(change)
     with pytest.raises(ValueError):
         accessibility.record()
+
+
+def test_the_record_of_pages_counts_what_was_seen_kind_by_kind() -> None:
+    """Made-up lines, as the walk writes them: one kind with faults and a place the keyboard does not leave, one without."""
+    clean = {"kind": "/status/", "language": "ja", "wrong": 0, "told": 0, "stops": 9, "trap": False} | dict.fromkeys(
+        record.COLUMNS, 0
+    )
+    bad = clean | {"kind": "/t/*/", "axe": 2, "reflow": 1, "trap": True, "wrong": 3, "told": 2}
+    page = record.table([clean, bad, clean | {"language": "en"}], "2026-11-26")
+    assert "2種類のページを3回見て、違反のあった回は1回です" in page
+    assert "| `/status/` | 2 | 0 | 0 | 0 | 0 | 0 | 9 | — |" in page
+    assert "| `/t/*/` | 1 | 2 | 0 | 1 | 0 | 0 | × | 2/3 |" in page
+
+
+def test_faults_are_told_apart_by_what_they_are() -> None:
+    faults = ["320px: button-name: Buttons must have text — button", "320px: color-contrast: Low — p", "320px: wider than the screen: x",
+              "320px: too small to press: a", "lang is ''"]  # fmt: skip
+    found = {column: [fault for fault in faults if test(fault)] for column, test in record.COLUMNS.items()}
+    assert [len(each) for each in found.values()] == [1] * 5, found
