@@ -45,6 +45,15 @@ pictures: ## Take the pictures of README from a cloud started for this (docs/pic
 	$(SETUP) test
 	@exec $(PY) -m tests.browser.pictures
 
+accessibility: ## Walk every kind of page in a browser and write docs/accessibility-pages.md, dated (minutes)
+	$(SETUP) test
+	@rm -f var/accessibility.jsonl
+	@ACCESSIBILITY_RECORD=$(CURDIR)/var/accessibility.jsonl $(PY) -m infra.local.test -m slow -n 0 tests/browser/test_every_page.py
+	@exec $(PY) -m tests.browser.record
+
+accessibility-table: ## Write docs/accessibility.md from services/tenants/data/accessibility.toml
+	@$(PY) -m services.tenants.accessibility
+
 lock: ## Write requirements*.lock from pyproject.toml, with hashes (UPGRADE=1 takes newer versions)
 	$(SETUP) test
 	@$(PY) -m infra.local.lock
@@ -103,4 +112,4 @@ images: ## Build the container image of every service with the one Dockerfile (n
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill rolling earlier audit chaos load fuzz simulate doctor images help
+.PHONY: accessibility accessibility-table run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill rolling earlier audit chaos load fuzz simulate doctor images help

@@ -21,7 +21,7 @@ from gateway.proxy import Body, ClientGone, Onwards, Proxy, has_body, too_large
 from gateway.routes import Moved, Onward, Own
 from gateway.upstream import HttpUpstreams, Patience, Upstreams
 from libs.common import telemetry
-from libs.common.errors import NotFound, TooMany
+from libs.common.errors import NotFound, Refusal, TooMany
 from libs.common.web import static_app
 from libs.common.web.assets import assets
 
@@ -178,6 +178,19 @@ class Gateway:
         await self._proxy.pass_on(request, receive, send)
 
     async def _answer_own(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            receive = await self._own_request(scope, receive)
+        except Refusal as refusal:
+            # Our pages' app writes the line of each request into the log; this one does not reach it.
+            scope["state"]["refusal"] = refusal
+            return await self._traced(scope, receive, send)
+        caller: Caller = scope["state"]["caller"]
+        shared = caller.signed_in is not None and caller.signed_in.shared
+        extra = [*self._security, *self._leave] if shared else self._security
+        await self._own_app(scope, receive, with_headers(send, extra))
+
+    async def _own_request(self, scope: Scope, receive: Receive) -> Receive:
+        """Make the request ready for our pages' app: its small body, who sent it, and a token that says so. Raises Refusals."""
         decision: Own = scope["state"]["decision"]
         if decision.area != "health":
             self._parts.fairness.check_network(network_of(scope["state"]["address"]))
@@ -196,9 +209,7 @@ class Gateway:
             self._parts.inner_tokens.header(actor, "gateway"),
         ]
         del scope["route"]
-        shared = caller.signed_in is not None and caller.signed_in.shared
-        extra = [*self._security, *self._leave] if shared else self._security
-        await self._own_app(scope, receive, with_headers(send, extra))
+        return receive
 
 
 async def _whole(body: Body) -> bytes:

@@ -65,7 +65,16 @@ class Remembered(Generic[K, V]):
 
 STAFF = "staff_"
 """The side of the door that STAFF_URL names, as it stands in the names of its cookies; the other side has no word."""
-_NAMES = ("kyodo_session", "kyodo_guest", "kyodo_ticket", "kyodo_begun", "kyodo_proved", "kyodo_half", "kyodo_place")
+_NAMES = (
+    "kyodo_session",
+    "kyodo_guest",
+    "kyodo_ticket",
+    "kyodo_begun",
+    "kyodo_proved",
+    "kyodo_half",
+    "kyodo_place",
+    "kyodo_life",
+)
 
 
 class Cookies:
@@ -81,6 +90,7 @@ class Cookies:
         self.proved = f"{prefix}kyodo_proved"
         self.half = f"{prefix}kyodo_half"
         self.place = f"{prefix}kyodo_place"
+        self.life = f"{prefix}kyodo_life"
         self.ours = frozenset(p + s + n for p in ("", "__Host-", "__Secure-") for s in ("", STAFF) for n in _NAMES)
         self._flags = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if https else "")
 
@@ -92,6 +102,12 @@ class Cookies:
         """A Set-Cookie value; without `seconds` it ends with the browser."""
         age = f"; Max-Age={seconds}" if seconds is not None else ""
         return f"{name}={value}{self._flags}{age}"
+
+    def set_life(self, life: domain.SessionLife, now: datetime, *, shared: bool) -> str:
+        """When the session ends, for the page to say before it does (WCAG 2.2.1): idle seconds, last second (Unix), 1 on a shared
+        machine. No secret, and nothing is decided by it: it alone is readable by scripts."""
+        ends = f"{life.idle.total_seconds():.0f}.{(now + life.absolute).timestamp():.0f}.{int(shared)}"
+        return self.set(self.life, ends).replace("; HttpOnly", "")
 
     def clear(self, name: str) -> str:
         return self.set(name, "", 0)

@@ -21,6 +21,20 @@ WAITING = 24
 """How many may stand in line; the next one is asked to come back. Each holds one of the forty threads of our pages."""
 LEAST_GUESSES = 10**8
 """Below this a list or a simple rule finds the password."""
+OUR_WORDS = (
+    "kyodo",
+    "kyoudou",
+    "kyodocloud",
+    "共同クラウド",
+    "jichitai",
+    "shiyakusho",
+    "kuyakusho",
+    "yakuba",
+    "kencho",
+    "desk",
+    "portal",
+)
+"""What anybody would guess of people who work here (ASVS 5.0, 6.1.2 and 6.2.11; listed in docs/security-rules.md)."""
 _PROGRAM = Path(__file__).with_name("hashing.py")
 
 
@@ -110,7 +124,10 @@ def check_new(password: str, *known: str) -> None:
     """Refuse a password that is short, common, or made of what is known of the person (NIST SP 800-63B, 5.1.1.2)."""
     domain.check_password_length(password)
     normal = domain.normal_password(password)
-    if zxcvbn(normal[:72], user_inputs=[part for text in known for part in _words(text)])["guesses"] < LEAST_GUESSES:
+    if (
+        zxcvbn(normal[:72], user_inputs=[part for text in (*OUR_WORDS, *known) for part in _words(text)])["guesses"]
+        < LEAST_GUESSES
+    ):
         raise domain.weak(
             "このパスワードは推測されやすいものです。関係のない言葉をいくつか続けるなど、別のものにしてください。"
         )

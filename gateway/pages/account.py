@@ -38,6 +38,12 @@ def show(request: Request, done: str = "", actor: Actor = access.person()) -> Re
     return _page(request, actor, done=done)
 
 
+@router.post("/stay")
+def stay(actor: Actor = access.person()) -> Response:
+    """Of a page whose reader was told that the session ends soon: being asked is the use that makes it last."""
+    return Response(status_code=204)
+
+
 @router.post("/name")
 def rename(request: Request, display_name: Annotated[str, Form()] = "", actor: Actor = access.person()) -> Response:
     parts = parts_of(request)

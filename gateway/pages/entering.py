@@ -96,7 +96,7 @@ def begin_session(
             digest=cookies.digest,
         )
     parts.callers.forget()
-    begun = [cookies.set(cookies.session, secret)]
+    begun = [cookies.set(cookies.session, secret), cookies.set_life(parts.life_of(shared=shared), now, shared=shared)]
     if hygiene.cookie(request.scope["headers"], cookies.half):
         begun.append(cookies.clear(cookies.half))
     return [*begun, cookies.clear(cookies.guest)] if caller.guest_sid else begun

@@ -18,12 +18,18 @@ from libs.common.errors import Invalid, TooMany
 
 router = APIRouter(include_in_schema=False)
 
+STAYS = "kyodo_stays"
+"""Set by the page (kyodo.js) when its reader pressed "stay": the leaving that a shared machine's pages order (`answers.leave_after`) then
+leads here while the session lives, and an answer without content leaves the page, with what was typed, where it is (HTML, navigate)."""
+
 WRONG = "メールアドレスかパスワードが違います。もう一度お確かめください。"
 
 
 @router.get("/sign-in")
 def show(request: Request, next: str = "/", said: str = "", actor: Actor = access.public()) -> Response:
     if actor.kind != "guest":
+        if said == "ended" and STAYS in request.cookies:
+            return Response(status_code=204)
         return see(local(next))
     return _form(parts_of(request), request, next, said=said)
 
@@ -61,9 +67,8 @@ def sign_out(request: Request, actor: Actor = access.public()) -> Response:
     if signed_in is not None and signed_in.shared:
         answer.headers["clear-site-data"] = '"cache", "storage"'
     # The guest's cookie goes too: on a shared machine the next person must not find what was begun here.
-    return with_cookie(
-        answer, cookies.clear(cookies.session), cookies.clear(cookies.guest), cookies.clear(cookies.proved)
-    )
+    ended = (cookies.session, cookies.life, cookies.guest, cookies.proved)
+    return with_cookie(answer, *map(cookies.clear, ended))
 
 
 def _prove(parts: Parts, request: Request, email: str, password: str) -> db.PersonRow:

@@ -105,3 +105,32 @@ def tab_to(page: Page, ident: str) -> None:
             return
         page.keyboard.press("Tab")
     raise AssertionError(f"{ident} is not reached by keyboard")
+
+
+def test_a_sign_in_that_ends_soon_is_told_before_and_lasts_on_by_one_press(
+    cloud: Running, browser_page: Callable[..., Page]
+) -> None:
+    """WCAG 2.2.1. The browser's clock runs ahead; the session behind it is the real one."""
+    cloud.person("slow-typist@example.jp", "遅筆 一郎")
+    page = browser_page(375)
+    page.clock.install()
+    page.goto(cloud.url + "/sign-in?next=/account/")
+    page.fill("#email", "slow-typist@example.jp")
+    page.fill("#password", PASSWORD)
+    page.get_by_role("button", name="サインインする").first.click()
+    page.wait_for_url("**/account/")
+    told = page.get_by_role("alertdialog")
+    page.clock.run_for(57 * 60 * 1000)
+    assert told.count() == 0
+    page.clock.run_for(90 * 1000)
+    told.wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "このまま続ける"
+    look(page)
+    with page.expect_response("**/account/stay") as answer:
+        page.keyboard.press("Enter")
+    assert answer.value.status == 204
+    told.wait_for(state="detached")
+    page.clock.run_for(57 * 60 * 1000)
+    assert told.count() == 0, "the press was a use: another hour"
+    page.clock.run_for(4 * 60 * 1000)
+    assert "サインインが切れました" in told.inner_text()

@@ -48,7 +48,16 @@ def test_a_name_loses_what_nobody_sees() -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["password1234", "123456789012", "aaaaaaaaaaaa", "qwertyuiop12", "hanako@example.jp"]
+    "password",
+    [
+        "password1234",
+        "123456789012",
+        "aaaaaaaaaaaa",
+        "qwertyuiop12",
+        "hanako@example.jp",
+        "kyodocloud2026",
+        "Shiyakusho2026",
+    ],
 )
 def test_passwords_that_a_list_or_a_rule_finds_are_refused(password: str) -> None:
     with pytest.raises(Invalid) as refused:
@@ -64,6 +73,18 @@ def test_long_passwords_of_any_kind_are_taken(password: str) -> None:
 def test_a_password_says_how_much_is_missing() -> None:
     with pytest.raises(Invalid, match="あと5文字"):
         passwords.check_new("kX7#qp!")
+
+
+def test_secrets_cannot_be_guessed() -> None:
+    """ASVS 5.0, 11.5.1 (128 bits) and 6.5.4 (20 bits for a code that is used once and slowed down)."""
+    for make in (domain.new_secret, lambda: domain.new_machine_token()[1]):
+        made = {make() for _ in range(200)}
+        assert len(made) == 200 and all(len(each) * 6 >= 128 for each in made), "six bits in each letter of base64url"
+    codes = [domain.new_recovery_code().replace("-", "") for _ in range(500)]
+    letters = set("".join(codes))
+    assert len(set(codes)) == 500 and all(len(code) == 12 for code in codes) and len(letters) == 32, "12 × 5 bits"
+    for place in range(12):
+        assert len({code[place] for code in codes}) > 24, "every place varies"
 
 
 def test_full_width_and_half_width_keys_give_the_same_password() -> None:

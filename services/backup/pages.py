@@ -9,5 +9,5 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def make_pages(service: Service) -> Pages:
-    brand = Brand(getattr(service.settings, "cloud_name", "") or "共同クラウド")
+    brand = Brand.named(getattr(service.settings, "cloud_name", ""))
     return Pages(TEMPLATES, brand=brand, sample=service.settings.sample)

@@ -13,6 +13,11 @@ class Settings(common.Settings):
     )
     cloud_name: str = Field(default="", description="name of the cloud; empty: made from the prefecture's name")
     council_name: str = Field(default="", description="name of the council; empty: made from the prefecture's name")
+    contact: str = Field(
+        default="",
+        max_length=500,
+        description="where people reach who runs the cloud (telephone, mail), shown at /accessibility",
+    )
     backup_yearly_cost: int | None = Field(
         default=None, ge=0, description="yen a year that both backup sites cost; unset: no cost per GB is shown"
     )

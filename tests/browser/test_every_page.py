@@ -17,6 +17,7 @@ from playwright.sync_api import Page
 from libs.common.testing.browser import WIDTHS, serving
 from tests.browser import looks, people
 from tests.browser.people import USING
+from tests.browser.record import kind_of
 
 Open = Callable[..., Page]
 _sqlite = pytest.mark.parametrize("cloud", ["sqlite+embedded"], indirect=True)
@@ -32,17 +33,6 @@ HOME, EAPPLY = f"/t/{USING}/", f"/t/{USING}/eapply"
 PHONE = min(WIDTHS)
 LANGUAGES = {"en": (PHONE,), "ja-easy": ()}
 """With the widths at which axe looks."""
-ANY = "[^/?]+"
-ONE_OF_MANY = [
-    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}"), "*"),
-    (re.compile(r"/(t|portal)/\d{6}"), r"/\1/*"),
-    (re.compile(r"/mail/.+"), "/mail/*"),
-    (re.compile(r"/operator/registry/\d{6}"), "/operator/registry/*"),
-    (re.compile(r"/opendata/datasets/[^/]+"), "/opendata/datasets/*"),
-    (re.compile(r"/eapply/[a-z]+-[a-z-]+/$"), "/eapply/*/"),
-    (re.compile(r"/desk/procedures/[^/]+/"), "/desk/procedures/*/"),
-    (re.compile(r"/procedures/\*/(pages|fields)/[^/]+"), r"/procedures/*/\1/*"),
-]
 NOT_PAGES = re.compile(
     r"\.(csv|xlsx|ics|pdf|yaml|json|jsonl|geojson|jsonld|ttl|atom|xml|zip|pyz|pdf)$|/ocds/|/ebid/log/|/api/\d|/lines$|/files/|/archive$|^/static/|/resume/"
 )
@@ -67,12 +57,6 @@ WALKS = {
     "council": Walk(people.COUNCIL, ("/council/?on=2018-09-15",), r"/council/", 4),
     "operator": Walk(people.OPERATOR, ("/operator/",), r"/operator/", 6),
 }
-
-
-def kind_of(path: str) -> str:
-    for pattern, words in ONE_OF_MANY:
-        path = pattern.sub(words, path)
-    return path
 
 
 def walk(page: Page, url: str, starts: tuple[str, ...], within: str) -> tuple[list[str], list[str]]:

@@ -73,6 +73,7 @@ RUFF = {
     "DTZ006": "from datetime import datetime\nprint(datetime.fromtimestamp(0))\n",
     "DTZ011": "from datetime import date\nprint(date.today())\n",
     "S301": "import pickle\nprint(pickle.loads(data))\n",
+    "S311": "import random\nprint(random.choice('ab'))\n",
     "S324": "import hashlib\nprint(hashlib.md5(b''))\n",
     "S501": "import httpx\nhttpx.get('https://x.example', verify=False, timeout=1)\n",
     "S506": "import yaml\nprint(yaml.load(text))\n",

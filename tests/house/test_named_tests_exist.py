@@ -11,6 +11,8 @@ PAGES = [
     "docs/failures.md",
     "docs/security.md",
     "docs/threats.md",
+    "docs/accessibility.md",
+    "docs/security-rules.md",
     "docs/chaos.md",
     "docs/gateway-faults.md",
     "docs/sign-in-providers.md",

@@ -83,6 +83,10 @@ def own_pages(home: str) -> tuple[Link, ...]:
     return tuple(Link(label, f"{home}{path}") for path, label in OWN_PAGES)
 
 
+RESULTS_OF_ACCESSIBILITY = Link(N_("アクセシビリティの試験結果"), "/accessibility")
+"""Of the whole cloud, in every foot. Named otherwise than a place's own page beside it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Brand:
     """The cloud itself: the strip above, the last line below. `lead` is the part of `name` narrow screens leave out."""
@@ -102,7 +106,12 @@ class Brand:
         """The same head and foot in every process: CLOUD_NAME tells all of them one name (「ふくおか共同クラウド」)."""
         name = name or COMMON_NAME
         lead = name.removesuffix(COMMON_NAME) if name.endswith(COMMON_NAME) else ""
-        return cls(name=name, lead=lead, line=line, links=(Link(N_("稼働状況"), "/status/"), Link("API", "/docs/")))
+        return cls(
+            name=name,
+            lead=lead,
+            line=line,
+            links=(Link(N_("稼働状況"), "/status/"), RESULTS_OF_ACCESSIBILITY, Link("API", "/docs/")),
+        )
 
 
 class Pages:

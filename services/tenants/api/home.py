@@ -12,6 +12,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Refusal, say
 from libs.common.web import Place
 from libs.common.web.i18n import chosen_language
+from services.tenants import accessibility
 from services.tenants.api import figures, view
 from services.tenants.api.maintenance import coming, name_of
 from services.tenants.api.words import Reader
@@ -173,3 +174,22 @@ def status(request: Request, _actor: Actor = access.public()) -> Response:
         maintenance=coming(request),
         name_of=name_of,
     )
+
+
+@router.get("/accessibility")
+def accessibility_results(request: Request, _actor: Actor = access.public()) -> Response:
+    """The whole cloud's tests, as みんなの公共サイト運用ガイドライン asks. A municipality's own page stands at its home."""
+    reader, record = view.reader_of(request), accessibility.record()
+    english = reader.lang == "en"
+    rows = [
+        [
+            each.number,
+            each.name_en if english else each.name,
+            each.level,
+            reader(accessibility.RESULTS[each.result]),
+            (each.note_en if english else each.note) or None,
+        ]
+        for each in record.criteria
+    ]
+    contact = view.service_of(request).settings.contact
+    return view.public_page(request, "home/accessibility.html", record=record, rows=rows, contact=contact)

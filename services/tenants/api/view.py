@@ -14,7 +14,7 @@ from libs.common.errors import Refusal, say
 from libs.common.service import Service
 from libs.common.web import Brand, Link, Pages, Place, own_logo, own_pages
 from libs.common.web.i18n import chosen_language
-from libs.common.web.pages import refusal_heading
+from libs.common.web.pages import RESULTS_OF_ACCESSIBILITY, refusal_heading
 from services.tenants import reference
 from services.tenants.api.words import Reader
 from services.tenants.db import registry as registry_db
@@ -45,6 +45,7 @@ def brand(service: Service) -> Brand:
             Link(say("稼働状況"), "/status/"),
             Link(say("参加状況のデータ"), "/participation.csv"),
             Link(say("計画の報告書"), "/reports/"),
+            RESULTS_OF_ACCESSIBILITY,
             Link("API", "/docs/"),
         ),
     )

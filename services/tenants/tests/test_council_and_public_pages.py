@@ -249,3 +249,12 @@ def test_the_same_pages_for_another_prefecture(
     assert '<svg class="map"' in council.text
     assert cloud.get("/council/indicators", member).status_code == 200
     cloud.close()
+
+
+def test_everybody_reads_how_accessible_the_cloud_is(cloud: Cloud) -> None:
+    """The items that みんなの公共サイト運用ガイドライン asks for, and every criterion with its result."""
+    page = cloud.get("/accessibility", GUEST).text
+    for words in ("JIS X 8341-3:2016", "目標とする適合レベル", "一部準拠", "試験の日", "調べた範囲", "試験の方法"):
+        assert words in page, words
+    assert "使いにくいところがあったとき" in page and page.count('<th scope="row"') == 38
+    assert 'href="/accessibility"' in cloud.get("/status/", GUEST).text, "in the foot of every page"

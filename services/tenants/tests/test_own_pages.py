@@ -202,3 +202,12 @@ def test_the_services_are_told_of_another_logo_and_of_nothing_else(cloud: Cloud)
     assert told() == [("大木町", shown)]
     cloud.post(PAGES, ADMIN, {"page": "about", "seen": "2", "drop_logo": "1"})
     assert told() == [("大木町", shown), ("大木町", "")]
+
+
+def test_a_parameter_counts_once_and_only_where_it_belongs(cloud: Cloud) -> None:
+    """ASVS 5.0, 15.3.7: not from the address when a form was asked for, and of two of a name one."""
+    form = {"seen": "0", "step": "publish", "text": "夜間も受け付けます。"}
+    assert cloud.post(f"{PAGES}?page=terms", ADMIN, form).status_code == 404
+    assert cloud.post(PAGES, ADMIN, {**form, "page": ["terms", "privacy"]}).status_code == 303
+    changed = [kind for kind in rules.TEXTS if "夜間も受け付けます。" in cloud.get(f"/t/{OOKI}/{kind}", CITIZEN).text]
+    assert changed == ["privacy"], "the last one, and no other"

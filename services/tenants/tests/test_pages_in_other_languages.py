@@ -63,6 +63,7 @@ PAGES: list[tuple[str, Actor]] = [
     ("/", GUEST),
     ("/?q=none", GUEST),
     ("/status/", GUEST),
+    ("/accessibility", GUEST),
     (f"/t/{OOKI}/", GUEST),
     (f"/t/{OOKI}/desk/", ADMIN),
     (f"/portal/{OOKI}/", ADMIN),

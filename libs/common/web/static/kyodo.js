@@ -6,6 +6,7 @@
   const RELEASE_MS = 20000; // a sending that got no answer may be tried again (the form's key makes it one)
   const AUTOSAVE_MS = 1500;
   const RETRY_MS = 10000;
+  const WARN_S = 120; // before a sign-in ends, and as often as this the end is looked at: every eighth of it
 
   const say = (place, text, late = false) => {
     if (!place) return;
@@ -96,6 +97,66 @@
     no.focus();
   };
 
+  // ---- a sign-in that ends soon is told before, and lasts on by one press (the gateway's cookie says: idle seconds, last second, shared)
+  const life = () => document.cookie.match(/(?:^|; )(?:__Host-)?(?:staff_)?kyodo_life=(\d+)\.(\d+)\.([01])/) || [];
+  const signedIn = Boolean(life().length && document.querySelector('form[action="/sign-out"]'));
+  const tabs = signedIn && "BroadcastChannel" in window ? new BroadcastChannel("kyodo-used") : null;
+  let usedAt = Date.now() / 1000, told = null;
+  const forgetWarning = () => { usedAt = Date.now() / 1000; told?.close(); };
+  const used = () => { if (signedIn) { forgetWarning(); tabs?.postMessage(0); } };
+  const warn = (text, stays) => {
+    told = document.createElement("dialog");
+    told.setAttribute("role", "alertdialog");
+    told.setAttribute("aria-labelledby", "kyodo-ending");
+    const heading = document.createElement("h2");
+    heading.id = "kyodo-ending";
+    heading.textContent = text;
+    const row = document.createElement("div");
+    row.className = "actions";
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn btn--main";
+    button.textContent = stays ? words.stay : words.close;
+    button.addEventListener("click", async () => {
+      if (!stays) return told.close();
+      const answer = await fetch("/account/stay", { method: "POST", credentials: "same-origin", redirect: "manual" }).catch(() => null);
+      // On a shared machine the answer to this page has ordered to leave it: the gateway lets it stand for who pressed (204).
+      if (answer?.ok && life()[3] === "1") document.cookie = "kyodo_stays=1; Path=/sign-in; Max-Age=3600; SameSite=Lax";
+      if (answer?.ok) used(); else heading.textContent = answer ? words.ended : words.unreached;
+    });
+    row.append(button);
+    told.append(heading, row);
+    told.addEventListener("close", (event) => { event.target.remove(); if (told === event.target) told = null; });
+    document.body.append(told);
+    told.showModal();
+    button.focus();
+  };
+  const lookAtEnd = (said) => {
+    const [, idle = 0, until = 0, shared] = life(); // anew: somebody may have signed in again, or out, in another window
+    const now = Date.now() / 1000, last = Number(until) - now, left = Math.min(usedAt + Number(idle) - now, last);
+    const stage = left <= 0 ? "ended" : left > WARN_S ? "" : last <= WARN_S ? "lasting" : "ending";
+    if (stage === "ended" && shared === "1") return location.assign("/sign-in?said=ended");
+    if (stage && stage !== said) { told?.close(); warn(words[stage], stage === "ending"); }
+    setTimeout(lookAtEnd, (WARN_S * 1000) / 8, stage);
+  };
+  if (signedIn) {
+    if (tabs) { tabs.onmessage = forgetWarning; tabs.postMessage(0); }
+    document.addEventListener("htmx:afterOnLoad", used);
+    setTimeout(lookAtEnd, (WARN_S * 1000) / 8, "");
+  }
+
+  // ---- what renews itself can be stopped: [data-pause="id"] beside the part that is fetched again and again
+  const paused = new Set();
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-pause]");
+    if (!button) return;
+    if (!paused.delete(button.dataset.pause)) paused.add(button.dataset.pause);
+    [button.textContent, button.dataset.other] = [button.dataset.other, button.textContent];
+  });
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (paused.has(event.target.id) && /^every /.test(event.target.getAttribute("hx-trigger") || "")) event.preventDefault();
+  });
+
   // ---- saving while typing
   const withoutFiles = (form) => {
     const data = new FormData(form);
@@ -121,6 +182,7 @@
       } catch { /* no line: tried again below */ }
       running = false;
       if (answer?.ok) {
+        used();
         say(place, words.saved.replace("{time}", now()));
         if (dirty) later(AUTOSAVE_MS);
         return;
@@ -176,7 +238,7 @@
   // ---- small things
   const start = (root) => {
     root.querySelectorAll("form[data-autosave]:not([data-started])").forEach((form) => { form.dataset.started = ""; autosave(form); });
-    root.querySelectorAll("[data-print]").forEach((button) => { button.hidden = false; });
+    root.querySelectorAll("[data-print], [data-pause]").forEach((button) => { button.hidden = false; });
   };
   document.addEventListener("click", (event) => { if (event.target.closest?.("[data-print]")) window.print(); });
   window.addEventListener("beforeprint", () => {

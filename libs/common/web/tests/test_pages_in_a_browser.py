@@ -219,6 +219,22 @@ def test_a_running_job_is_followed_until_it_ends(browser_page, base):  # noqa: F
     assert_axe_clean(page)
 
 
+def test_what_renews_itself_is_stopped_and_goes_on_by_one_button(browser_page, base):  # noqa: F811
+    """WCAG 2.2.2."""
+    page = browser_page(375)
+    page.goto(base + "/live")
+    first = page.locator("#live").inner_text()
+    expect(page.locator("#live")).not_to_have_text(first)
+    page.get_by_role("button", name="自動の更新を止める").click()
+    page.wait_for_timeout(500)
+    stopped = page.locator("#live").inner_text()
+    page.wait_for_timeout(1000)
+    expect(page.locator("#live")).to_have_text(stopped)
+    assert_axe_clean(page)
+    page.get_by_role("button", name="自動の更新を再開する").click()
+    expect(page.locator("#live")).not_to_have_text(stopped)
+
+
 def test_without_script_the_story_is_the_same(browser_page, base, app):  # noqa: F811
     page: Page = browser_page(375, java_script_enabled=False)
     page.goto(base + "/form")

@@ -109,6 +109,10 @@ def gallery() -> FastAPI:
     def job(request: Request) -> Response:
         return pages.render(request, "job.html", place=PLACE, done=min(next(steps), 3), all=3)
 
+    @app.get("/live")
+    def live(request: Request) -> Response:
+        return pages.render(request, "live.html", place=PLACE, value=next(steps))
+
     @app.get("/missing")
     def missing(request: Request) -> Response:
         return pages.refused(request, NotFound("このページは見つかりません。アドレスをお確かめください。"))
