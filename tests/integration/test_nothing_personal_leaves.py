@@ -1,21 +1,28 @@
-"""Somebody applies; nothing of what they typed is in logs, traces, metrics, events or jobs: a search for planted values.
+"""People use every service; nothing of what they typed is in logs, traces, metrics, events, jobs or what the broker carries: a search for
+planted values.
 
-The search is proved first: it finds a value that the test itself writes to each of those places.
+The search is proved first: it finds a value that the test itself writes to a log, and one in a header at the broker.
 """
 
+import html
+import json
 import re
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from kombu import Connection, Exchange, Queue
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from infra.local import cloud as clouds
 from infra.local import processes
+from libs.common.ids import new_id
 
 TOWN = "402036"
 CANARIES = {
@@ -27,6 +34,19 @@ CANARIES = {
 }
 """Each is a value that nothing else in the sample has; the telephone number is looked for without its marks, too."""
 FORMS = [*CANARIES.values(), "0942997531", "%E9%87%91%E7%B3%B8%E9%9B%80", r"\u91d1\u7cf8\u96c0"]
+TYPED = {
+    "sign-up": "tsugumi-7531@canary.example",
+    "password": "tsugumi-password-7531",
+    "member": "鶫沢 ツグミ",
+    "invited": "tsugumi-staff-7531@canary.example",
+    "person number": "1234 5678 9018",
+    "address": "緋連雀町七五三一番地",
+    "representative": "鶫沢 緋色",
+    "deposit": "tsugumi-deposit-7531-long-enough",
+    "maker": "鶫沢工房 銀次",
+    "told": "電話は0942-99-7532です",
+}
+"""What people type at the other services: by what it is."""
 
 
 def applied(url: str) -> str:
@@ -42,6 +62,114 @@ def applied(url: str) -> str:
         number = re.search(rf"{TOWN}-\d{{4}}-\d{{5}}-\d", guest.post(f"{draft}/submit", data={"key": key[1]}).text)
         assert number
         return number.group()
+
+
+@contextmanager
+def signed_in(cloud: Any, email: str) -> Iterator[httpx.Client]:
+    password = re.search(r"「(.+?)」", cloud.sign_ins)
+    assert password
+    headers = {"origin": cloud.url, "sec-fetch-site": "same-origin", "accept": "text/html"}
+    with httpx.Client(base_url=cloud.url, headers=headers, trust_env=False, timeout=60) as client:
+        assert client.post("/sign-in", data={"email": email, "password": password[1]}).status_code == 303
+        yield client
+
+
+def taken(answer: httpx.Response, *statuses: int) -> httpx.Response:
+    """What was typed has been taken, so that it could have leaked."""
+    assert answer.status_code in (statuses or (303,)), answer.text
+    return answer
+
+
+def used(cloud: Any) -> list[str]:
+    """Somebody types at every service; what was typed, and the secrets that they were given."""
+    headers = {"origin": cloud.url, "sec-fetch-site": "same-origin", "accept": "text/html"}
+    with httpx.Client(base_url=cloud.url, headers=headers, trust_env=False, timeout=60) as guest:
+        taken(guest.post("/sign-up", data={"email": TYPED["sign-up"]}), 200)
+        wrong = {"email": TYPED["sign-up"], "password": TYPED["password"]}
+        taken(guest.post("/sign-in", data=wrong), 200, 401, 422)
+        asked = {"municipality": TOWN, "title": "ほしいデータ", "body": TYPED["told"]}
+        taken(guest.post("/opendata/requests/", data=asked))
+        [dataset] = re.findall(r'href="/opendata/datasets/([\w-]+)"', guest.get("/opendata/").text)[:1]
+        app = {
+            "title": "使った作品",
+            "description": TYPED["told"],
+            "url": "https://app.example",
+            "maker": TYPED["maker"],
+        }
+        taken(guest.post(f"/opendata/datasets/{dataset}/apps/new", data=app))
+    with signed_in(cloud, "admin@using.example") as admin:
+        question = {
+            "title": "質問",
+            "service": "",
+            "text": TYPED["person number"] + TYPED["told"],
+            "idempotency_key": new_id(),
+        }
+        taken(admin.post(f"/portal/{TOWN}/support/", data=question))
+        invited = {"email": TYPED["invited"], "name": TYPED["member"], "roles": ["eapply.reviewer"]}
+        taken(admin.post(f"/portal/{TOWN}/members/", data=invited))
+    with signed_in(cloud, "citizen@home.example") as bidder:
+        company = {
+            "name": "鶫沢建設",
+            "representative": TYPED["representative"],
+            "address": TYPED["address"],
+            "corporate_number": "",
+        }
+        taken(bidder.post("/ebid/company", data=company | {"categories": ["works"]}))
+    with signed_in(cloud, "staff@using.example") as staff:
+        return [*TYPED.values(), TYPED["told"][3:15], *backed_up(staff)]
+
+
+def backed_up(staff: httpx.Client) -> list[str]:
+    """A repository with a deposited password and a key; the key's secret parts."""
+    desk = f"/t/{TOWN}/backup/desk/"
+    form = {
+        "name": f"canary-{new_id()[-6:]}",
+        "title": "試し",
+        "quota": "10",
+        "retention_days": "30",
+        "promised_hours": "26",
+    }
+    here = taken(staff.post(f"{desk}repositories", data=form)).headers["location"]
+    taken(staff.post(f"{here}/password", data={"act": "", "password": TYPED["deposit"]}))
+    page = taken(staff.post(f"{here}/keys", data={"mode": "append", "key_name": "k", "days": "30"}), 201)
+    address = re.search(r"RESTIC_REPOSITORY=rest:(\S+)", html.unescape(page.text))
+    assert address
+    assert httpx.post(f"{address[1]}?create=true", trust_env=False, timeout=60).status_code == 200
+    secret = urlsplit(address[1]).password
+    assert secret and len(secret) > 10
+    return [secret]
+
+
+class Overheard:
+    """Everything that goes over the broker from now on: a queue of our own at every exchange."""
+
+    def __init__(self, url: str | None) -> None:
+        self._connection = Connection(url) if url else None
+        self.said: list[str] = []
+        if self._connection is not None:
+            self._channel: Any = self._connection.channel()
+            self._queue = Queue(f"overheard-{new_id()}", durable=False, auto_delete=True, channel=self._channel)
+            self._queue.declare()
+            for service in clouds.SERVICES:
+                self._queue.bind_to(Exchange(f"{service}.events", type="topic", durable=True), "#")
+
+    def listen(self) -> None:
+        while self._connection is not None and (message := self._queue.get(no_ack=True)):
+            kept = {"headers": message.headers, "properties": message.properties, "delivery": message.delivery_info}
+            body: str | bytes = message.body  # text when its sender named an encoding
+            said = body if isinstance(body, str) else bytes(body).decode()
+            self.said.append(json.dumps(kept, ensure_ascii=False, default=str) + said)
+
+    def plant(self, value: str) -> None:
+        """A message with the value in a header, into this queue only: no reader of ours gets it."""
+        if self._connection is not None:
+            told = {"headers": {"planted": value}, "routing_key": self._queue.name}
+            self._connection.Producer(self._channel).publish({}, **told)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._queue.delete()
+            self._connection.close()
 
 
 def places(running: clouds.Running) -> Iterator[tuple[str, str]]:
@@ -79,8 +207,9 @@ def store(running: clouds.Running, service: str) -> Any:
     return make_url(running.plan.database_url).set(drivername="postgresql+psycopg", database=f"kyodo_{service}")
 
 
-def leaks(running: clouds.Running) -> list[str]:
-    return [f"{value} in {where}" for where, said in places(running) for value in FORMS if value in said]
+def leaks(running: clouds.Running, values: Sequence[str] = FORMS, overheard: Sequence[str] = ()) -> list[str]:
+    everywhere = [*places(running), *(("the broker", said) for said in overheard)]
+    return [f"{value} in {where}" for where, said in everywhere for value in values if value in said]
 
 
 def test_what_a_citizen_typed_is_in_no_log_trace_metric_event_or_job(cloud: Any) -> None:
@@ -99,3 +228,27 @@ def test_what_a_citizen_typed_is_in_no_log_trace_metric_event_or_job(cloud: Any)
     looked = {where for where, _ in places(running)}
     assert any(name.startswith("metrics") for name in looked) and len(looked) > 15, looked
     assert leaks(running) == []
+
+
+def test_what_people_type_at_every_service_stays_where_it_belongs(cloud: Any) -> None:
+    if cloud.local is None:
+        pytest.skip("looks into the folders of processes; containers run the same code")
+    running: clouds.Running = cloud.local
+    overheard = Overheard(running.plan.amqp_url)
+    try:
+        if running.plan.amqp_url:
+            overheard.plant(TYPED["member"])
+            assert processes.wait_until(lambda: bool(overheard.listen() or overheard.said), seconds=60)
+            assert leaks(running, [TYPED["member"]], overheard.said) == [f"{TYPED['member']} in the broker"], (
+                "the search finds it"
+            )
+            overheard.said.clear()
+        before = arrived(running)
+        values = used(cloud)
+        applied(cloud.url)  # its event goes the whole way after everything else
+        assert processes.wait_until(lambda: arrived(running) > before, seconds=120)
+        overheard.listen()
+        assert bool(overheard.said) == bool(running.plan.amqp_url), "events went over the broker"
+        assert leaks(running, [*FORMS, *values], overheard.said) == []
+    finally:
+        overheard.close()
