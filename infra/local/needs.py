@@ -13,7 +13,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "roles.md"
 _ROW = re.compile(r"^\| (\w+) \| (api|listen|work) \| \d+ \| (\d+) \| \d+ \| (\d+) \|", re.MULTILINE)
 FLOORS = {"api": 512, "listen": 256, "work": 512, "sites": 1024, "door": 1024}
 """MiB that a limit is at least: letters (PDF), sheets and large uploads were not in that load; restic holds the index of a whole
-repository in memory where it drills; a slow reader holds about 1 MB at the door (docs/gateway-tables.md), and REQUESTS_AT_ONCE are 500."""
+repository in memory where it drills; a slow reader holds about 0.2 MB at the door (docs/gateway-faults.md), each of the processes for
+passwords 90, and REQUESTS_AT_ONCE are 500."""
 
 
 @dataclass(frozen=True)
