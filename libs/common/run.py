@@ -83,9 +83,11 @@ def receive(amqp_url: str, readers: Sequence[Reader], ready: Callable[[], None] 
     for reader in readers:
         if reader.subscriptions.sources:
             runner.add_service(_service_class(reader))
+    started = Signal()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: eventlet.spawn_n(_stop, runner))
+        signal.signal(number, lambda *_: eventlet.spawn_n(_stop, runner, started))
     runner.start()
+    started.send()
     ready()
     runner.wait()
 
@@ -99,8 +101,10 @@ def _config(amqp_url: str) -> dict[str, Any]:
     }
 
 
-def _stop(runner: ServiceRunner) -> None:
+def _stop(runner: ServiceRunner, started: Signal) -> None:
+    """What was stopped in the middle of its start would go on to start, and wait for ever."""
     with eventlet.Timeout(STOP_WITHIN, False):
+        started.wait()
         runner.stop()
         return
     _log.warning("stopped_hard")

@@ -34,6 +34,8 @@ def main(config: dict[str, Any]) -> None:
 
         _arm(config)
         run.LOOK_EVERY = config.get("look_every", run.LOOK_EVERY)
+        if config.get("asked_to_end_while_it_starts"):
+            run.eventlet.spawn_n(os.kill, os.getpid(), signal.SIGTERM)  # as soon as the start waits for anything
         run.receive(config["amqp_url"], [_reader(config)], ready=_say_ready)
     else:
         _arm(config)

@@ -64,6 +64,10 @@ def test_listen_ends_in_good_order_when_asked(rabbit_pair: Pair) -> None:
     assert listening.wait(60) == 0
 
 
+def test_listen_that_is_asked_to_end_while_it_starts_ends(rabbit_pair: Pair) -> None:
+    assert rabbit_pair.start("listen", asked_to_end_while_it_starts=True).wait(60) == 0
+
+
 def test_the_loop_takes_a_row_that_another_worker_holds_neither_twice_nor_out_of_order(database: Database) -> None:
     """One worker is in the middle of a subject's first event while another looks for work."""
     if database.dialect == "sqlite":
