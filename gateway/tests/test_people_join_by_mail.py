@@ -110,8 +110,9 @@ def test_a_forgotten_password_is_chosen_anew_and_ends_every_session(cloud: Runni
 
 
 def test_nobody_can_fill_a_mailbox(cloud: Running) -> None:
-    answers = [cloud.client().post("/reset", data={"email": "flooded@example.jp"}).status_code for _ in range(6)]
-    assert answers[0] == 200 and answers[-1] == 429
+    """The pauses double: however slow the machine, one of a dozen tries comes too early."""
+    answers = [cloud.client().post("/reset", data={"email": "flooded@example.jp"}).status_code for _ in range(12)]
+    assert answers[0] == 200 and 429 in answers
 
 
 def signer_of(cloud: Running, issuer: str) -> TokenSigner:
