@@ -153,8 +153,8 @@ def tell_participants(session: Session, row: TenderRow, kind: str, values: dict[
 
 def own(session: Session, ids: list[str]) -> list[LetterRow]:
     """A company's notices from this municipality and its ventures' (`ids`), newest first."""
-    found = select(LetterRow).where(LetterRow.company_id.in_(ids)).order_by(LetterRow.id.desc()).limit(200)
-    return list(session.scalars(found))
+    found = select(LetterRow).where(LetterRow.company_id.in_(ids))
+    return list(session.scalars(found.order_by(LetterRow.at.desc(), LetterRow.id.desc()).limit(200)))
 
 
 def read(session: Session, ids: list[str], letter_id: str) -> LetterRow:

@@ -195,10 +195,11 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class BreakEven:
     """From how many members on all that take part now pay less than now, and each at most what it would pay alone. None: never, with
-    those there are. The further ones join in the order of the trial, for the whole year."""
+    those there are. `alone`: yen a year of one by itself. The further ones join in the order of the trial, for the whole year."""
 
     than_now: int | None
     than_alone: int | None
+    alone: int | None
     steps: list[Step]
 
 
@@ -222,6 +223,7 @@ def break_even(rule: Rule, found: Basis, order: Sequence[str], alone: int | None
     return BreakEven(
         than_now=None if than_now is None else members + than_now,
         than_alone=None if than_alone is None else members + than_alone,
+        alone=alone,
         steps=steps,
     )
 
