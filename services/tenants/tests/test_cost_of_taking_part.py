@@ -279,7 +279,7 @@ def test_the_council_chooses_who_joins_by_name_size_and_nearness(full: Cloud) ->
 def test_the_council_sees_from_how_many_members_on_it_pays(full: Cloud) -> None:  # noqa: F811
     page = full.get("/council/sharing/ebid?year=2026&total=600000&equal=100&alone=100,000", MEMBER).text
     assert "4市町村から、いま参加しているどの市町村も、いまより少なくなります" in page, "3 pay 200,000 each"
-    assert "6市町村から、いま参加しているどの市町村も、1市町村だけの費用（100,000）以下です" in page
+    assert "6市町村から、いま参加しているどの市町村も、1市町村だけの費用（100,000円）以下です" in page
     dear = full.get("/council/sharing/ebid?year=2026&total=600000&equal=100&alone=9999", MEMBER).text
     assert "以下にはなりません" in dear, "with all 60 each pays 10,000"
     assert full.get("/council/sharing/ebid?year=2026&total=600000&equal=100&alone=x", MEMBER).status_code == 422
