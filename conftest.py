@@ -3,6 +3,7 @@ browser's event loop is the browser's."""
 
 import asyncio
 import gc
+import os
 from collections.abc import Generator, Iterator
 
 import hypothesis
@@ -36,9 +37,14 @@ def one_loop() -> Iterator[None]:
     and a thread for the endpoint for every request."""
     with start_blocking_portal() as portal:
         TestClient.portal = portal
+        os.register_at_fork(after_in_child=_own_loops)  # the thread of the one stays with the parent
         yield
-        TestClient.portal = None
+        _own_loops()
         portal.call(portal.stop, True)  # an answer that a test left open must not keep the run from ending
+
+
+def _own_loops() -> None:
+    TestClient.portal = None
 
 
 def pytest_collection_finish() -> None:

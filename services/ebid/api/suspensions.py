@@ -43,8 +43,9 @@ def suspend(request: Request, actor: Actor = access.staff(OFFICER), sent: Form =
 def change(request: Request, suspension_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
     """Another span; the first day of one that has begun stays as it was."""
     try:
-        first, last = _span(sent)
         with changing(request, actor) as session:
+            suspending.running(session, suspension_id, now_of(request))  # whose it is comes before what was typed
+            first, last = _span(sent)
             reason = sent.get("reason")[:1000]
             suspending.change(session, actor, suspension_id, first, last, reason, office(request), now_of(request))
     except Invalid as refusal:

@@ -30,7 +30,7 @@ WHERE = {
     "an envelope": ("services.ebid.use_cases.opening", "_open_one"),
     "breakdowns": ("services.ebid.use_cases.opening", "_open_breakdowns"),
     "ranking": ("services.ebid.use_cases.opening", "judge"),
-    "letters": ("services.ebid.use_cases.opening", "_tell_holds"),
+    "letters": ("services.ebid.use_cases.opening", "tell_holds"),
 }
 STEPS = {
     "bid": ("log entry", "commit", "committed"),

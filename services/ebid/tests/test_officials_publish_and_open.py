@@ -159,12 +159,12 @@ def test_an_opening_that_is_killed_before_its_end_comes_to_the_same_result(town:
         town.give(tender, subject)
     expected: list[Any] = []
 
-    def die(session: Any, row: TenderRow, held: RoundRow, now: Any) -> None:
+    def die(session: Any, row: TenderRow, held: RoundRow, before: Any, now: Any) -> None:
         expected.append(held.result)
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(opening, "_tell_holds", die)
+        patched.setattr(opening, "tell_holds", die)
         with pytest.raises(Killed):
             town.work()
     assert result(town, tender) == {}, "nothing half done is left"

@@ -53,7 +53,7 @@ def change(
     now: datetime,
 ) -> SuspensionRow:
     """Another span, with the reason (期間の変更). Only by the municipality that imposed it, and while it is not over."""
-    told = _own(session, suspension_id, now)
+    told = running(session, suspension_id, now)
     _check(first, last, reason)
     if (first, last) == (told.first, told.last):
         sentence = say("期間が変わっていません。")
@@ -65,13 +65,14 @@ def end(
     session: Session, actor: Actor, suspension_id: str, reason: str, office: Office, now: datetime
 ) -> SuspensionRow:
     """解除: from this moment the company may take part again. One that has not begun never holds."""
-    told = _own(session, suspension_id, now)
+    told = running(session, suspension_id, now)
     _check(told.first, told.last, reason)
     told.lifted_at = now
     return _changed(session, actor, told, told.first, min(told.last, local_date(now)), reason, office, now)
 
 
-def _own(session: Session, suspension_id: str, now: datetime) -> SuspensionRow:
+def running(session: Session, suspension_id: str, now: datetime) -> SuspensionRow:
+    """The municipality's own, held for a change. NotFound, Forbidden for another's, Conflict where it is over."""
     told = session.get(SuspensionRow, suspension_id, with_for_update=True)
     if told is None:
         raise NotFound(say("この指名停止は見つかりません。"))
