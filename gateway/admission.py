@@ -219,8 +219,7 @@ class Admission:
         pass, and where a line has formed by itself those who were there before it."""
         if decision.desk or (inside and not line.always):
             return []
-        accepts = header(scope["headers"], b"accept") or b""
-        if scope["method"] != "GET" or b"text/html" not in accepts or caller.machine is not None:
+        if scope["method"] != "GET" or not _wants_a_page(scope) or caller.machine is not None:
             if caller.machine is not None or scope["method"] in hygiene.SAFE_METHODS:
                 self._parts.fairness.check_programs(decision)
             return []
@@ -254,8 +253,7 @@ class Admission:
             return False
         if decision.tenant is not None:
             return True
-        accepts = header(scope["headers"], b"accept") or b""
-        return scope["method"] not in hygiene.SAFE_METHODS and b"text/html" in accepts
+        return scope["method"] not in hygiene.SAFE_METHODS and _wants_a_page(scope)
 
     def _new_guest(self, caller: Caller) -> tuple[Caller, Headers]:
         value, sid = self._parts.guests.new()
@@ -346,3 +344,8 @@ def _label(decision: Decision) -> str:
             return f"/t/{{code}}/{area}/…"
         case Onward(_, area, _):
             return f"/{area}/…"
+
+
+def _wants_a_page(scope: Scope) -> bool:
+    """Whether a browser asks, as far as it says."""
+    return b"text/html" in (header(scope["headers"], b"accept") or b"")

@@ -53,12 +53,7 @@ class Neighbours:
 
     def invite(self, email: str, name: str, tenant_name: str, roles_text: str) -> str:
         """Ask the gateway to invite a person by mail; their id. Refusals of the gateway come through as they are."""
-        body = {
-            "email": email,
-            "display_name": name,
-            "tenant_name": tenant_name[:100],
-            "roles_text": roles_text[:200],
-        }
+        body = _invitation(email, name, tenant_name, roles_text)
         answer = self._ask("gateway", "POST", "/internal/gateway/invitations", json=body)
         return str(answer.json()["person_id"])
 
@@ -67,10 +62,7 @@ class Neighbours:
         of it; sent again, nobody is made twice."""
         ids: list[str] = []
         for portion in _portions(people):
-            wanted = [
-                {"email": email, "display_name": name, "tenant_name": tenant_name[:100], "roles_text": roles_text[:200]}
-                for email, name, roles_text in portion
-            ]
+            wanted = [_invitation(email, name, tenant_name, roles_text) for email, name, roles_text in portion]
             body = {"invitations": wanted}
             answer = self._ask("gateway", "POST", "/internal/gateway/invitations/many", json=body, timeout=LONG)
             ids += answer.json()["person_ids"]
@@ -276,6 +268,16 @@ def _passed_on(answer: httpx.Response, service: str) -> Exception:
     except (ValueError, KeyError, TypeError):
         return _away(service)
     return kind(detail, code="neighbour-refused") if kind else _away(service)
+
+
+def _invitation(email: str, name: str, tenant_name: str, roles_text: str) -> dict[str, str]:
+    """As the gateway takes it, which bounds the texts."""
+    return {
+        "email": email,
+        "display_name": name,
+        "tenant_name": tenant_name[:100],
+        "roles_text": roles_text[:200],
+    }
 
 
 def _portions(items: Sequence[T]) -> Iterator[Sequence[T]]:

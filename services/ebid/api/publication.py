@@ -30,7 +30,7 @@ def page(request: Request, actor: Actor = access.public()) -> Response:
             "register": ("publication/register.csv", len(publication.register(session, today))),
             **{key: (url, None) for key, url in profiles.of(session).published_at.items() if url},
         }
-        suspended = suspending.in_force(session, today)
+        suspended = [each for each in suspending.listed(session, today) if suspending.in_force(each[0], today)]
     items = [
         (spoken(request, each.name), spoken(request, each.source), where.get(each.key)) for each in OF_MUNICIPALITY
     ]

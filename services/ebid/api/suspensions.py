@@ -87,8 +87,8 @@ def _page(
         rows = suspending.listed(session, today)
         before = suspending.changes(session, [told.id for told, _ in rows])
         places = places_of(session)
-        running = suspending.in_force(session, today)
-    over = [(told, row) for told, row in rows if (told, row) not in running]
+    running = [(told, row) for told, row in rows if suspending.in_force(told, today)]
+    over = [(told, row) for told, row in rows if not suspending.in_force(told, today)]
     return render(
         request, "desk/suspensions.html", desk=True, title=TITLE, crumbs=(Link(TITLE, "", True),), running=running[::-1],
         over=over, before=before, places=places, own=actor.tenant, typed=typed, errors=errors, open_=open_,

@@ -78,7 +78,7 @@ def running(session: Session, suspension_id: str, now: datetime) -> SuspensionRo
         raise NotFound(say("この指名停止は見つかりません。"))
     if told.by_tenant != session.info["tenant"]:
         raise Forbidden(say("ほかの市町村が決めた指名停止は、その市町村だけが変えられます。"), code="of-another")
-    if told.lifted_at is not None or told.last < local_date(now):
+    if not in_force(told, local_date(now)):
         raise Conflict(say("この指名停止は、もう終わっています。"), code="over")
     return told
 
@@ -130,9 +130,9 @@ def holds(session: Session, company_id: str, day: date) -> bool:
     return company.suspended(spans, day)
 
 
-def in_force(session: Session, today: date) -> list[tuple[SuspensionRow, CompanyRow]]:
-    """Of all municipalities: those that hold today or begin later."""
-    return [(told, row) for told, row in listed(session, today) if told.lifted_at is None and told.last >= today]
+def in_force(told: SuspensionRow, today: date) -> bool:
+    """Whether it holds today or begins later."""
+    return told.lifted_at is None and told.last >= today
 
 
 KEPT = timedelta(days=5 * 366)
