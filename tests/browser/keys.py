@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, TimeoutError
+from playwright.sync_api import FileChooser, Page
 
 from libs.common.testing.browser import assert_no_sideways_scroll
 
@@ -85,17 +85,19 @@ def date(page: Page, legend: str, era: str, year: int, month: int, day: int) -> 
 
 
 def attach(page: Page, words: str, path: Path) -> None:
-    """Enter on the input opens the chooser. On a busy machine the browser may take a press for too old, so it is tried again."""
-    tab_to(page, words)
-    for patience in (10_000, 20_000, 30_000):
-        try:
-            with page.expect_file_chooser(timeout=patience) as chooser:
-                page.keyboard.press("Enter")
-            chooser.value.set_files(path)
-            return
-        except TimeoutError:
-            continue
-    raise AssertionError(f"Enter on {words} opens no chooser")
+    """Enter on the input opens the chooser. On a busy machine the browser may take a press for too old, so it is tried again;
+    the choosers are listened for all the while, as one that comes late would else open where nobody sees it."""
+    choosers: list[FileChooser] = []
+    page.on("filechooser", lambda chooser: choosers.append(chooser))
+    stop = tab_to(page, words)
+    for patience in (10, 20, 30):
+        page.keyboard.press("Enter")
+        for _ in range(patience * 10):
+            if choosers:
+                choosers[0].set_files(path)
+                return
+            page.wait_for_timeout(100)
+    raise AssertionError(f"Enter on {stop['words']} ({here(page)} has the focus) opens no chooser")
 
 
 def enter(page: Page, words: str | re.Pattern[str], *, legend: str = "") -> None:
