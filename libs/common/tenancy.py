@@ -150,7 +150,13 @@ def guard_engine(engine: Engine) -> None:
     event.listen(engine, "before_execute", _refuse_unchecked, retval=False)
     event.listen(engine, "before_cursor_execute", _refuse_raw_driver_sql)
     event.listen(engine, "checkin", lambda _, record: record.info.clear())
-    event.listen(engine, "rollback", lambda connection: connection.info.pop("flushing", None))
+    event.listen(engine, "rollback", _unmark_rolled_back)
+
+
+def _unmark_rolled_back(connection: Connection) -> None:
+    """A connection that broke has nothing to unmark; to ask it for its info would hide, with another error, that it broke."""
+    if not connection.invalidated:
+        connection.info.pop("flushing", None)
 
 
 def _refuse_unchecked(connection: Connection, element: Any, _multi: Any, _params: Any, options: Any) -> None:
