@@ -16,7 +16,12 @@ PASSWORD_LEAST = 12
 PASSWORD_MOST = 256
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\\\[\]]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)+")
 
-TICKET_LIFE = {"sign-up": timedelta(hours=24), "reset": timedelta(hours=1), "invitation": timedelta(days=14)}
+TICKET_LIFE = {
+    "sign-up": timedelta(hours=24),
+    "reset": timedelta(hours=1),
+    "invitation": timedelta(days=14),
+    "address": timedelta(hours=24),
+}
 """How long a link in a mail opens a door, by what it is for."""
 
 

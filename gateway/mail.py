@@ -67,11 +67,14 @@ def send(service: Service, job: Job) -> None:
 @jobs.on(told.TOLD)
 def tell_of_change(service: Service, job: Job) -> None:
     """Send the mail that says what has changed in somebody's ways to sign in."""
-    with service.database.reading() as session:
-        person = db.person(session, job.payload["person"])
-    if person is None:
-        raise GiveUp("the person of this mail is gone")
-    _send(service, job, person.email, change(service, job.payload))
+    address = job.payload.get("address", "")
+    if not address:
+        with service.database.reading() as session:
+            person = db.person(session, job.payload["person"])
+        if person is None:
+            raise GiveUp("the person of this mail is gone")
+        address = person.email
+    _send(service, job, address, change(service, job.payload))
 
 
 def _send(service: Service, job: Job, address: str, text: str) -> None:
@@ -79,11 +82,15 @@ def _send(service: Service, job: Job, address: str, text: str) -> None:
     service.extras["send_mail"](address, subject.strip(), body.lstrip("\n"), job.id, service.clock.now())
 
 
+_DOORS = {"address": "/account/address"}
+"""Where a link leads that is not one to begin by."""
+
+
 def render(service: Service, name: str, ticket: db.TicketRow, facts: dict[str, str]) -> str:
     key: bytes = service.extras["parts"].ticket_key
     base = service.settings.public_url.rstrip("/")
     return TEXTS.get_template(f"{name}.txt").render(
-        link=f"{base}/welcome/?t={tickets.secret_of(key, ticket.id)}",
+        link=f"{base}{_DOORS.get(ticket.purpose, '/welcome/')}?t={tickets.secret_of(key, ticket.id)}",
         base=base,
         cloud=cloud_name(service),
         until=_moment(ticket.expires_at),
@@ -95,6 +102,7 @@ def change(service: Service, payload: dict[str, str]) -> str:
     """The text of that mail; `payload` as `told.tell` made it."""
     label = service.extras["parts"].providers.label(payload["provider"]) if payload["provider"] else ""
     return TEXTS.get_template("changed.txt").render(
+        kind=payload["what"],
         what=told.WORDS[payload["what"]].format(label=label),
         at=_moment(datetime.fromisoformat(payload["at"])),
         base=service.settings.public_url.rstrip("/"),

@@ -4,7 +4,14 @@
 
 from gateway.db.base import Base
 from gateway.db.fairness import ClosureRow, RequestsCountedRow, add_counts, closures, counts_of, forget_counts
-from gateway.db.identities import LinkedIdentityRow, can_sign_in, identities_of, linked_person, with_identities
+from gateway.db.identities import (
+    LinkedIdentityRow,
+    can_sign_in,
+    forget_ways_in,
+    identities_of,
+    linked_person,
+    with_identities,
+)
 from gateway.db.people import (
     CredentialRow,
     FailureRow,

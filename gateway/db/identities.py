@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, select
+from sqlalchemy import ForeignKey, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.db.base import Base
 from gateway.db.people import CredentialRow, PersonRow
+from gateway.db.second_factors import PasskeyRow, RecoveryCodeRow
 from libs.common.tenancy import PersonTable
 
 
@@ -43,6 +44,12 @@ def with_identities(session: Session, person_ids: list[str]) -> set[str]:
     """Those of `person_ids` who can sign in with some provider."""
     statement = select(LinkedIdentityRow.person_id).where(LinkedIdentityRow.person_id.in_(person_ids))
     return set(session.scalars(statement))
+
+
+def forget_ways_in(session: Session, person_id: str) -> None:
+    """Password, passkeys, recovery codes and links to providers of this person are no more."""
+    for table in (CredentialRow, LinkedIdentityRow, PasskeyRow, RecoveryCodeRow):
+        session.execute(delete(table).where(table.person_id == person_id))
 
 
 def can_sign_in(session: Session, person_id: str) -> bool:

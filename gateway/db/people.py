@@ -11,7 +11,8 @@ from libs.common.tenancy import PersonTable
 
 
 class PersonRow(PersonTable, Base):
-    """One person, wherever they work or live. `sample` marks those that must not exist in a production start."""
+    """One person, wherever they work or live. `sample` marks those that must not exist in a production start. `closed_at`: the
+    account is gone, by its owner's wish; `stopped_at`: nobody can enter it until it is opened again."""
 
     __tablename__ = "persons"
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -20,6 +21,7 @@ class PersonRow(PersonTable, Base):
     sample: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    stopped_at: Mapped[datetime | None]
 
 
 class CredentialRow(PersonTable, Base):
@@ -120,7 +122,7 @@ def live_session(session: Session, hash_: str, now: datetime) -> tuple[SessionRo
         select(SessionRow, PersonRow)
         .join(PersonRow, PersonRow.id == SessionRow.person_id)
         .where(SessionRow.hash == hash_, SessionRow.ended_at.is_(None), SessionRow.expires_at > now)
-        .where(PersonRow.closed_at.is_(None))
+        .where(PersonRow.closed_at.is_(None), PersonRow.stopped_at.is_(None))
     ).first()
     return (found[0], found[1]) if found else None
 

@@ -1,6 +1,6 @@
 """`/account/`: one's own name, password, open sessions; and the programs' keys of the municipalities one administers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
@@ -9,11 +9,12 @@ from starlette.responses import Response
 
 from gateway import db, passwords
 from gateway.identity import SignedIn
+from gateway.pages.again import require_fresh
 from gateway.pages.common import caller_of, page, see
 from gateway.pages.sign_in import prove_again
 from gateway.pages.ways import linkable
 from gateway.parts import Parts, parts_of
-from gateway.snapshot import Tenant
+from gateway.snapshot import Snapshot, Tenant
 from gateway.use_cases import accounts, identities, machine_tokens, sign_in
 from libs.common import access
 from libs.common.actor import Actor
@@ -100,6 +101,7 @@ def end_one(request: Request, ident: str, actor: Actor = access.person()) -> Res
 
 @router.post("/identities/{ident}/unlink")
 def unlink(request: Request, ident: str, actor: Actor = access.person()) -> Response:
+    require_fresh(request, "/account/")
     parts = parts_of(request)
     try:
         with parts.service.database.transaction(parts.home) as session:
@@ -213,7 +215,7 @@ def _page(
         linkable=linkable(parts.providers, {row.provider for row in linked}),
         has_password=has_password,
         current_hash=_signed_in(request).cookie_hash,
-        places=_places(parts, actor.subject),
+        places=places_of(parts.snapshots.current, parts.memberships(actor.subject)),
         administered=administered,
         names={tenant.id: tenant.name for tenant in administered},
         tokens=tokens,
@@ -226,11 +228,10 @@ def _page(
     )
 
 
-def _places(parts: Parts, person_id: str) -> list[Link]:
-    """Where this person's roles lead."""
-    snapshot = parts.snapshots.current
+def places_of(snapshot: Snapshot, memberships: Mapping[str, frozenset[str]]) -> list[Link]:
+    """Where somebody's roles (by tenant) lead."""
     found = []
-    for ident, roles in parts.memberships(person_id).items():
+    for ident, roles in memberships.items():
         tenant = snapshot.by_id.get(ident)
         if tenant is not None:
             found += [

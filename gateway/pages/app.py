@@ -8,6 +8,8 @@ from starlette.responses import JSONResponse, Response
 from gateway.api_document import ApiDocument
 from gateway.pages import (
     account,
+    address,
+    close,
     closures,
     confirm,
     docs,
@@ -20,6 +22,7 @@ from gateway.pages import (
     sign_in,
     with_provider,
 )
+from gateway.pages.again import Stale
 from gateway.pages.common import see
 from gateway.parts import Parts, parts_of
 from libs.common import access
@@ -42,6 +45,8 @@ def create_own_app(parts: Parts) -> FastAPI:
         second_factor,
         join,
         account,
+        address,
+        close,
         mails,
         docs,
         door,
@@ -55,6 +60,8 @@ def create_own_app(parts: Parts) -> FastAPI:
 
 def _error_page(request: Request, refusal: Refusal) -> Response:
     """Somebody who is not signed in, or not surely enough, is led to the door, and back afterwards."""
+    if isinstance(refusal, Stale):
+        return see(refusal.where)
     if isinstance(refusal, TooWeak):
         return parts_of(request).refusals.response(request, refusal)
     if refusal.status == 401 and request.method == "GET":

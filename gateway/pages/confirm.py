@@ -1,4 +1,4 @@
-"""`/sign-in/confirm`: the second proof, at sign-in or when something asks for more than this session has shown."""
+"""`/sign-in/confirm`: the second proof, at sign-in or when something asks for more than this session has shown, or for a newer proof."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -8,8 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import db
+from gateway.identity import SignedIn
+from gateway.pages.again import is_fresh
 from gateway.pages.common import caller_of, local, network_of, page, see, site_of, with_cookie
 from gateway.pages.entering import SECOND, Half, begin_session, half_of
+from gateway.pages.sign_in import prove_again
 from gateway.pages.ways import ways_of
 from gateway.parts import Parts, parts_of
 from gateway.passkeys import Question
@@ -17,7 +20,7 @@ from gateway.use_cases import second_factors
 from gateway.use_cases import sign_in as pace
 from libs.common import access
 from libs.common.actor import STRENGTHS, Actor, strength
-from libs.common.errors import Invalid, NotSignedIn, TooMany
+from libs.common.errors import Invalid, NotSignedIn, TooMany, TooWeak
 
 router = APIRouter(prefix="/sign-in/confirm", include_in_schema=False)
 
@@ -34,8 +37,13 @@ class Asked:
 
 
 @router.get("")
-def show(request: Request, next: str = "/", need: str = SECOND, actor: Actor = access.public()) -> Response:
+def show(
+    request: Request, next: str = "/", need: str = SECOND, again: bool = False, actor: Actor = access.public()
+) -> Response:
+    """`again`: it is not more that is needed but a newer proof (`pages/again.py`)."""
     asked = _asked(request, next)
+    if again and half_of(parts_of(request), request) is None:
+        return see(asked.next) if is_fresh(request) else _form(request, asked, "")
     need = need if need in STRENGTHS else SECOND
     signed_in = caller_of(request).signed_in
     if (
@@ -85,6 +93,28 @@ def with_code(
     return _done(parts, request, asked, "/account/second-factor?done=code")
 
 
+@router.post("/password")
+def with_password(
+    request: Request,
+    current: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/",
+    actor: Actor = access.person(),
+) -> Response:
+    """The password once more, of somebody who is signed in and has nothing stronger. The session begins anew, as strong as it was."""
+    parts, signed_in = parts_of(request), _signed_in(request)
+    asked = Asked(signed_in.person, local(next), signed_in.shared, signed_in.provider, signed_in.corporate_number)
+    with parts.service.database.reading() as session:
+        if db.has_passkey(session, asked.person):
+            raise TooWeak(SECOND)
+    try:
+        prove_again(parts, request, asked.person, current)
+    except Invalid as refusal:
+        return _form(request, asked, "", errors=refusal.fields, status=422)
+    except TooMany as refusal:
+        return _form(request, asked, "", errors={"current": refusal.message}, status=429)
+    return _done(parts, request, asked, acr=signed_in.acr)
+
+
 def _use_code(parts: Parts, person: str, code: str, network: str) -> None:
     key, now, account = parts.digest_key, parts.clock.now(), f"code {person}"
     with parts.service.database.transaction(parts.home) as session:
@@ -97,9 +127,9 @@ def _use_code(parts: Parts, person: str, code: str, network: str) -> None:
         raise Invalid(sentence, fields={"code": sentence})
 
 
-def _done(parts: Parts, request: Request, asked: Asked, to: str = "") -> Response:
+def _done(parts: Parts, request: Request, asked: Asked, to: str = "", *, acr: str = SECOND) -> Response:
     cookies = begin_session(
-        parts, request, asked.person, acr=SECOND, provider=asked.provider, shared=asked.shared,
+        parts, request, asked.person, acr=acr, provider=asked.provider, shared=asked.shared,
         corporate_number=asked.corporate_number,
     )  # fmt: skip
     return with_cookie(see(to or asked.next), *cookies)
@@ -110,23 +140,30 @@ def _asked(request: Request, next: str) -> Asked:
     half: Half | None = half_of(parts_of(request), request)
     if half is not None:
         return Asked(half.person, half.next, half.shared, half.provider, half.corporate_number)
+    signed_in = _signed_in(request)
+    return Asked(signed_in.person, local(next), signed_in.shared, signed_in.provider, signed_in.corporate_number)
+
+
+def _signed_in(request: Request) -> SignedIn:
     signed_in = caller_of(request).signed_in
     if signed_in is None:
         raise NotSignedIn("サインインしてください。")
-    return Asked(signed_in.person, local(next), signed_in.shared, signed_in.provider, signed_in.corporate_number)
+    return signed_in
 
 
 def _form(
     request: Request, asked: Asked, need: str, *, errors: dict[str, str] | None = None, status: int = 200
 ) -> Response:
+    """`need`: what would do; empty where the same strength again is enough."""
     parts, site = parts_of(request), site_of(parts_of(request), request)
     with parts.service.database.reading() as session:
         known = [row.credential_id for row in db.passkeys_of(session, asked.person)]
         codes = db.codes_left(session, asked.person)
+        password = not need and not known and db.credential(session, asked.person) is not None
     question: Question | None = None
     if known and site.usable:
         question = parts.passkeys.ask_to_use(site, asked.person, known, parts.clock.now())
-    strong = strength(need) > strength(SECOND)
+    strong = bool(need) and strength(need) > strength(SECOND)
     return page(
         parts,
         request,
@@ -135,6 +172,8 @@ def _form(
         question=None if strong else question,
         has_passkey=bool(known) and not strong,
         codes=0 if strong else codes,
+        again=not need,
+        password=password,
         site=site,
         next=asked.next,
         half=half_of(parts, request) is not None,

@@ -1,17 +1,20 @@
-"""`/account/second-factor`: one's passkeys and recovery codes; `/account/help`: an administrator helps somebody who lost all."""
+"""`/account/second-factor`: one's passkeys and recovery codes; `/account/help`: an administrator helps somebody who lost all, or
+stops an account that somebody else may have entered."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from gateway import db
+from gateway.pages.again import require_fresh
 from gateway.pages.common import caller_of, local, page, see, site_of, with_cookie
 from gateway.pages.entering import SECOND, begin_session
 from gateway.parts import HERE, Parts, parts_of
-from gateway.use_cases import second_factors
+from gateway.use_cases import accounts, second_factors
 from gateway.use_cases.machine_tokens import OWNER_ROLE
 from libs.common import access
 from libs.common.actor import Actor
@@ -19,6 +22,7 @@ from libs.common.errors import Conflict, Invalid, Refusal, TooWeak
 
 router = APIRouter(prefix="/account", include_in_schema=False)
 
+HERE_PAGE = "/account/second-factor"
 SCRIPT = (HERE / "static" / "passkey.js").read_text("utf-8")
 
 
@@ -29,7 +33,7 @@ def script(request: Request, actor: Actor = access.public()) -> Response:
 
 @router.get("/second-factor")
 def show(request: Request, done: str = "", next: str = "", actor: Actor = access.person()) -> Response:
-    _require_own_proof(request, actor)
+    _require_own_proof(request, actor, next)
     return _page(request, actor, done=done, next=local(next) if next else "")
 
 
@@ -43,7 +47,7 @@ def add(
     actor: Actor = access.person(),
 ) -> Response:
     """Whoever has none yet may add the first with what the session has shown; it counts as the second proof from now on."""
-    _require_own_proof(request, actor)
+    _require_own_proof(request, actor, next)
     parts, now, codes = parts_of(request), parts_of(request).clock.now(), ()
     try:
         made = parts.passkeys.made(site_of(parts, request), actor.subject, challenge, credential, now)
@@ -81,18 +85,20 @@ def remove(request: Request, ident: str, actor: Actor = access.person()) -> Resp
 
 @router.post("/second-factor/codes")
 def renew_codes(request: Request, actor: Actor = access.person(acr=SECOND)) -> Response:
+    _require_own_proof(request, actor)
     parts = parts_of(request)
     with parts.service.database.transaction(parts.home) as session:
         codes = second_factors.new_codes(session, parts.digest_key, actor.subject, parts.clock.now())
     return _page(request, actor, codes=codes)
 
 
-def _require_own_proof(request: Request, actor: Actor) -> None:
-    """Whoever has a passkey shows it before anything about passkeys changes."""
+def _require_own_proof(request: Request, actor: Actor, next: str = "") -> None:
+    """Whoever has a passkey shows it before anything about passkeys changes; whoever has none proves again what they have."""
     with parts_of(request).service.database.reading() as session:
         has = db.has_passkey(session, actor.subject)
     if has and not actor.proved(SECOND):
         raise TooWeak(SECOND)
+    require_fresh(request, HERE_PAGE + (f"?{urlencode({'next': local(next)})}" if next else ""))
 
 
 def _page(
@@ -147,13 +153,20 @@ def show_help(request: Request, done: str = "", actor: Actor = access.person(acr
 
 @router.post("/help")
 def give_help(
-    request: Request, email: Annotated[str, Form()] = "", actor: Actor = access.person(acr=SECOND)
+    request: Request,
+    email: Annotated[str, Form()] = "",
+    what: Annotated[Literal["reset", "stop", "open"], Form()] = "reset",
+    actor: Actor = access.person(acr=SECOND),
 ) -> Response:
-    parts = parts_of(request)
+    parts, now = parts_of(request), parts_of(request).clock.now()
     try:
         with parts.service.database.transaction(parts.home) as session:
             may = lambda person: _may_help(parts, actor, person)  # noqa: E731
-            second_factors.reset(session, email, by=actor, may=may, now=parts.clock.now())
+            if what == "reset":
+                second_factors.reset(session, email, by=actor, may=may, now=now)
+            else:
+                act = accounts.stop if what == "stop" else accounts.open_again
+                act(session, second_factors.helped(session, email, by=actor, may=may), by=actor, now=now)
     except Refusal as refusal:
         fields = {"email": refusal.message}
         return page(
@@ -167,7 +180,7 @@ def give_help(
             errors=fields,
         )
     parts.callers.forget()
-    return see("/account/help?done=reset")
+    return see(f"/account/help?done={what}")
 
 
 def _helped(parts: Parts, actor: Actor) -> list[str]:

@@ -1,7 +1,6 @@
 """`/sign-in/with/…`: there and back; `/sign-in/proved`: whose account a proved identity shall open."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -11,9 +10,9 @@ from starlette.responses import RedirectResponse, Response
 from gateway import db, domain, hygiene
 from gateway.oidc.exchange import Begun, Declined, Identity
 from gateway.oidc.metadata import ProviderFailed
+from gateway.pages.again import require_fresh
 from gateway.pages.common import caller_of, local, network_of, page, see, with_cookie
 from gateway.pages.entering import begin_session, enter
-from gateway.pages.sign_in import prove_again
 from gateway.parts import Parts, parts_of
 from gateway.use_cases import accounts, identities, tickets
 from gateway.use_cases.sign_in import check_mail_pace
@@ -23,8 +22,6 @@ from libs.common.errors import Conflict, Invalid, NotFound, TooMany
 
 router = APIRouter(prefix="/sign-in", include_in_schema=False)
 
-FRESH = timedelta(minutes=10)
-"""How long after a sign-in nobody is asked for the password again."""
 COOKIE_SECONDS = 3600
 
 
@@ -103,18 +100,13 @@ def show(request: Request, actor: Actor = access.public()) -> Response:
 
 
 @router.post("/proved/link")
-def link(request: Request, current: Annotated[str, Form()] = "", actor: Actor = access.person()) -> Response:
+def link(request: Request, actor: Actor = access.person()) -> Response:
     """The person who is signed in says: this is me, too."""
     parts = parts_of(request)
     identity = _identity(request)
-    try:
-        if _must_prove(parts, request, actor.subject):
-            prove_again(parts, request, actor.subject, current)
-        with parts.service.database.transaction(parts.home) as session:
-            identities.link(session, actor.subject, identity, parts.clock.now())
-    except (Invalid, TooMany) as refusal:
-        fields = refusal.fields if isinstance(refusal, Invalid) else {"current": refusal.message}
-        return _choice(request, errors=fields, status=refusal.status)
+    require_fresh(request, "/sign-in/proved")
+    with parts.service.database.transaction(parts.home) as session:
+        identities.link(session, actor.subject, identity, parts.clock.now())
     return with_cookie(see("/account/?done=linked"), parts.cookies.clear(parts.cookies.proved))
 
 
@@ -173,16 +165,6 @@ def _identity(request: Request) -> Identity:
     return identity
 
 
-def _must_prove(parts: Parts, request: Request, person_id: str) -> bool:
-    """Whether the password is asked again before an account gets another way in."""
-    signed_in = caller_of(request).signed_in
-    begun_at = signed_in.begun_at if signed_in else None
-    if begun_at is not None and parts.clock.now() - begun_at < FRESH:
-        return False
-    with parts.service.database.reading() as session:
-        return db.credential(session, person_id) is not None
-
-
 def _choice(
     request: Request,
     *,
@@ -201,7 +183,6 @@ def _choice(
         label=parts.providers.label(identity.provider),
         identity=identity,
         signed_in=signed_in,
-        ask_password=signed_in is not None and _must_prove(parts, request, signed_in.person),
         address=ticket.email if ticket else identity.email,
         typed={"display_name": identity.name, "email": "", **(typed or {})},
         errors=errors or {},

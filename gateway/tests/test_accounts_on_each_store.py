@@ -247,7 +247,13 @@ def test_mails_bear_the_name_of_the_cloud(database: Database, tmp_path: Path, na
     service.extras["parts"] = SimpleNamespace(ticket_key=KEY)
     with database.transaction() as session:
         _, ticket = accounts.first_operator(session, "ops@example.jp", "運用 太郎", NOW)
-    facts = {"roles_text": "運用担当", "tenant_name": "見本市", "what": "パスワードが変わりました", "at": "きょう"}
+    facts = {
+        "roles_text": "運用担当",
+        "tenant_name": "見本市",
+        "what": "パスワードが変わりました",
+        "kind": "password",
+        "at": "きょう",
+    }
     for template in mail.TEXTS.list_templates():
         assert mail.render(service, template.removesuffix(".txt"), ticket, facts).startswith(head), template
     own = mail.render(service, "invitation", ticket, {"roles_text": "運用担当"})

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from gateway import db, domain, trail
 from gateway.use_cases import tickets, told
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, NotFound
+from libs.common.errors import Conflict, Invalid, NotFound
 from libs.common.ids import new_id
 
 FROM_TERMINAL = Actor(kind="service", subject="gateway")
@@ -123,6 +123,73 @@ def _keep_password(
     db.end_sessions(session, person_id, now, but=keep)
     trail.note(session, trail.oneself(person_id), "password.set", person_id, now)
     return row is not None
+
+
+def ask_new_address(session: Session, person_id: str, email: str, now: datetime) -> None:
+    """Mail a link to the new address, by which its owner takes it; where it is somebody's already, the mail says that, not the page."""
+    owner = db.person_by_email(session, email)
+    if owner is not None and owner.id == person_id:
+        sentence = "いまのメールアドレスと同じです。"
+        raise Invalid(sentence, fields={"email": sentence})
+    tickets.issue(
+        session,
+        purpose="address",
+        email=email,
+        person_id=person_id,
+        now=now,
+        mail="address-taken" if owner is not None else "address",
+    )
+
+
+def change_address(session: Session, key: bytes, secret: str, person_id: str, now: datetime, *, keep: str) -> None:
+    """Use up a link: the person is found by the new address now. The old one is told, and links lying there open nothing any more.
+
+    Every session ends but the one with hash `keep`. Raises Conflict if the address is somebody else's by now.
+    """
+    ticket = tickets.find(session, key, secret, now, lock=True, purposes=tickets.ADDRESS)
+    person = db.person(session, person_id)
+    if person is None or ticket.person_id != person.id:
+        raise Conflict(
+            "このリンクは、いまサインインしている方のものではありません。ご本人がサインインしてから開いてください。"
+        )
+    if db.person_by_email(session, ticket.email) is not None:
+        raise Conflict("このメールアドレスは、別の登録で使われています。", code="known-account")
+    told.tell(session, person.id, "address", now, address=person.email)
+    for address in (person.email, ticket.email):
+        db.void_tickets(session, address, now)
+    person.email = ticket.email
+    db.end_sessions(session, person.id, now, but=keep)
+    trail.note(session, trail.oneself(person.id), "address.changed", person.id, now)
+
+
+def close(session: Session, person_id: str, now: datetime) -> None:
+    """The account is gone, by its owner's wish: no way in is left, no name and no address. What services hold of the person is theirs."""
+    person = db.person(session, person_id)
+    if person is None:
+        return
+    told.tell(session, person.id, "closed", now, address=person.email)
+    db.void_tickets(session, person.email, now)
+    db.end_sessions(session, person.id, now)
+    db.forget_ways_in(session, person.id)
+    person.email, person.display_name, person.closed_at = f"closed {person.id}", "", now
+    trail.note(session, trail.oneself(person.id), "person.closed", person.id, now)
+
+
+def stop(session: Session, person: db.PersonRow, *, by: Actor, now: datetime) -> None:
+    """Nobody enters this account any more, whoever knows its password: every session ends. Twice is once."""
+    if person.stopped_at is None:
+        person.stopped_at = now
+        db.end_sessions(session, person.id, now)
+        told.tell(session, person.id, "stopped", now)
+        trail.note(session, by, "person.stopped", person.id, now)
+
+
+def open_again(session: Session, person: db.PersonRow, *, by: Actor, now: datetime) -> None:
+    """Its owner may sign in again, as before. Twice is once."""
+    if person.stopped_at is not None:
+        person.stopped_at = None
+        told.tell(session, person.id, "opened", now)
+        trail.note(session, by, "person.opened", person.id, now)
 
 
 def rename(session: Session, person_id: str, display_name: str, now: datetime) -> None:

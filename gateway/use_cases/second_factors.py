@@ -88,19 +88,25 @@ def use_code(session: Session, key: bytes, person_id: str, typed: str, now: date
     return True
 
 
+def helped(session: Session, email: str, *, by: Actor, may: Callable[[str], bool]) -> db.PersonRow:
+    """The person with that address whom `by` may help. Raises Forbidden, the same for nobody and for somebody else's people."""
+    person = db.person_by_email(session, domain.email_of(email))
+    if person is None or not may(person.id):
+        raise Forbidden(
+            "この方を助ける権限がありません。ご自分の自治体だけの職員か、アドレスをお確かめください。",
+            code="missing-right",
+        )
+    if person.id == by.subject:
+        raise Conflict("ご自分の分は、ほかの管理者にお願いしてください。")
+    return person
+
+
 def reset(session: Session, email: str, *, by: Actor, may: Callable[[str], bool], now: datetime) -> None:
     """Everything is lost: passkeys, codes and sessions of this person end, and a mail lets them begin again.
 
     `may` says whom the helper can help: an administrator their own people only, so that nobody's way to more rights leads here.
     """
-    person = db.person_by_email(session, domain.email_of(email))
-    if person is None or not may(person.id):
-        raise Forbidden(
-            "この方の本人確認を決め直す権限がありません。ご自分の自治体だけの職員か、アドレスをお確かめください。",
-            code="missing-right",
-        )
-    if person.id == by.subject:
-        raise Conflict("ご自分の分は、ほかの管理者にお願いしてください。")
+    person = helped(session, email, by=by, may=may)
     db.forget_passkeys(session, person.id)
     db.forget_codes(session, person.id)
     db.end_sessions(session, person.id, now)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from gateway import db, domain, trail
 from gateway.use_cases import guests
-from libs.common.errors import TooMany
+from libs.common.errors import Forbidden, TooMany
 from libs.common.ids import new_id
 
 ANY = "*"
@@ -88,7 +88,14 @@ def open_session(
     `guest_sid`: the guest this browser was until now. `provider`: by whose account, if not by ours; `corporate_number`: of the company
     for which it vouches.
     `shared`: the machine is one that many people use; `life` is then a short one. `digest`: of this side of the door.
+    Raises Forbidden for an account that was stopped: only whoever has proved to be its owner is told so.
     """
+    person = db.person(session, person_id)
+    if person is None or person.stopped_at is not None:
+        raise Forbidden(
+            "このアカウントは、いま使えません。職員の方は管理者へ、そのほかの方は窓口へお問い合わせください。",
+            code="account-stopped",
+        )
     earlier_guest = guests.take(session, guest_sid, person_id, now) if guest_sid else None
     secret, ident = domain.new_secret(), new_id()
     session.add(

@@ -12,6 +12,10 @@ from libs.common import jobs
 from libs.common.errors import NotFound
 
 MAIL = "gateway.mail"
+BEGIN = frozenset({"sign-up", "reset", "invitation"})
+"""What those links are for by which a password is chosen, or another way in."""
+ADDRESS = frozenset({"address"})
+"""… and those by which an account gets another address."""
 
 
 def issue(
@@ -43,13 +47,15 @@ def secret_of(key: bytes, ticket_id: str) -> str:
     return f"{ticket_id}.{domain.keyed_digest(key, ticket_id)}"
 
 
-def find(session: Session, key: bytes, secret: str, now: datetime, *, lock: bool = False) -> db.TicketRow:
-    """The open ticket of a link. Raises NotFound for a wrong, used or expired one: they look the same."""
+def find(
+    session: Session, key: bytes, secret: str, now: datetime, *, lock: bool = False, purposes: frozenset[str] = BEGIN
+) -> db.TicketRow:
+    """The open ticket of a link. Raises NotFound for a wrong, used or expired one, or one for something else: they look the same."""
     ident, _, mac = secret.partition(".")
     if not hmac.compare_digest(domain.keyed_digest(key, ident).encode(), mac.encode()):
         raise _closed()
     ticket = db.ticket(session, ident, lock=lock)
-    if ticket is None or ticket.used_at is not None or ticket.expires_at <= now:
+    if ticket is None or ticket.used_at is not None or ticket.expires_at <= now or ticket.purpose not in purposes:
         raise _closed()
     return ticket
 

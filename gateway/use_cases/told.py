@@ -15,12 +15,17 @@ WORDS = {
     "code-used": "回復コードで、もう一段の本人確認が行われました",
     "linked": "「{label}」でもサインインできるようになりました",
     "unlinked": "「{label}」ではサインインできなくなりました",
+    "address": "メールアドレスが変わりました",
+    "closed": "アカウントを閉じました",
+    "stopped": "アカウントが止められました",
+    "opened": "アカウントが、また使えるようになりました",
 }
 
 
-def tell(session: Session, person_id: str, what: str, now: datetime, *, provider: str = "") -> None:
-    """Mail this person, after the change is kept, that `what` (of WORDS) happened. `provider` is the key of the one it is about."""
+def tell(session: Session, person_id: str, what: str, now: datetime, *, provider: str = "", address: str = "") -> None:
+    """Mail this person, after the change is kept, that `what` (of WORDS) happened. `provider` is the key of the one it is about;
+    `address` is where the mail goes, if not where the person is found from now on."""
     if what not in WORDS:
         raise ValueError(what)
-    payload = {"person": person_id, "what": what, "provider": provider, "at": now.isoformat()}
+    payload = {"person": person_id, "what": what, "provider": provider, "at": now.isoformat(), "address": address}
     jobs.add(session, TOLD, payload, now=now)
