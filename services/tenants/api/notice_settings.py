@@ -26,6 +26,7 @@ class Ways(BaseModel):
     reservation: str = ""
     maintenance: str = ""
     support: str = ""
+    switched: str = ""
 
 
 @router.get("/portal/{code}/notices/settings")

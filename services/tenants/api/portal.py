@@ -17,6 +17,7 @@ from services.tenants.db import members as members_db
 from services.tenants.db import registry as registry_db
 from services.tenants.db import requests as requests_db
 from services.tenants.db import subscriptions as subscriptions_db
+from services.tenants.db import switches as switches_db
 from services.tenants.db.requests import RequestRow
 from services.tenants.domain import catalogue, manuals, requests, subscriptions
 from services.tenants.domain.catalogue import CatalogueService
@@ -142,6 +143,7 @@ def _service_page(request: Request, actor: Actor, key: str, error: Invalid | Non
     assert offer is not None
     with view.service_of(request).database.reading() as session:
         earlier = [row for row in requests_db.requests_of(session, town.tenant_id) if row.service == key]
+        resting = switches_db.off_of(session, town.tenant_id, key)
         same = peers.of(session, town, key, count.on(session, view.today_of(request)))
     return view.portal_page(
         request,
@@ -156,6 +158,8 @@ def _service_page(request: Request, actor: Actor, key: str, error: Invalid | Non
         kinds=words.TOWNS,
         cost=portal_cost.cost_lines(request, town, [key]).get(key, ""),
         earlier=earlier,
+        resting=resting,
+        titles=_titles(request, key) if resting else {},
         manual=manuals.MANUALS[key],
         practice=practice_of(request, town, key),
         picture=manuals.PICTURES.get(key),
@@ -170,6 +174,11 @@ def _service_page(request: Request, actor: Actor, key: str, error: Invalid | Non
         state_words=requests.WORDS,
         not_open=catalogue.NOT_OPEN,
     )
+
+
+def _titles(request: Request, service: str) -> dict[str, str]:
+    """What a service calls its functions; nothing while it does not answer."""
+    return {one["name"]: one["title"] for one in view.neighbours_of(request).switches(service) or []}
 
 
 @router.post("/portal/{code}/services/{service}/{action}")

@@ -30,6 +30,11 @@ def off(session: Session) -> list[SwitchRow]:
     return list(session.scalars(statement.order_by(SwitchRow.set_at.desc(), SwitchRow.tenant)))
 
 
+def off_of(session: Session, tenant: str, service: str) -> list[SwitchRow]:
+    """Of one municipality and service, the newest first."""
+    return [row for row in off(session) if (row.tenant, row.service) == (tenant, service)]
+
+
 def of(session: Session, tenant: str, service: str) -> dict[str, bool]:
     """Name → on, of those that were ever set."""
     statement = select(SwitchRow).where(SwitchRow.tenant == tenant, SwitchRow.service == service)

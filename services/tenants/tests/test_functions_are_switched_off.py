@@ -10,9 +10,10 @@ from libs.common.outbox import OutboxRow
 from libs.common.testing.service import NOW
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, KURUME, OOKI, OPERATOR
+from services.tenants.tests.test_administrators_hear_of_it import heard
 from services.tenants.tests.test_joining_a_service import answer, approve, ask_to_join
 from services.tenants.tests.test_service_level import takes_part
-from services.tenants.use_cases import switches
+from services.tenants.use_cases import members, switches
 
 PAGE = "/operator/switches"
 FUNCTION = "eapply/payments"
@@ -73,6 +74,23 @@ def test_what_is_missing_is_said_and_nothing_changes(paying: Cloud, changed: dic
     refused = turn_off(paying, **changed)
     assert refused.status_code == 422 and said in refused.text
     assert told(paying) == []
+
+
+def test_its_administrators_are_told_and_read_why_on_the_page_of_the_service(paying: Cloud) -> None:
+    with paying.database.transaction(tenant=OOKI) as session:
+        members.grant(session, OPERATOR, OOKI, ADMIN.subject, set(ADMIN.roles), NOW)
+    page = f"/portal/{OOKI}/services/eapply"
+    assert "止めている機能があります" not in paying.get(page, ADMIN).text
+    turn_off(paying)
+    turn_off(paying)
+    assert [(one.template, WHY in one.body) for one in heard(paying)] == [("switched", False)], (
+        "once, and no reason in a mail"
+    )
+    shown = paying.get(page, ADMIN).text
+    assert "止めている機能があります" in shown and "画面での支払い" in shown and WHY in shown
+    paying.post(f"{PAGE}/{OOKI}/{FUNCTION}/on", OPERATOR, {"reason": "復旧を確認"})
+    assert "また使えます" in heard(paying)[0].subject
+    assert "止めている機能があります" not in paying.get(page, ADMIN).text
 
 
 def test_coming_back_needs_a_reason_too(paying: Cloud) -> None:

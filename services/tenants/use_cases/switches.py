@@ -1,4 +1,5 @@
-"""Operators switch a function of a service off for a municipality, and on again; the service hears of it within seconds."""
+"""Operators switch a function of a service off for a municipality, and on again; the service hears of it within seconds, the
+municipality's administrators by a notice."""
 
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from libs.common.errors import Invalid, say
 from services.tenants.db import switches as db
 from services.tenants.db.switches import SwitchRow
 from services.tenants.events import SwitchesSet
+from services.tenants.use_cases import telling
 
 LONGEST = 500
 
@@ -29,6 +31,8 @@ def turn(session: Session, actor: Actor, service: str, name: str, on: bool, reas
     action = "switch.on" if on else "switch.off"
     audit.record(session, actor, action, f"{service}/{name}", given, now=now)
     tell(session, service, now)
+    key = f"{service}/{name}/{now.isoformat()}"
+    telling.tell(session, tenant, "switched", key, f"services/{service}", now, service=service, good=on)
 
 
 def tell(session: Session, service: str, now: datetime) -> None:

@@ -34,6 +34,7 @@ KINDS: dict[str, str] = {
     "reservation": say("サーバーの予約の承認と見送り"),
     "maintenance": say("メンテナンスのお知らせと取りやめ"),
     "support": say("問い合わせへの質問と回答"),
+    "switched": say("機能の停止と再開"),
 }
 """Kind of notice → what the settings call it."""
 WAYS: dict[str, str] = {
