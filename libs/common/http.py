@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
@@ -123,6 +124,7 @@ def _install_answers(app: FastAPI) -> None:
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(InterfaceError)
+    @app.exception_handler(NoConnectionLeft)
     def store_unreachable(request: Request, error: Exception) -> Response:
         _log.error("store unreachable", extra={"error": type(error).__name__})
         sentence = "いま保存できませんでした。入力は画面に残っています。少し待ってから、もう一度お試しください。"
