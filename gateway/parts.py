@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from gateway import db, domain
 from gateway.answers import Refusals
+from gateway.breached import Breached
 from gateway.fairness import door as fairness
 from gateway.fairness.door import Fairness
 from gateway.identity import STAFF, Callers, Cookies, Guests, InnerTokens, Machine, SignedIn, derive, still_open
@@ -47,6 +48,7 @@ class Parts:
     inner_tokens: InnerTokens
     snapshots: Snapshots
     passwords: Passwords
+    breached: Breached
     providers: Providers
     passkeys: Passkeys
     fairness: Fairness
@@ -88,6 +90,7 @@ class Parts:
     def close(self) -> None:
         self.callers.close()
         self.passwords.close()
+        self.breached.close()
         self.service.database.close()
 
 
@@ -143,6 +146,7 @@ def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
             settings.data_dir / "gateway-snapshot.json",
         ),
         passwords=Passwords(),
+        breached=Breached(settings.breached_passwords),
         providers=_providers(settings, derive(own_key, f"{side}sign-in with providers"), service.clock),
         fairness=fairness.of(settings, settings.services, derive(own_key, "places in line"), service.clock),
         passkeys=Passkeys(derive(own_key, "passkeys"), Brand.named(settings.cloud_name).name),

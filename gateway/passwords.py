@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Container
 from pathlib import Path
 from queue import LifoQueue
 from threading import BoundedSemaphore
@@ -120,8 +121,8 @@ def _started() -> subprocess.Popen[str]:
     )
 
 
-def check_new(password: str, *known: str) -> None:
-    """Refuse a password that is short, common, or made of what is known of the person (NIST SP 800-63B, 5.1.1.2)."""
+def check_new(password: str, *known: str, breached: Container[str] = ()) -> None:
+    """Refuse a password that is short, common, made of what is known of the person, or one of `breached` (NIST SP 800-63B, 5.1.1.2)."""
     domain.check_password_length(password)
     normal = domain.normal_password(password)
     if (
@@ -130,6 +131,11 @@ def check_new(password: str, *known: str) -> None:
     ):
         raise domain.weak(
             "このパスワードは推測されやすいものです。関係のない言葉をいくつか続けるなど、別のものにしてください。"
+        )
+
+    if password in breached:
+        raise domain.weak(
+            "このパスワードは、ほかの所から漏れたものの一覧にあります。ほかで使っていない、別のものにしてください。"
         )
 
 

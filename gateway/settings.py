@@ -106,6 +106,10 @@ class Settings(common.Settings):
         default_factory=dict,
         description="JSON: route class (operator, council, portal, eapply.desk …) → strength of sign-in it demands",
     )
+    breached_passwords: Path | None = Field(
+        default=None,
+        description="file of SHA-1, sorted, of passwords known from breaches; a new password is none of them",
+    )
     oidc_providers: Path | None = Field(
         default=None, description="TOML file of the providers people may sign in with (docs/sign-in-providers.md)"
     )

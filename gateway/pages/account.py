@@ -67,7 +67,7 @@ def change_password(
     parts, signed_in = parts_of(request), _signed_in(request)
     try:
         prove_again(parts, request, actor.subject, current)
-        passwords.check_new(password, actor.name)
+        passwords.check_new(password, actor.name, breached=parts.breached)
         password_hash = parts.passwords.hash(password)
         with parts.service.database.transaction(parts.home) as session:
             now = parts.clock.now()

@@ -90,7 +90,7 @@ def begin(
     try:
         if ticket.purpose != "reset":
             domain.display_name_of(name)
-        passwords.check_new(password, ticket.email, name)
+        passwords.check_new(password, ticket.email, name, breached=parts.breached)
         password_hash = parts.passwords.hash(password)
         with parts.service.database.transaction(parts.home) as session:
             person = accounts.complete(

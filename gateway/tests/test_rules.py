@@ -1,12 +1,15 @@
 """Rules that need no process: addresses, names, passwords, networks, paths, dates."""
 
+import hashlib
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import domain, passwords
+from gateway.breached import Breached
 from gateway.hygiene import BadRequest, canonical_target
 from gateway.identity import secret_of
 from gateway.pages.common import local
@@ -68,6 +71,44 @@ def test_passwords_that_a_list_or_a_rule_finds_are_refused(password: str) -> Non
 @pytest.mark.parametrize("password", ["tsukushi no asa wa shiroi", "あさやけにつるがまいおりる", "kX7#qp!vR2zL"])
 def test_long_passwords_of_any_kind_are_taken(password: str) -> None:
     passwords.check_new(password, "hanako@example.jp", "花子")
+
+
+def listed(folder: Path, *passwords: str, behind: str = ":3") -> Path:
+    """A list of breached passwords, as it is published."""
+    path = folder / "breached.txt"
+    digests = sorted(hashlib.sha1(text.encode()).hexdigest().upper() for text in passwords)
+    path.write_text("".join(f"{digest}{behind}\n" for digest in digests))
+    return path
+
+
+@given(st.sets(st.text(min_size=1, max_size=8), min_size=1, max_size=60), st.text(min_size=1, max_size=8))
+@pytest.mark.parametrize("behind", ["", ":3", ":123456789"])
+def test_a_password_of_the_list_is_found_and_no_other(
+    tmp_path_factory: pytest.TempPathFactory, behind: str, passwords: set[str], other: str
+) -> None:
+    breached = Breached(listed(tmp_path_factory.getbasetemp(), *passwords, behind=behind))
+    try:
+        assert all(one in breached for one in passwords)
+        assert (other in breached) == bool({other, domain.normal_password(other)} & passwords)
+    finally:
+        breached.close()
+
+
+def test_a_new_password_is_none_that_is_known_from_a_breach(tmp_path: Path) -> None:
+    breached = Breached(listed(tmp_path, "tsukushi no asa wa shiroi", "another"))
+    with pytest.raises(Invalid, match="漏れたものの一覧"):
+        passwords.check_new("tsukushi no asa wa shiroi", breached=breached)
+    with pytest.raises(Invalid, match="漏れたものの一覧"):
+        passwords.check_new("ｔsukushi no asa wa shiroi", breached=breached)
+    passwords.check_new("tsukushi no asa wa kuroi", breached=breached)
+    passwords.check_new("tsukushi no asa wa shiroi", breached=Breached(None))
+    breached.close()
+
+
+def test_a_file_of_another_form_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("password\n123456\n")
+    with pytest.raises(ValueError, match="SHA-1"):
+        Breached(tmp_path / "words.txt")
 
 
 def test_a_password_says_how_much_is_missing() -> None:
