@@ -2,14 +2,11 @@
 focus seen. The form's mistakes are found and mended by keyboard, too; limits and bid are sealed as ever."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from libs.common.clock import JST
-from libs.common.db import Database
 from services.ebid.tests.people import Town
 from services.ebid.tests.test_the_story_in_a_browser import (  # noqa: F401
     Scene,
