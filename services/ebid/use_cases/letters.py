@@ -164,6 +164,21 @@ def read(session: Session, ids: list[str], letter_id: str) -> LetterRow:
     return row
 
 
+def of_tender(session: Session, row: TenderRow) -> list[LetterRow]:
+    """All notices of a tender, by company, oldest first: for its officers, who print them for whoever bids on paper. None of them tells
+    of a bid before the opening (`tell_participants`)."""
+    found = select(LetterRow).where(LetterRow.tender_id == row.id)
+    return list(session.scalars(found.order_by(LetterRow.company_id, LetterRow.at, LetterRow.id)))
+
+
+def find(session: Session, row: TenderRow, letter_id: str) -> LetterRow:
+    """One of them."""
+    found = session.scalar(select(LetterRow).where(LetterRow.id == letter_id, LetterRow.tender_id == row.id))
+    if found is None:
+        raise NotFound(say("この通知書は見つかりません。"))
+    return found
+
+
 def moment(at: datetime) -> str:
     """A moment as it stands in a notice: Japanese time, to the second."""
     return dates.moment(at, seconds=True)
