@@ -37,7 +37,8 @@ def pages(town: Town) -> dict[str, tuple[str, str]]:
         "profile": ("manager", "desk/profile"), "plans": ("officer", "desk/plans"), "public-plans": ("guest", "plans"),
         "edit": ("officer", f"desk/tenders/{draft}/edit"), "limits": ("officer", f"desk/tenders/{draft}/limits"),
         "tender": ("officer", f"desk/tenders/{scored}"), "scores": ("officer", f"desk/tenders/{scored}/scores/{score_page}"),
-        "papers": ("officer", f"desk/tenders/{scored}/papers"), "letters": ("officer", f"desk/tenders/{scored}/letters"), "public": ("guest", f"tenders/{scored}/"),
+        "papers": ("officer", f"desk/tenders/{scored}/papers"), "public": ("guest", f"tenders/{scored}/"),
+        "letters": ("officer", f"desk/tenders/{scored}/letters"),
         "bid": ("company", f"tenders/{scored}/bid"), "practice": ("guest", f"tenders/{done}/"), "watching": ("watcher", "desk/watching"),
     }  # fmt: skip
 
