@@ -146,8 +146,5 @@ def require_admitted(
         found = of(session, row, bidder.id)
         if found is None or found.state not in ADMITTED:
             raise Forbidden(say("この案件の入札に参加する資格が確認されていません。"), code="not-admitted")
-    if row.round > 1:
-        before = tenders.round_of(session, row, row.round - 1)
-        entitled = tenders.round_of(session, row, row.round).invited or (before.result or {}).get("rebidders", ())
-        if bidder.id not in entitled:
-            raise Forbidden(say("再度入札に参加できるのは、前の回の対象となった方だけです。"), code="not-admitted")
+    if row.round > 1 and bidder.id not in tenders.entitled(session, row):
+        raise Forbidden(say("再度入札に参加できるのは、前の回の対象となった方だけです。"), code="not-admitted")

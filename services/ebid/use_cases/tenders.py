@@ -1,6 +1,6 @@
 """A tender as a draft, and how every other use case finds it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -119,6 +119,7 @@ def _write(session: Session, row: TenderRow, wanted: Draft, now: datetime) -> No
         "trustees": keys,
         "threshold": row.threshold,
         "opens_at": opens,
+        "ranks": "stand",
         "admission": procedure.METHODS[
             row.method
         ].access,  # and that decisions are in the log: the verifier asks for them
@@ -142,6 +143,12 @@ def next_serial(session: Session, year: int) -> int:
 def code_of(session: Session) -> str:
     place = session.get(room.RoomRow, session.info["tenant"])
     return (place and place.code) or session.info["tenant"]
+
+
+def entitled(session: Session, row: TenderRow) -> Sequence[str]:
+    """From the second round on: who is asked to bid again, or for a quotation, by id."""
+    before = round_of(session, row, row.round - 1)
+    return round_of(session, row, row.round).invited or (before.result or {}).get("rebidders", ())
 
 
 def is_practice(row: TenderRow) -> bool:
