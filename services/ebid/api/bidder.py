@@ -17,6 +17,7 @@ from services.ebid.api.public import TENDER, phase_of, show, words
 from services.ebid.api.shell import (
     MINE,
     Form,
+    RoundNumber,
     changing,
     demand,
     form,
@@ -121,7 +122,7 @@ def breakdown_template(request: Request, actor: Actor = access.public()) -> Resp
 
 
 @router.get(f"{TENDER}/receipt.json", summary="One's own receipt with its proof, for ever")
-def receipt(request: Request, tender_id: str, round: int | None = None, actor: Actor = access.person()) -> Response:
+def receipt(request: Request, tender_id: str, round: RoundNumber = None, actor: Actor = access.person()) -> Response:
     quiet(request)
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
@@ -276,7 +277,7 @@ def mine(request: Request, actor: Actor = access.person()) -> Response:
 
 
 @router.get(f"{TENDER}/closing", summary="入札締切通知書 for who sent something in the round")
-def closing(request: Request, tender_id: str, round: int | None = None, actor: Actor = access.person()) -> Response:
+def closing(request: Request, tender_id: str, round: RoundNumber = None, actor: Actor = access.person()) -> Response:
     quiet(request)
     with reading(request, actor) as session:
         found = closed_of(session, actor, tender_id, round)

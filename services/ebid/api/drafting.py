@@ -101,6 +101,8 @@ def _terms(sent: Form, profile: Profile, wrong: dict[str, str]) -> dict[str, Any
         **(_tried(wrong, lambda: award_form.read_ground(sent)) or {}),
         **(_tried(wrong, lambda: venture_form.read(sent)) or {}),
     }
+    if sent.get("minimum_bids") and sent.number("minimum_bids") < 1:
+        wrong["minimum_bids"] = say("1以上の数字を入力してください。")
     if known and "criteria" in terms and procedure.METHODS[method].scored == "self":
         terms["points"] = "self"
         if sent.get("paper") == "1":

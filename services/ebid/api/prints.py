@@ -17,7 +17,7 @@ from services.ebid.api import announced
 from services.ebid.api.bidder import closed_of
 from services.ebid.api.desk import OFFICER
 from services.ebid.api.public import TENDER, named, words
-from services.ebid.api.shell import now_of, office, quiet, reading, spoken
+from services.ebid.api.shell import RoundNumber, now_of, office, quiet, reading, spoken
 from services.ebid.db import CompanyRow, LetterRow, RoundRow, TenderRow
 from services.ebid.domain.states import State
 from services.ebid.use_cases import bids, calendars, companies, documents, letters, tenders, ventures
@@ -64,7 +64,7 @@ def letter_paper(
 
 
 @router.get(f"{TENDER}/receipt.pdf", summary="One's own 受付票 as PDF")
-def receipt(request: Request, tender_id: str, round: int | None = None, actor: Actor = access.person()) -> Response:
+def receipt(request: Request, tender_id: str, round: RoundNumber = None, actor: Actor = access.person()) -> Response:
     quiet(request)
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
@@ -91,7 +91,7 @@ def receipt(request: Request, tender_id: str, round: int | None = None, actor: A
 
 
 @router.get(f"{TENDER}/closing.pdf", summary="One's own 入札締切通知書 as PDF")
-def closing(request: Request, tender_id: str, round: int | None = None, actor: Actor = access.person()) -> Response:
+def closing(request: Request, tender_id: str, round: RoundNumber = None, actor: Actor = access.person()) -> Response:
     quiet(request)
     with reading(request, actor) as session:
         found = closed_of(session, actor, tender_id, round)
