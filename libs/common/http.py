@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
@@ -129,6 +129,13 @@ def _install_answers(app: FastAPI) -> None:
         _log.error("store unreachable", extra={"error": type(error).__name__})
         sentence = "いま保存できませんでした。入力は画面に残っています。少し待ってから、もう一度お試しください。"
         return answer(request, Unavailable(sentence, code="store-unreachable", retry_after=10))
+
+    @app.exception_handler(DataError)
+    def unstorable(request: Request, error: DataError) -> Response:
+        """A NUL in a text or a number beyond its column, which PostgreSQL refuses: what was sent is wrong, not we."""
+        _log.warning("unstorable", extra={"error": type(error.orig).__name__})
+        sentence = "送られた内容に、扱えない文字か、大きすぎる数があります。確かめて、もう一度お試しください。"
+        return answer(request, Invalid(sentence, code="unstorable"))
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> Response:

@@ -20,6 +20,7 @@ from services.ebid.use_cases import (
     log,
     opening,
     outages,
+    proposals,
     stamps,
 )
 
@@ -114,6 +115,15 @@ def tell_of_endings(service: Service, job: Job) -> None:
             told = endings.tell(session, office_of(service).public_url, service.clock.now())
         if told < endings.PORTION:
             return
+        job.renew()
+
+
+@jobs.every(seconds=3600, name="ebid.forget-proposals", lease=300)
+def forget_proposals(service: Service, job: Job) -> None:
+    """Papers of applications whose 保存期間 is over."""
+    for tenant in tenants(service):
+        with service.database.transaction(tenant=tenant) as session:
+            proposals.forget(session, service.clock.now())
         job.renew()
 
 

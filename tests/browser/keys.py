@@ -1,6 +1,7 @@
 """A person without a mouse: Tab, Space, Enter, arrows and typing; what has the focus must be seen."""
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ HERE = """() => {
   return {
     words: (at.getAttribute("aria-label") || at.labels?.[0]?.textContent || described.join(" ").trim() || at.textContent || "").trim(),
     kind: at.tagName.toLowerCase(), name: at.name || "", checked: !!at.checked, legend: field?.querySelector("legend")?.textContent || "",
-    outlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+    outlined: !at.matches(":focus") || (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2),
     onScreen: box.bottom > 0 && box.top < innerHeight && box.width > 0, forwards: at.tabIndex <= 0 };
 }"""
+"""Of a date input's calendar button, which is inside the input, the input is the active element but not `:focus`: the browser outlines
+the button itself."""
 MOST = 250
 """Stops of one page: more is a page nobody walks through."""
 
@@ -82,6 +85,21 @@ def date(page: Page, legend: str, era: str, year: int, month: int, day: int) -> 
     assert page.evaluate("document.activeElement.selectedOptions[0].textContent") == era
     for words, value in (("年", year), ("月", month), ("日", day)):
         write(page, words, str(value))
+
+
+def moment(page: Page, words: str, at: datetime) -> None:
+    """Into `<input type="datetime-local">`: its parts are stops of one input, in the order of the browser's own language (the
+    machine's, not the page's), each left when it is full or with an arrow."""
+    tab_to(page, words)
+    value = "document.activeElement.value"
+    for parts in (f"{at:%m%d%Y}→{at:%I%M%p}", f"{at:%Y}→{at:%m%d%H%M}"):
+        for part in parts:
+            page.keyboard.press("ArrowRight" if part == "→" else part)
+        if page.evaluate(value) == f"{at:%Y-%m-%dT%H:%M}":
+            return
+        for _ in range(6):
+            page.keyboard.press("ArrowLeft")
+    raise AssertionError(f"{words}: typing {at:%Y-%m-%d %H:%M} makes {page.evaluate(value) or 'nothing'}")
 
 
 def attach(page: Page, words: str, path: Path) -> None:

@@ -13,10 +13,11 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound, Refusal, TooLarge, say
 from libs.common.web import Link
 from services.ebid.api import ventures as venture_pages
-from services.ebid.api.public import TENDER, phase_of, words
+from services.ebid.api.public import TENDER, phase_of, show, words
 from services.ebid.api.shell import (
     MINE,
     Form,
+    RoundNumber,
     changing,
     demand,
     form,
@@ -121,7 +122,7 @@ def breakdown_template(request: Request, actor: Actor = access.public()) -> Resp
 
 
 @router.get(f"{TENDER}/receipt.json", summary="One's own receipt with its proof, for ever")
-def receipt(request: Request, tender_id: str, round: int | None = None, actor: Actor = access.person()) -> Response:
+def receipt(request: Request, tender_id: str, round: RoundNumber = None, actor: Actor = access.person()) -> Response:
     quiet(request)
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
@@ -148,27 +149,44 @@ def send(request: Request, tender_id: str, actor: Actor = access.person(), sent:
 
 
 def _ask(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
-    with changing(request, actor) as session:
-        questions.ask(session, actor, tender_id, sent.get("question"), office(request), now_of(request))
-        return _done(
-            request, tenders.load(session, tender_id), say("質問を送りました。回答は、この案件のページに出ます。")
-        )
+    try:
+        with changing(request, actor) as session:
+            questions.ask(session, actor, tender_id, sent.get("question"), office(request), now_of(request))
+            row = tenders.load(session, tender_id)
+    except Invalid as refusal:
+        return show(request, actor, tender_id, sent.typed, refusal.fields, refusal.status)
+    return _done(request, row, say("質問を送りました。回答は、この案件のページに出ます。"))
 
 
 def _apply(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
-    store, tenant = store_of(request), actor.tenant or ""
-    papers = [
-        (proposals.keep(store, tenant, upload.file), upload.filename or "")
-        for name, upload in sent.uploads.items()
-        if name.startswith("paper")
-    ]
+    with reading(request, actor) as session:
+        participation.applicant(session, actor, tender_id, now_of(request))
+    try:
+        papers = _papers(request, actor, sent)
+    except Invalid as refusal:
+        return show(request, actor, tender_id, sent.typed, refusal.fields, refusal.status)
     with changing(request, actor) as session:
         participation.apply(session, actor, tender_id, sent.get("statement"), now_of(request), papers)
-        return _done(
-            request,
-            tenders.load(session, tender_id),
-            say("資格確認の申請を受け付けました。結果は通知書でお知らせします。"),
-        )
+        row = tenders.load(session, tender_id)
+    return _done(request, row, say("資格確認の申請を受け付けました。結果は通知書でお知らせします。"))
+
+
+def _papers(request: Request, actor: Actor, sent: Form) -> list[participation.Paper]:
+    """The papers that were chosen, stored. Invalid, naming all that cannot be taken: nothing is applied for then, and as a browser
+    does not choose files again, it is said that they are to be chosen anew."""
+    found: list[participation.Paper] = []
+    wrong: dict[str, str] = {}
+    for name in proposals.PLACES:
+        upload = sent.uploads.get(name)
+        if upload is None:
+            continue
+        try:
+            found.append((proposals.keep(store_of(request), actor.tenant or "", upload.file), upload.filename or ""))
+        except (Invalid, TooLarge) as refusal:
+            wrong[name] = refusal.message
+    if wrong:
+        raise Invalid(say("書類を確かめてください。"), fields=wrong, code="papers")
+    return found
 
 
 def _bid(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response:
@@ -259,7 +277,7 @@ def mine(request: Request, actor: Actor = access.person()) -> Response:
 
 
 @router.get(f"{TENDER}/closing", summary="入札締切通知書 for who sent something in the round")
-def closing(request: Request, tender_id: str, round: int | None = None, actor: Actor = access.person()) -> Response:
+def closing(request: Request, tender_id: str, round: RoundNumber = None, actor: Actor = access.person()) -> Response:
     quiet(request)
     with reading(request, actor) as session:
         found = closed_of(session, actor, tender_id, round)

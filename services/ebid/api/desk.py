@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import access
 from libs.common.actor import Actor
+from libs.common.clock import local_date
 from libs.common.errors import Forbidden, Invalid, say
 from libs.common.web import Link
 from services.ebid.api import announced, drafting
@@ -39,6 +40,7 @@ from services.ebid.use_cases import (
     questions,
     scores,
     sealed,
+    suspending,
     tenders,
 )
 
@@ -182,6 +184,9 @@ def show(
             "scores_fixed": scores.are_fixed(session, row),
             "outages": (missed := outages.before_deadline(session, row, held)),
             "missed_minutes": outages.minutes(missed),
+            "suspended": suspending.of_bidder(
+                session, (held.result or {}).get("candidate"), local_date(now_of(request))
+            ),
         }
     may = {step.value: states.may(row.state, step) for step in Step}
     method = procedure.METHODS[row.method]

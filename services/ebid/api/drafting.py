@@ -1,7 +1,9 @@
 """The form of a tender: read, shown again, turned into a `Draft`."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from fastapi import Request
 from sqlalchemy.orm import Session
@@ -52,24 +54,39 @@ LOTTERY_HELP = {
     "assigned": say("くじ番号に、届いたときにシステムが引いた3けたの数（受付票に載ります）を足して決めます。"),
     "osaka": say("群馬・香川・兵庫県と同じ数で1位を決め、2位からは並び順です。"),
 }
+MOMENTS = {"questions_until": say("質問の締切"), "bid_until": say("入札の締切"), "opens_at": say("開札")}
+T = TypeVar("T")
 assert set(LOTTERIES) == set(LOTTERY_HELP) == set(PROFILES)
 
 
 def read(sent: Form, profile: Profile, now: datetime, *, stamped: bool = False) -> Draft:
     """The form and the municipality's own way make the announcement; `stamped`: whether deadlines get time stamps.
 
-    Raises Invalid with the fields that are wrong.
+    Raises Invalid with all fields that are wrong: whoever mends them one by one would send the form once for each.
     """
-    dates = _dates(sent, now)
+    wrong = tenders.missing(sent.get)
+    dates = _tried(wrong, lambda: _dates(sent, now))
+    terms = _terms(sent, profile, wrong)
+    if dates is None or wrong:
+        raise Invalid(say("入力を確かめてください。"), fields=wrong, code="incomplete")
     return Draft(
         title=sent.get("title").strip()[:200], summary=sent.get("summary").strip()[:4000],
         place=sent.get("place").strip()[:200], category=sent.get("category"), method=sent.get("method"),
-        requirements=sent.get("requirements").strip()[:4000], dates=dates, terms=_terms(sent, profile) | _marks(sent, stamped),
+        requirements=sent.get("requirements").strip()[:4000], dates=dates, terms=terms | _marks(sent, stamped),
         trustees=tuple(sent.all("trustees")),
     )  # fmt: skip
 
 
-def _terms(sent: Form, profile: Profile) -> dict[str, Any]:
+def _tried(wrong: dict[str, str], read: Callable[[], T]) -> T | None:
+    """What `read` makes of its part of the form; None where it refuses, its fields then in `wrong`."""
+    try:
+        return read()
+    except Invalid as refusal:
+        wrong.update(refusal.fields or {"title": refusal.message})
+        return None
+
+
+def _terms(sent: Form, profile: Profile, wrong: dict[str, str]) -> dict[str, Any]:
     method, category, choice = sent.get("method"), sent.get("category"), sent.get("limits")
     known = method in procedure.METHODS and category in procedure.KINDS
     terms: dict[str, Any] = {
@@ -80,31 +97,33 @@ def _terms(sent: Form, profile: Profile) -> dict[str, Any]:
         "rebids": profile.rebids_of(method, category) if known else 0,
         "review_after": known and procedure.METHODS[method].check == "after",
         "minimum_bids": max(1, sent.number("minimum_bids")),
-        **award_form.read(sent),
-        **award_form.read_ground(sent),
-        **venture_form.read(sent),
+        **(_tried(wrong, lambda: award_form.read(sent)) or {}),
+        **(_tried(wrong, lambda: award_form.read_ground(sent)) or {}),
+        **(_tried(wrong, lambda: venture_form.read(sent)) or {}),
     }
+    if sent.get("minimum_bids") and sent.number("minimum_bids") < 1:
+        wrong["minimum_bids"] = say("1以上の数字を入力してください。")
     if known and "criteria" in terms and procedure.METHODS[method].scored == "self":
         terms["points"] = "self"
         if sent.get("paper") == "1":
-            sentence = say("自己採点の総合評価では、紙の入札を受け付けられません。点数に封をする方法がないためです。")
-            raise Invalid(sentence, fields={"award": sentence}, code="award")
+            wrong["award"] = say(
+                "自己採点の総合評価では、紙の入札を受け付けられません。点数に封をする方法がないためです。"
+            )
     if terms["limits"]["kind"] == "drawn_reserve":
         terms["rebids"] = 0  # 予定価格 does not change between rounds, and what was drawn once is known
     if terms["disclosure"] == "before":
-        terms["announced_limits"] = _announced(sent, profile)
+        terms["announced_limits"] = _tried(wrong, lambda: _announced(sent, profile))
     return terms
 
 
 def _dates(sent: Form, now: datetime) -> Dates:
     if sent.get("sandbox") == "1" and not sent.get("bid_until"):
         return practice_dates(now, applying=_access(sent) == "qualified")
-    return Dates(
-        moment_of(sent, "questions_until", say("質問の締切")),
-        optional_moment(sent, "apply_until"),
-        moment_of(sent, "bid_until", say("入札の締切")),
-        moment_of(sent, "opens_at", say("開札")),
-    )
+    wrong: dict[str, str] = {}
+    questions, bid, opens = (_tried(wrong, partial(moment_of, sent, name, label)) for name, label in MOMENTS.items())
+    if questions is None or bid is None or opens is None:
+        raise Invalid(say("日時を確かめてください。"), fields=wrong)
+    return Dates(questions, optional_moment(sent, "apply_until"), bid, opens)
 
 
 def practice_dates(now: datetime, *, applying: bool) -> Dates:

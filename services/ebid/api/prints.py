@@ -17,8 +17,8 @@ from services.ebid.api import announced
 from services.ebid.api.bidder import closed_of
 from services.ebid.api.desk import OFFICER
 from services.ebid.api.public import TENDER, named, words
-from services.ebid.api.shell import now_of, office, quiet, reading, spoken
-from services.ebid.db import RoundRow, TenderRow
+from services.ebid.api.shell import RoundNumber, now_of, office, quiet, reading, spoken
+from services.ebid.db import CompanyRow, LetterRow, RoundRow, TenderRow
 from services.ebid.domain.states import State
 from services.ebid.use_cases import bids, calendars, companies, documents, letters, tenders, ventures
 
@@ -49,14 +49,22 @@ def letter(request: Request, letter_id: str, actor: Actor = access.person()) -> 
     with reading(request, actor) as session:
         own = companies.require_own(session, actor)
         found = letters.read(session, ventures.ids_of(session, own.id), letter_id)
-        own = companies.by_ids(session, {found.company_id})[found.company_id]
+        to = companies.by_ids(session, {found.company_id})[found.company_id]
         row = tenders.load(session, found.tender_id)
-    to = (own.name, _t(request, say("%(name)s 様", name=found.addressee or own.representative)))
-    return _paper(request, row, found.title, found.at, to, found.body, _tender(request, row), [], found.kind)
+    return letter_paper(request, row, found, to)
+
+
+def letter_paper(
+    request: Request, row: TenderRow, found: LetterRow, to: CompanyRow, *, address: bool = False
+) -> Response:
+    """A notice on paper; with the company's `address` for an envelope with a window."""
+    name = _t(request, say("%(name)s 様", name=found.addressee or to.representative))
+    lines = ((to.address,) if address else ()) + (to.name, name)
+    return _paper(request, row, found.title, found.at, lines, found.body, _tender(request, row), [], found.kind)
 
 
 @router.get(f"{TENDER}/receipt.pdf", summary="One's own 受付票 as PDF")
-def receipt(request: Request, tender_id: str, round: int | None = None, actor: Actor = access.person()) -> Response:
+def receipt(request: Request, tender_id: str, round: RoundNumber = None, actor: Actor = access.person()) -> Response:
     quiet(request)
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
@@ -83,7 +91,7 @@ def receipt(request: Request, tender_id: str, round: int | None = None, actor: A
 
 
 @router.get(f"{TENDER}/closing.pdf", summary="One's own 入札締切通知書 as PDF")
-def closing(request: Request, tender_id: str, round: int | None = None, actor: Actor = access.person()) -> Response:
+def closing(request: Request, tender_id: str, round: RoundNumber = None, actor: Actor = access.person()) -> Response:
     quiet(request)
     with reading(request, actor) as session:
         found = closed_of(session, actor, tender_id, round)

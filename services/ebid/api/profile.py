@@ -75,6 +75,7 @@ def _document(sent: Form, before: dict[str, Any]) -> dict[str, Any]:
         **_mean(sent),
         "hours": {"first": sent.get("first"), "last": sent.get("last"), "workdays": sent.get("workdays") == "1"},
         "prefecture": sent.get("prefecture") == "1",
+        **({"papers_years": sent.number("papers_years")} if sent.get("papers_years") else {}),
         **({"published_at": elsewhere} if (elsewhere := _elsewhere(sent)) else {}),
         **({"corporate_number": number} if (number := _digits(sent.get("corporate_number"))) else {}),
     }
@@ -137,7 +138,7 @@ def _typed(profile: Profile) -> dict[str, str]:
         "tax_percent": str(profile.tax_percent), "comparison": profile.comparison["mode"], "lottery": profile.lottery,
         "first": f"{profile.hours.first:%H:%M}", "last": f"{profile.hours.last:%H:%M}",
         "workdays": "1" if profile.hours.workdays else "", "prefecture": "1" if profile.prefecture else "",
-        "corporate_number": profile.corporate_number,
+        "corporate_number": profile.corporate_number, "papers_years": str(profile.papers_years),
         "own-floor": own.get("floor", ""), "own-ceiling": own.get("ceiling", ""),
         "own-mode": own.get("rounding", {}).get("mode", "floor"), "own-unit": own.get("rounding", {}).get("unit", "1"),
     }  # fmt: skip

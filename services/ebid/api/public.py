@@ -103,6 +103,18 @@ def phase_of(request: Request, row: TenderRow, held: RoundRow) -> states.Phase |
 
 @router.get(f"{TENDER}/", summary="One tender")
 def tender_page(request: Request, tender_id: str, actor: Actor = access.public()) -> Response:
+    return show(request, actor, tender_id, {}, {})
+
+
+def show(
+    request: Request,
+    actor: Actor,
+    tender_id: str,
+    typed: dict[str, str],
+    errors: dict[str, str],
+    status_code: int = 200,
+) -> Response:
+    """The page for everybody, with what its reader may do; `typed` and `errors` of what was sent from it and refused."""
     quiet(request)
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
@@ -111,6 +123,7 @@ def tender_page(request: Request, tender_id: str, actor: Actor = access.public()
         answered = questions.listed(session, row, answered=True)
         own = ventures.own(session, actor, row)
         applied = participation.of(session, row, own.id) if own else None
+        own_papers = proposals.of(session, row, own.id) if own and applied else []
         sent = bids.own(session, [own.id], row) if own else []
         closings = bids.closings(session, sent) if sent else {}
         result = result_of(session, row, rounds)
@@ -122,7 +135,8 @@ def tender_page(request: Request, tender_id: str, actor: Actor = access.public()
         held=rounds[-1], phase=phase_of(request, row, rounds[-1]), papers=papers, questions=answered, own=own, sent=sent, closings=closings,
         applied=applied, method=procedure.METHODS[row.method], words=words(request), result=result, actor=actor,
         announced=announced.lines(request, row), contract=contract, outages=missed, may_ask=may_ask,
-        moves=[_moved(each) for held in rounds for each in held.amendments or ()],
+        moves=[_moved(each) for held in rounds for each in held.amendments or ()], own_papers=own_papers, typed=typed,
+        errors=errors, status_code=status_code,
     )  # fmt: skip
 
 

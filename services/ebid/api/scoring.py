@@ -66,6 +66,6 @@ def fix(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER)) 
 
 @router.get(f"{TENDER}/proposals/{{file_id}}", summary="A paper of an application", tags=["desk"])
 def proposal(request: Request, tender_id: str, file_id: str, actor: Actor = access.staff(OFFICER)) -> Response:
-    with reading(request, actor) as session:
-        found = proposals.find(session, tenders.load(session, tender_id), file_id)
+    with changing(request, actor) as session:
+        found = proposals.read(session, actor, tenders.load(session, tender_id), file_id, now_of(request))
     return file_answer(request, actor, found)

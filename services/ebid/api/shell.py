@@ -1,13 +1,15 @@
 """What all pages here share: the municipality in the head, transactions in its room, forms."""
 
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
@@ -42,7 +44,13 @@ DESK_ROOMS = (
     ("ebid.manager", "qualification-form", say("参加資格の項目")),
 )
 """Role, path below the desk, words."""
+_UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+"""Control and direction characters and half surrogates: nobody types them, no store or paper takes all of them."""
 _QUIET = SimpleNamespace(path="/t/{code}/ebid/…")
+
+
+RoundNumber = Annotated[int | None, Query(ge=1, le=99)]
+"""`?round=` of what belongs to one round."""
 
 
 class Texts(dict[str, str]):
@@ -237,7 +245,8 @@ class Form:
         return [text for key, text in self.pairs if key == name]
 
     def number(self, name: str) -> int:
-        text = self.get(name)
+        """In either width; -1 for what is no number."""
+        text = unicodedata.normalize("NFKC", self.get(name)).strip()
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
 
     @property
@@ -250,7 +259,7 @@ async def _form(request: Request) -> Form:
     data = await request.form(max_files=MAX_UPLOADS, max_fields=MAX_INPUTS, max_part_size=4 * 1024 * 1024)
     request.state.received = log.received(service_of(request).clock)
     items = data.multi_items()
-    pairs = [(name, value) for name, value in items if isinstance(value, str)]
+    pairs = [(_UNWANTED.sub("", name), _UNWANTED.sub("", value)) for name, value in items if isinstance(value, str)]
     return Form(pairs, {name: value for name, value in items if isinstance(value, UploadFile) and value.filename})
 
 
@@ -275,7 +284,8 @@ def _read_moment(text: str) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found.replace(tzinfo=JST) if found.tzinfo is None else None
+    possible = found.tzinfo is None and 2000 <= found.year < 2200  # beyond them reckoning with time zones fails
+    return found.replace(tzinfo=JST) if possible else None
 
 
 def local_input(at: datetime | None) -> str:

@@ -40,7 +40,8 @@ class Profile:
     """`tax_percent`; `comparison` how 入札書比較価格 is rounded; `lottery` a key of `lottery.PROFILES`; by category: `limits` what the
     form offers first, `models` the table by which 最低制限価格 or 調査基準価格 is computed ("" none), `rebids`; `own_models` tables of
     its own by name; `mean`, `random` parameters of 開札時算定; `prefecture` whether the higher lines of 別表第五 hold;
-    `corporate_number` its own 法人番号, "" where it follows from its code; `published_at` where the municipality has what 入契法 wants
+    `corporate_number` its own 法人番号, "" where it follows from its code; `papers_years` for how many fiscal years papers of
+    applications are kept after the one in which tender and contract ended; `published_at` where the municipality has what 入契法 wants
     public and this service does not keep, by `PUBLISHED_ELSEWHERE`: an address of the web."""
 
     tax_percent: int = 10
@@ -63,6 +64,7 @@ class Profile:
     hours: Hours = field(default_factory=Hours)
     prefecture: bool = False
     corporate_number: str = ""
+    papers_years: int = 5
     published_at: Mapping[str, str] = field(default_factory=dict)
 
     def tax(self) -> dict[str, Any]:
@@ -118,6 +120,8 @@ def hours_of(document: Mapping[str, Any]) -> Hours:
 def check(profile: Profile) -> None:
     if not 0 <= profile.tax_percent <= 30:
         raise _wrong("tax_percent", say("税率を確かめてください。"))
+    if not 1 <= profile.papers_years <= 30:
+        raise _wrong("papers_years", say("1から30までの数字で入力してください。"))
     lottery.profile_of(profile.lottery)
     if profile.corporate_number:
         try:

@@ -137,9 +137,11 @@ def better(terms: Terms, left: int, right: int) -> bool:
 def rank(
     terms: Terms, judged: Sequence[Place], limits: Limits, seed: bytes, opened_at: datetime | None
 ) -> tuple[list[Place], tuple[Draw, ...]]:
-    """Eligible bids in order, equal ones by the announced chain and then by くじ (167条の9)."""
+    """Eligible bids in order, equal ones by the announced chain and then by くじ (167条の9). Where ranks stand, who was refused after the
+    opening still takes part in the draw: else an official, who then knows all numbers, could choose by refusing."""
+    drawn = ("eligible", "refused") if terms.ranks_stand else ("eligible",)
     eligible = [
-        replace(place, value=value_of(terms, place, judged, limits)) for place in judged if place.standing == "eligible"
+        replace(place, value=value_of(terms, place, judged, limits)) for place in judged if place.standing in drawn
     ]
     groups: dict[tuple[Fraction, ...], list[Place]] = {}
     for place in eligible:
@@ -150,7 +152,7 @@ def rank(
     for key in sorted(groups):
         ordered, steps = order_ties(terms, groups[key], opened, seed, opened_at)
         draws += steps
-        for place in ordered:
+        for place in (each for each in ordered if each.standing == "eligible"):
             ranked.append(replace(place, rank=len(ranked) + 1, drawn=len(ordered) > 1))
     return ranked, tuple(draws)
 
@@ -161,7 +163,7 @@ def value_of(terms: Terms, place: Place, judged: Sequence[Place], limits: Limits
         return None
     if limits.reserve is None and terms.evaluation.kind == "addition":
         raise Invalid("加算方式には、予定価格が必要です。", code="evaluation")
-    lowest = min(other.bid.amount for other in judged if other.standing == "eligible")
+    lowest = min((other.bid.amount for other in judged if other.standing == "eligible"), default=place.bid.amount)
     space = PriceSpace(limits.reserve or 1, limits.investigation, lowest)
     return evaluation.value(terms.evaluation, place.bid.amount, place.bid.technical, space)
 

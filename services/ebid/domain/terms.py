@@ -50,7 +50,9 @@ class Terms:
     `standard_value` whether a 評価値 below 標準点÷予定価格 is out (除算方式); `hidden` whether 予定価格 and the limits beside it stay
     unpublished after the opening, too (非公表); `self_points` the most points of each criterion, in thousandths, where bidders seal
     their own (自己採点), empty where officials give them; `announced` what the announcement itself tells (事前公表 of 予定価格):
-    "reserve_with_tax" and "reserve" in yen, empty where nothing is told before the opening."""
+    "reserve_with_tax" and "reserve" in yen, empty where nothing is told before the opening; `ranks_stand` whether くじ is drawn once,
+    at the opening: when the first is found unfit afterwards (失格), the next of that draw comes up. Announcements from before this was
+    settled drew anew among those who were left."""
 
     tender: str
     lottery: Profile = lottery.PROFILES["core"]
@@ -66,6 +68,7 @@ class Terms:
     hidden: bool = False
     self_points: tuple[int, ...] = ()
     announced: Mapping[str, int] = field(default_factory=dict)
+    ranks_stand: bool = False
 
     @property
     def sealed_amounts(self) -> tuple[str, ...]:
@@ -87,7 +90,8 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
 
     `{"tender": id, "lottery": "core", "evaluation": {…}, "tax": {"percent": 10, "comparison": {"mode", "unit"}},
     "limits": {"kind": "sealed"}, "highest_wins": false, "tie_chain": ["technical"], "rebids": 2, "minimum_bids": 1,
-    "review_after": false, "standard_value": false, "disclosure": "after", "announced_limits": {"reserve_with_tax": yen, "reserve": yen}}`
+    "review_after": false, "standard_value": false, "ranks": "stand", "disclosure": "after",
+    "announced_limits": {"reserve_with_tax": yen, "reserve": yen}}`
     (the last with "disclosure": "before" only); all but `tender` may be missing. Raises Invalid for what
     contradicts the law or itself.
     """
@@ -106,6 +110,7 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
         standard_value=bool(document.get("standard_value", False)),
         hidden=document.get("disclosure") == "never",
         self_points=self_points_of(document),
+        ranks_stand=document.get("ranks") == "stand",
         announced={str(name): int(amount) for name, amount in document.get("announced_limits", {}).items()},
     )
     check(terms)

@@ -69,6 +69,8 @@ function say(form, sentence) {
   const place = form.querySelector("[data-seal-error]");
   place.textContent = sentence;
   place.hidden = !sentence;
+  place.tabIndex = -1;
+  if (sentence) place.focus(); // it stands above the fields, out of sight of who pressed the button below them
 }
 
 async function sealForm(form, submitter) {

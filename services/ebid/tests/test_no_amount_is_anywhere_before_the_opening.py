@@ -7,9 +7,10 @@ import io
 import json
 import logging
 import os
+import re
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from libs.common.db import Database
 from libs.common.outbox import OutboxRow
 from libs.common.testing.database import open_database
 from services.ebid.db import EntryRow, SubmissionRow
-from services.ebid.tests.people import Browser, Company, Town, hidden, json_text
+from services.ebid.tests.people import Browser, Company, Town, hidden, json_text, local_input_in
 from services.ebid.tests.test_bids_stay_sealed import dump, everything_shown
 from services.ebid.use_cases import documents
 
@@ -98,6 +99,7 @@ class Places:
             "metrics": prometheus_client.generate_latest,
             "pages": lambda: json.dumps(everything_shown(self.town, self.tender), ensure_ascii=False).encode(),
             "papers": self.papers,
+            "notices": self.notices,
             "calendars": self.calendars,
             "feed": lambda: (
                 self.get("ocds/releases") + self.get("ocds/releases.jsonl") + self.get("ocds/releases.json")
@@ -124,9 +126,15 @@ class Places:
     def papers(self) -> bytes:
         """PDFs of everybody's tenders and of the bidder's receipt: their bytes, and the words they show."""
         addresses = [f"tenders/{each}/notice.pdf" for each in self.published()]
-        made = [self.get(each) for each in addresses] + [self.get(f"tenders/{self.tender}/receipt.pdf", self.company)]
-        words = "".join(page.extract_text() for pdf in made for page in PdfReader(io.BytesIO(pdf)).pages)
-        return b"".join(made) + "".join(words.split()).encode()
+        return _read([*map(self.get, addresses), self.get(f"tenders/{self.tender}/receipt.pdf", self.company)])
+
+    def notices(self) -> bytes:
+        """Every 通知書 to any company: its paper, and the words it shows."""
+        officer, made = self.town.officer, list[bytes]()
+        for tender in self.published():
+            page = self.get(f"desk/tenders/{tender}/letters", officer).decode()
+            made += [self.get(each, officer) for each in re.findall(r'href="[^"]*/ebid/(desk/[^"]+\.pdf)"', page)]
+        return _read(made)
 
     def calendars(self) -> bytes:
         """Their lines unfolded (RFC 5545, 3.1)."""
@@ -135,6 +143,12 @@ class Places:
 
     def published(self) -> list[str]:
         return sorted({each["data"]["tender_id"] for each in self.town.events("ebid.tender.published.v1")})
+
+
+def _read(papers: list[bytes]) -> bytes:
+    """Their bytes, and the words they show."""
+    words = "".join(page.extract_text() for paper in papers for page in PdfReader(io.BytesIO(paper)).pages)
+    return b"".join(papers) + "".join(words.split()).encode()
 
 
 def _bytes_below(folder: Path) -> bytes:
@@ -213,7 +227,8 @@ def bid_upon(town: Town) -> tuple[str, Company]:
 def planted(town: Town, folder: Path) -> Iterator[None]:
     """The amount in each place: a title of another tender, a reason, a line, a label, a file."""
     town.publish(title=f"控え {AMOUNT:,}")
-    told = town.publish(title="控え")
+    told = town.publish(title="控え", method="open", apply_until=local_input_in(town, days=1))
+    town.company(4).post(f"tenders/{told}/send", {"act": "apply", "statement": "許可あり"})
     town.officer.post(f"desk/tenders/{told}/cancel", {"version": town.version(told), "cancel_reason": f"{AMOUNT}円"})
     town.advance(seconds=301)
     town.work()
@@ -259,9 +274,47 @@ PUBLIC = ("", "tenders/{}/", "/ebid/", "ocds/releases", "ocds/releases.jsonl", "
           "publication.csv", "events.json", "/ebid/log/checkpoint", "/ebid/log/key", "/ebid/outages.json")  # fmt: skip
 
 
+OFFICER = ("desk/", "desk/new", "desk/tenders/{}", "desk/tenders/{}/papers", "desk/tenders/{}/letters", "desk/tenders/{}/publication",
+           "desk/tenders/{}/result.pdf", "desk/plans", "desk/companies", "desk/suspensions", "fragments/desk")  # fmt: skip
+OTHERS: dict[str, tuple[str, ...]] = {
+    "officer": OFFICER,
+    "manager": ("desk/approvals", "desk/approvals/{}", "desk/profile"),
+    "trustee": ("desk/trustees", "desk/trustees/{}", "desk/trustees/{}/opening.json"),
+    "watcher": ("desk/watching", "desk/watching.csv"),
+    "company": ("tenders/{}/", "tenders/{}/bid", "tenders/{}/head.json", "tenders/{}/venture", "tenders/{}/receipt.json",
+                "tenders/{}/closing", "tenders/{}/bundle.json", "tenders/{}/result.pdf", "mine", "qualification"),
+}  # fmt: skip
+"""Who might want to count, and what they can open; what is refused them is looked at, too."""
+
+
+def watchers(town: Town) -> dict[str, Browser]:
+    """Somebody of each kind. The company has not bid."""
+    return {
+        "officer": town.officer,
+        "manager": town.manager,
+        "trustee": town.trustee("trustee-1"),
+        "watcher": town.staff("watcher", "監視 委員", frozenset({"ebid.watcher"})),
+        "company": town.company(77),
+    }
+
+
+def asked_by(people: dict[str, Browser], tender: str) -> dict[str, tuple[list[str], bytes]]:
+    return {
+        f"{who} {path}": seen
+        for who, browser in people.items()
+        for path, seen in _asked(browser, OTHERS[who], tender, "").items()
+    }
+
+
 def asked(town: Town, tender: str, ocid: str) -> dict[str, tuple[list[str], bytes]]:
-    """By page: the statements that the database was asked, in order, and the answer's bytes."""
-    statements: list[str] = []
+    found = _asked(town.guest(), PUBLIC, tender, ocid)
+    assert {content.partition(b" ")[0] for _, content in found.values()} == {b"200"}
+    return found
+
+
+def _asked(browser: Browser, paths: Sequence[str], tender: str, ocid: str) -> dict[str, tuple[list[str], bytes]]:
+    """By page: the statements that the database was asked, in order, and the answer's status and bytes."""
+    town, statements = browser.town, list[str]()
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         statements.append(statement)
@@ -269,14 +322,51 @@ def asked(town: Town, tender: str, ocid: str) -> dict[str, tuple[list[str], byte
     engine, seen = town.service.database.engine, {}
     event.listen(engine, "before_cursor_execute", note)
     try:
-        for path in PUBLIC:
+        for path in paths:
             statements.clear()
-            answer = town.guest().get(path.format(tender, ocid=ocid))
-            assert answer.status_code == 200, path
-            seen[path] = [*statements], answer.content
+            answer = browser.get(path.format(tender, ocid=ocid))
+            seen[path] = [*statements], f"{answer.status_code} ".encode() + answer.content
     finally:
         event.remove(engine, "before_cursor_execute", note)
     return seen
+
+
+def test_neither_the_desk_nor_a_rival_can_tell_nobody_from_many_by_page_refusal_or_work_done(
+    town: Town,
+):
+    """Also while bids on paper and 辞退届 come; and once the deadline has passed a tender with bids looks like one without."""
+    tender, quiet = town.publish(paper="1"), town.publish(paper="1")
+    people, companies = watchers(town), [town.company(serial) for serial in range(1, 21)]
+    town.advance(seconds=301)
+    town.work()
+    nobody = asked_by(people, tender)
+    statuses = {path: content.partition(b" ")[0] for path, (_, content) in nobody.items()}
+    assert statuses["officer desk/tenders/{}"] == statuses["company tenders/{}/bid"] == b"200"
+    assert statuses["trustee desk/trustees/{}/opening.json"] == b"409"
+    for serial, company in enumerate(companies[:17], start=1):
+        company.bid(tender, 9_000_000 + serial)
+    companies[17].post(f"tenders/{tender}/send", {"act": "decline"})
+    for company in companies[18:]:
+        given = {"corporate_number": company.number, "serial": company.number}
+        assert town.officer.post(f"desk/tenders/{tender}/papers", given).status_code == 200
+    assert differing(asked_by(people, tender), nobody) == set()
+    town.advance(days=5, minutes=30)
+    town.work()
+    busy, empty = (without_names(town, asked_by(people, each)) for each in (tender, quiet))
+    assert differing(busy, empty) == set()
+    assert differing(asked_by(people, tender), nobody) != set(), "the look sees that the deadline has passed"
+
+
+def without_names(town: Town, seen: dict[str, tuple[list[str], bytes]]) -> dict[str, tuple[list[str], bytes]]:
+    """Answers without what names a tender."""
+    told = [each["data"] for each in town.events("ebid.tender.published.v1")]
+    names = "|".join(re.escape(each[name]) for each in told for name in ("tender_id", "number", "ocid"))
+    named = re.compile(f"{names}|[0-9a-f]{{64}}".encode())
+    return {path: (statements, named.sub(b"-", content)) for path, (statements, content) in seen.items()}
+
+
+def differing(seen: dict[str, Any], before: dict[str, Any]) -> set[str]:
+    return {path for path, what in seen.items() if what != before[path]}
 
 
 def test_public_pages_ask_and_answer_the_same_whether_nobody_one_or_fifty_have_bid(

@@ -1,7 +1,10 @@
 """紙入札: envelopes come in unseen, two persons type them before anything is opened, and they are ranked with the others."""
 
+import io
+import re
 from typing import Any
 
+from pypdf import PdfReader
 from sqlalchemy import select
 
 from libs.common.audit.table import AuditEntryRow
@@ -127,3 +130,38 @@ def test_a_paper_bid_carries_its_companys_technical_points(town: Town):
     page = visible(town.guest().get(f"tenders/{tender}/").text)
     assert f"落札者 {paper.name}" in page, "135 points over 9.5 million are more than 100 over 9 million"
     assert check(town.guest().get(f"tenders/{tender}/bundle.json", page=False).json()).codes() == set()
+
+
+def test_the_notices_of_who_bid_on_paper_are_printed_at_the_desk(town: Town, neighbour: Town):
+    """After the opening they stand first and are marked; before it the page is the same whether anybody bid on paper or not."""
+    tender = town.publish(paper="1")
+    other, paper = town.company(1), town.company(2)
+    empty = town.officer.get(f"desk/tenders/{tender}/letters").text
+    received(town, tender, paper)
+    other.bid(tender, 9_000_000)
+    assert town.officer.get(f"desk/tenders/{tender}/letters").text == empty
+    town.close()
+    [company] = waiting(town, tender)
+    for browser in (town.officer, second(town)):
+        entered(browser, tender, company, "8500000", "733")
+    assert "紙で入札<" not in town.officer.get(f"desk/tenders/{tender}/letters").text
+    town.open(tender)
+    town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+    town.conclude(tender)
+    page = town.officer.get(f"desk/tenders/{tender}/letters").text
+    words = visible(page)
+    assert words.index(f"{paper.name} 紙で入札") < words.index(other.name)
+    addresses = re.findall(r'href="[^"]*/(desk/tenders/[^"]+/letters/[^"]+\.pdf)"', page)
+    texts = [_text(town.officer.get(each).content) for each in addresses]
+    assert any("落札者に決定しました" in text and paper.name in text and "久留米市城南町" in text for text in texts)
+    assert "印刷する" in visible(town.officer.get(f"desk/tenders/{tender}").text)
+    for stranger in (other, town.manager, town.guest()):
+        assert stranger.get(addresses[0]).status_code in (401, 403)
+    assert neighbour.officer.get(addresses[0]).status_code == 404
+    another = town.publish()
+    moved = addresses[0].replace(tender, another)
+    assert town.officer.get(moved).status_code == 404, "a notice of another tender"
+
+
+def _text(paper: bytes) -> str:
+    return "".join("".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(paper)).pages)

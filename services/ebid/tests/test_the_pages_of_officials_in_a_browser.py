@@ -38,6 +38,7 @@ def pages(town: Town) -> dict[str, tuple[str, str]]:
         "edit": ("officer", f"desk/tenders/{draft}/edit"), "limits": ("officer", f"desk/tenders/{draft}/limits"),
         "tender": ("officer", f"desk/tenders/{scored}"), "scores": ("officer", f"desk/tenders/{scored}/scores/{score_page}"),
         "papers": ("officer", f"desk/tenders/{scored}/papers"), "public": ("guest", f"tenders/{scored}/"),
+        "letters": ("officer", f"desk/tenders/{scored}/letters"),
         "bid": ("company", f"tenders/{scored}/bid"), "practice": ("guest", f"tenders/{done}/"), "watching": ("watcher", "desk/watching"),
     }  # fmt: skip
 

@@ -1,13 +1,18 @@
-"""辞退 stands in the result, its paper and the open data once the round is opened, and nowhere before."""
+"""辞退 stands in the result, its paper, the open data and the verifier's file once the round is opened, and nowhere before."""
 
+import copy
 import io
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
 
 from services.ebid.tests.ocds_schema import findings, last_release
 from services.ebid.tests.people import Town, visible
+from services.ebid.verify.check import check
 
+A_BID_OF_ANOTHER = {"bid-changed", "bid-opened-wrong", "result-award", "result-outcome", "result-ranking"}
+"""What else is said of an envelope under another's name."""
 NAME = "株式会社筑後2組"
 
 
@@ -37,3 +42,51 @@ def test_who_declined_is_named_in_page_paper_and_open_data_after_the_opening_onl
     ]
     roles = {each["name"]: each["roles"] for each in told["parties"]}
     assert roles[NAME] == ["interestedParty"] and told["tender"]["numberOfTenderers"] == 1, "who declined has not bid"
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_who_declined_checks_offline_that_it_stands_there_and_no_bid_of_its_own(town: Town):
+    tender = town.publish(method="open_counter", category="goods")
+    bidder, declining, other = (town.company(serial) for serial in (1, 2, 3))
+    bidder.bid(tender, 9_000_000)
+    for each in (declining, other):
+        each.post(f"tenders/{tender}/send", {"act": "decline"})
+    town.close()
+    town.open(tender)
+    town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+    assert declining.get(f"tenders/{tender}/bundle.json").status_code == 404, "no file before the conclusion"
+    assert town.conclude(tender).status_code == 200
+    bundle = town.guest().get(f"tenders/{tender}/bundle.json", page=False).json()
+    receipt = declining.get(f"tenders/{tender}/receipt.json", page=False).json()
+    report = check(bundle, [receipt])
+    assert report.codes() == set(), report.problems
+    assert any("辞退届2件" in line for line in report.passed)
+    assert any("あなたの辞退届" in line for line in report.passed)
+    assert {
+        name: check(altered, [receipt]).codes()
+        for name, altered in alterations(bundle, receipt["receipt"]["index"]).items()
+    } == {
+        "left out": {"my-decline-missing"},
+        "another bidder's name": {"decline-changed", "decline-and-bid"},
+        "another place in the log": {"decline-not-logged", "my-decline-missing"},
+        "later": {"decline-not-logged", "decline-changed", "bid-late", "my-decline-missing"},
+        "a bid beside it": {"decline-and-bid", *A_BID_OF_ANOTHER},
+        "older file": set(),
+    }
+
+
+def alterations(bundle: dict[str, Any], index: int) -> dict[str, dict[str, Any]]:
+    names = ("left out", "another bidder's name", "another place in the log", "later", "a bid beside it", "older file")
+    made = {name: copy.deepcopy(bundle) for name in names}
+    rounds = {name: document["rounds"][0] for name, document in made.items()}
+    own = {
+        name: next(each for each in told["declined"] if each["logged"]["index"] == index)
+        for name, told in rounds.items()
+    }
+    rounds["left out"]["declined"].remove(own["left out"])
+    own["another bidder's name"]["bidder"] = bundle["rounds"][0]["bids"][0]["envelope"]["head"]["bidder"]
+    own["another place in the log"]["logged"]["index"] += 1
+    own["later"]["logged"]["entry"]["at"] = "2099-01-01T00:00:00.000000Z"
+    rounds["a bid beside it"]["bids"][0]["envelope"]["head"]["bidder"] = own["a bid beside it"]["bidder"]
+    del rounds["older file"]["declined"]
+    return made

@@ -132,7 +132,7 @@ def _log_publication(session: Session, row: TenderRow, first: RoundRow, office: 
 def cancel(
     session: Session, actor: Actor, tender_id: str, seen: int, reason: str, office: Office, now: datetime
 ) -> TenderRow:
-    """取止め. Sealed bids stay sealed for ever."""
+    """取止め. Sealed bids stay sealed for ever. After an opening it is told to who bid, too."""
     row = tenders.changing(session, tender_id, seen, Step.CANCEL, now)
     if not reason.strip():
         sentence = say("取止めの理由を入力してください。公表されます。")
@@ -140,7 +140,9 @@ def cancel(
     row.cancel_reason = reason
     digest = tagged("cancelled", canonical({"tender": row.id, "reason": reason})).hex()
     log.enter(session, office.signer, row.id, "cancelled", digest, now)
-    letters.tell_participants(session, row, "cancelled", {"reason": reason}, now)
+    opened = any(held.opened_at is not None for held in tenders.rounds_of(session, row))
+    kind = "cancelled_opened" if opened else "cancelled"
+    letters.tell_participants(session, row, kind, {"reason": reason}, now)
     audit.record(session, actor, "ebid.tender.cancel", row.id, reason, now=now)
     publishing.release(session, row, ["tenderCancellation"], office.site(tenders.code_of(session)), now)
     return row

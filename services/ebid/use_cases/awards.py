@@ -265,14 +265,12 @@ def _outcome(row: TenderRow, result: dict[str, Any], reason: str) -> dict[str, A
 def _tell(session: Session, row: TenderRow, known: dict[str, CompanyRow], now: datetime) -> None:
     outcome = row.outcome or {}
     winner = outcome["winner"]
+    declined = {kept.company_id for held in tenders.rounds_of(session, row) for kept in bids.declined(session, held)}
     if winner is None:
-        told = dict.fromkeys(known, ("failed", {"reason": outcome["reason"]}))
+        told = dict.fromkeys(sorted({*known, *declined}), ("failed", {"reason": outcome["reason"]}))
     else:
         values = {"amount": f"{outcome['amount_with_tax']:,}", "winner": known[winner].name}
         told = {bidder: ("winner" if bidder == winner else "loser", values) for bidder in known}
-        declined = {
-            kept.company_id for held in tenders.rounds_of(session, row) for kept in bids.declined(session, held)
-        }
         told |= {company: ("decliner", values) for company in declined - set(known)}
     letters.write_all(session, row, told, now)
 

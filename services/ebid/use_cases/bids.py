@@ -20,10 +20,10 @@ from services.ebid.domain import lottery, procedure
 from services.ebid.domain.profile import Profile
 from services.ebid.domain.states import State
 from services.ebid.domain.terms import SETTLE
-from services.ebid.sealing.canonical import canonical, tagged
 from services.ebid.sealing.note import stamp
 from services.ebid.use_cases import breakdowns, delegations, log, participation, profiles, sealed, tenders, ventures
 from services.ebid.use_cases.office import Office
+from services.ebid.verify import bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def decline(session: Session, actor: Actor, tender_id: str, now: datetime) -> Wa
     """辞退届, in place of a bid."""
     row, held, bidder = _whose(session, actor, tender_id, now)
     delegate, profile = delegations.require(session, actor, row, now), profiles.of(session)
-    digest = tagged("decline", canonical({"tender": row.id, "round": held.number, "bidder": bidder.id})).hex()
+    digest = bundle.decline_digest(row.id, held.number, bidder.id)
     return Wanted(actor, row, held, bidder, profile, delegate, "decline", None, digest)
 
 

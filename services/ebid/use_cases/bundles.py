@@ -12,7 +12,7 @@ from services.ebid.sealing import merkle
 from services.ebid.use_cases import bids, journal, log, opening, papers, scores, stamps, tenders
 from services.ebid.use_cases.office import Office
 from services.ebid.verify import bundle
-from services.ebid.verify.bundle import Closing, Logged, Paper, Round, Sealed
+from services.ebid.verify.bundle import Closing, Declined, Logged, Paper, Round, Sealed
 
 
 def make(session: Session, row: TenderRow, office: Office) -> dict[str, Any]:
@@ -70,7 +70,9 @@ def _round(session: Session, row: TenderRow, held: RoundRow, rounds: list[RoundR
     envelopes = [
         (entry.position, _paper(paper, logged(entry))) for paper, entry in papers.received(session, row, held.number)
     ]
-    received = [(kept, entry) for kept, entry in bids.received(session, row, held.number) if kept.envelope is not None]
+    every = bids.received(session, row, held.number)
+    received = [(kept, entry) for kept, entry in every if kept.envelope is not None]
+    declined = [Declined(kept.company_id, logged(entry)) for kept, entry in every if kept.kind == "decline"]
     sealed_bids: list[tuple[int, Sealed | Paper]] = [
         (entry.position, _sealed(kept.envelope or {}, logged(entry), result["opened"]["bids"][kept.company_id]))
         for kept, entry in received
@@ -94,6 +96,7 @@ def _round(session: Session, row: TenderRow, held: RoundRow, rounds: list[RoundR
         cleared=result["cleared"],
         consistency=_consistency(session, before, size),
         invited=held.invited or (),
+        declined=declined,
         timestamp=stamps.of(session, held),
         beacon=stamps.beacon(session, row, held),
         technical={key: str(points) for key, points in technical.items() if key in bidders},

@@ -11,7 +11,15 @@ from libs.common import notices, room
 from libs.common.errors import NotFound, say
 from libs.common.ids import new_id
 from libs.common.web import dates
-from services.ebid.db import CompanyPersonRow, CompanyRow, LetterRow, ParticipationRow, SubmissionRow, TenderRow
+from services.ebid.db import (
+    CompanyPersonRow,
+    CompanyRow,
+    LetterRow,
+    ParticipationRow,
+    RoundRow,
+    SubmissionRow,
+    TenderRow,
+)
 
 _MAIL = notices.template(Path(__file__).parents[1] / "templates" / "notices" / "letter.txt")
 KINDS: dict[str, tuple[str, str]] = {
@@ -33,6 +41,10 @@ KINDS: dict[str, tuple[str, str]] = {
         "入札の締切を%(until)s、開札を%(opens)sに変更しました。理由：%(reason)s すでに提出した入札書は、封をしたまま有効です。",
     ),
     "cancelled": ("取止め通知書", "この入札を取り止めました。理由：%(reason)s 提出された入札書は、開かれません。"),
+    "cancelled_opened": (
+        "取止め通知書",
+        "開札のあとでしたが、この入札を取り止めました。理由：%(reason)s 落札者は決定しません。",
+    ),
     "rebid": (
         "再度入札通知書",
         "再度入札を行います。前の回の最低の入札価格は%(lowest)s円（税抜）でした。"
@@ -143,12 +155,24 @@ def _delegates(session: Session, row: TenderRow, ids: list[str]) -> dict[str, st
 
 
 def tell_participants(session: Session, row: TenderRow, kind: str, values: dict[str, str], now: datetime) -> None:
-    """To who applied or was invited. Never to who has bid: a letter would tell how many there are."""
+    """To who applied or was invited, and from a round that is opened to who bid, declined or is asked again: that is known then. Never
+    to who has bid in a round that lies sealed: a letter would tell how many there are."""
     found = select(ParticipationRow.company_id).where(
         ParticipationRow.tender_id == row.id, ParticipationRow.state != "refused"
     )
-    asked = list(session.scalars(found.order_by(ParticipationRow.company_id)))
+    asked = sorted({*session.scalars(found), *_opened_bidders(session, row)})
     write_all(session, row, dict.fromkeys(asked, (kind, values)), now)
+
+
+def _opened_bidders(session: Session, row: TenderRow) -> set[str]:
+    """Who bid or declined in the rounds that are opened."""
+    opened = list(
+        session.scalars(select(RoundRow).where(RoundRow.tender_id == row.id, RoundRow.opened_at.is_not(None)))
+    )
+    numbers = [held.number for held in opened]
+    sent = select(SubmissionRow.company_id).where(SubmissionRow.tender_id == row.id, SubmissionRow.round.in_(numbers))
+    placed = {place["bidder"] for held in opened for place in (held.result or {}).get("places", ())}
+    return {*session.scalars(sent), *placed}
 
 
 def own(session: Session, ids: list[str]) -> list[LetterRow]:
@@ -162,6 +186,21 @@ def read(session: Session, ids: list[str], letter_id: str) -> LetterRow:
     if row is None:
         raise NotFound(say("この通知書は見つかりません。"))
     return row
+
+
+def of_tender(session: Session, row: TenderRow) -> list[LetterRow]:
+    """All notices of a tender, by company, oldest first: for its officers, who print them for whoever bids on paper. None of them tells
+    of a bid before the opening (`tell_participants`)."""
+    found = select(LetterRow).where(LetterRow.tender_id == row.id)
+    return list(session.scalars(found.order_by(LetterRow.company_id, LetterRow.at, LetterRow.id)))
+
+
+def find(session: Session, row: TenderRow, letter_id: str) -> LetterRow:
+    """One of them."""
+    found = session.scalar(select(LetterRow).where(LetterRow.id == letter_id, LetterRow.tender_id == row.id))
+    if found is None:
+        raise NotFound(say("この通知書は見つかりません。"))
+    return found
 
 
 def moment(at: datetime) -> str:

@@ -88,6 +88,15 @@ def close(session: Session, row: TenderRow, number: int, now: datetime) -> None:
     paper_ventures.form(session, row, found, now)
 
 
+def bidders(session: Session, row: TenderRow) -> set[str]:
+    """Who bid on paper in a round that is opened, by id; of a round that is not nobody is told."""
+    opened = select(RoundRow.number).where(RoundRow.tender_id == row.id, RoundRow.opened_at.is_not(None))
+    found = select(PaperRow.company_id).where(
+        PaperRow.tender_id == row.id, PaperRow.counted, PaperRow.round.in_(opened)
+    )
+    return set(session.scalars(found))
+
+
 def received(session: Session, row: TenderRow, number: int) -> list[tuple[PaperRow, EntryRow]]:
     """The envelopes of a round that count, in the log's order. After the deadline only."""
     found = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -30,16 +31,8 @@ def apply(
     session: Session, actor: Actor, tender_id: str, statement: str, now: datetime, papers: Sequence[Paper] = ()
 ) -> ParticipationRow:
     """Apply for 資格確認, once, before its deadline. `papers`: stored files and their names (技術資料)."""
-    row = tenders.load_public(session, tender_id)
     log.lock(session)  # against a venture that is formed meanwhile
-    bidder, delegate = ventures.acting(session, actor, row), delegations.require(session, actor, row, now)
-    if procedure.METHODS[row.method].access != "qualified" or row.state != State.PUBLISHED or row.apply_until is None:
-        raise Conflict(say("この案件は、資格確認の申請を受け付けていません。"), code="no-application")
-    if now >= row.apply_until:
-        raise Conflict(say("資格確認申請の締切を過ぎています。"), code="too-late")
-    ventures.require_qualified(session, row, bidder, now)
-    if of(session, row, bidder.id) is not None:
-        raise Conflict(say("この案件には、すでに申請しています。"), code="already-applied")
+    row, bidder, delegate = applicant(session, actor, tender_id, now)
     application = ParticipationRow(
         tender_id=row.id, company_id=bidder.id, person=actor.subject, state="applied", statement=statement[:4000],
         reason="", applied_at=now, delegate=delegate,
@@ -49,6 +42,23 @@ def apply(
         proposals.attach(session, row, bidder.id, stored, name, now)
     letters.write(session, row, bidder.id, "application_received", {}, now)
     return application
+
+
+def applicant(
+    session: Session, actor: Actor, tender_id: str, now: datetime
+) -> tuple[TenderRow, CompanyRow, dict[str, Any] | None]:
+    """The tender, and the company and 受任者 who may apply for it now. Conflict or Forbidden, saying why, for everybody else: asked
+    before their papers are stored, and again when they apply."""
+    row = tenders.load_public(session, tender_id)
+    bidder, delegate = ventures.acting(session, actor, row), delegations.require(session, actor, row, now)
+    if procedure.METHODS[row.method].access != "qualified" or row.state != State.PUBLISHED or row.apply_until is None:
+        raise Conflict(say("この案件は、資格確認の申請を受け付けていません。"), code="no-application")
+    if now >= row.apply_until:
+        raise Conflict(say("資格確認申請の締切を過ぎています。"), code="too-late")
+    ventures.require_qualified(session, row, bidder, now)
+    if of(session, row, bidder.id) is not None:
+        raise Conflict(say("この案件には、すでに申請しています。"), code="already-applied")
+    return row, bidder, delegate
 
 
 def decide(
@@ -136,8 +146,5 @@ def require_admitted(
         found = of(session, row, bidder.id)
         if found is None or found.state not in ADMITTED:
             raise Forbidden(say("この案件の入札に参加する資格が確認されていません。"), code="not-admitted")
-    if row.round > 1:
-        before = tenders.round_of(session, row, row.round - 1)
-        entitled = tenders.round_of(session, row, row.round).invited or (before.result or {}).get("rebidders", ())
-        if bidder.id not in entitled:
-            raise Forbidden(say("再度入札に参加できるのは、前の回の対象となった方だけです。"), code="not-admitted")
+    if row.round > 1 and bidder.id not in tenders.entitled(session, row):
+        raise Forbidden(say("再度入札に参加できるのは、前の回の対象となった方だけです。"), code="not-admitted")

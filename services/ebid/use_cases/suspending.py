@@ -125,6 +125,14 @@ def of(session: Session, company_id: str) -> list[SuspensionRow]:
     return list(session.scalars(found.order_by(SuspensionRow.first)))
 
 
+def of_bidder(session: Session, bidder_id: str | None, today: date) -> list[SuspensionRow]:
+    """Those that hold today of a bidder, or of a member of a 共同企業体."""
+    bidder = session.get(CompanyRow, bidder_id) if bidder_id else None
+    ids = [bidder.id, *(each["id"] for each in bidder.members or ())] if bidder else []
+    found = [each for company_id in ids for each in of(session, company_id)]
+    return [each for each in found if each.first <= today and in_force(each, today)]
+
+
 def holds(session: Session, company_id: str, day: date) -> bool:
     spans = [(each.first, each.last) for each in of(session, company_id) if each.lifted_at is None]
     return company.suspended(spans, day)

@@ -1,7 +1,9 @@
 """A tender as a draft, and how every other use case finds it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -80,16 +82,21 @@ def edit(session: Session, actor: Actor, tender_id: str, seen: int, wanted: Draf
     return row
 
 
-def _check(session: Session, wanted: Draft, now: datetime) -> None:
+def missing(given: Callable[[str], str]) -> dict[str, str]:
+    """What no tender can be without, by field, with the sentence beside it; `given`: the text of a field."""
     errors = {}
     for name, label in (("title", say("件名")), ("summary", say("内容")), ("place", say("場所"))):
-        if not getattr(wanted, name).strip():
+        if not given(name).strip():
             errors[name] = say("%(label)sを入力してください。", label=label)
-    if wanted.category not in procedure.CATEGORIES:
+    if given("category") not in procedure.CATEGORIES:
         errors["category"] = say("区分を選んでください。")
-    if wanted.method not in procedure.METHODS:
+    if given("method") not in procedure.METHODS:
         errors["method"] = say("入札の方法を選んでください。")
-    if errors:
+    return errors
+
+
+def _check(session: Session, wanted: Draft, now: datetime) -> None:
+    if errors := missing(partial(getattr, wanted)):
         raise Invalid(say("入力を確かめてください。"), fields=errors, code="incomplete")
     procedure.check_dates(wanted.dates, procedure.METHODS[wanted.method].access, now)
     if not wanted.terms.get("sandbox"):
@@ -112,6 +119,7 @@ def _write(session: Session, row: TenderRow, wanted: Draft, now: datetime) -> No
         "trustees": keys,
         "threshold": row.threshold,
         "opens_at": opens,
+        "ranks": "stand",
         "admission": procedure.METHODS[
             row.method
         ].access,  # and that decisions are in the log: the verifier asks for them
@@ -135,6 +143,12 @@ def next_serial(session: Session, year: int) -> int:
 def code_of(session: Session) -> str:
     place = session.get(room.RoomRow, session.info["tenant"])
     return (place and place.code) or session.info["tenant"]
+
+
+def entitled(session: Session, row: TenderRow) -> Sequence[str]:
+    """From the second round on: who is asked to bid again, or for a quotation, by id."""
+    before = round_of(session, row, row.round - 1)
+    return round_of(session, row, row.round).invited or (before.result or {}).get("rebidders", ())
 
 
 def is_practice(row: TenderRow) -> bool:

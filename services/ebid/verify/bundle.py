@@ -95,6 +95,17 @@ class Paper:
 
 
 @dataclass(frozen=True, slots=True)
+class Declined:
+    """A 辞退届: that this bidder sent it, and its entry (kind "decline")."""
+
+    bidder: str
+    logged: Logged
+
+    def document(self) -> dict[str, Any]:
+        return {"bidder": self.bidder, "logged": self.logged.document()}
+
+
+@dataclass(frozen=True, slots=True)
 class Closing:
     """What the "closing" entry committed to right after the deadline: (log index, digest) of every bid received, in order, and of
     the buyer's envelope. Give what was stored then, not what the bids are now."""
@@ -117,7 +128,7 @@ class Round:
     `limits` the buyer's envelope, None where no price was sealed; `bids` in the order of the log; `closing` as stored;
     `technical` bidder → points; `refused` bidder → reason; `cleared` bidders who passed review; `beacon` the public value that the
     announcement named; `consistency` proof from the round before; `points` where the log has each bidder's `technical` (an empty
-    proof where that was after the deadline); `invited` who was asked for a quotation after 不落.
+    proof where that was after the deadline); `invited` who was asked for a quotation after 不落; `declined` each 辞退届.
     """
 
     number: int
@@ -138,6 +149,7 @@ class Round:
     consistency: Sequence[bytes] = ()
     points: Mapping[str, Logged] = field(default_factory=dict)
     invited: Sequence[str] = ()
+    declined: Sequence[Declined] = ()
 
     def document(self) -> dict[str, Any]:
         return {
@@ -150,6 +162,7 @@ class Round:
             "limits": self.limits.document() if self.limits else None,
             "closing": self.closing.document(),
             "bids": [bid.document() for bid in self.bids],
+            "declined": [each.document() for each in self.declined],
             "opened_at": stamp(self.opened_at),
             "beacon": self.beacon.hex(),
             "judged": {
@@ -206,6 +219,11 @@ def closing_digest(tender: str, round_: int, bids: Sequence[tuple[int, str]], li
 def paper_digest(tender: str, round_: int, bidder: str, serial: str) -> str:
     """Digest of a "paper" entry: that this bidder's envelope of this serial number was received."""
     return tagged("paper", canonical({"tender": tender, "round": round_, "bidder": bidder, "serial": serial})).hex()
+
+
+def decline_digest(tender: str, round_: int, bidder: str) -> str:
+    """Digest of a "decline" entry: that this bidder's 辞退届 was received."""
+    return tagged("decline", canonical({"tender": tender, "round": round_, "bidder": bidder})).hex()
 
 
 def technical_digest(tender: str, bidder: str, points: str) -> str:

@@ -132,6 +132,7 @@ class Round:
             self.report.bad("opened-early", self.subject, "締切より前に開札されています。")
         bids = [self.bid(bid, deadline) for bid in self.round["bids"]]
         self.report.passes(begun, f"第{self.number}回: 入札{len(bids)}件に、締切後の追加・削除・変更はありません。")
+        self.declined(deadline)
         begun = len(self.report.problems)
         limits = self.limits(deadline)
         self.report.passes(begun, f"第{self.number}回: 予定価格などは、締切より前に封かんされたものです。")
@@ -226,6 +227,22 @@ class Round:
         if self.terms.self_points and not read.invalid and read.technical > own_points(payload or {}):
             self.report.bad("technical-raised", bidder, "技術点が、入札者の自己採点より高くなっています。")
         return read
+
+    def declined(self, deadline: str) -> None:
+        """辞退届: each was logged before the deadline, and who sent one has not bid. Bundles of earlier versions do not tell of them."""
+        begun, told = len(self.report.problems), self.round.get("declined", ())
+        bidders = {form.bidder_of(bid) for bid in self.round["bids"]}
+        for each in told:
+            bidder, entry = each["bidder"], each["logged"]["entry"]
+            self.logged(each["logged"], "decline-not-logged", bidder)
+            digest = form.decline_digest(self.terms.tender, self.number, bidder)
+            if entry["kind"] != "decline" or entry["digest"] != digest or entry["at"] >= deadline:
+                self.report.bad("decline-changed", bidder, "辞退届が、締切より前に台帳に記録されたものと違います。")
+            self.taken_in(entry, deadline, bidder)
+            if bidder in bidders:
+                self.report.bad("decline-and-bid", bidder, "辞退した者の入札が、公表されています。")
+        if told:
+            self.report.passes(begun, f"第{self.number}回: 辞退届{len(told)}件は、締切より前に台帳に記録されています。")
 
     def judged_points(self, bidder: str) -> Fraction | None:
         """技術点 as officials gave them. With 自己採点 the sealed ones count where there are none."""
@@ -399,6 +416,9 @@ def check_own(bundle: Document, receipt: Document, key: bytes, report: Report) -
     except BadNote:
         report.bad("receipt-signature", subject, "受領証の署名が、この台帳のものではありません。")
         return
+    if entry["kind"] == "decline":
+        check_own_decline(bundle, receipt, report)
+        return
     if entry["kind"] != "bid":
         report.taken.append(f"受領証（台帳{receipt['index']}番）は、入札書の受領証ではありません。")
         return
@@ -409,3 +429,24 @@ def check_own(bundle: Document, receipt: Document, key: bytes, report: Report) -
     elif mine[0]["entry"] != entry or mine[0]["salt"] != receipt["salt"]:
         report.bad("my-bid-changed", subject, "あなたの入札が、受領証と違うものに変わっています。")
     report.passes(begun, f"あなたの入札（台帳{receipt['index']}番）は、受領証のとおり公表されています。")
+
+
+def check_own_decline(bundle: Document, receipt: Document, report: Report) -> None:
+    """The receipt of a 辞退届: it is published, and no bid of who sent it."""
+    entry, index, begun = receipt["entry"], receipt["index"], len(report.problems)
+    subject = f"receipt {index}"
+    rounds = [round_ for round_ in bundle["rounds"] if round_["round"] == entry["round"]]
+    told = [each["logged"] for round_ in rounds for each in round_.get("declined", ())]
+    if not any("declined" in round_ for round_ in rounds):
+        report.taken.append(
+            f"この公表ファイルには辞退届がないため、あなたの辞退届（台帳{index}番）は確かめられません。"
+        )
+        return
+    if not any(logged["index"] == index and logged["entry"] == entry for logged in told):
+        report.bad("my-decline-missing", subject, "あなたの辞退届が、公表ファイルにありません。")
+    tender = bundle["terms"]["tender"]
+    for bid in (bid for round_ in rounds for bid in round_["bids"]):
+        bidder = form.bidder_of(bid)
+        if form.decline_digest(tender, entry["round"], bidder) == entry["digest"]:
+            report.bad("decline-and-bid", bidder, "辞退したあなたの入札が、公表されています。")
+    report.passes(begun, f"あなたの辞退届（台帳{index}番）は、受領証のとおり公表されています。")
