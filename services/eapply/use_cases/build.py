@@ -110,6 +110,13 @@ def current_document(session: Session, key: str) -> Document:
     return document
 
 
+def set_handling(session: Session, actor: Actor, key: str, handling: Document, now: datetime) -> None:
+    """What was published of how applications are handled stands in the draft, too, where there is one."""
+    row = _draft(session, key, lock=True)
+    if row is not None and row.document.get("handling", {}) != handling:
+        _change(row, actor, edit.tidy(row.document | {"handling": handling}), now)
+
+
 def publish(session: Session, actor: Actor, key: str, seen: int, now: datetime) -> ProcedureRow:
     """Offer the draft to citizens. Applications and drafts of citizens in flight stay on the version they began with."""
     row = find(session, key, lock=True).row
