@@ -193,7 +193,9 @@ def _correction_page(
         request, "correction.html", crumbs=crumbs, title=MEND, mending=mending, places=places, errors=Texts(errors),
         reasons=reasons, status_code=status_code, focus=focus, address=address, tab=secrets.token_urlsafe(9),
         base_inputs=correct.base_of(mending),
-        **form_context(mending.correction.raw, mending.correction.files, [field for _, field in places], f"{address}/files", reading),
+        **form_context(
+            request, mending.correction.raw, mending.correction.files, [field for _, field in places], f"{address}/files", reading,
+        ),
     )  # fmt: skip
 
 

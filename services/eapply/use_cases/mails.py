@@ -53,12 +53,16 @@ def received(
     pay_by: date | None,
 ) -> None:
     """`pay`: a fee is due at once, by `pay_by` where there is such a day."""
-    todo = [_until("手数料を", pay_by, "納めてください。")] if pay else []
-    if row.cosigners_needed:
-        todo.append(f"{row.cosigners_needed}人の方に、確認（連署）をお願いしてください。")
     arrived = dates.moment(row.arrived_at, seconds=True)
-    words = "\n".join(todo) or "いま、していただくことはありません。"
+    words = todo(dates.day(pay_by) if pay_by else "", pay, row.cosigners_needed or 0)
     _send(session, RECEIVED, row, procedure, site, now, arrived=arrived, todo=words)
+
+
+def todo(pay_by: str, pay: bool, cosigners: int) -> str:
+    """What the applicant has to do next: pay (`pay_by`: a day in words, or ""), have so many persons confirm."""
+    words = [f"手数料を{pay_by}{'までに' if pay_by else ''}納めてください。"] if pay else []
+    words += [f"{cosigners}人の方に、確認（連署）をお願いしてください。"] if cosigners else []
+    return "\n".join(words) or "いま、していただくことはありません。"
 
 
 def fee_due(
@@ -74,10 +78,6 @@ def fee_overdue(
     """The last day of a fee is over. False where we know no address."""
     until, section = dates.day(due_on) if due_on else "", procedure.department
     return _send(session, FEE_OVERDUE, row, procedure, site, now, until=until, section=section)
-
-
-def _until(what: str, day: date | None, do: str) -> str:
-    return f"{what}{dates.day(day)}までに{do}" if day else f"{what}{do}"
 
 
 def delegated(session: Session, row: ApplicationRow, site: str, now: datetime) -> None:
