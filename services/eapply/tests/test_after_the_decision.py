@@ -277,3 +277,7 @@ def test_a_notice_that_was_translated_can_be_worded_anew(town: Town):
     offer_event(town, handling={"notice": {"title": "イベント参加決定通知書"}}, translations={"en": english})
     boss = town.staff("boss", "室見", MANAGER)
     assert boss.post(f"desk/procedures/{procedure_id(town)}/handling", FORM).status_code == 200
+
+
+def test_a_yes_is_a_1_for_another_system():
+    assert [exports.written("as_is", value) for value in (True, False)] == ["1", "0"]

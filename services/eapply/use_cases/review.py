@@ -15,7 +15,7 @@ from services.eapply.domain.history import What
 from services.eapply.domain.states import Outcome, State, Step
 from services.eapply.forms.definition import Procedure
 from services.eapply.forms.text import cleaned
-from services.eapply.use_cases import cases, consult, cosign, delivery, fees, mails, proposals, retention, who
+from services.eapply.use_cases import cases, consult, cosign, delivery, fees, mails, proposals, retention, visits, who
 
 MAX_TEXT = 4000
 
@@ -152,6 +152,7 @@ def withdraw(
         correction.cancelled_at = now
     proposals.end_open(session, actor, row, "withdrawn", now)
     fees.cancel(session, row, now)
+    visits.give_back(session, actor, row, now)
     retention.ended(row, cases.definition_of(session, row), now)
     row.unread = True
     cases.note(session, row, What.WITHDRAWN, actor, now, cleaned(reason, lines=True)[:MAX_TEXT])
