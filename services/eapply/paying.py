@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -12,7 +12,6 @@ from libs.common.actor import Actor
 from libs.common.keys import write_once
 from libs.common.service import Service
 from services.eapply.db import ChargeRow
-from services.eapply.domain.fees import Charge
 from services.eapply.payments import Provider
 from services.eapply.simulator import Simulator
 from services.eapply.use_cases import fees
@@ -44,22 +43,26 @@ def provider(service: Service, session: Session) -> Provider | None:
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """What a fee is paid by elsewhere: `yen`, the numbers of Pay-easy and the eL番号, and what the eL-QR holds. `sample`: nobody
-    can pay by them."""
+    """What a fee is paid by elsewhere: `yen`, the numbers of Pay-easy and the eL番号, and what the eL-QR holds; `until`: the 納付期限.
+    `sample`: nobody can pay by them."""
 
     yen: int
+    until: date | None
     numbers: dict[str, str]
     qr: str
     sample: bool
 
 
 def slip(service: Service, session: Session, charge: ChargeRow | None) -> Slip | None:
-    """None where nothing is due, and where no provider takes money (now): numbers that no bank knows are not shown."""
-    found = provider(service, session) if online(service, session) else None
-    yen = fees.owed(charge) if charge else None
-    if charge is None or found is None or yen is None or charge.charge_state != Charge.DUE:
+    """None where nothing is due, where the 納付期限 is over, and where no provider takes money (now): numbers that no bank knows
+    are not shown."""
+    if charge is None or not fees.payable(charge, service.clock.now()):
         return None
-    return Slip(yen, charge.numbers, found.qr(charge.numbers, yen), simulated(service))
+    found = provider(service, session) if online(service, session) else None
+    if found is None:
+        return None
+    yen = fees.left(session, charge)
+    return Slip(yen, charge.due_on, charge.numbers, found.qr(charge.numbers, yen), simulated(service))
 
 
 def secret(service: Service) -> str:

@@ -196,6 +196,18 @@ PROVIDER = Actor("service", "payment-provider", "収納代行")
 LOOKED_BACK = timedelta(days=7)
 
 
+@jobs.every(seconds=3600, name="eapply.remind-fees", lease=300)
+def remind_fees(service: Service, job: Job) -> None:
+    """Applicants whose 納付期限 is near."""
+    for tenant, code in _open_rooms(service):
+        site = f"{service.settings.public_url.rstrip('/')}/t/{code}/eapply"
+        more = True
+        while more:
+            with service.database.transaction(tenant=tenant) as session:
+                more = fees.remind(session, site, service.clock.now()) == fees.BATCH
+            job.alive()
+
+
 @jobs.on(fees.REFUND)
 def ask_refund(service: Service, job: Job) -> None:
     """Ask the provider to pay back; the job's key pays back once."""

@@ -63,15 +63,15 @@ def application_page(request: Request, application_id: str, actor: Actor = acces
         visit = visits.booked(session, row.id)
         notice = delivery.notice_of(session, row.id)
         charge = fees.charge_of(session, row.id)
-        slip = None if delegated else paying.slip(service_of(request), session, charge)
+        slip = paying.slip(service_of(request), session, charge)
         number_kept = my_numbers.kept(session, row.id)
-        online = paying.online(service_of(request), session)
     return _page(
         request, "application.html", seen, title=STATUS, happened=_story(request, happened), visit=visit, letter=notice,
         may_read=delivery.may_read(notice), charge=charge, owed=fees.owed(charge) if charge else None,
         charge_word=spoken(request, fee_rules.WORDS[Charge(charge.charge_state)]) if charge else "",
-        online=online, just_paid="paid" in request.query_params,
-        number_kept=number_kept, delegated=delegated, slip=slip,
+        overdue=charge is not None and fees.overdue(charge, now), online=slip is not None,
+        just_paid="paid" in request.query_params, number_kept=number_kept, delegated=delegated,
+        slip=None if delegated else slip,
         qr=Markup(picture(slip.qr, page=True).decode()) if slip else "",  # noqa: S704 (drawn by us)
     )  # fmt: skip
 
@@ -193,7 +193,9 @@ def _correction_page(
         request, "correction.html", crumbs=crumbs, title=MEND, mending=mending, places=places, errors=Texts(errors),
         reasons=reasons, status_code=status_code, focus=focus, address=address, tab=secrets.token_urlsafe(9),
         base_inputs=correct.base_of(mending),
-        **form_context(mending.correction.raw, mending.correction.files, [field for _, field in places], f"{address}/files", reading),
+        **form_context(
+            request, mending.correction.raw, mending.correction.files, [field for _, field in places], f"{address}/files", reading,
+        ),
     )  # fmt: skip
 
 

@@ -302,7 +302,13 @@ def step_page_of(
     steps = _spoken_steps(draft, whole)
     _, following = neighbours(draft, step, steps)
     context = form_context(
-        draft.row.raw, draft.row.files, step.fields, f"{_address(request, draft)}/files", whole, _live(draft, step)
+        request,
+        draft.row.raw,
+        draft.row.files,
+        step.fields,
+        f"{_address(request, draft)}/files",
+        whole,
+        _live(draft, step),
     )
     here = next((number for number, each in enumerate(steps) if each.key == step.key), 0)
     crumbs = (Link(draft.procedure.title, f"{base(request)}/{draft.procedure.key}/"), Link(step.title, "", True))

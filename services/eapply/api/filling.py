@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, Refusal
-from services.eapply.api.shell import Form, Texts, service_of
+from services.eapply.api.shell import Form, Texts, language, service_of, spoken
 from services.eapply.db import CorrectionRow, DraftRow
 from services.eapply.forms import raw as inputs
 from services.eapply.forms.definition import FormField, Procedure
@@ -101,6 +101,7 @@ def after_postal(act: str, what: str) -> str:
 
 
 def form_context(
+    request: Request,
     raw: Raw,
     files: dict[str, Any],
     fields: Any,
@@ -117,7 +118,9 @@ def form_context(
         "needed": reading.needed,
         "live": live,
         "offered": set(raw.get(OFFERED, [])),
-        "worth": lambda field, path: text_of(field, value_at(reading.answers, path)),
+        "worth": lambda field, path: spoken(
+            request, text_of(field, value_at(reading.answers, path), language(request))
+        ),
         "raw": raw,
         "values": Texts({name: texts[0] if texts else "" for name, texts in raw.items()}),
         "files": files,

@@ -1,5 +1,6 @@
 """Paying a fee: the simulator's page, and the door for a provider's callbacks."""
 
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -12,7 +13,7 @@ from libs.common.web import Link
 from services.eapply import paying, payments
 from services.eapply.api.applications import APPLICATION
 from services.eapply.api.shell import base, changing, now_of, reading, render, service_of, to
-from services.eapply.domain.fees import Charge
+from services.eapply.db import ChargeRow
 from services.eapply.simulator import Simulator
 from services.eapply.use_cases import fees, who
 
@@ -29,8 +30,9 @@ def pay(request: Request, application_id: str, actor: Actor = access.guest()) ->
         room.switches.check(session, paying.ONLINE)
         charge = fees.charge_of(session, row.id)
         provider = paying.provider(service_of(request), session)
-        if charge is None or provider is None or charge.charge_state != Charge.DUE:
-            raise Conflict(say("いま画面で納めていただく手数料はありません。"), code="nothing-due")
+        if charge is None or provider is None:
+            raise _nothing_due()
+        _refuse_unpayable(charge, now_of(request))
         return to(provider.pay_address(base(request), charge.id))
 
 
@@ -41,9 +43,11 @@ def simulator_page(request: Request, charge_id: str, actor: Actor = access.guest
     with reading(request, actor) as session:
         charge = fees.find(session, charge_id)
         who.own_application(session, actor, charge.application_id, now_of(request))
+        _refuse_unpayable(charge, now_of(request))
+        left = fees.left(session, charge)
     crumbs = (Link(say("支払い（見本）"), "", True),)
     return render(
-        request, "pay.html", crumbs=crumbs, title=say("支払い（見本）"), charge=charge, owed=fees.owed(charge),
+        request, "pay.html", crumbs=crumbs, title=say("支払い（見本）"), charge=charge, owed=left,
         address=f"{base(request)}/applications/{charge.application_id}",
     )  # fmt: skip
 
@@ -54,8 +58,26 @@ def paid_with_simulator(request: Request, charge_id: str, actor: Actor = access.
     with changing(request, actor) as session:
         charge = fees.find(session, charge_id, lock=True)
         who.own_application(session, actor, charge.application_id, now_of(request))
-        Simulator(session, now_of(request)).pay(charge.id, fees.owed(charge) or 0)
+        _refuse_unpayable(charge, now_of(request))
+        simulator = Simulator(session, now_of(request))
+        left = fees.left(session, charge)
+        if simulator.held(charge.id) < (fees.owed(charge) or 0):  # else pressed twice, or once more after going back
+            simulator.pay(charge.id, left)
     return to(f"{base(request)}/applications/{charge.application_id}?paid=1")
+
+
+def _refuse_unpayable(charge: ChargeRow, now: datetime) -> None:
+    if fees.overdue(charge, now):
+        raise Conflict(
+            say("納付期限を過ぎたため、画面では納められません。納め方は、担当の課にお問い合わせください。"),
+            code="overdue",
+        )
+    if not fees.payable(charge, now):
+        raise _nothing_due()
+
+
+def _nothing_due() -> Conflict:
+    return Conflict(say("いま画面で納めていただく手数料はありません。"), code="nothing-due")
 
 
 def _only_simulated(request: Request) -> None:

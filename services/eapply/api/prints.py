@@ -86,6 +86,7 @@ def _to_pay(request: Request, seen: cases.Seen, slip: paying.Slip) -> list[tuple
         (say("手続き"), shown(request, seen.procedure).title),
         (say("受付番号"), seen.row.receipt_number),
         (say("納める額"), say("%(yen)s円", yen=f"{slip.yen:,}")),
+        *([(say("納付期限"), dates.day(slip.until, lang=language(request)))] if slip.until else []),
         *((word, slip.numbers[name]) for name, word in NUMBERS.items()),
     ]
     return [(spoken(request, label), spoken(request, text)) for label, text in facts]

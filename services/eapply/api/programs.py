@@ -228,13 +228,14 @@ def read_application(
 
 
 def _fee(request: Request, session: Session, charge: ChargeRow | None) -> dict[str, Any] | None:
-    """What is owed in yen and, while it is due and can be paid elsewhere than at the window, the numbers of Pay-easy, the eL番号
-    and the text of the eL-QR."""
+    """What is owed in yen, by when (`due_on`: null without a 納付期限) and, while it can be paid elsewhere than at the window,
+    the numbers of Pay-easy, the eL番号 and the text of the eL-QR."""
     if charge is None:
         return None
     slip = paying.slip(service_of(request), session, charge)
     numbers = slip.numbers | {"qr": slip.qr} if slip else {}
-    return {"state": charge.charge_state, "yen": fees.owed(charge), "numbers": numbers}
+    until = charge.due_on.isoformat() if charge.due_on else None
+    return {"state": charge.charge_state, "yen": fees.owed(charge), "due_on": until, "numbers": numbers}
 
 
 def _out(seen: cases.Seen) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _page(
         keys=[(each.row.id, receipt.new_enquiry_key()) for each in unsent], unsent=len(unsent),
         disposition=any(each.procedure.legal.disposition for each in unsent), errors=Texts(errors), focus=focus,
         address=f"{base(request)}/together/{bundle_id}", status_code=status_code,
-        **form_context(raw, {}, fields, "", read_fields(fields, raw, {}, local_date(now))),
+        **form_context(request, raw, {}, fields, "", read_fields(fields, raw, {}, local_date(now))),
     )  # fmt: skip
 
 

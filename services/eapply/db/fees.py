@@ -1,6 +1,6 @@
 """Tables of fees: what is owed, and every report of the payment provider as it came."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Index, String, Text, UniqueConstraint
@@ -15,7 +15,8 @@ class ChargeRow(TenantTable, Base):
     """The fee of one application. `amount`: yen before 減免, None until it is fixed; `reduction`: yen taken off, and why.
 
     `charge_state` is a word of `domain/fees.py`, read anew from the reports whenever one comes. `numbers`: what Pay-easy
-    and eL-QR ask for.
+    and eL-QR ask for. `due_on`: 納付期限; `reminded_for`: the 納付期限 that the applicant was reminded of before it came;
+    `overdue_told_at`: when they were asked for the money after it.
     """
 
     __tablename__ = "charges"
@@ -36,6 +37,9 @@ class ChargeRow(TenantTable, Base):
     numbers: Mapped[dict[str, Any]] = mapped_column(Json)
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    due_on: Mapped[date | None]
+    reminded_for: Mapped[date | None]
+    overdue_told_at: Mapped[datetime | None]
 
 
 class PaymentReportRow(TenantTable, Base):

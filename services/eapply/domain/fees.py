@@ -7,10 +7,12 @@ turn leads to the same state.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Literal
 
 from libs.common.errors import Invalid, say
+from services.eapply.domain.period import Closures, open_days
 
 Kind = Literal["paid", "refunded"]
 MAX_YEN = 10_000_000
@@ -74,8 +76,23 @@ def state(amount: int | None, reports: Iterable[Report], *, cancelled: bool = Fa
     return Charge.CANCELLED if cancelled else Charge.EXEMPT
 
 
+def last_day(start: date, days: int, closures: Closures) -> date:
+    """納付期限: `days` calendar days after `start`, or the next day on which the office is open (民法142条)."""
+    last = start + timedelta(days=days)
+    while not open_days(last, last, closures):
+        last += timedelta(days=1)
+    return last
+
+
+def overdue(charge_state: str, due_on: date | None, today: date) -> bool:
+    """Whether something is owed and its 納付期限, which counts to its end, is over."""
+    return charge_state == Charge.DUE and due_on is not None and due_on < today
+
+
 SETTLED = frozenset({Charge.PAID, Charge.OVERPAID, Charge.EXEMPT})
-"""Nothing has to be paid before the case goes on."""
+"""The first of these is when the matter of the money was settled."""
+OPEN = frozenset({Charge.UNFIXED, Charge.DUE})
+"""Something has to be paid, or fixed, before the case goes on."""
 
 
 def reduced(amount: int, reduction: int) -> int:

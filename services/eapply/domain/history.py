@@ -29,6 +29,8 @@ class What(StrEnum):
     POSTED = "posted"
     FEE_FIXED = "fee_fixed"
     FEE_REDUCED = "fee_reduced"
+    FEE_EXTENDED = "fee_extended"
+    FEE_ASKED = "fee_asked"
     FEE_PAID = "fee_paid"
     FEE_REFUNDED = "fee_refunded"
     REFUND_ASKED = "refund_asked"
@@ -62,6 +64,8 @@ WORDS = {
     What.POSTED: say("通知書を郵送しました"),
     What.FEE_FIXED: say("手数料の額を決めました"),
     What.FEE_REDUCED: say("手数料を減免しました"),
+    What.FEE_EXTENDED: say("手数料の納付期限を延ばしました"),
+    What.FEE_ASKED: say("手数料の納付をお願いしました"),
     What.FEE_PAID: say("手数料が納められました"),
     What.FEE_REFUNDED: say("手数料を還付しました"),
     What.REFUND_ASKED: say("手数料の還付を手配しました"),

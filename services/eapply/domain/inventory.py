@@ -13,7 +13,7 @@ REASONS = {
     "planned": "これからオンライン化する",
     "other": "そのほか",
 }
-BY_WORD = {words: reason for reason, words in REASONS.items() if reason}
+BY_WORD = {words: reason for reason, words in REASONS.items()}
 BLOCKED = frozenset({"in_person", "original", "other_system"})
 """Reasons that the municipality cannot take away by itself: such procedures come last."""
 

@@ -47,6 +47,16 @@ def _strangers(procedure: Procedure) -> Iterator[Finding]:
     for rule in (*procedure.ineligible, *procedure.checks):
         if rule.at is not None and procedure.field(rule.at) is None:
             yield Finding(rule.at, f"「{rule.text}」を出す項目（{rule.at}）がありません。項目を選び直してください。")
+    fee = procedure.handling.fee
+    if fee is not None and fee.times and fee.times not in multipliers(procedure):
+        yield Finding(
+            "handling", f"手数料に掛ける数の項目（{fee.times}）がありません。「扱い方」で選び直してください。"
+        )
+
+
+def multipliers(procedure: Procedure) -> dict[str, str]:
+    """Fields whose answers a fee may be multiplied by: key → label."""
+    return {field.key: field.label for field in procedure.fields if field.type in ("number", "computed")}
 
 
 Scope = dict[str, FormField]

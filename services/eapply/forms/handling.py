@@ -22,13 +22,14 @@ class Notice(Model):
 class Fee(Model):
     """手数料. `when`: before (no decision until it is paid) | after (paid on the decision). `amount` in yen for one; `times`
     names the number field that multiplies it (通数); without an amount it is fixed on examination. `exempt`: the grounds for
-    a 減免 that may be chosen."""
+    a 減免 that may be chosen. `due_days`: calendar days from when the amount is known to the 納付期限; None: no such day."""
 
     when: Literal["before", "after"] = "before"
     amount: int | None = Field(default=None, ge=0, le=10_000_000)
     times: str = ""
     basis: str = ""
     exempt: tuple[str, ...] = ()
+    due_days: int | None = Field(default=None, ge=1, le=365)
 
 
 class Retention(Model):

@@ -12,6 +12,7 @@ from libs.common.errors import Invalid, say
 from services.eapply.domain import mynumber
 
 MAX_ROWS = 20_000
+MAX_COLUMNS = 200
 MAX_UNPACKED = 100 * 1024 * 1024
 Row = dict[str, str]
 
@@ -60,6 +61,10 @@ def _xlsx(content: bytes) -> Iterator[tuple[Any, ...]]:
         raise Invalid(say("表計算のファイルとして開けませんでした。XLSXかCSVで保存し直してください。")) from None
     try:
         sheet = book.worksheets[0] if book.worksheets else None
-        yield from sheet.iter_rows(values_only=True) if sheet is not None else ()
+        yield from sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS) if sheet is not None else ()
+    except Invalid:
+        raise
+    except Exception:  # what is inside may be broken, too
+        raise Invalid(say("表計算のファイルに、読めないところがあります。XLSXかCSVで保存し直してください。")) from None
     finally:
         book.close()

@@ -17,7 +17,7 @@ from services.eapply.tests.one_store import database  # noqa: F401
 from services.eapply.tests.people import Browser, Town, visible
 from services.eapply.tests.test_staff_decide import case, step, taken
 from services.eapply.tests.test_the_statutory_clock import MANAGER, offer_event, work
-from services.eapply.use_cases import exports, retention
+from services.eapply.use_cases import build, exports, procedures, retention
 from services.eapply.worker import KEEPER
 
 
@@ -253,3 +253,31 @@ def test_handling_that_makes_no_sense_is_refused(town: Town, wrong: dict[str, st
     answer = boss.post(f"desk/procedures/{procedure_id(town)}/handling", FORM | wrong)
     assert answer.status_code == 422 and next(iter(wrong)) in answer.text
     assert town.staff().post(f"desk/procedures/{procedure_id(town)}/handling", FORM).status_code == 403
+
+
+def test_a_draft_that_is_published_later_does_not_bring_the_old_handling_back(town: Town):
+    """The fee would have been gone, and nobody would have known."""
+    boss = town.staff("boss", "室見", MANAGER)
+    begun = boss.get("desk/procedures/event-moushikomi")
+    assert begun.status_code == 200
+    with town.service.database.transaction(tenant=town.code) as session:
+        build.open_draft(session, boss.actor, "event-moushikomi", town.service.clock.now())
+    assert boss.post(f"desk/procedures/{procedure_id(town)}/handling", FORM).status_code == 200
+    with town.service.database.transaction(tenant=town.code) as session:
+        making = build.find(session, "event-moushikomi")
+        build.publish(session, boss.actor, "event-moushikomi", making.row.revision, town.service.clock.now())
+    with town.service.database.reading(tenant=town.code) as session:
+        fee = procedures.open_procedure(session, "event-moushikomi")[1].handling.fee
+    assert fee is not None and fee.amount == 300
+
+
+def test_a_notice_that_was_translated_can_be_worded_anew(town: Town):
+    """A translation of words that stand nowhere any more is left out; it does not refuse the change."""
+    english = {"イベント参加決定通知書": "Decision"}
+    offer_event(town, handling={"notice": {"title": "イベント参加決定通知書"}}, translations={"en": english})
+    boss = town.staff("boss", "室見", MANAGER)
+    assert boss.post(f"desk/procedures/{procedure_id(town)}/handling", FORM).status_code == 200
+
+
+def test_a_yes_is_a_1_for_another_system():
+    assert [exports.written("as_is", value) for value in (True, False)] == ["1", "0"]

@@ -18,11 +18,12 @@ from sqlalchemy.orm import Session
 
 from libs.common.room import RoomRequest, drain, rows
 from services.eapply import notice_pdf, worker
-from services.eapply.db import ChargeRow, NoticeDocumentRow, PaymentReportRow
+from services.eapply.db import AttachmentRow, ChargeRow, NoticeDocumentRow, PaymentReportRow
 from services.eapply.rooms import EapplyRoom, tables
 from services.eapply.tests.one_store import database  # noqa: F401
 from services.eapply.tests.people import Town, hidden, version_in
 from services.eapply.tests.test_a_citizen_applies import claim_child_allowance
+from services.eapply.tests.test_bad_input import photograph
 from services.eapply.tests.test_fees import owing, told_of
 from services.eapply.tests.test_many_cases_at_once import OUTCOME, examined, send, sheet, written
 from services.eapply.tests.test_staff_decide import step, taken
@@ -111,6 +112,28 @@ def test_while_a_notice_is_made_and_signed(town: Town, tmp_path: Path, monkeypat
         assert len(list(town.service.extras["files"].list(town.code))) == 2, "no copy of it is left behind"
 
     assert anywhere(town, tmp_path, lambda: work(town), lambda: later(town), check) >= 2
+
+
+def test_while_files_are_taken_of_which_some_are_too_many(town: Town, tmp_path: Path):
+    """The bytes are stored before the transaction: what was refused in it, or died with it, has no row and is swept after a day."""
+    guest = town.guest()
+    draft = guest.start("risai-shomei")
+    files = [("photos", (f"{number}.jpg", photograph(), "image/jpeg")) for number in range(12)]
+
+    def send_them() -> None:
+        guest.post(f"{draft}/damage", {"act": "stay"}, files=files)
+
+    def check() -> None:
+        stored, now = town.service.extras["files"], town.service.clock.now()
+        assert len(list(stored.list(town.code))) > held(town, AttachmentRow) == 10
+        worker.forget_loose_files(town.service, town.code, now)
+        assert len(list(stored.list(town.code))) > 10, "not while its transaction may still be going on"
+        worker.forget_loose_files(town.service, town.code, now.replace(year=2027))
+        with town.service.database.reading(tenant=town.code) as session:
+            known = set(session.scalars(select(AttachmentRow.id)))
+        assert {file_id for file_id, _, _ in stored.list(town.code)} == known
+
+    assert anywhere(town, tmp_path, send_them, send_them, check) >= 1
 
 
 def test_while_a_payment_is_told_and_paid_back(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

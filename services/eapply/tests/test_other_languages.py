@@ -29,6 +29,9 @@ NAMES = (
     "市民課",
     "こども家庭センター",
     "保育課",
+    "介護保険課",
+    "福祉課",
+    "人事課",
     "罹災証明書",
 )
 """Proper names stand in English texts too (WCAG 3.1.2 excepts them)."""

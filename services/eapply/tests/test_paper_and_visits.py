@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy import select
 
 from services.eapply.db import VisitSlotRow
-from services.eapply.tests.people import Browser, Sent, Town, visible
+from services.eapply.tests.people import Browser, Sent, Town, version_in, visible
 from services.eapply.tests.test_staff_decide import step
 from services.eapply.tests.test_the_statutory_clock import day, offer_event
 
@@ -104,3 +104,15 @@ def test_a_procedure_without_visits_has_none_and_strangers_book_nothing(town: To
     assert guest.get(f"applications/{other.id}/visit").status_code == 404
     assert "予約する" not in visible(guest.get(f"applications/{other.id}").text)
     assert "9:30" in visible(staff.post("desk/visits", OFFER | day("first", 8, 11, 24) | {"opens": "そろそろ"}).text)
+
+
+def test_whoever_withdraws_gives_the_time_at_the_window_back(town: Town):
+    first, *_ = offered(town, capacity="1")
+    guest, staff = town.guest(), town.staff()
+    sent = guest.apply_for_event()
+    assert book(guest, sent, first).status_code == 200
+    page = guest.get(f"applications/{sent.id}/withdraw")
+    guest.post(f"applications/{sent.id}/withdraw", {"version": version_in(page.text)})
+    assert "髙橋" not in visible(staff.get("desk/visits", params={"day": "2026-11-24"}).text), "nobody waits for them"
+    other = town.guest("other")
+    assert book(other, other.apply_for_event(), first).status_code == 200

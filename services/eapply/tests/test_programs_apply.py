@@ -32,7 +32,7 @@ def test_a_program_reads_what_is_owed_and_the_numbers_to_pay_it_by(town: Town):
     guest = town.guest()
     at_window = guest.apply_for_event()
     fee = guest.get(f"api/applications/{at_window.id}", page=False).json()["fee"]
-    assert fee == {"state": "due", "yen": 300, "numbers": {}}, (
+    assert fee == {"state": "due", "yen": 300, "due_on": None, "numbers": {}}, (
         "no bank knows numbers of ours where there is no provider"
     )
     town.service.settings.payment_provider = "simulator"

@@ -1,6 +1,7 @@
 """棚卸し: every procedure by hand or by spreadsheet, what to put online first, and the numbers the council counts by."""
 
 import io
+import zipfile
 from itertools import pairwise
 
 import openpyxl
@@ -118,3 +119,48 @@ def test_nothing_in_the_way_goes_first_then_the_most_wanted(given_entries):
 def test_a_sheet_has_a_limit_and_broken_quotes_do_not_stop_it():
     assert len(list(sheet.rows(b'a,b\n1,"x\ny"\n\n2,z'))) == 2
     assert [line for _, line in sheet.rows(b'a,b\n1,"open')] == [{"a": "1", "b": "open"}]
+
+
+def test_a_sheet_with_some_columns_changes_only_these(town: Town):
+    """A section that sends its counts of the year must not take away reasons and notes of all the others."""
+    staff = clerk(town)
+    send(staff, "\n".join([HEADER, *LINES]).encode())
+    words = visible(send(staff, "手続名,担当課,年間件数,件数メモ\n戸籍の届出,市民課,950,毎年".encode()).text)
+    assert "0件を加え、1件を新しくしました" in words and "使わなかった列：件数メモ" in words
+    lines = staff.get("desk/procedures/inventory/file.csv").content.decode("utf-8-sig").splitlines()
+    assert next(line for line in lines if "戸籍" in line) == "戸籍の届出,市民課,戸籍法,950,,×,法令で対面が要る,"
+    send(staff, "手続名,担当課,備考\n住民票の写し,市民課,コンビニでも".encode())
+    lines = staff.get("desk/procedures/inventory/file.csv").content.decode("utf-8-sig").splitlines()
+    assert next(line for line in lines if "住民票" in line).endswith(",45000,1,○,,コンビニでも"), "still online"
+
+
+def test_not_decided_yet_may_be_written_in_words(town: Town):
+    staff = clerk(town)
+    words = visible(send(staff, f"{HEADER}\n犬の登録,環境課,,5,,×,まだ決めていない,".encode()).text)
+    assert "理由が決まっていない手続き 1件" in words
+
+
+def test_what_is_entered_from_the_published_keeps_the_notes_made_by_hand(town: Town):
+    staff = clerk(town)
+    send(staff, f"{HEADER}\nイベント参加申込,生涯学習課,,700,,×,そのほか,公民館と調整中".encode())
+    staff.post("desk/procedures/inventory", {"act": "take"})
+    lines = staff.get("desk/procedures/inventory/file.csv").content.decode("utf-8-sig").splitlines()
+    line = next(line for line in lines if "イベント" in line)
+    assert "公民館と調整中" in line and ",700," in line and "○" in line
+
+
+def test_a_book_that_breaks_off_inside_or_is_very_wide_is_answered(town: Town):
+    staff, book = clerk(town), openpyxl.Workbook()
+    book.active.append(list(COLUMNS))
+    book.active.append(["図書館の利用登録", "図書館", "条例", 2000, 1, "○"])
+    book.active.cell(row=3, column=16384).value = " "
+    packed = io.BytesIO()
+    book.save(packed)
+    assert "1件を加え" in visible(send(staff, packed.getvalue(), "表.xlsx").text)
+    broken = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(packed.getvalue())) as good, zipfile.ZipFile(broken, "w") as bad:
+        for info in good.infolist():
+            content = good.read(info)
+            bad.writestr(info.filename, content[:300] if "sheet1.xml" in info.filename else content)
+    answer = send(staff, broken.getvalue(), "表.xlsx")
+    assert answer.status_code == 422 and "読めないところがあります" in visible(answer.text)

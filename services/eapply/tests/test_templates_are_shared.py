@@ -6,6 +6,7 @@ import zipfile
 import pytest
 import yaml
 
+from libs.common.room import RoomRow
 from services.eapply.forms.definition import from_document
 from services.eapply.forms.edit import tidy
 from services.eapply.tests.people import Browser, Town, hidden, visible
@@ -150,3 +151,97 @@ def test_a_zip_that_unfolds_to_gigabytes_is_harmless(town: Town):
         "desk/procedures/templates", {}, files=[("files", ("b.zip", packed.getvalue(), "application/zip"))]
     )
     assert answer.status_code == 422 and "取り込めませんでした" in visible(answer.text)
+
+
+def test_what_another_made_of_a_common_procedure_is_taken_under_a_name_of_its_own(town: Town, neighbour: Town):
+    """Everybody has a 児童手当 already; what is shared is mostly made from these."""
+    ours, theirs = clerk(town), clerk(neighbour)
+    ours.post("desk/procedures/jido-teate-nintei/draft")
+    press(ours, "jido-teate-nintei/about", summary="久留米市で工夫しました。")
+    publish(ours, "jido-teate-nintei")
+    ours.post("desk/procedures/jido-teate-nintei/share", {"to": "all"})
+    adopt(theirs, town.code, "jido-teate-nintei")
+    assert "久留米市で工夫しました。" in theirs.get("desk/procedures/jido-teate-nintei-2/file.yaml?which=draft").text
+    publish(theirs, "jido-teate-nintei-2")
+    assert "久留米市で工夫しました。" not in theirs.get("jido-teate-nintei/").text, "their own stays"
+    again = theirs.post("desk/procedures/templates", {"take": f"{town.code}:jido-teate-nintei"}, follow_redirects=False)
+    assert again.status_code == 409, "taken once"
+    ours.post("desk/procedures/jido-teate-nintei/draft")
+    press(ours, "jido-teate-nintei/about", summary="さらに工夫しました。")
+    publish(ours, "jido-teate-nintei")
+    ours.post("desk/procedures/jido-teate-nintei/share", {"to": "all"})
+    page = theirs.get("desk/procedures/jido-teate-nintei-2/template").text
+    assert "さらに工夫しました。" in visible(page)
+    theirs.post("desk/procedures/jido-teate-nintei-2/template", {"digest": hidden(page, "digest")})
+    document = yaml.safe_load(theirs.get("desk/procedures/jido-teate-nintei-2/file.yaml?which=draft").text)
+    assert (document["summary"], document["key"]) == ("さらに工夫しました。", "jido-teate-nintei-2")
+
+
+def test_a_code_that_is_no_municipalitys_is_said_before_anything_is_shared(town: Town, neighbour: Town):
+    ours = make_hall(town)
+    publish(ours)
+    for codes in ("401308", "40130", "福岡市", f"{neighbour.code} 1"):
+        answer = ours.post("desk/procedures/kaigishitsu/share", {"to": "some", "codes": codes})
+        assert answer.status_code == 422 and "市町村の番号ではありません" in visible(answer.text), codes
+    assert "会議室" not in clerk(neighbour).get("desk/procedures/templates").text
+    wide = ours.post("desk/procedures/kaigishitsu/share", {"to": "some", "codes": "４０１３０７"})
+    assert wide.status_code == 200 and "会議室" in clerk(neighbour).get("desk/procedures/templates").text
+
+
+def test_a_municipality_is_given_what_is_shared_by_its_present_code_too(town: Town, neighbour: Town):
+    """那珂川町 403059 is 那珂川市 402311 since 2018; the tenant keeps its first code."""
+    with town.service.database.transaction() as session:
+        session.get_one(RoomRow, neighbour.code).code = "402311"
+    ours = make_hall(town)
+    publish(ours)
+    ours.post("desk/procedures/kaigishitsu/share", {"to": "some", "codes": "402311"})
+    assert "会議室" in clerk(neighbour).get("desk/procedures/templates").text
+
+
+def packed_by_windows(name: str) -> list[tuple[str, tuple[str, bytes, str]]]:
+    """A ZIP as Windows makes it: the name in Shift_JIS, without saying so."""
+    written = name.encode("cp932")
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("x" * len(written), "key: [")
+    return [("files", ("many.zip", out.getvalue().replace(b"x" * len(written), written), "application/zip"))]
+
+
+def test_a_colleagues_draft_is_not_replaced_by_one_of_many_files(town: Town):
+    staff = make_hall(town)
+    text = staff.get("desk/procedures/kaigishitsu/file.yaml?which=draft").text
+    press(staff, "kaigishitsu/about", summary="同僚がいま直しているところ")
+    files = [("files", (name, text.encode(), "application/yaml")) for name in ("会議室.yaml", "会議室の写し.yaml")]
+    words = visible(staff.post("desk/procedures/templates", {}, files=files).text)
+    assert "2件のうち0件を下書きにしました" in words and "下書きがあるため、取り込んでいません" in words
+    assert "同僚がいま直しているところ" in staff.get("desk/procedures/kaigishitsu/file.yaml?which=draft").text
+    two = [("files", (name, text.replace("kaigishitsu", "kaigi-b").encode(), "application/yaml")) for name in "ab"]
+    assert "2件のうち1件を下書きにしました" in visible(staff.post("desk/procedures/templates", {}, files=two).text)
+
+
+def test_files_that_fail_are_named_as_windows_named_them(town: Town):
+    words = visible(
+        clerk(town).post("desk/procedures/templates", {}, files=packed_by_windows("転入届（案）.yaml")).text
+    )
+    assert "転入届（案）.yaml：取り込めませんでした" in words
+
+
+def test_many_bombs_in_one_zip_are_refused_together(town: Town):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(40):
+            archive.writestr(f"{number}.yaml", b"a: " + b"x" * 1_900_000)
+    files = [("files", ("b.zip", out.getvalue(), "application/zip"))]
+    answer = clerk(town).post("desk/procedures/templates", {}, files=files)
+    assert answer.status_code == 422 and "ZIPの中身が大きすぎます" in visible(answer.text)
+
+
+def test_a_draft_that_a_colleague_changed_meanwhile_is_not_thrown_away(town: Town):
+    staff = make_hall(town)
+    revision = hidden(staff.get("desk/procedures/kaigishitsu").text, "revision")
+    press(staff, "kaigishitsu/about", summary="同僚が直しました。")
+    late = staff.post("desk/procedures/kaigishitsu/discard", {"revision": revision})
+    assert late.status_code == 409
+    assert "同僚が直しました。" in staff.get("desk/procedures/kaigishitsu/file.yaml?which=draft").text
+    now = hidden(staff.get("desk/procedures/kaigishitsu").text, "revision")
+    assert staff.post("desk/procedures/kaigishitsu/discard", {"revision": now}).status_code == 200

@@ -31,7 +31,7 @@ def propose(
     """起案: put a decision before those who may approve it. The applicant sees nothing of it yet."""
     row = cases.load_for_step(session, application_id, seen_version)
     decision = review.checked(cases.definition_of(session, row), decision)
-    review.refuse_unready(session, row, decision.outcome)
+    review.refuse_unready(session, row, decision.outcome, now)
     cases.advance(row, Step.PROPOSE, now)
     session.add(
         ProposalRow(

@@ -40,10 +40,10 @@ def find(session: Session, key: str, *, lock: bool = False) -> Making:
 
 def open_draft(session: Session, actor: Actor, key: str, now: datetime) -> ProcedureDraftRow:
     """The draft of a procedure; where there is none it begins from what is published."""
+    published = _published(session, key, lock=True)  # so that two who begin at once get the same draft
     row = _draft(session, key)
     if row is not None:
         return row
-    published = _published(session, key)
     if published is None:
         raise NotFound(say("その手続きは見つかりません。"))
     document = procedures.definition(session, published.id, published.version).document
@@ -76,13 +76,7 @@ def change(
     """One change to the draft as it was when the page was made. Raises Conflict when somebody else changed it since."""
     row = find(session, key, lock=True).row
     if row.revision != seen:
-        raise Conflict(
-            say(
-                "%(name)sさんが先に変更したため、いまの変更は行いませんでした。新しい内容を見てから、もう一度変えてください。",
-                name=row.updated_by_name,
-            ),
-            code="changed-meanwhile",
-        )
+        raise _changed_meanwhile(row)
     _change(row, actor, edit.tidy(how(row.document)), now)
     return row
 
@@ -110,6 +104,13 @@ def current_document(session: Session, key: str) -> Document:
     return document
 
 
+def set_handling(session: Session, actor: Actor, key: str, handling: Document, now: datetime) -> None:
+    """What was published of how applications are handled stands in the draft, too, where there is one."""
+    row = _draft(session, key, lock=True)
+    if row is not None and row.document.get("handling", {}) != handling:
+        _change(row, actor, edit.tidy(row.document | {"handling": handling}), now)
+
+
 def publish(session: Session, actor: Actor, key: str, seen: int, now: datetime) -> ProcedureRow:
     """Offer the draft to citizens. Applications and drafts of citizens in flight stay on the version they began with."""
     row = find(session, key, lock=True).row
@@ -122,9 +123,12 @@ def publish(session: Session, actor: Actor, key: str, seen: int, now: datetime) 
     return published
 
 
-def discard(session: Session, actor: Actor, key: str, now: datetime) -> None:
-    """Throw the draft away; what is published stays."""
-    session.delete(find(session, key, lock=True).row)
+def discard(session: Session, actor: Actor, key: str, seen: int, now: datetime) -> None:
+    """Throw the draft away as it was when the page was made; what is published stays. Raises Conflict when it was changed since."""
+    row = find(session, key, lock=True).row
+    if row.revision != seen:
+        raise _changed_meanwhile(row)
+    session.delete(row)
     audit.record(session, actor, "eapply.procedure.discard_draft", key, now=now)
 
 
@@ -170,13 +174,24 @@ def versions(session: Session, procedure: ProcedureRow) -> list[Version]:
 # ---- pieces
 
 
+def _changed_meanwhile(row: ProcedureDraftRow) -> Conflict:
+    return Conflict(
+        say(
+            "%(name)sさんが先に変更したため、いまの変更は行いませんでした。新しい内容を見てから、もう一度変えてください。",
+            name=row.updated_by_name,
+        ),
+        code="changed-meanwhile",
+    )
+
+
 def _draft(session: Session, key: str, *, lock: bool = False) -> ProcedureDraftRow | None:
     statement = select(ProcedureDraftRow).where(ProcedureDraftRow.key == key)
     return session.scalar(statement.with_for_update() if lock else statement)
 
 
-def _published(session: Session, key: str) -> ProcedureRow | None:
-    return session.scalar(select(ProcedureRow).where(ProcedureRow.key == key))
+def _published(session: Session, key: str, *, lock: bool = False) -> ProcedureRow | None:
+    statement = select(ProcedureRow).where(ProcedureRow.key == key)
+    return session.scalar(statement.with_for_update() if lock else statement)
 
 
 def _begin(session: Session, actor: Actor, key: str, document: Document, base: int, now: datetime) -> ProcedureDraftRow:

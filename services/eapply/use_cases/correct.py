@@ -25,7 +25,7 @@ from services.eapply.forms.read import Answers, Reading, read_again
 from services.eapply.forms.retype import as_typed, attached
 from services.eapply.forms.show import lines
 from services.eapply.forms.text import cleaned
-from services.eapply.use_cases import cases, mails, who
+from services.eapply.use_cases import cases, fees, mails, who
 from services.eapply.use_cases.duplicates import likeness
 from services.eapply.use_cases.submit import search_words
 
@@ -198,8 +198,10 @@ def send(
         raise Invalid(stop, fields=reading.errors, code="not-complete")
     cases.advance(row, Step.CORRECT, now)
     row.round += 1
+    before = row.answers
     row.answers, row.unread = reading.answers, True
     _take_over(session, row, mending)
+    fees.follow_answers(session, actor, row, before, mending.procedure, now, site=site)
     session.add(RoundRow(application_id=row.id, number=row.round, answers=reading.answers, received_at=now))
     correction.answered_at = now
     cases.forecast_again(session, row, now)

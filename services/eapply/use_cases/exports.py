@@ -74,6 +74,8 @@ def written(form: str, value: Any) -> str:
     what is known (1950-03)."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
     if isinstance(value, list):
         return "|".join(map(str, value))
     text = str(value)

@@ -2,26 +2,38 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from libs.common import audit, jobs
 from libs.common.actor import Actor
+from libs.common.clock import local_date
 from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
+from libs.common.web import dates
 from services.eapply.db import ApplicationRow, ChargeRow, PaymentReportRow
 from services.eapply.domain import fees
 from services.eapply.domain.fees import Charge, Report
 from services.eapply.domain.history import What
+from services.eapply.domain.states import Outcome
 from services.eapply.forms.definition import Procedure
+from services.eapply.forms.read import Answers
 from services.eapply.forms.text import cleaned
 from services.eapply.payments import Told
-from services.eapply.use_cases import cases
+from services.eapply.use_cases import cases, mails
+from services.eapply.use_cases.calendar import closures_here
 
 REFUND = "eapply.refund"
 """The job that asks the provider to pay back."""
+OVERDUE = "overdue"
+"""Beside the states: what is due and past its 納付期限."""
+REMINDED_BEFORE = timedelta(days=3)
+"""How long before the 納付期限 the applicant is reminded of it."""
+LONGEST = timedelta(days=366)
+"""How far ahead a 納付期限 may be put."""
+BATCH = 200
 
 
 def charge_of(session: Session, application_id: str, *, lock: bool = False) -> ChargeRow | None:
@@ -49,7 +61,7 @@ def open_charge(
         id=new_id(),
         application_id=row.id,
         fee_when=fee.when,
-        amount=_amount(procedure, row),
+        amount=_amount(procedure, row.answers),
         reduction=0,
         reduction_reason="",
         cancelled=False,
@@ -60,15 +72,56 @@ def open_charge(
     session.add(charge)
     session.flush()
     _owe(session, charge, row, code, now)
+    _set_last_day(session, charge, procedure, now)
     return charge
 
 
-def _amount(procedure: Procedure, row: ApplicationRow) -> int | None:
-    """Yen by the procedure and the answers; None where it is fixed on examination."""
+def _amount(procedure: Procedure, answers: Answers) -> int | None:
+    """Yen by the procedure and the answers; None where it is fixed on examination, as is an amount that cannot be right."""
     fee = procedure.handling.fee
     if fee is None or fee.amount is None:
         return None
-    return fee.amount * int((row.answers.get(fee.times) if fee.times else 1) or 0)
+    times = (answers.get(fee.times) or 0) if fee.times else 1
+    amount = fee.amount * times if isinstance(times, int) else -1
+    return amount if 0 <= amount <= fees.MAX_YEN else None
+
+
+def follow_answers(
+    session: Session,
+    actor: Actor,
+    row: ApplicationRow,
+    before: Answers,
+    procedure: Procedure,
+    now: datetime,
+    *,
+    site: str,
+) -> None:
+    """A correction changed the number that the fee is multiplied by: the amount follows, unless staff have fixed another."""
+    fee = procedure.handling.fee
+    charge = charge_of(session, row.id, lock=True) if fee is not None and fee.times else None
+    amount = _amount(procedure, row.answers)
+    if charge is None or amount is None or amount == charge.amount or charge.amount != _amount(procedure, before):
+        return
+    charge.amount, charge.reduction = amount, min(charge.reduction, amount)
+    _ask_anew(session, charge, row, procedure, actor.code or "", now, site=site)
+    cases.note(session, row, What.FEE_FIXED, actor, now, f"{amount:,}円")
+
+
+def _ask_anew(
+    session: Session,
+    charge: ChargeRow,
+    row: ApplicationRow,
+    procedure: Procedure,
+    code: str,
+    now: datetime,
+    *,
+    site: str,
+) -> None:
+    """The amount was fixed: numbers, 納付期限, and a mail where something is to be paid."""
+    _owe(session, charge, row, code, now)
+    _set_last_day(session, charge, procedure, now)
+    if charge.charge_state == Charge.DUE:
+        mails.fee_due(session, row, procedure, site, charge.due_on, now)
 
 
 def _owe(session: Session, charge: ChargeRow, row: ApplicationRow, code: str, now: datetime) -> None:
@@ -79,8 +132,37 @@ def _owe(session: Session, charge: ChargeRow, row: ApplicationRow, code: str, no
     _read_anew(session, charge, now)
 
 
+def _set_last_day(session: Session, charge: ChargeRow, procedure: Procedure, now: datetime) -> None:
+    """The 納付期限 of an amount that was just fixed; one that staff have put later stays."""
+    fee, today = procedure.handling.fee, local_date(now)
+    if charge.charge_state == Charge.DUE and fee is not None and fee.due_days is not None:
+        last = fees.last_day(today, fee.due_days, closures_here(session))
+        _put_last_day(charge, max(last, charge.due_on or last), today)
+
+
+def _put_last_day(charge: ChargeRow, last: date, today: date) -> None:
+    """Whoever is told of a day so near is not reminded of it."""
+    charge.due_on, charge.overdue_told_at = last, None
+    if last - today <= REMINDED_BEFORE:
+        charge.reminded_for = last
+
+
+def overdue(charge: ChargeRow, now: datetime) -> bool:
+    return fees.overdue(charge.charge_state, charge.due_on, local_date(now))
+
+
+def payable(charge: ChargeRow, now: datetime) -> bool:
+    """Whether it can be paid elsewhere than at the window: something is due, and the 納付期限 is not over."""
+    return charge.charge_state == Charge.DUE and not overdue(charge, now)
+
+
 def owed(charge: ChargeRow) -> int | None:
     return None if charge.amount is None else charge.amount - charge.reduction
+
+
+def left(session: Session, charge: ChargeRow) -> int:
+    """Yen that are still to be paid, by what was told."""
+    return (owed(charge) or 0) - fees.paid(reports(session, charge))
 
 
 def reports(session: Session, charge: ChargeRow) -> list[Report]:
@@ -100,14 +182,14 @@ def _read_anew(session: Session, charge: ChargeRow, now: datetime) -> Charge:
 # ---- staff
 
 
-def fix(session: Session, actor: Actor, application_id: str, amount: int, now: datetime) -> ChargeRow:
-    """Fix the amount on examination, in yen."""
+def fix(session: Session, actor: Actor, application_id: str, amount: int, now: datetime, *, site: str) -> ChargeRow:
+    """Fix the amount on examination, in yen. The applicant is told that it is to be paid."""
     row, charge = _of_case(session, application_id)
     if not 0 <= amount <= fees.MAX_YEN or amount < charge.reduction:
         sentence = say("手数料の額を、円で入力してください。")
         raise Invalid(sentence, fields={"amount": sentence})
     charge.amount = amount
-    _owe(session, charge, row, actor.code or "", now)
+    _ask_anew(session, charge, row, cases.definition_of(session, row), actor.code or "", now, site=site)
     cases.note(session, row, What.FEE_FIXED, actor, now, f"{amount:,}円")
     audit.record(session, actor, "eapply.fee.fix", row.id, detail={"amount": amount}, now=now)
     return charge
@@ -132,14 +214,38 @@ def reduce(
     return charge
 
 
+def extend(
+    session: Session, actor: Actor, application_id: str, day: date, reason: str, now: datetime, *, site: str
+) -> ChargeRow:
+    """Put the 納付期限 on a later day, for a reason. The applicant is told; the numbers can be paid by again."""
+    row, charge = _of_case(session, application_id)
+    if charge.charge_state != Charge.DUE or charge.due_on is None:
+        raise Conflict(say("納付期限のある、納付待ちの手数料ではありません。"), code="nothing-due")
+    today, reason = local_date(now), cleaned(reason, lines=True)[:2000]
+    errors = {}
+    if not max(today, charge.due_on + timedelta(days=1)) <= day <= today + LONGEST:
+        errors["fee_due"] = say("新しい納付期限は、いまの期限より後で、今日から1年以内の日にしてください。")
+    if not reason:
+        errors["extend_reason"] = say("期限を延ばす理由を入力してください。")
+    if errors:
+        raise Invalid(next(iter(errors.values())), fields=errors)
+    before = charge.due_on
+    _put_last_day(charge, day, today)
+    detail = {"from": before.isoformat(), "to": day.isoformat()}
+    cases.note(session, row, What.FEE_EXTENDED, actor, now, dates.day(day))
+    audit.record(session, actor, "eapply.fee.extend", row.id, reason=reason, detail=detail, now=now)
+    mails.fee_due(session, row, cases.definition_of(session, row), site, day, now)
+    return charge
+
+
 def pay_at_window(session: Session, actor: Actor, application_id: str, now: datetime) -> ChargeRow:
     """The fee was paid in cash. Recorded twice, it counts once."""
     _, charge = _of_case(session, application_id)
-    left = (owed(charge) or 0) - fees.paid(reports(session, charge))
-    if charge.charge_state != Charge.DUE or left <= 0:
+    yen = left(session, charge)
+    if charge.charge_state != Charge.DUE or yen <= 0:
         raise Conflict(say("いま納めていただく額はありません。"), code="nothing-due")
-    told = Told(f"window:{charge.id}", charge.id, "paid", left, now)
-    audit.record(session, actor, "eapply.fee.window", charge.application_id, detail={"yen": left}, now=now)
+    told = Told(f"window:{charge.id}", charge.id, "paid", yen, now)
+    audit.record(session, actor, "eapply.fee.window", charge.application_id, detail={"yen": yen}, now=now)
     return report(session, actor, told, "window", now)
 
 
@@ -165,10 +271,21 @@ def cancel(session: Session, row: ApplicationRow, now: datetime) -> None:
         _read_anew(session, charge, now)
 
 
-def refuse_unpaid(session: Session, row: ApplicationRow) -> None:
-    """Raises Conflict while a fee that comes before the decision is not paid."""
+def drop_unpaid(session: Session, row: ApplicationRow, now: datetime) -> None:
+    """The application was refused: what was not paid is owed no more. What was paid stays: it was for the examination."""
+    charge = charge_of(session, row.id, lock=True)
+    if charge is not None and charge.charge_state in fees.OPEN:
+        charge.cancelled = True
+        _read_anew(session, charge, now)
+
+
+def refuse_unpaid(session: Session, row: ApplicationRow, outcome: str, now: datetime) -> None:
+    """Raises Conflict while a fee that comes before the decision is not paid. To refuse is possible where nobody can wait for
+    it any more: without a 納付期限, and after it (行政手続法7条: what is not complete is asked for, or refused)."""
     charge = charge_of(session, row.id)
-    if charge is not None and charge.fee_when == "before" and charge.charge_state not in fees.SETTLED:
+    if charge is None or charge.fee_when != "before" or charge.charge_state not in fees.OPEN:
+        return
+    if outcome != Outcome.REFUSED or (charge.due_on is not None and not overdue(charge, now)):
         raise Conflict(say("手数料がまだ納められていません。納付か減免のあとで決めてください。"), code="fee-unpaid")
 
 
@@ -178,6 +295,52 @@ def _of_case(session: Session, application_id: str) -> tuple[ApplicationRow, Cha
     if charge is None:
         raise NotFound(say("この申請に手数料はありません。"))
     return row, charge
+
+
+# ---- reminders
+
+
+def remind(session: Session, site: str, now: datetime) -> int:
+    """Tell the applicants whose 納付期限 is near, once for each such day; how many charges were looked at."""
+    today = local_date(now)
+    near = (
+        ChargeRow.charge_state == Charge.DUE, ChargeRow.due_on.between(today, today + REMINDED_BEFORE),
+        or_(ChargeRow.reminded_for.is_(None), ChargeRow.reminded_for != ChargeRow.due_on),
+    )  # fmt: skip
+    found = _with_applications(session, near, lock=True)
+    for each in found:
+        each.charge.reminded_for = each.charge.due_on
+        mails.fee_due(session, each.row, cases.definition_of(session, each.row), site, each.charge.due_on, now)
+    return len(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How many were asked by mail, and how many have no address that we know."""
+
+    told: int
+    unreachable: int
+
+
+def ask_overdue(session: Session, actor: Actor, site: str, now: datetime) -> Asked:
+    """Ask everybody for the money whose 納付期限 is over and who was not asked since; those without an address stay on the list."""
+    not_asked = (*_is_overdue(now), ChargeRow.overdue_told_at.is_(None))
+    found = _with_applications(session, not_asked, limit=None, lock=True)
+    told = [each for each in found if _ask(session, actor, each, site, now)]
+    return Asked(len(told), len(found) - len(told))
+
+
+def _ask(session: Session, actor: Actor, each: "Listed", site: str, now: datetime) -> bool:
+    if not mails.fee_overdue(session, each.row, cases.definition_of(session, each.row), site, each.charge.due_on, now):
+        return False
+    each.charge.overdue_told_at = now
+    cases.note(session, each.row, What.FEE_ASKED, actor, now)
+    audit.record(session, actor, "eapply.fee.ask", each.row.id, now=now)
+    return True
+
+
+def _is_overdue(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return ChargeRow.charge_state == Charge.DUE, ChargeRow.due_on < local_date(now)
 
 
 # ---- the provider's reports
@@ -253,14 +416,24 @@ class Listed:
     row: ApplicationRow
 
 
-def listed(session: Session, charge_state: str) -> list[Listed]:
-    """Charges in one state, oldest first; at most 200."""
+def listed(session: Session, charge_state: str, now: datetime) -> list[Listed]:
+    """Charges in one state, or those that are OVERDUE, oldest first; at most 200."""
+    wanted = _is_overdue(now) if charge_state == OVERDUE else (ChargeRow.charge_state == charge_state,)
+    return _with_applications(session, wanted)
+
+
+def _with_applications(
+    session: Session, wanted: Iterable[ColumnElement[bool]], *, limit: int | None = BATCH, lock: bool = False
+) -> list[Listed]:
     joined = select(ChargeRow, ApplicationRow).join(ApplicationRow, ApplicationRow.id == ChargeRow.application_id)
-    found = joined.where(ChargeRow.charge_state == charge_state).order_by(ChargeRow.created_at, ChargeRow.id).limit(200)
+    found = joined.where(*wanted).order_by(ChargeRow.created_at, ChargeRow.id).limit(limit)
+    if lock:
+        found = found.with_for_update(of=ChargeRow, skip_locked=True)
     return [Listed(charge, row) for charge, row in session.execute(found).tuples()]
 
 
-def counts(session: Session) -> dict[str, int]:
-    """How many charges are in each state."""
+def counts(session: Session, now: datetime) -> dict[str, int]:
+    """How many charges are in each state, and how many are OVERDUE."""
     found = select(ChargeRow.charge_state, func.count()).group_by(ChargeRow.charge_state)
-    return dict(session.execute(found).tuples().all())
+    late = session.scalar(select(func.count()).select_from(ChargeRow).where(*_is_overdue(now)))
+    return dict(session.execute(found).tuples().all()) | {OVERDUE: late or 0}

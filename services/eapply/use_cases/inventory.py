@@ -38,11 +38,13 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What came of a spreadsheet: how many lines were new and changed, and line number → what is wrong with it."""
+    """What came of a spreadsheet: how many lines were new and changed, line number → what is wrong with it, and columns that
+    are none of ours."""
 
     added: int
     changed: int
     faults: dict[int, str]
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -130,18 +132,19 @@ def remove(session: Session, actor: Actor, entry_id: str, now: datetime) -> None
 
 
 def import_sheet(session: Session, actor: Actor, content: bytes, now: datetime) -> Told:
-    """Every line that can be read is taken, by name and section; each that cannot is named."""
+    """Every line that can be read is taken, by name and section; each that cannot is named. What a sheet has no column for stays
+    as it was."""
     added = changed = 0
     faults: dict[int, str] = {}
     read_lines = list(sheet.rows(content))
     for number, line in read_lines or [(0, {})]:
         if COLUMNS[0] not in line:
             raise Invalid(say("1行目に列の名前がありません。「%(names)s」にしてください。", names="、".join(COLUMNS)))
-        values = read(_by_columns(line))
+        row = _named(session, line.get(COLUMNS[0], ""), line.get(COLUMNS[1], ""))
+        values = read((_as_typed(row) if row else {}) | _by_columns(line))
         if values.errors:
             faults[number] = " ".join(values.errors.values())
             continue
-        row = _by_name(session, values)
         added, changed = (added + 1, changed) if row is None else (added, changed + 1)
         if row is None:
             row = InventoryRow(id=new_id(), procedure_key=None)
@@ -150,21 +153,23 @@ def import_sheet(session: Session, actor: Actor, content: bytes, now: datetime) 
         session.flush()
     audit.record(session, actor, "eapply.inventory.import", "inventory", detail={"lines": added + changed}, now=now)
     tell(session, now)
-    return Told(added, changed, faults)
+    ignored = tuple(name for name in read_lines[0][1] if name and name not in COLUMNS) if read_lines else ()
+    return Told(added, changed, faults, ignored)
 
 
 def take_published(session: Session, actor: Actor, now: datetime) -> int:
-    """Enter every procedure that is online here and not in the inventory yet; how many."""
-    known = {row.procedure_key for row in entries(session)}
-    published = [row for row in procedures.all_procedures(session) if row.key not in known]
+    """Enter every procedure that is online here and not in the inventory as such; how many."""
+    known = {row.procedure_key: row for row in entries(session) if row.procedure_key}
+    online = {key for key, row in known.items() if row.online}
+    published = [row for row in procedures.all_procedures(session) if row.key not in online]
     for each in published:
         definition = procedures.definition(session, each.id, each.version)
         values = Values(
             each.title, definition.department, definition.legal.basis, None, definition.standard.working_days, True
         )
-        row = _by_name(session, values) or InventoryRow(id=new_id())
+        row = known.get(each.key) or _by_name(session, values) or InventoryRow(id=new_id())
         session.add(row)
-        volume = row.yearly_volume
+        volume, values.note = row.yearly_volume, row.note or ""
         _put(session, row, values, now)
         row.procedure_key, row.yearly_volume = each.key, volume
         session.flush()
@@ -224,9 +229,19 @@ def lines(rows: Iterable[InventoryRow]) -> Iterator[list[Any]]:
 # ---- reading
 
 
+NAMES = ("name", "department", "legal_basis", "yearly_volume", "working_days", "online", "reason", "note")
+
+
 def _by_columns(line: sheet.Row) -> dict[str, str]:
-    names = ("name", "department", "legal_basis", "yearly_volume", "working_days", "online", "reason", "note")
-    return {name: line.get(column, "") for name, column in zip(names, COLUMNS, strict=True)}
+    """Only what the sheet has a column for."""
+    return {name: line[column] for name, column in zip(NAMES, COLUMNS, strict=True) if column in line}
+
+
+def _as_typed(row: InventoryRow) -> dict[str, str]:
+    """What stands in the entry, as it would be typed."""
+    values = {name: getattr(row, name) for name in NAMES}
+    texts = {name: "" if value is None else str(value) for name, value in values.items()}
+    return texts | {"online": "○" if row.online else "×"}
 
 
 def read(typed: dict[str, str]) -> Values:
@@ -264,7 +279,12 @@ def _is_online(typed: str, errors: dict[str, str]) -> bool:
 
 
 def _by_name(session: Session, values: Values) -> InventoryRow | None:
-    same = select(InventoryRow).where(InventoryRow.name == values.name, InventoryRow.department == values.department)
+    return _named(session, values.name, values.department)
+
+
+def _named(session: Session, name: str, department: str) -> InventoryRow | None:
+    name, department = name.strip()[:200], department.strip()[:100]
+    same = select(InventoryRow).where(InventoryRow.name == name, InventoryRow.department == department)
     return session.scalar(same)
 
 

@@ -16,10 +16,13 @@ from services.eapply.use_cases import who
 from services.eapply.use_cases.cases import Seen
 
 _FOLDER = Path(__file__).parents[1] / "templates" / "notices"
-RECEIVED, CORRECTION, DECIDED, WITHDRAWN, LAPSING, DESK, DELEGATED, COSIGN, COSIGNED = (
+RECEIVED, CORRECTION, DECIDED, WITHDRAWN, LAPSING, DESK, DELEGATED, COSIGN, COSIGNED, FEE, FEE_OVERDUE = (
     notices.template(_FOLDER / f"{name}.txt")
-    for name in ("received", "correction", "decided", "withdrawn", "lapsing", "desk", "delegated", "cosign", "cosigned")
-)
+    for name in (
+        "received", "correction", "decided", "withdrawn", "lapsing", "desk", "delegated", "cosign", "cosigned", "fee",
+        "fee_overdue",
+    )
+)  # fmt: skip
 
 
 OF_THE_DESK = frozenset({LAPSING.name, DESK.name})
@@ -39,8 +42,42 @@ def are_read(session: Session, actor: Actor, ids: Iterable[str], now: datetime) 
         notices.mark_read(session, who.person(actor) or "", notice_id, now)
 
 
-def received(session: Session, row: ApplicationRow, procedure: Procedure, site: str, now: datetime) -> None:
-    _send(session, RECEIVED, row, procedure, site, now, arrived=dates.moment(row.arrived_at, seconds=True))
+def received(
+    session: Session,
+    row: ApplicationRow,
+    procedure: Procedure,
+    site: str,
+    now: datetime,
+    *,
+    pay: bool,
+    pay_by: date | None,
+) -> None:
+    """`pay`: a fee is due at once, by `pay_by` where there is such a day."""
+    arrived = dates.moment(row.arrived_at, seconds=True)
+    words = todo(dates.day(pay_by) if pay_by else "", pay, row.cosigners_needed or 0)
+    _send(session, RECEIVED, row, procedure, site, now, arrived=arrived, todo=words)
+
+
+def todo(pay_by: str, pay: bool, cosigners: int) -> str:
+    """What the applicant has to do next: pay (`pay_by`: a day in words, or ""), have so many persons confirm."""
+    words = [f"手数料を{pay_by}{'までに' if pay_by else ''}納めてください。"] if pay else []
+    words += [f"{cosigners}人の方に、確認（連署）をお願いしてください。"] if cosigners else []
+    return "\n".join(words) or "いま、していただくことはありません。"
+
+
+def fee_due(
+    session: Session, row: ApplicationRow, procedure: Procedure, site: str, due_on: date | None, now: datetime
+) -> None:
+    """A fee is to be paid: its amount was fixed, its last day is near or was put later."""
+    _send(session, FEE, row, procedure, site, now, until=dates.day(due_on) if due_on else "期限の定めはありません")
+
+
+def fee_overdue(
+    session: Session, row: ApplicationRow, procedure: Procedure, site: str, due_on: date | None, now: datetime
+) -> bool:
+    """The last day of a fee is over. False where we know no address."""
+    until, section = dates.day(due_on) if due_on else "", procedure.department
+    return _send(session, FEE_OVERDUE, row, procedure, site, now, until=until, section=section)
 
 
 def delegated(session: Session, row: ApplicationRow, site: str, now: datetime) -> None:
@@ -118,17 +155,18 @@ def _send(
     site: str,
     now: datetime,
     **context: str,
-) -> None:
-    """To the address in the form, and to the inbox of the account; to nobody when there is neither.
+) -> bool:
+    """To the address in the form, and to the inbox of the account; to nobody (False) when there is neither.
 
     `site` is the public address of this municipality's e-application.
     """
     field = procedure.used_for("email")
     address = row.answers.get(field.key) if field else None
     if not address and not row.applicant_person:
-        return
+        return False
     place = session.get(room.RoomRow, session.info["tenant"])
     context |= {"number": row.receipt_number, "link": f"{site}/enquiry", "place": (place and place.name) or "電子申請"}
     notices.send(
         session, to_person=row.applicant_person, to_address=address, template=template, context=context, now=now
     )
+    return True

@@ -10,11 +10,12 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, say
 from services.eapply import events
 from services.eapply.db import ApplicationRow
+from services.eapply.domain.fees import Charge
 from services.eapply.domain.history import What
 from services.eapply.domain.states import Outcome, State, Step
 from services.eapply.forms.definition import Procedure
 from services.eapply.forms.text import cleaned
-from services.eapply.use_cases import cases, consult, cosign, delivery, fees, mails, proposals, retention, who
+from services.eapply.use_cases import cases, consult, cosign, delivery, fees, mails, proposals, retention, visits, who
 
 MAX_TEXT = 4000
 
@@ -67,17 +68,17 @@ def decide(
         raise Conflict(
             say("この手続きは、別の人の決裁が要ります。「起案する」から進めてください。"), code="approval-needed"
         )
-    refuse_unready(session, row, decision.outcome)
+    refuse_unready(session, row, decision.outcome, now)
     conclude(session, actor, row, decision, Step.DECIDE, now, site=site)
     return row
 
 
-def refuse_unready(session: Session, row: ApplicationRow, outcome: str) -> None:
+def refuse_unready(session: Session, row: ApplicationRow, outcome: str, now: datetime) -> None:
     """Raises Conflict while something has to come before the decision: a 合議, a fee, a 連署 where it is granted."""
     if outcome != Outcome.REFUSED:
         cosign.refuse_incomplete(row)
     consult.refuse_while_open(session, row)
-    fees.refuse_unpaid(session, row)
+    fees.refuse_unpaid(session, row, outcome, now)
 
 
 def conclude(
@@ -98,9 +99,13 @@ def conclude(
     outbox.add(session, fact, subject=row.id, now=now)
     retention.ended(row, procedure, now)
     delivery.prepare(session, row, procedure, now)
-    if decision.outcome != Outcome.REFUSED:
-        fees.open_charge(session, actor.code or "", row, procedure, "after", now)
     mails.decided(session, row, procedure, site, now)
+    if decision.outcome == Outcome.REFUSED:
+        fees.drop_unpaid(session, row, now)
+        return
+    charge = fees.open_charge(session, actor.code or "", row, procedure, "after", now)
+    if charge is not None and charge.charge_state == Charge.DUE:
+        mails.fee_due(session, row, procedure, site, charge.due_on, now)
 
 
 def _keep_period(session: Session, row: ApplicationRow, now: datetime) -> None:
@@ -147,6 +152,7 @@ def withdraw(
         correction.cancelled_at = now
     proposals.end_open(session, actor, row, "withdrawn", now)
     fees.cancel(session, row, now)
+    visits.give_back(session, actor, row, now)
     retention.ended(row, cases.definition_of(session, row), now)
     row.unread = True
     cases.note(session, row, What.WITHDRAWN, actor, now, cleaned(reason, lines=True)[:MAX_TEXT])

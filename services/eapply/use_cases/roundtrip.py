@@ -134,12 +134,12 @@ class Planned:
     proposes: bool = False
 
 
-def plan(session: Session, lines: list[Line]) -> list[Planned]:
+def plan(session: Session, lines: list[Line], now: datetime) -> list[Planned]:
     """What would happen, before it does."""
-    return [_planned(session, line) for line in lines]
+    return [_planned(session, line, now) for line in lines]
 
 
-def _planned(session: Session, line: Line) -> Planned:
+def _planned(session: Session, line: Line, now: datetime) -> Planned:
     row = None
     try:
         row, procedure = _case(session, line)
@@ -148,7 +148,7 @@ def _planned(session: Session, line: Line) -> Planned:
         )
         if row.version != line.version or row.state != State.IN_REVIEW:
             raise cases.changed_meanwhile(session, row)
-        review.refuse_unready(session, row, decision.outcome)
+        review.refuse_unready(session, row, decision.outcome, now)
     except Refusal as refusal:
         return Planned(
             line, row, None, line.outcome, next(iter(getattr(refusal, "fields", {}).values()), refusal.message)

@@ -17,6 +17,7 @@ from libs.common.ids import new_id
 from services.eapply import events
 from services.eapply.db import ApplicationRow, AttachmentRow, CounterRow, DelegationRow, DraftRow, RoundRow
 from services.eapply.domain import receipt
+from services.eapply.domain.fees import Charge
 from services.eapply.domain.history import What
 from services.eapply.domain.states import State
 from services.eapply.forms.definition import Procedure
@@ -162,8 +163,9 @@ def arrive(session: Session, actor: Actor, arrival: Arrival, key: str, now: date
         submitted_at=arrived_at,
     )
     outbox.add(session, fact, subject=row.id, now=now)
-    fees.open_charge(session, actor.code, row, arrival.procedure, "before", now)
-    mails.received(session, row, arrival.procedure, site, now)
+    charge = fees.open_charge(session, actor.code, row, arrival.procedure, "before", now)
+    pay = charge is not None and charge.charge_state == Charge.DUE
+    mails.received(session, row, arrival.procedure, site, now, pay_by=charge.due_on if charge else None, pay=pay)
     return row
 
 

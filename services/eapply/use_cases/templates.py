@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import count
 from typing import Any
 
 from sqlalchemy import select
@@ -68,18 +69,26 @@ def offer(session: Session, source: str, key: str) -> Offer:
 
 
 def adopt(session: Session, actor: Actor, source: str, key: str, now: datetime) -> str:
-    """Make a draft from a template; the key of the new procedure. Where there is one of that name, another is found."""
+    """Make a draft from a template; the key of the new procedure. Where one has that name and was not made from this template,
+    another is found: every municipality has a 児童手当 of its own, and may still take that of another."""
     taken = offer(session, source, key)
-    document = taken.procedure.document
-    if procedures.named(session, key) is not None or build.has_draft(session, key):
+    if taken.taken:
         raise Conflict(
             say("この名前の手続きは、もうあります。手続きのページで、ひな型の新しい版を取り入れてください。"),
             code="exists",
         )
-    build.take_in(session, actor, document, now)
-    remember(session, key, taken, now)
-    audit.record(session, actor, "eapply.template.adopt", key, detail={"source": source}, now=now)
-    return key
+    made = _free_key(session, key)
+    build.take_in(session, actor, taken.procedure.document | {"key": made}, now)
+    remember(session, made, taken, now)
+    audit.record(session, actor, "eapply.template.adopt", made, detail={"source": source}, now=now)
+    return made
+
+
+def _free_key(session: Session, key: str) -> str:
+    names = (key if number == 1 else f"{key[:50]}-{number}" for number in count(1))
+    return next(
+        name for name in names if procedures.named(session, name) is None and not build.has_draft(session, name)
+    )
 
 
 def remember(session: Session, key: str, taken: Offer, now: datetime) -> None:
@@ -148,8 +157,12 @@ def take_update(session: Session, actor: Actor, key: str, theirs: Iterable[int],
 
 
 def share(session: Session, actor: Actor, key: str, audience: list[str], now: datetime) -> None:
-    """Let others take the published definition as it is now: all, or the municipalities in `audience`. A copy is made;
-    what is changed here later is shared only when it is shared again."""
+    """Let others take the published definition as it is now: all, or the municipalities in `audience` (their codes). A copy is
+    made; what is changed here later is shared only when it is shared again. Raises Invalid for a code that is none."""
+    wrong = [code for code in audience if not _is_code(code)]
+    if wrong:
+        sentence = say("市町村の番号ではありません：%(codes)s", codes="、".join(wrong)[:200])
+        raise Invalid(sentence, fields={"codes": sentence})
     row = procedures.named(session, key)
     if row is None:
         raise NotFound(say("公開していない手続きは共有できません。"))
@@ -163,6 +176,14 @@ def share(session: Session, actor: Actor, key: str, audience: list[str], now: da
     shared.audience, shared.shared_at = audience, now
     session.add(shared)
     audit.record(session, actor, "eapply.template.share", key, detail={"to": audience or ["all"]}, now=now)
+
+
+def _is_code(text: str) -> bool:
+    """全国地方公共団体コード with its check digit (JIS X 0401, 0402)."""
+    if len(text) != 6 or not text.isascii() or not text.isdigit():
+        return False
+    total = sum(int(digit) * weight for digit, weight in zip(text[:5], (6, 5, 4, 3, 2), strict=True))
+    return (11 - total % 11) % 10 == int(text[5])
 
 
 def unshare(session: Session, actor: Actor, key: str, now: datetime) -> None:
@@ -186,7 +207,12 @@ def _shared_with(session: Session) -> list[SharedProcedureRow]:
     rows = session.scalars(
         select(SharedProcedureRow).where(SharedProcedureRow.owner != tenant).order_by(SharedProcedureRow.title)
     )
-    return [row for row in rows if not row.audience or tenant in row.audience]
+    place = session.get(room.RoomRow, tenant)
+    ours = {
+        tenant,
+        place.code if place else None,
+    }  # a town that became a city is still given what its old code was given
+    return [row for row in rows if not row.audience or ours & set(row.audience)]
 
 
 # ---- many at once
@@ -202,15 +228,16 @@ class Taken:
 
 
 def take_many(session: Session, actor: Actor, named: Iterable[tuple[str, bytes]], now: datetime) -> list[Taken]:
-    """Each file becomes a draft or says why not; one that fails holds no other up."""
+    """Each file becomes a draft or says why not; one that fails holds no other up. Two files of one procedure: the second fails."""
     return [_take_one(session, actor, name, content, now) for name, content in named]
 
 
 def _take_one(session: Session, actor: Actor, name: str, content: bytes, now: datetime) -> Taken:
     try:
         with session.begin_nested():
-            row = build.take_in(session, actor, files.read_yaml(content.decode("utf-8-sig")), now)
-            return Taken(name, row.key)
+            document = files.read_yaml(content.decode("utf-8-sig"))
+            _refuse_over_draft(session, document)
+            return Taken(name, build.take_in(session, actor, document, now).key)
     except UnicodeDecodeError:
         return Taken(name, faults=(str(say("文字を読めませんでした。UTF-8で保存してください。")),))
     except Invalid as refusal:
@@ -218,3 +245,16 @@ def _take_one(session: Session, actor: Actor, name: str, content: bytes, now: da
         return Taken(name, faults=places or (refusal.message,))
     except Refusal as refusal:
         return Taken(name, faults=(refusal.message,))
+
+
+def _refuse_over_draft(session: Session, document: Any) -> None:
+    """Raises Conflict where the procedure has a draft: among many files nobody sees whose work is replaced."""
+    key = document.get("key") if isinstance(document, dict) else None
+    if isinstance(key, str) and build.has_draft(session, key):
+        raise Conflict(
+            say(
+                "この手続き（%(key)s）には下書きがあるため、取り込んでいません。公開するか捨ててから、取り込んでください。",
+                key=key[:60],
+            ),
+            code="draft-exists",
+        )

@@ -131,7 +131,11 @@ def book(session: Session, actor: Actor, application_id: str, slot_id: str, now:
 
 def cancel(session: Session, actor: Actor, application_id: str, now: datetime) -> None:
     """Give the time back."""
-    row = who.own_application(session, actor, application_id, now, lock=True)
+    give_back(session, actor, who.own_application(session, actor, application_id, now, lock=True), now)
+
+
+def give_back(session: Session, actor: Actor, row: ApplicationRow, now: datetime) -> None:
+    """The time this application has is free again: whoever withdraws does not come."""
     present = session.scalar(select(VisitRow).where(VisitRow.application_id == row.id))
     if present is not None:
         session.delete(present)

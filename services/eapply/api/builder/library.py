@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from contextlib import suppress
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -16,6 +17,7 @@ from services.eapply.api.shell import Form, changing, form, now_of, reading, ren
 from services.eapply.forms import document as files
 from services.eapply.forms import words
 from services.eapply.forms.differences import MISSING
+from services.eapply.forms.text import narrow
 from services.eapply.use_cases import build, procedures, templates
 
 router = APIRouter()
@@ -23,6 +25,9 @@ TEMPLATES = say("ひな型から作る")
 TEMPLATE = say("ひな型と共有")
 MAX_FILES = 500
 MAX_TEXT = 2 * 1024 * 1024
+MAX_UNPACKED = 32 * 1024 * 1024
+UTF_8 = 0x800
+"""The bit of a ZIP's entry that says its name is UTF-8."""
 
 
 @router.get(f"{LIST}/templates", include_in_schema=False)
@@ -75,17 +80,33 @@ def _files(sent: Form) -> list[tuple[str, bytes]]:
         found += _unpacked(content) if content[:4] == b"PK\x03\x04" else [(name, content)]
     if not found:
         raise Invalid(say("取り込むファイルを選んでください。"))
-    return found[:MAX_FILES]
+    if len(found) > MAX_FILES:
+        raise Invalid(say("一度に取り込めるのは%(most)s件までです。分けて取り込んでください。", most=MAX_FILES))
+    return found
 
 
 def _unpacked(content: bytes) -> list[tuple[str, bytes]]:
-    """Never more of a file than a procedure can be, however much it would unfold to."""
+    """Never more of a file than a procedure can be, nor of all than `MAX_UNPACKED`, however much it would unfold to."""
+    found, size = [], 0
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = [info for info in archive.infolist() if not info.is_dir()][:MAX_FILES]
-            return [(info.filename, archive.open(info).read(MAX_TEXT)) for info in names]
+            for info in [info for info in archive.infolist() if not info.is_dir()][: MAX_FILES + 1]:
+                found.append((_name(info), archive.open(info).read(MAX_TEXT)))
+                size += len(found[-1][1])
+                if size > MAX_UNPACKED:
+                    raise Invalid(say("ZIPの中身が大きすぎます。いくつかに分けて取り込んでください。"))
+            return found
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):
         raise Invalid(say("ZIPファイルを開けませんでした。作り直してから、もう一度選んでください。")) from None
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """The name in the ZIP. Windows writes Japanese ones in Shift_JIS without saying so; they are read as the old American page."""
+    if info.flag_bits & UTF_8:
+        return info.filename
+    with suppress(UnicodeError):
+        return info.orig_filename.encode("cp437").decode("cp932")
+    return info.filename
 
 
 # ---- one procedure: its template's news, and whom it is shared with
@@ -135,11 +156,7 @@ def take_news(request: Request, procedure: str, actor: Actor = access.staff(MANA
 @router.post(f"{ONE}/share", include_in_schema=False)
 def share(request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
     """`to`: all · some (codes in `codes`) · nobody."""
-    codes = [
-        code
-        for code in sent.get("codes").replace(",", " ").replace("、", " ").split()
-        if code.isascii() and code.isdigit()
-    ]
+    codes = narrow(sent.get("codes")).replace(",", " ").replace("、", " ").split()
     with changing(request, actor) as session:
         if sent.get("to") == "nobody":
             templates.unshare(session, actor, procedure, now_of(request))

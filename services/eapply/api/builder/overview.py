@@ -115,9 +115,9 @@ def publish(request: Request, procedure: str, actor: Actor = access.staff(MANAGE
 
 
 @router.post(f"{ONE}/discard", include_in_schema=False)
-def discard(request: Request, procedure: str, actor: Actor = access.staff(MANAGER)) -> Response:
+def discard(request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
     with changing(request, actor) as session:
-        build.discard(session, actor, procedure, now_of(request))
+        build.discard(session, actor, procedure, sent.number("revision"), now_of(request))
         left = procedures.named(session, procedure)
     return to(address(request, procedure) if left else list_address(request))
 

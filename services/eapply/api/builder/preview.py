@@ -21,7 +21,7 @@ from services.eapply.db import DraftRow
 from services.eapply.domain import states
 from services.eapply.forms import raw as inputs
 from services.eapply.forms import uploads
-from services.eapply.forms.definition import FormStep
+from services.eapply.forms.definition import FormStep, Procedure
 from services.eapply.forms.show import lines
 from services.eapply.use_cases import attach, build, mails
 from services.eapply.use_cases.drafts import Draft
@@ -166,11 +166,21 @@ def _end(request: Request, draft: Draft) -> Response:
     procedure = draft.procedure
     whole = draft.reading(now_of(request))
     place = getattr(request.state, "place_name", "")
-    context = {"number": "000000-0000-00000-0", "place": place, "link": "…", "arrived": "…", "due": "…"}
-    letters = [template.render(context) for template in (mails.RECEIVED, mails.CORRECTION, mails.DECIDED)]
+    context = {
+        "number": "000000-0000-00000-0", "place": place, "link": "…", "arrived": "…", "due": "…", "until": "…",
+        "section": procedure.department, "todo": _todo(procedure),
+    }  # fmt: skip
+    sent = [mails.RECEIVED, mails.CORRECTION, mails.DECIDED, *([mails.FEE] if procedure.handling.fee else [])]
+    letters = [template.render(context) for template in sent]
     return render(
         request, "desk/build/preview_end.html", desk=True, title=TITLE, procedure=procedure, letters=letters,
         lines=lines(procedure, whole.answers), stops=whole.stops, address=address(request, draft.key),
         words=spoken_all(request, {state: states.APPLICANT_WORDS[state] for state in states.State}),
         crumbs=crumbs(request, draft.key, procedure.title, Link(TITLE, "", True)),
     )  # fmt: skip
+
+
+def _todo(procedure: Procedure) -> str:
+    fee, cosign = procedure.handling.fee, procedure.handling.cosign
+    pay = fee is not None and fee.when == "before" and fee.amount is not None
+    return mails.todo("…" if fee and fee.due_days else "", pay, cosign.persons if cosign else 0)

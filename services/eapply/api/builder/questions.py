@@ -104,7 +104,7 @@ def _page(
         errors=errors, status_code=status_code, shown_field=shown, found=found, back_to=f"{root}/pages/{place[0]}",
         pages_to=_other_pages(making, place),
         **asked.condition_context(making.row.document, {name: field.get(name) for name in ("visible", "required")}),
-        **_as_citizens_see(shown),
+        **_as_citizens_see(request, shown),
     )  # fmt: skip
 
 
@@ -114,10 +114,12 @@ def _other_pages(making: build.Making, place: Where) -> list[tuple[str, str]]:
     return [page for page in pages if page[0] != place[0]] if len(place) == 2 else []
 
 
-def _as_citizens_see(shown) -> dict:  # type: ignore[no-untyped-def,type-arg]
+def _as_citizens_see(request: Request, shown) -> dict:  # type: ignore[no-untyped-def,type-arg]
     """The context of inputs.html for one field that nobody has answered."""
     if shown is None:
         return {}
     paths = {shown.key} | {f"{shown.key}.1.{inner.key}" for inner in shown.fields}
     needed = {shown.key} if shown.need else set()
-    return form_context({}, {}, [shown], "", Reading(shown=paths, needed=needed | {p for p in paths if "." in p}))
+    return form_context(
+        request, {}, {}, [shown], "", Reading(shown=paths, needed=needed | {p for p in paths if "." in p})
+    )

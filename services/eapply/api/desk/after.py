@@ -29,6 +29,7 @@ from services.eapply.api.shell import (
 )
 from services.eapply.domain import states
 from services.eapply.domain.retention import month_of
+from services.eapply.forms.analysis import multipliers
 from services.eapply.use_cases import exports, handling, numbers, procedures, retention
 
 router = APIRouter()
@@ -180,6 +181,7 @@ def _wanted(sent: Form) -> dict[str, Any]:
     """The form as parts of a definition."""
     fee = {
         "when": sent.get("fee_when"), "amount": _yen(sent.get("amount")), "basis": sent.get("basis"),
+        "times": sent.get("fee_times"), "due_days": _yen(sent.get("due_days")),
         "exempt": [line.strip() for line in sent.get("exempt").splitlines() if line.strip()],
     }  # fmt: skip
     return {
@@ -211,7 +213,7 @@ def _my_number(sent: Form) -> dict[str, Any] | None:
 
 
 def _yen(text: str) -> int | str | None:
-    """Yen; None where it is fixed on examination; what is no number stays, and is refused."""
+    """Yen (or days); None where nothing was typed; what is no number stays, and is refused."""
     return int(text) if text.isascii() and text.isdigit() else (text or None)
 
 
@@ -228,7 +230,8 @@ def _handling(
     crumbs = (Link(PROCEDURES, f"{base(request)}/desk/procedures"), Link(definition.title, "", True))
     return render(
         request, "desk/handling.html", desk=True, crumbs=crumbs, title=HANDLING, procedure=definition, procedure_id=procedure_id,
-        rules=definition.handling, errors=Texts(errors), typed=Texts(typed), status_code=status_code,
+        rules=definition.handling, numbers=list(multipliers(definition).items()), errors=Texts(errors), typed=Texts(typed),
+        status_code=status_code,
     )  # fmt: skip
 
 

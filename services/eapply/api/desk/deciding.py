@@ -179,7 +179,7 @@ def sheet_sent(request: Request, actor: Actor = access.staff(REVIEWER), sent: Fo
     except Invalid as refusal:
         return _sheet(request, refusal.fields, status_code=422)
     with reading(request, actor) as session:
-        planned = roundtrip.plan(session, lines)
+        planned = roundtrip.plan(session, lines, now_of(request))
     good = [asdict(each.line) for each in planned if not each.problem]
     shown = [(each, spoken(request, each.problem)) for each in planned]
     return _sheet(request, {}, planned=shown, good=good, lines=json.dumps(good, ensure_ascii=False))

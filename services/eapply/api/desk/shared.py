@@ -109,6 +109,7 @@ def case_context(
         "letter": delivery.notice_of(session, row.id),
         "charge": (charge := fees.charge_of(session, row.id)),
         "owed": fees.owed(charge) if charge else None,
+        "overdue": charge is not None and fees.overdue(charge, now),
         "slip": paying.slip(service_of(request), session, charge),
         "bundle": together.others(session, row),
         "cosigners": cosign.asked(session, row.id),
