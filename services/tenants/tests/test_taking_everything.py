@@ -258,9 +258,18 @@ def test_a_take_out_of_the_version_before_is_put_together_too(using: Cloud) -> N
     assert "データを受け取る（ZIP）" in using.get(f"/portal/{OOKI}/takeout/", ADMIN).text
 
 
-def test_nothing_to_take(cloud: Cloud) -> None:
-    answered = cloud.post(f"/portal/{OOKI}/takeout/", ADMIN)
-    assert answered.status_code == 409 and "まだ使っていません" in answered.text
+def test_who_uses_no_service_takes_what_the_registry_keeps(cloud: Cloud) -> None:
+    """After the last service was left, and before the registration is deleted too."""
+    cloud.post(f"/portal/{OOKI}/pages/", ADMIN, {"page": "terms", "seen": "0", "text": "町の決まり"})
+    assert cloud.post(f"/portal/{OOKI}/takeout/", ADMIN).status_code == 303
+    assert "1つのファイルにまとめています" in cloud.get(f"/portal/{OOKI}/takeout/", ADMIN).text
+    work(cloud)
+    page = cloud.get(f"/portal/{OOKI}/takeout/", ADMIN).text
+    [where] = re.findall(rf"/portal/{OOKI}/takeout/[^/\"]+/archive", page)
+    reader = archive.Reader(io.BytesIO(cloud.get(where, ADMIN).content), takeaway.FORMAT, OOKI)
+    assert reader.wrong() == [] and not [name for name in reader.names if name.startswith("services/")]
+    [written] = reader.lines("registry/pages.jsonl")
+    assert "町の決まり" in written.decode()
 
 
 def test_a_deletion_leaves_a_signed_record(using: Cloud) -> None:
