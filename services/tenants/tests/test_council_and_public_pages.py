@@ -15,7 +15,7 @@ from services.tenants import sample
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, GUEST, KURUME, MEMBER, NAKAGAWA, OOKI, OPERATOR
-from services.tenants.use_cases import usage
+from services.tenants.use_cases import members, usage
 
 
 @pytest.fixture
@@ -132,6 +132,19 @@ def test_finding_ones_municipality_by_map_and_kana(full: Cloud) -> None:
     assert page.count('href="/t/402036/"') >= 2, "on the map and in the list"
     assert "か行" in page
     assert "400009" not in page, "the prefecture is no municipality to choose"
+
+
+def test_somebody_who_works_here_goes_on_to_their_work_from_the_first_page(full: Cloud) -> None:
+    """Signing in leads to the page of citizens: the clerk's own way is the first thing on it."""
+    person = Actor("person", ADMIN.subject, ADMIN.name)
+    assert "あなたの仕事" not in full.get("/", person).text + full.get("/", GUEST).text
+    with full.database.transaction(tenant=OOKI) as session:
+        members.grant(session, OPERATOR, OOKI, ADMIN.subject, {"portal.admin", "eapply.reviewer"}, NOW)
+    with full.database.transaction(tenant="400009") as session:
+        members.grant(session, OPERATOR, "400009", ADMIN.subject, {"council.member", "operator"}, NOW)
+    work = full.get("/", person).text.split("あなたの仕事")[1].split("</nav>")[0]
+    ways = re.findall(r'href="([^"]+)"', work)
+    assert sorted(ways) == ["/council/", "/operator/", f"/portal/{OOKI}/", f"/t/{OOKI}/desk/"]
 
 
 @pytest.mark.parametrize(
