@@ -271,3 +271,18 @@ def test_everybody_reads_how_accessible_the_cloud_is(cloud: Cloud) -> None:
         assert words in page, words
     assert "使いにくいところがあったとき" in page and len(re.findall(r"<b>\d\.\d\.\d+　", page)) == 38
     assert 'href="/accessibility"' in cloud.get("/status/", GUEST).text, "in the foot of every page"
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "2026-02-30"])
+@pytest.mark.parametrize(
+    ("path", "actor"),
+    [
+        (f"/portal/{OOKI}/records/?since=", ADMIN), (f"/portal/{OOKI}/records/?until=", ADMIN),
+        ("/operator/records?until=", OPERATOR), ("/council/?on=", MEMBER), ("/council/?known=", MEMBER),
+        ("/participation.json?on=", GUEST), ("/participation.csv?known=", GUEST), ("/council/participation.csv?on=", MEMBER),
+        (f"/portal/{OOKI}/services/ebid/estimate?start=", ADMIN), (f"/portal/{OOKI}/services/ebid/estimate.pdf?start=", ADMIN),
+        ("/council/municipalities?known=", MEMBER),
+    ],
+)  # fmt: skip
+def test_a_day_nobody_can_mean_is_refused_and_breaks_no_page(cloud: Cloud, path: str, actor: Actor, day: str) -> None:
+    assert cloud.get(path + day, actor).status_code in (200, 422)

@@ -135,6 +135,8 @@ def test_the_manifest_is_what_kubernetes_takes(town: Cloud) -> None:
         ({"purpose": " "}, 422, "何に使うか"),
         ({"nodes": "たくさん"}, 422, "数字だけで"),
         ({"first": "あした"}, 422, "日付として読めません"),
+        ({"first": "0001-01-01"}, 422, "日付として読めません"),
+        ({"first": "9999-12-31", "last": "9999-12-31"}, 422, "日付として読めません"),
     ],
 )
 def test_what_cannot_be_reserved_comes_back_with_the_form(
