@@ -147,7 +147,7 @@ def _lines(request: Request, actor: Actor) -> Response:
 def portal_usage(
     request: Request,
     code: str,
-    year: Annotated[int | None, Query()] = None,
+    year: Annotated[int | None, Query(ge=1990, le=2100)] = None,
     actor: Actor = access.staff("portal.admin"),
 ) -> Response:
     """What was used of each service and what the year costs; applications by procedure, tenders, backups by month."""

@@ -273,6 +273,29 @@ def test_everybody_reads_how_accessible_the_cloud_is(cloud: Cloud) -> None:
     assert 'href="/accessibility"' in cloud.get("/status/", GUEST).text, "in the foot of every page"
 
 
+@pytest.mark.parametrize(
+    ("path", "actor"),
+    [
+        ("/operator/participation", OPERATOR), ("/operator/municipalities", OPERATOR), ("/council/populations", MEMBER),
+        (f"/portal/{OOKI}/past/", ADMIN), (f"/portal/{OOKI}/transfer/", ADMIN),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("content", [b"x" * 200_000, b'code,name\n"' + b"a,b\n" * 50_000])
+def test_a_file_that_is_no_table_is_refused_and_breaks_no_page(
+    cloud: Cloud, path: str, actor: Actor, content: bytes
+) -> None:
+    files = {"file": ("a.csv", content, "text/csv")}
+    answer = cloud.post(path, actor, {"as_of": "2026-01-01", "source": "検査"}, files=files)
+    assert answer.status_code == 422 and "表として読めません" in answer.text
+
+
+def test_a_table_saved_on_an_old_mac_is_read_too(cloud: Cloud) -> None:
+    """Its lines end with a carriage return alone."""
+    lines = f"code,service,from,until\r{OOKI},center,2010-04-01,2012-04-01\r".encode()
+    files = {"file": ("a.csv", lines, "text/csv")}
+    assert "1行を取り込みました" in cloud.post("/operator/participation", OPERATOR, files=files).text
+
+
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "2026-02-30"])
 @pytest.mark.parametrize(
     ("path", "actor"),

@@ -147,6 +147,11 @@ def test_what_cannot_be_reserved_comes_back_with_the_form(
     assert f'value="{(NIGHT | changes)["nodes"]}"' in page, "what was typed is still there"
 
 
+def test_a_pool_nobody_can_have_is_refused_and_breaks_no_page(town: Cloud) -> None:
+    refused = town.post("/operator/capacity/pool", OPERATOR, POOL | {"storage": "9,999,999,999,999"})
+    assert refused.status_code == 422 and "0から10億まで" in refused.text
+
+
 def test_only_while_taking_part(cloud: Cloud) -> None:
     assert "まだ登録されていません" in cloud.get(f"/portal/{OOKI}/capacity/", ADMIN).text
     cloud.post("/operator/capacity/pool", OPERATOR, POOL)
