@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
@@ -120,6 +120,13 @@ def _install_answers(app: FastAPI) -> None:
         response = answer(request, refusal)
         response.headers.update(error.headers or {})
         return response
+
+    @app.exception_handler(DataError)
+    def not_storable(request: Request, error: DataError) -> Response:
+        """PostgreSQL keeps no NUL in a text and no number beyond its column: what was sent is wrong, not the service."""
+        _log.warning("not storable", extra={"error": type(error.orig).__name__})
+        sentence = "保存できない文字か、大きすぎる数が入っています。直して、もう一度お送りください。"
+        return answer(request, Invalid(sentence, code="not-storable"))
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(InterfaceError)
