@@ -309,3 +309,15 @@ def test_a_table_saved_on_an_old_mac_is_read_too(cloud: Cloud) -> None:
 )  # fmt: skip
 def test_a_day_nobody_can_mean_is_refused_and_breaks_no_page(cloud: Cloud, path: str, actor: Actor, day: str) -> None:
     assert cloud.get(path + day, actor).status_code in (200, 422)
+
+
+def test_a_letter_the_store_does_not_keep_is_refused_and_breaks_no_page(cloud: Cloud) -> None:
+    """PostgreSQL keeps no NUL in a text; SQLite does."""
+    rule = {"year": "2026", "total": "100", "equal": "100", "population": "", "use": "", "note": "総会\x00"}
+    answers = [
+        cloud.post("/council/sharing/eapply/rule", MEMBER, rule),
+        cloud.get(f"/portal/{OOKI}/records/?q=a%00b", ADMIN),
+        cloud.get("/?q=a%00b", GUEST),
+    ]
+    for answer in answers:
+        assert answer.status_code in (200, 303) or (answer.status_code == 422 and "保存できない文字" in answer.text)
