@@ -1,6 +1,8 @@
 """`/council/tenders`: tenders per municipality and fiscal year, as the e-bidding service published them."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from libs.common import access
@@ -15,7 +17,9 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/council/tenders")
 def council_tenders(
-    request: Request, year: int | None = None, actor: Actor = access.staff("council.member")
+    request: Request,
+    year: Annotated[int | None, Query(ge=1990, le=2100)] = None,
+    actor: Actor = access.staff("council.member"),
 ) -> Response:
     today = view.today_of(request)
     chosen = year if year is not None else fiscal_year(today)

@@ -28,6 +28,8 @@ from services.tenants.use_cases.count import Participation, YearCount
 
 router = APIRouter()
 _BOUNDS = (1, 2, 3, 4, 5)
+FIRST_DAY, LAST_DAY = date(1868, 1, 25), date(9000, 12, 31)
+"""Days that somebody can mean, from the first of 明治 on: a year more or less of them is still a day."""
 _ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
 On = Annotated[str, Query(description="day to count, YYYY-MM-DD; empty: today")]
@@ -126,10 +128,13 @@ def read_day(text: str, field: str) -> date | None:
     if not text.strip():
         return None
     try:
-        return date.fromisoformat(text.strip())
+        day = date.fromisoformat(text.strip())
     except ValueError:
+        day = date.min
+    if not FIRST_DAY <= day <= LAST_DAY:
         sentence = say("日付として読めませんでした。「2018-09-30」のように入力してください。")
-        raise Invalid(sentence, fields={field: sentence}) from None
+        raise Invalid(sentence, fields={field: sentence})
+    return day
 
 
 # ---- drawings -------------------------------------------------------------------------------------------------------

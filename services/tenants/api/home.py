@@ -16,11 +16,12 @@ from services.tenants import accessibility
 from services.tenants.api import figures, view
 from services.tenants.api.maintenance import coming, name_of
 from services.tenants.api.words import Reader
+from services.tenants.db import members as members_db
 from services.tenants.db import registry as registry_db
 from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.domain.catalogue import SERVICES, CatalogueService
 from services.tenants.domain.codes import read_code
-from services.tenants.domain.municipality import Municipality, by_code, matches
+from services.tenants.domain.municipality import Municipality, by_code, existing_on, matches
 from services.tenants.domain.subscriptions import status_on
 from services.tenants.use_cases import count, own_pages
 
@@ -44,13 +45,14 @@ ANY_STAFF: Any = Depends(access.Rule("staff", frozenset({"staff", "operator"})))
 
 
 @router.get("/")
-def cloud(request: Request, q: Annotated[str, Query(max_length=100)] = "", _actor: Actor = access.public()) -> Response:
+def cloud(request: Request, q: Annotated[str, Query(max_length=100)] = "", actor: Actor = access.public()) -> Response:
     """Find your municipality by map, kana or search; what the cloud offers; who takes part."""
     service = view.service_of(request)
     today = view.today_of(request)
     with service.database.reading() as session:
         found = count.on(session, today)
         states = registry_db.states(session)
+        roles = {} if actor.kind == "guest" else members_db.tenants_of(session, actor.subject)
     towns = sorted(found.municipalities.values(), key=lambda m: m.kana)
     hits = _search(towns, states, q) if q.strip() else None
     if hits and len(hits) == 1 and _is_code(q):
@@ -60,12 +62,29 @@ def cloud(request: Request, q: Annotated[str, Query(max_length=100)] = "", _acto
         request,
         "home/cloud.html",
         q=q,
+        own_work=_own_work(roles, existing_on(states, today), view.reader_of(request)),
         hits=hits,
         rows=_by_kana(towns, view.reader_of(request)),
         map=figures.map_of_links(service.settings.prefecture, towns, joined, view.reader_of(request)),
         services=SERVICES,
         found=found,
     )
+
+
+def _own_work(roles: dict[str, set[str]], existing: dict[str, Municipality], reader: Reader) -> list[tuple[str, str]]:
+    """Where somebody who works here goes on after signing in, as (words, path); citizens have none."""
+    found: list[tuple[str, str]] = []
+    for town in [existing[tenant] for tenant in roles if tenant in existing]:
+        held = roles[town.tenant_id]
+        if "portal.admin" in held:
+            found.append((reader(say("%(name)sの管理者の窓口"), name=town.name), f"/portal/{town.code}/"))
+        if town.counted and held - {"portal.admin"}:
+            found.append((reader(say("%(name)sの職員の机"), name=town.name), f"/t/{town.code}/desk/"))
+        if "council.member" in held:
+            found.append((reader(say("協議会（参加状況と指標）")), "/council/"))
+        if "operator" in held:
+            found.append((reader(say("運用担当（承認、見守り、台帳）")), "/operator/"))
+    return found
 
 
 def _search(towns: list[Municipality], states: list[Municipality], q: str) -> list[Municipality]:

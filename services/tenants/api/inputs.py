@@ -1,5 +1,7 @@
 """What people type into forms, read: whole numbers in any width, files in the two usual charsets."""
 
+import csv
+import io
 import re
 import unicodedata
 
@@ -24,8 +26,8 @@ def whole(text: str, field: str, default: int | None = None) -> int:
 
 
 def text_of(file: UploadFile) -> str:
-    """The text of a CSV up to 2 MB, UTF-8 or Shift_JIS. Raises TooLarge, or Invalid that names each line with bytes of no
-    character."""
+    """The text of a CSV up to 2 MB, UTF-8 or Shift_JIS, its lines ended by "\\n" whatever wrote them. Raises TooLarge, or Invalid that
+    names each line with bytes of no character, and for what is no table."""
     content = file.file.read(MAX_CSV + 1)
     if len(content) > MAX_CSV:
         raise TooLarge(say("ファイルが大きすぎます。2MBまでに分けてください。"))
@@ -35,4 +37,17 @@ def text_of(file: UploadFile) -> str:
         raise Invalid(sentence, code="bad-charset")
     text, wrong = found
     refuse_lines([BadLine(line, say("読み取れない文字があります。文字を入力し直してください。")) for line in wrong])
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    _check_is_table(text)
     return text
+
+
+def _check_is_table(text: str) -> None:
+    """Raises Invalid where a cell is so long (131,072 letters) that csv reads no further: a quotation mark is missing, or it is no CSV."""
+    rows = csv.reader(io.StringIO(text))
+    try:
+        for _ in rows:
+            pass
+    except csv.Error:
+        sentence = say('表として読めません。引用符（"）が閉じていないか、CSVではないファイルです。')
+        raise Invalid(sentence, code="bad-table", fields={"file": sentence}) from None

@@ -1,6 +1,6 @@
 """職員と権限: who may do what for a municipality; the same page serves the council's own people."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -143,7 +143,7 @@ def _invite(request: Request, actor: Actor, room: Room, email: str, name: str, r
     """The gateway keeps the address and mails the invitation; here only the id and the roles are kept."""
     typed = {"email": email, "name": name, "roles": sorted(roles)}
     try:
-        _check_invitation(room, email, name, roles)
+        check_invitation(room.roles, email, name, roles)
         person_id = view.neighbours_of(request).invite(
             email.strip(), name.strip(), room.tenant_name, members.roles_text(roles)
         )
@@ -158,13 +158,14 @@ def _invite(request: Request, actor: Actor, room: Room, email: str, name: str, r
     return view.see_other(room.base)
 
 
-def _check_invitation(room: Room, email: str, name: str, roles: set[str]) -> None:
+def check_invitation(offered: Mapping[str, str], email: str, name: str, roles: set[str]) -> None:
+    """Raises Invalid naming each field that is wrong; `offered`: the roles that can be given, by key."""
     fields = {}
     if "@" not in email or len(email) > 300:
         fields["email"] = say("メールアドレスの形が合いません。「@」を含めて入力してください。")
     if not name.strip() or len(name) > 100:
         fields["name"] = say("お名前を100文字までで入力してください。")
-    if not roles or not roles <= set(room.roles):
+    if not roles or not roles <= set(offered):
         fields["roles"] = say("権限を1つ以上選んでください。")
     if fields:
         raise Invalid(say("直していただくところがあります。"), fields=fields)

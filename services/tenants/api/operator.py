@@ -13,6 +13,7 @@ from services.tenants.api import view, words
 from services.tenants.db import registry as registry_db
 from services.tenants.db import requests as requests_db
 from services.tenants.db import usage as usage_db
+from services.tenants.db.requests import RequestRow
 from services.tenants.domain import catalogue, requests
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.municipality import existing_on
@@ -52,6 +53,7 @@ def _approvals(request: Request, error: Invalid | None = None, about: str = "") 
         waiting=[row for row in waiting if row.action in requests.APPROVED],
         moving=[row for row in waiting if row.action not in requests.APPROVED] + moving,
         ended=ended,
+        may_retry=_newest_failed([*waiting, *moving], ended),
         auto=auto,
         services=SERVICES,
         name_of=lambda row: towns[row.tenant].name if row.tenant in towns else row.tenant,
@@ -59,6 +61,17 @@ def _approvals(request: Request, error: Invalid | None = None, about: str = "") 
         actions=words.ACTIONS,
         state_words=requests.WORDS,
     )
+
+
+def _newest_failed(open_now: list[RequestRow], ended: list[RequestRow]) -> set[str]:
+    """Ids of failed requests nothing came after: only these are worth trying again. `ended` is newest first."""
+    seen = {(row.tenant, row.service) for row in open_now}
+    found = set()
+    for row in ended:
+        if row.state == "failed" and (row.tenant, row.service) not in seen:
+            found.add(row.id)
+        seen.add((row.tenant, row.service))
+    return found
 
 
 @router.post("/operator/requests/{request_id}/approve")

@@ -157,6 +157,7 @@ def _service_page(request: Request, actor: Actor, key: str, error: Invalid | Non
         least=LEAST,
         kinds=words.TOWNS,
         cost=portal_cost.cost_lines(request, town, [key]).get(key, ""),
+        this_year=portal_cost.this_year(request, town, key) if offer.subscription.status == "none" else None,
         earlier=earlier,
         resting=resting,
         titles=_titles(request, key) if resting else {},

@@ -28,6 +28,15 @@ Asked = Annotated[str, Query()]
 
 
 @dataclass(frozen=True)
+class ThisYear:
+    """What joining today costs until 31 March: yen, for so many months."""
+
+    fiscal_year: int
+    months: int
+    amount: int
+
+
+@dataclass(frozen=True)
 class Quote:
     """What joining on `start` would cost `town`: of the rest of that fiscal year and of the whole next one. `shared` and
     `whole` None: no rule was decided."""
@@ -54,6 +63,18 @@ def quote(request: Request, town: Municipality, service: str, start: date) -> Qu
         shared, months = sharing_cases.for_newcomer(session, register, service, town.tenant_id, start)
         whole, _ = sharing_cases.for_newcomer(session, register, service, town.tenant_id, date(year + 1, 4, 1))
     return Quote(town, start, months, shared, whole)
+
+
+def this_year(request: Request, town: Municipality, service: str) -> ThisYear | None:
+    """None where no rule was decided, or it cannot be said."""
+    with view.service_of(request).database.reading() as session:
+        if all(row.superseded_at for row in sharing_db.rule_rows(session, service)):
+            return None  # the register need not be read
+        register = count.read(session)
+        today = view.today_of(request)
+        shared, months = sharing_cases.for_newcomer(session, register, service, town.tenant_id, today)
+    share = shared.shares.get(town.tenant_id) if shared else None
+    return ThisYear(shared.rule.fiscal_year, months, share.amount) if shared and share else None
 
 
 def cost_lines(request: Request, town: Municipality, services: Iterable[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel, StringConstraints, field_validator
+from pydantic import BaseModel, Field, StringConstraints, field_validator
 
 from libs.common import access, audit, csvout
 from libs.common.actor import Actor
@@ -15,6 +15,7 @@ from libs.common.clock import JST, fiscal_year
 from libs.common.errors import say
 from services.tenants.api import view, words
 from services.tenants.api.council_sharing import UNITS
+from services.tenants.api.figures import FIRST_DAY, LAST_DAY
 from services.tenants.db import backups as backups_db
 from services.tenants.db import past as past_db
 from services.tenants.db import plans as plans_db
@@ -32,8 +33,8 @@ class Search(BaseModel):
     """What is looked for in a record: words, and days in Japan, both included. `before`: where the page before ended."""
 
     q: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = ""
-    since: date | None = None
-    until: date | None = None
+    since: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)] | None = None
+    until: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)] | None = None
     before: Annotated[str, StringConstraints(max_length=36)] = ""
 
     @field_validator("since", "until", mode="before")
@@ -146,7 +147,7 @@ def _lines(request: Request, actor: Actor) -> Response:
 def portal_usage(
     request: Request,
     code: str,
-    year: Annotated[int | None, Query()] = None,
+    year: Annotated[int | None, Query(ge=1990, le=2100)] = None,
     actor: Actor = access.staff("portal.admin"),
 ) -> Response:
     """What was used of each service and what the year costs; applications by procedure, tenders, backups by month."""

@@ -18,6 +18,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound, Refusal, say
 from services.tenants.api import figures, inputs, view, words
 from services.tenants.db import deletions as deletions_db
+from services.tenants.db import members as members_db
 from services.tenants.db import registry as registry_db
 from services.tenants.domain import catalogue
 from services.tenants.domain.catalogue import SERVICES
@@ -47,6 +48,7 @@ def _registry(
 ) -> Response:
     with view.service_of(request).database.reading() as session:
         states = registry_db.states(session)
+        run = members_db.tenants_with(session, "portal.admin")
     present = [s for s in existing_on(states, view.today_of(request)).values() if s.counted]
     reader = view.reader_of(request)
     return view.operator_page(
@@ -59,6 +61,7 @@ def _registry(
         if error
         else [],
         present=present,
+        run=run,
         happened=words.happened(changes(states), states, reader),
         imported=imported,
         prepared=prepared,
@@ -109,6 +112,7 @@ def _municipality(
         typed=typed or {},
         town=existing_on(own, today).get(tenant) or life[-1],
         tenant=tenant,
+        exists=tenant in existing_on(own, today),
         life=life,
         was=sorted((s for s in own if s.superseded_at), key=lambda s: s.recorded_at, reverse=True),
         near=[s for s in others if s.region == life[-1].region],

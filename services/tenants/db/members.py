@@ -43,6 +43,12 @@ def all_roles(session: Session) -> dict[str, dict[str, list[str]]]:
     return found
 
 
+def tenants_with(session: Session, role: str) -> set[str]:
+    """Tenants where somebody has `role` now."""
+    statement = select(MemberRow.tenant).where(MemberRow.role == role, MemberRow.removed_at.is_(None))
+    return set(session.scalars(statement.distinct()))
+
+
 def tenants_of(session: Session, person_id: str) -> dict[str, set[str]]:
     """Tenant → roles of one person."""
     found: dict[str, set[str]] = {}

@@ -124,6 +124,18 @@ def requests_of(session: Session, tenant: str, limit: int = 100) -> list[Request
     )
 
 
+def has_room(session: Session, tenant: str, service: str) -> bool:
+    """Whether a request prepared a room and none has deleted it since."""
+    newest = session.scalar(
+        select(RequestRow.action)
+        .where(RequestRow.tenant == tenant, RequestRow.service == service, RequestRow.state == "done")
+        .where(RequestRow.action.in_(("join", "leave", "cancel")))
+        .order_by(RequestRow.requested_at.desc(), RequestRow.id.desc())
+        .limit(1)
+    )
+    return newest == "join"
+
+
 def requests_in(session: Session, states: list[str], limit: int = 200, *, newest: bool = False) -> list[RequestRow]:
     """Requests of every municipality in these states, oldest first (or newest first)."""
     order = [RequestRow.requested_at, RequestRow.id]

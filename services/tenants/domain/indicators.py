@@ -78,7 +78,7 @@ def day_of(text: str) -> date | None:
     """2018年度 → its last day, 2019-03-31; 2020-03-01 → that day; None for anything else."""
     plain = unicodedata.normalize("NFKC", text).strip()
     year = re.fullmatch(r"([0-9]{4})年度", plain)
-    if year:
+    if year and int(year[1]) < date.max.year:
         return date(int(year[1]) + 1, 3, 31)
     try:
         return date.fromisoformat(plain)

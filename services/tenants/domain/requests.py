@@ -89,6 +89,14 @@ def check_decided_by_operators(action: str) -> None:
         )
 
 
+def check_failed(state: str) -> None:
+    """Refuse to try again what did not fail: a municipality that took its request back is not joined by an old button."""
+    if state != "failed":
+        raise Conflict(
+            say("失敗した申込みではないので、もう一度始めることはできません。"), code="not-failed", state=state
+        )
+
+
 def is_late(asked_at: datetime, heard_at: datetime | None, now: datetime) -> bool:
     """Whether nothing came for longer than `PATIENCE`."""
     return now - max(asked_at, heard_at or asked_at) >= PATIENCE

@@ -68,7 +68,11 @@ def decode(content: bytes) -> str:
 
 def read(text: str) -> list[Line]:
     """The lines under the heading `区分,メールアドレス,氏名,権限`; columns may stand in any order. Raises Invalid."""
-    rows = list(csv.reader(io.StringIO(text.lstrip("\ufeff"), newline="")))
+    try:
+        rows = list(csv.reader(io.StringIO(text.lstrip("\ufeff"), newline="")))
+    except csv.Error:  # a cell of more than 131,072 letters, or a carriage return where none can be
+        sentence = say('表として読めません。引用符（"）が閉じていないか、CSVではないファイルです。')
+        raise _wrong_file(sentence) from None
     heading = [_plain(cell) for cell in rows[0]] if rows else []
     missing = [name for name in COLUMNS if name not in heading]
     if missing:

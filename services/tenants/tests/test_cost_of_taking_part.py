@@ -3,10 +3,12 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from libs.common.actor import Actor
 from libs.common.testing.service import NOW
 from services.tenants.db import invoices as invoices_db
 from services.tenants.db import sharing as sharing_db
@@ -38,6 +40,10 @@ def every_town(cloud: Cloud) -> str:
     return "".join(f'{m.code},{m.name},,,"1,{n:03}"\n' for n, m in enumerate(found.municipalities.values()))
 
 
+def as_admin_of(code: str) -> Actor:
+    return replace(ADMIN, tenant=code, code=code)
+
+
 def amounts(page: str) -> list[int]:
     """The shares of the table, in its order."""
     table = page.split("市町村ごとの負担額（円）</caption>")[1].split("</tbody>")[0]
@@ -63,6 +69,15 @@ def test_whoever_chooses_reads_the_yen_that_a_decided_rule_gives(full: Cloud) ->
         # 600,000 yen alike for the 3 of the sample and the one that asks
         assert "2027年度は、1年で150,000円です" in full.get(page, ADMIN).text
     assert full.get(f"/portal/{OOKI}/", ADMIN).text.count("円です") == 1, "no yen where nothing was decided"
+
+
+def test_whoever_begins_at_once_reads_what_is_left_of_this_year_costs(full: Cloud) -> None:  # noqa: F811
+    here = f"/portal/{OOKI}/services/ebid"
+    assert "今月から始めると" not in full.get(here, ADMIN).text, "no yen where nothing was decided"
+    full.post("/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "", "total": "600000"})
+    # from 20 November: 5 of 3 × 12 + 5 = 41 parts; the yen that are left over go where most of one was cut off
+    assert "今月から始めると、令和8年度は5か月分で73,170円です" in full.get(here, ADMIN).text
+    assert "今月から始めると" not in full.get(f"/portal/{KURUME}/services/eapply", as_admin_of(KURUME)).text
 
 
 def test_ten_more_from_october(full: Cloud) -> None:  # noqa: F811

@@ -15,7 +15,7 @@ from services.tenants import sample
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, GUEST, KURUME, MEMBER, NAKAGAWA, OOKI, OPERATOR
-from services.tenants.use_cases import usage
+from services.tenants.use_cases import members, usage
 
 
 @pytest.fixture
@@ -132,6 +132,19 @@ def test_finding_ones_municipality_by_map_and_kana(full: Cloud) -> None:
     assert page.count('href="/t/402036/"') >= 2, "on the map and in the list"
     assert "か行" in page
     assert "400009" not in page, "the prefecture is no municipality to choose"
+
+
+def test_somebody_who_works_here_goes_on_to_their_work_from_the_first_page(full: Cloud) -> None:
+    """Signing in leads to the page of citizens: the clerk's own way is the first thing on it."""
+    person = Actor("person", ADMIN.subject, ADMIN.name)
+    assert "あなたの仕事" not in full.get("/", person).text + full.get("/", GUEST).text
+    with full.database.transaction(tenant=OOKI) as session:
+        members.grant(session, OPERATOR, OOKI, ADMIN.subject, {"portal.admin", "eapply.reviewer"}, NOW)
+    with full.database.transaction(tenant="400009") as session:
+        members.grant(session, OPERATOR, "400009", ADMIN.subject, {"council.member", "operator"}, NOW)
+    work = full.get("/", person).text.split("あなたの仕事")[1].split("</nav>")[0]
+    ways = re.findall(r'href="([^"]+)"', work)
+    assert sorted(ways) == ["/council/", "/operator/", f"/portal/{OOKI}/", f"/t/{OOKI}/desk/"]
 
 
 @pytest.mark.parametrize(
@@ -258,3 +271,53 @@ def test_everybody_reads_how_accessible_the_cloud_is(cloud: Cloud) -> None:
         assert words in page, words
     assert "使いにくいところがあったとき" in page and len(re.findall(r"<b>\d\.\d\.\d+　", page)) == 38
     assert 'href="/accessibility"' in cloud.get("/status/", GUEST).text, "in the foot of every page"
+
+
+@pytest.mark.parametrize(
+    ("path", "actor"),
+    [
+        ("/operator/participation", OPERATOR), ("/operator/municipalities", OPERATOR), ("/council/populations", MEMBER),
+        (f"/portal/{OOKI}/past/", ADMIN), (f"/portal/{OOKI}/transfer/", ADMIN),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("content", [b"x" * 200_000, b'code,name\n"' + b"a,b\n" * 50_000])
+def test_a_file_that_is_no_table_is_refused_and_breaks_no_page(
+    cloud: Cloud, path: str, actor: Actor, content: bytes
+) -> None:
+    files = {"file": ("a.csv", content, "text/csv")}
+    answer = cloud.post(path, actor, {"as_of": "2026-01-01", "source": "検査"}, files=files)
+    assert answer.status_code == 422 and "表として読めません" in answer.text
+
+
+def test_a_table_saved_on_an_old_mac_is_read_too(cloud: Cloud) -> None:
+    """Its lines end with a carriage return alone."""
+    lines = f"code,service,from,until\r{OOKI},center,2010-04-01,2012-04-01\r".encode()
+    files = {"file": ("a.csv", lines, "text/csv")}
+    assert "1行を取り込みました" in cloud.post("/operator/participation", OPERATOR, files=files).text
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "2026-02-30"])
+@pytest.mark.parametrize(
+    ("path", "actor"),
+    [
+        (f"/portal/{OOKI}/records/?since=", ADMIN), (f"/portal/{OOKI}/records/?until=", ADMIN),
+        ("/operator/records?until=", OPERATOR), ("/council/?on=", MEMBER), ("/council/?known=", MEMBER),
+        ("/participation.json?on=", GUEST), ("/participation.csv?known=", GUEST), ("/council/participation.csv?on=", MEMBER),
+        (f"/portal/{OOKI}/services/ebid/estimate?start=", ADMIN), (f"/portal/{OOKI}/services/ebid/estimate.pdf?start=", ADMIN),
+        ("/council/municipalities?known=", MEMBER),
+    ],
+)  # fmt: skip
+def test_a_day_nobody_can_mean_is_refused_and_breaks_no_page(cloud: Cloud, path: str, actor: Actor, day: str) -> None:
+    assert cloud.get(path + day, actor).status_code in (200, 422)
+
+
+def test_a_letter_the_store_does_not_keep_is_refused_and_breaks_no_page(cloud: Cloud) -> None:
+    """PostgreSQL keeps no NUL in a text; SQLite does."""
+    rule = {"year": "2026", "total": "100", "equal": "100", "population": "", "use": "", "note": "総会\x00"}
+    answers = [
+        cloud.post("/council/sharing/eapply/rule", MEMBER, rule),
+        cloud.get(f"/portal/{OOKI}/records/?q=a%00b", ADMIN),
+        cloud.get("/?q=a%00b", GUEST),
+    ]
+    for answer in answers:
+        assert answer.status_code in (200, 303) or (answer.status_code == 422 and "保存できない文字" in answer.text)

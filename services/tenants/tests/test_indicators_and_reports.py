@@ -15,9 +15,10 @@ from sqlalchemy import select
 from libs.common.testing.service import NOW
 from services.tenants import reference, sample
 from services.tenants.db import plans as plans_db
+from services.tenants.domain import indicators
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.tests.cloud import Cloud
-from services.tenants.tests.people import GUEST, MEMBER, OOKI, OPERATOR
+from services.tenants.tests.people import ADMIN, GUEST, MEMBER, OOKI, OPERATOR
 from services.tenants.tests.test_council_and_public_pages import full  # noqa: F401 (a fixture)
 from services.tenants.use_cases import plans, subscribe
 
@@ -325,3 +326,27 @@ def test_the_printed_report_shows_each_indicator_with_values_as_a_drawing(planne
     assert text.count("目標への道") == 2, (
         "the drawing's words are text; the other is of the figure that is counted here"
     )
+
+
+@pytest.mark.parametrize("year", ["0", "-1", "9999", "10000", "99999999999999999999"])
+def test_a_year_nobody_can_mean_is_refused_and_breaks_no_page(planned: Cloud, year: str) -> None:
+    plan = plan_id(planned)
+    for path, actor in (
+        (f"/reports/{plan}/{year}/", GUEST),
+        (f"/reports/{plan}/{year}/report.pdf", GUEST),
+        (f"/reports/{plan}/{year}/report.json", GUEST),
+        (f"/council/plans/{plan}?year={year}", MEMBER),
+        (f"/council/applications?year={year}", MEMBER),
+        (f"/council/tenders?year={year}", MEMBER),
+        (f"/council/datasets?year={year}", MEMBER),
+        (f"/council/sharing/?year={year}", MEMBER),
+        (f"/council/sharing/eapply?year={year}", MEMBER),
+        (f"/council/invoices/?year={year}", MEMBER),
+        (f"/portal/{OOKI}/usage/?year={year}", ADMIN),
+    ):
+        assert planned.get(path, actor).status_code in (200, 404, 422), path
+
+
+def test_days_as_far_as_days_go(planned: Cloud) -> None:
+    """A target for the year 9999 has no last day: it is words, as any other that cannot be read."""
+    assert indicators.day_of("9999年度") is None and indicators.day_of("9998年度") == date(9999, 3, 31)

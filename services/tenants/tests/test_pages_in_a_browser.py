@@ -81,6 +81,7 @@ PAGES = [
     (f"/operator/registry/{OOKI}", OPERATOR), ("/council/municipalities", MEMBER), ("/council/municipalities?known=x", MEMBER),
     ("/operator/members/", OPERATOR), ("/operator/records", OPERATOR), (f"/portal/{OOKI}/transfer/", ADMIN),
     ("/operator/running", OPERATOR), ("/operator/switches", OPERATOR), (f"/operator/registry/{OOKI}/participation", OPERATOR),
+    (f"/operator/registry/{OOKI}/admins", OPERATOR),
     (f"/portal/{OOKI}/calendar", ADMIN),
     (f"/portal/{OOKI}/services/center", ADMIN), (f"/portal/{OOKI}/past/", ADMIN),
     ("/council/sharing/ebid?total=6000000&equal=100&more=5&order=near&alone=900000", MEMBER),

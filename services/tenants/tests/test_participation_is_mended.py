@@ -6,12 +6,13 @@ from datetime import date
 import httpx
 import pytest
 
+from services.tenants.db import requests as requests_db
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, MEMBER, OOKI, OPERATOR
 from services.tenants.tests.test_joining_a_service import answer, counted, room_request, status
 from services.tenants.tests.test_pages_in_other_languages import japanese_in
 from services.tenants.tests.test_the_register_changes import join, on, reasons
-from services.tenants.use_cases import saga
+from services.tenants.use_cases import saga, subscribe
 
 PAGE = f"/operator/registry/{OOKI}/participation"
 DAY = date(2018, 9, 30)
@@ -60,6 +61,7 @@ def test_what_was_looked_at_before_another_change_is_not_recorded(cloud: Cloud) 
         ("center", [("2010-04-01", "2010-03-31")], "届出", "それより前です"),
         ("center", [("", "2010-03-31")], "届出", "「いつから」を入力"),
         ("center", [("きのう", "")], "届出", "日付として読めません"),
+        ("center", [("2010-04-01", "9999-12-31")], "届出", "日付として読めません"),
         ("ebid", [("2010-04-01", "2011-03-31")], "届出", "2013年度からです"),
         ("center", [("2010-04-01", "")], " ", "訂正の理由を入力"),
         ("eapply", [("2010-04-01", "")], "届出", "訂正では変えられません"),
@@ -103,3 +105,36 @@ def test_only_operators_mend_the_history(cloud: Cloud) -> None:
     for actor in (ADMIN, MEMBER):
         assert cloud.get(PAGE, actor).status_code in (403, 404)
         assert cloud.post(f"{PAGE}/center", actor, {"reason": "x"}).status_code in (403, 404)
+
+
+def test_an_imported_use_whose_room_failed_gets_it_when_an_operator_tries_again(cloud: Cloud) -> None:
+    join(cloud.database, f"{OOKI},eapply,2010-04-01,")
+    with cloud.database.transaction(tenant=OOKI) as session:
+        row = subscribe.provide_room(session, OPERATOR, OOKI, "eapply", cloud.clock.now())
+        assert row is not None
+        first = row.id
+    with cloud.database.transaction(tenant=OOKI) as session:
+        saga.failed(
+            session, "eapply", room_request(cloud.database, first), "置き場所がいっぱいです。", cloud.clock.now()
+        )
+    page = cloud.get("/operator/", OPERATOR).text
+    assert "置き場所がいっぱいです。" in page and "もう一度始める" in page
+    assert cloud.post(f"/operator/requests/{first}/retry", OPERATOR).status_code == 303
+    assert cloud.post(f"/operator/requests/{first}/retry", OPERATOR).status_code == 303, "pressed twice it is one"
+    with cloud.database.reading() as session:
+        [again] = requests_db.requests_in(session, ["running"])
+    answer(cloud.database, again.id, "provisioned")
+    assert status(cloud.database) == {"status": "active", "from": "2010-04-01", "until": None}, "its history stays"
+    assert "もう一度始める" not in cloud.get("/operator/", OPERATOR).text, "nothing is left to be tried"
+    late = cloud.post(f"/operator/requests/{first}/retry", OPERATOR)
+    assert late.status_code == 409 and "もう使っています" in late.text
+
+
+def test_only_what_failed_is_tried_again(cloud: Cloud) -> None:
+    """A page left open still has its button; what the municipality took back meanwhile is not begun by it."""
+    asked = cloud.post(f"/portal/{OOKI}/services/eapply/join", ADMIN, {"when": "now"}).headers["location"]
+    request_id = asked.rsplit("/", 1)[1]
+    cloud.post(f"/portal/{OOKI}/requests/{request_id}/withdraw", ADMIN)
+    refused = cloud.post(f"/operator/requests/{request_id}/retry", OPERATOR)
+    assert refused.status_code == 409 and "失敗した申込みではない" in refused.text
+    assert counted(cloud.database) == set()

@@ -135,6 +135,8 @@ def test_the_manifest_is_what_kubernetes_takes(town: Cloud) -> None:
         ({"purpose": " "}, 422, "何に使うか"),
         ({"nodes": "たくさん"}, 422, "数字だけで"),
         ({"first": "あした"}, 422, "日付として読めません"),
+        ({"first": "0001-01-01"}, 422, "日付として読めません"),
+        ({"first": "9999-12-31", "last": "9999-12-31"}, 422, "日付として読めません"),
     ],
 )
 def test_what_cannot_be_reserved_comes_back_with_the_form(
@@ -143,6 +145,11 @@ def test_what_cannot_be_reserved_comes_back_with_the_form(
     got, page = reserve(town, **changes)
     assert got == status and told in page
     assert f'value="{(NIGHT | changes)["nodes"]}"' in page, "what was typed is still there"
+
+
+def test_a_pool_nobody_can_have_is_refused_and_breaks_no_page(town: Cloud) -> None:
+    refused = town.post("/operator/capacity/pool", OPERATOR, POOL | {"storage": "9,999,999,999,999"})
+    assert refused.status_code == 422 and "0から10億まで" in refused.text
 
 
 def test_only_while_taking_part(cloud: Cloud) -> None:

@@ -65,8 +65,8 @@ def test_the_dates_of_a_use_are_its_beginning_what_is_before_it_and_its_end(clou
     begins = ("20270401", "利用開始：電子申請サービス")
     assert set(dates(cloud, address)) == {
         begins,
-        ("20270318", "手続きや職員を登録する：電子申請サービス"),
-        ("20270325", "練習用の環境で試す：電子申請サービス"),
+        ("20270318", "使う職員を招待する：電子申請サービス"),
+        ("20270325", "使い方を確かめる：電子申請サービス"),
         ("20270531", "初めの請求：電子申請サービス"),
     }
     cloud.clock.advance(days=(date(2027, 6, 1) - date(2026, 11, 20)).days)

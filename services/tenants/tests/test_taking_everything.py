@@ -7,6 +7,7 @@ import json
 import random
 import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import islice
@@ -17,6 +18,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from libs.common import audit, keys
 from libs.common.audit import chaining
@@ -258,9 +260,40 @@ def test_a_take_out_of_the_version_before_is_put_together_too(using: Cloud) -> N
     assert "データを受け取る（ZIP）" in using.get(f"/portal/{OOKI}/takeout/", ADMIN).text
 
 
-def test_nothing_to_take(cloud: Cloud) -> None:
-    answered = cloud.post(f"/portal/{OOKI}/takeout/", ADMIN)
-    assert answered.status_code == 409 and "まだ使っていません" in answered.text
+def test_who_uses_no_service_takes_what_the_registry_keeps(cloud: Cloud) -> None:
+    """After the last service was left, and before the registration is deleted too."""
+    cloud.post(f"/portal/{OOKI}/pages/", ADMIN, {"page": "terms", "seen": "0", "text": "町の決まり"})
+    assert cloud.post(f"/portal/{OOKI}/takeout/", ADMIN).status_code == 303
+    assert "1つのファイルにまとめています" in cloud.get(f"/portal/{OOKI}/takeout/", ADMIN).text
+    work(cloud)
+    page = cloud.get(f"/portal/{OOKI}/takeout/", ADMIN).text
+    [where] = re.findall(rf"/portal/{OOKI}/takeout/[^/\"]+/archive", page)
+    reader = archive.Reader(io.BytesIO(cloud.get(where, ADMIN).content), takeaway.FORMAT, OOKI)
+    assert reader.wrong() == [] and not [name for name in reader.names if name.startswith("services/")]
+    [written] = reader.lines("registry/pages.jsonl")
+    assert "町の決まり" in written.decode()
+
+
+def test_what_is_written_while_it_is_put_together_is_in_it_whole_or_not_at_all(
+    using: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question asked between two tables of the archive: its thread and its message stay together."""
+    real, asked = takeouts.own_rows, []
+
+    def rows_while_somebody_asks(session: Session, tenant: str, name: str) -> Iterator[bytes]:
+        if name == "messages":
+            form = {"title": "途中の問い合わせ", "text": "書き出しのさなかに"}
+            asked.append(using.post(f"/portal/{OOKI}/support/", ADMIN, form).status_code)
+        return real(session, tenant, name)
+
+    monkeypatch.setattr(takeouts, "own_rows", rows_while_somebody_asks)
+    using.post(f"/portal/{OOKI}/support/", ADMIN, {"title": "前の問い合わせ", "text": "切れます。"})
+    begin(using)
+    reader = archive.Reader(io.BytesIO(using.get(gathered(using, BOTH), ADMIN).content), takeaway.FORMAT, OOKI)
+    threads = {json.loads(line)["id"] for line in reader.lines("registry/questions.jsonl")}
+    messages = [json.loads(line) for line in reader.lines("registry/messages.jsonl")]
+    assert asked == [303] and len(threads) == 1
+    assert {message["thread"] for message in messages} == threads
 
 
 def test_a_deletion_leaves_a_signed_record(using: Cloud) -> None:

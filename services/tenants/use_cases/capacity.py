@@ -27,6 +27,8 @@ Manifest = list[dict[str, object]]
 
 def set_pool(session: Session, actor: Actor, numbers: dict[str, int], now: datetime) -> None:
     """What there is and what it costs. Never less than is reserved already. The session is the prefecture's."""
+    if max(numbers.values()) > 1_000_000_000:
+        raise Invalid(say("0から10億までの数字で入力してください。"))
     if min(numbers.values()) < 0 or not numbers["cpu"] or not numbers["memory"]:
         raise Invalid(say("0以上の数字で入力してください。1台のCPUとメモリーは、1以上です。"))
     row = db.pool(session, lock=True)

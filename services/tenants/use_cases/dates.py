@@ -21,8 +21,8 @@ from services.tenants.domain.subscriptions import Interval
 
 DAY = timedelta(days=1)
 AFTER_APPROVAL: dict[str, str] = {
-    "procedures": "手続きや職員を登録する",
-    "training": "練習用の環境で試す",
+    "procedures": "使う職員を招待する",
+    "training": "使い方を確かめる",
     "first_invoice": "初めの請求",
 }
 """Steps of the plan of joining (`domain/joining.py`) that are still to be done once the first day is agreed."""

@@ -66,7 +66,7 @@ def _check_use_today(
 ) -> None:
     if offered.delivery == "elsewhere" or (before.status, before.end) == (after.status, after.end):
         return
-    if after.status == "none" and not _has_room(session, tenant, offered.key):
+    if after.status == "none" and not requests_db.has_room(session, tenant, offered.key):
         return  # imported by mistake: nothing was ever prepared, nothing is left behind
     raise _wrong(
         say(
@@ -74,16 +74,6 @@ def _check_use_today(
         ),
         "use-today",
     )
-
-
-def _has_room(session: Session, tenant: str, service: str) -> bool:
-    """Whether a request prepared a room and none has deleted it since."""
-    done = [
-        row
-        for row in requests_db.requests_of(session, tenant)
-        if row.service == service and row.state == "done" and row.action in ("join", "leave", "cancel")
-    ]
-    return bool(done) and done[0].action == "join"
 
 
 def _wrong(sentence: str, code: str = "bad-span") -> Invalid:

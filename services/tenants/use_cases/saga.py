@@ -159,12 +159,18 @@ def chase(session: Session, request_id: str, now: datetime) -> None:
 
 
 def retry(session: Session, actor: Actor, request_id: str, now: datetime) -> RequestRow:
-    """An operator tries a failed joining again, under a new request with the same wish."""
+    """An operator tries what failed again, under a new request with the same wish. Conflict where nothing failed, and where
+    the use has changed since: an imported use goes on whether its room could be prepared or not, so it may be tried as
+    long as there is no room.
+    """
     old = db.find_request(session, request_id)
     requests_open = db.open_request(session, old.tenant, old.service)
     if requests_open is not None:
         return requests_open
-    requests.check_action(old.action, _status(session, old, now))
+    requests.check_failed(old.state)
+    status = _status(session, old, now)
+    if old.action != "join" or status == "none" or db.has_room(session, old.tenant, old.service):
+        requests.check_action(old.action, status)
     row = RequestRow(
         tenant=old.tenant,
         service=old.service,

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from libs.common import audit, jobs, room
 from libs.common.actor import Actor
 from libs.common.clock import local_date
-from libs.common.errors import Conflict, say
 from libs.common.files import StoredFile
 from libs.common.room import rows
 from libs.common.tenancy import TenantTable
@@ -99,13 +98,14 @@ def can_be_taken(row: TakeoutRow, now: datetime) -> bool:
 
 
 def ask(session: Session, actor: Actor, tenant: str, now: datetime) -> TakeoutRow:
-    """Ask every room in use (or suspended) for its data. One at a time: one that is under way is given back."""
+    """Ask every room in use (or suspended) for its data. One at a time: one that is under way is given back.
+
+    Who uses no service (any more) still takes what the registry itself keeps, before it is forgotten.
+    """
     for earlier in db.of_tenant(session, tenant)[:1]:
         if under_way(earlier, db.parts(session, earlier.id), now):
             return earlier
     services = rooms_in_use(subscriptions_db.intervals(session, tenant), tenant, local_date(now))
-    if not services:
-        raise Conflict(say("受け取るデータのあるサービスを、まだ使っていません。"))
     row = TakeoutRow(tenant=tenant, asked_by=actor.subject, asked_at=now)
     session.add(row)
     session.flush()
@@ -115,13 +115,15 @@ def ask(session: Session, actor: Actor, tenant: str, now: datetime) -> TakeoutRo
         session.flush()
         saga.ask_room(session, tenant, service, "export", part.room_request, now)
     audit.record(session, actor, "takeout.requested", row.id, detail={"services": services}, now=now)
+    if not services:
+        gather(session, row, now)
     return row
 
 
 def under_way(row: TakeoutRow, parts: list[TakeoutPartRow], now: datetime) -> bool:
     """Whether a room has not answered yet, or all have and the archive is being put together."""
     states = {part.state for part in parts}
-    return "asked" in states or (states == {"exported"} and row.file is None and can_be_taken(row, now))
+    return "asked" in states or (states <= {"exported"} and row.file is None and can_be_taken(row, now))
 
 
 def rooms_in_use(own: list[Interval], tenant: str, day: date) -> list[str]:
