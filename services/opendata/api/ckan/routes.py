@@ -1,7 +1,7 @@
 """`/opendata/api/3/action/<action>` (and `/api/action/…`): parameters in, action, envelope out."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
@@ -67,9 +67,9 @@ def _from_pairs(pairs: list[tuple[str, str]]) -> Given:
     return found
 
 
-@router.get("/opendata/api/3", summary="The version of the interface")
-def version(request: Request, actor: Actor = access.public()) -> Response:
-    return JSONResponse({"version": 3}, headers=OPEN)
+@router.get("/opendata/api/{number}", summary="The version of the interface")
+def version(number: Literal["1", "2", "3"], actor: Actor = access.public()) -> Response:
+    return JSONResponse({"version": int(number)}, headers=OPEN)
 
 
 @router.get("/opendata/api/3/action/{action}", summary="Read (CKAN Action API)")
@@ -93,7 +93,7 @@ def _act(request: Request, action: str, told: Any, actor: Actor) -> Response:
         told = (told, None)
     given, upload = told
     if request.method == "GET" and action in actions.writing:
-        raise Bad("Function requires POST request")
+        raise Bad("JSON Error: Invalid request. Please use POST method for your request")
     callback = given.pop("callback", None) if request.method == "GET" else None
     help_ = f"{shell.site(request)}/api/3/action/help_show?name={action}"
     # A page of anybody's that asks by <script> must not speak with its reader's rights: with a callback nobody is known.
