@@ -1,7 +1,6 @@
 """`/opendata/datastore/dump/<file>`: rows as CSV, TSV, JSON or XML, streamed, as CKAN's DataStore dumps them."""
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 from xml.parsers import expat
@@ -16,6 +15,7 @@ from libs.common.errors import Invalid, NotFound
 from services.opendata.api import shell
 from services.opendata.api.ckan.call import Call, Given, Refused
 from services.opendata.api.ckan.datastore import decoded, question_of
+from services.opendata.api.describe import NOT_XML
 from services.opendata.datastore import Question, Table
 from services.opendata.db import published
 from services.opendata.settings import tables_of
@@ -111,10 +111,6 @@ def _xml(table: Table, question: Question) -> Iterator[bytes]:
         number = f' _id="{told.pop("_id")}"' if "_id" in told else ""
         yield f"<row{number}>{''.join(_element(name, tags[name], cell) for name, cell in told.items())}</row>\n".encode()
     yield b"</data>\n"
-
-
-NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that no XML can hold (production 2)."""
 
 
 def _is_tag(name: str) -> bool:

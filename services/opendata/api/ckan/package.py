@@ -100,5 +100,5 @@ def resource(site: str, row: PublishedRow, told: Dict) -> Dict:
         "resource_type": None, "size": None, "url_type": None, **about, **known, "created": moment(told["created"]),
         "datastore_active": bool(told.get("table")), "description": told["description"], "format": told["format"], "id": told["id"],
         "metadata_modified": modified, "name": told["name"], "package_id": row.id, "position": told["position"], "state": "active",
-        "url": f"{site}/datastore/dump/{told['id']}" if rows else file_address(site, told),
+        "url": f"{site}/datastore/dump/{told['id']}" if rows else told["url"] or file_address(site, told),
     }  # fmt: skip
