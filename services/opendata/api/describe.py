@@ -4,6 +4,7 @@ One graph is made as JSON-LD; Turtle is written from the same graph, so both say
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -50,10 +51,23 @@ def dataset_address(site: str, row: PublishedRow) -> str:
     return f"{site}/datasets/{row.name}"
 
 
+NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no XML can hold (XML 1.0, production 2)."""
+_LINK = re.compile(r"(?:https?|ftp)://.", re.IGNORECASE)
+_NOT_IN_LINKS = re.compile(r'[\x00-\x20\x7f-\xa0\u2028\u2029<>"{}|\\^`]')
+
+
+def link(address: str) -> str:
+    """What a program said of where a file is, as it may stand in a link and in RDF (RFC 3987); "" for what runs instead of leading
+    somewhere (javascript:, data:) or is no address at all."""
+    stripped = address.strip()
+    return _NOT_IN_LINKS.sub(lambda found: quote(found.group()), stripped) if _LINK.match(stripped) else ""
+
+
 def file_address(site: str, told: dict[str, Any]) -> str:
     """Where a file's bytes are; of rows that programs keep, where they can be had as CSV."""
     if not told.get("file"):
-        return told["url"] or (f"{site}/data/{told['id']}.csv" if told.get("table") else "")
+        return link(told["url"]) or (f"{site}/data/{told['id']}.csv" if told.get("table") else "")
     return f"{site}/datasets/files/{told['id']}/{quote(told['filename'])}"
 
 

@@ -162,10 +162,15 @@ def _atom_entry(site: str, row: PublishedRow, place: str) -> str:
     told = row.document
     here = describe.dataset_address(site, row)
     return (
-        f"<entry><title>{escape(told['title'])}</title><id>{escape(here)}</id><link href={quoteattr(here)}/>"
+        f"<entry><title>{_escaped(told['title'])}</title><id>{escape(here)}</id><link href={quoteattr(here)}/>"
         f"<updated>{told['modified']}</updated><published>{told['created']}</published>"
-        f"<author><name>{escape(place)}</name></author><summary>{escape(told['notes'][:500])}</summary></entry>"
+        f"<author><name>{_escaped(place)}</name></author><summary>{_escaped(told['notes'][:500])}</summary></entry>"
     )
+
+
+def _escaped(text: str) -> str:
+    """As XML can hold it: one character that it cannot would break the feed for all its readers."""
+    return escape(describe.NOT_XML.sub("", text))
 
 
 # ---- how they answer --------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from libs.common.web import Link
 from libs.common.web.i18n import chosen_language
 from services.opendata.api import shell
 from services.opendata.api.areas import area_map, square_name
-from services.opendata.api.describe import json_ld_script
+from services.opendata.api.describe import json_ld_script, link
 from services.opendata.catalogue import Catalogue, Entry
 from services.opendata.db import PublishedRow, published, voices
 from services.opendata.domain import meshes, standards, vocabulary
@@ -366,7 +366,7 @@ def _resource_card(here: str, told: dict[str, Any]) -> dict[str, Any]:
 def _bytes_address(told: dict[str, Any]) -> str:
     if told.get("file"):
         return f"/opendata/datasets/files/{told['id']}/{told['filename']}"
-    return told["url"] or (f"/opendata/data/{told['id']}.csv" if told.get("table") else "")
+    return link(told["url"]) or (f"/opendata/data/{told['id']}.csv" if told.get("table") else "")
 
 
 def _license_url(key: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from libs.common.errors import Invalid, Unavailable
 from services.opendata.datastore.build import Column
+from services.opendata.datastore.types import BadValue, kept
 
 OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "eq": "=", "ne": "<>"}
 ROWS_AT_ONCE, TOGETHER = 500, 100
@@ -194,7 +195,7 @@ class Table:
         column = self._column(condition.column)
         match condition.operator:
             case "in":
-                given = [_plain(value) for value in condition.value]
+                given = [self._given(condition.column, value) for value in condition.value]
                 self.compared.add(column)
                 return f"{column} IN ({', '.join('?' * len(given))})", given
             case "contains":
@@ -205,8 +206,17 @@ class Table:
                 return f"{column} IS NULL", []
             case operator if operator in OPERATORS:
                 self.compared |= {column} if operator == "eq" else set()
-                return f"{column} {OPERATORS[operator]} ?", [_plain(condition.value)]
+                return f"{column} {OPERATORS[operator]} ?", [self._given(condition.column, condition.value)]
         raise Invalid(f"条件「{condition.operator[:20]}」は使えません。", code="unknown-operator")
+
+    def _given(self, name: str, value: Any) -> Any:
+        """A value as the column keeps it: true and false are 1 and 0 there, whichever way a program writes them."""
+        if not any(column.name == name and column.type == "bool" for column in self.columns):
+            return _plain(value)
+        try:
+            return kept("bool", value)
+        except BadValue as error:
+            raise Invalid("条件の値は、trueかfalseで指定してください。", code="bad-value") from error
 
     def _run(self, sql: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         try:

@@ -59,8 +59,8 @@ def plan(table: Table, definition: Definition | None = None) -> Plan:
     wanted = [column.name for column in definition.columns] if definition else ()
     names = tuple(map(full_kana, standard_names(table.columns, wanted)))
     changes = tuple(
-        Change(table.header_row or 1, at, old, old, new, "header", f"項目名を「{new}」に直しました：{old}")
-        for at, (old, new) in enumerate(zip(table.columns, names, strict=True), start=1)
+        Change(table.header_row or 1, table.place(at), old, old, new, "header", f"項目名を「{new}」に直しました：{old}")
+        for at, (old, new) in enumerate(zip(table.columns, names, strict=True))
         if old != new
     )
     return Plan(table, names, roles_of(table, names, definition), definition, changes)
@@ -131,7 +131,15 @@ def _mend(
         if result:
             _note(
                 result,
-                Change(row.number, at + 1, plan.columns[at], before, cleaned.value, cleaned.code, cleaned.problem),
+                Change(
+                    row.number,
+                    plan.table.place(at),
+                    plan.columns[at],
+                    before,
+                    cleaned.value,
+                    cleaned.code,
+                    cleaned.problem,
+                ),
             )
     elif result:
         result.findings.add(
@@ -141,7 +149,7 @@ def _mend(
                 cleaned.problem,
                 plan.table.sheet,
                 row.number,
-                at + 1,
+                plan.table.place(at),
                 plan.columns[at],
                 row.cells[at],
                 cleaned.value if cleaned.value != row.cells[at] or cleaned.sure else None,

@@ -85,6 +85,12 @@ class Table:
     source: Callable[[], Iterator[Row]]
     sheet: str = ""
     header_row: int | None = 1
+    places: tuple[int, ...] = ()
+    """The file's column, from 1, in which each column stands, where empty ones were left out."""
+
+    def place(self, at: int) -> int:
+        """The file's column (from 1) of the table's column (from 0)."""
+        return self.places[at] if self.places else at + 1
 
     def rows(self) -> Iterator[Row]:
         return self.source()

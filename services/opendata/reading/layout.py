@@ -11,7 +11,7 @@ from libs.common.errors import Invalid, TooLarge, say
 from services.opendata.domain.cells import half_width
 from services.opendata.domain.headers import candidates, tidy
 from services.opendata.domain.numbers import SIGNS, UNIT
-from services.opendata.domain.table import Finding, Findings, Row, Table
+from services.opendata.domain.table import Finding, Findings, Row, Table, column_letters
 from services.opendata.reading.limits import Limits
 from services.opendata.reading.merges import Merge, fill
 
@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"[-+▲△]?[\d０-９,，.．]+[%％]?")
 _NOTE = re.compile(
     r"^\s*+(?:[※*＊]|[（(]?注[\d０-９）):：.]?|[（(]?備考[）):：]|出典|資料|[（(]単位|.*(?:現在|時点)[）)]?$)"
 )
-_TOTAL = re.compile(r"^(?:合\s*計|総\s*計|小\s*計|総\s*数|[市区町村県郡]\s*計|計)$")
+_TOTAL = re.compile(r"^(?:合\s*計|総\s*計|小\s*計|総\s*数|[市区町村県郡]\s*計|計|平\s*均)$")
 _SECTION = re.compile(r"^\s*[■□◆◇●▼▽★☆【《〈<＜]")
 _UNIT_CELL = re.compile(
     r"\([^()]{1,8}\)|\[[^\[\]]{1,8}\]|単位|"
@@ -48,7 +48,8 @@ class Layout:
     first: int
     last: int
     merges: tuple[Merge, ...] = ()
-    repeated: frozenset[int] = frozenset()
+    empty: frozenset[int] = frozenset()
+    """Columns (from 0) that have neither a name nor a value, and are left out."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,17 @@ def _sheet_of(sheet: str, above: list[Table], rest: Source) -> str:
 
 
 def _table(source: Source, scan: _Scan, merges: tuple[Merge, ...], sheet: str, findings: Findings) -> Table:
-    layout = find_layout(scan, merges, sheet, findings)
+    layout = find_layout(source, scan, merges, sheet, findings)
     _note_rows(source(), layout, sheet, findings)
-    return Table(layout.columns, lambda: _rows(source(), layout), sheet, layout.header[-1] if layout.header else None)
+    header_row = layout.header[-1] if layout.header else None
+    if not layout.empty:
+        return Table(layout.columns, lambda: _rows(source(), layout), sheet, header_row)
+    kept = [at for at in range(len(layout.columns)) if at not in layout.empty]
+    return Table(
+        tuple(layout.columns[at] for at in kept),
+        lambda: (Row(row.number, tuple(row.cells[at] for at in kept)) for row in _rows(source(), layout)),
+        sheet, header_row, tuple(at + 1 for at in kept),
+    )  # fmt: skip
 
 
 def _between(source: Source, first: int, end: int | None) -> Source:
@@ -205,7 +214,7 @@ def too_many_rows(limits: Limits) -> TooLarge:
     return TooLarge(sentence, code="too-many-rows")
 
 
-def find_layout(scan: _Scan, merges: tuple[Merge, ...], sheet: str, findings: Findings) -> Layout:
+def find_layout(source: Source, scan: _Scan, merges: tuple[Merge, ...], sheet: str, findings: Findings) -> Layout:
     """Chooses the header and the last row, and says what was passed by."""
     at = _header_at(scan.head)
     if at is None:
@@ -223,9 +232,35 @@ def find_layout(scan: _Scan, merges: tuple[Merge, ...], sheet: str, findings: Fi
     units = _units_below(header, scan.head)
     taken = (*header, units) if units else tuple(header)
     following = [row for row in scan.head if row.number > taken[-1].number]
-    columns = _names(header, units, following, merges, sheet, findings)
-    last = _last(scan, len(columns), sheet, findings, beyond=taken[-1].number)
-    return Layout(columns, tuple(row.number for row in taken), taken[-1].number + 1, last, merges)
+    width = _width(header, following)
+    last = _last(scan, width, sheet, findings, beyond=taken[-1].number)
+    empty = _empty_columns(source, taken, following, width, last)
+    columns = _names(header, units, width, empty, merges, sheet, findings)
+    return Layout(columns, tuple(row.number for row in taken), taken[-1].number + 1, last, merges, empty)
+
+
+def _width(header: Sequence[Row], data: Sequence[Row]) -> int:
+    width = max(len(_trimmed(row.cells)) for row in header)
+    usual = sorted(len(_trimmed(row.cells)) for row in data)
+    return max(width, usual[len(usual) // 2]) if usual else width
+
+
+def _empty_columns(source: Source, header: Sequence[Row], data: Sequence[Row], width: int, last: int) -> frozenset[int]:
+    """Columns (from 0) in which nothing stands from the names to the last row: a table that begins in column B, a narrow column between
+    two. All rows are looked at only where the first ones leave such columns."""
+
+    def blank(row: Row, columns: set[int]) -> set[int]:
+        return {at for at in columns if at >= len(row.cells) or not row.cells[at].strip()}
+
+    found = set(range(width))
+    for row in (*header, *(each for each in data if each.number <= last)):
+        found = blank(row, found)
+    for row in source() if found else ():
+        if header[-1].number < row.number <= last:
+            found = blank(row, found)
+        if not found or row.number > last:
+            break
+    return frozenset(found)
 
 
 def _units_below(header: Sequence[Row], head: Sequence[Row]) -> Row | None:
@@ -262,8 +297,13 @@ def _header_at(head: Sequence[Row]) -> int | None:
     wanted = max(1, round(0.6 * max(usual, widest)))
     for at, row in enumerate(head[:20]):
         if _filled(row) >= wanted and not (wanted == 1 and usual == 2 and _is_title(row, head[at + 1 : at + 3])):
-            return at if _is_wordy(row) else None
+            return at if _is_wordy(row) or _repeats_under(head[at - 1 : at], row) else None
     return None
+
+
+def _repeats_under(above: Sequence[Row], row: Row) -> bool:
+    """Whether `row` has the same names again under each group's: 1年, 2年, 3年 under 男 and under 女."""
+    return any(_filled(upper) > 1 and _completes(upper, row, ()) for upper in above)
 
 
 def _is_title(row: Row, below: Sequence[Row]) -> bool:
@@ -322,17 +362,24 @@ def _completes(upper: Row, lower: Row, merges: tuple[Merge, ...]) -> bool:
 
 
 def _names(
-    header: list[Row], units: Row | None, data: Sequence[Row], merges: tuple[Merge, ...], sheet: str, findings: Findings
+    header: list[Row],
+    units: Row | None,
+    width: int,
+    empty: frozenset[int],
+    merges: tuple[Merge, ...],
+    sheet: str,
+    findings: Findings,
 ) -> tuple[str, ...]:
-    width = max(len(_trimmed(row.cells)) for row in header)
-    usual = sorted(len(_trimmed(row.cells)) for row in data)
-    if usual and usual[len(usual) // 2] > width:
-        width = usual[len(usual) // 2]
     rows = [
         _spread(row, width, header[at + 1] if at + 1 < len(header) else None, merges) for at, row in enumerate(header)
     ]
     names: list[str] = []
     for column in range(width):
+        if column in empty:
+            names.append(f"列{column + 1}")
+            message = f"{column_letters(column + 1)}列は、項目名も値もない列です。除いて読みました。"
+            findings.add(Finding("empty-column", "warning", message, sheet, column=column + 1))
+            continue
         parts = list(dict.fromkeys(tidy(row[column]) for row in rows if row[column].strip()))
         name = _with_unit("_".join(parts), units.cells[column] if units and column < len(units.cells) else "")
         names.append(_name(name, column, names, header[-1].number, sheet, findings))
@@ -453,12 +500,17 @@ def _note_rows(rows: Iterator[Row], layout: Layout, sheet: str, findings: Findin
                 f"{row.number}行目は「{text}」という見出しだけの行です。列を作ってその値とし、行は除いてください。"
             )
             findings.add(Finding("section-row", "warning", message, sheet, row.number, 1, layout.columns[0], text))
-        if row.cells and _TOTAL.match(row.cells[0].strip()):
-            message = f"{row.number}行目は「{row.cells[0].strip()}」の行です。データと合計が混ざらないよう、除くことを検討してください。"
-            findings.add(
-                Finding("total-row", "warning", message, sheet, row.number, 1, layout.columns[0], row.cells[0])
-            )
+        if (at := _total_at(row)) is not None and at < width:
+            word = row.cells[at]
+            message = f"{row.number}行目は「{word.strip()}」の行です。データと合計が混ざらないよう、除くことを検討してください。"
+            findings.add(Finding("total-row", "warning", message, sheet, row.number, at + 1, layout.columns[at], word))
     group.note(layout, sheet, findings)
+
+
+def _total_at(row: Row) -> int | None:
+    """The column whose cell says that the row sums up others: the first that is filled."""
+    at = next((at for at, cell in enumerate(row.cells) if cell.strip()), None)
+    return at if at is not None and _TOTAL.match(row.cells[at].strip()) else None
 
 
 @dataclass

@@ -23,6 +23,8 @@ OTHER_KINDS = (
 )
 DOCUMENTS = {".json", ".geojson", ".xml", ".kml", ".gml", ".html", ".htm", ".rdf", ".jsonld"}
 """Files whose name says what they are, when their first letter says it too."""
+START = 1024
+"""Bytes that are looked at; documents may begin with blank lines."""
 OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -54,7 +56,7 @@ def read(path: Path, name: str = "", limits: Limits = LIMITS) -> Reading:
             code="too-large",
         )
     with path.open("rb") as file:
-        start = file.read(16)
+        start = file.read(START)
     if start.startswith(b"PK\x03\x04"):
         tables, findings = read_workbook(path, limits)
         return Reading("xlsx", None, tables, findings)

@@ -1,6 +1,7 @@
 """The first table of a file that fits in memory."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from services.opendata.domain.table import Row, Table
@@ -14,4 +15,4 @@ def table_of_bytes(content: bytes, name: str) -> Table:
         path.write_bytes(content)
         table = read(path, name).tables[0]
         rows: list[Row] = list(table.rows())
-    return Table(table.columns, lambda: iter(rows), table.sheet, table.header_row)
+    return replace(table, source=lambda: iter(rows))

@@ -101,3 +101,62 @@ def test_a_name_a_program_deleted_can_be_used_again_and_the_old_one_brought_back
     new = program.result("package_create", name="again")["id"]
     assert new != old and town.visitor().result("package_show", id="again")["id"] == new
     assert program.result("package_show", id=old)["name"] == old
+
+
+def test_lists_and_facets_name_divisions_and_collections_as_data_sets_do(town: Town, program: Browser):
+    program.result("organization_create", name="ooki-school", title="教育委員会")
+    program.result("group_create", name="for-children", title="こどもの特集")
+    program.result("group_create", name="toy", type="toys", title="おもちゃ")
+    program.result(
+        "package_create", name="meals", owner_org="ooki-school", groups=[{"name": "for-children"}, {"name": "regi"}]
+    )
+    program.result("package_create", name="parks", groups=[{"name": "for-children"}])
+    visitor = town.visitor()
+    asked = {"facet.field": ["organization", "groups"], "fq": "name:(meals OR parks)"}
+    facets = visitor.result("package_search", **asked)["search_facets"]
+    shown = {
+        name: {each["name"]: (each["display_name"], each["count"]) for each in facet["items"]}
+        for name, facet in facets.items()
+    }
+    assert shown["organization"] == {"ooki-school": ("教育委員会", 1), town.code: ("大木町", 1)}
+    assert shown["groups"]["for-children"] == ("こどもの特集", 2)
+    assert shown["groups"]["regi"][1] == 1 and shown["groups"]["regi"][0] != "regi"
+    for name, items in shown.items():
+        for value, (_, count) in items.items():
+            fewer = visitor.result("package_search", fq=f"{name}:{value}", rows=0)["count"]
+            assert fewer >= count, "what a facet names can be filtered by"
+    assert "toy" not in visitor.result("group_list"), "CKAN lists groups of another type only to who asks for it"
+    assert visitor.result("group_list", type="toys") == ["toy"]
+    assert visitor.act("group_show", id="ooki-school").status_code == 404, "an organization is no group"
+    assert visitor.act("package_search", **{"facet.field": "notjson"}).json()["error"]["facet.field"]
+    assert visitor.act("package_search", sort="metadata_modified").status_code == 400
+
+
+def test_a_division_stands_under_another_while_that_is_there(town: Town, program: Browser):
+    program.result("organization_create", name="parent", title="教育部")
+    made = program.result("organization_create", name="child", groups=[{"name": "parent"}, {"name": "nobody"}])
+    assert [(each["name"], each["title"]) for each in made["groups"]] == [("parent", "教育部")]
+    assert program.result("organization_update", id="child", name="child")["groups"] == made["groups"]
+    assert program.result("organization_patch", id="child", groups=[])["groups"] == []
+
+
+def test_who_follows_reads_what_it_follows_by_its_name(town: Town, neighbour: Town, program: Browser):
+    program.result("package_create", name="own", title="まだ非公開", private=True, owner_org=town.code)
+    program.result("group_create", name="finance", title="Finance")
+    neighbour.machine().result("package_create", name="other", title="となりのデータ")
+    for ident in ("own", "other"):
+        program.result("follow_dataset", id=ident)
+    for ident in ("finance", neighbour.code):
+        program.result("follow_group", id=ident)
+    told = {each["display_name"]: (each["type"], each["dict"]["name"]) for each in program.result("followee_list")}
+    assert told == {
+        "まだ非公開": ("dataset", "own"), "となりのデータ": ("dataset", "other"), "Finance": ("group", "finance"),
+        "久留米市": ("organization", neighbour.code),
+    }  # fmt: skip
+    assert [each["display_name"] for each in program.result("followee_list", q="fin")] == ["Finance"]
+    assert program.result("group_followee_count") == program.result("organization_followee_count") == 1
+    neighbour.machine().result("package_patch", id="other", private=True)
+    assert "となりのデータ" not in {each["display_name"] for each in program.result("followee_list")}
+    assert neighbour.machine().act("follow_dataset", id="own").status_code == 409, (
+        "another's private data set is not there"
+    )

@@ -1,5 +1,6 @@
 """DCAT, data.json, sitemap, Atom and schema.org say what is published, in forms independent readers accept."""
 
+import html
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -106,3 +107,29 @@ def test_the_catalogue_is_clean_by_dcat_ap_s_own_shapes(town: Town):
         broken.remove((None, DCTERMS.description, None))
         broken.remove((None, DCAT.accessURL, None))
         assert problems(broken, *shapes), f"the shapes of {edition} find what is planted"
+
+
+def test_what_a_program_writes_breaks_no_reader_and_leads_nobody_into_a_script(town: Town):
+    hard = "悪\x01い\x0b\ufffe\"'<b>&]]></script>\\ {{7*7}}\u2028"
+    addresses = [
+        "javascript:alert(1)", " JaVaScRiPt:alert(1)", "data:text/html,<script>alert(1)</script>", "vbscript:x", "//example.com/x",
+        "https://example.com/あ い?<x>\u2028\"'|", "ftp://example.com/a", "なし", "",
+    ]  # fmt: skip
+    files = [{"url": address, "name": hard, "format": hard[:20], "description": hard} for address in addresses]
+    made = town.machine().result("package_create", name="hard", title=hard, notes=hard, author=hard, resources=files)
+    assert [each["url"] for each in made["resources"]] == addresses, "programs read what a program wrote"
+    visitor = town.visitor()
+    page = visitor.get("/opendata/datasets/hard").text
+    links = [html.unescape(found) for found in re.findall(r'href="([^"]*)"', page)]
+    outside = [each for each in links if "example.com" in each or "script" in each or "data:" in each]
+    assert outside == ["https://example.com/あ%20い?%3Cx%3E%E2%80%A8%22'%7C", "ftp://example.com/a"]
+    feed = ElementTree.fromstring(visitor.get("/opendata/feed.atom").content)
+    assert "悪い" in (feed.findtext("a:entry/a:title", namespaces=NAMES) or "")
+    ElementTree.fromstring(visitor.get("/opendata/sitemap.xml").content)
+    for path in ("catalog.ttl", "catalog.jsonld", "datasets/hard.ttl", "datasets/hard.jsonld"):
+        form = "turtle" if path.endswith("ttl") else "json-ld"
+        graph = rdflib.Graph().parse(data=visitor.get(f"/opendata/{path}").text, format=form)
+        graph.serialize(format="nt")
+        assert not [each for each in graph.objects(None, DCAT.accessURL) if not str(each).startswith(("http", "ftp"))]
+    told = visitor.get("/opendata/data.json").json()["dataset"][0]
+    assert not [each for each in told["distribution"] if each.get("downloadURL", "http").startswith(("java", "data"))]

@@ -1,6 +1,8 @@
 """Programs keep tables row by row through CKAN's DataStore; nobody's question can reach anything but published rows."""
 
+import json
 import threading
+from xml.etree import ElementTree
 
 import pytest
 
@@ -148,5 +150,61 @@ def test_filters_sort_and_pages_are_ckan_2_12_s(town: Town, program: Browser):
     assert found(sort="水位 desc")[:3] == ["p3", "p6", "p8"], "empty cells are the greatest, as in PostgreSQL"
     assert found(sort='"水位" desc nulls last')[0] == "p8"
     page = visitor.result("datastore_search", resource_id=ident, limit=3, include_next_page=True)
-    following = visitor.result("datastore_search", resource_id=ident, limit=3, **page["next_page"])
+    following = visitor.result("datastore_search", resource_id=ident, limit=3, filters=page["next_page"])
     assert [row["地点"] for row in following["records"]] == ["p4", "p5", "p6"]
+    backwards = visitor.result("datastore_search", resource_id=ident, limit=3, sort="_id desc", include_next_page=True)
+    assert backwards["next_page"] == {"_id": {"lt": 6}}
+    assert "next_page" not in visitor.result("datastore_search", resource_id=ident, sort="水位", include_next_page=True)
+
+
+def test_yes_and_no_are_filtered_in_every_way_programs_write_them(town: Town, program: Browser):
+    ident = kept(program, records=[{"地点": "a", "警戒": True}, {"地点": "b", "警戒": False}, {"地点": "c"}])
+    visitor = town.visitor()
+
+    def found(filters: object) -> list[str]:
+        answer = visitor.result("datastore_search", resource_id=ident, filters=filters)
+        return [row["地点"] for row in answer["records"]]
+
+    assert found({"警戒": True}) == found({"警戒": "true"}) == found({"警戒": [True]}) == ["a"]
+    assert found({"警戒": False}) == ["b"]
+    assert found({"警戒": {"neq": True}}) == ["b"]
+    assert found([{"地点": "a", "警戒": False}, {"地点": "c"}, {"警戒": False}]) == ["b", "c"], (
+        "of a list, one must hold"
+    )
+    for bad in ({"警戒": "たぶん"}, {"水位": True}, [1]):
+        assert visitor.act("datastore_search", resource_id=ident, filters=bad).status_code == 409, bad
+    program.result("datastore_records_delete", resource_id=ident, filters={"警戒": True}, force=True)
+    assert found({}) == ["b", "c"]
+
+
+def test_a_dump_holds_the_rows_that_were_asked_for(town: Town, program: Browser):
+    ident = kept(program, records=[
+        {"地点": f"p{n}", "水位": n, "警戒": n > 2, "機器": {"番号": [n, "<a>\x0b"]}} for n in range(1, 5)
+    ])  # fmt: skip
+    visitor = town.visitor()
+
+    def dumped(query: str) -> str:
+        answer = visitor.get(f"/opendata/datastore/dump/{ident}?{query}", page=False)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    assert dumped("fields=地点,水位&limit=2&offset=1&sort=水位 desc").splitlines() == ["地点,水位", "p3,3.0", "p2,2.0"]
+    assert dumped('filters={"警戒":true}&fields=地点').splitlines() == ["地点", "p3", "p4"]
+    assert dumped("q=p4&fields=_id&format=tsv") == "_id\n4\n"
+    told = json.loads(dumped("format=json&limit=1"))
+    assert [field["id"] for field in told["fields"]] == ["_id", "地点", "水位", "警戒", "日時", "機器"]
+    assert told["records"] == [[1, "p1", 1, False, None, {"番号": [1, "<a>\x0b"]}]], "as datastore_search gives them"
+    root = ElementTree.fromstring(dumped("format=xml&limit=1"))
+    assert [part.text for part in root.iter("value") if not len(part)] == ["1", "<a>"]
+    assert len(dumped("").splitlines()) == 5, "without a word, every row"
+    for bad in ("filters={", "sort=ない列", "fields=ない列", "limit=-1", "limit=x", "filters={%22ない%22:1}"):
+        answer = visitor.get(f"/opendata/datastore/dump/{ident}?{bad}", page=False)
+        assert answer.status_code == 422, (bad, answer.text)
+
+
+def test_a_dump_as_xml_can_be_read_whatever_columns_are_called(town: Town, program: Browser):
+    names = ["9月", "µ値", "a b", "人口", "x:y", "<&>", "ー"]
+    made = program.result("datastore_create", resource={"package_id": "water"}, records=[dict.fromkeys(names, "値")])
+    answer = town.visitor().get(f"/opendata/datastore/dump/{made['resource_id']}?format=xml", page=False)
+    row = ElementTree.fromstring(answer.text)[0]
+    assert [part.get("name", part.tag) for part in row] == names

@@ -72,7 +72,7 @@ def test_a_program_publishes_changes_and_withdraws(town: Town, writer: ckanapi.R
     writer.action.resource_patch(id=file["id"], description="二つの行")
     assert reader.action.resource_show(id=file["id"])["description"] == "二つの行"
     updated = writer.action.package_update(**(reader.action.package_show(id="ooki-numbers") | {"notes": ""}))
-    assert updated["notes"] == "" and [each["id"] for each in updated["resources"]] == [file["id"]]
+    assert updated["notes"] is None and [each["id"] for each in updated["resources"]] == [file["id"]]
     writer.action.resource_delete(id=file["id"])
     assert reader.action.package_show(id="ooki-numbers")["resources"] == []
     writer.action.package_delete(id="ooki-numbers")
@@ -142,7 +142,9 @@ def test_the_quirks_of_the_envelope(town: Town):
     unknown = visitor.get("/opendata/api/3/action/nope")
     assert (unknown.status_code, unknown.json()) == (400, "Bad request: Action name not known: nope")
     get = visitor.get("/opendata/api/3/action/package_create?name=x")
-    assert (get.status_code, get.json()) == (400, "Bad request: Function requires POST request")
+    assert (get.status_code, get.json()) == (
+        400, "Bad request: JSON Error: Invalid request. Please use POST method for your request",
+    )  # fmt: skip
     broken = visitor.client.post("/opendata/api/3/action/package_list", content=b"{", headers=visitor._headers(False))
     assert broken.status_code == 400 and isinstance(broken.json(), str)
     form = visitor.client.post(
@@ -151,7 +153,8 @@ def test_the_quirks_of_the_envelope(town: Town):
     assert form.json()["success"] is True
     padded = town.machine().get("/opendata/api/3/action/organization_list_for_user?callback=show", page=False)
     assert padded.text.startswith("show({") and '"result": []' in padded.text, "with a callback nobody is known"
-    assert visitor.get("/opendata/api/3").json() == {"version": 3}
+    assert [visitor.get(f"/opendata/api/{n}").json() for n in (1, 2, 3)] == [{"version": n} for n in (1, 2, 3)]
+    assert visitor.get("/opendata/api/4").status_code == 404
     assert visitor.get("/opendata/api/3/action/site_read").status_code == 400, "not callable in CKAN either"
     help_ = visitor.result("package_list"), visitor.get("/opendata/api/3/action/package_list").json()["help"]
     assert help_ == ([], "http://127.0.0.1:8080/opendata/api/3/action/help_show?name=package_list")
@@ -267,7 +270,60 @@ def test_a_program_changes_a_part_only_while_it_is_as_it_believes(town: Town):
     )
     program.result("package_revise", match={"name": "part"}, filter=["+resources", "-*"], update={"name": "part"})
     left = town.visitor().result("package_show", id="part")
-    assert (left["notes"], len(left["resources"])) == ("", 2)
+    assert (left["notes"], len(left["resources"])) == (None, 2)
     order = [each["id"] for each in reversed(left["resources"])]
     program.result("package_resource_reorder", id="part", order=order)
     assert [each["id"] for each in town.visitor().result("package_show", id="part")["resources"]] == order
+
+
+def test_files_are_found_by_any_field_and_in_order(town: Town):
+    program = town.machine()
+    program.result("package_create", name="files", resources=[
+        {"url": "http://example.com/b", "name": "乙", "format": "CSV", "size": 10},
+        {"url": "http://example.com/a", "name": "甲", "size": 7},
+    ])  # fmt: skip
+    visitor = town.visitor()
+    both = visitor.result("resource_search", query="name:", order_by="url")["results"]
+    assert [each["name"] for each in both] == ["甲", "乙"]
+    assert visitor.result("resource_search", query="size:10")["results"][0]["name"] == "乙"
+    assert visitor.result("resource_search", query=f"created:{both[0]['created']}")["count"] == 2
+    assert visitor.result("resource_search", query=f"package_id:{both[0]['package_id']}")["count"] == 2
+    for bad in ({"query": "none:x"}, {"query": "name:x", "order_by": "none"}):
+        assert visitor.act("resource_search", **bad).status_code == 400
+
+
+def test_a_document_is_no_table_though_it_begins_with_blank_lines(town: Town, writer: ckanapi.RemoteCKAN):
+    writer.action.package_create(name="ooki-json")
+    text = b"\n" + b" " * 40 + b'\n{"a": 1, "b": 2}\n'
+    file = writer.action.resource_create(package_id="ooki-json", upload=("map.geojson", io.BytesIO(text)))
+    assert (file["format"], file["datastore_active"]) == ("GEOJSON", False)
+
+
+def test_a_program_that_sends_every_night_what_is_there_tells_nobody(town: Town):
+    program = town.machine()
+    said = {
+        "name": "nightly",
+        "title": "毎晩",
+        "notes": "説明",
+        "tags": [{"name": "数"}],
+        "extras": [{"key": "a", "value": "1"}],
+    }
+    made = program.result(
+        "package_create", **said, resources=[{"url": "http://example.com/a.csv", "name": "甲", "own": "x"}]
+    )
+    file = made["resources"][0]
+    town.service.clock.advance(days=1)
+    program.result("package_update", **made)
+    program.result("package_update", **said, id=made["id"])
+    program.result("package_patch", id=made["id"], notes="説明")
+    program.result("resource_update", **file)
+    program.result("resource_patch", id=file["id"], name="甲")
+    shown = town.visitor().result("package_show", id="nightly")
+    assert (shown["metadata_modified"], shown["resources"]) == (made["metadata_modified"], [file])
+    assert len(town.events("opendata.dataset.published.v1")) == 1
+    program.result("resource_update", **file | {"own": "y"})
+    shown = town.visitor().result("package_show", id="nightly")
+    assert shown["metadata_modified"] > made["metadata_modified"] and shown["resources"][0]["own"] == "y"
+    assert len(town.events("opendata.dataset.published.v1")) == 2
+    program.result("resource_delete", id=file["id"])
+    assert len(town.events("opendata.dataset.published.v1")) == 3, "a file that goes is a change"

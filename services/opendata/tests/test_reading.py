@@ -86,6 +86,41 @@ def test_bytes_that_are_no_character_are_named_by_line(drop):
     assert [f.row for f in reading.findings.of("unreadable-characters")] == [3]
 
 
+def test_a_table_that_begins_in_column_b_has_no_column_a(drop):
+    def build(sheet):
+        sheet["A1"] = "公共施設一覧"
+        for row, cells in enumerate(
+            [("施設名", "電話", None, "収容人数"), ("役場", "0944-32-1013", None, "５０人"), ("図書館", None, None, 8)],
+            3,
+        ):
+            for letter, cell in zip("BCDE", cells, strict=True):
+                sheet[f"{letter}{row}"] = cell
+        sheet["A6"] = "※大木町調べ"
+
+    reading = drop(workbook(build), "施設.xlsx")
+    table = reading.tables[0]
+    assert (table.columns, table.places) == (("施設名", "電話", "収容人数"), (2, 3, 5))
+    assert rows(reading) == [("役場", "0944-32-1013", "５０人"), ("図書館", "", "8")]
+    assert [f.place for f in reading.findings.of("empty-column")] == ["A列", "D列"]
+    assert "header-blank" not in codes(reading)
+    mended = repair(plan(table))
+    assert [f"{change.column}{change.row}" for change in mended.changes if change.before == "５０人"] == ["54"], (
+        "told as E4"
+    )
+    late = "名称,,値\n" + "a,,1\n" * 200 + "b,x,2\n"
+    assert drop(late).tables[0].columns == ("名称", "列2", "値"), "what stands only far below is not lost"
+
+
+def test_a_total_is_found_in_whichever_column_says_it(drop):
+    reading = drop("校区,種類,量,前年\n酒見,可燃,12,10\n,小計,12,10\n榎津,可燃,8,7\n,平均,10,8\n合計,,20,17\n")
+    assert [(f.row, f.column, f.value) for f in reading.findings.of("total-row")] == [
+        (3, 2, "小計"),
+        (5, 2, "平均"),
+        (6, 1, "合計"),
+    ]
+    assert not drop("品目,担当\n計算機,平均台係\n机,計\n").findings.of("total-row"), "a word inside another is none"
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [
@@ -128,6 +163,16 @@ def test_headers_of_two_rows_become_one(drop):
     assert reading.tables[0].columns == ("名称", "住所", "災害種別_洪水", "災害種別_地震", "災害種別_津波")
     assert rows(reading)[0] == ("一小", "大川市酒見1", "1", "1", "")
     assert "header-of-several-rows" in codes(reading)
+
+
+def test_a_table_of_pupils_has_the_same_grades_under_boys_and_under_girls(drop):
+    head = "令和6年度 児童数,,,,\n,,,,（単位：人）\n学校名,男,,女,\n,1年,2年,1年,2年\n"
+    text = f"{head}大溝,12,14,11,9\n木佐木,20,22,18,25\n合計,32,36,29,34\n※5月1日現在,,,,\n"
+    reading = drop(text)
+    assert reading.tables[0].columns == ("学校名", "男_1年", "男_2年", "女_1年", "女_2年")
+    assert rows(reading)[0] == ("大溝", "12", "14", "11", "9") and len(rows(reading)) == 3
+    assert {"row-above-header", "header-of-several-rows", "total-row", "note-below"} <= codes(reading)
+    assert drop("a,a,a\na,a,a\n1,2,3\n").tables[0].header_row is None, "what only repeats itself is no header"
 
 
 def test_a_first_row_of_data_is_not_taken_for_a_second_header(drop):

@@ -235,9 +235,9 @@ def _risk(risk: personal.Risk) -> dict[str, Any]:
 ACTING = frozenset({"macros", "external-links", "sheet-hidden"})
 """Findings of workbooks that do something when they are opened, or hold what nobody saw: only values are published."""
 RESHAPED = frozenset({
-    "blank-row", "drawings", "encoding", "formula-cell", "header-again", "header-blank", "header-of-several-rows", "header-twice",
-    "merged-cells", "mixed-encoding", "no-header", "note-below", "quote-not-closed", "row-above-header", "row-too-short", "semicolons",
-    "tabs", "units-row",
+    "blank-row", "drawings", "empty-column", "encoding", "formula-cell", "header-again", "header-blank", "header-of-several-rows",
+    "header-twice", "merged-cells", "mixed-encoding", "no-header", "note-below", "quote-not-closed", "row-above-header", "row-too-short",
+    "semicolons", "tabs", "units-row",
 })  # fmt: skip
 """Findings after which the table is not the file: it is written anew even where no cell is mended."""
 

@@ -174,20 +174,29 @@ def change(row: DatasetRow, wish: Wish) -> None:
         row.frequency = frequency if frequency in FREQUENCIES else row.frequency
         told.pop("standard_dataset", None)
         about |= {"extras": [{"key": key, "value": value} for key, value in told.items()]}
-    row.about = about
+    row.about = {name: value for name, value in about.items() if value != []}
 
 
 def settle(session: Session, actor: Actor, row: DatasetRow, *, private: bool, now: datetime) -> None:
-    """Public with what has changed, or private from now on. What was withdrawn stays withdrawn until a person says else."""
+    """Public with what has changed, or private from now on. What was withdrawn stays withdrawn until a person says else.
+    A program that sends every night what is there already changes nothing, and nobody is told of it."""
     if row.state == "withdrawn" and not row.about.get(DELETED):
         return
     row.about = {name: value for name, value in row.about.items() if name != DELETED}
+    if not private and _as_everybody_reads_it(session, row):
+        return
     if not private:
         tell(session, actor, row, "dataset.published", now)
         return
     if row.state == "published":
         _hide(session, actor, row, "非公開に変更しました。", now)
     row.state, row.modified_at = "draft", now
+
+
+def _as_everybody_reads_it(session: Session, row: DatasetRow) -> bool:
+    session.flush()
+    shown = session.get(PublishedRow, row.id)
+    return shown is not None and shown.state == row.state == "published" and shown.document == document(session, row)
 
 
 def remove(session: Session, actor: Actor, name_or_id: str, now: datetime) -> DatasetRow:
@@ -262,16 +271,22 @@ def _known(session: Session, ident: str) -> bool:
 def change_file(
     session: Session, actor: Actor, row: ResourceRow, wish: FileWish, draft_id: str | None, now: datetime
 ) -> None:
+    before = _said_of(row)
     for column in ("name", "description", "format", "url"):
         value = getattr(wish, column)
         if value is not None:
             setattr(row, column, value[:200] if column == "name" else value[:40] if column == "format" else value)
     if wish.about is not None:
         row.about = {**row.about, **wish.about} if wish.partly else wish.about
-    row.modified_at = now
+    if draft_id or _said_of(row) != before:
+        row.modified_at = now
     session.flush()
     if draft_id:
         _take_in(session, actor, row, datasets.draft(session, draft_id, lock=True), now)
+
+
+def _said_of(row: ResourceRow) -> tuple[Any, ...]:
+    return row.name, row.description, row.format, row.url, row.about
 
 
 def _take_in(session: Session, actor: Actor, row: ResourceRow, draft: DraftRow, now: datetime) -> None:

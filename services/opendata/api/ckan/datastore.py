@@ -55,13 +55,14 @@ def datastore_search(call: Call) -> Dict:
     if unknown:
         raise invalid(__junk=[f"The input field {unknown[0]} was not expected."])
     with opened(call) as (told, table):
-        question = _question(call, table)
+        question = question_of(call, table, call.number("limit", 100, MOST))
         names = list(question.columns) or table.wanted(question)
-        found = [cells[-len(names) :] for cells in table.select(question)]
+        rows = list(table.select(question))
+        found = [cells[-len(names) :] for cells in rows]
         result: Dict = {"resource_id": told["id"], "include_total": call.flag("include_total", True)}
         result["fields"] = [{"id": name, "type": _type(table, name)} for name in names]
         result["records_format"] = str(call.given.get("records_format") or "objects")
-        result["records"] = _records(result["records_format"], names, list(_decoded(table.columns, names, found)))
+        result["records"] = _records(result["records_format"], names, list(decoded(table.columns, names, found)))
         result["limit"] = question.limit
         if question.offset:
             result["offset"] = question.offset
@@ -72,16 +73,17 @@ def datastore_search(call: Call) -> Dict:
         if call.flag("include_total", True):
             result["total"] = table.count(question)
             result["total_was_estimated"] = False
-        if call.flag("include_next_page") and len(found) == question.limit:
-            result["next_page"] = _next_page(question, result["records_format"], names, found)
+        if call.flag("include_next_page") and found and (way := _keyset(question)):
+            at = table.wanted(question).index("_id")
+            result["next_page"] = {"_id": {way: rows[-1][at]}}
     return result
 
 
-def _next_page(question: Question, shape: str, names: list[str], found: list[tuple[Any, ...]]) -> Dict:
-    """What to ask for next: by keyset where rows come in their own order, else by offset."""
-    if not question.sort and not question.distinct and "_id" in names and shape in ("objects", "lists"):
-        return {"filters": {"_id": {"gt": found[-1][names.index("_id")]}}}
-    return {"offset": question.offset + question.limit}
+def _keyset(question: Question) -> str:
+    """Which way the filter that finds the rows after these looks; "" where rows do not come in the order of their numbers."""
+    if question.distinct or any(name != "_id" for name, *_ in question.sort):
+        return ""
+    return "lt" if question.sort and question.sort[0][1] else "gt"
 
 
 @actions.reads
@@ -121,7 +123,8 @@ def _published_table(call: Call, ident: str) -> tuple[PublishedRow, Dict]:
     return row, told
 
 
-def _question(call: Call, table: Table) -> Question:
+def question_of(call: Call, table: Table, limit: int) -> Question:
+    """What `filters`, `q`, `fields`, `sort`, `offset` and `distinct` ask of the table. Invalid for what it does not have."""
     conditions, words = list(_filters(call, table)), ()
     q = _json(call.given.get("q"))
     if isinstance(q, dict):
@@ -133,7 +136,7 @@ def _question(call: Call, table: Table) -> Question:
         words=words,
         columns=tuple(_column(table, name, "fields") for name in listed(call.given.get("fields"))),
         sort=tuple(_sort(call, table)),
-        limit=call.number("limit", 100, MOST),
+        limit=limit,
         offset=call.number("offset", 0),
         distinct=call.flag("distinct"),
     )
@@ -143,8 +146,10 @@ OPERATORS = {"lt": "lt", "lte": "lte", "gt": "gt", "gte": "gte", "eq": "eq", "ne
 
 
 def _filters(call: Call, table: Table) -> Iterator[Condition]:
-    """`{"町名": "中央"}`, `{"町名": ["中央", "北"]}`, and since 2.12 `{"人口": {"gte": 100}}`."""
-    given = _json(call.given.get("filters")) or {}
+    """`{"町名": "中央"}`, `{"町名": ["中央", "北"]}`, and since 2.12 `{"人口": {"gte": 100}}`, or a list of such of which one holds."""
+    given = _json(call.given.get("filters"), ("{", "[")) or {}
+    if isinstance(given, list):
+        given = {"$or": given}
     if not isinstance(given, dict):
         raise invalid(filters=["Not a json object"])
     return conditions_in(given, table.names)
@@ -191,7 +196,7 @@ def _alternative(name: str, value: Any) -> Iterator[Condition]:
         yield Condition(name, OPERATORS[operator], [bound] if many else bound)
 
 
-def _decoded(columns: list[Column], names: list[str], found: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+def decoded(columns: list[Column], names: list[str], found: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
     """Cells as a client gets them: documents and truth values are kept as text and numbers."""
     kinds = {column.name: column.type for column in columns}
     if not CHANGED.intersection(kinds.values()):
@@ -203,12 +208,12 @@ def _decoded(columns: list[Column], names: list[str], found: Iterable[tuple[Any,
 
 def shown_rows(columns: list[Column], found: Iterable[Dict]) -> Iterator[Dict]:
     for row in found:
-        yield dict(zip(row, next(_decoded(columns, list(row), [tuple(row.values())])), strict=True))
+        yield dict(zip(row, next(decoded(columns, list(row), [tuple(row.values())])), strict=True))
 
 
-def _json(value: Any) -> Any:
+def _json(value: Any, starts: tuple[str, ...] = ("{",)) -> Any:
     """A parameter that may be JSON in a query string."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):
+    if isinstance(value, str) and value.lstrip().startswith(starts):
         try:
             return json.loads(value)
         except (ValueError, RecursionError):

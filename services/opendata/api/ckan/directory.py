@@ -59,13 +59,23 @@ def _shown(call: Call, session: Session, row: PublishedGroupRow) -> Dict:
     told = group_told(call, row)
     told |= {
         "users": _users(call, session, row.id),
-        "tags": [],
-        "groups": [],
+        "groups": _parents(session, row),
         "extras": _extras(row.about.get("extras", [])),
     }
     if call.flag("include_datasets"):
         told["packages"] = packages(call, "division" if row.kind == "organization" else "collection", row.name)
     return told
+
+
+def _parents(session: Session, row: PublishedGroupRow) -> list[Dict]:
+    """What this one was put under (CKAN's hierarchy), while it is there."""
+    names = [str(each.get("name") or each.get("id") or "") for each in row.about.get("parents", [])]
+    found = [_published(session, name) for name in names if name]
+    told = [each for each in found if each is not None and each.state == "active"]
+    return [
+        {"id": each.id, "name": each.name, "title": each.title, "display_name": each.title or each.name}
+        for each in told
+    ]
 
 
 def _users(call: Call, session: Session, group_id: str) -> list[Dict]:
@@ -96,7 +106,7 @@ def _show(call: Call, kind: str) -> Dict:
     else:
         fixed = next((each for each in themes(call) if wanted.lower() == each["id"]), None)
     if fixed is not None:
-        fixed |= {"extras": [], "tags": [], "groups": [], "users": []}
+        fixed |= {"extras": [], "groups": [], "users": []}
         facet, value = ("municipality", fixed["id"]) if kind == "organization" else ("theme", wanted.upper())
         return fixed | ({"packages": packages(call, facet, value)} if call.flag("include_datasets") else {})
     service, tenant = call.request.app.state.service, call.actor.tenant if call.identified else None
@@ -122,26 +132,18 @@ def organization_show(call: Call) -> Dict:
 
 @actions.reads
 def group_show(call: Call) -> Dict:
-    """A theme, or a collection of data sets. CKAN's harvester asks it for organizations, too."""
-    wanted = call.need("id")
-    with call.reading() as session:
-        row = _published(session, wanted)
-    kind = (
-        "group"
-        if (row and row.kind == "group") or any(wanted.lower() == each["id"] for each in themes(call))
-        else "organization"
-    )
-    return _show(call, kind)
+    """A theme, or a collection of data sets."""
+    return _show(call, "group")
 
 
 def _all(call: Call, kind: str) -> list[Dict]:
     with call.reading() as session:
         query = select(PublishedGroupRow).where(PublishedGroupRow.kind == kind, PublishedGroupRow.state == "active")
         made = [_listed(call, row) for row in session.scalars(query)]
-    wanted = call.given.get("type")
+    wanted = call.given.get("type") or kind
     used = (each for each in themes(call) if each["package_count"])
     fixed = organizations(call) if kind == "organization" else [each | {"extras": []} for each in used]
-    return [each for each in [*fixed, *made] if not wanted or each["type"] == wanted]
+    return [each for each in [*fixed, *made] if each["type"] == wanted]
 
 
 def _listed(call: Call, row: PublishedGroupRow) -> Dict:

@@ -52,11 +52,11 @@ def package(site: str, row: PublishedRow, place: tuple[str, str], *, private: bo
     known = LICENSES.get(told["license"])
     state = {"published": "active", "draft": "draft"}.get(row.state, "deleted")
     return {
-        **{name: about.get(name) or "" for name in ABOUT},
+        **{name: about.get(name) or None for name in ABOUT},
         "creator_user_id": None, "id": row.id, "isopen": bool(known and known.open_), "license_id": told["license"],
         "license_title": str(license_title(told["license"])), "license_url": known.url if known else None,
         "metadata_created": moment(told["created"]), "metadata_modified": moment(told["modified"]), "name": row.name,
-        "notes": told["notes"], "num_resources": len(told["resources"]), "num_tags": len(told["tags"]),
+        "notes": told["notes"] or None, "num_resources": len(told["resources"]), "num_tags": len(told["tags"]),
         "organization": _owner(row, place), "owner_org": (told.get("owner") or {}).get("id", row.tenant),
         "private": private, "state": state,
         "title": told["title"], "type": "dataset", "extras": extras(told), "groups": _groups(told),
@@ -100,5 +100,5 @@ def resource(site: str, row: PublishedRow, told: Dict) -> Dict:
         "resource_type": None, "size": None, "url_type": None, **about, **known, "created": moment(told["created"]),
         "datastore_active": bool(told.get("table")), "description": told["description"], "format": told["format"], "id": told["id"],
         "metadata_modified": modified, "name": told["name"], "package_id": row.id, "position": told["position"], "state": "active",
-        "url": f"{site}/datastore/dump/{told['id']}" if rows else file_address(site, told),
+        "url": f"{site}/datastore/dump/{told['id']}" if rows else told["url"] or file_address(site, told),
     }  # fmt: skip

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.opendata.api import shell
@@ -11,8 +12,9 @@ from services.opendata.api.ckan.directory import user_told
 from services.opendata.api.ckan.package import Dict
 from services.opendata.api.ckan.write import allow, changing
 from services.opendata.db import FollowRow, PublishedGroupRow, published
-from services.opendata.use_cases import directory
+from services.opendata.use_cases import directory, programs
 
+ORDERS = ("name", "fullname", "display_name", "created", "number_created_packages", "id")
 SAID = ("fullname", "about", "image_url")
 
 
@@ -77,23 +79,30 @@ def user_show(call: Call) -> Dict:
         if wanted != call.actor.subject and directory.find_user(session, wanted) is None:
             raise not_found("User not found")
         told = user_told(session, wanted)
-        return told if call.flag("include_email") else {name: value for name, value in told.items() if name != "email"}
+        return told if call.flag("include_email") else _without_mail(told)
+
+
+def _without_mail(told: Dict) -> Dict:
+    return {name: value for name, value in told.items() if name != "email"}
 
 
 @actions.reads
 def user_list(call: Call) -> list[Any]:
-    """The users one's own programs named."""
+    """The users one's own programs named, by the name that is shown or by `order_by`."""
     if not call.identified:
         raise not_allowed("User not authorized to list users")
-    q = str(call.given.get("q") or "").lower()
+    q, order = str(call.given.get("q") or "").lower(), str(call.given.get("order_by") or "display_name")
     with _reading(call) as session:
-        rows = [
-            user_told(session, ident) for ident in (call.actor.subject, *(row.id for row in directory.users(session)))
-        ]
-    found = [each for each in rows if q in each["name"].lower() or q in each["fullname"].lower()]
+        rows = [user_told(session, row.id) for row in directory.users(session)]
+    if order not in ORDERS:
+        raise invalid(order_by=[f"Cannot sort by field `{order}`"])
+    found = [each for each in rows if any(q in each[name].lower() for name in ("name", "fullname"))]
+    found.sort(key=lambda each: str(each[order] or ""))
     wanted = str(call.given.get("email") or "").lower()
     found = [each for each in found if not wanted or each.get("email", "").lower() == wanted]
-    return found if call.flag("all_fields", True) else [each["name"] for each in found]
+    return (
+        [_without_mail(each) for each in found] if call.flag("all_fields", True) else [each["name"] for each in found]
+    )
 
 
 @actions.reads
@@ -132,10 +141,39 @@ def _followees(call: Call, kind: str = "") -> list[FollowRow]:
 
 @actions.reads
 def followee_list(call: Call) -> list[Dict]:
-    """What the key follows."""
-    return [
-        {"type": row.kind, "display_name": row.object_id, "dict": {"id": row.object_id}} for row in _followees(call)
-    ]
+    """What the key follows, as far as it may still be read; `q`: the beginning of its name."""
+    q = str(call.given.get("q") or "").strip().lower()
+    with _reading(call) as session:
+        told = [_followee(call, session, row) for row in _followees(call)]
+    return [each for each in told if each is not None and each["display_name"].lower().startswith(q)]
+
+
+def _followee(call: Call, session: Session, row: FollowRow) -> Dict | None:
+    match row.kind:
+        case "dataset":
+            row_shown = published.find(session, row.object_id)
+            own = programs.find(session, row.object_id)
+            if row_shown is not None and row_shown.state == "published":
+                name, title = row_shown.name, row_shown.document["title"]
+            elif own is not None and own.state == "draft":
+                name, title = own.name, own.title
+            else:
+                return None
+        case "user":
+            user = directory.find_user(session, row.object_id)
+            if user is None:
+                return None
+            name, title = user.name, user.about.get("fullname") or user.name
+        case _:
+            made = session.get(PublishedGroupRow, row.object_id)
+            name, title = (made.name, made.title or made.name) if made else call.catalogue.place(row.object_id)
+    kind = "organization" if row.kind == "group" and _is_organization(session, row.object_id) else row.kind
+    return {"type": kind, "display_name": title, "dict": {"id": row.object_id, "name": name, "title": title}}
+
+
+def _is_organization(session: Session, ident: str) -> bool:
+    made = session.get(PublishedGroupRow, ident)
+    return made is None or made.kind == "organization"
 
 
 @actions.reads
@@ -150,7 +188,14 @@ def dataset_followee_count(call: Call) -> int:
 
 @actions.reads
 def group_followee_count(call: Call) -> int:
-    return len(_followees(call, "group"))
+    with _reading(call) as session:
+        return sum(not _is_organization(session, row.object_id) for row in _followees(call, "group"))
+
+
+@actions.reads
+def organization_followee_count(call: Call) -> int:
+    with _reading(call) as session:
+        return sum(_is_organization(session, row.object_id) for row in _followees(call, "group"))
 
 
 @actions.reads
@@ -165,7 +210,8 @@ def _object(call: Call, session: Session, kind: str) -> tuple[str, str]:
         raise invalid(id=["Missing value"])
     if kind == "dataset":
         row = published.find(session, wanted)
-        found = (row.id, row.tenant) if row else None
+        own = programs.find(session, wanted) if session.info.get("tenant") else None
+        found = (row.id, row.tenant) if row else (own.id, own.tenant_id) if own else None
     elif kind == "group":
         found = _group(call, session, wanted)
     else:
@@ -177,8 +223,8 @@ def _object(call: Call, session: Session, kind: str) -> tuple[str, str]:
 
 
 def _group(call: Call, session: Session, wanted: str) -> tuple[str, str] | None:
-    made = session.get(PublishedGroupRow, wanted)
-    if made is not None:
+    query = select(PublishedGroupRow).where((PublishedGroupRow.id == wanted) | (PublishedGroupRow.name == wanted))
+    if (made := session.scalar(query)) is not None:
         return made.id, made.tenant
     places = call.catalogue.places
     return next(((tenant, tenant) for tenant, (code, _) in places.items() if wanted in (tenant, code)), None)

@@ -137,9 +137,15 @@ def resource_show(call: Call) -> Dict:
     return resource(call.site, row, published.resource_in(row, wanted))
 
 
+SEARCHED = (
+    "id", "package_id", "name", "description", "format", "url", "url_type", "hash", "size", "mimetype", "resource_type", "created",
+    "last_modified", "metadata_modified", "position", "state",
+)  # fmt: skip
+
+
 @actions.reads
 def resource_search(call: Call) -> Dict:
-    """Files by `field:term` (name, description, format, url); all of several must hold."""
+    """Files by `field:term`, for any field a file has; all of several must hold. `order_by`: a field."""
     given = call.given.get("query")
     terms = given if isinstance(given, list) else [given]
     if not all(isinstance(term, str) and ":" in term for term in terms):
@@ -150,7 +156,7 @@ def resource_search(call: Call) -> Dict:
         )
     pairs = [str(term).split(":", 1) for term in terms]
     for field, _ in pairs:
-        if field not in ("name", "description", "format", "url", "hash"):
+        if field not in SEARCHED:
             raise bad_search(f'Field "{field}" not recognised in resource_search.')
     found: list[Dict] = []
     ids = [entry.id for entry in newest_first(call)]
@@ -161,6 +167,11 @@ def resource_search(call: Call) -> Dict:
         found += [
             each for each in shown if all(term.lower() in str(each.get(field) or "").lower() for field, term in pairs)
         ]
+    order = str(call.given.get("order_by") or "")
+    if order and order not in SEARCHED:
+        raise bad_search(f'Field "{order}" not recognised in resource_search.')
+    if order:
+        found.sort(key=lambda each: str(each.get(order) or ""))
     offset = call.number("offset", 0)
     return {"count": len(found), "results": found[offset : offset + call.number("limit", len(found))]}
 

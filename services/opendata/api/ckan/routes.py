@@ -68,8 +68,11 @@ def _from_pairs(pairs: list[tuple[str, str]]) -> Given:
 
 
 @router.get("/opendata/api/3", summary="The version of the interface")
+@router.get("/opendata/api/2", include_in_schema=False)
+@router.get("/opendata/api/1", include_in_schema=False)
 def version(request: Request, actor: Actor = access.public()) -> Response:
-    return JSONResponse({"version": 3}, headers=OPEN)
+    """Each number answers with itself: clients ask from the highest they know downwards."""
+    return JSONResponse({"version": int(request.url.path[-1])}, headers=OPEN)
 
 
 @router.get("/opendata/api/3/action/{action}", summary="Read (CKAN Action API)")
@@ -93,7 +96,7 @@ def _act(request: Request, action: str, told: Any, actor: Actor) -> Response:
         told = (told, None)
     given, upload = told
     if request.method == "GET" and action in actions.writing:
-        raise Bad("Function requires POST request")
+        raise Bad("JSON Error: Invalid request. Please use POST method for your request")
     callback = given.pop("callback", None) if request.method == "GET" else None
     help_ = f"{shell.site(request)}/api/3/action/help_show?name={action}"
     # A page of anybody's that asks by <script> must not speak with its reader's rights: with a callback nobody is known.

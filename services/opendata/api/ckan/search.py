@@ -2,16 +2,19 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import Any
 
-from services.opendata.api.ckan.call import Call, Written, actions, bad_search, written
+from sqlalchemy import select
+
+from services.opendata.api.ckan.call import Call, Written, actions, bad_search, invalid, written
 from services.opendata.api.ckan.package import Dict
 from services.opendata.api.ckan.read import shown_entries
 from services.opendata.catalogue import Catalogue, Entry
+from services.opendata.db import PublishedGroupRow
 from services.opendata.domain.solr import All, AnyOf, Not, Query, Range, Term, parse
-from services.opendata.domain.vocabulary import license_title, theme_title
+from services.opendata.domain.vocabulary import THEMES, license_title
 
 FACETS = {
     "organization": "municipality", "owner_org": "municipality", "groups": "theme", "tags": "tag", "res_format": "format",
@@ -37,6 +40,7 @@ def package_search(call: Call) -> Written:
     catalogue = call.catalogue
     words, filters, queries = _asked(call)
     sort = str(call.given.get("sort") or "")
+    _check_sort(sort)
     asked = (words, filters, sort)
     found = catalogue.listed(("found", *asked), lambda: _found(catalogue, words, queries, sort))
     start, rows = call.number("start", 0), call.number("rows", 10, MAX_ROWS)
@@ -45,7 +49,7 @@ def package_search(call: Call) -> Written:
     told = {
         "count": len(found), "facets": {name: dict(counts) for name, counts in facets.items()},
         "sort": sort or "score desc, metadata_modified desc",
-        "search_facets": {name: _told(catalogue, name, counts) for name, counts in facets.items()},
+        "search_facets": {name: _told(call, name, counts) for name, counts in facets.items()},
     }  # fmt: skip
     results = b", ".join(_fields(call, shown))
     return Written(written(told)[:-1] + b', "results": [' + results + b"]}")
@@ -87,6 +91,12 @@ def _found(catalogue: Catalogue, words: str, queries: list[Query], sort: str) ->
     return _sorted(found, sort)
 
 
+def _check_sort(sort: str) -> None:
+    for part in [each.split() for each in sort.split(",") if each.strip()]:
+        if len(part) < 2 or part[1].lower() not in ("asc", "desc"):
+            raise bad_search(f"Can't determine a Sort Order (asc or desc) in sort spec '{part[0]}'")
+
+
 def _sorted(found: list[Entry], sort: str) -> list[Entry]:
     """Solr's `field direction, …`; an unknown field changes nothing, as in CKAN."""
     keys: dict[str, Callable[[Entry], Any]] = {
@@ -95,7 +105,7 @@ def _sorted(found: list[Entry], sort: str) -> list[Entry]:
     }  # fmt: skip
     for part in reversed([each.split() for each in sort.split(",") if each.strip()]):
         if part[0] in keys:
-            found = sorted(found, key=keys[part[0]], reverse=len(part) > 1 and part[1].lower() == "desc")
+            found = sorted(found, key=keys[part[0]], reverse=part[1].lower() == "desc")
     return found
 
 
@@ -194,42 +204,54 @@ def _facets(call: Call, catalogue: Catalogue, asked: Hashable, found: list[Entry
         try:
             fields = json.loads(fields)
         except (ValueError, RecursionError):
-            fields = [fields]
+            raise invalid(**{"facet.field": ["Cannot parse JSON"]}) from None
     limit, least = _limit(call), max(call.number("facet.mincount", 1), 1)
     shown = {}
     for field in fields if isinstance(fields, list) else [fields]:
-        ours = FACETS.get(str(field), str(field))
-        ordered = catalogue.listed(("counted", asked, ours), partial(_counted, found, ours))
-        kept = [(_theirs(catalogue, ours, value), count) for value, count in ordered if count >= least]
+        ordered = catalogue.listed(("counted", asked, str(field)), partial(_counted, catalogue, found, str(field)))
+        kept = [(value, count) for value, count in ordered if count >= least]
         shown[str(field)] = kept if limit < 0 else kept[:limit]
     return shown
 
 
-def _counted(found: list[Entry], facet: str) -> list[tuple[str, int]]:
+def _counted(catalogue: Catalogue, found: list[Entry], field: str) -> list[tuple[str, int]]:
     """Values with their numbers of data sets, the commonest first."""
-    counts = Counter(value for entry in found for value in entry.facets.get(facet, ()))
+    counts = Counter(value for entry in found for value in _shown_values(catalogue, entry, field))
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def _theirs(catalogue: Catalogue, facet: str, value: str) -> str:
-    return catalogue.place(value)[0] if facet == "municipality" else value.lower() if facet == "theme" else value
+def _shown_values(catalogue: Catalogue, entry: Entry, field: str) -> Iterable[str]:
+    """What package_show tells of the field: the division where there is one, themes and collections together."""
+    ours = FACETS.get(field, field)
+    match ours:
+        case "municipality":
+            place = (catalogue.place(entry.tenant)[0],)
+            return place if field == ours else entry.facets.get("division") or place
+        case "theme":
+            return [*(each.lower() for each in entry.facets.get(ours, ())), *entry.facets.get("collection", ())]
+    return entry.facets.get(ours, ())
 
 
-def _told(catalogue: Catalogue, field: str, counts: list[tuple[str, int]]) -> Dict:
-    names = {code: name for code, name in catalogue.places.values()}
+def _told(call: Call, field: str, counts: list[tuple[str, int]]) -> Dict:
+    ours = FACETS.get(field, field)
+    titles = _titles(call, [value for value, _ in counts]) if ours in ("municipality", "theme") else {}
 
     def display(value: str) -> str:
-        match FACETS.get(field):
-            case "municipality":
-                return names.get(value, value)
-            case "theme":
-                return str(theme_title(value.upper()))
-            case "license":
-                return str(license_title(value))
-        return value
+        return str(license_title(value)) if ours == "license" else titles.get(value, value)
 
     items = [{"name": value, "display_name": display(value), "count": count} for value, count in counts]
     return {"title": field, "items": items}
+
+
+def _titles(call: Call, names: list[str]) -> dict[str, str]:
+    """How municipalities, themes, divisions and collections are called."""
+    known = {code: name for code, name in call.catalogue.places.values()}
+    known |= {key.lower(): str(title) for key, title in THEMES.items()}
+    if made := [name for name in names if name not in known]:
+        with call.reading() as session:
+            query = select(PublishedGroupRow.name, PublishedGroupRow.title).where(PublishedGroupRow.name.in_(made))
+            known |= {name: title for name, title in session.execute(query) if title}
+    return known
 
 
 def _fields(call: Call, shown: list[bytes]) -> list[bytes]:
