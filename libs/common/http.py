@@ -131,10 +131,12 @@ def _install_answers(app: FastAPI) -> None:
         return answer(request, Unavailable(sentence, code="store-unreachable", retry_after=10))
 
     @app.exception_handler(DataError)
-    def unstorable(request: Request, error: DataError) -> Response:
-        """A NUL in a text or a number beyond its column, which PostgreSQL refuses: what was sent is wrong, not we."""
-        _log.warning("unstorable", extra={"error": type(error.orig).__name__})
-        sentence = "送られた内容に、扱えない文字か、大きすぎる数があります。確かめて、もう一度お試しください。"
+    @app.exception_handler(OverflowError)
+    def unstorable(request: Request, error: Exception) -> Response:
+        """A NUL in a text or a number beyond its column, which PostgreSQL refuses, SQLite's beyond 64 bits, a day beyond the year 9999:
+        what was sent is wrong, not we."""
+        _log.warning("unstorable", extra={"error": type(getattr(error, "orig", error)).__name__})
+        sentence = "送られた内容に、扱えない文字か、大きすぎる数や日付があります。確かめて、もう一度お試しください。"
         return answer(request, Invalid(sentence, code="unstorable"))
 
     @app.exception_handler(Exception)
