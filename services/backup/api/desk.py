@@ -15,8 +15,8 @@ from services.backup.domain import script
 from services.backup.domain.asof import after, read_moment, write_moment
 from services.backup.domain.modes import LABELS, Mode, scope_of
 from services.backup.settings import held, settings_of
-from services.backup.use_cases import deposit, disposal, drill, overview, repositories
-from services.backup.use_cases.alerts import STEPS, WORDS
+from services.backup.use_cases import alerts, deposit, disposal, drill, overview, repositories
+from services.backup.use_cases.alerts import SEEN_BY_PEOPLE, STEPS, WORDS
 
 router = APIRouter(prefix="/t/{code}/backup/desk", tags=["desk"])
 MANAGER = "backup.manager"
@@ -158,6 +158,15 @@ def ask_drill(request: Request, repository_id: str, actor: Actor = access.staff(
     return to(f"{base(request)}{repository_id}#drills")
 
 
+@router.post("/{repository_id}/alerts/{alert_id}", summary="Say that an alert has been looked into")
+def note_alert_seen(
+    request: Request, repository_id: str, alert_id: str, actor: Actor = access.staff(MANAGER)
+) -> Response:
+    with changing(request, actor) as session:
+        alerts.note_seen(session, actor, repository_id, alert_id, now_of(request))
+    return to(f"{base(request)}{repository_id}")
+
+
 @router.post("/{repository_id}/disposal", summary="Dispose of a repository: one asks, another agrees, anybody stops it")
 def dispose(
     request: Request,
@@ -228,7 +237,7 @@ def _detail_page(
         request, "desk/repository.html", status=status, title=row.title, crumbs=_crumbs(request, row), found=found,
         row=row, moment=moment, then=script.restore(place, moment) if moment else "", restore=script.restore(place),
         verification=script.verification(), errors=errors or {}, typed=shown | (typed or {}), modes=list(LABELS.items()), words=WORDS,
-        steps=STEPS, to_disk=script.to_disk(row.name),
+        steps=STEPS, seen_by_people=SEEN_BY_PEOPLE, to_disk=script.to_disk(row.name),
     )  # fmt: skip
 
 

@@ -76,10 +76,12 @@ class Fresh(Generic[K, V]):
                 del self._kept[key]
 
     def drop(self, key: K) -> None:
-        self._kept.pop(key, None)
+        with self._lock:
+            self._kept.pop(key, None)
 
     def clear(self) -> None:
-        self._kept.clear()
+        with self._lock:
+            self._kept.clear()
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from services.backup.db import repositories as db
 from services.backup.tests.test_two_sites import copy_all
 from services.backup.tests.town import HOME, OTHER, Cloud, fill, named
 from services.backup.use_cases import drill
+from services.backup.use_cases.alerts import raise_alert
 
 DESK = f"/t/{HOME}/backup/desk/"
 NEW = {"name": "juki", "title": "住民記録システム", "quota": "10", "retention_days": "30", "promised_hours": "26"}
@@ -103,6 +104,7 @@ def test_the_way_back_to_a_moment_is_one_date_away(small_cloud: Cloud, desk: Des
     assert f"/t/{HOME}/backup/restic-asof/2026-11-21T09:30/juki/" in page
     assert "--no-lock" in page
     assert "いまより前の日時" in desk.get(repository_id, date="2030-01-01")
+    assert "読み取れませんでした" in desk.get(repository_id, date="0001-01-01"), "no moment of Japan in UTC"
 
 
 @pytest.mark.parametrize(
@@ -248,12 +250,15 @@ def test_no_route_lets_another_municipality_or_role_through(small_cloud: Cloud) 
         row = db.by_id(session, machine.repository.id)
         row.title = canary
         asked = drill.ask(session, small_cloud.staff(), row.id, small_cloud.clock.now())
+        raise_alert(session, row, "flood", small_cloud.clock.now())
+        (alert,) = db.open_alerts(session)
     with machine.client as client:
         assert client.post(f"data/{named(b'canary')}", content=b"canary").status_code == 200
     values = {
         "repository_id": machine.repository.id,
         "token_id": machine.token_id,
         "drill_id": asked.id,
+        "alert_id": alert.id,
         "repository": "canary-juki",
         "rest": f"data/{named(b'canary')}",
         "moment": "2026-11-20T10:00",

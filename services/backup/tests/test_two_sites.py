@@ -1,22 +1,27 @@
 """Everything is at a second site, verified; one is lost, one rots, and the bytes still come back."""
 
+import os
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from sqlalchemy import select
 
+from libs.common.notices import NoticeRow
 from libs.common.outbox import OutboxRow
 from libs.common.telemetry import metrics
 from services.backup.db import ObjectRow
 from services.backup.db import objects as objects_db
 from services.backup.db import repositories as db
 from services.backup.settings import renew_site
-from services.backup.sites import FolderSite
+from services.backup.sites import FolderSite, SiteBroken, SiteFull
+from services.backup.sites.folder import FileReader
 from services.backup.tests.town import HOME, OTHER, Cloud, Machine, fill, named, restored
 from services.backup.use_cases import sites
 from services.backup.use_cases.sites import key_of
@@ -280,3 +285,78 @@ def test_files_nobody_was_promised_are_removed_and_others_stay(small_cloud: Clou
     assert not stray.exists()
     with machine.client as client:
         assert client.get(f"data/{row.name}").status_code == 200
+
+
+def test_one_file_the_disk_cannot_read_keeps_no_other_from_being_copied(
+    small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One bad sector of one municipality must not end the copying of everybody's data."""
+    planted(small_cloud, 3)
+    bad, *good = rows(small_cloud)
+
+    def blocks(self: FileReader, start: int, end: int, **_: Any) -> Iterator[bytes]:
+        if Path(f"/proc/self/fd/{self.fd}").readlink().name == bad.name:
+            raise SiteBroken("EIO")
+        yield os.pread(self.fd, end - start, start)
+
+    monkeypatch.setattr(FileReader, "blocks", blocks)
+    assert copy_all(small_cloud) == 2
+    states = {row.name: (row.first_state, row.copied_at is not None) for row in rows(small_cloud)}
+    assert states == {bad.name: ("damaged", False), **{row.name: ("ok", True) for row in good}}
+
+
+@pytest.mark.parametrize("fault", [SiteFull, SiteBroken])
+def test_a_second_site_that_takes_nothing_more_ends_no_timer_and_is_tried_again(
+    small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    planted(small_cloud, 2)
+
+    def begin() -> Any:
+        raise fault("the second site")
+
+    monkeypatch.setattr(small_cloud.places.second, "begin", begin)
+    assert copy_all(small_cloud) == 0
+    assert {row.first_state for row in rows(small_cloud)} == {"ok"}, "the first site has done nothing wrong"
+    with small_cloud.database.reading(tenant=HOME) as session:
+        assert [a.kind for a in db.open_alerts(session)] == (["disk"] if fault is SiteBroken else [])
+    monkeypatch.undo()
+    assert copy_all(small_cloud) == 2
+
+
+def test_what_was_lost_before_it_was_copied_is_told_once_until_its_machine_brings_it_again(small_cloud: Cloud) -> None:
+    machine = planted(small_cloud, 2)
+    shutil.rmtree(small_cloud.places.first.root)
+    renew_site(small_cloud.service, small_cloud.places.first)
+    for _ in range(3):
+        assert sites.repair_some(small_cloud.service, HOME) == 0
+    assert damage_alerts(small_cloud) == ["damage"]
+    with small_cloud.database.reading() as session:
+        assert len(list(session.scalars(select(NoticeRow)))) == 1, "mailed once"
+    assert events(small_cloud, "backup.damage.found.v1") == [
+        {"repository_id": machine.repository.id, "site": "first", "repaired": False, "found_at": ANY}
+    ]
+    for number in range(2):
+        assert damage_alerts(small_cloud) == ["damage"], "one is still missing"
+        with machine.client as client:
+            content = bytes([number]) * 1000
+            assert client.post(f"data/{named(content)}", content=content).status_code == 200
+    assert damage_alerts(small_cloud) == []
+    assert copy_all(small_cloud) == 2
+
+
+def damage_alerts(cloud: Cloud) -> list[str]:
+    with cloud.database.transaction(tenant=HOME) as session:
+        sites.end_damage(session, cloud.clock.now())
+        return [alert.kind for alert in db.open_alerts(session)]
+
+
+def test_what_is_acknowledged_lies_there_even_where_its_file_had_rotted_unnoticed(small_cloud: Cloud) -> None:
+    """A 200 to bytes that come again speaks of these bytes, not of a file that once had them."""
+    machine = planted(small_cloud, 1)
+    (row,) = rows(small_cloud)
+    flip_a_bit(small_cloud.places.first, row)
+    content = bytes([0]) * 1000
+    with machine.client as client:
+        assert client.post(f"data/{row.name}", content=content).status_code == 200
+        assert client.get(f"data/{row.name}").content == content
+    assert list((small_cloud.places.first.root / "uploads").iterdir()) == []

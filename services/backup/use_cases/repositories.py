@@ -95,7 +95,7 @@ def _check(wish: Wish) -> None:
 
 
 def raise_retention(session: Session, actor: Actor, repository_id: str, days: int, now: datetime) -> None:
-    """Keep deleted bytes longer from now on. Shorter is refused, whoever asks."""
+    """Keep deleted bytes longer, those deleted already too (`sites.kept_until`). Shorter is refused, whoever asks."""
     row = db.by_id(session, repository_id, lock=True)
     check_days(days, row.retention_days)
     before, row.retention_days = row.retention_days, days

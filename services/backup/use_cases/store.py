@@ -66,7 +66,7 @@ def keep(session: Session, door: Door, type_: str, upload: Upload, now: datetime
             raise Forbidden("この保管庫には、もう別の設定があります。", code="config-exists")
         if upload.size > min(left(db.allowance_of(a), type_, door.mode) for a in (repository, allowance)):
             raise full()
-    _place(upload, row)
+    upload.keep()
     if row is not None and row.deleted_at is None:
         row.first_state = "ok"
         return
@@ -85,13 +85,6 @@ def keep(session: Session, door: Door, type_: str, upload: Upload, now: datetime
         repository.added_since_point += upload.size
     if type_ == "snapshots":
         _note_point(session, repository, allowance.live, name, now)
-
-
-def _place(upload: Upload, row: ObjectRow | None) -> None:
-    if row is not None and row.first_state in objects_db.BROKEN:
-        upload.replace()  # the client brought what we had lost
-    else:
-        upload.keep()
 
 
 def _note_point(session: Session, repository: RepositoryRow, stored_by_tenant: int, name: str, now: datetime) -> None:
