@@ -42,14 +42,7 @@ def create(
 ) -> Response:
     typed = {"name": name, "title": title, "quota": quota, "retention_days": retention_days,
              "promised_hours": promised_hours, "alert_address": alert_address}  # fmt: skip
-    wish = repositories.Wish(
-        name=name.strip(),
-        title=title,
-        quota=_number(quota) * GIB,
-        retention_days=_number(retention_days),
-        promised_hours=_number(promised_hours),
-        alert_address=alert_address.strip() or None,
-    )
+    wish = _wish(name, title, quota, retention_days, promised_hours, alert_address)
     try:
         with changing(request, actor) as session:
             row = repositories.create(session, actor, wish, now_of(request))
@@ -120,6 +113,26 @@ def revoke_key(request: Request, repository_id: str, token_id: str, actor: Actor
     # From here on it opens nothing here; that the gateway forgets it too is tidiness, and may be tried again.
     held(service_of(request)).tokens.revoke(token_id, actor.subject)
     return to(f"{base(request)}{repository_id}#keys")
+
+
+@router.post("/{repository_id}/settings", summary="Another title, quota, promise or address for alerts")
+def change(
+    request: Request,
+    repository_id: str,
+    title: Text = "",
+    quota: Text = "",
+    promised_hours: Text = "",
+    alert_address: Text = "",
+    actor: Actor = access.staff(MANAGER),
+) -> Response:
+    wish = _wish("", title, quota, "", promised_hours, alert_address)
+    try:
+        with changing(request, actor) as session:
+            repositories.change(session, actor, repository_id, wish, now_of(request))
+    except Invalid as refusal:
+        typed = {"title": title, "quota": quota, "promised_hours": promised_hours, "alert_address": alert_address}
+        return _detail_page(request, actor, repository_id, errors=refusal.fields, typed=typed, status=422)
+    return to(f"{base(request)}{repository_id}")
 
 
 @router.post("/{repository_id}/retention", summary="Keep what is deleted for longer")
@@ -232,7 +245,9 @@ def _detail_page(
     row = found.seen.row
     place = place_of(request, row.name)
     shown: dict[str, Any] = {"mode": "append", "key_name": "", "days": "365", "folder": "/srv/data", "at": "01:30", "date": "", "time": "",
-                             "retention_days": str(row.retention_days), "typed_name": "", "reason": ""}  # fmt: skip
+                             "retention_days": str(row.retention_days), "title": row.title, "quota": str(row.quota // GIB),
+                             "promised_hours": str(row.promised_hours), "alert_address": row.alert_address or "",
+                             "typed_name": "", "reason": ""}  # fmt: skip
     return render(
         request, "desk/repository.html", status=status, title=row.title, crumbs=_crumbs(request, row), found=found,
         row=row, moment=moment, then=script.restore(place, moment) if moment else "", restore=script.restore(place),
@@ -244,6 +259,20 @@ def _detail_page(
 def _crumbs(request: Request, row: Any, *more: str) -> tuple[Link, ...]:
     here = f"{base(request)}{row.id}"
     return (Link("データバックアップ", base(request)), Link(row.title, here), *(Link(label, here) for label in more))
+
+
+def _wish(
+    name: str, title: str, quota: str, retention_days: str, promised_hours: str, alert_address: str
+) -> repositories.Wish:
+    """What was typed, quota in GiB."""
+    return repositories.Wish(
+        name=name.strip(),
+        title=title,
+        quota=_number(quota) * GIB,
+        retention_days=_number(retention_days),
+        promised_hours=_number(promised_hours),
+        alert_address=alert_address.strip() or None,
+    )
 
 
 def _number(text: str) -> int:

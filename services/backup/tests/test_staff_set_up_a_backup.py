@@ -1,6 +1,7 @@
 """Staff make a repository and a key, follow what the page says word for word, and see what arrived."""
 
 import html
+import json
 import os
 import re
 import subprocess
@@ -9,13 +10,16 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
+from libs.common.audit import AuditEntryRow
+from libs.common.notices import NoticeRow
 from libs.common.testing.matrix import Matrix
 from libs.common.testing.matrix import Town as MatrixTown
 from services.backup.db import repositories as db
 from services.backup.tests.test_two_sites import copy_all
-from services.backup.tests.town import HOME, OTHER, Cloud, fill, named
-from services.backup.use_cases import drill
+from services.backup.tests.town import GIB, HOME, OTHER, Cloud, fill, named
+from services.backup.use_cases import drill, watch
 from services.backup.use_cases.alerts import raise_alert
 
 DESK = f"/t/{HOME}/backup/desk/"
@@ -241,6 +245,35 @@ def test_the_time_of_keeping_only_grows(desk: Desk) -> None:
     repository_id = desk.make()
     desk.post(f"{repository_id}/retention", retention_days="90")
     assert "だれにも短くできない" in desk.post(f"{repository_id}/retention", 422, retention_days="89")
+
+
+def test_a_full_repository_gets_more_room_and_alerts_go_to_the_next_clerk(small_cloud: Cloud, desk: Desk) -> None:
+    """The answer 507 says to raise the limit, and in April somebody else must be told: both without a new repository."""
+    repository_id = desk.make()
+    form = {"title": "住民記録", "quota": "20", "promised_hours": "50", "alert_address": "next@town.example.jp"}
+    desk.post(f"{repository_id}/settings", **form)
+    page = desk.get(repository_id)
+    assert "0B / 20GB" in page
+    assert "50時間に1回" in page and 'value="next@town.example.jp"' in page and "住民記録</h1>" in page
+    small_cloud.clock.advance(hours=51)
+    with small_cloud.database.transaction(tenant=HOME) as session:
+        assert watch.watch(session, small_cloud.clock.now()) == 1
+        assert [row.address for row in session.scalars(select(NoticeRow))] == ["next@town.example.jp"]
+    for field, value, sentence in (
+        ("quota", "99999", "自治体全体の上限"),
+        ("alert_address", "a@b@c", "メールアドレス"),
+    ):
+        page = desk.post(f"{repository_id}/settings", 422, **(form | {field: value}))
+        assert sentence in page and f'value="{value}"' in page
+    with small_cloud.database.reading(tenant=HOME) as session:
+        row = db.by_id(session, repository_id)
+        assert (row.name, row.quota, row.retention_days) == ("juki", 20 * GIB, 30), "the rest is as it was"
+        changes = [
+            json.loads(r.detail or "")
+            for r in session.scalars(select(AuditEntryRow))
+            if r.action == "backup.repository.changed"
+        ]
+    assert changes == [{"changed": ["title", "quota", "promised_hours", "alert_address"]}]
 
 
 def test_no_route_lets_another_municipality_or_role_through(small_cloud: Cloud) -> None:
