@@ -98,7 +98,7 @@ def purge(service: Service, job: Job) -> None:
 @jobs.every(seconds=86_400, name="backup.forget-unknown", lease=3600)
 def forget_unknown(service: Service, job: Job) -> None:
     for tenant in tenants(service):
-        sites.remove_unknown(service, tenant)
+        sites.set_aside_unknown(service, tenant)
         job.renew()
 
 

@@ -46,6 +46,7 @@ def test_a_town_whose_backups_stop_is_told_once_and_the_alert_ends_with_the_next
     with cloud.database.reading() as session:
         notices = list(session.scalars(select(NoticeRow)))
         assert len(notices) == 1 and "約束した間隔" in notices[0].subject
+        assert "そのまま保管しています" in notices[0].body
     snapshot(machine, b"two")
     assert (watch_now(cloud), open_kinds(cloud)) == (0, [])
 
@@ -156,7 +157,7 @@ def test_most_deleted_once_more_is_told_once_more_after_somebody_has_looked(smal
         for _ in range(2):
             assert desk.post(seen[1]).status_code == 303, "twice is once"
         assert open_kinds(small_cloud) == []
-        assert "確かめました" not in desk.get(here).text
+        assert "この表示を消す" not in desk.get(here).text
         small_cloud.clock.advance(days=2)
     with small_cloud.database.reading(tenant=HOME) as session:
         assert len(list(session.scalars(select(NoticeRow)))) == 2, "each was mailed once"
@@ -182,7 +183,7 @@ def test_an_alarm_that_ends_by_itself_cannot_be_waved_away(small_cloud: Cloud) -
             alerts.note_seen(session, small_cloud.staff(), repository.id, alert.id, small_cloud.clock.now())
     desk = TestClient(small_cloud.app, headers=small_cloud.issuers.headers(small_cloud.staff(), "backup", html=True))
     here = f"/t/{HOME}/backup/desk/{repository.id}"
-    assert "確かめました" not in desk.get(here).text
+    assert "この表示を消す" not in desk.get(here).text
     assert desk.post(f"{here}/alerts/unknown").status_code == 404
     other = small_cloud.repository("other")
     assert desk.post(f"/t/{HOME}/backup/desk/{other.id}/alerts/{alert.id}").status_code == 404

@@ -86,7 +86,7 @@ def test_a_key_is_shown_once_and_ends_at_once(small_cloud: Cloud, desk: Desk) ->
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [("name", "Juki", "半角の小文字"), ("name", "data", "半角の小文字"), ("title", " ", "何のデータか"),
-     ("quota", "0", "1GiB以上"), ("quota", "99999", "自治体全体の上限"), ("retention_days", "3", "7日から"),
+     ("quota", "0", "1GB以上"), ("quota", "99999", "自治体全体の上限"), ("retention_days", "3", "7日から"),
      ("promised_hours", "x", "1時間から"), ("alert_address", "a@b@c", "メールアドレス")],
 )  # fmt: skip
 def test_what_is_typed_wrongly_is_explained_and_kept(desk: Desk, field: str, value: str, sentence: str) -> None:
@@ -114,7 +114,8 @@ def test_the_way_back_to_a_moment_is_one_date_away(small_cloud: Cloud, desk: Des
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [("folder", "data", "先頭から"), ("folder", "/srv\n/x", "先頭から"), ("folder", 'D:\\x"; del', "先頭から"),
-     ("folder", "D:\\$(calc)", "先頭から"), ("at", "25:00", "時刻"), ("at", "1:30; rm", "時刻"), ("days", "367", "366日"),
+     ("folder", "D:\\$(calc)", "先頭から"), ("folder", "D:\\”; calc; “", "先頭から"), 
+     ("at", "25:00", "時刻"), ("at", "1:30; rm", "時刻"), ("days", "367", "366日"),
      ("key_name", "", "どの機械"), ("mode", "root", "1つ選んで")],
 )  # fmt: skip
 def test_what_would_go_into_a_script_is_looked_at_first(desk: Desk, field: str, value: str, sentence: str) -> None:
@@ -190,6 +191,11 @@ def test_a_windows_folder_gives_a_windows_script(desk: Desk) -> None:
     )
     assert "Register-ScheduledTask" in page and '"D:\\住基 データ"' in page and '-At "03:10"' in page
     assert "systemd" not in page
+    for typed, written in (("D:\\住基 データ\\", '"D:\\住基 データ"'), ("D:\\", '"D:\\"')):
+        page = desk.post(f"{repository_id}/keys", 201, mode="append", key_name="1号", days="3", folder=typed)
+        assert f"--use-fs-snapshot {written}\n" in page, (
+            "a backslash before the quotation mark would be part of the name"
+        )
 
 
 def test_two_weeks_of_promises_stand_beside_what_arrived(small_cloud: Cloud, desk: Desk) -> None:

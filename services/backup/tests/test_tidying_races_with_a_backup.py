@@ -33,6 +33,7 @@ def test_bytes_that_are_brought_again_while_they_are_purged_are_there(
     with cloud.database.transaction(tenant=HOME) as session:
         row = session.get_one(ObjectRow, (HOME, machine.repository.id, "data", NAME))
         row.keep_until = cloud.clock.now() - timedelta(days=1)
+        row.deleted_at = row.keep_until - timedelta(days=30)
     remove, brought = FolderSite.remove, list[Future[int]]()
 
     with ThreadPoolExecutor(1) as pool:

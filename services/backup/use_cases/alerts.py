@@ -38,6 +38,8 @@ STEPS = {
 }
 SEEN_BY_PEOPLE = ("flood", "mass-deletion", "disk")
 """These do not end by themselves: somebody says that they have looked. The next one is told of again."""
+LOSSES = ("damage", "drill")
+"""Here nobody can say that everything is as it was."""
 TEMPLATE = notices.template(_FOLDER / "alert.txt")
 
 
@@ -53,7 +55,13 @@ def raise_alert(session: Session, repository: RepositoryRow, kind: str, now: dat
         to_person=repository.created_by,
         to_address=repository.alert_address,
         template=TEMPLATE,
-        context={"title": repository.title, "what": WORDS[kind], "step": STEPS[kind], "repository": repository.name},
+        context={
+            "title": repository.title,
+            "what": WORDS[kind],
+            "step": STEPS[kind],
+            "repository": repository.name,
+            "whole": kind not in LOSSES,
+        },
         now=now,
     )
     return True

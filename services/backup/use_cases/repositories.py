@@ -96,9 +96,9 @@ def _check(session: Session, wish: Wish) -> None:
     if not 1 <= len(wish.title.strip()) <= 100:
         errors["title"] = "何のデータかを、100文字までで入力してください。例：住民記録システム"
     if wish.quota < GIB:
-        errors["quota"] = "上限は、1GiB以上にしてください。"
+        errors["quota"] = "上限は、1GB以上にしてください。"
     if wish.quota > allowance.quota:
-        errors["quota"] = f"上限は、自治体全体の上限（{allowance.quota // GIB}GiB）までにしてください。"
+        errors["quota"] = f"上限は、自治体全体の上限（{allowance.quota // GIB}GB）までにしてください。"
     if not 1 <= wish.promised_hours <= LONGEST_PROMISE:
         errors["promised_hours"] = f"知らせるまでの時間を、1時間から{LONGEST_PROMISE}時間の間で入力してください。"
     if wish.alert_address is not None and not (

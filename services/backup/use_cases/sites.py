@@ -14,11 +14,13 @@ from libs.common.telemetry import metrics
 from services.backup.db import ObjectRow, RepositoryRow, TrustedTimeRow
 from services.backup.db import objects as objects_db
 from services.backup.db import repositories as db
-from services.backup.domain.retention import trusted
+from services.backup.domain.layout import place_of, target_of_place
+from services.backup.domain.retention import keep_until, trusted
 from services.backup.events import DamageFound
 from services.backup.settings import Held, held
 from services.backup.sites import Key, Site, SiteBroken, SiteDown, SiteFull, WrongContent, sha256_of
 from services.backup.use_cases.alerts import clear_alert, raise_alert
+from services.backup.use_cases.store import bring_to_life
 
 PAGE = 50
 CHECK_AGAIN = timedelta(days=7)
@@ -286,8 +288,8 @@ def purge_some(service: Service, tenant: str, limit: int = PAGE) -> int:
         rows = objects_db.to_purge(session, trusted_now, limit)
         for row in rows:
             repository = db.by_id(session, row.repository_id, lock=True)
-            row.keep_until = kept_until(row, repository)
-            if row.keep_until > trusted_now:
+            row.keep_until = until = kept_until(row, repository)
+            if until > trusted_now:
                 continue
             for site in places.sites:
                 site.remove(key_of(row))
@@ -303,19 +305,78 @@ def kept_until(row: ObjectRow, repository: RepositoryRow) -> datetime:
     return max(row.keep_until, row.deleted_at + timedelta(days=repository.retention_days))
 
 
-def remove_unknown(service: Service, tenant: str) -> int:
-    """Remove files without a row: of uploads that ended between their file and their commit, so were never acknowledged."""
-    removed = 0
+def set_aside_unknown(service: Service, tenant: str) -> int:
+    """Give files without a row the row of something deleted just now: nobody sees them, and they go when the time of keeping is over.
+
+    Most are of uploads that ended between their file and their commit, so were never acknowledged. But if the database was brought
+    back from a copy of the night before, they are what was acknowledged since: `take_back_set_aside`. What is no object goes at once.
+    """
+    found = 0
     for key, site in _files(service, tenant):
         with service.database.reading(tenant=tenant) as session:
             if objects_db.find(session, key.repository, key.type, key.name) is not None:
                 continue
+        size = _size_if_whole(site, key)
         with service.database.transaction(tenant=tenant) as session:
-            db.lock_allowance(session)
-            if objects_db.find(session, key.repository, key.type, key.name) is None:
+            allowance, repository = db.hold(session, key.repository)
+            if objects_db.find(session, key.repository, key.type, key.name) is not None:
+                continue
+            found += 1
+            if size is None or site.size(key) != size:
                 site.remove(key)
-                removed += 1
-    return removed
+                continue
+            for counted in (allowance, repository):
+                counted.held += size
+            session.add(_set_aside(session, key, site, size, repository, service.clock.now()))
+    return found
+
+
+def _size_if_whole(site: Site, key: Key) -> int | None:
+    """Bytes of an object that could have been acknowledged; None for locks, for rotten files and for what is no object."""
+    if key.type == objects_db.LOCKS or target_of_place(place_of(key.type, key.name)) is None:
+        return None
+    try:
+        with site.open(key) as reader:
+            digest, size = sha256_of(reader)
+    except (FileNotFoundError, SiteBroken, SiteDown):
+        return None
+    return size if digest == key.name else None
+
+
+def _set_aside(
+    session: Session, key: Key, site: Site, size: int, repository: RepositoryRow, now: datetime
+) -> ObjectRow:
+    """As the row of an object that arrived and was deleted at this moment; no earlier moment shows it either."""
+    at_first = site.name == "first"
+    return ObjectRow(
+        repository_id=key.repository,
+        type=key.type,
+        name=key.name,
+        size=size,
+        arrived_at=now,
+        deleted_at=now,
+        keep_until=keep_until(now, db.trusted_now(session, now), repository.retention_days),
+        copied_at=None if at_first else now,
+        first_state="ok" if at_first else "missing",
+        second_state=None if at_first else "ok",
+    )
+
+
+def take_back_set_aside(service: Service, tenant: str) -> int:
+    """After the database was brought back from an earlier copy: what `set_aside_unknown` found is there again. Returns how many.
+
+    Snapshots come last, each a recovery point of this moment. Quotas do not stop it: the bytes are here already.
+    """
+    set_aside_unknown(service, tenant)
+    with service.database.transaction(tenant=tenant) as session:
+        rows = sorted(objects_db.set_aside(session), key=lambda row: row.type == "snapshots")
+        now = service.clock.now()
+        for row in rows:
+            allowance, repository = db.hold(session, row.repository_id)
+            bring_to_life(session, repository, allowance, row, now)
+        actor = Actor(kind="service", subject=service.name, tenant=tenant)
+        audit.record(session, actor, "backup.set-aside.taken-back", tenant, detail={"objects": len(rows)}, now=now)
+    return len(rows)
 
 
 def _files(service: Service, tenant: str) -> Iterator[tuple[Key, Site]]:
