@@ -77,7 +77,13 @@ class FolderSite:
         self.path(key).unlink(missing_ok=True)
 
     def remove_tenant(self, tenant: str) -> None:
-        shutil.rmtree(self.root / tenant, ignore_errors=True)
+        try:
+            shutil.rmtree(self.root / tenant)
+        except FileNotFoundError:
+            if (self.root / tenant).exists():  # somebody else removed a part of it meanwhile
+                raise
+        except OSError as error:
+            raise translated(error) from error
 
     def files(self, tenant: str, repository: str) -> Iterator[Key]:
         for path in (self.root / tenant / repository).glob("*/??/*"):

@@ -14,7 +14,7 @@ from services.backup.db import disposals as disposals_db
 from services.backup.tests.test_staff_set_up_a_backup import Desk
 from services.backup.tests.test_two_sites import copy_all, planted
 from services.backup.tests.town import HOME, Cloud, Machine, named
-from services.backup.use_cases import disposal, sites, watch
+from services.backup.use_cases import disposal, repositories, sites, watch
 
 
 def person(name: str) -> Actor:
@@ -83,6 +83,21 @@ def test_a_clock_set_ahead_does_not_hurry_it(small_cloud: Cloud) -> None:
     small_cloud.clock.advance(days=400)
     sites.advance_trusted_time(small_cloud.service)
     assert carry_out(small_cloud) == 0
+
+
+def test_a_time_of_keeping_that_grew_meanwhile_holds(small_cloud: Cloud) -> None:
+    machine = planted(small_cloud)
+    sites.advance_trusted_time(small_cloud.service)
+    ask(small_cloud, machine.repository)
+    agree(small_cloud, machine.repository)
+    with small_cloud.database.transaction(tenant=HOME) as session:
+        repositories.raise_retention(session, person("one"), machine.repository.id, 40, small_cloud.clock.now())
+    pass_days(small_cloud, 39)
+    carry_out(small_cloud)
+    assert files(small_cloud, machine) == 3
+    pass_days(small_cloud, 2)
+    carry_out(small_cloud)
+    assert files(small_cloud, machine) == 0
 
 
 def test_anybody_entitled_stops_it_alone_and_backups_go_on(small_cloud: Cloud) -> None:

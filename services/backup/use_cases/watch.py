@@ -28,7 +28,9 @@ def watch(session: Session, now: datetime) -> int:
     """
     new = 0
     for repository in db.repositories(session):
-        if repository.closing_at is None and health_of(repository, now) == "overdue":
+        if repository.closing_at is not None:
+            continue
+        if health_of(repository, now) == "overdue":
             new += raise_alert(session, repository, "overdue", now)
         _, _, oldest = objects_db.lag(session, repository.id)
         if oldest is not None and now - oldest > LONGEST_LAG:
