@@ -87,6 +87,7 @@ def make_key(
     service, plan = service_of(request), script.Plan(folder.strip() or "/srv/data", at.strip())
     with reading(request, actor) as session:
         row = db.by_id(session, repository_id)
+    repositories.check_in_use(row)
     try:
         repositories.check_key_wish(mode, key_name, _number(days), script.check_plan(plan) if mode == "append" else {})
     except Invalid as refusal:

@@ -40,10 +40,10 @@ def create(session: Session, actor: Actor, wish: Wish, now: datetime) -> Reposit
     """A new repository. Invalid with a sentence for each field; Conflict if the name is taken."""
     room.check_open(session)
     _check(session, wish)
-    if db.by_name(session, wish.name) is not None:
-        raise Conflict(
-            f"「{wish.name}」という名前の保管庫が、もうあります。別の名前にしてください。", code="name-taken"
-        )
+    known = db.by_name(session, wish.name)
+    if known is not None:
+        what = "という名前の保管庫が、もうあります" if known.disposed_at is None else "は、前に廃棄した保管庫の名前です"
+        raise Conflict(f"「{wish.name}」{what}。別の名前にしてください。", code="name-taken")
     row = RepositoryRow(
         id=new_id(),
         name=wish.name,
@@ -141,6 +141,12 @@ def add_key(
     session.add(row)
     audit.record(session, actor, "backup.key.made", repository.id, detail={"key": token.id, "mode": mode}, now=now)
     return row
+
+
+def check_in_use(row: RepositoryRow) -> None:
+    """Conflict for a repository that was disposed of: a key would open nothing."""
+    if row.disposed_at is not None:
+        raise Conflict("この保管庫は廃棄したため、キーを作れません。", code="disposed")
 
 
 def check_key_wish(mode: str, name: str, days: int, more: dict[str, str]) -> None:
