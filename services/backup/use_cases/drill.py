@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -175,7 +174,7 @@ def _restore(
     settings = settings_of(service)
     try:
         password = vault.open_sealed(held(service).vault_key, repository)
-    except InvalidTag:  # sealed where another vault's key was: nobody can open it any more
+    except vault.SealedOtherwise:
         return Result(problems=[WRONG_PASSWORD])
     _clear_away(service, drill_id)
     folder, target = site.workspace(_name(drill_id)), settings.sandbox_dir() / _name(drill_id)
