@@ -238,6 +238,7 @@ def test_a_drill_is_asked_for_and_its_evidence_is_handed_out(small_cloud: Cloud,
     desk.post(f"{repository_id}/password", act="withdraw")
     desk.post(f"{repository_id}/drills")
     assert "もう始まっています" in desk.post(f"{repository_id}/drills", 409)
+    assert "行っています" in desk.get(repository_id)
     with small_cloud.database.reading(tenant=HOME) as session:
         (asked,) = db.drills(session, repository_id, 5)
     desk.get(f"{repository_id}/drills/{asked.id}", 404)
