@@ -4,6 +4,8 @@ python -m services.backup renew-site first|second     the folder of a lost site 
                                                       stop the service, run this, start it; it fills itself from the other
 python -m services.backup seed CODE REPOSITORY FOLDER take in a restic repository that came on a disk; may be stopped and
                                                       started again at any time
+python -m services.backup take-back CODE                the database was brought back from an earlier copy: what arrived since
+                                                      and lies at the sites is taken into it
 python -m services.backup verify EVIDENCE KEY           whether evidence of a drill is what the owner of the public key signed
 """
 
@@ -33,15 +35,28 @@ def verify(evidence: Path, key: Path) -> None:
 
 
 def seed(tenant: str, name: str, folder: Path) -> None:
+    from libs.common.errors import Refusal
     from services.backup.use_cases.seed import seed
 
     service = deployable.build()
-    done = seed(service, tenant, name, folder, lambda n, total: print(f"\r{n} / {total}", end="", flush=True))
+    try:
+        done = seed(service, tenant, name, folder, lambda n, total: print(f"\r{n} / {total}", end="", flush=True))
+    except Refusal as refusal:
+        sys.exit(f"\n{refusal.message}")
     print(f"\n{done.taken} files taken in ({done.bytes:,} bytes), {done.already} were there already")
     for place in done.unknown:
         print(f"no part of a repository, left out: {place}")
     if done.refused:
-        sys.exit("\n".join(["These are not what their names say, so were not taken in:", *done.refused]))
+        bad = ["These are not what their names say, so were not taken in:", *done.refused]
+        if done.waiting:
+            bad.append(f"{done.waiting} indexes and snapshots wait: bring these files again and run this once more")
+        sys.exit("\n".join(bad))
+
+
+def take_back(tenant: str) -> None:
+    from services.backup.use_cases.sites import take_back_set_aside
+
+    print(f"{take_back_set_aside(deployable.build(), tenant)} objects are there again")
 
 
 if __name__ == "__main__":
@@ -52,5 +67,7 @@ if __name__ == "__main__":
             verify(Path(evidence), Path(key))
         case ["seed", tenant, name, folder]:
             seed(tenant, name, Path(folder))
+        case ["take-back", tenant]:
+            take_back(tenant)
         case _:
             roles.main(deployable)

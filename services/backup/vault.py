@@ -2,11 +2,16 @@
 
 import os
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.backup.db import RepositoryRow
 
 _NONCE = 12
+
+
+class SealedOtherwise(Exception):
+    """Nobody can open it here."""
 
 
 def seal(key: bytes, repository: RepositoryRow, password: str) -> bytes:
@@ -15,9 +20,12 @@ def seal(key: bytes, repository: RepositoryRow, password: str) -> bytes:
 
 
 def open_sealed(key: bytes, repository: RepositoryRow) -> str:
-    """Raises InvalidTag when it was sealed for another repository or with another key."""
+    """Raises SealedOtherwise when it was sealed for another repository or with another key."""
     sealed = repository.sealed_password or b""
-    return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], _context(repository)).decode()
+    try:
+        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], _context(repository)).decode()
+    except InvalidTag as error:
+        raise SealedOtherwise(repository.id) from error
 
 
 def _context(repository: RepositoryRow) -> bytes:

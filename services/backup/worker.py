@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 from libs.common import audit, notices, room
 from libs.common.events import Envelope
 from libs.common.inbox import Subscriptions
-from libs.common.jobs import Job, Jobs
+from libs.common.jobs import Job, Jobs, Later
 from libs.common.room.table import OPEN
 from libs.common.service import Service
 from services.backup.events import room_events
 from services.backup.rooms import BackupRoom
 from services.backup.settings import held, settings_of
+from services.backup.sites import SiteDown
 from services.backup.use_cases import disposal, drill, sites, watch
 
 subscriptions = Subscriptions("backup")
@@ -76,12 +77,13 @@ def check(service: Service, job: Job) -> None:
 
 @jobs.every(seconds=60, name="backup.watch")
 def watch_points(service: Service, job: Job) -> None:
-    """Trusted time goes on; whoever is late is told of. That this runs is seen from outside: `/health/watch`."""
+    """Trusted time goes on; what is late is told of, what is mended no longer. That this runs is seen from outside."""
     sites.advance_trusted_time(service)
     now = service.clock.now()
     for tenant in tenants(service):
         with service.database.transaction(tenant=tenant) as session:
             watch.watch(session, now)
+            sites.end_damage(session, now)
 
 
 @jobs.every(seconds=600, name="backup.purge", lease=300)
@@ -96,7 +98,7 @@ def purge(service: Service, job: Job) -> None:
 @jobs.every(seconds=86_400, name="backup.forget-unknown", lease=3600)
 def forget_unknown(service: Service, job: Job) -> None:
     for tenant in tenants(service):
-        sites.remove_unknown(service, tenant)
+        sites.set_aside_unknown(service, tenant)
         job.renew()
 
 
@@ -105,6 +107,7 @@ def plan_drills(service: Service, job: Job) -> None:
     """Every repository is drilled once a month without anybody asking."""
     now = service.clock.now()
     for tenant in tenants(service):
+        drill.end_broken_off(service, tenant)
         with service.database.transaction(tenant=tenant) as session:
             drill.plan(session, now)
 
@@ -126,4 +129,7 @@ def environment(path: Path) -> dict[str, str]:
 
 @jobs.on(drill.KIND, attempts=2, lease=120)
 def carry_out_drill(service: Service, job: Job) -> None:
-    drill.carry_out(service, str(job.tenant), job.payload["drill"], job)
+    try:
+        drill.carry_out(service, str(job.tenant), job.payload["drill"], job)
+    except SiteDown as away:
+        raise Later(300) from away

@@ -6,7 +6,7 @@ from libs.common import http
 from libs.common.room import carried
 from libs.common.service import Service
 from services.backup.api import desk, evidence, fragments, plane
-from services.backup.api.exchange import THREADS, Memory
+from services.backup.api.exchange import SLOTS, Memory
 from services.backup.api.turns import Turns
 from services.backup.rooms.room import FORMAT, MAX_ARCHIVE
 from services.backup.settings import settings_of
@@ -18,7 +18,7 @@ def create_app(service: Service) -> FastAPI:
     routers = [fragments.router, evidence.router, archives, desk.router]
     app = http.create_app(service, routers, watcher="tenants", error_page=pages.refused)
     app.state.memory = Memory()
-    app.state.turns = Turns(THREADS, settings_of(service).backup_line_rate)
+    app.state.turns = Turns(SLOTS, settings_of(service).backup_line_rate)
     routes = plane.routes()
     app.router.routes[:0] = routes
     app.add_middleware(plane.Shortcut, routes=routes, fastapi=app, service=service)

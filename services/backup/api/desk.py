@@ -15,8 +15,8 @@ from services.backup.domain import script
 from services.backup.domain.asof import after, read_moment, write_moment
 from services.backup.domain.modes import LABELS, Mode, scope_of
 from services.backup.settings import held, settings_of
-from services.backup.use_cases import deposit, disposal, drill, overview, repositories
-from services.backup.use_cases.alerts import STEPS, WORDS
+from services.backup.use_cases import alerts, deposit, disposal, drill, overview, repositories
+from services.backup.use_cases.alerts import SEEN_BY_PEOPLE, STEPS, WORDS
 
 router = APIRouter(prefix="/t/{code}/backup/desk", tags=["desk"])
 MANAGER = "backup.manager"
@@ -42,14 +42,7 @@ def create(
 ) -> Response:
     typed = {"name": name, "title": title, "quota": quota, "retention_days": retention_days,
              "promised_hours": promised_hours, "alert_address": alert_address}  # fmt: skip
-    wish = repositories.Wish(
-        name=name.strip(),
-        title=title,
-        quota=_number(quota) * GIB,
-        retention_days=_number(retention_days),
-        promised_hours=_number(promised_hours),
-        alert_address=alert_address.strip() or None,
-    )
+    wish = _wish(name, title, quota, retention_days, promised_hours, alert_address)
     try:
         with changing(request, actor) as session:
             row = repositories.create(session, actor, wish, now_of(request))
@@ -94,6 +87,7 @@ def make_key(
     service, plan = service_of(request), script.Plan(folder.strip() or "/srv/data", at.strip())
     with reading(request, actor) as session:
         row = db.by_id(session, repository_id)
+    repositories.check_in_use(row)
     try:
         repositories.check_key_wish(mode, key_name, _number(days), script.check_plan(plan) if mode == "append" else {})
     except Invalid as refusal:
@@ -120,6 +114,26 @@ def revoke_key(request: Request, repository_id: str, token_id: str, actor: Actor
     # From here on it opens nothing here; that the gateway forgets it too is tidiness, and may be tried again.
     held(service_of(request)).tokens.revoke(token_id, actor.subject)
     return to(f"{base(request)}{repository_id}#keys")
+
+
+@router.post("/{repository_id}/settings", summary="Another title, quota, promise or address for alerts")
+def change(
+    request: Request,
+    repository_id: str,
+    title: Text = "",
+    quota: Text = "",
+    promised_hours: Text = "",
+    alert_address: Text = "",
+    actor: Actor = access.staff(MANAGER),
+) -> Response:
+    wish = _wish("", title, quota, "", promised_hours, alert_address)
+    try:
+        with changing(request, actor) as session:
+            repositories.change(session, actor, repository_id, wish, now_of(request))
+    except Invalid as refusal:
+        typed = {"title": title, "quota": quota, "promised_hours": promised_hours, "alert_address": alert_address}
+        return _detail_page(request, actor, repository_id, errors=refusal.fields, typed=typed, status=422)
+    return to(f"{base(request)}{repository_id}")
 
 
 @router.post("/{repository_id}/retention", summary="Keep what is deleted for longer")
@@ -156,6 +170,15 @@ def ask_drill(request: Request, repository_id: str, actor: Actor = access.staff(
     with changing(request, actor) as session:
         drill.ask(session, actor, repository_id, now_of(request))
     return to(f"{base(request)}{repository_id}#drills")
+
+
+@router.post("/{repository_id}/alerts/{alert_id}", summary="Say that an alert has been looked into")
+def note_alert_seen(
+    request: Request, repository_id: str, alert_id: str, actor: Actor = access.staff(MANAGER)
+) -> Response:
+    with changing(request, actor) as session:
+        alerts.note_seen(session, actor, repository_id, alert_id, now_of(request))
+    return to(f"{base(request)}{repository_id}")
 
 
 @router.post("/{repository_id}/disposal", summary="Dispose of a repository: one asks, another agrees, anybody stops it")
@@ -223,18 +246,34 @@ def _detail_page(
     row = found.seen.row
     place = place_of(request, row.name)
     shown: dict[str, Any] = {"mode": "append", "key_name": "", "days": "365", "folder": "/srv/data", "at": "01:30", "date": "", "time": "",
-                             "retention_days": str(row.retention_days), "typed_name": "", "reason": ""}  # fmt: skip
+                             "retention_days": str(row.retention_days), "title": row.title, "quota": str(row.quota // GIB),
+                             "promised_hours": str(row.promised_hours), "alert_address": row.alert_address or "",
+                             "typed_name": "", "reason": ""}  # fmt: skip
     return render(
         request, "desk/repository.html", status=status, title=row.title, crumbs=_crumbs(request, row), found=found,
         row=row, moment=moment, then=script.restore(place, moment) if moment else "", restore=script.restore(place),
         verification=script.verification(), errors=errors or {}, typed=shown | (typed or {}), modes=list(LABELS.items()), words=WORDS,
-        steps=STEPS, to_disk=script.to_disk(row.name),
+        steps=STEPS, seen_by_people=SEEN_BY_PEOPLE, to_disk=script.to_disk(row.name),
     )  # fmt: skip
 
 
 def _crumbs(request: Request, row: Any, *more: str) -> tuple[Link, ...]:
     here = f"{base(request)}{row.id}"
     return (Link("データバックアップ", base(request)), Link(row.title, here), *(Link(label, here) for label in more))
+
+
+def _wish(
+    name: str, title: str, quota: str, retention_days: str, promised_hours: str, alert_address: str
+) -> repositories.Wish:
+    """What was typed, quota in GiB."""
+    return repositories.Wish(
+        name=name.strip(),
+        title=title,
+        quota=_number(quota) * GIB,
+        retention_days=_number(retention_days),
+        promised_hours=_number(promised_hours),
+        alert_address=alert_address.strip() or None,
+    )
 
 
 def _number(text: str) -> int:

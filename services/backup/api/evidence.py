@@ -90,7 +90,7 @@ def _facts(row: DrillRow, evidence: dict[str, Any], title: str) -> list[tuple[st
         ("保管庫", f"{title}（{evidence['repository_name']}）"),
         ("結果", "すべて戻せました" if evidence["passed"] else "戻せないものがありました"),
         ("方法", KINDS[evidence["kind"]]),
-        ("読んだ場所", SITES[evidence["site"]]),
+        ("読んだ場所", SITES.get(evidence["site"], "読めませんでした")),
         ("申し込んだ日時", dates.moment(row.asked_at, seconds=True)),
         ("終わった日時", dates.moment(row.finished_at, seconds=True) if row.finished_at else ""),
         ("かかった時間（RTO）", f"{evidence['seconds']:,.1f}秒"),

@@ -132,6 +132,12 @@ def to_purge(session: Session, trusted_now: datetime, limit: int) -> list[Object
     return list(session.scalars(statement.order_by(ObjectRow.keep_until).limit(limit)))
 
 
+def set_aside(session: Session) -> list[ObjectRow]:
+    """Rows made for files that had none (`sites.set_aside_unknown`): arrived and deleted at one moment."""
+    statement = select(ObjectRow).where(ObjectRow.deleted_at == ObjectRow.arrived_at)
+    return list(session.scalars(statement.order_by(ObjectRow.type, ObjectRow.name)))
+
+
 def set_checked(session: Session, row: ObjectRow, site: str, state: str, now: datetime) -> None:
     """What a look at the bytes of `row` at `site` found."""
     session.execute(

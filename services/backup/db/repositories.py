@@ -26,8 +26,9 @@ _HELD = "backup.held"
 _ALLOWANCE = select(AllowanceRow)
 _ALLOWANCE_HELD = _ALLOWANCE.with_for_update()
 _KEY_AND_REPOSITORY = (
-    select(AccessKeyRow, RepositoryRow)
+    select(AccessKeyRow, RepositoryRow, room.RoomRow.state)
     .join(RepositoryRow, RepositoryRow.id == AccessKeyRow.repository_id)
+    .outerjoin(room.RoomRow, room.RoomRow.tenant == AccessKeyRow.tenant_id)
     .where(AccessKeyRow.token_id == bindparam("token"))
 )
 _KEY_AND_HELD_REPOSITORY = _KEY_AND_REPOSITORY.with_for_update(of=RepositoryRow)
@@ -86,19 +87,23 @@ def everything(session: Session) -> list[RepositoryRow]:
     return list(session.scalars(select(RepositoryRow).order_by(RepositoryRow.name)))
 
 
-def key_and_repository(session: Session, token_id: str) -> tuple[AccessKeyRow, RepositoryRow] | None:
+Opened = tuple[AccessKeyRow, RepositoryRow, str | None]
+
+
+def key_and_repository(session: Session, token_id: str) -> Opened | None:
+    """What a key opens, and the state of the municipality's room, in one question."""
     found = session.execute(_KEY_AND_REPOSITORY, {"token": token_id}).first()
-    return (found[0], found[1]) if found else None
+    return (found[0], found[1], found[2]) if found else None
 
 
-def hold_by_key(session: Session, token_id: str) -> tuple[AccessKeyRow, RepositoryRow] | None:
+def hold_by_key(session: Session, token_id: str) -> Opened | None:
     """As `key_and_repository`, with the allowance and the repository held as by `hold`: what an upload needs, in two questions."""
     allowance_row = lock_allowance(session)
     found = session.execute(_KEY_AND_HELD_REPOSITORY, {"token": token_id}).first()
     if found is None:
         return None
     session.info[_HELD] = allowance_row, found[1]
-    return found[0], found[1]
+    return found[0], found[1], found[2]
 
 
 def keys(session: Session, repository_id: str) -> list[AccessKeyRow]:

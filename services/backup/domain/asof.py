@@ -13,15 +13,15 @@ def read_moment(text: str, now: datetime) -> datetime:
     """`2026-11-20T10:52` or `2026-11-20T10:52:07`, in Japan. NotFound for anything else and for the future."""
     match = _MOMENT.fullmatch(text)
     try:
-        moment = datetime.fromisoformat(text).replace(tzinfo=JST) if match else None
-    except ValueError:
+        moment = datetime.fromisoformat(text).replace(tzinfo=JST).astimezone(UTC) if match else None
+    except (ValueError, OverflowError):
         moment = None
     if moment is None or moment > now:
         raise NotFound(
             "日時を読み取れませんでした。「2026-11-20T10:52」のような形で、いまより前の日時を指定してください。",
             code="unknown-moment",
         )
-    return moment.astimezone(UTC)
+    return moment
 
 
 def after(arrived: str) -> tuple[str, str]:

@@ -1,9 +1,10 @@
 """How many bytes may still be added. Three thresholds, so that a full repository can still be listed and cleared.
 
 Append keys stop at the quota. Keys of mode `full` may go half the reserve further with data, because `prune` writes packs
-before it frees any. Locks, indexes, snapshots, keys may use the whole reserve: without a lock nobody could even look.
+before it frees any. Indexes, snapshots, keys may use the whole reserve, and locks a little more: without a lock nobody could
+even look, and whoever fills the reserve with something else must not keep others from clearing it.
 Deleted bytes are kept for the time of retention and do not count, up to a ceiling that keeps anybody from filling the
-disk by writing and deleting in turn.
+disk by writing and deleting in turn, whatever it is called.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from services.backup.domain.modes import Mode
 
 LEAST_RESERVE = 64 * 1024 * 1024
 HELD_TIMES = 3
+FOR_LOCKS = 1024 * 1024
+"""Bytes above everything else. A lock has some hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,11 @@ def reserve(quota: int) -> int:
 def left(allowance: Allowance, type_: str, mode: Mode) -> int:
     """Bytes a new object of `type_` may have, 0 or less when there is no room."""
     extra = reserve(allowance.quota)
-    if type_ != "data":
-        return allowance.quota + extra - allowance.live
+    if type_ == "locks":
+        return allowance.quota + extra + FOR_LOCKS - allowance.live
     ceiling = HELD_TIMES * allowance.quota + extra
+    if type_ != "data":
+        return min(allowance.quota + extra - allowance.live, ceiling + extra - allowance.held)
     limit = allowance.quota + (extra // 2 if mode == "full" else 0)
     return min(limit - allowance.live, ceiling - allowance.held)
 

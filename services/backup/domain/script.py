@@ -30,6 +30,8 @@ class Plan:
 
 
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
+_ENDS_A_STRING = re.compile('["%$`\u201c\u201d\u201e]')
+"""In PowerShell; it takes typographic quotation marks for plain ones."""
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f\u2028\u2029]{2,300}")
 
 
@@ -40,7 +42,7 @@ def check_plan(plan: Plan) -> dict[str, str]:
     if (
         not _PRINTABLE.fullmatch(plan.folder)
         or not (posix or windows)
-        or (windows and re.search(r'["%$`]', plan.folder))
+        or (windows and _ENDS_A_STRING.search(plan.folder))
     ):
         errors["folder"] = "守りたいフォルダーを、/srv/data や D:\\Data のように、先頭から入力してください。"
     if not _TIME.fullmatch(plan.at):
@@ -66,7 +68,7 @@ def set_up(place: Place, token: str, plan: Plan) -> str:
     return f"""#!/bin/sh
 # 「{name}」の最初のバックアップと、毎日のタイマー。root で一度だけ実行してください。
 set -eu
-command -v restic >/dev/null || apt-get install -y restic
+command -v restic >/dev/null || {{ apt-get update; apt-get install -y restic; }}
 install -d -m 700 /etc/kyodo-backup
 umask 077
 cat > /etc/kyodo-backup/{name}.env <<'END'
@@ -117,6 +119,7 @@ def set_up_windows(place: Place, token: str, plan: Plan) -> str:
     The key stands in a file that only SYSTEM and administrators can read, not on a command line that every user can see.
     """
     name, base = place.name, "C:\\ProgramData\\kyodo-backup"
+    folder = re.sub(r"(?<!:)\\+$", "", plan.folder)  # before a quotation mark it would take it away from restic
     return f"""# 「{name}」の最初のバックアップと、毎日のタスク。管理者のPowerShellで一度だけ実行してください。
 # 先に restic.exe を {base} に置きます。
 $ErrorActionPreference = "Stop"
@@ -138,7 +141,7 @@ $restic = "{base}\\restic.exe"
 & $restic cat config 2>$null | Out-Null
 if ($LASTEXITCODE -ne 0) {{ & $restic init; if ($LASTEXITCODE -ne 0) {{ exit $LASTEXITCODE }} }}
 & $restic unlock
-& $restic backup --use-fs-snapshot "{plan.folder}"
+& $restic backup --use-fs-snapshot "{folder}"
 exit $LASTEXITCODE
 '@ | Set-Content -Encoding UTF8 "$base\\{name}.ps1"
 $arguments = "-NoProfile -ExecutionPolicy Bypass -File `"$base\\{name}.ps1`""
@@ -146,7 +149,8 @@ powershell.exe -NoProfile -ExecutionPolicy Bypass -File "$base\\{name}.ps1"
 if ($LASTEXITCODE -ne 0) {{ throw "バックアップできませんでした。上の表示を確かめてください。" }}
 $action = New-ScheduledTaskAction -Execute "powershell.exe" -Argument $arguments
 $trigger = New-ScheduledTaskTrigger -Daily -At "{plan.at}" -RandomDelay (New-TimeSpan -Hours 1)
-$settings = New-ScheduledTaskSettingsSet -StartWhenAvailable -RunOnlyIfNetworkAvailable
+$settings = New-ScheduledTaskSettingsSet -StartWhenAvailable -RunOnlyIfNetworkAvailable `
+  -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries
 Register-ScheduledTask -Force -TaskName "kyodo-backup-{name}" -User "SYSTEM" -RunLevel Highest `
   -Action $action -Trigger $trigger -Settings $settings | Out-Null
 """

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from libs.common import audit
 from libs.common.errors import Conflict
 from libs.common.files import Store
+from libs.common.jobs import Later
 from libs.common.room import Progress, RoomRequest, Step, rows
 from libs.common.room.archive import Format, Reader, Writer, fetched
 from libs.common.service import Service
@@ -25,6 +26,8 @@ FORMAT = Format("kyodo-backup-room", 1, "データバックアップ", compresse
 """Each folder under `repositories/` is restic's own: `restic -r repositories/<name> snapshots`. It is encrypted already."""
 MAX_ARCHIVE = 64 * 1024**4
 """Bytes."""
+SITE_AWAY = 300.0
+"""Seconds until a deletion looks again whether both sites are there."""
 
 
 class BackupRoom:
@@ -121,7 +124,12 @@ class BackupRoom:
     # ---- away
 
     def delete(self, request: RoomRequest) -> Progress:
-        """Rows first, then bytes on both sites. The audit record stays: it tells of the deletion."""
+        """Rows first, then bytes on both sites. The audit record stays: it tells of the deletion.
+
+        While a site is away it waits: else that site would come back with everything, and nobody would know of it.
+        """
+        if not all(site.up for site in self._places.sites):
+            raise Later(SITE_AWAY)
         with self._database.reading(tenant=request.tenant) as session:
             ids = [row.id for row in db.everything(session)]
         with self._database.transaction(tenant=request.tenant) as session:

@@ -162,9 +162,6 @@ class BucketUpload(Spooled):
         if _asked(lambda: self._bucket.size(self._final)) != self.size:
             self._send()
 
-    replace = keep
-    """What was damaged has been written over when it was sealed."""
-
     def _send(self) -> None:
         _asked(lambda: self._bucket.write(self._final, self._blocks()))
 

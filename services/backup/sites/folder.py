@@ -77,7 +77,13 @@ class FolderSite:
         self.path(key).unlink(missing_ok=True)
 
     def remove_tenant(self, tenant: str) -> None:
-        shutil.rmtree(self.root / tenant, ignore_errors=True)
+        try:
+            shutil.rmtree(self.root / tenant)
+        except FileNotFoundError:
+            if (self.root / tenant).exists():  # somebody else removed a part of it meanwhile
+                raise
+        except OSError as error:
+            raise translated(error) from error
 
     def files(self, tenant: str, repository: str) -> Iterator[Key]:
         for path in (self.root / tenant / repository).glob("*/??/*"):
@@ -165,30 +171,19 @@ class FolderUpload(Spooled):
         self._final = self._place.path(key)
 
     def keep(self) -> None:
-        self._name(always=False)
-
-    def replace(self) -> None:
-        self._name(always=True)
-
-    def _name(self, *, always: bool) -> None:
         assert self._final is not None, "seal comes first"
         try:
             _make_folders(self._final.parent, self._place.root)
-            if always or not self._link(self._final):
+            try:
+                os.link(self.path, self._final)
+            except FileExistsError:
                 self._put_in_place(self._final)
             _sync(self._final.parent)
         except OSError as error:
             raise translated(error) from error
 
-    def _link(self, final: Path) -> bool:
-        """False if something else lies there: a file of another length cannot be this one."""
-        try:
-            os.link(self.path, final)
-        except FileExistsError:
-            return final.stat(follow_symlinks=False).st_size == self.size
-        return True
-
     def _put_in_place(self, final: Path) -> None:
+        """What lies there has this name, which does not mean that it still has its bytes: ours were just hashed."""
         beside = self.path.with_suffix(".whole")
         os.link(self.path, beside)
         beside.replace(final)

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from services.backup.db import AllowanceRow
-from services.backup.domain.quota import LEAST_RESERVE, Allowance, left
+from services.backup.domain.quota import FOR_LOCKS, LEAST_RESERVE, Allowance, left
 from services.backup.tests.town import HOME, MIB, Cloud, fill, named, open_uploads
 
 QUOTA = 4 * MIB
@@ -14,10 +14,16 @@ def test_what_each_kind_of_object_may_still_use() -> None:
     at_quota = Allowance(QUOTA, QUOTA, QUOTA)
     assert left(at_quota, "data", "append") == 0
     assert left(at_quota, "data", "full") == LEAST_RESERVE // 2
-    assert left(at_quota, "locks", "append") == LEAST_RESERVE
+    assert left(at_quota, "index", "append") == LEAST_RESERVE
+    reserve_filled = Allowance(QUOTA, QUOTA + LEAST_RESERVE, QUOTA + LEAST_RESERVE)
+    assert left(reserve_filled, "index", "full") == 0
+    assert left(reserve_filled, "locks", "append") == FOR_LOCKS, "an intruder's rubbish does not lock the owner out"
     written_and_deleted = Allowance(QUOTA, 0, 3 * QUOTA + LEAST_RESERVE)
     assert left(written_and_deleted, "data", "full") == 0, "the disk cannot be filled by writing and deleting in turn"
-    assert left(written_and_deleted, "locks", "append") > 0
+    assert left(written_and_deleted, "index", "full") == LEAST_RESERVE, "prune still writes its index"
+    as_indexes = Allowance(QUOTA, 0, 3 * QUOTA + 2 * LEAST_RESERVE)
+    assert left(as_indexes, "index", "full") == 0, "nor by calling it an index"
+    assert left(as_indexes, "locks", "append") > 0
 
 
 def test_the_quota_is_crossed_in_the_middle_of_a_stream(small_cloud: Cloud) -> None:

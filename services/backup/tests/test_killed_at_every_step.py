@@ -81,16 +81,23 @@ def check_books(service: Service) -> None:
     with service.database.reading() as session:
         told = select(func.count()).where(OutboxRow.type == "backup.recovery_point.arrived.v1")
         assert session.scalar(told) == sum(row.type == "snapshots" for row in rows)
-    assert sites.remove_unknown(service, HOME) == 0
+    assert sites.set_aside_unknown(service, HOME) == 0
 
 
-def test_a_file_whose_commit_never_came_is_removed_if_nobody_sends_it_again(alone: Alone) -> None:  # noqa: F811
+def test_a_file_whose_commit_never_came_is_seen_by_nobody_and_can_still_be_sent(alone: Alone) -> None:  # noqa: F811
     service = beside(alone)
     alone.start()
     with alone.client() as client, pytest.raises(httpx.HTTPError):
         client.post(f"data/{named(b'x')}", content=b"x", headers={"x-die": "commit"})
-    assert sites.remove_unknown(service, HOME) == 1
-    assert sites.remove_unknown(service, HOME) == 0
+    assert sites.set_aside_unknown(service, HOME) == 1
+    assert sites.set_aside_unknown(service, HOME) == 0
+    alone.start()
+    with alone.client() as client:
+        assert client.get(f"data/{named(b'x')}").status_code == 404
+        assert client.get("data/").json() == []
+        assert client.post(f"data/{named(b'x')}", content=b"x").status_code == 200
+        assert client.get(f"data/{named(b'x')}").content == b"x"
+    check_books(service)
 
 
 def test_killed_while_restic_backs_up_the_backup_goes_on_and_every_byte_comes_back(

@@ -1,11 +1,16 @@
 """One municipality with many connections does not make another wait: blocks are taken in a circle of municipalities."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from infra.local.processes import wait_until
+from services.backup.api.exchange import SLOTS, Exchange
 from services.backup.api.turns import Turns
+from services.backup.tests.town import HOME, OTHER, Cloud, Machine, named
 
 
 def order_of(turns: Turns, wanted: list[str]) -> list[str]:
@@ -79,3 +84,34 @@ def test_a_line_of_a_rate_is_shared_evenly_in_bytes() -> None:
 
     asyncio.run(main())
     assert moved["city"] <= moved["town"] * 1.5
+
+
+def test_a_thousand_small_uploads_of_a_city_hold_a_town_up_for_one(
+    small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They all wait for the city's own lock, each in a thread; the town must not wait for the last of them."""
+    city, town = (small_cloud.machine(small_cloud.repository("juki", tenant), "append") for tenant in (HOME, OTHER))
+    locked, ended = threading.Event(), list[str]()
+    finish = Exchange._finish
+
+    def when_unlocked(self: Exchange, *arguments: Any) -> None:
+        locked.wait(60)
+        finish(self, *arguments)
+        ended.append(self._tenant)
+
+    monkeypatch.setattr(Exchange, "_finish", when_unlocked)
+
+    def send(machine: Machine, number: int) -> int:
+        content = f"{machine.tenant} {number}".encode()
+        with machine.client as client:
+            return client.post(f"data/{named(content)}", content=content).status_code
+
+    waiting = small_cloud.app.state.turns._waiting
+    with ThreadPoolExecutor(61) as pool:
+        sent = [pool.submit(send, city, number) for number in range(60)]
+        assert wait_until(lambda: len(waiting.get(HOME, ())) == 60 - SLOTS, seconds=60), "planted"
+        sent.append(pool.submit(send, town, 0))
+        assert wait_until(lambda: OTHER in waiting, seconds=60)
+        locked.set()
+        assert {future.result() for future in sent} == {200}
+    assert ended.index(OTHER) < 2 * SLOTS, ended

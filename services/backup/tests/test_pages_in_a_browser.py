@@ -87,3 +87,5 @@ def test_a_clerk_makes_a_repository_and_a_key_on_a_phone_and_reads_it_at_a_desk(
                 width = (page.viewport_size or {})["width"]
                 look(page, f"{'list' if address == DESK else 'repository'}-{width}", tmp_path)
                 assert_targets_large_enough(page)
+            page.goto(f"{url}{DESK}{repository_id}?date=2026-11-21")
+            look(page, f"past-{width}", tmp_path)

@@ -1,5 +1,6 @@
 """The room of the backup service keeps the contract of rooms; what is carried out is restic's own folder."""
 
+import errno
 import io
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from libs.common.files import Store
+from libs.common.jobs import Later
 from libs.common.room import Room, RoomRequest, drain
 from libs.common.room.table import RoomRow
 from libs.common.service import Service
@@ -21,7 +23,8 @@ from libs.common.testing.service import NOW, Issuers, make_service
 from services.backup.db import Base, ObjectRow
 from services.backup.rooms import BackupRoom, tables
 from services.backup.settings import Settings, furnish, held
-from services.backup.sites import Key
+from services.backup.sites import Key, SiteBroken
+from services.backup.tests.test_two_sites import copy_all, planted, rows
 from services.backup.tests.town import HOME, Cloud, fill, hashes, named, restic_program
 from services.backup.use_cases import repositories, store
 from services.backup.use_cases.admit import Door
@@ -102,3 +105,36 @@ def test_what_is_carried_out_is_a_folder_restic_can_use_at_once(small_cloud: Clo
     command = [restic_program(), "-r", str(folder), "--no-cache", "restore", "latest", "--target", str(target)]
     subprocess.run(command, env=environment, check=True, capture_output=True)
     assert hashes(target / (tmp_path / "src").relative_to("/")) == original
+
+
+def test_a_municipality_that_leaves_is_not_kept_by_a_site_that_was_away(small_cloud: Cloud) -> None:
+    """Else what was to be deleted would lie there when the site is back, and no row would know of it."""
+    machine = planted(small_cloud, 2)
+    copy_all(small_cloud)
+    second = small_cloud.places.second.root
+    second.rename(second.with_name("away"))
+    request = RoomRequest("r", HOME, "delete")
+    with pytest.raises(Later):
+        drain(BackupRoom(small_cloud.service).delete(request))
+    with machine.client as client:
+        assert client.get(f"data/{rows(small_cloud)[0].name}").status_code == 200, "and nothing is half gone meanwhile"
+    second.with_name("away").rename(second)
+    drain(BackupRoom(small_cloud.service).delete(request))
+    assert rows(small_cloud) == []
+    assert [p for site in small_cloud.places.sites for p in site.root.glob(f"{HOME}*")] == []
+
+
+def test_files_that_cannot_be_deleted_are_not_said_to_be_deleted(
+    small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted(small_cloud, 1)
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EIO, "the disk")
+
+    request = RoomRequest("r", HOME, "delete")
+    with monkeypatch.context() as broken, pytest.raises(SiteBroken):
+        broken.setattr("os.unlink", refused)
+        drain(BackupRoom(small_cloud.service).delete(request))
+    drain(BackupRoom(small_cloud.service).delete(request))
+    assert not (small_cloud.places.first.root / HOME).exists()

@@ -1,17 +1,21 @@
 """Nobody reports a backup that was never tried: the absence of success must."""
 
+import re
 from datetime import date, datetime
 
+import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from libs.common.audit import AuditEntryRow
 from libs.common.clock import JST
+from libs.common.errors import Conflict
 from libs.common.notices import NoticeRow
 from libs.common.outbox import OutboxRow
 from services.backup.db import repositories as db
 from services.backup.domain.points import FLOOD_LEAST, Day, days, is_drop, is_flood, is_mass_deletion
 from services.backup.tests.town import HOME, MIB, Cloud, Machine, named
-from services.backup.use_cases import sites, watch
+from services.backup.use_cases import alerts, sites, watch
 
 
 def open_kinds(cloud: Cloud) -> list[str]:
@@ -32,6 +36,7 @@ def snapshot(machine: Machine, content: bytes) -> None:
 def test_a_town_whose_backups_stop_is_told_once_and_the_alert_ends_with_the_next(cloud: Cloud) -> None:
     machine = cloud.machine(cloud.repository(), "append")
     snapshot(machine, b"one")
+    assert sites.copy_some(cloud.service, HOME) == 1
     cloud.clock.advance(hours=25)
     assert (watch_now(cloud), open_kinds(cloud)) == (0, [])
     cloud.clock.advance(hours=2)
@@ -41,6 +46,7 @@ def test_a_town_whose_backups_stop_is_told_once_and_the_alert_ends_with_the_next
     with cloud.database.reading() as session:
         notices = list(session.scalars(select(NoticeRow)))
         assert len(notices) == 1 and "約束した間隔" in notices[0].subject
+        assert "そのまま保管しています" in notices[0].body
     snapshot(machine, b"two")
     assert (watch_now(cloud), open_kinds(cloud)) == (0, [])
 
@@ -52,7 +58,9 @@ def test_a_clock_that_jumps_a_day_and_back_raises_one_alarm_and_no_flapping(smal
     for step in (2, -2, 2, -2):
         small_cloud.clock.advance(days=step)
         raised.append(watch_now(small_cloud))
-    assert (raised, open_kinds(small_cloud)) == ([1, 0, 0, 0], ["overdue"])
+    assert (raised, sorted(open_kinds(small_cloud))) == ([2, 0, 0, 0], ["lag", "overdue"])
+    sites.copy_some(small_cloud.service, HOME)
+    assert (watch_now(small_cloud), open_kinds(small_cloud)) == (0, ["overdue"])
     snapshot(machine, b"two")
     assert open_kinds(small_cloud) == []
 
@@ -129,3 +137,67 @@ def test_unusual_changes_are_told_from_usual_ones() -> None:
     assert not is_flood(FLOOD_LEAST, [FLOOD_LEAST] * 5)
     assert not is_flood(10**12, usual[:4]), "the first backups are always large"
     assert is_mass_deletion(3, 5) and not is_mass_deletion(2, 5) and not is_mass_deletion(1, 1)
+
+
+def test_most_deleted_once_more_is_told_once_more_after_somebody_has_looked(small_cloud: Cloud) -> None:
+    """Else the first alarm ever, taken for what it was, would hide the attack a year later."""
+    repository = small_cloud.repository()
+    machine = small_cloud.machine(repository, "full")
+    desk = TestClient(
+        small_cloud.app,
+        headers=small_cloud.issuers.headers(small_cloud.staff(), "backup", html=True),
+        follow_redirects=False,
+    )
+    here = f"/t/{HOME}/backup/desk/{repository.id}"
+    for turn in range(2):
+        delete_most(machine, turn)
+        assert open_kinds(small_cloud) == ["mass-deletion"]
+        seen = re.search(r'action="([^"]+/alerts/[^"]+)"', desk.get(here).text)
+        assert seen
+        for _ in range(2):
+            assert desk.post(seen[1]).status_code == 303, "twice is once"
+        assert open_kinds(small_cloud) == []
+        assert "この表示を消す" not in desk.get(here).text
+        small_cloud.clock.advance(days=2)
+    with small_cloud.database.reading(tenant=HOME) as session:
+        assert len(list(session.scalars(select(NoticeRow)))) == 2, "each was mailed once"
+        assert [row.action for row in session.scalars(select(AuditEntryRow))].count("backup.alert.seen") == 2
+
+
+def delete_most(machine: Machine, turn: int) -> None:
+    points = [f"{turn}-{number}".encode() for number in range(9)]
+    for point in points:
+        snapshot(machine, point)
+    with machine.client as client:
+        for point in points:
+            client.delete(f"snapshots/{named(point)}")
+
+
+def test_an_alarm_that_ends_by_itself_cannot_be_waved_away(small_cloud: Cloud) -> None:
+    repository = small_cloud.repository()
+    small_cloud.clock.advance(hours=27)
+    watch_now(small_cloud)
+    with small_cloud.database.transaction(tenant=HOME) as session:
+        (alert,) = db.open_alerts(session)
+        with pytest.raises(Conflict):
+            alerts.note_seen(session, small_cloud.staff(), repository.id, alert.id, small_cloud.clock.now())
+    desk = TestClient(small_cloud.app, headers=small_cloud.issuers.headers(small_cloud.staff(), "backup", html=True))
+    here = f"/t/{HOME}/backup/desk/{repository.id}"
+    assert "この表示を消す" not in desk.get(here).text
+    assert desk.post(f"{here}/alerts/unknown").status_code == 404
+    other = small_cloud.repository("other")
+    assert desk.post(f"/t/{HOME}/backup/desk/{other.id}/alerts/{alert.id}").status_code == 404
+    assert open_kinds(small_cloud) == ["overdue"]
+
+
+def test_a_second_site_that_is_a_day_behind_is_told_once_and_the_alert_ends_with_the_copy(small_cloud: Cloud) -> None:
+    machine = small_cloud.machine(small_cloud.repository(), "append")
+    for hours in (0, 12, 13):
+        small_cloud.clock.advance(hours=hours)
+        snapshot(machine, str(hours).encode())
+    assert (watch_now(small_cloud), open_kinds(small_cloud)) == (1, ["lag"])
+    assert watch_now(small_cloud) == 0
+    desk = TestClient(small_cloud.app, headers=small_cloud.issuers.headers(small_cloud.staff(), "backup", html=True))
+    assert "1日たっても2か所目に写せていません" in desk.get(f"/t/{HOME}/backup/desk/").text
+    assert sites.copy_some(small_cloud.service, HOME) == 3
+    assert (watch_now(small_cloud), open_kinds(small_cloud)) == (0, [])

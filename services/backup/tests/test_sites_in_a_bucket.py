@@ -147,7 +147,7 @@ def test_the_first_site_is_a_bucket_and_rot_in_it_is_mended_from_the_folder(
     machine.restic("check", "--read-data", "--no-cache")
     stray = Key(HOME, machine.repository.id, "data", named(b"stray"))
     bring(first, stray, b"stray")
-    assert sites.remove_unknown(small_cloud.service, HOME) == 1
+    assert sites.set_aside_unknown(small_cloud.service, HOME) == 1
     for _ in range(31 * 12):
         small_cloud.clock.advance(hours=2)
         sites.advance_trusted_time(small_cloud.service)

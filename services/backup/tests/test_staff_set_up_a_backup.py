@@ -1,6 +1,7 @@
 """Staff make a repository and a key, follow what the page says word for word, and see what arrived."""
 
 import html
+import json
 import os
 import re
 import subprocess
@@ -9,13 +10,17 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
+from libs.common.audit import AuditEntryRow
+from libs.common.notices import NoticeRow
 from libs.common.testing.matrix import Matrix
 from libs.common.testing.matrix import Town as MatrixTown
 from services.backup.db import repositories as db
 from services.backup.tests.test_two_sites import copy_all
-from services.backup.tests.town import HOME, OTHER, Cloud, fill, named
-from services.backup.use_cases import drill
+from services.backup.tests.town import GIB, HOME, OTHER, Cloud, fill, named
+from services.backup.use_cases import drill, watch
+from services.backup.use_cases.alerts import raise_alert
 
 DESK = f"/t/{HOME}/backup/desk/"
 NEW = {"name": "juki", "title": "住民記録システム", "quota": "10", "retention_days": "30", "promised_hours": "26"}
@@ -81,7 +86,7 @@ def test_a_key_is_shown_once_and_ends_at_once(small_cloud: Cloud, desk: Desk) ->
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [("name", "Juki", "半角の小文字"), ("name", "data", "半角の小文字"), ("title", " ", "何のデータか"),
-     ("quota", "0", "1GiB以上"), ("quota", "99999", "自治体全体の上限"), ("retention_days", "3", "7日から"),
+     ("quota", "0", "1GB以上"), ("quota", "99999", "自治体全体の上限"), ("retention_days", "3", "7日から"),
      ("promised_hours", "x", "1時間から"), ("alert_address", "a@b@c", "メールアドレス")],
 )  # fmt: skip
 def test_what_is_typed_wrongly_is_explained_and_kept(desk: Desk, field: str, value: str, sentence: str) -> None:
@@ -103,12 +108,14 @@ def test_the_way_back_to_a_moment_is_one_date_away(small_cloud: Cloud, desk: Des
     assert f"/t/{HOME}/backup/restic-asof/2026-11-21T09:30/juki/" in page
     assert "--no-lock" in page
     assert "いまより前の日時" in desk.get(repository_id, date="2030-01-01")
+    assert "読み取れませんでした" in desk.get(repository_id, date="0001-01-01"), "no moment of Japan in UTC"
 
 
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [("folder", "data", "先頭から"), ("folder", "/srv\n/x", "先頭から"), ("folder", 'D:\\x"; del', "先頭から"),
-     ("folder", "D:\\$(calc)", "先頭から"), ("at", "25:00", "時刻"), ("at", "1:30; rm", "時刻"), ("days", "367", "366日"),
+     ("folder", "D:\\$(calc)", "先頭から"), ("folder", "D:\\”; calc; “", "先頭から"), 
+     ("at", "25:00", "時刻"), ("at", "1:30; rm", "時刻"), ("days", "367", "366日"),
      ("key_name", "", "どの機械"), ("mode", "root", "1つ選んで")],
 )  # fmt: skip
 def test_what_would_go_into_a_script_is_looked_at_first(desk: Desk, field: str, value: str, sentence: str) -> None:
@@ -184,6 +191,11 @@ def test_a_windows_folder_gives_a_windows_script(desk: Desk) -> None:
     )
     assert "Register-ScheduledTask" in page and '"D:\\住基 データ"' in page and '-At "03:10"' in page
     assert "systemd" not in page
+    for typed, written in (("D:\\住基 データ\\", '"D:\\住基 データ"'), ("D:\\", '"D:\\"')):
+        page = desk.post(f"{repository_id}/keys", 201, mode="append", key_name="1号", days="3", folder=typed)
+        assert f"--use-fs-snapshot {written}\n" in page, (
+            "a backslash before the quotation mark would be part of the name"
+        )
 
 
 def test_two_weeks_of_promises_stand_beside_what_arrived(small_cloud: Cloud, desk: Desk) -> None:
@@ -226,6 +238,7 @@ def test_a_drill_is_asked_for_and_its_evidence_is_handed_out(small_cloud: Cloud,
     desk.post(f"{repository_id}/password", act="withdraw")
     desk.post(f"{repository_id}/drills")
     assert "もう始まっています" in desk.post(f"{repository_id}/drills", 409)
+    assert "行っています" in desk.get(repository_id)
     with small_cloud.database.reading(tenant=HOME) as session:
         (asked,) = db.drills(session, repository_id, 5)
     desk.get(f"{repository_id}/drills/{asked.id}", 404)
@@ -241,6 +254,35 @@ def test_the_time_of_keeping_only_grows(desk: Desk) -> None:
     assert "だれにも短くできない" in desk.post(f"{repository_id}/retention", 422, retention_days="89")
 
 
+def test_a_full_repository_gets_more_room_and_alerts_go_to_the_next_clerk(small_cloud: Cloud, desk: Desk) -> None:
+    """The answer 507 says to raise the limit, and in April somebody else must be told: both without a new repository."""
+    repository_id = desk.make()
+    form = {"title": "住民記録", "quota": "20", "promised_hours": "50", "alert_address": "next@town.example.jp"}
+    desk.post(f"{repository_id}/settings", **form)
+    page = desk.get(repository_id)
+    assert "0B / 20GB" in page
+    assert "50時間に1回" in page and 'value="next@town.example.jp"' in page and "住民記録</h1>" in page
+    small_cloud.clock.advance(hours=51)
+    with small_cloud.database.transaction(tenant=HOME) as session:
+        assert watch.watch(session, small_cloud.clock.now()) == 1
+        assert [row.address for row in session.scalars(select(NoticeRow))] == ["next@town.example.jp"]
+    for field, value, sentence in (
+        ("quota", "99999", "自治体全体の上限"),
+        ("alert_address", "a@b@c", "メールアドレス"),
+    ):
+        page = desk.post(f"{repository_id}/settings", 422, **(form | {field: value}))
+        assert sentence in page and f'value="{value}"' in page
+    with small_cloud.database.reading(tenant=HOME) as session:
+        row = db.by_id(session, repository_id)
+        assert (row.name, row.quota, row.retention_days) == ("juki", 20 * GIB, 30), "the rest is as it was"
+        changes = [
+            json.loads(r.detail or "")
+            for r in session.scalars(select(AuditEntryRow))
+            if r.action == "backup.repository.changed"
+        ]
+    assert changes == [{"changed": ["title", "quota", "promised_hours", "alert_address"]}]
+
+
 def test_no_route_lets_another_municipality_or_role_through(small_cloud: Cloud) -> None:
     canary = "カナリア保管庫"
     machine = small_cloud.machine(small_cloud.repository("canary-juki"), "append")
@@ -248,12 +290,15 @@ def test_no_route_lets_another_municipality_or_role_through(small_cloud: Cloud) 
         row = db.by_id(session, machine.repository.id)
         row.title = canary
         asked = drill.ask(session, small_cloud.staff(), row.id, small_cloud.clock.now())
+        raise_alert(session, row, "flood", small_cloud.clock.now())
+        (alert,) = db.open_alerts(session)
     with machine.client as client:
         assert client.post(f"data/{named(b'canary')}", content=b"canary").status_code == 200
     values = {
         "repository_id": machine.repository.id,
         "token_id": machine.token_id,
         "drill_id": asked.id,
+        "alert_id": alert.id,
         "repository": "canary-juki",
         "rest": f"data/{named(b'canary')}",
         "moment": "2026-11-20T10:00",

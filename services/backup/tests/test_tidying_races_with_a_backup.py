@@ -33,6 +33,7 @@ def test_bytes_that_are_brought_again_while_they_are_purged_are_there(
     with cloud.database.transaction(tenant=HOME) as session:
         row = session.get_one(ObjectRow, (HOME, machine.repository.id, "data", NAME))
         row.keep_until = cloud.clock.now() - timedelta(days=1)
+        row.deleted_at = row.keep_until - timedelta(days=30)
     remove, brought = FolderSite.remove, list[Future[int]]()
 
     with ThreadPoolExecutor(1) as pool:
@@ -61,7 +62,8 @@ def test_restic_prunes_while_restic_backs_up(small_cloud: Cloud, tmp_path: Path)
     writer.restic("backup", str(tmp_path / "src"))
     first, second = (random.Random(seed).randbytes(20 * MIB) for seed in (1, 2))
     command = [restic_program(), "backup", "--stdin", "--stdin-filename", "dump.sql"]
-    backup = subprocess.Popen(command, env=writer.environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    small_packs = writer.environment() | {"RESTIC_PACK_SIZE": "4"}
+    backup = subprocess.Popen(command, env=small_packs, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     assert backup.stdin
     backup.stdin.write(first)  # more than a pack: some of it is there already, and no index speaks of it yet
     with tidier.client as client:

@@ -11,10 +11,11 @@ from libs.common.errors import Conflict, Invalid, NotFound
 from libs.common.notices import NoticeRow
 from services.backup.db import AllowanceRow, RepositoryRow
 from services.backup.db import disposals as disposals_db
-from services.backup.tests.test_staff_set_up_a_backup import Desk
+from services.backup.db import repositories as repositories_db
+from services.backup.tests.test_staff_set_up_a_backup import NEW, Desk
 from services.backup.tests.test_two_sites import copy_all, planted
 from services.backup.tests.town import HOME, Cloud, Machine, named
-from services.backup.use_cases import disposal, sites, watch
+from services.backup.use_cases import disposal, repositories, sites, watch
 
 
 def person(name: str) -> Actor:
@@ -85,6 +86,21 @@ def test_a_clock_set_ahead_does_not_hurry_it(small_cloud: Cloud) -> None:
     assert carry_out(small_cloud) == 0
 
 
+def test_a_time_of_keeping_that_grew_meanwhile_holds(small_cloud: Cloud) -> None:
+    machine = planted(small_cloud)
+    sites.advance_trusted_time(small_cloud.service)
+    ask(small_cloud, machine.repository)
+    agree(small_cloud, machine.repository)
+    with small_cloud.database.transaction(tenant=HOME) as session:
+        repositories.raise_retention(session, person("one"), machine.repository.id, 40, small_cloud.clock.now())
+    pass_days(small_cloud, 39)
+    carry_out(small_cloud)
+    assert files(small_cloud, machine) == 3
+    pass_days(small_cloud, 2)
+    carry_out(small_cloud)
+    assert files(small_cloud, machine) == 0
+
+
 def test_anybody_entitled_stops_it_alone_and_backups_go_on(small_cloud: Cloud) -> None:
     machine = planted(small_cloud)
     ask(small_cloud, machine.repository)
@@ -152,3 +168,20 @@ def test_refusals_of_the_rules(small_cloud: Cloud) -> None:
         disposal.ask(session, person("one"), row.id, row.name, "理由", now)
         with pytest.raises(Conflict):
             disposal.ask(session, person("two"), row.id, row.name, "理由", now)
+
+
+def test_what_was_disposed_of_gets_no_key_and_its_name_is_not_used_again(small_cloud: Cloud) -> None:
+    desk = Desk(small_cloud)
+    repository_id = desk.make()
+    with small_cloud.database.reading(tenant=HOME) as session:
+        row = repositories_db.by_id(session, repository_id)
+    sites.advance_trusted_time(small_cloud.service)
+    ask(small_cloud, row)
+    agree(small_cloud, row)
+    pass_days(small_cloud, 31)
+    carry_out(small_cloud)
+    assert "廃棄しました" in desk.get(repository_id)
+    made = len(small_cloud.tokens.made)
+    assert "廃棄したため" in desk.post(f"{repository_id}/keys", 409, mode="read", key_name="1号", days="3")
+    assert len(small_cloud.tokens.made) == made
+    assert "前に廃棄した保管庫の名前です" in desk.post("repositories", 409, **NEW)

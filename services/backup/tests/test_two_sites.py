@@ -1,23 +1,28 @@
 """Everything is at a second site, verified; one is lost, one rots, and the bytes still come back."""
 
+import os
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
+from libs.common.notices import NoticeRow
 from libs.common.outbox import OutboxRow
 from libs.common.telemetry import metrics
-from services.backup.db import ObjectRow
+from services.backup.db import ObjectRow, RecoveryPointRow, TrustedTimeRow
 from services.backup.db import objects as objects_db
 from services.backup.db import repositories as db
 from services.backup.settings import renew_site
-from services.backup.sites import FolderSite
-from services.backup.tests.town import HOME, OTHER, Cloud, Machine, fill, named, restored
+from services.backup.sites import FolderSite, SiteBroken, SiteFull
+from services.backup.sites.folder import FileReader
+from services.backup.tests.town import HOME, OTHER, Cloud, Machine, fill, hashes, named, restored
 from services.backup.use_cases import sites
 from services.backup.use_cases.sites import key_of
 
@@ -227,7 +232,7 @@ def test_whoever_empties_the_first_site_does_not_empty_the_second(small_cloud: C
     shutil.rmtree(small_cloud.places.first.root / HOME)
     small_cloud.clock.advance(days=8)
     sites.check_some(small_cloud.service, HOME, small_cloud.clock.now(), 10**9)
-    sites.remove_unknown(small_cloud.service, HOME)
+    sites.set_aside_unknown(small_cloud.service, HOME)
     sites.purge_some(small_cloud.service, HOME)
     for site in small_cloud.places.sites:
         assert all(sites.state_of(site, row)[0] == "ok" for row in rows(small_cloud)), site.name
@@ -270,13 +275,149 @@ def test_rotten_bytes_are_not_copied(small_cloud: Cloud) -> None:
         assert objects_db.lag(session)[0] == 1, "what is not safe is not counted as safe"
 
 
-def test_files_nobody_was_promised_are_removed_and_others_stay(small_cloud: Cloud) -> None:
+def test_files_nobody_was_promised_go_after_the_time_of_keeping_and_others_stay(small_cloud: Cloud) -> None:
     machine = planted(small_cloud, 1)
     (row,) = rows(small_cloud)
-    stray = small_cloud.places.first.path(replace(key_of(row), name=named(b"stray")))
-    stray.parent.mkdir(exist_ok=True)
-    stray.write_bytes(b"stray")
-    assert sites.remove_unknown(small_cloud.service, HOME) == 1
-    assert not stray.exists()
+    first = small_cloud.places.first
+    strays = {  # whole, rotten, a lock
+        first.path(replace(key_of(row), name=named(b"stray"))): True,
+        first.path(replace(key_of(row), name=named(b"other"))): False,
+        first.path(replace(key_of(row), type="locks", name=named(b"stray"))): False,
+    }
+    for path in strays:
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_bytes(b"stray")
+    assert sites.set_aside_unknown(small_cloud.service, HOME) == 3
+    assert {path: path.exists() for path in strays} == strays
     with machine.client as client:
+        assert client.get(f"data/{named(b'stray')}").status_code == 404
+        assert client.get("data/").json() == [row.name]
         assert client.get(f"data/{row.name}").status_code == 200
+    repository = small_cloud.fresh(machine.repository)
+    assert (repository.live, repository.held) == (1000, 1005)
+    small_cloud.clock.advance(days=31)
+    with small_cloud.database.transaction() as session:
+        session.merge(TrustedTimeRow(id=1, at=small_cloud.clock.now(), seen=small_cloud.clock.now()))
+    assert sites.purge_some(small_cloud.service, HOME) == 1
+    assert not any(path.exists() for path in strays)
+    assert small_cloud.fresh(machine.repository).held == 1000
+
+
+@pytest.mark.parametrize("kept_at", ["first", "second"])
+def test_what_arrived_after_the_database_was_copied_is_there_again(
+    small_cloud: Cloud, tmp_path: Path, kept_at: str
+) -> None:
+    """The database is lost and comes back as it was the night before; the sites have everything. Nothing acknowledged is lost."""
+    machine = small_cloud.machine(small_cloud.repository(), "append")
+    source, target = tmp_path / "src", tmp_path / "back"
+    fill(source, files=6)
+    machine.restic("init")
+    machine.restic("backup", str(source))
+    copy_all(small_cloud)
+    night_before = {(row.type, row.name) for row in rows(small_cloud)}
+    before = small_cloud.fresh(machine.repository)
+    small_cloud.clock.advance(hours=5)
+    fill(source, files=12, seed=2)
+    machine.restic("backup", str(source))
+    original = hashes(source)
+    copy_all(small_cloud)
+    with small_cloud.database.transaction(tenant=HOME) as session:
+        for row in session.scalars(select(ObjectRow)):
+            if (row.type, row.name) not in night_before:
+                session.delete(row)
+                if kept_at == "second":
+                    small_cloud.places.first.path(key_of(row)).unlink()
+        repository = db.by_id(session, before.id)
+        for name in ("live", "held", "added_since_point", "last_point_at"):
+            setattr(repository, name, getattr(before, name))
+    with small_cloud.database.transaction(tenant=HOME) as session:
+        session.execute(delete(RecoveryPointRow).where(RecoveryPointRow.arrived_at > before.last_point_at))
+    small_cloud.clock.advance(hours=1)
+    assert sites.set_aside_unknown(small_cloud.service, HOME) > 2, "the timer of the day came first"
+    assert sites.take_back_set_aside(small_cloud.service, HOME) > 2
+    assert sites.take_back_set_aside(small_cloud.service, HOME) == 0
+    machine.restic("restore", "latest", "--target", str(target), "--no-cache")
+    assert restored(target, source) == original
+    fresh = small_cloud.fresh(machine.repository)
+    assert fresh.live == fresh.held == sum(row.size for row in rows(small_cloud))
+    assert fresh.last_point_at == small_cloud.clock.now()
+    sites.repair_some(small_cloud.service, HOME)
+    copy_all(small_cloud)
+    for site in small_cloud.places.sites:
+        assert all(sites.state_of(site, row)[0] == "ok" for row in rows(small_cloud))
+
+
+def test_one_file_the_disk_cannot_read_keeps_no_other_from_being_copied(
+    small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One bad sector of one municipality must not end the copying of everybody's data."""
+    planted(small_cloud, 3)
+    bad, *good = rows(small_cloud)
+
+    def blocks(self: FileReader, start: int, end: int, **_: Any) -> Iterator[bytes]:
+        if Path(f"/proc/self/fd/{self.fd}").readlink().name == bad.name:
+            raise SiteBroken("EIO")
+        yield os.pread(self.fd, end - start, start)
+
+    monkeypatch.setattr(FileReader, "blocks", blocks)
+    assert copy_all(small_cloud) == 2
+    states = {row.name: (row.first_state, row.copied_at is not None) for row in rows(small_cloud)}
+    assert states == {bad.name: ("damaged", False), **{row.name: ("ok", True) for row in good}}
+
+
+@pytest.mark.parametrize("fault", [SiteFull, SiteBroken])
+def test_a_second_site_that_takes_nothing_more_ends_no_timer_and_is_tried_again(
+    small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    planted(small_cloud, 2)
+
+    def begin() -> Any:
+        raise fault("the second site")
+
+    monkeypatch.setattr(small_cloud.places.second, "begin", begin)
+    assert copy_all(small_cloud) == 0
+    assert {row.first_state for row in rows(small_cloud)} == {"ok"}, "the first site has done nothing wrong"
+    with small_cloud.database.reading(tenant=HOME) as session:
+        assert [a.kind for a in db.open_alerts(session)] == (["disk"] if fault is SiteBroken else [])
+    monkeypatch.undo()
+    assert copy_all(small_cloud) == 2
+
+
+def test_what_was_lost_before_it_was_copied_is_told_once_until_its_machine_brings_it_again(small_cloud: Cloud) -> None:
+    machine = planted(small_cloud, 2)
+    shutil.rmtree(small_cloud.places.first.root)
+    renew_site(small_cloud.service, small_cloud.places.first)
+    for _ in range(3):
+        assert sites.repair_some(small_cloud.service, HOME) == 0
+    assert damage_alerts(small_cloud) == ["damage"]
+    with small_cloud.database.reading() as session:
+        (notice,) = session.scalars(select(NoticeRow))  # mailed once
+    assert "そのまま保管しています" not in notice.body, "that would not be true"
+    assert events(small_cloud, "backup.damage.found.v1") == [
+        {"repository_id": machine.repository.id, "site": "first", "repaired": False, "found_at": ANY}
+    ]
+    for number in range(2):
+        assert damage_alerts(small_cloud) == ["damage"], "one is still missing"
+        with machine.client as client:
+            content = bytes([number]) * 1000
+            assert client.post(f"data/{named(content)}", content=content).status_code == 200
+    assert damage_alerts(small_cloud) == []
+    assert copy_all(small_cloud) == 2
+
+
+def damage_alerts(cloud: Cloud) -> list[str]:
+    with cloud.database.transaction(tenant=HOME) as session:
+        sites.end_damage(session, cloud.clock.now())
+        return [alert.kind for alert in db.open_alerts(session)]
+
+
+def test_what_is_acknowledged_lies_there_even_where_its_file_had_rotted_unnoticed(small_cloud: Cloud) -> None:
+    """A 200 to bytes that come again speaks of these bytes, not of a file that once had them."""
+    machine = planted(small_cloud, 1)
+    (row,) = rows(small_cloud)
+    flip_a_bit(small_cloud.places.first, row)
+    content = bytes([0]) * 1000
+    with machine.client as client:
+        assert client.post(f"data/{row.name}", content=content).status_code == 200
+        assert client.get(f"data/{row.name}").content == content
+    assert list((small_cloud.places.first.root / "uploads").iterdir()) == []

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from libs.common.errors import Invalid
+from services.backup.db import TrustedTimeRow
+from services.backup.db import objects as objects_db
 from services.backup.db import repositories as db
 from services.backup.domain.asof import write_moment
 from services.backup.domain.retention import LONGEST_STEP, keep_until, trusted
@@ -130,3 +132,24 @@ def test_nobody_can_shorten_the_time_of_keeping(small_cloud: Cloud) -> None:
         repositories.raise_retention(session, small_cloud.staff(), row.id, 59, small_cloud.clock.now())
     with small_cloud.database.reading(tenant=HOME) as session:
         assert db.by_id(session, row.id).retention_days == 60
+
+
+def test_a_time_of_keeping_that_grew_holds_for_what_was_deleted_before(small_cloud: Cloud) -> None:
+    """Who has just been robbed, and asks for more days to look into it, means what was deleted just now."""
+    machine = small_cloud.machine(small_cloud.repository(), "full")
+    with machine.client as client:
+        for content in (b"x", b"y"):
+            client.post(f"data/{named(content)}", content=content)
+        client.delete(f"data/{named(b'x')}")
+        small_cloud.clock.advance(days=1)
+        client.delete(f"data/{named(b'y')}")
+    with small_cloud.database.transaction(tenant=HOME) as session:
+        repositories.raise_retention(session, small_cloud.staff(), machine.repository.id, 40, small_cloud.clock.now())
+    for days, kept in ((33, 2), (5, 2), (1.5, 1), (1, 0)):
+        small_cloud.clock.advance(days=days)
+        with small_cloud.database.transaction() as session:
+            session.merge(TrustedTimeRow(id=1, at=small_cloud.clock.now(), seen=small_cloud.clock.now()))
+        while sites.purge_some(small_cloud.service, HOME):
+            pass
+        with small_cloud.database.reading(tenant=HOME) as session:
+            assert len(objects_db.live_and_kept(session, machine.repository.id)) == kept, days

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from libs.common import room
 from libs.common.actor import Actor
 from libs.common.errors import NotFound
+from libs.common.room.table import OPEN
 from services.backup.db import repositories as db
 from services.backup.domain.modes import Mode, scope_of
 
@@ -28,12 +29,13 @@ def admit(session: Session, actor: Actor, repository_name: str, now: datetime, *
     found = (db.hold_by_key if to_change else db.key_and_repository)(session, actor.subject)
     if found is None:
         raise _unknown()
-    key, repository = found
+    key, repository, room_state = found
     mode: Mode = key.mode  # type: ignore[assignment]
     ended = key.revoked_at is not None or key.expires_at <= now or repository.disposed_at is not None
     if ended or repository.name != repository_name or not actor.has(scope_of(mode)):
         raise _unknown()
-    room.check_open(session)
+    if room_state != OPEN:
+        room.check_open(session)  # says why
     return Door(repository.tenant_id, repository.id, mode, closing=repository.closing_at is not None)
 
 

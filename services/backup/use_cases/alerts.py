@@ -5,7 +5,9 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from libs.common import notices, outbox
+from libs.common import audit, notices, outbox
+from libs.common.actor import Actor
+from libs.common.errors import Conflict, NotFound
 from libs.common.ids import new_id
 from services.backup.db import AlertRow, RepositoryRow
 from services.backup.db import repositories as db
@@ -21,6 +23,7 @@ WORDS = {
     "disk": "保管場所のディスクが、書き込みや読み出しに失敗しました",
     "disposal": "保管庫の廃棄が申し出られています",
     "drop": "届いたデータが、ふだんよりずっと少なくなりました",
+    "lag": "届いたデータの一部が、1日たっても2か所目に写せていません",
 }
 STEPS = {
     "overdue": "バックアップを取る機械が動いているか、キーの期限が切れていないかを確かめてください。",
@@ -30,8 +33,13 @@ STEPS = {
     "disk": "運用担当者が調べています。届いたと答えた分は無事です。機械は、同じデータをもう一度送ります。",
     "disposal": "心当たりがなければ、保管庫の画面で、いますぐ「廃棄をやめる」を押してください。期日までは何も消えません。",
     "drop": "バックアップの対象のフォルダーが空になっていないか、つながっているかを確かめてください。前の日の状態は残っています。",
+    "lag": "運用担当者が調べています。届いたデータは1か所目にあります。2か所目に写し終わると、この表示は消えます。",
     "drill": "復元訓練の記録を開き、戻せなかったものを確かめてください。元のデータがあるうちに取り直せます。",
 }
+SEEN_BY_PEOPLE = ("flood", "mass-deletion", "disk")
+"""These do not end by themselves: somebody says that they have looked. The next one is told of again."""
+LOSSES = ("damage", "drill")
+"""Here nobody can say that everything is as it was."""
 TEMPLATE = notices.template(_FOLDER / "alert.txt")
 
 
@@ -47,7 +55,13 @@ def raise_alert(session: Session, repository: RepositoryRow, kind: str, now: dat
         to_person=repository.created_by,
         to_address=repository.alert_address,
         template=TEMPLATE,
-        context={"title": repository.title, "what": WORDS[kind], "step": STEPS[kind], "repository": repository.name},
+        context={
+            "title": repository.title,
+            "what": WORDS[kind],
+            "step": STEPS[kind],
+            "repository": repository.name,
+            "whole": kind not in LOSSES,
+        },
         now=now,
     )
     return True
@@ -57,3 +71,15 @@ def clear_alert(session: Session, repository: RepositoryRow, kind: str, now: dat
     alert = db.open_alert(session, repository.id, kind)
     if alert is not None:
         alert.cleared_at = now
+
+
+def note_seen(session: Session, actor: Actor, repository_id: str, alert_id: str, now: datetime) -> None:
+    """Somebody has looked into it. Twice is once; Conflict for what ends only when it is over, NotFound for anything else."""
+    alert = session.get(AlertRow, (session.info["tenant"], alert_id))
+    if alert is None or alert.repository_id != repository_id:
+        raise NotFound("このお知らせは見つかりません。")
+    if alert.kind not in SEEN_BY_PEOPLE:
+        raise Conflict("このお知らせは、原因がなくなると自動で消えます。", code="alert-not-over")
+    if alert.cleared_at is None:
+        alert.cleared_at = now
+        audit.record(session, actor, "backup.alert.seen", repository_id, detail={"kind": alert.kind}, now=now)

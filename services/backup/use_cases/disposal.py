@@ -1,6 +1,6 @@
 """A repository is disposed of: one person asks, another agrees, everybody is told, and after the time of keeping it goes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -69,17 +69,21 @@ def _pending(session: Session, row: RepositoryRow) -> DisposalRow:
 
 
 def carry_out_some(service: Service, tenant: str) -> int:
-    """Remove a page of what is due, on both sites; the last page ends it. Returns how many objects went."""
+    """Remove a page of what is due, on both sites; the last page ends it. Returns 0 when there is nothing to do."""
     places = held(service)
     if not all(site.up for site in places.sites):
         return 0
     now = service.clock.now()
     with service.database.transaction(tenant=tenant) as session:
         allowance = db.lock_allowance(session)
-        wish = disposals_db.next_due(session, db.trusted_now(session, now))
+        trusted_now = db.trusted_now(session, now)
+        wish = disposals_db.next_due(session, trusted_now)
         if wish is None:
             return 0
         row = db.by_id(session, wish.repository_id, lock=True)
+        wish.due_at = due_at = _still_due(wish, row)
+        if due_at > trusted_now:
+            return 1
         objects = objects_db.some_of(session, row.id, PAGE)
         for found in objects:
             for site in places.sites:
@@ -91,6 +95,12 @@ def carry_out_some(service: Service, tenant: str) -> int:
         if len(objects) < PAGE:
             _end(session, row, wish, now)
         return len(objects)
+
+
+def _still_due(wish: DisposalRow, row: RepositoryRow) -> datetime:
+    """As was said when the second person agreed, or later if the time of keeping has grown since."""
+    assert wish.due_at is not None and wish.agreed_at is not None
+    return max(wish.due_at, wish.agreed_at + timedelta(days=row.retention_days))
 
 
 def _end(session: Session, row: RepositoryRow, wish: DisposalRow, now: datetime) -> None:

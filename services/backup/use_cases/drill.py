@@ -41,6 +41,10 @@ KIND = "backup.drill"
 EVERY = timedelta(days=30)
 PATIENCE = 6 * 3600
 """Seconds a restore may take."""
+BROKEN_OFF = (
+    "訓練を最後まで行えませんでした。預かったデータに問題が見つかったわけではありません。運用担当者が調べています"
+)
+WRONG_PASSWORD = "預けた合言葉では開けませんでした。正しい合言葉を預け直してください"  # noqa: S105 (a sentence)
 _log = log.get(__name__)
 
 
@@ -79,8 +83,27 @@ def ask(session: Session, actor: Actor, repository_id: str, now: datetime) -> Dr
         id=new_id(), repository_id=repository_id, kind=kind, asked_at=now, asked_by=actor.subject, state="running"
     )
     session.add(row)
-    jobs.add(session, KIND, {"drill": row.id}, key=row.id, now=now)
+    _job(session, row)
     return row
+
+
+def end_broken_off(service: Service, tenant: str) -> int:
+    """A drill whose process died in every attempt is a failed one: else it ran for ever, and no other could begin.
+
+    Returns how many ended.
+    """
+    with service.database.transaction(tenant=tenant) as session:
+        running = list(session.scalars(select(DrillRow).where(DrillRow.state == "running")))
+        dead = [row for row in running if jobs.find(session, _job(session, row)).status == "dead"]
+    for row in dead:
+        _clear_away(service, row.id)
+        _finish(service, tenant, row, Result(problems=[BROKEN_OFF]), None, 0.0)
+    return len(dead)
+
+
+def _job(session: Session, row: DrillRow) -> str:
+    """The drill's job, added if it is not there."""
+    return jobs.add(session, KIND, {"drill": row.id}, key=row.id, now=row.asked_at)
 
 
 def plan(session: Session, now: datetime) -> int:
@@ -113,7 +136,7 @@ def carry_out(service: Service, tenant: str, drill_id: str, job: Job | None = No
     site = places.second if places.second.up and copied else places.first
     begun = time.monotonic()
     by_restic = row.kind == "restore"
-    result = _restore(service, repository, objects, site) if by_restic else _read_again(objects, site, job)
+    result = _restore(service, row.id, repository, objects, site) if by_restic else _read_again(objects, site, job)
     _finish(service, tenant, row, result, site, time.monotonic() - begun)
 
 
@@ -138,7 +161,9 @@ def _read_again(objects: list[ObjectRow], site: Site, job: Job | None) -> Result
     return result
 
 
-def _restore(service: Service, repository: RepositoryRow, objects: list[ObjectRow], site: Site) -> Result:
+def _restore(
+    service: Service, drill_id: str, repository: RepositoryRow, objects: list[ObjectRow], site: Site
+) -> Result:
     """restic itself, on restic's own folder layout made of links to the site's files, into an empty folder.
 
     It is the snapshot that arrived last, whatever time is written in it.
@@ -147,9 +172,12 @@ def _restore(service: Service, repository: RepositoryRow, objects: list[ObjectRo
     if snapshot is None:
         return Result(problems=["復元できる時点がありません"])
     settings = settings_of(service)
-    password = vault.open_sealed(held(service).vault_key, repository)
-    name = f"drill-{new_id()}"
-    folder, target = site.workspace(name), settings.sandbox_dir() / name
+    try:
+        password = vault.open_sealed(held(service).vault_key, repository)
+    except vault.SealedOtherwise:
+        return Result(problems=[WRONG_PASSWORD])
+    _clear_away(service, drill_id)
+    folder, target = site.workspace(_name(drill_id)), settings.sandbox_dir() / _name(drill_id)
     target.mkdir(parents=True, mode=0o700)
     try:
         result = Result()
@@ -164,8 +192,18 @@ def _restore(service: Service, repository: RepositoryRow, objects: list[ObjectRo
         result.passed = not result.problems
         return result
     finally:
+        _clear_away(service, drill_id)
+
+
+def _name(drill_id: str) -> str:
+    return f"drill-{drill_id}"
+
+
+def _clear_away(service: Service, drill_id: str) -> None:
+    """What was restored is readable for everybody who can read the disk: also what a killed process left goes."""
+    places = (site.workspace(_name(drill_id)) for site in held(service).sites)
+    for folder in (*places, settings_of(service).sandbox_dir() / _name(drill_id)):
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(target, ignore_errors=True)
 
 
 def _run_restic(program: str, folder: Path, target: Path, password: str, snapshot: str, result: Result) -> None:
@@ -183,7 +221,9 @@ def _run_restic(program: str, folder: Path, target: Path, password: str, snapsho
         )
 
     done = run("restore", snapshot, "--target", str(target / "data"))
-    if done.returncode != 0:
+    if "wrong password" in done.stderr:
+        result.problems.append(WRONG_PASSWORD)
+    elif done.returncode != 0:
         result.problems.append(f"復元が最後まで進みませんでした（restic: {done.returncode}）")
     result.facts |= {"snapshot": snapshot, "restic": run("version").stdout.strip()}
 
@@ -210,7 +250,7 @@ def _count(target: Path, result: Result) -> None:
         result.facts["contents"] = counted
 
 
-def _finish(service: Service, tenant: str, row: DrillRow, result: Result, site: Site, seconds: float) -> None:
+def _finish(service: Service, tenant: str, row: DrillRow, result: Result, site: Site | None, seconds: float) -> None:
     """Evidence, event, alert and the page's date, together."""
     now = service.clock.now()
     with service.database.transaction(tenant=tenant) as session:
@@ -239,7 +279,7 @@ def _evidence(
     repository: RepositoryRow,
     drill: DrillRow,
     result: Result,
-    site: Site,
+    site: Site | None,
     seconds: float,
     age: float | None,
     now: datetime,
@@ -253,7 +293,7 @@ def _evidence(
         "drill": drill.id,
         "kind": drill.kind,
         "passed": result.passed,
-        "site": site.name,
+        "site": site.name if site else None,
         "asked_at": drill.asked_at.isoformat(),
         "finished_at": now.isoformat(),
         "seconds": round(seconds, 3),

@@ -1,7 +1,7 @@
 """Staff make a repository and keys for its machines, and promise how often a recovery point comes."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a new repository shall be. Quota in bytes."""
+    """What a repository shall be. Quota in bytes."""
 
     name: str
     title: str
@@ -39,15 +39,11 @@ class Wish:
 def create(session: Session, actor: Actor, wish: Wish, now: datetime) -> RepositoryRow:
     """A new repository. Invalid with a sentence for each field; Conflict if the name is taken."""
     room.check_open(session)
-    _check(wish)
-    allowance = db.lock_allowance(session)
-    if db.by_name(session, wish.name) is not None:
-        raise Conflict(
-            f"「{wish.name}」という名前の保管庫が、もうあります。別の名前にしてください。", code="name-taken"
-        )
-    if wish.quota > allowance.quota:
-        sentence = f"上限は、自治体全体の上限（{allowance.quota // GIB}GiB）までにしてください。"
-        raise Invalid(sentence, fields={"quota": sentence})
+    _check(session, wish)
+    known = db.by_name(session, wish.name)
+    if known is not None:
+        what = "という名前の保管庫が、もうあります" if known.disposed_at is None else "は、前に廃棄した保管庫の名前です"
+        raise Conflict(f"「{wish.name}」{what}。別の名前にしてください。", code="name-taken")
     row = RepositoryRow(
         id=new_id(),
         name=wish.name,
@@ -70,14 +66,39 @@ def create(session: Session, actor: Actor, wish: Wish, now: datetime) -> Reposit
     return row
 
 
-def _check(wish: Wish) -> None:
+def change(session: Session, actor: Actor, repository_id: str, wish: Wish, now: datetime) -> None:
+    """Another title, quota, promise or address for alerts; the name stays, and so does the time of keeping (`raise_retention`).
+
+    Invalid as for `create`.
+    """
+    row = db.by_id(session, repository_id)
+    _check(session, replace(wish, name=row.name, retention_days=row.retention_days))
+    row = db.by_id(session, repository_id, lock=True)
+    wanted = {
+        "title": wish.title.strip(),
+        "quota": wish.quota,
+        "promised_hours": wish.promised_hours,
+        "alert_address": wish.alert_address,
+    }
+    changed = [name for name, value in wanted.items() if getattr(row, name) != value]
+    for name in changed:
+        setattr(row, name, wanted[name])
+    if changed:
+        audit.record(session, actor, "backup.repository.changed", row.id, detail={"changed": changed}, now=now)
+
+
+def _check(session: Session, wish: Wish) -> None:
+    """The allowance is held: no other repository of this name is made meanwhile."""
+    allowance = db.lock_allowance(session)
     errors: dict[str, str] = {}
     if not is_repository_name(wish.name):
         errors["name"] = "名前は、半角の小文字・数字・ハイフンで、62文字までにしてください。例：juki-system"
     if not 1 <= len(wish.title.strip()) <= 100:
         errors["title"] = "何のデータかを、100文字までで入力してください。例：住民記録システム"
     if wish.quota < GIB:
-        errors["quota"] = "上限は、1GiB以上にしてください。"
+        errors["quota"] = "上限は、1GB以上にしてください。"
+    if wish.quota > allowance.quota:
+        errors["quota"] = f"上限は、自治体全体の上限（{allowance.quota // GIB}GB）までにしてください。"
     if not 1 <= wish.promised_hours <= LONGEST_PROMISE:
         errors["promised_hours"] = f"知らせるまでの時間を、1時間から{LONGEST_PROMISE}時間の間で入力してください。"
     if wish.alert_address is not None and not (
@@ -95,7 +116,7 @@ def _check(wish: Wish) -> None:
 
 
 def raise_retention(session: Session, actor: Actor, repository_id: str, days: int, now: datetime) -> None:
-    """Keep deleted bytes longer from now on. Shorter is refused, whoever asks."""
+    """Keep deleted bytes longer, those deleted already too (`sites.kept_until`). Shorter is refused, whoever asks."""
     row = db.by_id(session, repository_id, lock=True)
     check_days(days, row.retention_days)
     before, row.retention_days = row.retention_days, days
@@ -120,6 +141,12 @@ def add_key(
     session.add(row)
     audit.record(session, actor, "backup.key.made", repository.id, detail={"key": token.id, "mode": mode}, now=now)
     return row
+
+
+def check_in_use(row: RepositoryRow) -> None:
+    """Conflict for a repository that was disposed of: a key would open nothing."""
+    if row.disposed_at is not None:
+        raise Conflict("この保管庫は廃棄したため、キーを作れません。", code="disposed")
 
 
 def check_key_wish(mode: str, name: str, days: int, more: dict[str, str]) -> None:

@@ -23,14 +23,20 @@ from services.backup.use_cases.admit import Door
 _ORDER = ("config", "keys", "data", "index", "snapshots")
 """A snapshot becomes a recovery point when it arrives: everything it needs comes before it."""
 
+_PROMISING = ("index", "snapshots")
+"""They speak of what came before them. If some of that is bad they wait for another run: else a machine would believe that it
+need not send those bytes, and a recovery point would be shown that cannot come back."""
+
 
 @dataclass
 class Seeded:
-    """What one run did. `refused`: files that are not what their name says, relative to the folder; `bytes` taken in."""
+    """What one run did. `refused`: files that are not what their name says, relative to the folder; `waiting`: indexes and
+    snapshots left for another run because of them; `bytes` taken in."""
 
     taken: int = 0
     bytes: int = 0
     already: int = 0
+    waiting: int = 0
     refused: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
@@ -40,18 +46,21 @@ def seed(
 ) -> Seeded:
     """Take the restic repository in `folder` into the municipality's repository `name`; `tell` hears (files done, total).
 
-    NotFound if there is no such repository or folder; Full (507) when the quota is reached, with everything before kept;
-    Forbidden if the repository has another config, so is another one.
+    NotFound if there is no such repository or folder, or it shall be disposed of; Full (507) when the quota is reached, with
+    everything before kept; Forbidden if the repository has another config, so is another one.
     """
     if not (folder / "config").is_file():
         raise NotFound(f"{folder} は、resticの保管庫ではありません（configがありません）。")
     with service.database.reading(tenant=tenant) as session:
         repository = db.by_name(session, name)
-    if repository is None:
+    if repository is None or repository.closing_at is not None:
         raise NotFound(db.UNKNOWN)
     door, result = Door(tenant, repository.id, "append"), Seeded()
     files = list(_files(folder, result))
     for number, (path, target) in enumerate(files, start=1):
+        if result.refused and target.type in _PROMISING:
+            result.waiting += 1
+            continue
         _take_in(service, door, folder, path, target, result)
         tell(number, len(files))
     _record(service, door, result)

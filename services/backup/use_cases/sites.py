@@ -4,19 +4,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
+
 from libs.common import audit, log, outbox
 from libs.common.actor import Actor
 from libs.common.db import Database
 from libs.common.service import Service
 from libs.common.telemetry import metrics
-from services.backup.db import ObjectRow, TrustedTimeRow
+from services.backup.db import ObjectRow, RepositoryRow, TrustedTimeRow
 from services.backup.db import objects as objects_db
 from services.backup.db import repositories as db
-from services.backup.domain.retention import trusted
+from services.backup.domain.layout import place_of, target_of_place
+from services.backup.domain.retention import keep_until, trusted
 from services.backup.events import DamageFound
 from services.backup.settings import Held, held
 from services.backup.sites import Key, Site, SiteBroken, SiteDown, SiteFull, WrongContent, sha256_of
-from services.backup.use_cases.alerts import raise_alert
+from services.backup.use_cases.alerts import clear_alert, raise_alert
+from services.backup.use_cases.store import bring_to_life
 
 PAGE = 50
 CHECK_AGAIN = timedelta(days=7)
@@ -51,12 +55,27 @@ def _copy(service: Service, places: Held, tenant: str, row: ObjectRow) -> bool:
     except FileNotFoundError:
         _note(service.database, tenant, row, "first", "missing", service.clock.now())
         return False
-    except SiteDown:  # it went away after it was looked at: the next turn goes on
+    except SiteBroken as error:
+        _note_broken(service, places, tenant, row, error)
+        return False
+    except (SiteDown, SiteFull) as error:  # it went away after it was looked at, or is full: the next turn goes on
+        _log.warning("not_copied", error=str(error))
         return False
     with service.database.transaction(tenant=tenant) as session:
         objects_db.set_copied(session, row, service.clock.now())
     _hold(service, tenant, row, places.second)
     return True
+
+
+def _note_broken(service: Service, places: Held, tenant: str, row: ObjectRow, error: SiteBroken) -> None:
+    """A disk failed in the middle of copying one object: the first site's bytes of it are lost, or the second cannot keep them.
+    Everything else is copied all the same."""
+    _log.error("site_broken", error=str(error))
+    state, _ = state_of(places.first, row)
+    if state != "ok":
+        return _note(service.database, tenant, row, "first", state, service.clock.now())
+    with service.database.transaction(tenant=tenant) as session:
+        raise_alert(session, db.by_id(session, row.repository_id), "disk", service.clock.now())
 
 
 def _hold(service: Service, tenant: str, row: ObjectRow, site: Site) -> None:
@@ -68,16 +87,13 @@ def _hold(service: Service, tenant: str, row: ObjectRow, site: Site) -> None:
     site.hold(key_of(row), service.clock.now() + timedelta(days=days) + CHECK_AGAIN)
 
 
-def transfer(source: Site, target: Site, key: Key, *, replace: bool = False) -> None:
+def transfer(source: Site, target: Site, key: Key) -> None:
     """Bring one file over, verified on the way and durable at the end. WrongContent if the source's bytes are bad."""
     with source.open(key) as reader, target.begin() as upload:
         for block in reader.blocks(0, reader.size, once=True):
             upload.write([block])
         upload.seal(key)
-        if replace:
-            upload.replace()
-        else:
-            upload.keep()
+        upload.keep()
 
 
 # ---- checking and repairing -----------------------------------------------------------------------------------------
@@ -169,22 +185,27 @@ def repair(service: Service, tenant: str, row: ObjectRow, site: Site) -> bool:
     now = service.clock.now()
     with service.database.transaction(tenant=tenant) as session:
         objects_db.set_checked(session, row, site.name, "ok" if repaired else "damaged", now)
-        repository = db.by_id(session, row.repository_id)
-        event = DamageFound(repository_id=row.repository_id, site=site.name, repaired=repaired, found_at=now)  # type: ignore[arg-type]
-        outbox.add(session, event, subject=row.repository_id, now=now)
-        actor = Actor(kind="service", subject=service.name, tenant=tenant)
-        detail = {"site": site.name, "type": row.type, "name": row.name, "repaired": repaired}
-        audit.record(session, actor, "backup.damage.found", row.repository_id, detail=detail, now=now)
+        _record_damage(service, session, row, site, now, repaired=repaired)
         if not repaired:
-            raise_alert(session, repository, "damage", now)
-    _log.warning("damage_found", site=site.name, repaired=repaired)
+            raise_alert(session, db.by_id(session, row.repository_id), "damage", now)
     return repaired
+
+
+def _record_damage(
+    service: Service, session: Session, row: ObjectRow, site: Site, now: datetime, *, repaired: bool
+) -> None:
+    event = DamageFound(repository_id=row.repository_id, site=site.name, repaired=repaired, found_at=now)  # type: ignore[arg-type]
+    outbox.add(session, event, subject=row.repository_id, now=now)
+    actor = Actor(kind="service", subject=service.name, tenant=row.tenant_id)
+    detail = {"site": site.name, "type": row.type, "name": row.name, "repaired": repaired}
+    audit.record(session, actor, "backup.damage.found", row.repository_id, detail=detail, now=now)
+    _log.warning("damage_found", site=site.name, repaired=repaired)
 
 
 def _brought_back(other: Site, site: Site, row: ObjectRow) -> bool:
     """From the other site, else from a version that an intruder could not remove."""
     try:
-        transfer(other, site, key_of(row), replace=True)
+        transfer(other, site, key_of(row))
     except (FileNotFoundError, SiteBroken, SiteDown, SiteFull, WrongContent):
         try:
             site.bring_back(key_of(row))
@@ -206,8 +227,24 @@ def repair_some(service: Service, tenant: str, limit: int = PAGE) -> int:
             if state_of(places.other(site), row)[0] == "ok":
                 repaired += repair(service, tenant, row, site)
             else:
-                _note(service.database, tenant, row, site.name, "damaged", service.clock.now())
+                _note_lost(service, tenant, row, site)
     return repaired
+
+
+def _note_lost(service: Service, tenant: str, row: ObjectRow, site: Site) -> None:
+    """Neither site has it now. It may have been lost before it was ever copied, so nobody may have been told yet."""
+    now = service.clock.now()
+    with service.database.transaction(tenant=tenant) as session:
+        objects_db.set_checked(session, row, site.name, "damaged", now)
+        if raise_alert(session, db.by_id(session, row.repository_id), "damage", now):
+            _record_damage(service, session, row, site, now, repaired=False)
+
+
+def end_damage(session: Session, now: datetime) -> None:
+    """The alert of a repository ends when nothing of it is damaged any more: mended, brought again by its machine, or purged."""
+    for repository in db.repositories(session):
+        if db.open_alert(session, repository.id, "damage") and not objects_db.count_broken(session, repository.id):
+            clear_alert(session, repository, "damage", now)
 
 
 def _still_kept(database: Database, tenant: str, row: ObjectRow) -> bool:
@@ -240,15 +277,20 @@ def purge_some(service: Service, tenant: str, limit: int = PAGE) -> int:
     """Remove the bytes and rows of deleted objects whose time of keeping is over. Nobody can do it sooner.
 
     Files go under the municipality's lock and before the commit: nobody can be bringing the same content meanwhile.
+    Returns how many were looked at.
     """
     places = held(service)
     if not all(site.up for site in places.sites):
         return 0
     with service.database.transaction(tenant=tenant) as session:
         allowance = db.lock_allowance(session)
-        rows = objects_db.to_purge(session, db.trusted_now(session, service.clock.now()), limit)
+        trusted_now = db.trusted_now(session, service.clock.now())
+        rows = objects_db.to_purge(session, trusted_now, limit)
         for row in rows:
             repository = db.by_id(session, row.repository_id, lock=True)
+            row.keep_until = until = kept_until(row, repository)
+            if until > trusted_now:
+                continue
             for site in places.sites:
                 site.remove(key_of(row))
             for counted in (repository, allowance):
@@ -257,19 +299,84 @@ def purge_some(service: Service, tenant: str, limit: int = PAGE) -> int:
         return len(rows)
 
 
-def remove_unknown(service: Service, tenant: str) -> int:
-    """Remove files without a row: of uploads that ended between their file and their commit, so were never acknowledged."""
-    removed = 0
+def kept_until(row: ObjectRow, repository: RepositoryRow) -> datetime:
+    """As was said at the deletion, or longer if the time of keeping has grown since."""
+    assert row.deleted_at is not None and row.keep_until is not None
+    return max(row.keep_until, row.deleted_at + timedelta(days=repository.retention_days))
+
+
+def set_aside_unknown(service: Service, tenant: str) -> int:
+    """Give files without a row the row of something deleted just now: nobody sees them, and they go when the time of keeping is over.
+
+    Most are of uploads that ended between their file and their commit, so were never acknowledged. But if the database was brought
+    back from a copy of the night before, they are what was acknowledged since: `take_back_set_aside`. What is no object goes at once.
+    """
+    found = 0
     for key, site in _files(service, tenant):
         with service.database.reading(tenant=tenant) as session:
             if objects_db.find(session, key.repository, key.type, key.name) is not None:
                 continue
+        size = _size_if_whole(site, key)
         with service.database.transaction(tenant=tenant) as session:
-            db.lock_allowance(session)
-            if objects_db.find(session, key.repository, key.type, key.name) is None:
+            allowance, repository = db.hold(session, key.repository)
+            if objects_db.find(session, key.repository, key.type, key.name) is not None:
+                continue
+            found += 1
+            if size is None or site.size(key) != size:
                 site.remove(key)
-                removed += 1
-    return removed
+                continue
+            for counted in (allowance, repository):
+                counted.held += size
+            session.add(_set_aside(session, key, site, size, repository, service.clock.now()))
+    return found
+
+
+def _size_if_whole(site: Site, key: Key) -> int | None:
+    """Bytes of an object that could have been acknowledged; None for locks, for rotten files and for what is no object."""
+    if key.type == objects_db.LOCKS or target_of_place(place_of(key.type, key.name)) is None:
+        return None
+    try:
+        with site.open(key) as reader:
+            digest, size = sha256_of(reader)
+    except (FileNotFoundError, SiteBroken, SiteDown):
+        return None
+    return size if digest == key.name else None
+
+
+def _set_aside(
+    session: Session, key: Key, site: Site, size: int, repository: RepositoryRow, now: datetime
+) -> ObjectRow:
+    """As the row of an object that arrived and was deleted at this moment; no earlier moment shows it either."""
+    at_first = site.name == "first"
+    return ObjectRow(
+        repository_id=key.repository,
+        type=key.type,
+        name=key.name,
+        size=size,
+        arrived_at=now,
+        deleted_at=now,
+        keep_until=keep_until(now, db.trusted_now(session, now), repository.retention_days),
+        copied_at=None if at_first else now,
+        first_state="ok" if at_first else "missing",
+        second_state=None if at_first else "ok",
+    )
+
+
+def take_back_set_aside(service: Service, tenant: str) -> int:
+    """After the database was brought back from an earlier copy: what `set_aside_unknown` found is there again. Returns how many.
+
+    Snapshots come last, each a recovery point of this moment. Quotas do not stop it: the bytes are here already.
+    """
+    set_aside_unknown(service, tenant)
+    with service.database.transaction(tenant=tenant) as session:
+        rows = sorted(objects_db.set_aside(session), key=lambda row: row.type == "snapshots")
+        now = service.clock.now()
+        for row in rows:
+            allowance, repository = db.hold(session, row.repository_id)
+            bring_to_life(session, repository, allowance, row, now)
+        actor = Actor(kind="service", subject=service.name, tenant=tenant)
+        audit.record(session, actor, "backup.set-aside.taken-back", tenant, detail={"objects": len(rows)}, now=now)
+    return len(rows)
 
 
 def _files(service: Service, tenant: str) -> Iterator[tuple[Key, Site]]:

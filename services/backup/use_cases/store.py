@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import outbox
 from libs.common.errors import Forbidden, Refusal
-from services.backup.db import ObjectRow, RecoveryPointRow, RepositoryRow
+from services.backup.db import AllowanceRow, ObjectRow, RecoveryPointRow, RepositoryRow
 from services.backup.db import objects as objects_db
 from services.backup.db import repositories as db
 from services.backup.domain import points
@@ -66,32 +66,33 @@ def keep(session: Session, door: Door, type_: str, upload: Upload, now: datetime
             raise Forbidden("この保管庫には、もう別の設定があります。", code="config-exists")
         if upload.size > min(left(db.allowance_of(a), type_, door.mode) for a in (repository, allowance)):
             raise full()
-    _place(upload, row)
+    upload.keep()
     if row is not None and row.deleted_at is None:
         row.first_state = "ok"
         return
-    for counted in (repository, allowance):
-        counted.live += upload.size
-        counted.held += upload.size if row is None else 0
     if row is None:
         row = ObjectRow(repository_id=door.repository_id, type=type_, name=name, size=upload.size, arrived_at=now)
         session.add(row)
-    row.deleted_at = row.keep_until = None
+        for counted in (repository, allowance):
+            counted.held += upload.size
     if at_second:
         row.copied_at, row.second_state = now, "ok"
     else:
         row.first_state = "ok"
-    if type_ == "data":
-        repository.added_since_point += upload.size
-    if type_ == "snapshots":
-        _note_point(session, repository, allowance.live, name, now)
+    bring_to_life(session, repository, allowance, row, now)
 
 
-def _place(upload: Upload, row: ObjectRow | None) -> None:
-    if row is not None and row.first_state in objects_db.BROKEN:
-        upload.replace()  # the client brought what we had lost
-    else:
-        upload.keep()
+def bring_to_life(
+    session: Session, repository: RepositoryRow, allowance: AllowanceRow, row: ObjectRow, now: datetime
+) -> None:
+    """From now on `row` is there for everybody who reads, and counts as one that arrived now."""
+    row.deleted_at = row.keep_until = None
+    for counted in (repository, allowance):
+        counted.live += row.size
+    if row.type == "data":
+        repository.added_since_point += row.size
+    if row.type == "snapshots":
+        _note_point(session, repository, allowance.live, row.name, now)
 
 
 def _note_point(session: Session, repository: RepositoryRow, stored_by_tenant: int, name: str, now: datetime) -> None:
