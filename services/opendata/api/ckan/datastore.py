@@ -224,10 +224,18 @@ def _json(value: Any, starts: tuple[str, ...] = ("{",)) -> Any:
 def listed(value: Any) -> list[str]:
     """A list, or text parted by commas."""
     if isinstance(value, str):
-        return [name.strip().strip('"') for name in next(csv.reader([value]), []) if name.strip()]
+        return [name.strip().strip('"') for name in _parted(value, '"', "fields") if name.strip()]
     if not isinstance(value, list | None):
         raise invalid(fields=["Not a list or a string"])
     return [str(name) for name in value or []]
+
+
+def _parted(text: str, quote: str, where: str) -> list[str]:
+    """What stands between commas. Raises ValidationError for what csv cannot read: a line end, or 131,072 letters without a comma."""
+    try:
+        return next(csv.reader([text], quotechar=quote), [])
+    except csv.Error:
+        raise invalid(**{where: ["Not a list or a string"]}) from None
 
 
 def _column(table: Table, name: str, where: str) -> str:
@@ -252,7 +260,7 @@ def _ordered(text: str) -> tuple[str, str, str]:
 def _sort(call: Call, table: Table) -> Iterator[tuple[str, bool, str]]:
     """`町名 asc, "人口" desc nulls last`; where nothing else is said, empty cells are greater than all others, as in PostgreSQL."""
     given = call.given.get("sort")
-    for part in given if isinstance(given, list) else next(csv.reader([str(given or "")], quotechar="\x00"), []):
+    for part in given if isinstance(given, list) else _parted(str(given or ""), "\x00", "sort"):
         name, way, empty = _ordered(str(part).strip())
         if not name:
             continue
