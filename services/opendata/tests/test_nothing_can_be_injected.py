@@ -264,8 +264,8 @@ def test_no_document_in_a_parameter_is_a_way_out(town: Town, resource: str):
 @pytest.mark.parametrize("parameter", ["fields", "sort"])
 @pytest.mark.parametrize("text", ["町名\r人数", "町名\n人数", "長" * 140_000])
 def test_a_list_that_is_none_is_refused_in_words(town: Town, resource: str, parameter: str, text: str):
-    asked = {"resource_id": resource, parameter: text}
-    checked(town.visitor().client.post("/opendata/api/3/action/datastore_search", json=asked), (parameter, text[:20]))
+    answer = town.visitor().act("datastore_search", resource_id=resource, **{parameter: text})
+    checked(answer, (parameter, text[:20]))
 
 
 def test_more_conditions_than_a_question_may_have_are_refused(town: Town, resource: str):
