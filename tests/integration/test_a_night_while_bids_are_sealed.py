@@ -41,7 +41,9 @@ def test_sealed_bids_and_papers_are_kept_and_no_amount_is_in_the_backup(town: To
     tender = town.publish(method="open", apply_until=town.form()["questions_until"])
     company = town.company(1)
     applied = {"act": "apply", "statement": "許可あり"}
-    answer = company.post(f"tenders/{tender}/send", applied, files={"paper": ("技術資料.pdf", PDF, "application/pdf")})
+    answer = company.post(
+        f"tenders/{tender}/send", applied, files={"paper-1": ("技術資料.pdf", PDF, "application/pdf")}
+    )
     assert answer.status_code == 200
     page = town.officer.get(f"desk/tenders/{tender}").text
     decided = page.split("/applications/")[1].split('"')[0]
