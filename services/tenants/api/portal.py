@@ -292,7 +292,8 @@ _OF_A_PART = ("range", "if-range")
 _OF_A_FILE = ("content-length", "content-range", "etag", "accept-ranges")
 
 
-@router.api_route("/portal/{code}/requests/{request_id}/archive", methods=["GET", "HEAD"])
+@router.get("/portal/{code}/requests/{request_id}/archive")
+@router.head("/portal/{code}/requests/{request_id}/archive", include_in_schema=False)
 def archive(request: Request, code: str, request_id: str, actor: Actor = access.staff("portal.admin")) -> Response:
     """Everything the municipality owns in the service, as the service wrote it, streamed on; or the part still needed."""
     with view.service_of(request).database.reading() as session:

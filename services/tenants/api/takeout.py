@@ -68,7 +68,8 @@ def _gathering(request: Request, actor: Actor, row: TakeoutRow) -> jobs.JobState
         return jobs.find(session, row.job)
 
 
-@router.api_route("/portal/{code}/takeout/{takeout_id}/archive", methods=["GET", "HEAD"])
+@router.get("/portal/{code}/takeout/{takeout_id}/archive")
+@router.head("/portal/{code}/takeout/{takeout_id}/archive", include_in_schema=False)
 def archive(request: Request, code: str, takeout_id: str, actor: Actor = access.staff("portal.admin")) -> Response:
     """The archive, or the part of it that a download which broke off still needs."""
     row = takeaway.gathered(view.service_of(request), actor.tenant or "", takeout_id, view.now_of(request))
