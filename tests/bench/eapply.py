@@ -236,7 +236,7 @@ def reads_of(desk: Desk) -> dict[str, Callable[[Session], object]]:
         "a citizen's own": lambda session: cases.seen_many(session, who.own_applications(session, citizen), now),
         "told before": lambda session: once_only.told_before(session, citizen),
         "held": retention.held,
-        "charges": fees.counts,
+        "charges": lambda session: fees.counts(session, now),
         "to be posted": delivery.to_post,
         "numbers of a year": lambda session: numbers.of_year(session, 2010),
         "search for a name nobody has": listed(words="荒木"),
