@@ -112,6 +112,10 @@ class Cookies:
     def clear(self, name: str) -> str:
         return self.set(name, "", 0)
 
+    def clear_all(self) -> list[str]:
+        """Of whoever leaves. The guest's cookie goes too: on a shared machine the next person must not find what was begun here."""
+        return [self.clear(name) for name in (self.session, self.life, self.guest, self.proved)]
+
 
 class Guests:
     """Sessions of people who have not signed in: random, signed by us, kept nowhere."""

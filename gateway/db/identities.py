@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.db.base import Base
 from gateway.db.people import CredentialRow, PersonRow
-from gateway.db.second_factors import PasskeyRow, RecoveryCodeRow
+from gateway.db.second_factors import forget_codes, forget_passkeys
 from libs.common.tenancy import PersonTable
 
 
@@ -48,7 +48,9 @@ def with_identities(session: Session, person_ids: list[str]) -> set[str]:
 
 def forget_ways_in(session: Session, person_id: str) -> None:
     """Password, passkeys, recovery codes and links to providers of this person are no more."""
-    for table in (CredentialRow, LinkedIdentityRow, PasskeyRow, RecoveryCodeRow):
+    forget_passkeys(session, person_id)
+    forget_codes(session, person_id)
+    for table in (CredentialRow, LinkedIdentityRow):
         session.execute(delete(table).where(table.person_id == person_id))
 
 

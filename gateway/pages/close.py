@@ -7,7 +7,7 @@ from starlette.responses import Response
 from gateway import db
 from gateway.pages.account import places_of
 from gateway.pages.again import require_fresh
-from gateway.pages.common import page, with_cookie
+from gateway.pages.common import CLEARED, page, with_cookie
 from gateway.parts import parts_of
 from gateway.use_cases import accounts
 from libs.common import access
@@ -32,10 +32,9 @@ def close(request: Request, actor: Actor = access.person()) -> Response:
     with parts.service.database.transaction(parts.home) as session:
         accounts.close(session, actor.subject, parts.clock.now())
     parts.callers.forget()
-    cookies = parts.cookies
     answer = page(parts, request, "closed.html", actor=None)
-    answer.headers["clear-site-data"] = '"cache", "storage"'
-    return with_cookie(answer, *map(cookies.clear, (cookies.session, cookies.life, cookies.guest, cookies.proved)))
+    answer.headers.update(CLEARED)
+    return with_cookie(answer, *parts.cookies.clear_all())
 
 
 def _page(request: Request, actor: Actor, status: int = 200) -> Response:

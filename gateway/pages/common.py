@@ -77,6 +77,10 @@ def see(path: str) -> RedirectResponse:
     return RedirectResponse(path, 303, {"cache-control": "no-store"})
 
 
+CLEARED = {"clear-site-data": '"cache", "storage"'}
+"""Nothing of what was seen stays in the browser."""
+
+
 def with_cookie(response: Response, *cookies: str) -> Response:
     for cookie in cookies:
         response.headers.append("set-cookie", cookie)

@@ -102,7 +102,7 @@ def with_password(
 ) -> Response:
     """The password once more, of somebody who is signed in and has nothing stronger. The session begins anew, as strong as it was."""
     parts, signed_in = parts_of(request), _signed_in(request)
-    asked = Asked(signed_in.person, local(next), signed_in.shared, signed_in.provider, signed_in.corporate_number)
+    asked = _of_session(signed_in, next)
     with parts.service.database.reading() as session:
         if db.has_passkey(session, asked.person):
             raise TooWeak(SECOND)
@@ -140,7 +140,10 @@ def _asked(request: Request, next: str) -> Asked:
     half: Half | None = half_of(parts_of(request), request)
     if half is not None:
         return Asked(half.person, half.next, half.shared, half.provider, half.corporate_number)
-    signed_in = _signed_in(request)
+    return _of_session(_signed_in(request), next)
+
+
+def _of_session(signed_in: SignedIn, next: str) -> Asked:
     return Asked(signed_in.person, local(next), signed_in.shared, signed_in.provider, signed_in.corporate_number)
 
 

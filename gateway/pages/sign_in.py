@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import db, domain
-from gateway.pages.common import address_is_shared, caller_of, local, network_of, page, see, with_cookie
+from gateway.pages.common import CLEARED, address_is_shared, caller_of, local, network_of, page, see, with_cookie
 from gateway.pages.entering import enter
 from gateway.pages.ways import ways_of
 from gateway.parts import Parts, parts_of
@@ -61,14 +61,11 @@ def sign_out(request: Request, actor: Actor = access.public()) -> Response:
         with parts.service.database.transaction(parts.home) as session:
             use_cases.end_session(session, signed_in.cookie_hash, parts.clock.now())
         parts.callers.forget()
-    cookies = parts.cookies
     elsewhere = parts.providers.sign_out_link(signed_in.provider) if signed_in and signed_in.provider else None
     answer = page(parts, request, "signed-out.html", elsewhere=elsewhere, actor=None) if elsewhere else see("/")
     if signed_in is not None and signed_in.shared:
-        answer.headers["clear-site-data"] = '"cache", "storage"'
-    # The guest's cookie goes too: on a shared machine the next person must not find what was begun here.
-    ended = (cookies.session, cookies.life, cookies.guest, cookies.proved)
-    return with_cookie(answer, *map(cookies.clear, ended))
+        answer.headers.update(CLEARED)
+    return with_cookie(answer, *parts.cookies.clear_all())
 
 
 def _prove(parts: Parts, request: Request, email: str, password: str) -> db.PersonRow:

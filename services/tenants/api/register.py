@@ -102,6 +102,7 @@ def _municipality(
     life = in_order(believed(own))
     others = [s for s in existing_on(everybody, today).values() if s.counted and s.tenant_id != tenant]
     persons = view.neighbours_of(request).persons(sorted({entry.actor for entry in entries}))
+    present = existing_on(own, today).get(tenant)
     return view.operator_page(
         request,
         "operator/municipality.html",
@@ -110,9 +111,9 @@ def _municipality(
         errors={f"{act}-{field}": text for field, text in view.told(request, _fields(error)).items()},
         act=act,
         typed=typed or {},
-        town=existing_on(own, today).get(tenant) or life[-1],
+        town=present or life[-1],
         tenant=tenant,
-        exists=tenant in existing_on(own, today),
+        exists=present is not None,
         life=life,
         was=sorted((s for s in own if s.superseded_at), key=lambda s: s.recorded_at, reverse=True),
         near=[s for s in others if s.region == life[-1].region],

@@ -32,7 +32,10 @@ def off(session: Session) -> list[SwitchRow]:
 
 def off_of(session: Session, tenant: str, service: str) -> list[SwitchRow]:
     """Of one municipality and service, the newest first."""
-    return [row for row in off(session) if (row.tenant, row.service) == (tenant, service)]
+    statement = select(SwitchRow).where(
+        SwitchRow.tenant == tenant, SwitchRow.service == service, SwitchRow.on.is_(False)
+    )
+    return list(session.scalars(statement.order_by(SwitchRow.set_at.desc())))
 
 
 def of(session: Session, tenant: str, service: str) -> dict[str, bool]:
