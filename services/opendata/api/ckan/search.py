@@ -40,9 +40,9 @@ def package_search(call: Call) -> Written:
     catalogue = call.catalogue
     words, filters, queries = _asked(call)
     sort = str(call.given.get("sort") or "")
-    _check_sort(sort)
+    order = _order(sort)
     asked = (words, filters, sort)
-    found = catalogue.listed(("found", *asked), lambda: _found(catalogue, words, queries, sort))
+    found = catalogue.listed(("found", *asked), lambda: _found(catalogue, words, queries, order))
     start, rows = call.number("start", 0), call.number("rows", 10, MAX_ROWS)
     shown = shown_entries(call, found[start : start + rows])
     facets = _facets(call, catalogue, asked, found)
@@ -76,8 +76,8 @@ def _split(query: Query) -> tuple[str, list[Query]]:
     return " ".join(words), [part for part in parts if not (isinstance(part, Term) and not part.field)]
 
 
-def _found(catalogue: Catalogue, words: str, queries: list[Query], sort: str) -> list[Entry]:
-    """In order: by relevance while there are words, the last changed first where `sort` says nothing."""
+def _found(catalogue: Catalogue, words: str, queries: list[Query], order: list[tuple[str, bool]]) -> list[Entry]:
+    """In order: by relevance while there are words, the last changed first where `order` says nothing."""
     entries = catalogue.entries
     answer = (
         catalogue.search(words, order=None if words.strip() else "modified", limit=len(entries) + 1)
@@ -88,24 +88,28 @@ def _found(catalogue: Catalogue, words: str, queries: list[Query], sort: str) ->
     for query in queries:
         holds = predicate(catalogue, query)
         found = [entry for entry in found if holds(entry)]
-    return _sorted(found, sort)
+    return _sorted(found, order)
 
 
-def _check_sort(sort: str) -> None:
+def _order(sort: str) -> list[tuple[str, bool]]:
+    """(field, downwards) of each part of `field direction, …`."""
+    order = []
     for part in [each.split() for each in sort.split(",") if each.strip()]:
         if len(part) < 2 or part[1].lower() not in ("asc", "desc"):
             raise bad_search(f"Can't determine a Sort Order (asc or desc) in sort spec '{part[0]}'")
+        order.append((part[0], part[1].lower() == "desc"))
+    return order
 
 
-def _sorted(found: list[Entry], sort: str) -> list[Entry]:
+def _sorted(found: list[Entry], order: list[tuple[str, bool]]) -> list[Entry]:
     """Solr's `field direction, …`; an unknown field changes nothing, as in CKAN."""
     keys: dict[str, Callable[[Entry], Any]] = {
         "name": lambda e: e.name, "id": lambda e: e.id, "title": lambda e: e.title, "title_string": lambda e: e.title,
         "metadata_modified": lambda e: e.modified, "metadata_created": lambda e: e.created,
     }  # fmt: skip
-    for part in reversed([each.split() for each in sort.split(",") if each.strip()]):
-        if part[0] in keys:
-            found = sorted(found, key=keys[part[0]], reverse=part[1].lower() == "desc")
+    for field, downwards in reversed(order):
+        if field in keys:
+            found = sorted(found, key=keys[field], reverse=downwards)
     return found
 
 
