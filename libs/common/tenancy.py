@@ -6,7 +6,8 @@ forgetting is an error, never a leak. The other two layers are the database's (`
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, ClassVar
+from functools import lru_cache
+from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import Column, Connection, Engine, FromClause, Select, SelectBase, String, Table, TextClause, event
 from sqlalchemy.orm import (
@@ -17,9 +18,11 @@ from sqlalchemy.orm import (
     with_loader_criteria,
 )
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.cache_key import HasCacheKey
 from sqlalchemy.sql.dml import Delete, Insert, Update
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import Exists, ScalarSelect
+from sqlalchemy.util import LRUCache
 
 
 class TenantLeak(RuntimeError):
@@ -104,16 +107,20 @@ def _filter_by_tenant(state: ORMExecuteState) -> None:
         if next(_tenant_tables(state.statement), None) is not None:
             raise TenantLeak("a tenant table was asked in a session without a tenant")
     elif state.is_select or state.is_update or state.is_delete:
-        state.statement = state.statement.options(
-            with_loader_criteria(
-                TenantTable,
-                lambda cls: cls.tenant_id == tenant,
-                include_aliases=True,
-                track_closure_variables=True,
-            )
-        )
+        state.statement = state.statement.options(_rows_of(tenant))
     loading = state.is_relationship_load or state.is_column_load  # statements the ORM itself wrote
     state.update_execution_options(tenant_checked=True, tenant_loading=loading)
+
+
+@lru_cache(maxsize=4096)
+def _rows_of(tenant: str) -> Any:
+    """The filter of one municipality, made once: it is the same for all its statements."""
+    return with_loader_criteria(
+        TenantTable,
+        lambda cls: cls.tenant_id == tenant,
+        include_aliases=True,
+        track_closure_variables=True,
+    )
 
 
 def check_loaded(instance: Any, context: Any) -> None:
@@ -159,24 +166,55 @@ def _unmark_rolled_back(connection: Connection) -> None:
         connection.info.pop("flushing", None)
 
 
+class _Look(NamedTuple):
+    """What the engine guard saw in a statement; the same in every statement of the same shape, whatever its values."""
+
+    has_text: bool
+    table: Table | None
+    names_bare_table: bool
+
+
+_looks: LRUCache[Any, _Look] = LRUCache(2000)
+"""By SQLAlchemy's own cache key, which tells apart whatever becomes different SQL (text by its words, a table from its class)."""
+
+
 def _refuse_unchecked(connection: Connection, element: Any, _multi: Any, _params: Any, options: Any) -> None:
     options = {**options, **getattr(element, "_execution_options", {})}
     if options.get("raw_sql"):
         return
-    table, selects = None, []
-    for part in _parts(element):  # one walk: every statement of every request comes by here
-        if isinstance(part, TextClause):
-            raise TenantLeak("text SQL is refused: write it with the ORM, or give execution option raw_sql='<reason>'")
-        if isinstance(part, Select):
-            selects.append(part)
-        elif table is None and _is_tenant(part):
-            table = part
-    table = table if table is not None else _target(element)
-    if table is None or (_is_dml(element) and connection.info.get("flushing")):
+    look = _look_again(element)
+    if look.has_text:
+        raise TenantLeak("text SQL is refused: write it with the ORM, or give execution option raw_sql='<reason>'")
+    if look.table is None or (_is_dml(element) and connection.info.get("flushing")):
         return  # what a flush writes was checked before it, row by row
     written_by_orm = options.get("tenant_loading")
-    if not options.get("tenant_checked") or (not written_by_orm and any(map(_names_bare_table, selects))):
-        raise TenantLeak(f"a statement on {table.name} did not pass the tenant filter")
+    if not options.get("tenant_checked") or (not written_by_orm and look.names_bare_table):
+        raise TenantLeak(f"a statement on {look.table.name} did not pass the tenant filter")
+
+
+def _look_again(element: Any) -> _Look:
+    """Every statement of every request comes by here: a walk through it costs as much as half of its execution."""
+    key = (
+        element._generate_cache_key() if isinstance(element, HasCacheKey) else None
+    )  # the compiler asks it for the same one
+    if key is None:
+        return _look(element)
+    look = _looks.get(key.key)
+    if look is None:
+        look = _looks[key.key] = _look(element)
+    return look
+
+
+def _look(element: Any) -> _Look:
+    has_text, table, names_bare_table = False, None, False
+    for part in _parts(element):
+        if isinstance(part, TextClause):
+            has_text = True
+        elif isinstance(part, Select):
+            names_bare_table = names_bare_table or _names_bare_table(part)
+        elif table is None and _is_tenant(part):
+            table = part
+    return _Look(has_text, table if table is not None else _target(element), names_bare_table)
 
 
 def _refuse_raw_driver_sql(

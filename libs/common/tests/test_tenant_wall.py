@@ -4,6 +4,7 @@ The query forms are those measured in the domain notes (SQLAlchemy's `with_loade
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -141,6 +142,31 @@ def test_without_a_tenant_nothing_is_read(two_towns: Database, form: str) -> Non
         except TenantLeak:
             return
     assert answer in (0, None, False, [])
+
+
+def test_every_way_of_asking_is_judged_alike_whatever_was_asked_before(two_towns: Database) -> None:
+    """What the guard saw in a statement is kept by its shape: no shape may stand for another, and no town for another."""
+    for form, ask in [*READS.items()] * 2:
+        for town, other, letter in ((A, B, "B"), (B, A, "A")):
+            with two_towns.reading(town) as session:
+                if form in REFUSED_READS:
+                    with pytest.raises(TenantLeak):
+                        ask(session)
+                else:
+                    answer = repr(ask(session))
+                    assert letter not in answer and other not in answer
+
+
+def test_one_statement_asked_in_two_towns_at_once_answers_each_its_own(two_towns: Database) -> None:
+    asked = select(Doc.title).order_by(Doc.id)  # one object, as a module's constant would be
+
+    def ask(n: int) -> bool:
+        town, letter = ((A, "A"), (B, "B"))[n % 2]
+        with two_towns.reading(town) as session:
+            return session.scalars(asked).all() == [f"{letter}1", f"{letter}2"]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(ask, range(400)))
 
 
 def test_shared_tables_need_no_tenant(two_towns: Database) -> None:
