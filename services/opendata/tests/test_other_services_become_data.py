@@ -63,6 +63,7 @@ def test_a_tender_is_in_the_data_seconds_after_its_publication_and_again_after_i
         1
     ] == f"http://127.0.0.1:8080/t/{town.code}/ebid/ocds/releases"
     assert "町道舗装工事" in town.visitor().get(f"/opendata/data/{package['resources'][0]['id']}.csv").text
+    assert "入札の公告と結果" in town.staff().get(f"desk/datasets/{package['id']}").text
 
 
 def test_a_withdrawn_one_is_not_made_anew_until_a_person_publishes_it_again(town: Town):
