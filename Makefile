@@ -23,7 +23,7 @@ test: ## Set up, lint, then run every test that is not marked slow, on private R
 	@$(MAKE) --no-print-directory lint-here
 	@exec $(PY) -m infra.local.test $(TESTS)
 
-slow: ## The long tests: a walk over every page, kills under load, minutes of outage, large loads (TESTS=… for some)
+slow: ## All that `make test` leaves: every page in a browser, long journeys, pages on PostgreSQL too, kills under load, outages (TESTS=… for some)
 	$(SETUP) test
 	@exec $(PY) -m infra.local.test -m slow $(TESTS)
 

@@ -18,6 +18,15 @@ hypothesis.settings.register_profile("kyodo", deadline=None)
 hypothesis.settings.load_profile("kyodo")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file marked `any_store` says nothing that a store could change: on PostgreSQL, too, with `make slow`."""
+    for item in items:
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if parameters.get("database") == "postgresql" and item.get_closest_marker("any_store"):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
     """Once a test opened a page, playwright keeps a loop running in this thread. A test that opens none has a thread without one."""

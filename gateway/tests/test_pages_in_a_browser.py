@@ -36,7 +36,7 @@ def test_pages_before_sign_in(cloud: Running, browser_page: Callable[..., Page],
         assert page.locator("h1").count() == 1, path
 
 
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("width", [320, pytest.param(1280, marks=pytest.mark.slow)])
 def test_a_person_joins_and_keeps_house_by_keyboard(
     cloud: Running,
     browser_page: Callable[..., Page],

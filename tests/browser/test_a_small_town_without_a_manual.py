@@ -19,6 +19,8 @@ from playwright.sync_api import Page
 from services.sample import PASSWORD
 from tests.browser import people
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., Page]
 SERVICE = "遠隔地データバックアップサービス"
 TOTAL, POPULATION = 6_000_000, 2_000

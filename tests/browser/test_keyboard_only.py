@@ -13,7 +13,7 @@ from tests.browser import keys, people
 from tests.browser.people import USING
 
 Open = Callable[..., Page]
-pytestmark = pytest.mark.parametrize("cloud", ["sqlite+embedded"], indirect=True)
+pytestmark = [pytest.mark.parametrize("cloud", ["sqlite+embedded"], indirect=True), pytest.mark.slow]
 """The pages are the same on both stores."""
 
 

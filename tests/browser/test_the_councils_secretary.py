@@ -11,6 +11,8 @@ from playwright.sync_api import Page
 from services.tenants import reference
 from tests.browser import people
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., Page]
 
 

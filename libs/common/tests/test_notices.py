@@ -24,6 +24,8 @@ from libs.common.service import Service
 from libs.common.settings import Settings
 from libs.common.testing.service import NOW, make_service
 
+pytestmark = pytest.mark.any_store
+
 A, B = "402036", "401307"
 GUEST = "hanako@example.jp"
 RECEIVED = from_text(

@@ -5,11 +5,13 @@ from typing import get_args
 import pytest
 
 from services.eapply.forms.definition import Procedure
-from services.eapply.forms.document import common
 from services.eapply.forms.kinds import FieldType
 from services.eapply.tests.domain.definitions import document, field, page, test
 from services.eapply.tests.people import Browser, Town, hidden, visible
 from services.eapply.use_cases import procedures
+from services.eapply.use_cases.templates import common
+
+pytestmark = pytest.mark.any_store
 
 HALL = document(
     key="hall", title="会議室の利用",

@@ -2,7 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from services.eapply.tests.people import Browser, Town, visible
+
+pytestmark = pytest.mark.any_store
 
 
 def signed_in(town: Town, guest: Browser, subject: str = "person-1") -> Browser:

@@ -15,6 +15,8 @@ from services.eapply.tests.test_staff_decide import case, step
 from services.eapply.tests.test_the_statutory_clock import MANAGER, offer_event
 from services.eapply.use_cases import cosign
 
+pytestmark = pytest.mark.any_store
+
 STATEMENT = "申請のとおり、参加することに同意します。"
 
 

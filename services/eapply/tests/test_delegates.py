@@ -13,6 +13,8 @@ from services.eapply.tests.people import EVENT, Browser, Town, visible
 from services.eapply.tests.test_staff_decide import DUE, version_in
 from services.eapply.use_cases import delegates
 
+pytestmark = pytest.mark.any_store
+
 WANTED = {"label": "筑後 花子", "procedures": "event-moushikomi", "last_era": "reiwa", "last_year": "8", "last_month": "12",
           "last_day": "31"}  # fmt: skip
 

@@ -101,8 +101,8 @@ def test_discarding_a_draft_removes_it(town: Town):
 
 def test_applications_in_flight_stay_on_their_version(town: Town, service):
     from services.eapply.forms.definition import from_document
-    from services.eapply.forms.document import common
     from services.eapply.use_cases import procedures
+    from services.eapply.use_cases.templates import common
 
     guest = town.guest()
     draft = guest.start("event-moushikomi")

@@ -1,9 +1,13 @@
 """Asking by 受付番号 and 照会キー, without signing in."""
 
+import pytest
+
 from libs.common.testing.service import NOW
 from services.eapply.tests.people import Town, visible
 from services.eapply.tests.test_staff_decide import step
 from services.eapply.use_cases import cases, mails
+
+pytestmark = pytest.mark.any_store
 
 
 def test_number_and_key_open_the_application_on_any_device(town: Town):

@@ -16,7 +16,7 @@ from services.eapply.tests.test_numbers_and_delegates_in_a_browser import (  # n
 )
 from services.eapply.tests.test_the_statutory_clock import offer_event
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def test_a_fee_can_be_paid_by_code_and_a_key_may_apply(town, address, browser_page, check):  # noqa: F811

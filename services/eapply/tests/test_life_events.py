@@ -3,13 +3,16 @@
 import html
 import re
 
+import pytest
 from sqlalchemy import func, select
 
 from services.eapply.db import ApplicationRow, DraftRow
 from services.eapply.forms.definition import from_document
-from services.eapply.forms.document import common
 from services.eapply.tests.people import EVENT, Browser, Town, visible
 from services.eapply.use_cases import procedures
+from services.eapply.use_cases.templates import common
+
+pytestmark = pytest.mark.any_store
 
 KEYS = ("kaigo-a", "kaigo-b", "kaigo-c")
 SHARED = ("name", "kana", "phone", "email", "event", "people", "wish")

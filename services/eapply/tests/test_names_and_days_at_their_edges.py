@@ -7,12 +7,12 @@ import pytest
 from pypdf import PdfReader
 
 from services.eapply.db import ProcedureRow
-from services.eapply.forms.document import common
 from services.eapply.tests.one_store import database  # noqa: F401
 from services.eapply.tests.people import EVENT, Town, visible
 from services.eapply.tests.test_staff_decide import case, step
 from services.eapply.tests.test_the_statutory_clock import MANAGER, work
 from services.eapply.use_cases import procedures
+from services.eapply.use_cases.templates import common
 
 LONG = "髙橋" * 99 + "𠮷辻󠄀"
 """Two hundred characters as a reader counts them; 𠮷 is one code point beyond the first 65,536, 辻󠄀 is two code points."""

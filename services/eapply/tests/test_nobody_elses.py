@@ -6,12 +6,12 @@ from typing import Any
 from libs.common.testing.matrix import Matrix
 from libs.common.testing.matrix import Town as MatrixTown
 from services.eapply.forms.definition import from_document
-from services.eapply.forms.document import common
 from services.eapply.tests.people import Town
 from services.eapply.tests.pictures import photograph
 from services.eapply.tests.test_after_the_decision import procedure_id
 from services.eapply.tests.test_staff_decide import returned
 from services.eapply.use_cases import build, procedures
+from services.eapply.use_cases.templates import common
 
 
 def event_procedure() -> dict[str, Any]:

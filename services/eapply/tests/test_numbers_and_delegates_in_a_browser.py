@@ -22,7 +22,7 @@ from services.eapply.tests.test_the_story_in_a_browser import (  # noqa: F401 (p
     database,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 class ManyPeople(Door):

@@ -13,7 +13,9 @@ from services.eapply import sample_stories
 from services.eapply.forms import definition, document
 from services.eapply.tests.people import EVENT, Browser, Town, visible
 from services.eapply.tests.test_a_citizen_applies import claim_child_allowance
-from services.eapply.use_cases import procedures
+from services.eapply.use_cases import procedures, templates
+
+pytestmark = pytest.mark.any_store
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 JAPANESE = re.compile(r"[\u3041-\u30ff\u4e00-\u9fff]+")
@@ -95,7 +97,7 @@ def test_no_sentence_of_the_code_for_citizens_lacks_easy_japanese(tmp_path: Path
 
 @pytest.mark.parametrize(
     "procedure",
-    [*(each for each in document.common() if each.translations), sample_stories.own_procedure()],
+    [*(each for each in templates.common() if each.translations), sample_stories.own_procedure()],
     ids=lambda each: each.key,
 )
 @pytest.mark.parametrize("lang", ["en", "ja-easy"])
@@ -108,7 +110,7 @@ def test_every_text_of_the_procedures_is_translated(procedure: definition.Proced
 
 
 def test_a_translation_of_a_text_that_is_not_there_is_refused():
-    text = document.to_yaml(next(each for each in document.common() if each.translations).document)
+    text = document.to_yaml(next(each for each in templates.common() if each.translations).document)
     assert document.from_yaml(text).translations
     with pytest.raises(Invalid) as refusal:
         document.from_yaml(text.replace("label: 電話番号", "label: 電話の番号"))
@@ -153,7 +155,7 @@ def test_what_was_applied_for_in_english_is_read_in_japanese_by_staff(town: Town
 @pytest.mark.parametrize("lang", ["en", "ja-easy"])
 def test_every_step_with_nothing_filled_in_says_so_in_the_language(town: Town, lang: str):
     guest = reader(town, lang)
-    for procedure in (each for each in document.common() if each.translations):
+    for procedure in (each for each in templates.common() if each.translations):
         with town.service.database.transaction(tenant=town.code) as session:
             procedures.publish(session, procedure, town.service.clock.now())  # not every town begins with all of them
         draft = guest.start(procedure.key)

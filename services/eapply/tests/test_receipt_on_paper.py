@@ -2,7 +2,11 @@
 
 import subprocess
 
+import pytest
+
 from services.eapply.tests.people import Town
+
+pytestmark = pytest.mark.any_store
 
 
 def words(document: bytes) -> str:

@@ -18,7 +18,7 @@ from services.eapply.tests.test_numbers_and_delegates_in_a_browser import (  # n
     sign_in,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def test_a_person_is_asked_and_confirms(town, address, browser_page, check):  # noqa: F811

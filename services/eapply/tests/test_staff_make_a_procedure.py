@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
 import yaml
 
 from services.eapply.tests.people import Browser, Town, hidden, visible
+
+pytestmark = pytest.mark.any_store
 
 MANAGER = frozenset({"eapply.reviewer", "eapply.manager"})
 NEW = {"title": "会議室の利用申請", "kana": "かいぎしつのりようしんせい", "department": "総務課", "key": "kaigishitsu"}

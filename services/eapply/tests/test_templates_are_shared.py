@@ -13,6 +13,8 @@ from services.eapply.tests.people import Browser, Town, hidden, visible
 from services.eapply.tests.test_staff_make_a_procedure import clerk, make_hall, press, publish
 from services.eapply.use_cases import templates
 
+pytestmark = pytest.mark.any_store
+
 NURSERY = "hoiku-riyou"
 
 

@@ -27,7 +27,7 @@ from services.eapply.tests.test_staff_decide import returned
 from services.eapply.tests.test_the_statutory_clock import MANAGER, day, decided, warn
 from services.eapply.tests.test_the_story_in_a_browser import SIGNED_IN, Door
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WIDTHS = (320, 1280)
 
 

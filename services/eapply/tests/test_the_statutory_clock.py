@@ -1,5 +1,6 @@
 """標準処理期間 at work: own closures, the way through a transit agency, warnings, the monthly rate."""
 
+import pytest
 from sqlalchemy import select
 
 from libs.common import notices
@@ -8,10 +9,12 @@ from libs.common.notices import NoticeRow
 from services.eapply import worker
 from services.eapply.db import ApplicationRow
 from services.eapply.forms.definition import from_document
-from services.eapply.forms.document import common
 from services.eapply.tests.people import REVIEWER, Browser, Sent, Town, version_in, visible
 from services.eapply.tests.test_staff_decide import case, step, taken
 from services.eapply.use_cases import clock, procedures
+from services.eapply.use_cases.templates import common
+
+pytestmark = pytest.mark.any_store
 
 MANAGER = REVIEWER | {"eapply.manager"}
 SITE = "http://127.0.0.1:8080/t/402036/eapply"

@@ -13,6 +13,8 @@ from services.eapply.tests.people import Town, visible
 from services.eapply.tests.pictures import photograph
 from services.eapply.worker import scan_files
 
+pytestmark = pytest.mark.any_store
+
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 PDF = b"%PDF-1.7\n" + EICAR + b"\n%%EOF"
 

@@ -23,6 +23,8 @@ from services.ebid.sealing import envelope, files
 from services.ebid.tests.people import Company, Town, header_of, json_text, visible
 from services.ebid.use_cases import breakdowns
 
+pytestmark = pytest.mark.any_store
+
 STATIC = Path(__file__).parents[1] / "static"
 
 

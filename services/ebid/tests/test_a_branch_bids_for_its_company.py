@@ -9,6 +9,8 @@ from services.ebid.tests.ocds_schema import findings
 from services.ebid.tests.people import Browser, Company, Town, visible
 from services.ebid.tests.test_officials_publish_and_open import result
 
+pytestmark = pytest.mark.any_store
+
 BRANCH, NAME = "筑後支店", "支店 花子"
 
 

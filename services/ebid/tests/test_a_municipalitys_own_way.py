@@ -17,6 +17,8 @@ from services.ebid.domain.profile import Hours, Profile, hours_of, profile_of, r
 from services.ebid.domain.terms import terms_of
 from services.ebid.tests.people import Town, hidden, visible
 
+pytestmark = pytest.mark.any_store
+
 
 @pytest.mark.parametrize("category", KINDS)
 @pytest.mark.parametrize("choice", ["sealed", "investigation", "mean_of_lowest", "random_factor"])

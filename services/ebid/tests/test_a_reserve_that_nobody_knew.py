@@ -20,6 +20,8 @@ from services.ebid.tests.test_officials_publish_and_open import result
 from services.ebid.tests.test_the_form_seals_before_it_posts import STATIC
 from services.ebid.verify.check import check
 
+pytestmark = pytest.mark.any_store
+
 PRICES = [9_000_000 + 50_000 * number for number in range(15)]
 
 

@@ -10,6 +10,8 @@ from services.ebid.tests.ocds_schema import findings, last_release
 from services.ebid.tests.people import PDF, Company, Town, hidden, local_input_in, visible
 from services.ebid.verify.check import check
 
+pytestmark = pytest.mark.any_store
+
 SCORED = {
     "method": "open", "award": "division", "criteria": "施工計画 20\n企業の実績　１０点\n地域貢献 5", "decimals": "4",
     "rounding_mode": "half_up", "scale": "100000000", "tie_chain": "technical", "hearing_on": "2026-09-01",

@@ -4,6 +4,7 @@ focus seen. The form's mistakes are found and mended by keyboard, too; limits an
 import re
 from datetime import timedelta
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from libs.common.clock import JST
@@ -13,10 +14,11 @@ from services.ebid.tests.test_the_story_in_a_browser import (  # noqa: F401
     browser,
     browser_page,
     database,
-    pytestmark,
     scene,
 )
 from tests.browser import keys
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 TITLE, AMOUNT, WITH_TAX, MINIMUM = "市道中央線舗装工事", "9123457", "11234575", "8345671"
 

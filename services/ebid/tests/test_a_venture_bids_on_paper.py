@@ -11,6 +11,8 @@ from services.ebid.tests.test_officials_publish_and_open import result
 from services.ebid.tests.test_paper_bids_are_mixed_in import second, waiting
 from services.ebid.verify.check import check
 
+pytestmark = pytest.mark.any_store
+
 PAPER = {**RULE, "paper": "1"}
 
 

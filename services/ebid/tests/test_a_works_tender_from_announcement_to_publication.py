@@ -1,8 +1,12 @@
 """Done means: a town creates a works tender, five companies bid, two tie, trustees open, the lottery decides, a loser verifies
 offline, the result is public."""
 
+import pytest
+
 from services.ebid.tests.people import Town, visible
 from services.ebid.verify.check import check
+
+pytestmark = pytest.mark.any_store
 
 
 def test_five_companies_bid_two_tie_and_a_loser_verifies(town: Town):

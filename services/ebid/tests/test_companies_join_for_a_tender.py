@@ -16,6 +16,8 @@ from services.ebid.tests.test_bids_stay_sealed import everything_shown
 from services.ebid.tests.test_companies_bid import submissions
 from services.ebid.tests.test_officials_publish_and_open import result
 
+pytestmark = pytest.mark.any_store
+
 RULE = {"venture": "allowed", "venture_members": "3", "venture_least": "60", "venture_qualified": "each"}
 NAME = "久留米・八女特定建設工事共同企業体"
 

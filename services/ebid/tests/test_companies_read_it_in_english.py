@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from libs.common.web import i18n
 from services.ebid.tests.people import Town, visible
+
+pytestmark = pytest.mark.any_store
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 

@@ -10,6 +10,8 @@ from services.ebid.tests.people import Town, hidden, local_input_in, visible
 from services.ebid.tests.test_a_scored_tender import SCORED, applied, score
 from services.ebid.verify.check import check
 
+pytestmark = pytest.mark.any_store
+
 
 def terms_of(town: Town, tender: str) -> dict:
     return json.loads(town.guest().get(f"tenders/{tender}/bundle.json", page=False).text)["terms"]

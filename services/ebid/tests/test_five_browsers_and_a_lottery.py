@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page
 
 from services.ebid.tests.test_the_story_in_a_browser import (  # noqa: F401
@@ -15,9 +16,10 @@ from services.ebid.tests.test_the_story_in_a_browser import (  # noqa: F401
     database,
     look,
     open_as,
-    pytestmark,
     scene,
 )
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 AMOUNTS = {1: "9,000,000", 2: "９００００００", 3: "9500000", 4: "7999999", 5: "10000001"}
 """税抜: two tie, one loses, one is below 最低制限価格, one above 予定価格."""

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from services.ebid.tests.people import Town
@@ -18,9 +19,10 @@ from services.ebid.tests.test_the_story_in_a_browser import (  # noqa: F401
     browser_page,
     database,
     look,
-    pytestmark,
     scene,
 )
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def posted(page: Page, button: str) -> None:

@@ -16,6 +16,8 @@ from services.ebid.tests.ocds_schema import dangling, findings, last_release
 from services.ebid.tests.people import Company, Town, local_input, local_input_in, visible
 from services.ebid.verify.check import check
 
+pytestmark = pytest.mark.any_store
+
 AT = moment("2026-07-01T00:00:00.000000Z")
 
 

@@ -11,6 +11,8 @@ from libs.common.notices import NoticeRow
 from services.ebid.domain import qualification
 from services.ebid.tests.people import Company, Town, hidden, visible
 
+pytestmark = pytest.mark.any_store
+
 ANSWERS = {
     "a-since": "1998-04-01", "a-capital": "１０,０００", "a-employees": "12", "a-national_tax": "2026-10-01", "a-local_tax": "2026-10-02",
     "a-insurance": "yes", "a-permit": "福岡県知事許可（般-8）第12345号", "a-permit_until": "2030-03-31", "a-review_day": "2026-03-31",

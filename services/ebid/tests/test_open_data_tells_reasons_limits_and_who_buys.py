@@ -11,6 +11,8 @@ from services.ebid.tests.ocds_schema import findings, last_release
 from services.ebid.tests.people import Town, hidden, visible
 from services.ebid.tests.test_a_scored_tender import applied, published, score
 
+pytestmark = pytest.mark.any_store
+
 
 def award_of(town: Town, tender: str, *amounts: int) -> dict[str, Any]:
     for serial, amount in enumerate(amounts, start=1):

@@ -8,6 +8,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
 from sqlalchemy import delete
 
 from services.ebid.db import HeartbeatRow
@@ -16,6 +17,8 @@ from services.ebid.settings import office_of
 from services.ebid.tests.ocds_schema import findings
 from services.ebid.tests.people import Town, hidden, local_input, visible
 from services.ebid.use_cases import outages
+
+pytestmark = pytest.mark.any_store
 
 
 class Door(BaseHTTPRequestHandler):

@@ -4,6 +4,7 @@ import io
 import re
 from typing import Any
 
+import pytest
 from pypdf import PdfReader
 from sqlalchemy import select
 
@@ -11,6 +12,8 @@ from libs.common.audit.table import AuditEntryRow
 from services.ebid.tests.people import OFFICER, Browser, Company, Town, visible
 from services.ebid.tests.test_a_scored_tender import applied, published, score
 from services.ebid.verify.check import check
+
+pytestmark = pytest.mark.any_store
 
 
 def received(town: Town, tender: str, company: Company, serial: str = "紙-1") -> Any:

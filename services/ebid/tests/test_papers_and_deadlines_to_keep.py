@@ -4,9 +4,12 @@ import io
 from datetime import timedelta
 
 import icalendar
+import pytest
 from pypdf import PdfReader
 
 from services.ebid.tests.people import Town, local_input_in
+
+pytestmark = pytest.mark.any_store
 
 
 def text_of(content: bytes) -> str:

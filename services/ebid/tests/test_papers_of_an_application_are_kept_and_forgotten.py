@@ -4,6 +4,7 @@ everybody else, and deleted when the municipality's 保存期間 is over."""
 from datetime import date
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from libs.common.audit.table import AuditEntryRow
@@ -11,6 +12,8 @@ from services.ebid.db import ParticipationRow, ProposalRow
 from services.ebid.tests.people import PDF, Company, Town, files_of, local_input_in, visible
 from services.ebid.tests.test_a_municipalitys_own_way import changed
 from services.ebid.worker import forget_loose_files, forget_proposals
+
+pytestmark = pytest.mark.any_store
 
 PROGRAM = b"MZ\x90\x00" + b"\0" * 200
 

@@ -1,6 +1,10 @@
 """Notices at the deadline, while a candidate is examined (事後審査, 低入札価格調査), and of the result."""
 
+import pytest
+
 from services.ebid.tests.people import Company, Town, local_input_in, visible
+
+pytestmark = pytest.mark.any_store
 
 
 def titles(company: Company) -> list[str]:

@@ -14,6 +14,8 @@ from pypdf.generic import ArrayObject, DecodedStreamObject, DictionaryObject, Fl
 from services.ebid.scanning import scan
 from services.ebid.tests.people import Town, hidden, visible
 
+pytestmark = pytest.mark.any_store
+
 FONT = DictionaryObject({NameObject("/Type"): NameObject("/Font"), NameObject("/Subtype"): NameObject("/Type1"),
                          NameObject("/BaseFont"): NameObject("/Helvetica")})  # fmt: skip
 

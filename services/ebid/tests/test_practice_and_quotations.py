@@ -3,10 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from libs.common.testing.service import NOW
 from services.ebid.api.drafting import practice_dates
 from services.ebid.tests.people import Town, local_input_in, visible
 from services.ebid.verify.check import check
+
+pytestmark = pytest.mark.any_store
 
 FAST = {"sandbox": "1", "questions_until": "", "bid_until": "", "opens_at": ""}
 

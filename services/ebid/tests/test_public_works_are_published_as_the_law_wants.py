@@ -4,8 +4,12 @@ import csv
 import io
 import re
 
+import pytest
+
 from services.ebid.tests.people import Company, Town, hidden, local_input_in, visible
 from services.ebid.tests.test_decisions_are_in_the_log import applied
+
+pytestmark = pytest.mark.any_store
 
 
 def awarded(town: Town, tender: str) -> None:

@@ -1,5 +1,7 @@
 """公共工事の公表事項 at a phone's width and a desk's: axe clean, no sideways scroll, large enough targets."""
 
+import pytest
+
 from services.ebid.tests.people import local_input_in
 from services.ebid.tests.test_decisions_are_in_the_log import applied
 from services.ebid.tests.test_public_works_are_published_as_the_law_wants import awarded, contracted
@@ -9,9 +11,10 @@ from services.ebid.tests.test_the_story_in_a_browser import (  # noqa: F401
     browser_page,
     database,
     look,
-    pytestmark,
     scene,
 )
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def test_the_list_a_contract_and_the_settings_are_clean(scene: Scene):  # noqa: F811

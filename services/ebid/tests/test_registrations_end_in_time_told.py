@@ -12,6 +12,8 @@ from services.ebid.domain import company as rules
 from services.ebid.tests.people import Company, Town, visible
 from services.ebid.use_cases import endings
 
+pytestmark = pytest.mark.any_store
+
 END = date(2028, 3, 31)
 
 

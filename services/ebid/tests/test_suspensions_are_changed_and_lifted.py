@@ -2,8 +2,12 @@
 
 import re
 
+import pytest
+
 from services.ebid.tests.people import Town, visible
 from services.ebid.tests.people import corporate_number as number_of
+
+pytestmark = pytest.mark.any_store
 
 GIVEN = {"corporate_number": number_of(1), "first": "2026-11-01", "last": "2026-12-31", "reason": "安全管理の不備"}
 

@@ -10,6 +10,8 @@ from services.ebid.domain.flags import Result, Round, base_rates, firms, rotatio
 from services.ebid.tests.people import Town, hidden, visible
 from services.ebid.use_cases import watching
 
+pytestmark = pytest.mark.any_store
+
 WATCHER = frozenset({"ebid.watcher"})
 
 

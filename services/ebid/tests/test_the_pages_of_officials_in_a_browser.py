@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from services.ebid.domain.limits import MODELS
 from services.ebid.tests.people import Town, local_input_in
 from services.ebid.tests.test_a_municipalitys_own_way import changed
@@ -15,9 +17,10 @@ from services.ebid.tests.test_the_story_in_a_browser import (  # noqa: F401
     browser_page,
     database,
     look,
-    pytestmark,
     scene,
 )
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def pages(town: Town) -> dict[str, tuple[str, str]]:

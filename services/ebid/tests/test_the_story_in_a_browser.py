@@ -206,6 +206,7 @@ def everybody(scene: Scene, tender: str) -> None:
         assert "株式会社" in page.inner_text("main")
 
 
+@pytest.mark.slow
 def test_every_other_page_is_clean_on_a_phone_and_at_a_desk(scene: Scene):
     town = scene.town
     tender = town.publish(method="open", apply_until=town.form()["questions_until"])

@@ -5,6 +5,8 @@ import pytest
 
 from services.opendata.tests.people import Browser, Town
 
+pytestmark = pytest.mark.any_store
+
 
 @pytest.fixture
 def program(town: Town) -> Browser:

@@ -14,6 +14,8 @@ from libs.common.errors import Unavailable
 from services.opendata.tests.people import AED, Town, visible
 from services.opendata.use_cases import drafts
 
+pytestmark = pytest.mark.any_store
+
 MOST_COLUMNS = 1_999
 
 

@@ -7,10 +7,13 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pyshacl
+import pytest
 import rdflib
 from rdflib.namespace import DCAT, DCTERMS, RDF, SH
 
 from services.opendata.tests.people import Town
+
+pytestmark = pytest.mark.any_store
 
 NAMES = {"a": "http://www.w3.org/2005/Atom", "s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
 

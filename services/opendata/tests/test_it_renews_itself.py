@@ -13,6 +13,8 @@ from services.opendata.db import datasets
 from services.opendata.tests.elsewhere import Elsewhere, elsewhere
 from services.opendata.tests.people import AED, Town, visible
 
+pytestmark = pytest.mark.any_store
+
 
 @pytest.fixture
 def site(town: Town) -> Iterator[Elsewhere]:

@@ -8,6 +8,8 @@ from libs.common.testing.templates import templates_with_inline_code
 from libs.common.web import i18n
 from services.opendata.tests.people import Town
 
+pytestmark = pytest.mark.any_store
+
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 

@@ -11,6 +11,8 @@ from services.opendata.domain.live import application_rows, code_of_prefecture
 from services.opendata.tests.people import Town, open_room
 from services.opendata.use_cases import live
 
+pytestmark = pytest.mark.any_store
+
 TENDER: dict[str, Any] = {
     "tender_id": "t-1", "ocid": "ocds-x-1", "number": "令和8-12", "title": "町道舗装工事", "category": "works", "method": "open",
     "fiscal_year": 2026, "published_at": "2026-11-01T00:00:00+00:00", "bid_until": "2026-11-10T00:00:00+00:00",

@@ -13,6 +13,8 @@ from jsonschema import Draft4Validator
 
 from services.opendata.tests.people import AED, Town, visible
 
+pytestmark = pytest.mark.any_store
+
 PROFILES = Path(__file__).parent / "data" / "frictionless"
 PEOPLE = "調査日,町名,人口（人）\r\n2026-01-01,八町,120\r\n2026-02-01,大溝,300\r\n2026-03-01,八町,130\r\n".encode()
 

@@ -134,7 +134,7 @@ def seen(page: Page, url: str, name: str) -> None:
     assert len(stops) > 5 and all(stops), f"{name}: every stop of the keyboard has words: {stops}"
 
 
-@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("width", [375, pytest.param(1280, marks=pytest.mark.slow)])
 def test_every_page_fits_reads_and_is_reached_by_keyboard(
     address: str,
     town: Town,

@@ -12,6 +12,8 @@ from libs.common.actor import Actor
 from services.opendata import worker
 from services.opendata.tests.people import AED, Browser, Town, fields, visible
 
+pytestmark = pytest.mark.any_store
+
 REQUESTS = "/opendata/requests/"
 
 

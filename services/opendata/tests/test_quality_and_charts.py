@@ -5,9 +5,12 @@ from datetime import timedelta
 
 import openpyxl
 import pyarrow.parquet
+import pytest
 
 from services.opendata.domain.gathering import frequency_of, license_of
 from services.opendata.tests.people import AED, Town, fields, visible
+
+pytestmark = pytest.mark.any_store
 
 PEOPLE = "町名,人口（人）,調査日\r\n八町,120,2026-01-01\r\n大溝,300,2026-02-01\r\n八町,130,2026-03-01\r\n".encode()
 

@@ -7,6 +7,8 @@ import pytest
 
 from services.opendata.tests.people import Browser, Town, visible
 
+pytestmark = pytest.mark.any_store
+
 BATCH = "/opendata/sensors/observations"
 
 

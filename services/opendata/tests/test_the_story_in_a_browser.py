@@ -73,7 +73,7 @@ def look(page: Page, name: str) -> None:
         page.screenshot(path=f"{folder}/{name}-{page.viewport_size['width']}.png", full_page=True)  # type: ignore[index]
 
 
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("width", [320, pytest.param(1280, marks=pytest.mark.slow)])
 def test_a_clerk_publishes_and_a_developer_finds_it_with_a_typo(
     address: str,
     town: Town,

@@ -18,6 +18,8 @@ from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, KURUME, OOKI, OPERATOR, PREFECTURE, SECOND_OPERATOR
 from services.tenants.use_cases import members
 
+pytestmark = pytest.mark.any_store
+
 SUPPORT = f"/portal/{OOKI}/support/"
 COLLEAGUE = replace(ADMIN, subject="person-colleague", name="同僚 花子")
 ELSEWHERE = Actor("staff", "person-k", "久留米 太郎", KURUME, KURUME, frozenset({"portal.admin"}), "password", "sid-k")

@@ -12,6 +12,8 @@ from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, KURUME, MEMBER, OOKI
 from services.tenants.use_cases import subscribe
 
+pytestmark = pytest.mark.any_store
+
 PAGE = f"/portal/{OOKI}/past/"
 REGISTER = (
     "氏名,受付番号,手続,受付日,方法,結果,結果の日\n"

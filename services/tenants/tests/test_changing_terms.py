@@ -24,6 +24,8 @@ from services.tenants.tests.test_joining_a_service import (
 from services.tenants.tests.test_suspending_and_leaving import joined, registry
 from services.tenants.use_cases import saga, subscribe
 
+pytestmark = pytest.mark.any_store
+
 __all__ = ["joined", "registry"]
 APRIL, OCTOBER = date(2027, 4, 1), date(2027, 10, 1)
 LAST = APRIL - timedelta(days=1)

@@ -19,6 +19,8 @@ from services.tenants.tests.test_council_and_public_pages import applied, full  
 from services.tenants.tests.test_indicators_and_reports import words_of
 from services.tenants.use_cases import count, sharing, subscribe
 
+pytestmark = pytest.mark.any_store
+
 RULE = {"year": "2026", "total": "10,000,000", "subsidy": "1000000", "equal": "100", "population": "", "use": ""}
 
 

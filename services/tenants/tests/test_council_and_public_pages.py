@@ -17,6 +17,8 @@ from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, GUEST, KURUME, MEMBER, NAKAGAWA, OOKI, OPERATOR
 from services.tenants.use_cases import members, usage
 
+pytestmark = pytest.mark.any_store
+
 
 @pytest.fixture
 def full(cloud: Cloud) -> Cloud:

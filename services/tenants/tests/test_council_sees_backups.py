@@ -13,6 +13,8 @@ from services.tenants.tests.people import KURUME, MEMBER, OOKI
 from services.tenants.tests.test_council_and_public_pages import full  # noqa: F401 (a fixture)
 from services.tenants.use_cases import backups
 
+pytestmark = pytest.mark.any_store
+
 
 def tell(cloud: Cloud, type_: str, tenant: str, **data: Any) -> None:
     envelope: Envelope = {"type": type_, "tenantid": tenant, "sequence": 1, "data": data}

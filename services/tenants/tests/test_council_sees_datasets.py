@@ -14,6 +14,8 @@ from services.tenants.tests.people import KURUME, MEMBER, OOKI
 from services.tenants.tests.test_council_and_public_pages import full  # noqa: F401 (a fixture)
 from services.tenants.use_cases import datasets
 
+pytestmark = pytest.mark.any_store
+
 
 def tell(cloud: Cloud, type_: str, tenant: str, minute: int, **data: Any) -> None:
     at = (NOW + timedelta(minutes=minute)).isoformat()

@@ -12,6 +12,8 @@ from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import KURUME, MEMBER
 from services.tenants.tests.test_council_and_public_pages import full  # noqa: F401 (a fixture)
 
+pytestmark = pytest.mark.any_store
+
 PUBLISHED, RESULT = "ebid.tender.published.v1", "ebid.result.published.v1"
 TENDER = {"tender_id": "t-1", "fiscal_year": 2026, "category": "works"}
 

@@ -13,6 +13,8 @@ from services.tenants.tests.people import ADMIN, GUEST, OOKI, OPERATOR
 from services.tenants.tests.test_council_and_public_pages import full  # noqa: F401 (a fixture)
 from services.tenants.tests.test_reserving_servers import POOL, joins, reserve
 
+pytestmark = pytest.mark.any_store
+
 NIGHT = {
     "service": "eapply",
     "begins": "2026-11-21T22:00",

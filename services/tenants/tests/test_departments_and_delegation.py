@@ -14,6 +14,8 @@ from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, KURUME, OOKI, OPERATOR
 from services.tenants.use_cases import members
 
+pytestmark = pytest.mark.any_store
+
 GATEWAY = Actor("service", "gateway")
 HOME = f"/portal/{OOKI}/"
 CHIEF = Actor(

@@ -22,6 +22,8 @@ from services.tenants.tests.people import ADMIN, GUEST, MEMBER, OOKI, OPERATOR
 from services.tenants.tests.test_council_and_public_pages import full  # noqa: F401 (a fixture)
 from services.tenants.use_cases import plans, subscribe
 
+pytestmark = pytest.mark.any_store
+
 
 @pytest.fixture
 def planned(full: Cloud) -> Cloud:  # noqa: F811

@@ -29,6 +29,8 @@ from services.tenants.tests.test_joining_a_service import approve, ask_to_join, 
 from services.tenants.tests.test_the_register_changes import record
 from services.tenants.use_cases import saga
 
+pytestmark = pytest.mark.any_store
+
 
 def event(
     kind: str, number: int, sequence: int, *, tenant: str = KURUME, subject: str = "", **data: Any

@@ -18,6 +18,8 @@ from services.tenants.settings import files_of
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, KURUME, OOKI
 
+pytestmark = pytest.mark.any_store
+
 PAGES = f"/portal/{OOKI}/pages/"
 CITIZEN = Actor("guest", "guest-1", tenant=OOKI, code=OOKI)
 ELSEWHERE = Actor("staff", "person-k", "久留米 太郎", KURUME, KURUME, frozenset({"portal.admin"}), "password", "sid-k")

@@ -18,6 +18,8 @@ from services.tenants.tests.people import ADMIN, GUEST, KURUME, MEMBER, OOKI, OP
 from services.tenants.tests.test_joining_a_service import close, room_request, state
 from services.tenants.use_cases import members, saga
 
+pytestmark = pytest.mark.any_store
+
 
 def join(cloud: Cloud, **form: str) -> str:
     answer = cloud.post(f"/portal/{OOKI}/services/eapply/join", ADMIN, {"when": "now", **form})

@@ -14,6 +14,8 @@ from services.tenants.tests.people import ADMIN, KURUME, OOKI, OPERATOR
 from services.tenants.tests.test_joining_a_service import answer
 from services.tenants.use_cases import service_level, subscribe
 
+pytestmark = pytest.mark.any_store
+
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 PAGE = f"/portal/{OOKI}/service-level/"
 

@@ -17,6 +17,8 @@ from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, GUEST, KURUME, OOKI
 from services.tenants.use_cases import members
 
+pytestmark = pytest.mark.any_store
+
 PAGE = f"/portal/{OOKI}/transfer/"
 HEAD = "区分,メールアドレス,氏名,権限\n"
 PEOPLE = {

@@ -15,6 +15,8 @@ from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, KURUME, MEMBER, OOKI, PREFECTURE
 from services.tenants.use_cases import count, import_history, peers, populations
 
+pytestmark = pytest.mark.any_store
+
 TODAY = date(2026, 11, 20)
 PAGE = f"/portal/{OOKI}/services/eapply"
 

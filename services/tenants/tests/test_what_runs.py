@@ -12,6 +12,8 @@ from services.tenants.tests.people import ADMIN, GUEST, KURUME, MEMBER, OOKI, OP
 from services.tenants.tests.test_council_and_public_pages import full  # noqa: F401 (a fixture)
 from services.tenants.tests.test_council_sees_backups import drill, point
 
+pytestmark = pytest.mark.any_store
+
 PAGE = "/operator/running"
 
 

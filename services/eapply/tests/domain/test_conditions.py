@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,9 +104,7 @@ def said(type_: str, texts: list[str]) -> Any:
     return (texts[0] == "yes" if type_ == "yesno" else texts[0]) if texts[0] in VALID[type_] else None
 
 
-@settings(max_examples=150, deadline=None)
-@given(forms())
-def test_what_is_asked_and_needed_agrees_with_a_brute_force_evaluator(form):
+def agrees(form: Any) -> None:
     types, visible, required, raw = form
     fields = [
         field(
@@ -126,6 +125,19 @@ def test_what_is_asked_and_needed_agrees_with_a_brute_force_evaluator(form):
         typed = bool(raw.get(f"f{n}"))
         assert (f"f{n}" in reading.errors) == (shown and answer is None and (typed or needed))
     assert reading.answers == answers
+
+
+@settings(max_examples=50, deadline=None)
+@given(forms())
+def test_what_is_asked_and_needed_agrees_with_a_brute_force_evaluator(form):
+    agrees(form)
+
+
+@pytest.mark.slow
+@settings(max_examples=2000, deadline=None, database=None)
+@given(forms())
+def test_of_two_thousand_forms_the_same_is_asked_and_needed_as_by_brute_force(form):
+    agrees(form)
 
 
 @given(st.integers(-3, 3) | st.none(), st.integers(-3, 3))
