@@ -139,9 +139,11 @@ def other_sections_are_asked(hall: Hall, at: datetime) -> None:
         tax = consult.Question("concurrence", "税務課", "市町村税の滞納がないかを確かめてください。")
         agreed = consult.ask(session, hall.colleague, application, tax, asked, site=site)
         answered = Actor("staff", "sample-tax", "税務 花子", hall.tenant, hall.code, hall.colleague.roles)
+        assign.remember(session, answered, asked, "税務課")
         consult.answer(
-            session, answered, agreed.id, "agree", "滞納はありません。", asked + timedelta(hours=3), site=site
-        )
+            session, answered, application, agreed.id, "agree", "滞納はありません。", asked + timedelta(hours=3),
+            site=site,
+        )  # fmt: skip
         rooms = consult.Question("inquiry", "生涯学習課", "公民館の使用の予定と重なりませんか。")
         consult.ask(session, hall.colleague, application, rooms, asked + timedelta(hours=4), site=site)
         text = "代表の方から電話。会場が公民館に変わるかもしれないとのこと。"

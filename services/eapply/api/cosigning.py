@@ -129,8 +129,9 @@ def _sign_page(
 ) -> Response:
     with reading(request, actor) as session:
         each, row = cosign.find(session, secret, now_of(request))
-        procedure = shown(request, cases.definition_of(session, row))
+        procedure, corrected = shown(request, cases.definition_of(session, row)), cosign.corrected_since(session, row)
     return render(
         request, "cosign.html", crumbs=(Link(CONFIRM, "", True),), title=CONFIRM, procedure=procedure, each=each, row=row,
+        corrected=corrected,
         errors=Texts(errors), typed=Texts(typed), status_code=status_code,
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """Tables and queries of e-application. Every row belongs to one municipality; the session says which."""
 
-from services.eapply.db.after import DeletionRow, PaperCountRow
+from services.eapply.db.after import DeletedCountRow, DeletionRow, PaperCountRow
 from services.eapply.db.base import Base
 from services.eapply.db.building import ProcedureDraftRow, ProcedureOriginRow, SharedProcedureRow
 from services.eapply.db.cosigners import CosignerRow
@@ -45,6 +45,7 @@ __all__ = [
     "CosignerRow",
     "CounterRow",
     "DelegationRow",
+    "DeletedCountRow",
     "DeletionRow",
     "DraftRow",
     "EnquiryFailureRow",

@@ -25,6 +25,19 @@ class PaperCountRow(TenantTable, Base):
     entered_at: Mapped[datetime]
 
 
+class DeletedCountRow(TenantTable, Base):
+    """How many applications of a procedure and 年度 were deleted because their 保存期間 was over: the council's numbers of a year do
+    not become smaller with the years."""
+
+    __tablename__ = "deleted_counts"
+    __table_args__ = (points_at(["procedure_id"], "procedures", ["id"]),)
+
+    procedure_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    fiscal_year: Mapped[int] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(String(10), primary_key=True)
+    applications: Mapped[int]
+
+
 class DeletionRow(TenantTable, Base):
     """廃棄の記録: one for each time applications were deleted because their 保存期間 was over. `applications`: list of
     {number, procedure, state, ended_on, kept_until}; `sha256` is of that list."""

@@ -108,7 +108,8 @@ class ApplicationRow(TenantTable, Base):
     decision on the screen instead of by post (デジタル手続法7条1項); None: was not asked.
     `kept_until`: the last day of its 保存期間, set when it ends; `hold`: why it is kept beyond that.
     `filed_by`: the delegate who sent it by the 委任 `delegation_id`; `applicant_person` is the giver then.
-    `cosigned_on`: the day on which all `cosigners_needed` had confirmed (連署).
+    `cosigned_on`: the day on which all `cosigners_needed` had first confirmed (連署); `cosign_again`: a correction has
+    changed what they confirmed, and they have not confirmed that yet.
     """
 
     __tablename__ = "applications"
@@ -178,6 +179,7 @@ class ApplicationRow(TenantTable, Base):
     filed_by_name: Mapped[str | None] = mapped_column(String(200))
     cosigners_needed: Mapped[int | None]
     cosigned_on: Mapped[date | None]
+    cosign_again: Mapped[bool] = mapped_column(default=False)
     bundle_id: Mapped[str | None] = mapped_column(ID)
 
 
@@ -196,7 +198,8 @@ class RoundRow(TenantTable, Base):
 class CorrectionRow(TenantTable, Base):
     """補正の求め. `fields`: list of {path, label, reason}; `raw` and `files`: what the applicant is changing.
 
-    `round` is the round that was looked at. It ends by `answered_at` or `cancelled_at`.
+    `round` is the round that was looked at. It ends by `answered_at` or `cancelled_at`. `cosign_again`: who has confirmed
+    before (連署) is asked again for what is corrected; `cosigned_on`: the day on which all had.
     """
 
     __tablename__ = "corrections"
@@ -216,6 +219,8 @@ class CorrectionRow(TenantTable, Base):
     files: Mapped[dict[str, Any]] = mapped_column(Json)
     answered_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
+    cosign_again: Mapped[bool] = mapped_column(default=False)
+    cosigned_on: Mapped[date | None]
 
 
 class HistoryRow(TenantTable, Base):

@@ -39,6 +39,7 @@ class What(StrEnum):
     FILED_BY_DELEGATE = "filed_by_delegate"
     COSIGNED = "cosigned"
     COSIGN_REFUSED = "cosign_refused"
+    COSIGN_AGAIN = "cosign_again"
 
 
 WORDS = {
@@ -74,6 +75,7 @@ WORDS = {
     What.FILED_BY_DELEGATE: say("代理の方が送りました"),
     What.COSIGNED: say("連署をお願いした方が確認しました"),
     What.COSIGN_REFUSED: say("連署をお願いした方が確認しませんでした"),
+    What.COSIGN_AGAIN: say("内容が直されたため、連署の確認を改めてお願いしました"),
 }
 
 STAFF_ONLY = frozenset(

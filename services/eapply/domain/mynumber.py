@@ -6,6 +6,8 @@
 import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import accumulate
+from operator import mul
 
 from libs.common.errors import Invalid, say
 
@@ -17,13 +19,21 @@ REFUSAL = say(
 _JOINERS = r"[\s\-‐‑–—―−ー・.]{0,2}"
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 """An id of ours in a hidden input or a list: its digits are no number of a person."""
-_RUN = re.compile(rf"(?<![0-9])(?:[0-9]{_JOINERS}){{{LENGTH - 1}}}[0-9](?![0-9])")
+_CHAIN = re.compile(rf"[0-9](?:{_JOINERS}[0-9])+")
+_GROUP = re.compile(r"[0-9]+")
+_FOURS = re.compile(r"(?<![0-9])[0-9]{4}([_/|:])[0-9]{4}\1[0-9]{4}(?![0-9])")
+"""As on the card, with a sign that would be no joiner elsewhere: 1234_5678_9018.pdf."""
+_WEIGHTS = tuple(n + 1 if n <= 6 else n - 5 for n in range(11, 0, -1))
+"""From the left."""
 
 
 def check_digit(first_eleven: str) -> int:
     """The twelfth digit: r = Σ P_n·Q_n mod 11 from the right, Q_n = n+1 (n ≤ 6) or n−5; 0 if r ≤ 1, else 11 − r."""
-    weights = (n + 1 if n <= 6 else n - 5 for n in range(1, 12))
-    remainder = sum(int(digit) * weight for digit, weight in zip(reversed(first_eleven), weights, strict=True)) % 11
+    return _check(map(int, first_eleven))
+
+
+def _check(first_eleven: Iterable[int]) -> int:
+    remainder = sum(map(mul, first_eleven, _WEIGHTS)) % 11
     return 0 if remainder <= 1 else 11 - remainder
 
 
@@ -34,9 +44,34 @@ def is_valid(digits: str) -> bool:
 
 
 def contains(text: str) -> bool:
-    """Whether `text` holds twelve digits with a right check digit, in any width, with hyphens or blanks between."""
-    folded = _ID.sub(" ", unicodedata.normalize("NFKC", text))
-    return any(is_valid(re.sub(r"[^0-9]", "", run.group())) for run in _RUN.finditer(folded))
+    """Whether `text` holds twelve digits with a right check digit, in any width or script, with hyphens or blanks between."""
+    folded = unicodedata.normalize("NFKC", text)
+    if sum(map(str.isdecimal, folded)) < LENGTH:
+        return False
+    folded = _ID.sub(" ", "".join(map(_plain, folded)))
+    chains = (found.group() for pattern in (_CHAIN, _FOURS) for found in pattern.finditer(folded))
+    return any(map(_is_in, chains))
+
+
+def _is_in(chain: str) -> bool:
+    """Whether some of the groups of digits, one after the other, are a 個人番号: other numbers may stand before and behind."""
+    groups = _GROUP.findall(chain)
+    ends = list(accumulate(map(len, groups)))
+    digits, bounds = list(map(int, "".join(groups))), {0, *ends}
+    return any(
+        start + LENGTH in bounds and _check(digits[start : start + LENGTH - 1]) == digits[start + LENGTH - 1]
+        for start in (0, *ends)
+    )
+
+
+def _plain(character: str) -> str:
+    """A digit of any script as ours; nothing for what is not seen (a zero-width space between two digits)."""
+    if character.isascii():
+        return character
+    number = unicodedata.decimal(character, None)
+    if number is not None:
+        return str(number)
+    return "" if unicodedata.category(character) == "Cf" else character
 
 
 def refuse_in_line(number: int, cells: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from services.eapply.forms.conditions import Condition, Test, operand, tests
-from services.eapply.forms.definition import FormField, Procedure, Rule
+from services.eapply.forms.definition import ADDRESS_PARTS, FormField, Procedure, Rule
 from services.eapply.forms.formula import FormulaError, names, parse
 from services.eapply.forms.kinds import COUNTED, NAMES, NUMERIC, OP_NAMES, OPTIONED, TEMPORAL, WITHOUT_VALUE, ops
 from services.eapply.forms.order import depends_on, first_circle, inside
@@ -52,6 +52,25 @@ def _strangers(procedure: Procedure) -> Iterator[Finding]:
         yield Finding(
             "handling", f"手数料に掛ける数の項目（{fee.times}）がありません。「扱い方」で選び直してください。"
         )
+
+    for column in procedure.handling.export:
+        if not _is_asked(procedure, column.field):
+            sentence = (
+                f"書き出しの列「{column.name}」に入れる項目（{column.field}）がありません。項目の名前を直してください。"
+            )
+            yield Finding("handling", sentence)
+
+
+def _is_asked(procedure: Procedure, path: str) -> bool:
+    """Whether an export finds something at `name`, `address.city`, `children.birth`, `children.home.city`."""
+    key, _, rest = path.partition(".")
+    field = procedure.field(key)
+    if field is not None and field.type == "group" and rest:
+        key, _, rest = rest.partition(".")
+        field = next((inner for inner in field.fields if inner.key == key), None)
+    if field is None or field.type == "info":
+        return False
+    return not rest or (field.type == "address" and rest in ADDRESS_PARTS)
 
 
 def multipliers(procedure: Procedure) -> dict[str, str]:

@@ -31,6 +31,7 @@ RESERVED = frozenset(
      "life", "mine", "new", "postal", "profile", "resume", "sign", "submit", "templates", "together"}
 )  # fmt: skip
 """Names of pages that stand where keys of procedures and steps do."""
+ADDRESS_PARTS = ("postal", "city", "street", "house")
 DATE_PARTS = ("era", "year", "month", "day", "unknown")
 """Ends of the names of a date's inputs."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from libs.common.errors import Invalid, say
 from libs.common.web import dates
 from services.eapply.forms import partial_dates, values
-from services.eapply.forms.definition import FormField
+from services.eapply.forms.definition import ADDRESS_PARTS, FormField
 from services.eapply.forms.raw import Raw
 from services.eapply.forms.text import cleaned, narrow
 
@@ -116,7 +116,7 @@ def _time(each: FormField, typed: Typed, today: date) -> str | None:
 
 
 def _address(each: FormField, typed: Typed, today: date) -> dict[str, str] | None:
-    parts = {part: typed(f".{part}") for part in ("postal", "city", "street", "house")}
+    parts = {part: typed(f".{part}") for part in ADDRESS_PARTS}
     if not any(parts.values()):
         return None
     return values.address(each, parts)

@@ -11,6 +11,7 @@ from services.eapply.db import (
     CosignerRow,
     CounterRow,
     DelegationRow,
+    DeletedCountRow,
     DeletionRow,
     DraftRow,
     EnquiryFailureRow,
@@ -64,6 +65,7 @@ CARRIED: dict[str, type[Base]] = {
     "charges": ChargeRow,
     "payment_reports": PaymentReportRow,
     "paper_counts": PaperCountRow,
+    "deleted_counts": DeletedCountRow,
     "deletions": DeletionRow,
     "vault_reads": VaultReadRow,
     "delegations": DelegationRow,
@@ -73,7 +75,8 @@ CARRIED: dict[str, type[Base]] = {
 may hold a 個人番号. Sessions' grants, people's own keys
 and counted wrong keys stay behind: they are of this installation."""
 REMOVED_LAST = (
-    SimulatedPaymentRow, PaperCountRow, DeletionRow, AttachmentRow, ClosureRow, MemberRow, SavedSearchRow, VisitSlotRow,
+    SimulatedPaymentRow, PaperCountRow, DeletedCountRow, DeletionRow, AttachmentRow, ClosureRow, MemberRow, SavedSearchRow,
+    VisitSlotRow,
     DraftRow, EnquiryFailureRow, CounterRow, ProcedureVersionRow, ProcedureRow, ProcedureDraftRow, ProcedureOriginRow,
     InventoryRow, InventoryStateRow, VaultEntryRow, VaultKeyRow, VaultReadRow, DelegationRow,
     OwnKeyRow,

@@ -12,6 +12,9 @@ from libs.common.service import Service
 from services.eapply.db import ApplicationRow, AttachmentRow, DeletionRow, ProcedureRow
 from services.eapply.domain.numbers import Count
 from services.eapply.domain.retention import kept_until
+from services.eapply.forms.analysis import findings
+from services.eapply.forms.definition import from_document
+from services.eapply.forms.handling import Column
 from services.eapply.rooms import EapplyRoom
 from services.eapply.tests.one_store import database  # noqa: F401
 from services.eapply.tests.people import Browser, Town, visible
@@ -102,6 +105,60 @@ def test_values_have_the_form_of_the_column(form: str, value: object, expected: 
     assert exports.written(form, value) == expected
 
 
+GROUPED = {
+    "key": "hall", "version": 1, "title": "会場", "kana": "かいじょう", "category": "c", "summary": "s", "department": "d",
+    "legal": {"basis": "b", "disposition": False},
+    "steps": [{"key": "one", "title": "t", "sections": [{"fields": [
+        {"key": "home", "type": "address", "label": "住所"},
+        {"key": "papers", "type": "file", "label": "書類"},
+        {"key": "people", "type": "group", "label": "人", "fields": [
+            {"key": "name", "type": "text", "label": "氏名"},
+            {"key": "birth", "type": "date", "label": "生年月日", "partial": True},
+            {"key": "home", "type": "address", "label": "住所"},
+        ]},
+    ]}]}],
+}  # fmt: skip
+ADDRESS = {"postal": "8300022", "city": "福岡県久留米市", "street": "城南町15番地3", "house": None}
+ANSWERS = {
+    "home": ADDRESS,
+    "papers": [{"id": "x", "name": "図面.pdf"}, {"id": "y", "name": "写真.jpg"}],
+    "people": [
+        {"_item": "1", "name": "髙橋|花", "birth": "2019-05-01", "home": ADDRESS},
+        {"_item": "3", "name": "三郎", "birth": "unknown"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "form", "expected"),
+    [
+        ("people.name", "as_is", "髙橋｜花|三郎"),
+        ("people.birth", "wareki7", "5010501|不詳"),
+        ("people.home.city", "as_is", "福岡県久留米市|"),
+        ("people", "as_is", "髙橋｜花／2019-05-01／8300022 福岡県久留米市城南町15番地3|三郎／不詳／"),
+        ("home", "as_is", "8300022 福岡県久留米市城南町15番地3"),
+        ("home.house", "as_is", ""),
+        ("papers", "as_is", "図面.pdf|写真.jpg"),
+        ("nowhere", "as_is", ""),
+    ],
+)
+def test_groups_addresses_and_files_go_out_as_words(field: str, form: str, expected: str):
+    """They went out as the program's own notation: {'_item': '1', …}."""
+    procedure = from_document(GROUPED)
+    column = Column(name="列", field=field, form=form)  # type: ignore[arg-type]
+    assert exports.cell(procedure, column, ANSWERS) == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "good"),
+    [("people.birth", True), ("people.home.city", True), ("home", True), ("home.town", False), ("people.age", False),
+     ("nowhere", False)],
+)  # fmt: skip
+def test_a_column_of_a_question_that_is_not_there_is_found_before_it_is_offered(field: str, good: bool):
+    procedure = from_document(GROUPED | {"handling": {"export": [{"name": "列", "field": field}]}})
+    assert (findings(procedure) == []) is good
+
+
 # ---- retention
 
 
@@ -158,6 +215,17 @@ def test_what_goes_next_month_is_shown_before_and_then_deleted_with_a_certificat
     page = visible(boss.get(f"desk/retention/{certificate.id}").text)
     assert certificate.applications[0]["number"] in page and "書き換えられていません" in page and "髙橋" not in page
     assert delete_over(town).certificate is None, "once"
+
+
+def test_a_years_numbers_stay_what_they_were_when_applications_are_deleted(town: Town):
+    """The council reads the same year again after the 保存期間: it had shrunk to what was still stored."""
+    boss, _, _ = ended(town)
+    town.guest("still-open").apply_for_event()
+    line = "2026,イベント参加申込,2,0,2,100.0"
+    assert line in boss.get("desk/numbers.csv", params={"year": "2026"}).text
+    town.service.clock.advance(days=62)
+    assert delete_over(town).certificate is not None and there(town) == 1
+    assert line in boss.get("desk/numbers.csv", params={"year": "2026"}).text
 
 
 def test_a_deletion_while_the_room_is_exported_breaks_neither(town: Town, elsewhere: Service):
@@ -222,6 +290,25 @@ def test_money_that_is_owed_back_keeps_the_application(town: Town):
     step(staff, sent, "decide", outcome="approved")
     town.service.clock.advance(days=60)
     assert delete_over(town).certificate is None and there(town) == 1
+
+
+@pytest.mark.parametrize("amount", [300, None])
+def test_a_fee_that_nobody_has_paid_yet_keeps_the_application(town: Town, amount: int | None):
+    """The claim and the only record of it would have gone without a word."""
+    fee = {"when": "after", "amount": amount}
+    offer_event(town, handling={"fee": fee, "retention": {"decided_months": 1, "withdrawn_months": 1}})
+    _, staff, sent = taken(town)
+    step(staff, sent, "decide", outcome="approved")
+    town.service.clock.advance(days=20)
+    page = visible(staff.get("desk/retention").text)
+    assert "来月に消える申請はありません" in page and "手数料が済んでいないため" in page and sent.number in page
+    town.service.clock.advance(days=40)
+    assert delete_over(town).certificate is None and there(town) == 1
+    if amount is None:
+        staff.post(f"desk/cases/{sent.id}/fee/fix", {"amount": "300"})
+    assert staff.post(f"desk/cases/{sent.id}/fee/window").status_code == 200
+    assert "手数料が済んでいないため" not in visible(staff.get("desk/retention").text)
+    assert delete_over(town).certificate is not None and there(town) == 0
 
 
 # ---- handling

@@ -9,9 +9,9 @@ from sqlalchemy import select
 from libs.common import notices
 from libs.common.notices.table import NoticeRow
 from services.eapply.db import ApplicationRow, CosignerRow
-from services.eapply.tests.people import EVENT, Browser, Sent, Town, version_in, visible
+from services.eapply.tests.people import EVENT, Browser, Sent, Town, hidden, version_in, visible
 from services.eapply.tests.test_after_the_decision import procedure_id
-from services.eapply.tests.test_staff_decide import case, step
+from services.eapply.tests.test_staff_decide import DUE, case, step
 from services.eapply.tests.test_the_statutory_clock import MANAGER, offer_event
 from services.eapply.use_cases import cosign
 
@@ -239,3 +239,88 @@ def test_the_manager_sets_how_many_confirm_what(town: Town, persons: str, statem
     assert answer.status_code == status
     asked = "2人の方にリンクで確認" in visible(town.guest().get("event-moushikomi/").text)
     assert asked == (status == 303)
+
+
+# ---- a correction after they have confirmed
+
+
+def corrected(town: Town, persons: int = 1, *, address: str = "", again: str = "yes", people: str = "1") -> tuple:
+    """(applicant, staff, the case) that all had confirmed before a correction that puts the number of persons to `people`."""
+    flag(town, persons)
+    person, staff = town.person(), town.staff()
+    sent = person.apply_for_event()
+    for number in range(persons):
+        sign(town.guest(f"signer-{number}"), ask(person, sent, f"荒木 直美{number}", address))
+    step(staff, sent, "take")
+    assert "連署した方の確認" in visible(staff.get(f"desk/cases/{sent.id}/correction?fields=people").text)
+    reasons = {"reason:people": "定員は1人までです。", "cosign_again": again, **DUE}
+    assert step(staff, sent, "correction", fields=["people"], **reasons).status_code == 200
+    page = person.get(f"applications/{sent.id}/correction").text
+    assert ("連署した方に、もう一度" in visible(page)) == (again == "yes")
+    mended = {"correction": hidden(page, "correction"), "people": people, "act": "next"}
+    assert person.post(f"applications/{sent.id}/correction", mended).status_code == 200
+    return person, staff, sent
+
+
+def test_a_correction_of_what_was_signed_asks_the_same_persons_again(town: Town):
+    person, staff, sent = corrected(town, 2)
+    page = visible(case(staff, sent).text)
+    assert "連署した方の確認を、もう一度待っています" in page and page.count("改めてお願いしました") >= 2
+    assert "署名：荒木 直美" in page, "what was signed before stays to be seen"
+    assert step(staff, sent, "decide", outcome="approved").status_code == 409, "not on signatures for something else"
+    listed = person.get(f"applications/{sent.id}/cosigners").text
+    assert "もう一度確認が要ります" in visible(listed)
+    assert "ほかの方の確認（連署）が要ります" in visible(person.get(f"applications/{sent.id}").text)
+    for number, each in enumerate(re.findall(r"cosigners/([0-9a-f-]{36})/renew", listed)):
+        renewed = person.post(f"applications/{sent.id}/cosigners/{each}/renew").text
+        link = re.search(r"/t/\d{6}/eapply/sign/[\w-]{20,}", renewed)
+        assert link
+        shown = visible(town.guest("x").get(link.group()).text)
+        assert "次のところを直しています：参加する人数" in shown
+        assert row_of(town).cosign_again
+        assert sign(town.guest(f"again-{number}"), link.group()).status_code == 200
+    assert not row_of(town).cosign_again
+    assert len(town.events("eapply.application.cosigned.v1")) == 2
+    assert step(staff, sent, "decide", outcome="approved").status_code == 200
+
+
+def test_until_they_have_confirmed_again_the_time_stands_still_and_what_was_used_stays_used(town: Town):
+    flag(town, 1)
+    person, staff = town.person(), town.staff()
+    sent = person.apply_for_event()
+    sign(town.guest("a"), ask(person, sent, "荒木 直美"))
+    step(staff, sent, "take")
+    town.service.clock.advance(days=4)  # Tuesday 24 November; the 23rd is a holiday
+    before = re.search(r"3開庁日のうち(\d)日目", visible(case(staff, sent).text))
+    assert before and before.group(1) == "1", "one day has been used"
+    step(staff, sent, "correction", fields=["people"], **{"reason:people": "定員は1人です。", **DUE})
+    page = person.get(f"applications/{sent.id}/correction").text
+    person.post(
+        f"applications/{sent.id}/correction", {"correction": hidden(page, "correction"), "people": "1", "act": "next"}
+    )
+    town.service.clock.advance(days=10)
+    assert "3開庁日のうち1日目" in visible(case(staff, sent).text), "neither counted on nor begun anew"
+    each = re.search(r"cosigners/([0-9a-f-]{36})/renew", person.get(f"applications/{sent.id}/cosigners").text)
+    assert each
+    renewed = person.post(f"applications/{sent.id}/cosigners/{each.group(1)}/renew").text
+    link = re.search(r"/t/\d{6}/eapply/sign/[\w-]{20,}", renewed)
+    assert link and sign(town.guest("b"), link.group()).status_code == 200
+    town.service.clock.advance(days=3)  # Monday 7 December
+    assert "3開庁日のうち2日目" in visible(case(staff, sent).text)
+
+
+@pytest.mark.parametrize("how", ["the desk says it touches nothing signed", "nothing was changed"])
+def test_a_signature_stays_good_where_what_was_signed_did_not_change(town: Town, how: str):
+    again, people = ("no", "1") if how.startswith("the desk") else ("yes", EVENT["people"])
+    _, staff, sent = corrected(town, again=again, people=people)
+    assert not row_of(town).cosign_again
+    assert step(staff, sent, "decide", outcome="approved").status_code == 200
+
+
+def test_who_has_an_address_is_written_to_again_and_told_why(town: Town):
+    corrected(town, address="naomi@example.jp")
+    with town.service.database.reading(tenant=town.code) as session:
+        bodies = [
+            each.body for each in session.scalars(select(NoticeRow).order_by(NoticeRow.id)) if "sign/" in each.body
+        ]
+    assert len(bodies) == 2 and "改めてお願いする" not in bodies[0] and "改めてお願いする" in bodies[1]

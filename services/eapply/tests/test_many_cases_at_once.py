@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import pytest
 from sqlalchemy import select
@@ -81,6 +82,15 @@ def test_nothing_picked_and_unknown_steps_change_nothing(town: Town):
     assert "選ばれていませんでした" in visible(staff.post("desk/bulk", {"act": "take"}).text)
     assert staff.post("desk/bulk", {"act": "delete", "pick": picks(staff, sent)}).status_code == 422
     assert staff.post("desk/bulk", {"act": "take", "pick": ["x", "x:y"]}).status_code == 200
+
+
+def test_a_case_that_is_gone_meanwhile_hides_nothing_of_the_others(town: Town):
+    """Deleted after its 保存期間, or an id of nowhere: the others were done, and the page has to say so."""
+    staff, sent = town.staff(), several(town, 1)
+    gone = "00000000-0000-7000-8000-000000000009:1"
+    page = staff.post("desk/bulk", {"act": "take", "pick": [*picks(staff, sent), gone, f"{sent[0].id}:²"]})
+    assert page.status_code == 200, visible(page.text)
+    assert "2件のうち1件を行いました" in visible(page.text) and "見つかりません" in visible(page.text)
 
 
 # ---- by spreadsheet
@@ -176,7 +186,9 @@ def test_a_broken_file_is_explained(town: Town, content: str, words: str):
     answer = send(town.staff(), content.encode("utf-8", "surrogateescape"))
     assert answer.status_code == 422 and words in visible(answer.text)
     assert town.staff().post("desk/sheet").status_code == 422
-    assert town.staff().post("desk/sheet/carry-out", {"lines": "[{}]"}).status_code == 422
+    line = {"number": 2, "receipt_number": 5, "version": 1, "outcome": [], "reason": "", "remark": ""}
+    for lines in ("[{}]", json.dumps([line]), "["):
+        assert town.staff().post("desk/sheet/carry-out", {"lines": lines}).status_code == 422, lines
 
 
 def test_a_name_that_looks_like_a_formula_comes_back_unchanged(town: Town):

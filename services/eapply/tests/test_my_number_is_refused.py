@@ -12,6 +12,7 @@ from services.eapply.tests.test_after_the_decision import procedure_id
 from services.eapply.tests.test_staff_decide import case, step, taken
 from services.eapply.tests.test_the_statutory_clock import MANAGER
 from services.eapply.use_cases import roundtrip
+from services.eapply.use_cases.telling import TOLD
 
 NUMBER = "123456789018"
 """The public sample number of 総務省."""
@@ -78,6 +79,7 @@ def test_no_form_of_the_desk_takes_it(town: Town):
         (staff, "desk/me", {"section": NUMBER}),
         (boss, f"desk/procedures/{id_}/handling", {"notice_opening": NUMBER}),
         (boss, "desk/procedures/inventory/new", {"name": NUMBER}),
+        (boss, "desk/webhooks/", {"url": "https://hooks.example/", "purpose": NUMBER, "types": next(iter(TOLD))}),
     ]
     version = case(staff, sent).text.partition('name="version" value="')[2].partition('"')[0]
     for browser, path, data in forms:

@@ -42,6 +42,8 @@ def test_a_paper_with_a_wrong_day_or_a_personal_number_is_not_entered(town: Town
     assert future.status_code == 422 and "いまより前" in visible(future.text)
     assert staff.post("desk/paper", PAPER | day("arrived", 8, 11, 18) | {"name": ""}).status_code == 422
     assert staff.post("desk/paper", PAPER | day("arrived", 8, 11, 18) | {"time": "25:00"}).status_code == 422
+    long = staff.post("desk/paper", PAPER | day("arrived", 8, 11, 18) | {"kana": "ア" * 201})
+    assert long.status_code == 422 and "よみがなを、200文字まで" in visible(long.text)
     number = staff.post("desk/paper", PAPER | day("arrived", 8, 11, 18) | {"memo": "123456789018"})
     assert number.status_code == 422 and "マイナンバー" in visible(number.text)
     assert town.events("eapply.application.submitted.v1") == []

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from services.eapply.db import ConsultationRow
+from services.eapply.db import ApplicationRow, ConsultationRow, ProcedureRow
 from services.eapply.tests.one_store import database  # noqa: F401
 from services.eapply.tests.people import Browser, Sent, Town, version_in, visible
 from services.eapply.tests.test_staff_decide import case, step, taken
@@ -91,6 +91,24 @@ def test_agreement_lets_the_decision_go_on(town: Town):
     assert step(staff, sent, "decide", outcome="approved").status_code == 200
 
 
+@pytest.mark.parametrize("who", ["the asker", "of another section"])
+def test_nobody_agrees_to_a_concurrence_in_the_place_of_the_section_that_was_asked(town: Town, who: str):
+    staff, _, sent, consultation = asked(town, "concurrence")
+    if who == "the asker":
+        staff.post("desk/me", {"section": "税務課"})
+    answer = step(staff, sent, f"consultations/{consultation}/answer", opinion="agree")
+    assert answer.status_code == 403 and "税務課の、聞いた人とは別の職員だけ" in visible(answer.text)
+    assert step(staff, sent, "decide", outcome="approved").status_code == 409
+
+
+def test_a_question_is_answered_only_at_the_case_it_was_asked_of(town: Town):
+    _, other, _, consultation = asked(town, "concurrence")
+    elsewhere = town.guest("elsewhere").apply_for_event()
+    for path in ("answer", "cancel"):
+        answer = step(other, elsewhere, f"consultations/{consultation}/{path}", opinion="agree")
+        assert answer.status_code == 404, path
+
+
 def test_the_applicant_reads_nothing_of_how_the_office_works_within(town: Town):
     guest, staff, sent = taken(town)
     step(staff, sent, "consultations", kind="inquiry", section="税務課", question="CANARY-QUESTION")
@@ -171,3 +189,70 @@ def test_withdrawal_while_the_decision_waits_ends_the_proposal(town: Town):
     assert step(boss, sent, "approve", version=seen).status_code == 409
     assert town.events("eapply.application.decided.v1") == []
     assert len(town.events("eapply.application.withdrawn.v1")) == 1
+
+
+@pytest.mark.parametrize("between", ["concurrence", "fee"])
+def test_what_comes_between_proposal_and_approval_holds_the_decision_up(town: Town, between: str):
+    """The approver was shown a case that was ready; it is not any more."""
+    boss = town.staff("boss", "室見 課長", MANAGER)
+    if between == "concurrence":
+        _, staff, sent = proposed(town)
+        step(staff, sent, "consultations", kind="concurrence", section="税務課", question="滞納はありませんか。")
+        words = "合議が済んでいません"
+    else:
+        from services.eapply.tests.test_fees import call, owing, told
+
+        _, staff, sent = owing(town, amount=300)
+        call(town, told(town))
+        offer_event(town, handling={"second_person": True})
+        with town.service.database.transaction(tenant=town.code) as session:
+            row = session.scalars(select(ApplicationRow)).one()
+            row.procedure_version = session.scalars(
+                select(ProcedureRow.version).where(ProcedureRow.id == row.procedure_id)
+            ).one()
+        step(staff, sent, "propose", outcome="approved")
+        call(town, told(town, kind="refunded"))
+        words = "手数料がまだ納められていません"
+    answer = step(boss, sent, "approve")
+    assert answer.status_code == 409 and words in visible(answer.text)
+    assert town.events("eapply.application.decided.v1") == []
+
+
+# ---- nobody is judge in their own matter
+
+
+def own_case(town: Town, **handling: object) -> tuple[Browser, Browser, Sent]:
+    """(the member of staff who applied for themselves, another one, the case)."""
+    if handling:
+        offer_event(town, handling=handling)
+    own = town.staff("boss", "室見 課長", MANAGER)
+    other = town.staff()
+    sent = own.apply_for_event()
+    step(other, sent, "take")
+    return own, other, sent
+
+
+def test_staff_do_not_decide_what_they_applied_for_themselves(town: Town):
+    own, other, sent = own_case(town)
+    answer = step(own, sent, "decide", outcome="approved")
+    assert answer.status_code == 403 and "ほかの職員が決めます" in visible(answer.text)
+    pick = f"{sent.id}:{version_in(case(own, sent).text)}"
+    assert "1件のうち0件" in visible(own.post("desk/bulk", {"act": "grant", "pick": pick}).text)
+    assert step(other, sent, "decide", outcome="approved").status_code == 200
+
+
+def test_staff_neither_propose_nor_approve_their_own_application(town: Town):
+    own, other, sent = own_case(town, second_person=True)
+    assert step(own, sent, "propose", outcome="approved").status_code == 403
+    assert step(other, sent, "propose", outcome="approved").status_code == 200
+    assert step(own, sent, "approve").status_code == 403
+    boss = town.staff("boss-2", "上 課長", MANAGER)
+    assert step(boss, sent, "approve").status_code == 200
+
+
+def test_staff_do_not_let_themselves_off_a_fee(town: Town):
+    own, other, sent = own_case(town, fee={"when": "before", "amount": 300})
+    wanted = {"reduction": "300", "reduction_reason": "自分"}
+    assert step(own, sent, "fee/reduce", **wanted).status_code == 403
+    assert step(own, sent, "fee/window").status_code == 403
+    assert step(other, sent, "fee/reduce", **wanted).status_code == 200

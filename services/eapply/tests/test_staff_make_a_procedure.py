@@ -154,6 +154,17 @@ def test_a_procedure_leaves_as_a_file_and_comes_back(town: Town, neighbour: Town
     files = {"file": ("kaigishitsu.yaml", text.encode(), "application/yaml")}
     assert other.post("desk/procedures/import", {}, files=files, follow_redirects=False).status_code == 303
     assert other.get("desk/procedures/kaigishitsu/file.yaml?which=draft").text == text
+    mine = other.get("desk/procedures/kaigishitsu/file.yaml?which=draft").text
+    newer = text.replace("title: 会議室の利用申請", "title: 会議室の予約")
+    files = {"file": ("kaigishitsu.yaml", newer.encode(), "application/yaml")}
+    held = other.post("desk/procedures/import", {}, files=files, follow_redirects=False)
+    assert held.status_code == 409 and "下書きがあるため" in visible(held.text), "not over a draft without a word"
+    assert other.get("desk/procedures/kaigishitsu/file.yaml?which=draft").text == mine
+    files = {"file": ("kaigishitsu.yaml", newer.encode(), "application/yaml")}
+    assert 'name="replace"' in held.text
+    taken = other.post("desk/procedures/import", {"replace": "yes"}, files=files, follow_redirects=False)
+    assert taken.status_code == 303
+    assert "会議室の予約" in other.get("desk/procedures/kaigishitsu/file.yaml?which=draft").text
     broken = {"file": ("x.yaml", text.replace("type: name", "type: nome").encode(), "application/yaml")}
     refused = other.post("desk/procedures/import", {}, files=broken)
     assert refused.status_code == 422 and "選べる値ではありません" in refused.text

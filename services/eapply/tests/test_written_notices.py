@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -175,6 +176,17 @@ def test_what_nobody_opened_for_a_week_goes_out_by_post(town: Town, opened: bool
             assert delivery.post_unopened(session, town.service.clock.now()) == expected
     assert ("画面で開かれていない" in visible(staff.get("desk/post").text)) is not opened
     guest.post("enquiry", {"number": "-", "key": "-"})
+
+
+def test_what_was_opened_after_all_leaves_the_list_for_the_post(town: Town):
+    guest, staff, application_id = refused(town)
+    with town.service.database.transaction(tenant=town.code) as session:
+        delivery.post_unopened(session, town.service.clock.now() + timedelta(days=7))
+    assert notice(town).number in visible(staff.get("desk/post").text)
+    guest.get(f"applications/{application_id}")
+    assert opened_at(town) is not None
+    assert notice(town).number not in visible(staff.get("desk/post").text)
+    assert notice(town).number not in staff.get("desk/post.csv").text
 
 
 def test_a_decision_that_is_no_disposition_needs_no_consent(town: Town):

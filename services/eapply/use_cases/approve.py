@@ -13,7 +13,7 @@ from services.eapply.db import ApplicationRow, MemberRow, ProposalRow
 from services.eapply.domain.history import What
 from services.eapply.domain.states import Step
 from services.eapply.forms.text import cleaned
-from services.eapply.use_cases import cases, mails, proposals, review
+from services.eapply.use_cases import cases, mails, proposals, review, who
 
 MANAGER = "eapply.manager"
 
@@ -30,6 +30,7 @@ def propose(
 ) -> ApplicationRow:
     """起案: put a decision before those who may approve it. The applicant sees nothing of it yet."""
     row = cases.load_for_step(session, application_id, seen_version)
+    who.refuse_own(session, actor, row)
     decision = review.checked(cases.definition_of(session, row), decision)
     review.refuse_unready(session, row, decision.outcome, now)
     cases.advance(row, Step.PROPOSE, now)
@@ -56,9 +57,11 @@ def propose(
 def approve(
     session: Session, actor: Actor, application_id: str, seen_version: int, now: datetime, *, site: str
 ) -> ApplicationRow:
-    """決裁する: the proposed decision is made. Raises Forbidden for the one who proposed it, and without the right."""
+    """決裁する: the proposed decision is made. Raises Forbidden for the one who proposed it, and without the right; Conflict
+    where something has come between since it was proposed (a 合議, a fee that is paid no more)."""
     row, proposal = _to_judge(session, actor, application_id, seen_version)
     decision = review.Decision(proposal.outcome, proposal.reason, proposal.remark)
+    review.refuse_unready(session, row, decision.outcome, now)
     review.conclude(session, actor, row, decision, Step.APPROVE, now, site=site)
     proposals.end(proposal, actor, "approved", now)
     mails.tell(session, proposal.proposed_by, "起案が決裁されました", row, site, now)
@@ -106,6 +109,7 @@ def _to_judge(
         raise cases.changed_meanwhile(session, row)
     if not may_judge(actor, proposal):
         raise Forbidden(say("起案した人とは別の、決裁する権限のある人だけが決裁できます。"), code="not-the-approver")
+    who.refuse_own(session, actor, row)
     return row, proposal
 
 

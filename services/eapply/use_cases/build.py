@@ -64,9 +64,21 @@ def create(
     return _begin(session, actor, key, edit.empty(key, title, kana.strip() or title, department.strip()), 0, now)
 
 
-def take_in(session: Session, actor: Actor, document: Document, now: datetime) -> ProcedureDraftRow:
-    """A file becomes the draft: of its procedure where there is one, of a new one else. What was there as draft is replaced."""
-    replace(session, actor, files.checked(document).key, document, now)
+def take_in(
+    session: Session, actor: Actor, document: Document, now: datetime, *, over_draft: bool = False
+) -> ProcedureDraftRow:
+    """A file becomes the draft: of its procedure where there is one, of a new one else. Raises Conflict where there is a draft,
+    which is replaced only with `over_draft`: somebody's work would be gone, and nobody would have seen it."""
+    key = files.checked(document).key
+    if not over_draft and has_draft(session, key):
+        raise Conflict(
+            say(
+                "この手続き（%(key)s）には下書きがあるため、取り込んでいません。公開するか捨ててから、取り込んでください。",
+                key=key,
+            ),
+            code="draft-exists",
+        )
+    replace(session, actor, key, document, now)
     return find(session, document["key"]).row
 
 

@@ -152,6 +152,9 @@ def forecast_again(session: Session, row: ApplicationRow, now: datetime) -> None
 
 
 def _end(asked: CorrectionRow) -> date | None:
+    """Its answer; where co-signers are asked again, the day on which all of them have confirmed it."""
+    if asked.cosign_again and asked.answered_at is not None:
+        return asked.cosigned_on
     ended = asked.answered_at or asked.cancelled_at
     return local_date(ended) if ended else None
 

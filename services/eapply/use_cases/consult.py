@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, Invalid, NotFound, say
+from libs.common.errors import Conflict, Forbidden, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.eapply.db import ApplicationRow, ConsultationRow, MemberRow
 from services.eapply.domain.history import What
 from services.eapply.domain.states import OPEN
 from services.eapply.forms.text import cleaned
-from services.eapply.use_cases import cases, mails
+from services.eapply.use_cases import cases, mails, who
 
 KINDS = {"inquiry": say("照会"), "concurrence": say("合議")}
 OPINIONS = {
@@ -60,12 +60,23 @@ def ask(
 
 
 def answer(
-    session: Session, actor: Actor, consultation_id: str, opinion: str, text: str, now: datetime, *, site: str
+    session: Session,
+    actor: Actor,
+    application_id: str,
+    consultation_id: str,
+    opinion: str,
+    text: str,
+    now: datetime,
+    *,
+    site: str,
 ) -> ApplicationRow:
-    """Answer for one's section. Raises Conflict when it was answered or taken back meanwhile."""
-    consultation = _find(session, consultation_id)
-    row = _open_case(session, consultation.application_id)
+    """Answer for one's section. Raises Conflict when it was answered or taken back meanwhile, Forbidden for those who are not of
+    the section, asked it themselves, or applied."""
+    row = _open_case(session, application_id)
+    consultation = _find(session, row, consultation_id)
     _refuse_ended(consultation)
+    _refuse_outsider(session, actor, consultation)
+    who.refuse_own(session, actor, row)
     text = cleaned(text, lines=True)[:MAX_TEXT]
     if opinion not in OPINIONS[consultation.ask_kind]:
         raise Invalid(say("意見を選んでください。"), fields={"opinion": say("意見を選んでください。")})
@@ -81,10 +92,10 @@ def answer(
     return row
 
 
-def cancel(session: Session, actor: Actor, consultation_id: str, now: datetime) -> ApplicationRow:
+def cancel(session: Session, actor: Actor, application_id: str, consultation_id: str, now: datetime) -> ApplicationRow:
     """Take the question back; for a 合議 that was not agreed to, this is how the case goes on, and it stays visible."""
-    consultation = _find(session, consultation_id)
-    row = _open_case(session, consultation.application_id)
+    row = _open_case(session, application_id)
+    consultation = _find(session, row, consultation_id)
     if consultation.cancelled_at is not None:
         return row
     consultation.cancelled_at = now
@@ -131,6 +142,17 @@ def _refuse_ended(consultation: ConsultationRow) -> None:
         raise Conflict(say("この照会は、すでに回答済みか、取り消されています。"), code="consultation-ended")
 
 
+def _refuse_outsider(session: Session, actor: Actor, consultation: ConsultationRow) -> None:
+    """A 合議 that the asker could agree to would be none."""
+    section = session.scalar(select(MemberRow.section).where(MemberRow.subject == actor.subject))
+    if section != consultation.section or actor.subject == consultation.asked_by:
+        sentence = say(
+            "%(section)sの、聞いた人とは別の職員だけが回答できます。受け付けた申請の一覧で、自分の課を確かめてください。",
+            section=consultation.section,
+        )
+        raise Forbidden(sentence, code="not-the-section")
+
+
 def _open_case(session: Session, application_id: str) -> ApplicationRow:
     row = cases.load(session, application_id, lock=True)
     if row.state not in OPEN:
@@ -138,8 +160,10 @@ def _open_case(session: Session, application_id: str) -> ApplicationRow:
     return row
 
 
-def _find(session: Session, consultation_id: str) -> ConsultationRow:
-    found = select(ConsultationRow).where(ConsultationRow.id == consultation_id)
+def _find(session: Session, row: ApplicationRow, consultation_id: str) -> ConsultationRow:
+    found = select(ConsultationRow).where(
+        ConsultationRow.id == consultation_id, ConsultationRow.application_id == row.id
+    )
     consultation = session.scalar(found.with_for_update())
     if consultation is None:
         raise NotFound(say("その照会は見つかりません。"))

@@ -25,7 +25,7 @@ from services.eapply.forms.read import Answers, Reading, read_again
 from services.eapply.forms.retype import as_typed, attached
 from services.eapply.forms.show import lines
 from services.eapply.forms.text import cleaned
-from services.eapply.use_cases import cases, fees, mails, who
+from services.eapply.use_cases import cases, cosign, fees, mails, who
 from services.eapply.use_cases.duplicates import likeness
 from services.eapply.use_cases.submit import search_words
 
@@ -53,8 +53,10 @@ def request(
     now: datetime,
     *,
     site: str,
+    cosign_again: bool = True,
 ) -> CorrectionRow:
-    """Ask for a correction of the `wanted` fields until `due_on` (行政手続法7条: a stated, fitting period)."""
+    """Ask for a correction of the `wanted` fields until `due_on` (行政手続法7条: a stated, fitting period). `cosign_again`: where
+    it changes something, who has confirmed before (連署) is asked again; only a slip of the pen leaves a signature good."""
     row = cases.load_for_step(session, application_id, seen_version)
     procedure = cases.definition_of(session, row)
     fields = _checked(procedure, row.answers, list(wanted))
@@ -74,6 +76,7 @@ def request(
         asked_at=now,
         raw=as_typed(procedure, row.answers, [field["path"] for field in fields]),
         files=attached(procedure, row.answers, [field["path"] for field in fields]),
+        cosign_again=cosign_again and row.cosigners_needed is not None,
     )
     session.add(correction)
     cases.forecast_again(session, row, now)
@@ -204,8 +207,12 @@ def send(
     fees.follow_answers(session, actor, row, before, mending.procedure, now, site=site)
     session.add(RoundRow(application_id=row.id, number=row.round, answers=reading.answers, received_at=now))
     correction.answered_at = now
-    cases.forecast_again(session, row, now)
     cases.note(session, row, What.CORRECTED, actor, now)
+    changed = before != reading.answers
+    correction.cosign_again = (
+        correction.cosign_again and changed and cosign.ask_again(session, actor, row, now, site=site)
+    )
+    cases.forecast_again(session, row, now)
     audit.record(session, actor, "eapply.correction.send", row.id, now=now)
     outbox.add(session, events.ApplicationCorrected(application_id=row.id, corrected_at=now), subject=row.id, now=now)
     mails.tell(session, row.assignee, "補正が届きました", row, site, now)

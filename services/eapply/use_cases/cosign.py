@@ -3,6 +3,9 @@
 The application arrives when it is sent (デジタル手続法6条3項) and has its number at once. Until all have confirmed it is not
 complete: the time runs as during 補正 (行政手続法6条, 7条), and it cannot be granted. Whoever confirms sees the procedure, the
 applicant's name and the sentence to confirm, nothing of the answers.
+
+A signature covers what had been sent when it was given. A 補正 that changes it afterwards lets it lapse, and the same persons
+are asked again - unless the desk has said, when it asked for the 補正, that it touches nothing they confirmed.
 """
 
 import hashlib
@@ -36,7 +39,7 @@ TRIES = 20
 _ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 STATES = {
     "waiting": say("返事を待っています"), "confirmed": say("確認しました"), "refused": say("確認しませんでした"),
-    "replaced": say("ほかの方に替えました"),
+    "replaced": say("ほかの方に替えました"), "lapsed": say("内容が直されたため、改めてお願いしました"),
 }  # fmt: skip
 
 
@@ -47,7 +50,7 @@ def asked(session: Session, application_id: str) -> list[CosignerRow]:
 
 
 def is_incomplete(row: ApplicationRow) -> bool:
-    return row.cosigners_needed is not None and row.cosigned_on is None
+    return row.cosigners_needed is not None and (row.cosigned_on is None or row.cosign_again)
 
 
 def refuse_incomplete(row: ApplicationRow) -> None:
@@ -78,17 +81,42 @@ def ask(
     before = asked(session, row.id)
     if sum(each.state in ("waiting", "confirmed") for each in before) >= (row.cosigners_needed or 0):
         raise Conflict(say("お願いする方は、もうそろっています。"), code="enough-asked")
-    if len(before) >= TRIES:
+    if sum(each.state != "lapsed" for each in before) >= TRIES:
         raise Conflict(say("お願いできる回数を超えました。担当へお問い合わせください。"), code="too-many")
+    return _ask(session, actor, row, name, address or None, site, now)
+
+
+def _ask(
+    session: Session, actor: Actor, row: ApplicationRow, name: str, address: str | None, site: str, now: datetime
+) -> tuple[CosignerRow, str]:
     secret = secrets.token_urlsafe(24)
     each = CosignerRow(
-        id=new_id(), application_id=row.id, name=name, address=address or None, state="waiting",
+        id=new_id(), application_id=row.id, name=name, address=address, state="waiting",
         secret_hash=_hashed(secret), asked_at=now, good_until=now + GOOD, reminders=0,
     )  # fmt: skip
     session.add(each)
     audit.record(session, actor, "eapply.cosigner.ask", row.id, detail={"cosigner": each.id}, now=now)
     _mail(session, row, each, secret, site, now)
     return each, secret
+
+
+def ask_again(session: Session, actor: Actor, row: ApplicationRow, now: datetime, *, site: str) -> bool:
+    """A correction has changed what was confirmed: those who have are asked again, by mail where we have an address, else by a
+    new link of the applicant's. False where nobody has confirmed yet."""
+    confirmed = [each for each in asked(session, row.id) if each.state == "confirmed"]
+    for each in confirmed:
+        each.state = "lapsed"
+        _ask(session, actor, row, each.name, each.address, site, now)
+    if confirmed:
+        row.cosign_again = row.cosigned_on is not None
+        cases.note(session, row, What.COSIGN_AGAIN, actor, now)
+    return row.cosign_again
+
+
+def corrected_since(session: Session, row: ApplicationRow) -> list[str]:
+    """Names of the questions that were corrected since the application arrived: whoever is asked reads that, not the answers."""
+    answered = [each for each in cases.corrections(session, [row.id])[row.id] if each.answered_at]
+    return list(dict.fromkeys(field["label"] for each in answered for field in each.fields))
 
 
 def renew(
@@ -135,7 +163,8 @@ def _new_link(session: Session, row: ApplicationRow, each: CosignerRow, site: st
 def _mail(session: Session, row: ApplicationRow, each: CosignerRow, secret: str, site: str, now: datetime) -> None:
     if each.address:
         link, title = f"{site}/sign/{secret}", cases.definition_of(session, row).title
-        mails.ask_cosigner(session, each.address, title, row.applicant_name, link, each.good_until, now)
+        again = any(one.state == "lapsed" and one.name == each.name for one in asked(session, row.id))
+        mails.ask_cosigner(session, each.address, title, row.applicant_name, link, each.good_until, again, now)
 
 
 # ---- those who are asked
@@ -175,7 +204,11 @@ def confirm(session: Session, actor: Actor, secret: str, name: str, now: datetim
 
 
 def _complete(session: Session, row: ApplicationRow, now: datetime, site: str) -> None:
-    row.cosigned_on, row.unread = local_date(now), True
+    today = local_date(now)
+    row.cosigned_on, row.cosign_again, row.unread = row.cosigned_on or today, False, True
+    for each in cases.corrections(session, [row.id])[row.id]:
+        if each.cosign_again and each.answered_at is not None and each.cosigned_on is None:
+            each.cosigned_on = today
     cases.forecast_again(session, row, now)
     outbox.add(session, events.ApplicationCosigned(application_id=row.id, cosigned_at=now), subject=row.id, now=now)
     mails.cosigned(session, row, cases.definition_of(session, row), site, "連署がそろいました", now)

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from libs.common import audit, jobs
@@ -151,7 +151,7 @@ def to_post(session: Session) -> list[ToPost]:
     waiting = (
         select(NoticeDocumentRow, ApplicationRow)
         .join(ApplicationRow, ApplicationRow.id == NoticeDocumentRow.application_id)
-        .where(NoticeDocumentRow.delivery == "post", NoticeDocumentRow.posted_at.is_(None))
+        .where(*_waiting())
         .order_by(NoticeDocumentRow.post_since, NoticeDocumentRow.application_id)
         .limit(500)
     )
@@ -159,6 +159,12 @@ def to_post(session: Session) -> list[ToPost]:
     return [
         ToPost(notice, row, rules := cases.definition_of(session, row), _address(rules, row)) for notice, row in found
     ]
+
+
+def _waiting() -> tuple[ColumnElement[bool], ...]:
+    """To be posted, and still needed: what was put on the list unopened and has been opened since has arrived."""
+    arrived = (NoticeDocumentRow.post_reason == "unopened") & ApplicationRow.opened_at.is_not(None)
+    return NoticeDocumentRow.delivery == "post", NoticeDocumentRow.posted_at.is_(None), ~arrived
 
 
 def _address(procedure: Procedure, row: ApplicationRow) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """Answers for another system: columns as it names them, in the manner of the 中間標準レイアウト (item name, fixed forms)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jaconv
@@ -10,13 +10,15 @@ from sqlalchemy.orm import Session
 from libs.common.clock import JST
 from services.eapply.db import ApplicationRow
 from services.eapply.domain.states import WORDS, State
-from services.eapply.forms.definition import Procedure
+from services.eapply.forms.definition import FormField, Procedure
 from services.eapply.forms.handling import Column
 from services.eapply.forms.partial_dates import UNKNOWN
 from services.eapply.use_cases import procedures
 
 FIXED = ["受付番号", "到達日時", "状態", "決定", "決定日"]
 NOTHING_KNOWN = "不詳"
+BETWEEN, WITHIN = "|", "／"
+"""Between several answers in one cell, and between the answers of one item of a くり返し."""
 ERA_CODES = ((20190501, 5, 2018), (19890108, 4, 1988), (19261225, 3, 1925), (19120730, 2, 1911), (0, 1, 1867))
 """(first day, code, year before 元年): 1 明治 … 5 令和, as the layouts write them."""
 
@@ -43,16 +45,12 @@ def header(procedure: Procedure) -> list[str]:
 def rows(session: Session, procedure_id: str, year: int) -> Iterator[list[Any]]:
     """A line for each application of the 年度, in the order of arrival."""
     procedure = procedures.published(session, procedure_id)[1]
-    wanted, days = columns(procedure), {field.key for field in procedure.fields if field.type == "date"}
+    wanted = columns(procedure)
     of_year = select(ApplicationRow).where(
         ApplicationRow.procedure_id == procedure_id, ApplicationRow.fiscal_year == year
     )
     for row in session.scalars(of_year.order_by(ApplicationRow.serial).execution_options(yield_per=200)):
-        found = ((column, value_at(row.answers, column.field)) for column in wanted)
-        yield _fixed(row) + [
-            NOTHING_KNOWN if value == UNKNOWN and column.field in days else written(column.form, value)
-            for column, value in found
-        ]
+        yield _fixed(row) + [cell(procedure, column, row.answers) for column in wanted]
 
 
 def _fixed(row: ApplicationRow) -> list[str]:
@@ -61,12 +59,45 @@ def _fixed(row: ApplicationRow) -> list[str]:
     return [row.receipt_number, arrived, str(WORDS[State(row.state)]), (row.decision or {}).get("word", ""), decided]
 
 
-def value_at(answers: dict[str, Any], path: str) -> Any:
-    """The answer at `address.city`; None where there is none."""
-    value: Any = answers
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
+def cell(procedure: Procedure, column: Column, answers: dict[str, Any]) -> str:
+    """The answer that the column names: `name`, a part `address.city`, in a くり返し `children.birth` (one after the other) or
+    all of it (`children`). Empty where there is none."""
+    key, _, part = column.field.partition(".")
+    field = procedure.field(key)
+    return _told(field, part, answers.get(key), column.form) if field else ""
+
+
+def _told(field: FormField, part: str, value: Any, form: str) -> str:
+    if value is None:
+        return ""
+    match field.type:
+        case "group":
+            asked = [(inner, rest) for inner in field.fields if (rest := _part_of(inner, part)) is not None]
+            items = ([_told(inner, rest, item.get(inner.key), form) for inner, rest in asked] for item in value)
+            return _joined(WITHIN.join(item) for item in items)
+        case "address":
+            return written(form, value.get(part) if part else _whole_address(value))
+        case "file":
+            return _joined(str(kept["name"]) for kept in value)
+        case "date" if value == UNKNOWN:
+            return NOTHING_KNOWN
+    return written(form, value)
+
+
+def _part_of(inner: FormField, part: str) -> str | None:
+    """What of the `inner` field is asked for: "" for all of it, None for nothing."""
+    key, _, rest = part.partition(".")
+    return rest if key in ("", inner.key) else None
+
+
+def _whole_address(value: dict[str, str]) -> str:
+    place = f"{value.get('city') or ''}{value.get('street') or ''}"
+    return " ".join(text for text in (value.get("postal"), place, value.get("house")) if text)
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """Several in one cell; a text that holds the sign between them is written with its wide twin."""
+    return BETWEEN.join(text.replace(BETWEEN, "｜") for text in texts)
 
 
 def written(form: str, value: Any) -> str:
@@ -77,7 +108,7 @@ def written(form: str, value: Any) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, list):
-        return "|".join(map(str, value))
+        return _joined(map(str, value))
     text = str(value)
     match form:
         case "date8":

@@ -22,7 +22,7 @@ from services.eapply.forms.definition import Procedure
 from services.eapply.forms.read import Answers
 from services.eapply.forms.text import cleaned
 from services.eapply.payments import Told
-from services.eapply.use_cases import cases, mails
+from services.eapply.use_cases import cases, mails, who
 from services.eapply.use_cases.calendar import closures_here
 
 REFUND = "eapply.refund"
@@ -184,7 +184,7 @@ def _read_anew(session: Session, charge: ChargeRow, now: datetime) -> Charge:
 
 def fix(session: Session, actor: Actor, application_id: str, amount: int, now: datetime, *, site: str) -> ChargeRow:
     """Fix the amount on examination, in yen. The applicant is told that it is to be paid."""
-    row, charge = _of_case(session, application_id)
+    row, charge = _of_case(session, actor, application_id)
     if not 0 <= amount <= fees.MAX_YEN or amount < charge.reduction:
         sentence = say("手数料の額を、円で入力してください。")
         raise Invalid(sentence, fields={"amount": sentence})
@@ -199,7 +199,7 @@ def reduce(
     session: Session, actor: Actor, application_id: str, reduction: int, reason: str, now: datetime
 ) -> ChargeRow:
     """減免: take `reduction` yen off, for a reason."""
-    row, charge = _of_case(session, application_id)
+    row, charge = _of_case(session, actor, application_id)
     reason = cleaned(reason, lines=True)[:2000]
     if charge.amount is None:
         raise Conflict(say("先に、手数料の額を決めてください。"), code="fee-not-fixed")
@@ -218,7 +218,7 @@ def extend(
     session: Session, actor: Actor, application_id: str, day: date, reason: str, now: datetime, *, site: str
 ) -> ChargeRow:
     """Put the 納付期限 on a later day, for a reason. The applicant is told; the numbers can be paid by again."""
-    row, charge = _of_case(session, application_id)
+    row, charge = _of_case(session, actor, application_id)
     if charge.charge_state != Charge.DUE or charge.due_on is None:
         raise Conflict(say("納付期限のある、納付待ちの手数料ではありません。"), code="nothing-due")
     today, reason = local_date(now), cleaned(reason, lines=True)[:2000]
@@ -240,7 +240,7 @@ def extend(
 
 def pay_at_window(session: Session, actor: Actor, application_id: str, now: datetime) -> ChargeRow:
     """The fee was paid in cash. Recorded twice, it counts once."""
-    _, charge = _of_case(session, application_id)
+    _, charge = _of_case(session, actor, application_id)
     yen = left(session, charge)
     if charge.charge_state != Charge.DUE or yen <= 0:
         raise Conflict(say("いま納めていただく額はありません。"), code="nothing-due")
@@ -251,7 +251,7 @@ def pay_at_window(session: Session, actor: Actor, application_id: str, now: date
 
 def refund(session: Session, actor: Actor, application_id: str, now: datetime) -> ChargeRow:
     """還付: ask the provider to pay back what is held beyond what is owed. That it was done comes as a report."""
-    row, charge = _of_case(session, application_id)
+    row, charge = _of_case(session, actor, application_id)
     held = fees.paid(reports(session, charge))
     back = held - (0 if charge.cancelled else owed(charge) or 0)
     if charge.charge_state not in (Charge.REFUND_DUE, Charge.OVERPAID) or back <= 0:
@@ -289,8 +289,9 @@ def refuse_unpaid(session: Session, row: ApplicationRow, outcome: str, now: date
         raise Conflict(say("手数料がまだ納められていません。納付か減免のあとで決めてください。"), code="fee-unpaid")
 
 
-def _of_case(session: Session, application_id: str) -> tuple[ApplicationRow, ChargeRow]:
+def _of_case(session: Session, actor: Actor, application_id: str) -> tuple[ApplicationRow, ChargeRow]:
     row = cases.load(session, application_id, lock=True)
+    who.refuse_own(session, actor, row)
     charge = charge_of(session, row.id, lock=True)
     if charge is None:
         raise NotFound(say("この申請に手数料はありません。"))

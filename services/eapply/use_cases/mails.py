@@ -93,15 +93,16 @@ def delegated(session: Session, row: ApplicationRow, site: str, now: datetime) -
 
 
 def ask_cosigner(
-    session: Session, address: str, title: str, applicant: str, link: str, until: datetime, now: datetime
+    session: Session, address: str, title: str, applicant: str, link: str, until: datetime, again: bool, now: datetime
 ) -> None:
-    """To somebody whom the applicant asks to confirm."""
+    """To somebody whom the applicant asks to confirm; `again`: what they have confirmed was corrected."""
     place = session.get(room.RoomRow, session.info["tenant"])
     context = {
         "title": title,
         "applicant": applicant,
         "link": link,
         "until": dates.day(until),
+        "again": again,
         "place": (place and place.name) or "電子申請",
     }
     notices.send(session, to_address=address, template=COSIGN, context=context, now=now)

@@ -1,5 +1,7 @@
 """The numbers a council asks for: applications online and on paper, per procedure and 年度."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,7 +13,7 @@ from libs.common.actor import Actor
 from libs.common.clock import fiscal_year, local_date
 from libs.common.errors import Invalid, NotFound, say
 from services.eapply import events
-from services.eapply.db import ApplicationRow, PaperCountRow, ProcedureRow
+from services.eapply.db import ApplicationRow, DeletedCountRow, PaperCountRow, ProcedureRow
 from services.eapply.domain.numbers import Count
 
 MOST = 10_000_000
@@ -25,11 +27,15 @@ class Line:
 
 
 def of_year(session: Session, year: int) -> list[Line]:
-    """Every procedure with its applications of the 年度, by title. Withdrawn ones are in it: they were filed."""
+    """Every procedure with its applications of the 年度, by title. Withdrawn ones are in it: they were filed. So are those whose
+    保存期間 is over."""
     arrived = (
         select(ApplicationRow.procedure_id, ApplicationRow.channel, func.count())
         .where(ApplicationRow.fiscal_year == year)
         .group_by(ApplicationRow.procedure_id, ApplicationRow.channel)
+    )
+    deleted = select(DeletedCountRow.procedure_id, DeletedCountRow.channel, DeletedCountRow.applications).where(
+        DeletedCountRow.fiscal_year == year
     )
     counted = (
         select(PaperCountRow.procedure_id, func.sum(PaperCountRow.applications))
@@ -37,13 +43,24 @@ def of_year(session: Session, year: int) -> list[Line]:
         .group_by(PaperCountRow.procedure_id)
     )
     totals: dict[str, Count] = {}
-    for procedure_id, channel, number in session.execute(arrived).tuples():
+    for procedure_id, channel, number in (*session.execute(arrived).tuples(), *session.execute(deleted).tuples()):
         count = Count(online=number) if channel == "online" else Count(paper=number)
         totals[procedure_id] = totals.get(procedure_id, Count()) + count
     for procedure_id, number in session.execute(counted).tuples():
         totals[procedure_id] = totals.get(procedure_id, Count()) + Count(paper=int(number))
     rows = session.execute(select(ProcedureRow.id, ProcedureRow.title).order_by(ProcedureRow.title)).tuples()
     return [Line(procedure_id, title, totals.get(procedure_id, Count())) for procedure_id, title in rows]
+
+
+def keep_count(session: Session, gone: Iterable[ApplicationRow]) -> None:
+    """These are about to be deleted: what they count for stays."""
+    for key, number in Counter((row.procedure_id, row.fiscal_year, row.channel) for row in gone).items():
+        procedure_id, year, channel = key
+        row = session.get(DeletedCountRow, (session.info["tenant"], procedure_id, year, channel), with_for_update=True)
+        if row is None:
+            row = DeletedCountRow(procedure_id=procedure_id, fiscal_year=year, channel=channel, applications=0)
+            session.add(row)
+        row.applications += number
 
 
 def whole(lines: list[Line]) -> Count:

@@ -65,6 +65,8 @@ def _check(paper: Paper, now: datetime) -> None:
     errors = {}
     if not cleaned(paper.name) or len(paper.name) > 200:
         errors["name"] = say("申請した方の氏名を、200文字までで入力してください。")
+    if len(paper.kana) > 200:
+        errors["kana"] = say("よみがなを、200文字までで入力してください。")
     if not now - EARLIEST < paper.arrived_at <= now:
         errors["arrived"] = say("届いた日時は、いまより前の、400日以内にしてください。")
     if errors:

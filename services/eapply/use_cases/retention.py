@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from libs.common import audit
@@ -16,12 +16,13 @@ from libs.common.errors import Conflict, Invalid, say
 from libs.common.ids import new_id
 from services.eapply.db import ApplicationRow, ChargeRow, DeletionRow, ProcedureRow, VaultEntryRow
 from services.eapply.db.tables import not_open
+from services.eapply.domain import fees
 from services.eapply.domain.fees import Charge
 from services.eapply.domain.retention import kept_until, month_of
 from services.eapply.domain.states import OPEN, State
 from services.eapply.forms.definition import Procedure
 from services.eapply.forms.text import cleaned
-from services.eapply.use_cases import cases
+from services.eapply.use_cases import cases, numbers
 from services.eapply.use_cases.erase import erase, files_of
 
 BATCH = 200
@@ -65,13 +66,30 @@ def held(session: Session) -> list[ApplicationRow]:
     return list(session.scalars(found.order_by(ApplicationRow.kept_until, ApplicationRow.id).limit(200)))
 
 
-def _over(day: date) -> ColumnElement[bool]:
-    """Ended, kept until `day` or earlier, not held, and no money is to be paid back."""
-    owing = select(ChargeRow.id).where(
-        ChargeRow.application_id == ApplicationRow.id,
-        or_(ChargeRow.charge_state == Charge.REFUND_DUE, ChargeRow.charge_state == Charge.OVERPAID),
+def kept_for_money(session: Session, last_day: date) -> list[ApplicationRow]:
+    """What would go when the month of `last_day` is over, were it not for a fee that is not settled; up to 200."""
+    found = select(ApplicationRow).where(
+        _kept_until(month_of(last_day)[1]), ApplicationRow.hold.is_(None), _money_is_open()
     )
-    return (ApplicationRow.kept_until <= day) & ApplicationRow.hold.is_(None) & not_open() & ~owing.exists()
+    return list(session.scalars(found.order_by(ApplicationRow.kept_until, ApplicationRow.id).limit(200)))
+
+
+def _over(day: date) -> ColumnElement[bool]:
+    """Ended, kept until `day` or earlier, not held, and no money is still to be paid, fixed or paid back."""
+    return _kept_until(day) & ApplicationRow.hold.is_(None) & ~_money_is_open()
+
+
+def _kept_until(day: date) -> ColumnElement[bool]:
+    return (ApplicationRow.kept_until <= day) & not_open()
+
+
+def _money_is_open() -> ColumnElement[bool]:
+    """A claim would go with its only record."""
+    opened = [*sorted(fees.OPEN), Charge.REFUND_DUE, Charge.OVERPAID]
+    found = select(ChargeRow.id).where(
+        ChargeRow.application_id == ApplicationRow.id, ChargeRow.charge_state.in_(opened)
+    )
+    return found.exists()
 
 
 def hold(session: Session, actor: Actor, application_id: str, reason: str, now: datetime) -> ApplicationRow:
@@ -124,6 +142,7 @@ def delete_over(session: Session, actor: Actor, now: datetime) -> Deleted:
     ids = [row.id for row in rows]
     files = files_of(session, ids)
     certificate = _certified(session, rows, len(files), now)
+    numbers.keep_count(session, rows)
     erase(session, ids)
     audit.record(session, actor, "eapply.retention.delete", certificate.id, detail={"count": len(ids)}, now=now)
     return Deleted(certificate, files, more=len(rows) == BATCH)

@@ -62,6 +62,7 @@ def decide(
 ) -> ApplicationRow:
     """Decide alone. Raises Conflict where the procedure wants a second person, or another section has not agreed yet."""
     row = cases.load_for_step(session, application_id, seen_version)
+    who.refuse_own(session, actor, row)
     procedure = cases.definition_of(session, row)
     checked(procedure, decision)
     if procedure.handling.second_person:

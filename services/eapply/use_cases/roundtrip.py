@@ -19,7 +19,7 @@ from services.eapply.db import ApplicationRow
 from services.eapply.domain import mynumber, receipt, states
 from services.eapply.domain.states import Outcome, State
 from services.eapply.forms.definition import Procedure
-from services.eapply.use_cases import approve, cases, procedures, queue, review
+from services.eapply.use_cases import approve, cases, procedures, queue, review, who
 
 HEADER = [
     "受付番号",
@@ -134,15 +134,16 @@ class Planned:
     proposes: bool = False
 
 
-def plan(session: Session, lines: list[Line], now: datetime) -> list[Planned]:
+def plan(session: Session, actor: Actor, lines: list[Line], now: datetime) -> list[Planned]:
     """What would happen, before it does."""
-    return [_planned(session, line, now) for line in lines]
+    return [_planned(session, actor, line, now) for line in lines]
 
 
-def _planned(session: Session, line: Line, now: datetime) -> Planned:
+def _planned(session: Session, actor: Actor, line: Line, now: datetime) -> Planned:
     row = None
     try:
         row, procedure = _case(session, line)
+        who.refuse_own(session, actor, row)
         decision = review.checked(
             procedure, review.Decision(_outcome(procedure, line.outcome), line.reason, line.remark)
         )

@@ -236,7 +236,6 @@ def _take_one(session: Session, actor: Actor, name: str, content: bytes, now: da
     try:
         with session.begin_nested():
             document = files.read_yaml(content.decode("utf-8-sig"))
-            _refuse_over_draft(session, document)
             return Taken(name, build.take_in(session, actor, document, now).key)
     except UnicodeDecodeError:
         return Taken(name, faults=(str(say("文字を読めませんでした。UTF-8で保存してください。")),))
@@ -245,16 +244,3 @@ def _take_one(session: Session, actor: Actor, name: str, content: bytes, now: da
         return Taken(name, faults=places or (refusal.message,))
     except Refusal as refusal:
         return Taken(name, faults=(refusal.message,))
-
-
-def _refuse_over_draft(session: Session, document: Any) -> None:
-    """Raises Conflict where the procedure has a draft: among many files nobody sees whose work is replaced."""
-    key = document.get("key") if isinstance(document, dict) else None
-    if isinstance(key, str) and build.has_draft(session, key):
-        raise Conflict(
-            say(
-                "この手続き（%(key)s）には下書きがあるため、取り込んでいません。公開するか捨ててから、取り込んでください。",
-                key=key[:60],
-            ),
-            code="draft-exists",
-        )

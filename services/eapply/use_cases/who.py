@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from libs.common.actor import Actor
 from libs.common.clock import local_date
-from libs.common.errors import NotFound, say
-from services.eapply.db import ApplicationRow, DelegationRow, GrantRow
+from libs.common.errors import Forbidden, NotFound, say
+from services.eapply.db import ApplicationRow, CosignerRow, DelegationRow, GrantRow
 
 ACCOUNTS = frozenset({"person", "staff", "operator"})
 """Kinds that have an account of their own; staff are citizens too."""
@@ -86,6 +86,21 @@ def is_applicant(session: Session, actor: Actor, row: ApplicationRow) -> bool:
     hashed = [each for each in (session_hash(actor), earlier_guest_hash(actor)) if each]
     found = select(GrantRow.application_id).where(GrantRow.session_hash.in_(hashed), GrantRow.application_id == row.id)
     return bool(hashed) and session.scalar(found.limit(1)) is not None
+
+
+def refuse_own(session: Session, actor: Actor, row: ApplicationRow) -> None:
+    """Raises Forbidden for staff who applied themselves, sent it for somebody else or confirmed it: staff are citizens too, and
+    nobody is judge in their own matter."""
+    subject = person(actor)
+    signed = select(CosignerRow.id).where(
+        CosignerRow.application_id == row.id, CosignerRow.state == "confirmed", CosignerRow.account == subject
+    )
+    if subject is not None and (
+        subject in (row.applicant_person, row.filed_by) or session.scalar(signed.limit(1)) is not None
+    ):
+        raise Forbidden(
+            say("自分が申請した、代理で送った、または連署した申請は、ほかの職員が決めます。"), code="own-application"
+        )
 
 
 def _is_applicant(session: Session, actor: Actor, row: ApplicationRow, now: datetime) -> bool:

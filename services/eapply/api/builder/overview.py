@@ -5,7 +5,7 @@ from fastapi.responses import Response
 
 from libs.common import access, csvout
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, say
+from libs.common.errors import Conflict, Invalid, say
 from libs.common.web import Link
 from services.eapply.api.builder.shared import LIST, ONE, PROCEDURES, address, crumbs, list_address
 from services.eapply.api.desk.shared import MANAGER
@@ -55,11 +55,14 @@ def create(request: Request, actor: Actor = access.staff(MANAGER), sent: Form = 
 
 @router.post(f"{LIST}/import", include_in_schema=False)
 def import_file(request: Request, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
-    """A procedure's file (YAML) becomes a draft, to be looked at before it is published."""
+    """A procedure's file (YAML) becomes a draft, to be looked at before it is published. A draft that is there is replaced only
+    where that was asked for."""
     try:
-        text = _uploaded(sent)
+        text, over = _uploaded(sent), sent.get("replace") == "yes"
         with changing(request, actor) as session:
-            row = build.take_in(session, actor, files.read_yaml(text), now_of(request))
+            row = build.take_in(session, actor, files.read_yaml(text), now_of(request), over_draft=over)
+    except Conflict as refusal:
+        return _new(request, {}, {"file": refusal.message}, 409, ask_replace=True)
     except Invalid as refusal:
         places = [f"{place}：{sentence}" for place, sentence in refusal.fields.items()]
         return _new(request, {}, {"file": "\n".join([refusal.message, *places])}, 422)
@@ -76,9 +79,17 @@ def _uploaded(sent: Form) -> str:
         raise Invalid(say("文字を読めませんでした。UTF-8で保存したYAMLのファイルを選んでください。")) from None
 
 
-def _new(request: Request, typed: dict[str, str], errors: dict[str, str], status_code: int = 200) -> Response:
+def _new(
+    request: Request,
+    typed: dict[str, str],
+    errors: dict[str, str],
+    status_code: int = 200,
+    *,
+    ask_replace: bool = False,
+) -> Response:
     return render(
         request, "desk/build/new.html", desk=True, title=NEW, typed=Texts(typed), errors=errors, status_code=status_code,
+        ask_replace=ask_replace,
         crumbs=(Link(PROCEDURES, list_address(request)), Link(NEW, "", True)),
     )  # fmt: skip
 

@@ -127,7 +127,8 @@ def retention_page(request: Request, actor: Actor = access.staff(REVIEWER)) -> R
     with reading(request, actor) as session:
         context = {
             "going": retention.going(session, last), "listed": retention.going_applications(session, last),
-            "held": retention.held(session), "certificates": retention.certificates(session),
+            "owed": retention.kept_for_money(session, last), "held": retention.held(session),
+            "certificates": retention.certificates(session),
         }  # fmt: skip
     return render(request, "desk/retention.html", desk=True, title=say("保存と廃棄"), last=last, **context)
 

@@ -100,7 +100,7 @@ def answer_section(
 ) -> Response:
     def step(session: Session) -> None:
         consult.answer(
-            session, actor, consultation_id, sent.get("opinion"), sent.get("answer"), now_of(request),
+            session, actor, application_id, consultation_id, sent.get("opinion"), sent.get("answer"), now_of(request),
             site=site(request),
         )  # fmt: skip
 
@@ -116,6 +116,6 @@ def cancel_consultation(
     sent: Form = form,
 ) -> Response:
     def step(session: Session) -> None:
-        consult.cancel(session, actor, consultation_id, now_of(request))
+        consult.cancel(session, actor, application_id, consultation_id, now_of(request))
 
     return do(request, actor, application_id, sent, step)

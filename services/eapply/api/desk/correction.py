@@ -44,7 +44,7 @@ def request_correction(
             wanted = [correct.Wanted(path, sent.get(f"reason:{path}")) for path in sent.all("fields")]
             correct.request(
                 session, actor, application_id, sent.number("version"), wanted, sent.get("message"), typed_date(sent, "due"), now,
-                site=site(request),
+                site=site(request), cosign_again=sent.get("cosign_again") != "no",
             )  # fmt: skip
     except Invalid as refusal:
         with reading(request, actor) as session:

@@ -1,12 +1,15 @@
 """Deciding alone, or by 起案 and 決裁; by itself, for many at once, and by spreadsheet."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
+from pydantic import Field, TypeAdapter, ValidationError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from libs.common import access, csvout
@@ -24,6 +27,7 @@ from services.eapply.use_cases import approve, assign, cases, review, roundtrip
 router = APIRouter()
 SHEET = say("表計算でまとめて決める")
 MOST = 100
+_LINES = TypeAdapter(Annotated[list[roundtrip.Line], Field(max_length=roundtrip.MAX_LINES)])
 
 
 def _decision(sent: Form) -> review.Decision:
@@ -97,10 +101,9 @@ class Result:
 @router.post(f"{DESK}/bulk", include_in_schema=False)
 def bulk(request: Request, actor: Actor = access.staff(REVIEWER), sent: Form = form) -> Response:
     """One step for every case that was ticked, each in a transaction of its own: one that cannot be done stops no other."""
-    picked = [each.partition(":") for each in sent.all("pick")][:MOST]
+    picked = [found for each in sent.all("pick")[:MOST] if (found := re.fullmatch(r"([^:]+):([0-9]{1,9})", each))]
     step = _step(request, actor, sent)
-    results = [_one(request, actor, step, case_id, int(version)) for case_id, _, version in picked if version.isdigit()]
-    return _results(request, results)
+    return _results(request, [_one(request, actor, step, each[1], int(each[2])) for each in picked])
 
 
 def _step(request: Request, actor: Actor, sent: Form) -> Step:
@@ -134,7 +137,8 @@ def _one(request: Request, actor: Actor, step: Step, case_id: str, version: int)
     except Refusal as refusal:
         problem = spoken(request, next(iter(getattr(refusal, "fields", {}).values()), refusal.message))
     with reading(request, actor) as session:
-        return Result(case_id, cases.load(session, case_id).receipt_number, problem)
+        row = session.scalar(select(ApplicationRow).where(ApplicationRow.id == case_id))
+        return Result(case_id, row.receipt_number, problem) if row else Result("", "", problem)
 
 
 def _proposed(before: str, row: ApplicationRow) -> bool:
@@ -179,7 +183,7 @@ def sheet_sent(request: Request, actor: Actor = access.staff(REVIEWER), sent: Fo
     except Invalid as refusal:
         return _sheet(request, refusal.fields, status_code=422)
     with reading(request, actor) as session:
-        planned = roundtrip.plan(session, lines, now_of(request))
+        planned = roundtrip.plan(session, actor, lines, now_of(request))
     good = [asdict(each.line) for each in planned if not each.problem]
     shown = [(each, spoken(request, each.problem)) for each in planned]
     return _sheet(request, {}, planned=shown, good=good, lines=json.dumps(good, ensure_ascii=False))
@@ -212,8 +216,8 @@ def _upload(sent: Form) -> bytes:
 def _lines(text: str) -> list[roundtrip.Line]:
     """The lines that the preview's form carries."""
     try:
-        return [roundtrip.Line(**each) for each in json.loads(text)][: roundtrip.MAX_LINES]
-    except (ValueError, TypeError) as error:
+        return _LINES.validate_json(text, strict=True)
+    except ValidationError as error:
         raise Invalid(say("もう一度、CSVファイルを選ぶところからお願いします。"), code="stale-form") from error
 
 
