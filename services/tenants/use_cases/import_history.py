@@ -22,6 +22,7 @@ from services.tenants.domain.codes import read_code
 from services.tenants.domain.history import believed
 from services.tenants.domain.municipality import Municipality, tenants_by_code
 from services.tenants.domain.subscriptions import Interval, check_disjoint
+from services.tenants.use_cases import subscribe
 
 PROVIDE = "tenants.provide-room"
 """The job of a municipality: `service` and `by` (who imported) in its payload."""
@@ -59,6 +60,7 @@ def provide_rooms(session: Session, actor: Actor, found: list[Interval], now: da
     """Let a room be prepared for each use that was imported and goes on; how many. Kept with the import, in its transaction."""
     wanted = in_use(found, local_date(now))
     for interval in wanted:
+        subscribe.want_room(session, actor, interval.tenant_id, interval.service, now)
         payload = {"service": interval.service, "by": actor.subject}
         jobs.add(session, PROVIDE, payload, tenant=interval.tenant_id, now=now)
     return len(wanted)
