@@ -136,7 +136,12 @@ def begin(
         parts, request, person.id, acr=identity.acr, provider=identity.provider,
         corporate_number=identity.corporate_number or None,
     )  # fmt: skip
-    return with_cookie(see(landing(opened.purpose if opened else "")), *begun, cookies.clear(cookies.proved), cookies.clear(cookies.ticket))
+    return with_cookie(
+        see(landing(opened.purpose if opened else "")),
+        *begun,
+        cookies.clear(cookies.proved),
+        cookies.clear(cookies.ticket),
+    )
 
 
 def _make(session, parts: Parts, identity: Identity, ticket: str | None, name: str) -> db.PersonRow:  # type: ignore[no-untyped-def]
