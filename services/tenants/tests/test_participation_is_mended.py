@@ -1,6 +1,7 @@
 """An operator mends a line of the participation history in the browser; what was reported before stays as it was."""
 
 import re
+from dataclasses import replace
 from datetime import date
 
 import httpx
@@ -133,6 +134,7 @@ def test_an_imported_use_whose_room_failed_gets_it_when_an_operator_tries_again(
 
 def test_an_imported_use_is_open_only_when_its_room_is_ready(cloud: Cloud) -> None:
     """Counted from the moment it is imported; the door, the town's home and the portal open it when there is something to open."""
+    visitor = replace(GUEST, tenant=OOKI, code=OOKI)
     imported = {"file": ("past.csv", f"code,service,from,until\n{OOKI},eapply,2010-04-01,\n", "text/csv")}
     assert cloud.post("/operator/participation", OPERATOR, files=imported).status_code == 200
     assert "/approve" not in cloud.get("/operator/", OPERATOR).text, "nobody has to decide it"
@@ -141,7 +143,7 @@ def test_an_imported_use_is_open_only_when_its_room_is_ready(cloud: Cloud) -> No
             pass
         assert status(cloud.database) == {"status": "preparing", "from": "2010-04-01", "until": None}
         assert counted(cloud.database, DAY) == {OOKI}
-        assert f"/t/{OOKI}/eapply/" not in cloud.get(f"/t/{OOKI}/", GUEST).text
+        assert f"/t/{OOKI}/eapply/" not in cloud.get(f"/t/{OOKI}/", visitor).text
         page = cloud.get(f"/portal/{OOKI}/services/eapply", ADMIN).text
         assert "準備中" in page and "このサービスを休止する" not in page
     with cloud.database.reading() as session:
@@ -157,7 +159,7 @@ def test_an_imported_use_is_open_only_when_its_room_is_ready(cloud: Cloud) -> No
         [again] = requests_db.requests_in(session, ["running"])
     answer(cloud.database, again.id, "provisioned")
     assert status(cloud.database)["status"] == "active"
-    assert f"/t/{OOKI}/eapply/" in cloud.get(f"/t/{OOKI}/", GUEST).text
+    assert f"/t/{OOKI}/eapply/" in cloud.get(f"/t/{OOKI}/", visitor).text
 
 
 def test_only_what_failed_is_tried_again(cloud: Cloud) -> None:
