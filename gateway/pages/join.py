@@ -108,7 +108,12 @@ def begin(
             parts, request, ticket, display_name=display_name, errors={"password": refusal.message}, status=409
         )
     cookies = parts.cookies
-    return with_cookie(enter(parts, request, person, next="/account/"), cookies.clear(cookies.ticket))
+    return with_cookie(enter(parts, request, person, next=landing(ticket.purpose)), cookies.clear(cookies.ticket))
+
+
+def landing(purpose: str) -> str:
+    """Where a link leads in the end. Whoever was invited came to work: the first page names their work; keys and passwords can wait."""
+    return "/" if purpose == "invitation" else "/account/"
 
 
 def _look_up(parts: Parts, secret: str) -> db.TicketRow:
@@ -143,7 +148,9 @@ def _welcome_form(
         status,
         purpose=ticket.purpose,
         email=ticket.email,
-        ways=ways_of(parts.providers, "/account/", parts.snapshots.current) if ticket.purpose != "reset" else [],
+        ways=ways_of(parts.providers, landing(ticket.purpose), parts.snapshots.current)
+        if ticket.purpose != "reset"
+        else [],
         display_name=display_name,
         errors=errors or {},
     )

@@ -13,6 +13,7 @@ from gateway.oidc.metadata import ProviderFailed
 from gateway.pages.again import require_fresh
 from gateway.pages.common import caller_of, local, network_of, page, see, with_cookie
 from gateway.pages.entering import begin_session, enter
+from gateway.pages.join import landing
 from gateway.parts import Parts, parts_of
 from gateway.use_cases import accounts, identities, tickets
 from gateway.use_cases.sign_in import check_mail_pace
@@ -120,7 +121,7 @@ def begin(
     """A new account: at once with an address that the provider or a mail of ours has proved, else by a mail to it."""
     parts, identity = parts_of(request), _identity(request)
     ticket = hygiene.cookie(request.scope["headers"], parts.cookies.ticket)
-    typed = {"display_name": display_name, "email": email}
+    typed, opened = {"display_name": display_name, "email": email}, _ticket(parts, request)
     try:
         domain.display_name_of(display_name)
         if ticket is None and not identity.email:
@@ -135,7 +136,12 @@ def begin(
         parts, request, person.id, acr=identity.acr, provider=identity.provider,
         corporate_number=identity.corporate_number or None,
     )  # fmt: skip
-    return with_cookie(see("/account/"), *begun, cookies.clear(cookies.proved), cookies.clear(cookies.ticket))
+    return with_cookie(
+        see(landing(opened.purpose if opened else "")),
+        *begun,
+        cookies.clear(cookies.proved),
+        cookies.clear(cookies.ticket),
+    )
 
 
 def _make(session, parts: Parts, identity: Identity, ticket: str | None, name: str) -> db.PersonRow:  # type: ignore[no-untyped-def]

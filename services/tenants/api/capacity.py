@@ -72,6 +72,7 @@ def _own(
         pool=pool,
         free=free,
         rows=rows,
+        cost=capacity.cost,
         today=view.today_of(request),
         states=words.RESERVATIONS,
         earlier=first - timedelta(days=DAYS),

@@ -48,7 +48,7 @@ def _page(request: Request, year: int, error: Refusal | None = None, field: str 
         names=names,
         asked=sum(row.amount for row in counting),
         paid=sum(row.amount for row in counting if row.state == "paid"),
-        waiting=len(parties - {row.tenant for row in counting}),
+        waiting=len(parties - {row.tenant for row in counting if row.slot == invoices_db.STANDING}),
         problems=[one.problem.message for one in shared.values() if one.problem],
         has_rule=bool(shared),
         today=view.today_of(request),

@@ -18,12 +18,10 @@ from services.tenants.api.maintenance import coming, name_of
 from services.tenants.api.words import Reader
 from services.tenants.db import members as members_db
 from services.tenants.db import registry as registry_db
-from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.domain.catalogue import SERVICES, CatalogueService
 from services.tenants.domain.codes import read_code
 from services.tenants.domain.municipality import Municipality, by_code, existing_on, matches
-from services.tenants.domain.subscriptions import status_on
-from services.tenants.use_cases import count, own_pages
+from services.tenants.use_cases import count, own_pages, standing
 
 router = APIRouter(include_in_schema=False)
 
@@ -139,12 +137,8 @@ def _open_services(request: Request, town: Municipality) -> list[CatalogueServic
     """Services with pages of their own that this municipality uses today."""
     today = view.today_of(request)
     with view.service_of(request).database.reading() as session:
-        own = subscriptions_db.intervals(session, town.tenant_id)
-    return [
-        s
-        for s in SERVICES
-        if s.delivery == "room" and s.opened and status_on(own, town.tenant_id, s.key, today).status == "active"
-    ]
+        found = standing.of_town(session, town.tenant_id, today)
+    return [s for s in SERVICES if s.delivery == "room" and s.opened and found[s.key].status == "active"]
 
 
 def _fragment(request: Request, town: Municipality, service: CatalogueService) -> Markup | None:

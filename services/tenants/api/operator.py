@@ -50,8 +50,8 @@ def _approvals(request: Request, error: Invalid | None = None, about: str = "") 
         "/operator/",
         status_code=error.status if error else 200,
         errors=view.told(request, {about: error.message}) if error else {},
-        waiting=[row for row in waiting if row.action in requests.APPROVED],
-        moving=[row for row in waiting if row.action not in requests.APPROVED] + moving,
+        waiting=[row for row in waiting if _undecided(row)],
+        moving=[row for row in waiting if not _undecided(row)] + moving,
         ended=ended,
         may_retry=_newest_failed([*waiting, *moving], ended),
         auto=auto,
@@ -61,6 +61,10 @@ def _approvals(request: Request, error: Invalid | None = None, about: str = "") 
         actions=words.ACTIONS,
         state_words=requests.WORDS,
     )
+
+
+def _undecided(row: RequestRow) -> bool:
+    return row.action in requests.APPROVED and row.decided_at is None
 
 
 def _newest_failed(open_now: list[RequestRow], ended: list[RequestRow]) -> set[str]:

@@ -16,7 +16,6 @@ from services.tenants.api.maintenance import coming, name_of
 from services.tenants.db import members as members_db
 from services.tenants.db import registry as registry_db
 from services.tenants.db import requests as requests_db
-from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.db import switches as switches_db
 from services.tenants.db.requests import RequestRow
 from services.tenants.domain import catalogue, manuals, requests, subscriptions
@@ -24,7 +23,7 @@ from services.tenants.domain.catalogue import CatalogueService
 from services.tenants.domain.municipality import Municipality, existing_on
 from services.tenants.domain.peers import LEAST, rounded
 from services.tenants.domain.subscriptions import Subscription
-from services.tenants.use_cases import count, peers, subscribe
+from services.tenants.use_cases import count, peers, standing, subscribe
 
 router = APIRouter(include_in_schema=False)
 STATIC = Path(__file__).parents[1] / "static"
@@ -91,7 +90,7 @@ def services(request: Request, code: str, actor: Actor = access.staff("portal.ad
         using=[o for o in offers if o.subscription.status != "none" and not o.moving],
         moving=[o for o in offers if o.moving],
         others=others,
-        costs=portal_cost.cost_lines(request, town, [o.service.key for o in others]),
+        costs=portal_cost.costs(request, town, [o.service.key for o in others])[0],
         status_words=words.STATUS,
         actions=words.ACTIONS,
         not_open=catalogue.NOT_OPEN,
@@ -109,8 +108,7 @@ def manual(request: Request, code: str, service: str, actor: Actor = access.staf
     """What to do in the first hour, each step with its page; also for who has not joined."""
     town, offered = view.municipality_of(request, actor), catalogue.service(service)
     with view.service_of(request).database.reading() as session:
-        found = subscriptions_db.intervals(session, town.tenant_id, offered.key)
-    status = subscriptions.status_on(found, town.tenant_id, offered.key, view.today_of(request)).status
+        status = standing.of_town(session, town.tenant_id, view.today_of(request))[offered.key].status
     return view.portal_page(
         request,
         "portal/manual.html",
@@ -145,6 +143,7 @@ def _service_page(request: Request, actor: Actor, key: str, error: Invalid | Non
         earlier = [row for row in requests_db.requests_of(session, town.tenant_id) if row.service == key]
         resting = switches_db.off_of(session, town.tenant_id, key)
         same = peers.of(session, town, key, count.on(session, view.today_of(request)))
+    cost, this_year = portal_cost.costs(request, town, [key], now=offer.subscription.status == "none")
     return view.portal_page(
         request,
         "portal/service.html",
@@ -156,8 +155,8 @@ def _service_page(request: Request, actor: Actor, key: str, error: Invalid | Non
         rounded=rounded,
         least=LEAST,
         kinds=words.TOWNS,
-        cost=portal_cost.cost_lines(request, town, [key]).get(key, ""),
-        this_year=portal_cost.this_year(request, town, key) if offer.subscription.status == "none" else None,
+        cost=cost.get(key, ""),
+        this_year=this_year.get(key),
         earlier=earlier,
         resting=resting,
         titles=_titles(request, key) if resting else {},
@@ -327,7 +326,7 @@ def _offers(request: Request, town: Municipality) -> list[Offer]:
     today, reader = view.today_of(request), view.reader_of(request)
     with view.service_of(request).database.reading() as session:
         participation = count.on(session, today)
-        own = subscriptions_db.intervals(session, town.tenant_id)
+        found = standing.of_town(session, town.tenant_id, today)
         rows = {s.key: requests_db.open_request(session, town.tenant_id, s.key) for s in catalogue.SERVICES}
         steps = {key: requests_db.steps_of(session, row.id) for key, row in rows.items() if row is not None}
     region = [m for m in participation.municipalities.values() if m.region == town.region and m != town]
@@ -337,7 +336,7 @@ def _offers(request: Request, town: Municipality) -> list[Offer]:
         offers.append(
             Offer(
                 service,
-                subscriptions.status_on(own, town.tenant_id, service.key, today),
+                found[service.key],
                 row,
                 words.timeline(row, steps[service.key], reader) if row else [],
                 words.headline(row, reader) if row else "",

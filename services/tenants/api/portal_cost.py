@@ -65,22 +65,13 @@ def quote(request: Request, town: Municipality, service: str, start: date) -> Qu
     return Quote(town, start, months, shared, whole)
 
 
-def this_year(request: Request, town: Municipality, service: str) -> ThisYear | None:
-    """None where no rule was decided, or it cannot be said."""
-    with view.service_of(request).database.reading() as session:
-        if all(row.superseded_at for row in sharing_db.rule_rows(session, service)):
-            return None  # the register need not be read
-        register = count.read(session)
-        today = view.today_of(request)
-        shared, months = sharing_cases.for_newcomer(session, register, service, town.tenant_id, today)
-    share = shared.shares.get(town.tenant_id) if shared else None
-    return ThisYear(shared.rule.fiscal_year, months, share.amount) if shared and share else None
-
-
-def cost_lines(request: Request, town: Municipality, services: Iterable[str]) -> dict[str, str]:
-    """What a whole year from next April costs this municipality: service → one sentence. Those that no rule speaks of are
-    left out; where none does, the register is not read."""
-    start, found = subscriptions.next_april(view.today_of(request)), {}
+def costs(
+    request: Request, town: Municipality, services: Iterable[str], *, now: bool = False
+) -> tuple[dict[str, str], dict[str, ThisYear]]:
+    """What a whole year from next April costs this municipality: service → one sentence; and, with `now`, what joining today costs.
+    Those that no rule speaks of are left out; the register is read once, and not where none does."""
+    today = view.today_of(request)
+    start, found, begun = subscriptions.next_april(today), {}, {}
     with view.service_of(request).database.reading() as session:
         decided = {row.service for row in sharing_db.rule_rows(session) if row.superseded_at is None}
         wanted = decided.intersection(services)
@@ -89,9 +80,14 @@ def cost_lines(request: Request, town: Municipality, services: Iterable[str]) ->
             shared, _ = sharing_cases.for_newcomer(session, register, service, town.tenant_id, start)
             if shared and town.tenant_id in shared.shares:
                 found[service] = shared.shares[town.tenant_id].amount
+            if now:
+                shared, months = sharing_cases.for_newcomer(session, register, service, town.tenant_id, today)
+                if shared and town.tenant_id in shared.shares:
+                    amount = shared.shares[town.tenant_id].amount
+                    begun[service] = ThisYear(shared.rule.fiscal_year, months, amount)
     sentence = say("%(year)s年度は、1年で%(amount)s円です（いまの決まりと、いまの参加市町村で計算）。")
     reader = view.reader_of(request)
-    return {service: reader(sentence, year=start.year, amount=f"{yen:,}") for service, yen in found.items()}
+    return {key: reader(sentence, year=start.year, amount=f"{yen:,}") for key, yen in found.items()}, begun
 
 
 @router.get("/portal/{code}/services/{service}/estimate")

@@ -152,6 +152,7 @@ _HEADLINES = {
 
 STATUS = {
     "active": (say("利用中"), "good"),
+    "preparing": (say("準備中"), "info"),
     "suspended": (say("休止中"), "warn"),
     "scheduled": (say("開始日が決まっています"), "info"),
     "none": (say("未利用"), ""),

@@ -31,7 +31,8 @@ class PoolRow(SharedTable, Base):
 
 class ReservationRow(SharedTable, Base):
     """`state`: requested, approved, refused, cancelled. `applied_at`: its namespace was made (or, in dry mode, would have been);
-    `removed_at`: it is gone again."""
+    `removed_at`: it is gone again. `node_day`, `storage_day`: yen as they stood when it was asked for; None: not kept by an archive or
+    a release of before."""
 
     __tablename__ = "reservations"
     __shared_because__ = "all reservations share one pool: whoever asks must be checked against everybody's"
@@ -53,6 +54,8 @@ class ReservationRow(SharedTable, Base):
     applied_at: Mapped[datetime | None]
     removed_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(2000))
+    node_day: Mapped[int | None]
+    storage_day: Mapped[int | None]
 
     @property
     def last(self) -> date:

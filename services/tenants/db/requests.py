@@ -2,9 +2,9 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, exists, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from libs.common.errors import NotFound, say
 from libs.common.ids import new_id
@@ -134,6 +134,24 @@ def has_room(session: Session, tenant: str, service: str) -> bool:
         .limit(1)
     )
     return newest == "join"
+
+
+def without_room(session: Session, tenant: str | None = None) -> set[tuple[str, str]]:
+    """(tenant, service) whose room was asked for and is not made: on its way, or failed, and none was made since."""
+    made = aliased(RequestRow)
+    since = exists().where(
+        made.tenant == RequestRow.tenant,
+        made.service == RequestRow.service,
+        made.action == "join",
+        made.state == "done",
+        made.requested_at >= RequestRow.requested_at,
+    )
+    statement = select(RequestRow.tenant, RequestRow.service).where(
+        RequestRow.action == "join", RequestRow.state.in_(("requested", "running", "failed")), ~since
+    )
+    if tenant is not None:
+        statement = statement.where(RequestRow.tenant == tenant)
+    return set(session.execute(statement).tuples())
 
 
 def requests_in(session: Session, states: list[str], limit: int = 200, *, newest: bool = False) -> list[RequestRow]:

@@ -4,7 +4,7 @@ A reservation holds on the days `first <= day < until`. Asked for (requested) an
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
@@ -94,6 +94,15 @@ def node_days(held: Held, until: date | None = None) -> int:
     """Nodes × days, of those before `until`."""
     end = held.until if until is None else min(held.until, until)
     return held.nodes * max(0, (end - held.first).days)
+
+
+def check_decidable(held: Held, today: date) -> Held:
+    """What can still be given of a reservation that is approved today: days that passed while it waited are not billed. Raises Invalid
+    where all of them have."""
+    if held.until <= today:
+        sentence = say("この予約の期間は、承認を待つ間に終わりました。理由を書いて見送ってください。")
+        raise Invalid(sentence, fields={"reason": sentence}, code="reservation-over")
+    return replace(held, first=max(held.first, today))
 
 
 def charge(held: Held, node_day: int, storage_day: int) -> int:

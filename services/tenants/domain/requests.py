@@ -89,6 +89,11 @@ def check_decided_by_operators(action: str) -> None:
         )
 
 
+def is_imported(requested_by: str, decided_by: str | None) -> bool:
+    """Whether nobody asked: the request was made, and decided, by the import of a participation."""
+    return requested_by == decided_by
+
+
 def check_failed(state: str) -> None:
     """Refuse to try again what did not fail: a municipality that took its request back is not joined by an old button."""
     if state != "failed":

@@ -5,7 +5,7 @@ the agreement goes on and the data are kept (協議会の「参加」は加入�
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Literal
@@ -15,7 +15,8 @@ from libs.common.errors import Invalid, say
 from services.tenants.domain import history
 from services.tenants.domain.municipality import Municipality, counted_on
 
-Status = Literal["active", "suspended", "scheduled", "none"]
+Status = Literal["active", "preparing", "suspended", "scheduled", "none"]
+"""preparing: the use goes on, as its history says, but its room is not made yet (a participation that was imported)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,11 @@ def status_on(intervals: Iterable[Interval], tenant_id: str, service: str, day: 
         return Subscription("suspended" if closed else "active", current.valid_from, current.valid_until)
     coming = next((i for i in joined if i.valid_from > day), None)
     return Subscription("scheduled", coming.valid_from, coming.valid_until) if coming else NOT_SUBSCRIBED
+
+
+def with_room(found: Subscription, *, ready: bool) -> Subscription:
+    """As long as its room is not there, nothing can be used: the service is being prepared."""
+    return found if ready or found.status != "active" else replace(found, status="preparing")
 
 
 # ---- dates of beginning

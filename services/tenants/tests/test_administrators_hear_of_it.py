@@ -12,6 +12,7 @@ from libs.common.testing.service import NOW
 from services.tenants import worker
 from services.tenants.api.notice_settings import Ways
 from services.tenants.db import maintenance as maintenance_db
+from services.tenants.db import requests as requests_db
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, KURUME, MEMBER, OOKI, OPERATOR, PREFECTURE, SECOND_OPERATOR
@@ -174,6 +175,22 @@ def test_operators_hear_of_every_request_and_what_waits_for_them(cloud: Cloud) -
     asked(cloud, action="leave")
     latest = heard(cloud, OPERATOR)[0]
     assert "利用の終了" in latest.subject and "承認は要りません" in latest.body
+
+
+def test_operators_hear_of_a_room_that_could_not_be_made_also_of_an_imported_use(cloud: Cloud) -> None:
+    with cloud.database.transaction(tenant=PREFECTURE) as session:
+        members.grant(session, OPERATOR, PREFECTURE, OPERATOR.subject, {"operator"}, NOW)
+    imported = {"file": ("past.csv", f"code,service,from,until\n{OOKI},eapply,2010-04-01,\n", "text/csv")}
+    assert cloud.post("/operator/participation", SECOND_OPERATOR, files=imported).status_code == 200
+    assert heard(cloud, OPERATOR) == [], "an import is no news"
+    with cloud.database.reading() as session:
+        [row] = requests_db.requests_in(session, ["running"])
+    with cloud.database.transaction(tenant=OOKI) as session:
+        saga.failed(session, "eapply", room_request(cloud.database, row.id), "容量が足りません。", NOW)
+    [told] = heard(cloud, OPERATOR)
+    assert "大木町の電子申請サービス：利用の開始ができませんでした" in told.subject and told.mail == "queued"
+    assert "もう一度始める" in told.body and "容量" not in told.body and told.body.strip().endswith("/operator/")
+    assert kinds(cloud, ADMIN) == [], "the town asked for nothing"
 
 
 def test_operators_hear_of_reserved_servers(cloud: Cloud) -> None:

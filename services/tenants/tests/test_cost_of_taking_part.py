@@ -12,6 +12,7 @@ from libs.common.actor import Actor
 from libs.common.testing.service import NOW
 from services.tenants.db import invoices as invoices_db
 from services.tenants.db import sharing as sharing_db
+from services.tenants.db.invoices import InvoiceRow
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, KURUME, MEMBER, NAKAGAWA, OOKI
@@ -80,6 +81,19 @@ def test_whoever_begins_at_once_reads_what_is_left_of_this_year_costs(full: Clou
     # from 20 November: 5 of 3 × 12 + 5 = 41 parts; the yen that are left over go where most of one was cut off
     assert "今月から始めると、令和8年度は5か月分で73,170円です" in full.get(here, ADMIN).text
     assert "今月から始めると" not in full.get(f"/portal/{KURUME}/services/eapply", as_admin_of(KURUME)).text
+
+
+def test_a_bill_for_servers_does_not_stand_for_the_yearly_invoice(full: Cloud) -> None:  # noqa: F811
+    """Whoever got only a bill for reserved servers was taken for invoiced; with all of them, the form to issue was gone."""
+    full.post("/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "", "total": "600000"})
+    assert "まだ請求を出していない市町村が3あります" in full.get("/council/invoices/?year=2026", MEMBER).text
+    with full.database.transaction() as session:
+        bill = InvoiceRow(
+            tenant=KURUME, fiscal_year=2026, number=1, slot="a-reservation", amount=1, lines=[],
+            issued_by="x", issued_at=NOW, due_on=date(2026, 12, 31),
+        )  # fmt: skip
+        session.add(bill)
+    assert "まだ請求を出していない市町村が3あります" in full.get("/council/invoices/?year=2026", MEMBER).text
 
 
 def test_ten_more_from_october(full: Cloud) -> None:  # noqa: F811

@@ -247,6 +247,8 @@ def test_values_of_many_indicators_from_a_file(planned: Cloud) -> None:
         "オンライン利用率,2019,0,55.5\nない指標,2019,0,1\nオンライン利用率,2019,9,1\nオンライン利用率,去年,0,1\n"
     )
     assert "3行目：指標「ない指標」" in page and "4行目：" in page and "5行目：" in page
+    long = send(f"\nオンライン利用率,{'9' * 5000},0,1\n")
+    assert "3行目：年度と四半期" in long, "a number too long to be read was our fault (500)"
     indicator = indicator_id(planned, "オンライン利用率")
     with planned.database.reading() as session:
         assert len(plans_db.values(session, [indicator])) == 1, "nothing of a file with a wrong line is kept"

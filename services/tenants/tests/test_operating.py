@@ -299,6 +299,18 @@ def test_importing_participation_names_every_wrong_line(cloud: Cloud) -> None:
     assert "2行目" in answer.text and "3行目" in answer.text and "まだ何も取り込んでいません" in answer.text
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_wrong_line_below_an_empty_one_is_named_as_the_spreadsheet_numbers_it(cloud: Cloud) -> None:
+    """An empty line was not counted: the clerk was sent to the line above. A place that is no number stood in the register."""
+    text = "code,service,from,until\n405221,eapply,2010-04-01,\n\n,,,\n405035,eapply,x,\n"
+    answer = cloud.post("/operator/participation", OPERATOR, files={"file": ("h.csv", text)})
+    assert answer.status_code == 422 and "5行目：" in answer.text and "3行目" not in answer.text
+    text = "code,name,kana,longitude,latitude\n\n011002,札幌市,さっぽろし,nan,43\n012025,函館市,はこだてし,141,91\n"
+    answer = cloud.post("/operator/municipalities", OPERATOR, files={"file": ("t.csv", text)})
+    assert answer.status_code == 422
+    assert "3行目：緯度や経度の「nan」" in answer.text and "4行目：緯度や経度の「91」" in answer.text
+
+
 def test_a_participation_that_is_imported_and_goes_on_gets_its_room(cloud: Cloud) -> None:
     text = (
         "code,service,from,until\n405221,eapply,2010-04-01,\n405221,backup,2012-04-01,2013-04-01\n"

@@ -1,14 +1,16 @@
 """An operator mends a line of the participation history in the browser; what was reported before stays as it was."""
 
 import re
+from dataclasses import replace
 from datetime import date
 
 import httpx
 import pytest
 
+from services.tenants import worker
 from services.tenants.db import requests as requests_db
 from services.tenants.tests.cloud import Cloud
-from services.tenants.tests.people import ADMIN, MEMBER, OOKI, OPERATOR
+from services.tenants.tests.people import ADMIN, GUEST, MEMBER, OOKI, OPERATOR
 from services.tenants.tests.test_joining_a_service import answer, counted, room_request, status
 from services.tenants.tests.test_pages_in_other_languages import japanese_in
 from services.tenants.tests.test_the_register_changes import join, on, reasons
@@ -128,6 +130,36 @@ def test_an_imported_use_whose_room_failed_gets_it_when_an_operator_tries_again(
     assert "もう一度始める" not in cloud.get("/operator/", OPERATOR).text, "nothing is left to be tried"
     late = cloud.post(f"/operator/requests/{first}/retry", OPERATOR)
     assert late.status_code == 409 and "もう使っています" in late.text
+
+
+def test_an_imported_use_is_open_only_when_its_room_is_ready(cloud: Cloud) -> None:
+    """Counted from the moment it is imported; the door, the town's home and the portal open it when there is something to open."""
+    visitor = replace(GUEST, tenant=OOKI, code=OOKI)
+    imported = {"file": ("past.csv", f"code,service,from,until\n{OOKI},eapply,2010-04-01,\n", "text/csv")}
+    assert cloud.post("/operator/participation", OPERATOR, files=imported).status_code == 200
+    assert "/approve" not in cloud.get("/operator/", OPERATOR).text, "nobody has to decide it"
+    for run in (False, True):
+        while run and worker.jobs.run_next(cloud.service):
+            pass
+        assert status(cloud.database) == {"status": "preparing", "from": "2010-04-01", "until": None}
+        assert counted(cloud.database, DAY) == {OOKI}
+        assert f"/t/{OOKI}/eapply/" not in cloud.get(f"/t/{OOKI}/", visitor).text
+        page = cloud.get(f"/portal/{OOKI}/services/eapply", ADMIN).text
+        assert "準備中" in page and "このサービスを休止する" not in page
+    with cloud.database.reading() as session:
+        [row] = requests_db.requests_in(session, ["running"])
+    with cloud.database.transaction(tenant=OOKI) as session:
+        saga.failed(session, "eapply", room_request(cloud.database, row.id), "いっぱいです。", cloud.clock.now())
+    assert status(cloud.database)["status"] == "preparing", "a room that failed opens nothing"
+    assert "使う準備がまだ終わっていません" in cloud.get(f"/portal/{OOKI}/services/eapply", ADMIN).text
+    assert "準備" not in cloud.get(f"/portal/{OOKI}/services/eapply", ADMIN, cookie="lang=en").text
+    cloud.clock.advance(seconds=1)
+    cloud.post(f"/operator/requests/{row.id}/retry", OPERATOR)
+    with cloud.database.reading() as session:
+        [again] = requests_db.requests_in(session, ["running"])
+    answer(cloud.database, again.id, "provisioned")
+    assert status(cloud.database)["status"] == "active"
+    assert f"/t/{OOKI}/eapply/" in cloud.get(f"/t/{OOKI}/", visitor).text
 
 
 def test_only_what_failed_is_tried_again(cloud: Cloud) -> None:

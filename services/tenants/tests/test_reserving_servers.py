@@ -23,8 +23,8 @@ from services.tenants.db import invoices as invoices_db
 from services.tenants.domain.capacity import Held, calendar
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.tests.cloud import Cloud
-from services.tenants.tests.people import ADMIN, OOKI, OPERATOR, load_fukuoka
-from services.tenants.use_cases import capacity, subscribe
+from services.tenants.tests.people import ADMIN, KURUME, OOKI, OPERATOR, load_fukuoka
+from services.tenants.use_cases import capacity, registry, subscribe
 
 POOL = {"nodes": "8", "storage": "1000", "cpu": "4", "memory": "16", "node_day": "1000", "storage_day": "33"}
 NIGHT = {"first": "2026-11-22", "last": "2026-11-24", "nodes": "4", "storage": "150", "purpose": "町長選挙の開票速報"}
@@ -157,6 +157,73 @@ def test_only_while_taking_part(cloud: Cloud) -> None:
     cloud.post("/operator/capacity/pool", OPERATOR, POOL)
     got, page = reserve(cloud)
     assert got == 403 and "参加している期間だけ" in page
+
+
+def test_days_that_passed_while_it_waited_are_not_billed_and_what_is_over_is_not_approved(town: Cloud) -> None:
+    reserve(town, first="2026-11-20", last="2026-11-22", storage="0")
+    town.clock.advance(days=2)
+    assert town.post(f"/operator/capacity/{only(town).id}/approve", OPERATOR).status_code == 303
+    town.clock.advance(days=1)
+    town.post("/operator/capacity/bill", OPERATOR, {"due_on": "2026-12-31"})
+    with town.database.reading() as session:
+        [invoice] = invoices_db.invoices(session, tenant=OOKI)
+        assert invoice.amount == 4000, "one day was left"
+        assert capacity.node_days(session, 2026) == {OOKI: 4}
+    reserve(town, first="2026-11-24", last="2026-11-24")
+    with town.database.reading() as session:
+        [late] = capacity_db.in_state(session, "requested")
+    town.clock.advance(days=3)
+    refused = town.post(f"/operator/capacity/{late.id}/approve", OPERATOR)
+    assert refused.status_code == 422 and "承認を待つ間に終わりました" in refused.text
+
+
+def test_a_reservation_costs_what_the_town_read_when_it_asked(town: Cloud) -> None:
+    reserve(town)
+    town.post(f"/operator/capacity/{only(town).id}/approve", OPERATOR)
+    assert town.post("/operator/capacity/pool", OPERATOR, POOL | {"node_day": "9000"}).status_code == 303
+    assert "費用 12,149円" in town.get(f"/portal/{OOKI}/capacity/", ADMIN).text
+    town.clock.advance(days=5)
+    town.post("/operator/capacity/bill", OPERATOR, {"due_on": "2026-12-31"})
+    with town.database.reading() as session:
+        assert [row.amount for row in invoices_db.invoices(session, tenant=OOKI)] == [12_149]
+
+
+def test_whoever_leaves_the_cloud_gives_back_what_it_reserved_for_later(town: Cloud, tmp_path: Path) -> None:
+    reserve(town, first="2026-11-20", last="2026-11-30")
+    reserve(town, first="2026-12-20", last="2026-12-21")
+    with town.database.reading() as session:
+        for row in capacity_db.in_state(session, "requested"):
+            town.post(f"/operator/capacity/{row.id}/approve", OPERATOR)
+    town.clock.advance(days=2)
+    fake_kubectl(town, tmp_path)
+    cluster.keep_up(town.service)
+    assert town.post(f"/portal/{OOKI}/services/cloud/leave", ADMIN, {"when": "now"}).status_code == 303
+    with town.database.reading() as session:
+        later, begun = capacity_db.of_tenant(session, OOKI)
+    assert (later.state, begun.state, begun.until) == ("cancelled", "approved", date(2026, 11, 22))
+    assert cluster.keep_up(town.service) == 1, "its namespace goes at once"
+    assert "利用が終わるため" in town.get(f"/portal/{OOKI}/capacity/", ADMIN).text
+    with town.database.reading() as session:
+        assert capacity.node_days(session, 2026) == {OOKI: 8}
+
+
+def test_nothing_is_reserved_for_days_after_the_agreed_end(town: Cloud) -> None:
+    town.post(f"/portal/{OOKI}/services/cloud/leave", ADMIN, {"when": "day", "day": "2026-11-23"})
+    got, page = reserve(town)
+    assert got == 403 and "参加している期間だけ" in page
+    assert reserve(town, last="2026-11-23")[0] == 303
+
+
+def test_a_town_that_ends_by_a_merger_stops_nobody_elses_servers(town: Cloud, tmp_path: Path) -> None:
+    """The cluster is kept up for all in one look: one reservation without a town held up everybody's."""
+    reserve(town, first="2026-12-20", last="2026-12-21")
+    town.post(f"/operator/capacity/{only(town).id}/approve", OPERATOR)
+    with town.database.transaction(tenant=OOKI) as session:
+        registry.end(session, OPERATOR, OOKI, date(2026, 12, 1), NOW, successor=KURUME)
+    assert only(town).state == "cancelled"
+    town.clock.advance(days=31)
+    fake_kubectl(town, tmp_path)
+    assert cluster.keep_up(town.service) == 0
 
 
 def test_what_is_cancelled_or_refused_is_free_again(town: Cloud) -> None:

@@ -16,6 +16,8 @@ from services.tenants.db.capacity import PoolRow, ReservationRow
 from services.tenants.db.invoices import InvoiceRow
 from services.tenants.domain import capacity
 from services.tenants.domain.capacity import Held
+from services.tenants.domain.history import believed
+from services.tenants.domain.lives import in_order
 from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.subscriptions import status_on
 from services.tenants.use_cases import telling
@@ -54,7 +56,7 @@ def reserve(session: Session, actor: Actor, tenant: str, wanted: Held, purpose: 
     if not purpose.strip():
         sentence = say("何に使うかを入力してください。")
         raise Invalid(sentence, fields={"purpose": sentence})
-    _check_joined(session, tenant, wanted.first)
+    _check_joined(session, tenant, wanted)
     pool = db.pool(session, lock=True)
     if pool is None:
         raise Conflict(say("予約できるサーバーが、まだ登録されていません。協議会にお問い合わせください。"))
@@ -63,6 +65,7 @@ def reserve(session: Session, actor: Actor, tenant: str, wanted: Held, purpose: 
     row = ReservationRow(
         tenant=tenant, first=wanted.first, until=wanted.until, nodes=wanted.nodes, storage=wanted.storage,
         purpose=purpose.strip()[:200], state="requested", asked_by=actor.subject, asked_at=now,
+        node_day=pool.node_day, storage_day=pool.storage_day,
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -71,9 +74,10 @@ def reserve(session: Session, actor: Actor, tenant: str, wanted: Held, purpose: 
     return row
 
 
-def _check_joined(session: Session, tenant: str, day: date) -> None:
+def _check_joined(session: Session, tenant: str, wanted: Held) -> None:
     own = subscriptions_db.intervals(session, tenant, SERVICE)
-    if status_on(own, tenant, SERVICE, day).status != "active":
+    found = status_on(own, tenant, SERVICE, wanted.first)
+    if found.status != "active" or (found.end is not None and found.end < wanted.until):
         raise Forbidden(
             say("自治体クラウドに参加している期間だけ、予約できます。先に、サービスの画面から申し込んでください。")
         )
@@ -87,6 +91,8 @@ def decide(session: Session, actor: Actor, reservation_id: str, approved: bool, 
     if not approved and not reason.strip():
         sentence = say("見送る理由を入力してください。申し込んだ市町村に、そのまま伝わります。")
         raise Invalid(sentence, fields={"reason": sentence})
+    if approved:
+        row.first = capacity.check_decidable(row.held, local_date(now)).first
     row.state, row.reason = ("approved" if approved else "refused"), reason.strip()[:2000] or None
     row.decided_by, row.decided_at = actor.subject, now
     audit.record(session, actor, f"capacity.{row.state}", row.id, row.reason, _detail(row), now=now)
@@ -108,14 +114,28 @@ def cancel(session: Session, actor: Actor, tenant: str, reservation_id: str, now
     audit.record(session, actor, "capacity.cancelled", row.id, detail=_detail(row), now=now)
 
 
+def give_back(session: Session, tenant: str, end: date, reason: str, now: datetime) -> None:
+    """From `end` on the municipality takes no part any more: what it reserved for later is free for others, and not billed."""
+    for row in db.holding(session, end, date.max):
+        if row.tenant != tenant:
+            continue
+        if row.first < end:
+            row.until = end
+        else:
+            row.state, row.reason = "cancelled", reason
+        audit.record(session, SYSTEM, "capacity.cancelled", row.id, reason, _detail(row), now=now)
+
+
 def _detail(row: ReservationRow) -> dict[str, str | int]:
     return {"first": row.first.isoformat(), "until": row.until.isoformat(), "nodes": row.nodes, "storage": row.storage}
 
 
 def manifest_of(session: Session, row: ReservationRow) -> Manifest:
-    """Namespace, quota and expiry, under the code the municipality had on the first day."""
+    """Namespace, quota and expiry, under the code the municipality had on the first day, or its last one: a register corrected
+    afterwards stops nobody's servers."""
     pool = db.pool(session)
-    town = existing_on(registry_db.states(session, row.tenant), row.first).get(row.tenant)
+    states = registry_db.states(session, row.tenant)
+    town = existing_on(states, row.first).get(row.tenant) or next(reversed(in_order(believed(states))), None)
     if pool is None or town is None:
         raise Conflict(say("予約できるサーバーが、まだ登録されていません。協議会にお問い合わせください。"))
     return capacity.manifest(town.code, row.id, row.held, db.as_pool(pool))
@@ -177,7 +197,7 @@ def bill(session: Session, actor: Actor, due_on: date, now: datetime) -> list[In
     billed = {row.slot for row in invoices_db.invoices(session)}
     number, rows = invoices_db.last_number(session, year), []
     for one in db.in_state(session, "approved"):
-        amount = capacity.charge(one.held, pool.node_day, pool.storage_day)
+        amount = cost(one, pool)
         if one.until <= today and one.id not in billed and amount:
             number += 1
             rows.append(_invoice(one, year, number, amount, actor, due_on, now))
@@ -189,6 +209,13 @@ def bill(session: Session, actor: Actor, due_on: date, now: datetime) -> list[In
     for row in rows:
         telling.tell(session, row.tenant, "invoice", row.id, f"invoices/{row.id}", now)
     return rows
+
+
+def cost(one: ReservationRow, pool: PoolRow) -> int:
+    """Yen, by the prices that the municipality read when it asked: what is decided later is for who asks later."""
+    node_day = pool.node_day if one.node_day is None else one.node_day
+    storage_day = pool.storage_day if one.storage_day is None else one.storage_day
+    return capacity.charge(one.held, node_day, storage_day)
 
 
 def _invoice(

@@ -3,8 +3,6 @@
 Columns: `code` (団体コード, five or six digits), `service` (key or name), `from`, `until` (ISO dates; until may be empty).
 """
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,11 +15,12 @@ from libs.common.clock import local_date
 from libs.common.errors import Invalid, Refusal, say
 from services.tenants.db import registry as registry_db
 from services.tenants.db import subscriptions as db
-from services.tenants.domain import catalogue
+from services.tenants.domain import catalogue, tables
 from services.tenants.domain.codes import read_code
 from services.tenants.domain.history import believed
 from services.tenants.domain.municipality import Municipality, tenants_by_code
 from services.tenants.domain.subscriptions import Interval, check_disjoint
+from services.tenants.use_cases import subscribe
 
 PROVIDE = "tenants.provide-room"
 """The job of a municipality: `service` and `by` (who imported) in its payload."""
@@ -59,6 +58,7 @@ def provide_rooms(session: Session, actor: Actor, found: list[Interval], now: da
     """Let a room be prepared for each use that was imported and goes on; how many. Kept with the import, in its transaction."""
     wanted = in_use(found, local_date(now))
     for interval in wanted:
+        subscribe.want_room(session, actor, interval.tenant_id, interval.service, now)
         payload = {"service": interval.service, "by": actor.subject}
         jobs.add(session, PROVIDE, payload, tenant=interval.tenant_id, now=now)
     return len(wanted)
@@ -82,8 +82,8 @@ def refuse_lines(bad: list[BadLine]) -> None:
 
 
 def _read(text: str, states: list[Municipality], now: datetime) -> tuple[list[tuple[int, Interval]], list[BadLine]]:
-    rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
-    if not rows or not set(COLUMNS) <= set(rows[0]):
+    headings, rows = tables.read(text)
+    if not rows or not set(COLUMNS) <= set(headings):
         raise Invalid(say("見出しの行に %(columns)s が必要です。", columns=", ".join(COLUMNS)), code="bad-header")
     if len(rows) > MAX_LINES:
         sentence = say("一度に取り込めるのは%(count)s行までです。分けて取り込んでください。", count=f"{MAX_LINES:,}")
@@ -91,7 +91,7 @@ def _read(text: str, states: list[Municipality], now: datetime) -> tuple[list[tu
     found: list[tuple[int, Interval]] = []
     bad: list[BadLine] = []
     tenants = tenants_by_code(states)
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         try:
             found.append((line, _interval(row, tenants, now)))
         except Refusal as refused:
@@ -99,12 +99,12 @@ def _read(text: str, states: list[Municipality], now: datetime) -> tuple[list[tu
     return found, bad
 
 
-def _interval(row: dict[str, str | None], tenants: dict[str, str], now: datetime) -> Interval:
-    code = read_code(row["code"] or "")
+def _interval(row: dict[str, str], tenants: dict[str, str], now: datetime) -> Interval:
+    code = read_code(row["code"])
     tenant = tenants.get(code)
     if tenant is None:
         raise Invalid(say("団体コード「%(code)s」の市町村は台帳にありません。", code=code))
-    service = _service(row["service"] or "")
+    service = _service(row["service"])
     start = _day(row["from"], "from")
     if start is None:
         raise Invalid(say("from（いつから）が空です。日付を入力してください。"))
@@ -125,16 +125,16 @@ def _interval(row: dict[str, str | None], tenants: dict[str, str], now: datetime
 
 def _service(text: str) -> catalogue.CatalogueService:
     for service in catalogue.SERVICES:
-        if text.strip() in (service.key, service.name, service.short):
+        if text in (service.key, service.name, service.short):
             return service
     raise Invalid(say("サービス「%(text)s」は一覧にありません。", text=text))
 
 
-def _day(text: str | None, column: str) -> date | None:
-    if not text or not text.strip():
+def _day(text: str, column: str) -> date | None:
+    if not text:
         return None
     try:
-        return date.fromisoformat(text.strip())
+        return date.fromisoformat(text)
     except ValueError:
         sentence = say(
             "%(column)s の「%(text)s」が日付として読めません。2018-09-01 のように入力してください。",

@@ -4,8 +4,7 @@ Columns: `code` (five or six digits), `name`, `kana`; `region`, `longitude`, `la
 are left as they are: sent twice it is taken once.
 """
 
-import csv
-import io
+import math
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -14,6 +13,7 @@ from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, Refusal, say
 from services.tenants.db import registry as db
+from services.tenants.domain import tables
 from services.tenants.domain.codes import read_code
 from services.tenants.domain.municipality import Municipality, kind_of, tenants_by_code
 from services.tenants.use_cases.import_history import BadLine, refuse_lines
@@ -28,7 +28,7 @@ def import_municipalities(session: Session, actor: Actor, text: str, now: dateti
     rows = _rows(text)
     new: dict[str, Municipality] = {}
     bad: list[BadLine] = []
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         try:
             state = _state(row, now)
             if state.code in new:
@@ -46,11 +46,10 @@ def import_municipalities(session: Session, actor: Actor, text: str, now: dateti
     return len(new), len(rows) - len(new)
 
 
-def _rows(text: str) -> list[dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
-    if not set(NEEDED) <= set(reader.fieldnames or ()):
+def _rows(text: str) -> list[tables.Line]:
+    headings, rows = tables.read(text)
+    if not set(NEEDED) <= set(headings):
         raise Invalid(say("見出しの行に %(columns)s が必要です。", columns=", ".join(NEEDED)), code="bad-header")
-    rows = [{name: value or "" for name, value in row.items() if name} for row in reader]
     if len(rows) > MAX_LINES:
         sentence = say("一度に取り込めるのは%(count)s行までです。分けて取り込んでください。", count=f"{MAX_LINES:,}")
         raise Invalid(sentence, code="too-many-lines")
@@ -58,22 +57,25 @@ def _rows(text: str) -> list[dict[str, str]]:
 
 
 def _state(row: dict[str, str], now: datetime) -> Municipality:
-    code, name, kana = read_code(row["code"]), row["name"].strip(), row["kana"].strip()
+    code, name, kana = read_code(row["code"]), row["name"], row["kana"]
     if not name or not kana:
         raise Invalid(say("名前とよみがなを入力してください。"))
     kind = kind_of(name)
     if kind == "都道府県":
         raise Invalid(say("「%(name)s」は都道府県です。市町村だけを取り込みます。", name=name))
     return Municipality(
-        code, code, name[:40], kana[:80], kind, row.get("region", "").strip()[:40], None, None, now,
-        longitude=_degrees(row.get("longitude", "")), latitude=_degrees(row.get("latitude", "")),
+        code, code, name[:40], kana[:80], kind, row.get("region", "")[:40], None, None, now,
+        longitude=_degrees(row.get("longitude", ""), 180), latitude=_degrees(row.get("latitude", ""), 90),
     )  # fmt: skip
 
 
-def _degrees(text: str) -> float | None:
-    if not text.strip():
+def _degrees(text: str, most: int) -> float | None:
+    if not text:
         return None
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
-        raise Invalid(say("緯度や経度の「%(text)s」が数として読めません。", text=text)) from None
+        found = math.nan
+    if not -most <= found <= most:  # neither is "nan"
+        raise Invalid(say("緯度や経度の「%(text)s」が数として読めません。", text=text))
+    return found

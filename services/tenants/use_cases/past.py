@@ -9,7 +9,6 @@ What this cloud counted itself is never mixed with it: no line may be of a day o
 
 import csv
 import hashlib
-import io
 import re
 import unicodedata
 from collections import Counter
@@ -27,6 +26,7 @@ from libs.common.errors import Invalid, Refusal, say
 from services.tenants.db import past as db
 from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.db.past import PastImportRow
+from services.tenants.domain import tables
 from services.tenants.domain.history import believed
 from services.tenants.use_cases.import_history import BadLine, refuse_lines
 
@@ -68,7 +68,7 @@ class File:
 
 def read(session: Session, text: str, now: datetime) -> File:
     """The file, against what is known already. Raises Invalid with `lines` naming each wrong one. The session is the tenant's."""
-    kind, cells = _kind(_rows(text))
+    kind, cells = _kind(text)
     began = _began(session)
     end = min(began, local_date(now)) if began else local_date(now)
     found, bad = File(kind), list[BadLine]()
@@ -118,25 +118,18 @@ def take_back(session: Session, actor: Actor, import_id: str, now: datetime) -> 
 # ---- the file -------------------------------------------------------------------------------------------------------
 
 
-def _rows(text: str) -> list[dict[str, str]]:
+def _kind(text: str) -> tuple[Kind, list[tables.Line]]:
+    """Its form, and its lines as a spreadsheet numbers them, without empty ones."""
     try:
-        reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), restval="", restkey="", strict=True)
-        rows = [{_plain(name): str(cell or "").strip() for name, cell in row.items()} for row in reader]
+        headings, cells = tables.read(text, _plain, strict=True)
     except csv.Error as error:
         raise Invalid(say('CSVとして読めません。引用符（"）の数を確かめてください。'), code="bad-csv") from error
-    if len(rows) > MAX_LINES:
+    if len(cells) > MAX_LINES:
         sentence = say("一度に取り込めるのは%(count)s行までです。分けて取り込んでください。", count=f"{MAX_LINES:,}")
         raise Invalid(sentence, code="too-many-lines")
-    return rows
-
-
-def _kind(rows: list[dict[str, str]]) -> tuple[Kind, list[tuple[int, dict[str, str]]]]:
-    """Its form, and its lines as a spreadsheet numbers them, without empty ones."""
-    names = set(rows[0]) if rows else set()
-    cells = [(line, row) for line, row in enumerate(rows, start=2) if any(row.values())]
-    if set(REGISTER) <= names:
+    if cells and set(REGISTER) <= set(headings):
         return "register", cells
-    if set(COUNTS) <= names:
+    if cells and set(COUNTS) <= set(headings):
         return "counts", cells
     sentence = say(
         "見出しの行に「%(register)s」か「%(counts)s」が必要です。",

@@ -1,7 +1,7 @@
 """The ledger of indicators: take in a plan, record values by hand, from a file or from what is counted here; note 検証 and 対策."""
 
-import csv
-import io
+import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -15,6 +15,7 @@ from libs.common.errors import Invalid, Refusal, say
 from services.tenants.db import plans as db
 from services.tenants.db.plans import IndicatorRow, IndicatorValueRow, MeasureRow, PlanRow, ReviewRow
 from services.tenants.domain import indicators as rules
+from services.tenants.domain import tables
 from services.tenants.domain.indicators import Source
 from services.tenants.use_cases.automatic import FIGURES
 from services.tenants.use_cases.import_history import BadLine, refuse_lines
@@ -69,11 +70,11 @@ def _plan_lines(table: str, *, counted: bool) -> list[dict[str, str]]:
 
 def _table(text: str, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
     """(line, cells) of a CSV whose header has these columns. Raises Invalid."""
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
-    if not set(columns) <= set(reader.fieldnames or ()):
+    headings, found = tables.read(text)
+    if not set(columns) <= set(headings):
         sentence = say("見出しの行に %(columns)s が必要です。", columns=", ".join(columns))
         raise Invalid(sentence, fields={"file": sentence}, code="bad-header")
-    rows = [(line, {name: (row[name] or "").strip() for name in columns}) for line, row in enumerate(reader, start=2)]
+    rows = [(line, {name: row[name] for name in columns}) for line, row in found]
     rows = [(line, row) for line, row in rows if any(row.values())]
     if not rows:
         raise Invalid(say("見出しの下に、1行もありません。"), fields={"file": say("見出しの下に、1行もありません。")})
@@ -256,8 +257,9 @@ def _import_one(
 ) -> None:
     if row["indicator"] not in named:
         raise Invalid(say("指標「%(name)s」は、この計画にありません。", name=row["indicator"]))
-    year, quarter = row["fiscal_year"].removesuffix("年度"), row["quarter"] or "0"
-    if not year.isdecimal() or not quarter.isdecimal():
+    year = unicodedata.normalize("NFKC", row["fiscal_year"]).removesuffix("年度")
+    quarter = unicodedata.normalize("NFKC", row["quarter"]) or "0"
+    if not (re.fullmatch(r"[0-9]{4}", year) and re.fullmatch(r"[0-9]", quarter)):
         raise Invalid(say("年度と四半期を選び直してください。"))
     record_value(
         session,

@@ -21,7 +21,7 @@ from services.tenants.domain.lives import check_life, in_order
 from services.tenants.domain.municipality import Municipality, aliases, by_code, existing_on, kind_of
 from services.tenants.domain.subscriptions import Interval, status_on
 from services.tenants.events import MunicipalityChanged
-from services.tenants.use_cases import saga
+from services.tenants.use_cases import capacity, saga
 
 
 def load_reference(session: Session, prefecture: int, now: datetime) -> int:
@@ -151,6 +151,7 @@ def close_life(session: Session, tenant: str, on: date, now: datetime, successor
     ended = [i for i in believed(subscriptions_db.intervals(session, tenant)) if holds_on(i, on)]
     for interval in ended:
         subscriptions_db.close(session, tenant, interval.service, interval.kind, on, now, "municipality.ended")
+    capacity.give_back(session, tenant, on, "市町村がなくなるため", now)
     return ended
 
 

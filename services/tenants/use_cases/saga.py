@@ -22,7 +22,7 @@ from services.tenants.domain.history import believed
 from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.subscriptions import Interval, first_day, status_on
 from services.tenants.events import RoomRequested, SubscriptionEnded, SubscriptionStarted
-from services.tenants.use_cases import own_pages, switches, telling, terms
+from services.tenants.use_cases import capacity, own_pages, switches, telling, terms
 
 SIGN = "tenants.sign-deletion"
 """The job: `request` in its payload."""
@@ -210,6 +210,8 @@ def _finish(session: Session, row: RequestRow, now: datetime) -> None:
         end = row.effective_from or today
         subscriptions_db.close(session, row.tenant, row.service, "joined", end, now, row.id)
         usage_db.forget(session, row.service)
+        if row.service == capacity.SERVICE:
+            capacity.give_back(session, row.tenant, end, "自治体クラウドの利用が終わるため", now)
         jobs.add(session, SIGN, {"request": row.id}, tenant=row.tenant, key=row.id, now=now)
         event = SubscriptionEnded(service=row.service, until_date=end)
         outbox.add(session, event, subject=f"{row.tenant}/{row.service}", now=now)
@@ -263,6 +265,9 @@ def _fail(session: Session, row: RequestRow, reason: str, now: datetime, *, sile
     changed(session)
     audit.record(session, SYSTEM, f"subscription.{row.action}.failed", row.service, row.reason, now=now)
     telling.tell_of_request(session, row, "failed", now)
+    telling.tell_operators(
+        session, row.tenant, f"{row.id}:failed", "/operator/", now, service=row.service, action=row.action, failed=True
+    )
 
 
 def changed(session: Session) -> None:

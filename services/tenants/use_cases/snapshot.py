@@ -7,10 +7,11 @@ from sqlalchemy.orm import Session
 
 from services.tenants.db import members as members_db
 from services.tenants.db import registry as registry_db
+from services.tenants.db import requests as requests_db
 from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.municipality import aliases, existing_on
-from services.tenants.domain.subscriptions import Interval, Subscription, status_on
+from services.tenants.domain.subscriptions import Interval, Subscription, status_on, with_room
 from services.tenants.use_cases import departments
 
 
@@ -26,6 +27,7 @@ def snapshot(session: Session, today: date) -> dict[str, Any]:
     intervals: dict[str, list[Interval]] = {}
     for interval in subscriptions_db.intervals(session):
         intervals.setdefault(interval.tenant_id, []).append(interval)
+    waiting = requests_db.without_room(session)
     return {
         "version": version(session, today),
         "prefecture": next((t for t, state in existing.items() if not state.counted), None),
@@ -37,7 +39,7 @@ def snapshot(session: Session, today: date) -> dict[str, Any]:
                 "aliases": aliases(states, tenant, state.code),
                 "name": state.name,
                 "kana": state.kana,
-                "services": _services(intervals.get(tenant, []), tenant, today),
+                "services": _services(intervals.get(tenant, []), tenant, today, waiting),
             }
             for tenant, state in existing.items()
         ],
@@ -54,8 +56,13 @@ def _members(session: Session, today: date) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def _services(intervals: list[Interval], tenant: str, today: date) -> dict[str, dict[str, str | None]]:
-    found = {service.key: status_on(intervals, tenant, service.key, today) for service in SERVICES}
+def _services(
+    intervals: list[Interval], tenant: str, today: date, waiting: set[tuple[str, str]]
+) -> dict[str, dict[str, str | None]]:
+    found = {
+        s.key: with_room(status_on(intervals, tenant, s.key, today), ready=(tenant, s.key) not in waiting)
+        for s in SERVICES
+    }
     return {key: _facts(subscription) for key, subscription in found.items() if subscription.status != "none"}
 
 

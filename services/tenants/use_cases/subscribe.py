@@ -76,8 +76,8 @@ def _same(present: RequestRow, action: str) -> RequestRow:
     return present
 
 
-def provide_room(session: Session, actor: Actor, tenant: str, service: str, now: datetime) -> RequestRow | None:
-    """Prepare the room of a participation that was imported. None if the service runs elsewhere or is not open yet."""
+def want_room(session: Session, actor: Actor, tenant: str, service: str, now: datetime) -> RequestRow | None:
+    """Note, with the participation that is imported, that it has no room yet. None if the service runs elsewhere or is not open yet."""
     offered = catalogue.service(service)
     if offered.delivery != "room" or not offered.opened or db.open_request(session, tenant, service):
         return None
@@ -93,6 +93,14 @@ def provide_room(session: Session, actor: Actor, tenant: str, service: str, now:
     )
     db.add_request(session, row)
     db.add_step(session, row.id, "imported", now)
+    return row
+
+
+def provide_room(session: Session, actor: Actor, tenant: str, service: str, now: datetime) -> RequestRow | None:
+    """Prepare the room of a participation that was imported. None if there is nothing to prepare, or something else goes on."""
+    row = db.open_request(session, tenant, service) or want_room(session, actor, tenant, service, now)
+    if row is None or row.state != "requested" or not requests.is_imported(row.requested_by, row.decided_by):
+        return None
     audit.record(session, actor, "subscription.join.imported", service, detail=_dates(row), now=now)
     saga.begin(session, row, now)
     return row

@@ -22,6 +22,7 @@ from services.tenants.db import registry as registry_db
 from services.tenants.db.requests import RequestRow
 from services.tenants.domain import catalogue
 from services.tenants.domain.municipality import existing_on
+from services.tenants.domain.requests import is_imported
 
 JOB = "tenants.tell"
 OPERATORS_JOB = "tenants.tell-operators"
@@ -53,6 +54,7 @@ _ACTIONS = {
 }
 _FOLDER = Path(__file__).parents[1] / "templates" / "notices"
 _ASKED = notices.template(_FOLDER / "asked.txt")
+_FAILED_HERE = notices.template(_FOLDER / "failed_here.txt")
 _TEMPLATES = {kind: notices.template(_FOLDER / f"{kind}.txt") for kind in KINDS if kind != "support"}
 
 
@@ -79,7 +81,7 @@ def tell(
 
 def tell_of_request(session: Session, row: RequestRow, kind: str, now: datetime, *, good: bool = True) -> None:
     """What became of a request; nothing of the rooms made for a participation that was imported: nobody asked for them."""
-    if row.requested_by != row.decided_by:
+    if not is_imported(row.requested_by, row.decided_by):
         path = f"requests/{row.id}"
         tell(session, row.tenant, kind, row.id, path, now, service=row.service, action=row.action, good=good)
 
@@ -93,13 +95,15 @@ def tell_operators(
     *,
     service: str,
     action: str = "",
-    waits: bool,
+    waits: bool = False,
+    failed: bool = False,
 ) -> None:
     """Let the operators hear after this transaction that `tenant` asked for something; of the same `ident` only once.
 
-    `path`: their page. `action`: key of requests, "" for reserved servers. `waits`: for their decision.
+    `path`: their page. `action`: key of requests, "" for reserved servers. `waits`: for their decision. `failed`: it could not be
+    done, and they can try it again.
     """
-    payload = {"path": path, "service": service, "action": action, "waits": waits}
+    payload = {"path": path, "service": service, "action": action, "waits": waits, "failed": failed}
     jobs.add(session, OPERATORS_JOB, payload, tenant=tenant, key=ident, now=now)
 
 
@@ -116,8 +120,9 @@ def deliver_to_operators(
         "link": f"{site}{payload['path']}",
     }
     people = {person for person, roles in members_db.roles_of(session, prefecture).items() if "operator" in roles}
+    template = _FAILED_HERE if payload.get("failed") else _ASKED  # a job of before this release says nothing of it
     for person in sorted(people):
-        send(session, None, person, _ASKED, context, now)
+        send(session, None, person, template, context, now)
 
 
 def deliver(session: Session, tenant: str, payload: Mapping[str, Any], site: str, now: datetime) -> None:
