@@ -136,7 +136,9 @@ def unfit(session: Session, bidder_id: str | None, today: date) -> list[tuple[st
     sent stays; the official reads this before deciding."""
     bidder = session.get(CompanyRow, bidder_id) if bidder_id else None
     named = by_ids(session, {each["id"] for each in bidder.members or ()} or {bidder.id}).values() if bidder else ()
-    found = [(each.name, say("会社の確認が取り消されています。")) for each in named if each.verified_at is None]
+    found: list[tuple[str, str]] = [
+        (each.name, say("会社の確認が取り消されています。")) for each in named if each.verified_at is None
+    ]
     return found + [(each.name, say("会社の登録の期限が切れています。")) for each in named if each.valid_until < today]
 
 
