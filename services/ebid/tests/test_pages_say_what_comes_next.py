@@ -34,8 +34,9 @@ def test_days_and_notices_are_written_as_people_read_them(town: Town):
     town.open(tender)
     town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
     town.conclude(tender)
-    days = {"signed_on": "2026-11-27", "first": "2026-12-01", "last": "2027-03-19"}
+    days = {"signed_on": "2026-11-25", "first": "2026-12-01", "last": "2027-03-19"}
     assert town.officer.post(f"desk/tenders/{tender}/contract", days).status_code == 200
+    town.advance(days=60)
     change = {"on": "2027-01-15", "amount": "10120000", "new_last": "2027-03-31", "change_reason": "岩盤が出たため"}
     assert town.officer.post(f"desk/tenders/{tender}/contract/amend", change).status_code == 200
     for path in (f"tenders/{tender}/", f"tenders/{tender}/publication"):
