@@ -1,10 +1,12 @@
 """What an announcement says about deciding, as lines for people: the same on the public page, at the desk and on paper."""
 
+from datetime import date
 from typing import Any
 
 from fastapi import Request
 
 from libs.common.errors import say
+from libs.common.web import dates
 from services.ebid.api import award_form, drafting, venture_form
 from services.ebid.api.shell import spoken
 from services.ebid.db import TenderRow
@@ -110,8 +112,16 @@ def _award(terms: dict[str, Any]) -> list[tuple[str, Any]]:
     )
     criteria = "、".join(f"{each['name']}（{each['full']}点）" for each in terms["criteria"])
     hearing = terms.get("hearing")
-    heard = [(say("学識経験者の意見"), f"{hearing['on']}　{hearing['text']}")] if hearing else []
+    heard = [(say("学識経験者の意見"), f"{day_heard(hearing)}　{hearing['text']}")] if hearing else []
     return [(say("落札者の決め方"), how), (say("評価項目"), criteria), *_points(terms), *heard]
+
+
+def day_heard(hearing: dict[str, str]) -> str:
+    """When 学識経験者 were heard; what was typed before days were checked stays as it is."""
+    try:
+        return dates.day(date.fromisoformat(hearing["on"]), weekdays=False)
+    except ValueError:
+        return hearing["on"]
 
 
 def _points(terms: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -101,7 +101,7 @@ def approval_page(request: Request, tender_id: str, actor: Actor = access.staff(
         papers = documents.listed(session, row)
     return render(
         request, "desk/approval.html", desk=True, title=say("公告の承認"),
-        crumbs=(Link(say("承認"), "./"), Link(row.title, "", True)), row=row, held=held, papers=papers,
+        crumbs=(Link(say("承認"), "../approvals"), Link(row.title, "", True)), row=row, held=held, papers=papers,
         words=words(request), method=procedure.METHODS[row.method], same=row.drafted_by == actor.subject,
         announced=announced.lines(request, row),
         address=f"{base(request)}/desk/approvals/{row.id}",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
@@ -122,6 +123,13 @@ def _rounding(sent: Form, name: str, usual: str) -> dict[str, str]:
     return {"mode": mode if mode in MODES else "half_up", "unit": f"1/{10 ** int(places)}"}
 
 
+def _is_day(typed: str) -> bool:
+    try:
+        return date.fromisoformat(typed).year >= 2000
+    except ValueError:
+        return False
+
+
 def _hearing(sent: Form) -> dict[str, Any]:
     """施行令167条の10の2第4項・第5項, 施行規則12条の4: two or more 学識経験者 are heard before. プロポーザル is no 競争入札."""
     method = procedure.METHODS.get(sent.get("method"))
@@ -131,7 +139,9 @@ def _hearing(sent: Form) -> dict[str, Any]:
             "hearing",
             say("学識経験者2人以上から意見を聴いた日と、意見の要旨を入力してください（施行令167条の10の2）。"),
         )
-    return {"hearing": {"on": on[:10], "text": who}} if on or who else {}
+    if on and not _is_day(on):
+        raise _wrong("hearing_on", say("意見を聴いた日を入力してください。年を確かめてください。"))
+    return {"hearing": {"on": on, "text": who}} if on or who else {}
 
 
 def read_ground(sent: Form) -> dict[str, Any]:

@@ -268,7 +268,7 @@ def mine(request: Request, actor: Actor = access.person()) -> Response:
         ids = ventures.ids_of(session, own.id) if own else []
         found, sent = letters.own(session, ids), bids.own(session, ids)
         closings = bids.closings(session, sent) if sent else {}
-        sent_for = tenders.by_ids(session, {each.tender_id for each in sent})
+        sent_for = tenders.by_ids(session, {each.tender_id for each in (*sent, *found)})
         suspended = suspending.of(session, own.id) if own else []
     return render(
         request, "mine.html", crumbs=(Link(MINE, "", True),), title=MINE, own=own, letters=found, suspended=suspended,

@@ -29,6 +29,7 @@ from services.ebid.domain import procedure, states
 from services.ebid.domain.states import Step
 from services.ebid.use_cases import (
     breakdowns,
+    companies,
     contracts,
     documents,
     opening,
@@ -169,6 +170,7 @@ def show(
         row = tenders.load(session, tender_id)
         rounds = tenders.rounds_of(session, row)
         held = rounds[-1]
+        candidate, today = (held.result or {}).get("candidate"), local_date(now_of(request))
         context: dict[str, Any] = {
             "papers": documents.listed(session, row),
             "questions": questions.listed(session, row, answered=False),
@@ -177,16 +179,16 @@ def show(
             "opened": named(session, rounds),
             "needs_sealing": sealed.needs_sealing(row),
             "place_of": opening.place_of(row, actor),
-            "contract": contracts.of(session, row),
+            "contract": (contract := contracts.of(session, row)),
+            "changes": contracts.changes(contract),
             "breakdowns": [each for each in breakdowns.of_round(session, row, 1) if each.problems is not None],
             "proposals": proposals.listed(session, row),
             "scores": scores.of(session, row),
             "scores_fixed": scores.are_fixed(session, row),
             "outages": (missed := outages.before_deadline(session, row, held)),
             "missed_minutes": outages.minutes(missed),
-            "suspended": suspending.of_bidder(
-                session, (held.result or {}).get("candidate"), local_date(now_of(request))
-            ),
+            "suspended": suspending.of_bidder(session, candidate, today),
+            "unfit": companies.unfit(session, candidate, today),
         }
     may = {step.value: states.may(row.state, step) for step in Step}
     method = procedure.METHODS[row.method]

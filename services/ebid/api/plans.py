@@ -7,7 +7,7 @@ from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.clock import fiscal_year, local_date
 from libs.common.errors import Invalid, say
-from libs.common.web import Link
+from libs.common.web import Link, dates
 from services.ebid.api.desk import DESK, OFFICER
 from services.ebid.api.public import words
 from services.ebid.api.shell import Form, base, changing, form, now_of, office, reading, render, spoken_all, to
@@ -112,7 +112,9 @@ def _page(
     with reading(request, actor) as session:
         rows = plans.listed(session, this)
     whens = [
-        (f"{year}-{number}", f"{year}年度　{label}") for year in (this, this + 1) for number, label in quarters.items()
+        (f"{year}-{number}", f"{dates.fiscal(year)}　{label}")
+        for year in (this, this + 1)
+        for number, label in quarters.items()
     ]
     return render(
         request, "desk/plans.html", desk=True, title=TITLE, crumbs=(Link(TITLE, "", True),), rows=rows, typed=typed, errors=errors,

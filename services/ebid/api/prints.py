@@ -262,7 +262,7 @@ def _round(request: Request, held: RoundRow, opened: dict[str, Any]) -> dict[str
         _t(request, say("くじ：%(values)s の合計 %(total)s を %(count)s で割った余り %(rest)s → %(winner)s",
                         values="＋".join(map(str, draw["values"])), total=draw["total"], count=len(draw["among"]),
                         rest=draw["remainder"], winner=names.get(draw["winner"], "")))
-        for draw in found["result"]["draws"]
+        for draw in found["result"]["draws"] if len(draw["among"]) > 1
     ]  # fmt: skip
     title = _t(request, say("第%(number)s回", number=held.number))
     return {"heading": f"{title}　{spoken_words['outcomes'][found['outcome']]}", "head": [_t(request, each) for each in head],

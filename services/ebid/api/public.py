@@ -134,7 +134,7 @@ def show(
         request, "tender.html", crumbs=(Link(row.title, "", True),), title=row.title, row=row, rounds=rounds,
         held=rounds[-1], phase=phase_of(request, row, rounds[-1]), papers=papers, questions=answered, own=own, sent=sent, closings=closings,
         applied=applied, method=procedure.METHODS[row.method], words=words(request), result=result, actor=actor,
-        announced=announced.lines(request, row), contract=contract, outages=missed, may_ask=may_ask,
+        announced=announced.lines(request, row), contract=contract, changes=contracts.changes(contract), outages=missed, may_ask=may_ask,
         moves=[_moved(each) for held in rounds for each in held.amendments or ()], own_papers=own_papers, typed=typed,
         errors=errors, status_code=status_code,
     )  # fmt: skip

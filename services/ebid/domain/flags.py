@@ -134,7 +134,7 @@ def period(result: Result) -> float | None:
 INDICATORS = (
     Indicator(
         "single",
-        say("1者だけの入札"),
+        say("一者応札（1者だけの入札）"),
         say("競争がありませんでした。参加の条件が狭すぎないかを見ます。"),
         single,
         lambda value: value == 1,
@@ -149,7 +149,7 @@ INDICATORS = (
     Indicator("rate", say("落札率98%以上"), say("予定価格に近い落札です。"), award_rate, lambda value: value >= 0.98),
     Indicator(
         "variation",
-        say("金額のばらつきが小さい（CV 3%未満）"),
+        say("金額のばらつきが小さい（変動係数3%未満）"),
         say("申し合わせると、金額が近づきやすくなります。積算の基準が公表されていても近づきます。"),
         variation,
         lambda value: value < 0.03,
@@ -170,7 +170,7 @@ INDICATORS = (
     ),
     Indicator(
         "distance",
-        say("1位が離れ、負けた入札がそろう（RD 1より大）"),
+        say("1位が離れ、負けた入札がそろう（1位との差が、負けた入札の標準偏差より大）"),
         say("負けた入札どうしの差より、1位との差が大きい案件です。"),
         relative_distance,
         lambda value: value > 1,

@@ -116,7 +116,7 @@ class Tender:
     def close(self) -> None:
         bids = sorted((index, envelope.digest(made)) for made, index in self.sealed.values())
         limits = (self.limits[1], envelope.digest(self.limits[0])) if self.limits else None
-        digest = bundle.closing_digest(TENDER, self.number, bids, limits)
+        digest = bundle.closing_digest(TENDER, self.number, bids, limits, [])
         self.closing = self.log.append(note.entry("closing", self.deadline, digest)), bids, limits
         self.signed = self.log.checkpoint(self.deadline + timedelta(seconds=1))
 
@@ -170,7 +170,7 @@ class Tender:
         judged: dict[str, Any],
     ) -> None:
         assert self.closing
-        closing = Closing(self.log.logged(self.closing[0], state.size), self.closing[1], self.closing[2])
+        closing = Closing(self.log.logged(self.closing[0], state.size), self.closing[1], self.closing[2], [])
         consistency: list[bytes] = []
         if self.rounds:
             first = note.open_note(

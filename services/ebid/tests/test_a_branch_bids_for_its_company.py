@@ -1,12 +1,14 @@
 """受任者: entrusted by the company's 代表者 with a scope and days, acts within them, and is named where the act is shown."""
 
+import io
 import re
 from typing import Any
 
 import pytest
+from pypdf import PdfReader
 
 from services.ebid.tests.ocds_schema import findings
-from services.ebid.tests.people import Browser, Company, Town, visible
+from services.ebid.tests.people import Browser, Company, Town, local_input_in, visible
 from services.ebid.tests.test_officials_publish_and_open import result
 
 pytestmark = pytest.mark.any_store
@@ -94,6 +96,41 @@ def test_an_application_is_signed_by_the_branch(town: Town):
     branch = delegate(town, town.company(1))
     branch.post(f"tenders/{tender}/send", {"act": "apply", "statement": "許可あり"})
     assert NAME in town.officer.get(f"desk/tenders/{tender}").text
+
+
+def test_no_notice_tells_the_desk_before_the_opening_that_a_branch_has_bid(town: Town):
+    """指名競争: the desk prints the notices of 日時変更 and of the deadline. Were one addressed to the 受任者 who has bid, and the next to
+    the 代表者, the official would read from the names who has bid."""
+    tender = town.publish(method="selective")
+    silent, bidding = town.company(1), town.company(2)
+    for company in (silent, bidding):
+        given = {"corporate_number": company.number, "nomination": "同種の施工実績"}
+        assert town.officer.post(f"desk/tenders/{tender}/invitations", given).status_code == 200
+    addressee = NAME.replace(" ", "")
+    branches = [delegate(town, company, serial) for company, serial in ((silent, 51), (bidding, 52))]
+    assert branches[1].bid(tender, 9_000_000).status_code == 200
+    given = {
+        "version": town.version(tender), "reason": "図面の訂正", "bid_until": local_input_in(town, days=6),
+        "opens_at": local_input_in(town, days=6, hours=2),
+    }  # fmt: skip
+    assert town.officer.post(f"desk/tenders/{tender}/postpone", given).status_code == 200
+    town.advance(days=6, hours=1)
+    town.work()
+    assert addressee not in printed(town, tender)
+    town.advance(hours=2)
+    town.open(tender)
+    town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+    assert town.conclude(tender).status_code == 200
+    assert addressee in printed(town, tender), "after the opening the notice names who has bid"
+
+
+def printed(town: Town, tender: str) -> str:
+    """The words of every notice that the desk prints, without spaces."""
+    page = town.officer.get(f"desk/tenders/{tender}/letters").text
+    addresses = re.findall(r'href="[^"]*/(desk/tenders/[^"]+/letters/[^"]+\.pdf)"', page)
+    papers = [PdfReader(io.BytesIO(town.officer.get(each).content)) for each in addresses]
+    assert papers
+    return "".join("".join(page.extract_text().split()) for paper in papers for page in paper.pages)
 
 
 def test_a_code_works_once_for_one_person_and_not_for_ever(town: Town):

@@ -240,6 +240,21 @@ def test_who_is_suspended_between_opening_and_decision_is_marked_at_the_desk(tow
     assert "指名停止の期間中" in page and "談合" in page
 
 
+def test_whose_registration_is_withdrawn_or_over_meanwhile_is_marked_at_the_desk(town: Town):
+    """As 指名停止: the bid stays, and the official reads it before deciding."""
+    tender = town.publish()
+    company = town.company(1)
+    company.bid(tender, 9_000_000)
+    town.close()
+    town.open(tender)
+    assert "候補者の登録" not in town.officer.get(f"desk/tenders/{tender}").text
+    given = {"withdrawal": "証明書が偽造でした"}
+    assert town.officer.post(f"{town.registration(company.name)}/withdraw", given).status_code == 200
+    assert f"{company.name} 会社の確認が取り消されています" in visible(town.officer.get(f"desk/tenders/{tender}").text)
+    town.advance(days=800)
+    assert "会社の登録の期限が切れています" in visible(town.officer.get(f"desk/tenders/{tender}").text)
+
+
 def test_with_two_keys_lost_nothing_opens_and_the_desk_says_what_to_do(town: Town):
     tender = town.publish()
     company = town.company(1)

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from libs.common.audit.table import AuditEntryRow
 from services.ebid.tests.people import OFFICER, Browser, Company, Town, visible
 from services.ebid.tests.test_a_scored_tender import applied, published, score
+from services.ebid.use_cases import bids
 from services.ebid.verify.check import check
 
 pytestmark = pytest.mark.any_store
@@ -89,6 +90,60 @@ def test_who_bids_electronically_too_has_bid_once_and_nobody_learns_it_before(to
     assert waiting(town, tender) == []
     town.open(tender)
     assert visible(town.officer.get(f"desk/tenders/{tender}").text).count("9,000,000円") == 1
+
+
+def test_a_refusal_after_ones_own_envelope_takes_nothing_back_and_is_told_to_its_sender_alone(town: Town):
+    """施行令167条の8第3項: no withdrawal of what was submitted."""
+    tender, company = town.publish(paper="1"), town.company(1)
+    page = town.officer.get(f"desk/tenders/{tender}").text
+    received(town, tender, company)
+    town.advance(minutes=5)
+    refused = company.post(f"tenders/{tender}/send", {"act": "decline"})
+    assert "この辞退届より前に受け付けています" in visible(refused.text)
+    assert company.get(f"tenders/{tender}/receipt.json", page=False).status_code == 409, "nothing was taken in"
+    assert town.officer.get(f"desk/tenders/{tender}").text == page
+    town.close()
+    assert len(waiting(town, tender)) == 1, "the envelope stands"
+
+
+def test_a_refusal_before_the_envelope_stands_and_the_envelope_is_left_out(town: Town):
+    tender, company = town.publish(paper="1"), town.company(1)
+    company.post(f"tenders/{tender}/send", {"act": "decline"})
+    town.advance(minutes=5)
+    assert received(town, tender, company).status_code == 200, "the desk learns nothing of the 辞退届"
+    again = company.post(f"tenders/{tender}/send", {"act": "decline"})
+    assert "受付票" in visible(again.text), "the same 辞退届 again is the same one"
+    town.close()
+    assert waiting(town, tender) == []
+
+
+def test_a_refusal_of_an_earlier_version_that_came_after_the_envelope_does_not_take_it_back(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+):
+    """As a tender under way has it when this version comes: at the close the envelope counts, and the verifier says why both stand."""
+    tender, company = town.publish(paper="1"), town.company(1)
+    received(town, tender, company)
+    town.advance(minutes=5)
+    monkeypatch.setattr(bids, "_require_no_paper", lambda *_: None)
+    company.post(f"tenders/{tender}/send", {"act": "decline"})
+    mine = company.get(f"tenders/{tender}/receipt.json", page=False).json()
+    town.company(2).bid(tender, 9_000_000)
+    town.close()
+    [paper] = waiting(town, tender)
+    for browser in (second(town), town.officer):
+        entered(browser, tender, paper, "8500000", "733")
+    town.open(tender)
+    town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+    town.conclude(tender)
+    page = visible(town.guest().get(f"tenders/{tender}/").text)
+    assert f"落札者 {company.name}" in page and f"{company.name} － 辞退" not in page
+    bundle = town.guest().get(f"tenders/{tender}/bundle.json", page=False).json()
+    report = check(bundle, [mine])
+    assert report.codes() == set(), report.problems
+    assert any("辞退届より先に受け付けられた" in line for line in report.taken)
+    earlier = bundle["rounds"][0]["declined"][0]["logged"]["entry"]
+    earlier["at"] = "2020-01-01T00:00:00.000000Z"
+    assert "decline-and-bid" in check(bundle).codes(), "a 辞退届 that came first leaves no room for a bid"
 
 
 def test_papers_are_taken_where_announced_until_the_deadline_from_who_may_bid(town: Town):

@@ -52,8 +52,8 @@ def test_every_item_of_a_general_competition_is_published(town: Town):
     assert item(page, "最低制限価格を下回った者") == "株式会社筑後3組"
     assert item(page, "最低の価格の者を落札者としなかった理由") == "株式会社筑後1組：配置技術者がいない"
     assert "福岡県久留米市城南町" in item(page, "契約の相手方の名称と住所")
-    assert item(page, "工事に着手する時期と完成の時期") == "2026-12-01から2027-03-31まで"
-    assert item(page, "契約金額（税込）") == "10,120,000円（契約日 2026-11-25）"
+    assert item(page, "工事に着手する時期と完成の時期") == "令和8年12月1日から令和9年3月31日まで"
+    assert item(page, "契約金額（税込）") == "10,120,000円（契約日 令和8年11月25日）"
     assert "岩盤が出たため" in item(page, "金額の変更を伴う契約の変更と、その理由")
     assert "随意契約とした理由" not in page and "指名した者" not in page
     overview = visible(town.guest().get("publication").text)

@@ -71,3 +71,30 @@ def test_one_that_has_not_begun_is_lifted_and_never_holds(town: Town):
     assert town.officer.post(f"{address}/end", {"end_reason": "誤りのため"}).status_code == 200
     town.advance(days=20)
     assert town.company(1).get(f"tenders/{town.publish()}/bid").status_code == 200
+
+
+def test_a_year_typed_wrong_is_said_at_its_field_and_keeps_nobody_out(town: Town):
+    """Of a browser's field for dates: 0008 for 令和8年, 20266, or 9999."""
+    town.company(1)
+    wrong = (
+        ({"first": "0008-11-01"}, "今日の1年前から"),
+        ({"first": "2028-11-01", "last": "2028-12-31"}, "今日の1年前から"),
+        ({"last": "9999-12-31"}, "今日から5年以内"),
+    )
+    for changed, sentence in wrong:
+        refused = town.officer.post("desk/suspensions", GIVEN | changed)
+        assert refused.status_code == 422 and sentence in visible(refused.text), changed
+    address = suspended(town)
+    given = {"first": "2026-11-01", "last": "9999-12-31", "reason": "再発したため"}
+    refused = town.officer.post(f"{address}/change", given)
+    assert refused.status_code == 422 and "今日から5年以内" in visible(refused.text)
+    assert town.company(1).get(f"tenders/{town.publish()}/bid").status_code == 403
+    town.advance(days=60)
+    assert town.company(1).get(f"tenders/{town.publish()}/bid").status_code == 200, "what was refused holds nobody"
+
+
+def test_one_that_has_run_for_long_is_made_longer_without_its_first_day_being_asked_again(town: Town):
+    address = suspended(town, last="2029-10-31")
+    town.advance(days=800)
+    given = {"first": "2026-11-01", "last": "2031-10-31", "reason": "公判が続いているため"}
+    assert town.officer.post(f"{address}/change", given).status_code == 200

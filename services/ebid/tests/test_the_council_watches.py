@@ -130,7 +130,11 @@ def test_the_page_shows_published_results_to_the_watchers_only(town: Town):
     town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
     town.conclude(tender)
     page = visible(watcher.get("desk/watching").text)
-    assert "1者だけの入札（1）" in page and "最低制限価格とほぼ同じ落札（0）" in page and "1件のうち1件" in page
+    assert (
+        "一者応札（1者だけの入札）（1）" in page
+        and "最低制限価格とほぼ同じ落札（0）" in page
+        and "1件のうち1件" in page
+    )
     assert (
         "市道中央線" in watcher.get("desk/watching?only=limit").text
         and "市道中央線" not in watcher.get("desk/watching?only=gap").text

@@ -231,7 +231,7 @@ CHANGES: dict[str, tuple[Change, set[str]]] = {
     "the rebidders changed": (put(*R, "result", "rebidders")(["c"]), {"result-rebidders"}),
     "a competitor refused behind the scenes": (put(*R, "judged", "refused")({"b": "資格なし"}), {"result-ranking", "result-award"}),
     "a part missing": (lambda d: first(d).pop("bids"), {"format"}),
-    "another format": (put("format")("kyodo-ebid-bundle/9"), {"format"}),
+    "another format": (put("format")("kyodo-ebid-bundle/9"), {"format-version"}),
     "rubbish": (put("rounds")([None]), {"format"}),
 }  # fmt: skip
 
@@ -280,6 +280,7 @@ def test_every_code_of_the_format_page_is_tested_and_every_tested_code_is_on_it(
     elsewhere |= {"technical-not-logged", "technical-changed", "technical-raised", "limits-model", "beacon-changed"}
     elsewhere |= {"opened-changed", "asked-changed", *DECISIONS}
     elsewhere |= {"decline-not-logged", "decline-changed", "decline-and-bid", "my-decline-missing"}
+    elsewhere |= {"decline-dropped", "decline-added"}
     assert listed == set().union(*(codes for _, codes in CHANGES.values())) | elsewhere
 
 

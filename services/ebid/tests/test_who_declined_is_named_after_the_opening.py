@@ -66,27 +66,53 @@ def test_who_declined_checks_offline_that_it_stands_there_and_no_bid_of_its_own(
         name: check(altered, [receipt]).codes()
         for name, altered in alterations(bundle, receipt["receipt"]["index"]).items()
     } == {
-        "left out": {"my-decline-missing"},
+        "left out": {"decline-dropped", "my-decline-missing"},
+        "left out of the closing list, too": {"closing-changed", "my-decline-missing"},
+        "exchanged in the closing list": {"closing-changed", "decline-changed"},
+        "added": {"decline-added", "decline-not-logged"},
         "another bidder's name": {"decline-changed", "decline-and-bid"},
-        "another place in the log": {"decline-not-logged", "my-decline-missing"},
+        "another place in the log": {"decline-not-logged", "my-decline-missing", "decline-dropped", "decline-added"},
         "later": {"decline-not-logged", "decline-changed", "bid-late", "my-decline-missing"},
         "a bid beside it": {"decline-and-bid", *A_BID_OF_ANOTHER},
-        "older file": set(),
+        "no refusals at all": {"decline-dropped"},
     }
 
 
 def alterations(bundle: dict[str, Any], index: int) -> dict[str, dict[str, Any]]:
-    names = ("left out", "another bidder's name", "another place in the log", "later", "a bid beside it", "older file")
+    names = (
+        "left out", "left out of the closing list, too", "exchanged in the closing list", "added", "another bidder's name",
+        "another place in the log", "later", "a bid beside it", "no refusals at all",
+    )  # fmt: skip
     made = {name: copy.deepcopy(bundle) for name in names}
     rounds = {name: document["rounds"][0] for name, document in made.items()}
     own = {
         name: next(each for each in told["declined"] if each["logged"]["index"] == index)
         for name, told in rounds.items()
     }
-    rounds["left out"]["declined"].remove(own["left out"])
+    for name in ("left out", "left out of the closing list, too"):
+        rounds[name]["declined"].remove(own[name])
+    hidden, exchanged = (rounds[name]["closing"]["declines"] for name in names[1:3])
+    hidden[:] = [each for each in hidden if each[0] != index]
+    exchanged[0][1] = "00" * 32
+    rounds["added"]["declined"].append(copy.deepcopy(own["added"]))
+    rounds["added"]["declined"][-1]["logged"]["index"] += 64
     own["another bidder's name"]["bidder"] = bundle["rounds"][0]["bids"][0]["envelope"]["head"]["bidder"]
     own["another place in the log"]["logged"]["index"] += 1
     own["later"]["logged"]["entry"]["at"] = "2099-01-01T00:00:00.000000Z"
     rounds["a bid beside it"]["bids"][0]["envelope"]["head"]["bidder"] = own["a bid beside it"]["bidder"]
-    del rounds["older file"]["declined"]
+    del rounds["no refusals at all"]["declined"]
     return made
+
+
+def test_a_refusal_left_out_is_seen_by_everybody_without_its_receipt(town: Town):
+    tender = town.publish(method="open_counter", category="goods")
+    town.company(1).bid(tender, 9_000_000)
+    town.company(2).post(f"tenders/{tender}/send", {"act": "decline"})
+    town.close()
+    town.open(tender)
+    town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+    assert town.conclude(tender).status_code == 200
+    bundle = town.guest().get(f"tenders/{tender}/bundle.json", page=False).json()
+    assert check(bundle).codes() == set()
+    bundle["rounds"][0]["declined"] = []
+    assert check(bundle).codes() == {"decline-dropped"}

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, NotFound, say
 from libs.common.ids import new_id
-from services.ebid.db import CompanyRow, EntryRow, RoundRow, SubmissionRow, TenderRow, heads
+from services.ebid.db import CompanyRow, EntryRow, PaperRow, RoundRow, SubmissionRow, TenderRow, heads
 from services.ebid.domain import lottery, procedure
 from services.ebid.domain.profile import Profile
 from services.ebid.domain.states import State
@@ -92,6 +92,8 @@ def keep(
     if not heads.added(session, SubmissionRow, mine):
         before = _require_same(of(session, row, held.number, bidder.id), wanted)
         return before, receipt(session, before)
+    if wanted.kind == "decline":
+        _require_no_paper(session, wanted, arrived)
     if wanted.kind == "bid":
         breakdowns.keep(session, row, held, bidder, wanted.breakdown, arrived)
     facts: dict[str, Any] = {"round": held.number, "kept": stamp(now)}
@@ -139,6 +141,20 @@ def _require_same(before: SubmissionRow | None, wanted: Wanted) -> SubmissionRow
             code="already-submitted",
         )
     return before
+
+
+def _require_no_paper(session: Session, wanted: Wanted, arrived: datetime) -> None:
+    """Conflict where the bidder's own envelope on paper came before its 辞退届: it cannot be taken back (施行令167条の8第3項). Only the
+    bidder, who knows of its envelope, is told. An electronic bid is not refused so: the envelope is the clerk's word, what is sealed and
+    signed in for is the company's own, and nobody at a desk may keep a company from bidding (`papers.close`)."""
+    key = (session.info["tenant"], wanted.row.id, wanted.held.number, wanted.bidder.id)
+    paper = session.get(PaperRow, key)
+    if paper is not None and paper.received_at <= arrived:
+        sentence = say(
+            "紙の入札書の封筒を、この辞退届より前に受け付けています。提出した入札書は取り消せないため、辞退届は受け付けられません"
+            "（地方自治法施行令167条の8第3項）。封筒を出していないときは、締切までに発注者に連絡してください。"
+        )
+        raise Conflict(sentence, code="already-submitted")
 
 
 def closings(session: Session, sent: Sequence[SubmissionRow]) -> dict[tuple[str, int], RoundRow]:
@@ -198,6 +214,13 @@ def sealed_of(session: Session, row: TenderRow, number: int) -> list[SubmissionR
     return list(session.scalars(found.where(SubmissionRow.kind == "bid").order_by(SubmissionRow.company_id)))
 
 
+def listed(session: Session, row: TenderRow, number: int, kind: str) -> list[tuple[int, str]]:
+    """Place in the log and digest of what came electronically in a round, for its closing list."""
+    found = select(EntryRow.position, SubmissionRow.digest).join(EntryRow, EntryRow.id == SubmissionRow.entry_id)
+    found = found.where(SubmissionRow.tender_id == row.id, SubmissionRow.round == number, SubmissionRow.kind == kind)
+    return [(position, digest) for position, digest in session.execute(found)]
+
+
 class Arrival(NamedTuple):
     """When a bid came: its place in the log, and the receipt."""
 
@@ -218,12 +241,17 @@ def arrivals(session: Session, row: TenderRow, number: int) -> list[Arrival]:
 
 
 def declined(session: Session, held: RoundRow) -> list[SubmissionRow]:
-    """Of an opened round: the 辞退届, in the order in which they came. Before the opening nobody is told of them either."""
+    """Of an opened round: the 辞退届, in the order in which they came. Before the opening nobody is told of them either. Without those
+    that came after an envelope on paper, which counts."""
     if held.opened_at is None:
         return []
-    found = select(SubmissionRow).where(
-        SubmissionRow.tender_id == held.tender_id, SubmissionRow.round == held.number, SubmissionRow.kind == "decline"
+    papers = select(PaperRow.company_id).where(
+        PaperRow.tender_id == held.tender_id, PaperRow.round == held.number, PaperRow.counted
     )
+    found = select(SubmissionRow).where(
+        SubmissionRow.tender_id == held.tender_id, SubmissionRow.round == held.number, SubmissionRow.kind == "decline",
+        SubmissionRow.company_id.not_in(papers),
+    )  # fmt: skip
     return list(session.scalars(found.order_by(SubmissionRow.received_at, SubmissionRow.company_id)))
 
 

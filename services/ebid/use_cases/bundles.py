@@ -64,9 +64,7 @@ def _round(session: Session, row: TenderRow, held: RoundRow, rounds: list[RoundR
     opened = {"invalid": ""} if hidden else result["opened"]["limits"]
     limits = _sealed(row.reserve or {}, first("limits"), opened)
     fixed = held.closing or {}
-    closing = Closing(
-        of_round("closing")[0], [(index, digest) for index, digest in fixed["bids"]], tuple(fixed["limits"])
-    )
+    closing = Closing(of_round("closing")[0], fixed["bids"], tuple(fixed["limits"]), fixed.get("declines"))
     envelopes = [
         (entry.position, _paper(paper, logged(entry))) for paper, entry in papers.received(session, row, held.number)
     ]

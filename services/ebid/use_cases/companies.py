@@ -1,7 +1,7 @@
 """The register of suppliers, common to all municipalities."""
 
 import secrets
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -129,6 +129,17 @@ def require_qualified(session: Session, row: CompanyRow, category: str | None, n
         )
     if suspending.holds(session, row.id, today):
         raise Forbidden(say("指名停止の期間中のため、参加できません。"), code="suspended")
+
+
+def unfit(session: Session, bidder_id: str | None, today: date) -> list[tuple[str, str]]:
+    """Of a candidate, or of the members of a 共同企業体: whose registration is over or not verified any more, by name, with why. What it
+    sent stays; the official reads this before deciding."""
+    bidder = session.get(CompanyRow, bidder_id) if bidder_id else None
+    named = by_ids(session, {each["id"] for each in bidder.members or ()} or {bidder.id}).values() if bidder else ()
+    found: list[tuple[str, str]] = [
+        (each.name, say("会社の確認が取り消されています。")) for each in named if each.verified_at is None
+    ]
+    return found + [(each.name, say("会社の登録の期限が切れています。")) for each in named if each.valid_until < today]
 
 
 def by_number(session: Session, number: str) -> CompanyRow:

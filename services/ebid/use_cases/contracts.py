@@ -97,6 +97,12 @@ def _terms_of(contract: ContractRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def changes(contract: ContractRow | None) -> list[dict[str, Any]]:
+    """Each 変更契約 with its day, in order."""
+    amendments = contract.amendments if contract else []
+    return [each | {"on": date.fromisoformat(each["on"])} for each in amendments]
+
+
 def _check_days(pairs: dict[str, tuple[date, date]]) -> None:
     errors: dict[str, str] = {
         name: say("日付の順番を確かめてください。") for name, (earlier, later) in pairs.items() if later < earlier

@@ -141,12 +141,15 @@ def persons(session: Session, ids: list[str]) -> dict[str, list[str]]:
 
 
 def _delegates(session: Session, row: TenderRow, ids: list[str]) -> dict[str, str]:
-    """The 受任者 who bid last or applied for each company, as the notice names them."""
+    """The 受任者 who bid last or applied for each company, as the notice names them. Not who bid in a round that lies sealed: the desk
+    prints these notices, and would see by the name who has bid."""
     applied = select(ParticipationRow.company_id, ParticipationRow.delegate).where(
         ParticipationRow.tender_id == row.id, ParticipationRow.company_id.in_(ids)
     )
     sent = select(SubmissionRow.company_id, SubmissionRow.delegate).where(
-        SubmissionRow.tender_id == row.id, SubmissionRow.company_id.in_(ids)
+        SubmissionRow.tender_id == row.id,
+        SubmissionRow.company_id.in_(ids),
+        SubmissionRow.round.in_(_opened_numbers(session, row)),
     )
     found = {key: delegate for key, delegate in session.execute(applied)}
     last = {key: delegate for key, delegate in session.execute(sent.order_by(SubmissionRow.round))}
@@ -164,12 +167,17 @@ def tell_participants(session: Session, row: TenderRow, kind: str, values: dict[
     write_all(session, row, dict.fromkeys(asked, (kind, values)), now)
 
 
+def _opened_numbers(session: Session, row: TenderRow) -> list[int]:
+    opened = select(RoundRow.number).where(RoundRow.tender_id == row.id, RoundRow.opened_at.is_not(None))
+    return list(session.scalars(opened))
+
+
 def _opened_bidders(session: Session, row: TenderRow) -> set[str]:
     """Who bid or declined in the rounds that are opened."""
     opened = list(
         session.scalars(select(RoundRow).where(RoundRow.tender_id == row.id, RoundRow.opened_at.is_not(None)))
     )
-    numbers = [held.number for held in opened]
+    numbers = _opened_numbers(session, row)
     sent = select(SubmissionRow.company_id).where(SubmissionRow.tender_id == row.id, SubmissionRow.round.in_(numbers))
     placed = {place["bidder"] for held in opened for place in (held.result or {}).get("places", ())}
     return {*session.scalars(sent), *placed}

@@ -48,23 +48,17 @@ def close(session: Session, tender_id: str, number: int, office: Office, now: da
     if row.state != State.PUBLISHED or held.closed_at is not None or now < held.bid_until + SETTLE:
         return False
     papers.close(session, row, number, now)
-    received = sorted(
-        [
-            *(
-                (arrival.position, arrival.receipt["entry"]["digest"])
-                for arrival in bids.arrivals(session, row, number)
-            ),
-            *((entry.position, paper.digest) for paper, entry in papers.received(session, row, number)),
-        ]
-    )
+    papers_ = [(entry.position, paper.digest) for paper, entry in papers.received(session, row, number)]
+    received = sorted([*bids.listed(session, row, number, "bid"), *papers_])
+    declines = sorted(bids.listed(session, row, number, "decline"))
     limits = log.entries_of(session, row.id, "limits")[0]
     sealed_limits = (limits.position, limits.receipt["entry"]["digest"])
-    digest = bundle.closing_digest(row.id, number, received, sealed_limits)
+    digest = bundle.closing_digest(row.id, number, received, sealed_limits, declines)
     log.enter(session, office.signer, row.id, "closing", digest, now, round=number)
     head = log.tick(session, office.signer, now)
     _tell_closed(session, row, held, now)
     held.closed_at, held.checkpoint_size = now, head.size
-    held.closing = {"bids": received, "limits": sealed_limits}
+    held.closing = {"bids": received, "limits": sealed_limits, "declines": declines}
     if office.tsa is not None:
         stamps.ask(session, row, held, now)
     return True

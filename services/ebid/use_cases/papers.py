@@ -23,7 +23,7 @@ from services.ebid.domain.states import State
 from services.ebid.sealing.canonical import canonical, tagged
 from services.ebid.sealing.note import moment
 from services.ebid.use_cases import bids as bids_
-from services.ebid.use_cases import companies, log, paper_ventures, participation, tenders, ventures
+from services.ebid.use_cases import companies, log, paper_ventures, participation, tenders
 from services.ebid.use_cases.office import Office
 from services.ebid.verify import bundle
 
@@ -76,14 +76,21 @@ def _require_first(session: Session, row: TenderRow, number: int, bidder: Compan
 
 
 def close(session: Session, row: TenderRow, number: int, now: datetime) -> None:
-    """Who has also bid electronically, alone or in a 共同企業体, has bid once already: that envelope is left out. Ventures that came
-    on paper are formed."""
-    sent = select(SubmissionRow.company_id).where(SubmissionRow.tender_id == row.id, SubmissionRow.round == number)
-    doubled = set(session.scalars(sent)) | ventures.doubled(session, row, number)
+    """Who has also bid electronically, alone or in a 共同企業体, or had sent a 辞退届 before the envelope came, has no bid on paper: that
+    envelope is left out. A 辞退届 that came after it takes nothing back. Ventures that came on paper are formed."""
     found = [paper for paper, _ in received(session, row, number)]
-    known = companies.by_ids(session, {paper.company_id for paper in found})
+    if not found:
+        return
+    sent = select(SubmissionRow.company_id, SubmissionRow.kind, SubmissionRow.received_at)
+    sent = list(session.execute(sent.where(SubmissionRow.tender_id == row.id, SubmissionRow.round == number)))
+    known = companies.by_ids(session, {*(paper.company_id for paper in found), *(each.company_id for each in sent)})
     for paper in found:
-        paper.counted = not paper_ventures.people(known[paper.company_id]) & doubled
+        people = paper_ventures.people(known[paper.company_id])
+        paper.counted = not any(
+            people & paper_ventures.people(known[each.company_id])
+            and (each.kind == "bid" or each.received_at < paper.received_at)
+            for each in sent
+        )
     session.flush()
     paper_ventures.form(session, row, found, now)
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from libs.common.clock import fiscal_year, local_date
 from libs.common.errors import NotFound, say
+from libs.common.web import dates
 from services.ebid.db import CompanyRow, ContractRow, ParticipationRow, RoundRow, TenderRow
 from services.ebid.domain import evaluation, procedure, ranking
 from services.ebid.domain.publication import OF_CONTRACT, YEARS, Item
@@ -122,7 +123,7 @@ def _scored(row: TenderRow, rounds: Sequence[RoundRow], names: Mapping[str, str]
     """The criteria, who was heard, and the value by which the winner is first."""
     criteria = "、".join(f"{each['name']}（{each['full']}点）" for each in row.terms["criteria"])
     hearing = row.terms.get("hearing")
-    heard = [f"学識経験者の意見：{hearing['on']}　{hearing['text']}"] if hearing else []
+    heard = [f"学識経験者の意見：{_day(hearing['on'])}　{hearing['text']}"] if hearing else []
     values = [
         f"{names[place['bidder']]}　評価値 {evaluation.shown(place['value'])}"
         for place in (rounds[-1].result or {})["places"]
@@ -144,13 +145,22 @@ def _contracted(row: TenderRow, contract: ContractRow | None, winner: CompanyRow
         later: list[str] = [say("契約を結んだあとに載ります")]
         return found | {"term": later, "amount": later}
     changes = [
-        f"{each['on']}　{each['amount']:,}円、{each['last']}まで：{each['reason']}" for each in contract.amendments
+        f"{_day(each['on'])}　{each['amount']:,}円、{_day(each['last'])}まで：{each['reason']}"
+        for each in contract.amendments
     ]
     return found | {
-        "term": [f"{contract.first.isoformat()}から{contract.last.isoformat()}まで"],
-        "amount": [f"{(row.outcome or {})['amount_with_tax']:,}円（契約日 {contract.signed_on.isoformat()}）"],
+        "term": [f"{_day(contract.first)}から{_day(contract.last)}まで"],
+        "amount": [f"{(row.outcome or {})['amount_with_tax']:,}円（契約日 {_day(contract.signed_on)}）"],
         "amended": changes or [say("ありません")],
     }
+
+
+def _day(day: date | str) -> str:
+    """As people read it; a text that is no day stays as it is."""
+    try:
+        return dates.wareki(date.fromisoformat(day) if isinstance(day, str) else day)
+    except ValueError:
+        return str(day)
 
 
 def register(session: Session, today: date) -> list[CompanyRow]:

@@ -21,7 +21,7 @@ def suspend(
     session: Session, actor: Actor, row: CompanyRow, first: date, last: date, reason: str, office: Office, now: datetime
 ) -> SuspensionRow:
     """Impose 指名停止; every municipality sees it and refuses bids meanwhile."""
-    _check(first, last, reason)
+    _check(first, last, reason, now)
     told = SuspensionRow(
         id=new_id(), company_id=row.id, by_tenant=session.info["tenant"], first=first, last=last, reason=reason.strip(),
         imposed_at=now,
@@ -32,10 +32,27 @@ def suspend(
     return told
 
 
-def _check(first: date, last: date, reason: str) -> None:
-    errors: dict[str, str] = {}
+EARLIEST, LATEST_BEGIN, LATEST_END = timedelta(days=-366), timedelta(days=366), timedelta(days=5 * 366)
+"""Between which days, from today, one begins, and until when it lasts. The model of 中央公契連 has at most three years [M]; what lasts
+longer is made longer later. A year typed wrong would otherwise keep a company out for centuries, or nobody."""
+
+
+def _check(first: date, last: date, reason: str, now: datetime, before: date | None = None) -> None:
+    """`before`: the first day of one that is changed, which may stay."""
+    today, errors = local_date(now), dict[str, str]()
+    if first != before and not today + EARLIEST <= first <= today + LATEST_BEGIN:
+        errors["first"] = say("始まる日は、今日の1年前から1年後までの日にしてください。年を確かめてください。")
     if last < first:
         errors["last"] = say("終わる日は、始まる日より前にはできません。")
+    elif last > today + LATEST_END:
+        errors["last"] = say(
+            "終わる日は、今日から5年以内にしてください。年を確かめてください。もっと長くするときは、期間が終わる前に変更できます。"
+        )
+    _raise(errors, reason)
+
+
+def _raise(errors: dict[str, str], reason: str) -> None:
+    """Invalid where something is wrong, or no reason was given."""
     if not reason.strip():
         errors["reason"] = say("理由を入力してください。")
     if errors:
@@ -54,7 +71,7 @@ def change(
 ) -> SuspensionRow:
     """Another span, with the reason (期間の変更). Only by the municipality that imposed it, and while it is not over."""
     told = running(session, suspension_id, now)
-    _check(first, last, reason)
+    _check(first, last, reason, now, told.first)
     if (first, last) == (told.first, told.last):
         sentence = say("期間が変わっていません。")
         raise Invalid(sentence, fields={"last": sentence})
@@ -66,7 +83,7 @@ def end(
 ) -> SuspensionRow:
     """解除: from this moment the company may take part again. One that has not begun never holds."""
     told = running(session, suspension_id, now)
-    _check(told.first, told.last, reason)
+    _raise({}, reason)
     told.lifted_at = now
     return _changed(session, actor, told, told.first, min(told.last, local_date(now)), reason, office, now)
 

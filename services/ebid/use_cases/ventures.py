@@ -282,12 +282,3 @@ def require_qualified(
             raise Forbidden(
                 say("構成員 %(name)s：%(reason)s", name=each["name"], reason=refusal.message), code=refusal.code
             ) from None
-
-
-def doubled(session: Session, row: TenderRow, number: int) -> set[str]:
-    """Companies whose venture has sent something in the round: alone they have no bid in it."""
-    sent = select(SubmissionRow.company_id).where(SubmissionRow.tender_id == row.id, SubmissionRow.round == number)
-    found = select(VentureMemberRow.company_id).where(
-        VentureMemberRow.tender_id == row.id, VentureMemberRow.venture_id.in_(sent)
-    )
-    return set(session.scalars(found))

@@ -2,7 +2,7 @@
 
 python ebid-verify.pyz 公表ファイル.json [受領証.json …] [--log-key 台帳の公開鍵] [--deep] [--json]
 
-終了コード: 0 問題なし、1 問題あり、2 ファイルを読めない
+終了コード: 0 問題なし、1 問題あり、2 ファイルを読めない（この道具より新しい形式のものを含む）
 """
 
 import argparse
@@ -15,6 +15,12 @@ from typing import Any
 from services.ebid.domain.ranking import OUTCOMES, STANDINGS
 from services.ebid.verify.check import check
 from services.ebid.verify.report import Report
+
+NEWER = (
+    "何も確かめていません。開札に問題があるという意味ではありません。\n"
+    "新しい ebid-verify を、電子入札の「入札の道具」のページ（/ebid/tools）から受け取って、もう一度確かめてください。"
+)
+"""What to do with a bundle of a format that this verifier does not know."""
 
 
 def main() -> None:
@@ -36,7 +42,7 @@ def run(arguments: list[str]) -> int:
         return 2
     report = check(bundle, receipts, log_key=given.log_key, deep=given.deep)
     print(json.dumps(asdict(report), ensure_ascii=False, indent=1) if given.json else text(bundle, report))
-    return 0 if report else 1
+    return 2 if "format-version" in report.codes() else 0 if report else 1
 
 
 def read(path: Path) -> Any:
@@ -50,6 +56,8 @@ def text(bundle: Any, report: Report) -> str:
     lines += [f"× {problem.subject}: {problem.sentence}［{problem.code}］" for problem in report.problems]
     if report:
         return "\n".join([*lines, "", *result_lines(bundle), "", "問題は見つかりませんでした。"])
+    if "format-version" in report.codes():
+        return "\n".join([*lines, "", NEWER])
     return "\n".join([*lines, "", f"問題が{len(report.problems)}件見つかりました。発注者に説明を求めてください。"])
 
 

@@ -10,7 +10,10 @@ from services.ebid.domain.ranking import Outcome, Place
 from services.ebid.sealing.canonical import canonical, tagged
 from services.ebid.sealing.note import stamp
 
-FORMAT = "kyodo-ebid-bundle/1"
+FORMAT = "kyodo-ebid-bundle/2"
+"""Raised whenever a bundle means more, or something else, than a verifier that somebody saved earlier knows: it refuses then."""
+READ = ("kyodo-ebid-bundle/1", FORMAT)
+"""What this verifier reads. In the first, no closing list has 辞退届."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +111,22 @@ class Declined:
 @dataclass(frozen=True, slots=True)
 class Closing:
     """What the "closing" entry committed to right after the deadline: (log index, digest) of every bid received, in order, and of
-    the buyer's envelope. Give what was stored then, not what the bids are now."""
+    the buyer's envelope; the same of every 辞退届, None where the round was closed before the list had them. Give what was stored
+    then, not what the bids are now."""
 
     logged: Logged
     bids: Sequence[tuple[int, str]]
     limits: tuple[int, str] | None = None
+    declines: Sequence[tuple[int, str]] | None = None
 
     def document(self) -> dict[str, Any]:
         limits = list(self.limits) if self.limits else None
-        return {"logged": self.logged.document(), "bids": [list(bid) for bid in self.bids], "limits": limits}
+        document = {"logged": self.logged.document(), "bids": [list(bid) for bid in self.bids], "limits": limits}
+        return document | _declines(self.declines)
+
+
+def _declines(listed: Sequence[tuple[int, str]] | None) -> dict[str, Any]:
+    return {} if listed is None else {"declines": [list(each) for each in listed]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +212,17 @@ def schedule_digest(tender: str, round_: int, deadline: datetime) -> str:
     return tagged("deadline", canonical({"tender": tender, "round": round_, "deadline": stamp(deadline)})).hex()
 
 
-def closing_digest(tender: str, round_: int, bids: Sequence[tuple[int, str]], limits: tuple[int, str] | None) -> str:
+def closing_digest(
+    tender: str,
+    round_: int,
+    bids: Sequence[tuple[int, str]],
+    limits: tuple[int, str] | None,
+    declines: Sequence[tuple[int, str]] | None,
+) -> str:
     """Digest of the "closing" entry, logged right after the deadline and before anything is opened.
 
-    `bids`: (log index, digest) of every bid received, in order of index; `limits` the same of the buyer's envelope.
+    `bids`: (log index, digest) of every bid received, in order of index; `limits` the same of the buyer's envelope, `declines` of
+    every 辞退届 (None: see `Closing`).
     """
     document = {
         "tender": tender,
@@ -213,7 +230,7 @@ def closing_digest(tender: str, round_: int, bids: Sequence[tuple[int, str]], li
         "bids": [list(bid) for bid in bids],
         "limits": list(limits) if limits else None,
     }
-    return tagged("closing", canonical(document)).hex()
+    return tagged("closing", canonical(document | _declines(declines))).hex()
 
 
 def paper_digest(tender: str, round_: int, bidder: str, serial: str) -> str:

@@ -40,9 +40,13 @@ def check(
         receipts = [
             receipt.get("receipt", receipt) for receipt in receipts
         ]  # as downloaded: with its envelope and proof
-        if bundle["format"] != form.FORMAT:
-            report.bad("format", "bundle", f"この形式には対応していません: {bundle['format']}")
+        if bundle["format"] not in form.READ:
+            report.bad(
+                "format-version", "bundle", f"この公表ファイルの形式（{bundle['format']}）を、この道具は知りません。"
+            )
             return report
+        if bundle["format"] != form.FORMAT and any("declines" in round_["closing"] for round_ in bundle["rounds"]):
+            report.bad("format", "bundle", "公表ファイルの形式の番号が、内容と合っていません。")
         key = check_key(bundle, receipts, log_key, report)
         check_events(bundle, key, check_rounds(bundle, key, report, deep), report)
         for receipt in receipts:
@@ -173,7 +177,10 @@ class Round:
         self.logged(closing["logged"], "closing-not-logged", self.subject)
         listed = [(int(index), str(digest)) for index, digest in closing["bids"]]
         sealed = closing["limits"]
-        digest = form.closing_digest(self.terms.tender, self.number, listed, tuple(sealed) if sealed else None)
+        declines = closing.get("declines")
+        digest = form.closing_digest(
+            self.terms.tender, self.number, listed, tuple(sealed) if sealed else None, declines
+        )
         if entry["kind"] != "closing" or entry["digest"] != digest or entry["at"] < deadline:
             self.report.bad("closing-changed", self.subject, "締切時の入札の一覧が、台帳に記録されたものと違います。")
         present = {bid["logged"]["index"]: bid for bid in self.round["bids"]}
@@ -229,9 +236,11 @@ class Round:
         return read
 
     def declined(self, deadline: str) -> None:
-        """辞退届: each was logged before the deadline, and who sent one has not bid. Bundles of earlier versions do not tell of them."""
+        """辞退届: those of the closing list and no others, each logged before the deadline, and who sent one has not bid; an envelope on
+        paper that came before it counts (施行令167条の8第3項). Bundles of earlier versions do not tell of them."""
         begun, told = len(self.report.problems), self.round.get("declined", ())
-        bidders = {form.bidder_of(bid) for bid in self.round["bids"]}
+        self.listed(told)
+        bids = {form.bidder_of(bid): bid for bid in self.round["bids"]}
         for each in told:
             bidder, entry = each["bidder"], each["logged"]["entry"]
             self.logged(each["logged"], "decline-not-logged", bidder)
@@ -239,10 +248,32 @@ class Round:
             if entry["kind"] != "decline" or entry["digest"] != digest or entry["at"] >= deadline:
                 self.report.bad("decline-changed", bidder, "辞退届が、締切より前に台帳に記録されたものと違います。")
             self.taken_in(entry, deadline, bidder)
-            if bidder in bidders:
+            if bidder in bids and not stands_beside(bids[bidder], entry):
                 self.report.bad("decline-and-bid", bidder, "辞退した者の入札が、公表されています。")
         if told:
             self.report.passes(begun, f"第{self.number}回: 辞退届{len(told)}件は、締切より前に台帳に記録されています。")
+
+    def listed(self, told: Sequence[Document]) -> None:
+        """What is published of 辞退届 is what the closing list has of them."""
+        listed = self.round["closing"].get("declines")
+        if listed is None:
+            if told:
+                self.report.taken.append(
+                    f"第{self.number}回: 締切時の一覧に辞退届を載せる前の締切です。除かれた辞退届は、出した者の受領証だけで分かります。"
+                )
+            return
+        published = {each["logged"]["index"]: each for each in told}
+        for index, digest in listed:
+            if index not in published:
+                self.report.bad(
+                    "decline-dropped",
+                    f"log {index}",
+                    f"締切までに届いた辞退届（台帳{index}番）が、公表されていません。",
+                )
+            elif published.pop(index)["logged"]["entry"]["digest"] != digest:
+                self.report.bad("decline-changed", f"log {index}", "締切時の一覧と違う辞退届です。")
+        for each in published.values():
+            self.report.bad("decline-added", each["bidder"], "締切時の一覧にない辞退届が、あとから加えられています。")
 
     def judged_points(self, bidder: str) -> Fraction | None:
         """技術点 as officials gave them. With 自己採点 the sealed ones count where there are none."""
@@ -407,6 +438,11 @@ class Round:
                 )
 
 
+def stands_beside(bid: Document, decline: Document) -> bool:
+    """Whether a bid counts beside the 辞退届 of its bidder (`decline`: its entry): on paper, and received before."""
+    return "paper" in bid and bid["logged"]["entry"]["at"] <= decline["at"]
+
+
 def check_own(bundle: Document, receipt: Document, key: bytes, report: Report) -> None:
     """The bidder's own receipt: signed by the log, and its bid stands unchanged in the round it was made for."""
     entry, begun = receipt["entry"], len(report.problems)
@@ -447,6 +483,12 @@ def check_own_decline(bundle: Document, receipt: Document, report: Report) -> No
     tender = bundle["terms"]["tender"]
     for bid in (bid for round_ in rounds for bid in round_["bids"]):
         bidder = form.bidder_of(bid)
-        if form.decline_digest(tender, entry["round"], bidder) == entry["digest"]:
+        if form.decline_digest(tender, entry["round"], bidder) != entry["digest"]:
+            continue
+        if stands_beside(bid, entry):
+            report.taken.append(
+                f"あなたの紙の入札書は、辞退届より先に受け付けられたため、有効とされています（台帳{bid['logged']['index']}番）。"
+            )
+        else:
             report.bad("decline-and-bid", bidder, "辞退したあなたの入札が、公表されています。")
     report.passes(begun, f"あなたの辞退届（台帳{index}番）は、受領証のとおり公表されています。")
