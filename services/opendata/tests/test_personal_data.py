@@ -122,7 +122,9 @@ def test_a_column_of_my_numbers_is_found_whatever_it_is_called_and_by_its_name_w
     assert codes(("マイナンバーカード交付数",), [("123456789012",)]) == set()
 
 
-@pytest.mark.parametrize("column", ["利用者名", "会員名", "参加者名", "なまえ", "飼い主名", "寄附者名", "死亡者名", "full_name", "Name"])
+@pytest.mark.parametrize(
+    "column", ["利用者名", "会員名", "参加者名", "なまえ", "飼い主名", "寄附者名", "死亡者名", "full_name", "Name"]
+)
 def test_columns_of_names_are_known_by_more_than_one_word(column):
     assert codes((column,), [("あ",)]) == {"name"}
 
