@@ -229,13 +229,13 @@ def checked_url(text: str, limits: Limits, allowed: Collection[tuple[str, int]])
     """The URL if its form may be asked at all; `FetchRefused` says what is wrong with it."""
     try:
         url = httpx.URL(text.strip())
+        host = url.host.lower().rstrip(".")  # a name in Punycode is read only here (xn--a is none)
     except (httpx.InvalidURL, ValueError) as error:
         raise FetchRefused("アドレスの書き方を確かめてください。「https://」から入力してください。") from error
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not host:
         raise FetchRefused("「https://」か「http://」で始まるアドレスを入力してください。")
     if url.userinfo:
         raise FetchRefused("アドレスに利用者名やパスワードを含めないでください。")
-    host = url.host.lower().rstrip(".")
     if NUMERIC_HOST.fullmatch(host) and not _is_dotted_quad(host):
         raise FetchRefused("数字だけのアドレスは使えません。サーバーの名前で入力してください。")
     port = url.port or {"http": 80, "https": 443}[url.scheme]
@@ -295,11 +295,15 @@ def _follow(
     for _ in range(MAX_REDIRECTS + 1):
         # Only plain bytes are asked for: a packed body could unfold far beyond the cap in one step.
         request = client.build_request("GET", url, headers={**headers, "Accept-Encoding": "identity"})
-        answer = client.send(request, stream=True, follow_redirects=False)
-        if not answer.has_redirect_location:
-            return answer
-        answer.close()
-        target = checked_url(str(url.join(answer.headers["location"])), limits, allowed)
+        try:
+            answer = client.send(request, stream=True, follow_redirects=False)
+            if not answer.has_redirect_location:
+                return answer
+            answer.close()
+            text = str(url.join(answer.headers["location"]))
+        except (httpx.InvalidURL, UnicodeError) as error:  # what the other side wrote there may be no address at all
+            raise FetchRefused("転送先のアドレスの書き方が正しくありません。") from error
+        target = checked_url(text, limits, allowed)
         if url.scheme == "https" and target.scheme == "http":
             raise FetchRefused("転送先が暗号化されていないアドレスでした。転送先を確かめてください。")
         if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):

@@ -188,6 +188,18 @@ def test_a_redirect_into_our_network_is_refused(site: Site) -> None:
         fetch.get(f"http://127.0.0.1:{site.port}/away", allowed=may)
 
 
+@pytest.mark.parametrize("location", ["http://xn--/", "http://xn--a/", "javascript:alert(1)", "http://[::1", "//["])
+def test_a_redirect_to_no_address_at_all_is_said_and_is_no_fault_of_ours(site: Site, location: str) -> None:
+    site.pages["/away"] = page(b"", 302, Location=location)
+    with pytest.raises((FetchRefused, FetchFailed)):
+        fetch.get(f"http://127.0.0.1:{site.port}/away", allowed=allowed(site, "127.0.0.1"))
+
+
+def test_a_name_in_false_punycode_is_refused_where_it_was_typed() -> None:
+    with pytest.raises(FetchRefused):
+        fetch.checked_url("http://xn--a/data.csv", fetch.Limits(), ())
+
+
 def test_three_redirects_are_followed_and_no_more(site: Site) -> None:
     for n in range(9):
         site.pages[f"/{n}"] = page(b"", 302, Location=f"/{n - 1}" if n else "/data.csv")

@@ -10,6 +10,7 @@ import binascii
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.errors import Invalid
 from services.opendata.api import shell
+from services.opendata.api.tables import NUMBERS, is_number
 from services.opendata.datastore import Condition, Question, Table, parquet, sql
 from services.opendata.db import PublishedRow, published
 from services.opendata.settings import tables_of
@@ -47,7 +49,7 @@ def rows(request: Request, resource_id: str, format: Format, actor: Actor = acce
         "Access-Control-Allow-Origin": "*",
         "Vary": "Accept-Encoding",
     }
-    if request.headers.get("if-none-match") == etag:
+    if shell.is_known(request, etag):
         return Response(status_code=304, headers=headers)
     shell.note(request, "query", row.id, resource_id)
     tables = tables_of(shell.service_of(request))
@@ -57,6 +59,12 @@ def rows(request: Request, resource_id: str, format: Format, actor: Actor = acce
     with tables.open(row.tenant, told["table"]) as table:
         question = question_in(request, table, told["rows"] or 1, most=None)
         names = table.wanted(question)
+        places = (
+            tuple(told["points"][each] for each in ("lat", "lng")) if told.get("points") and format == "geojson" else ()
+        )
+        if any(each not in names for each in places):
+            # A feature has its place also where its columns were not asked for.
+            question = replace(question, columns=(*question.columns, *(each for each in places if each not in names)))
 
     def pieces() -> Iterator[bytes]:
         with tables.open(row.tenant, told["table"], STREAM_SECONDS) as opened:
@@ -68,7 +76,7 @@ def rows(request: Request, resource_id: str, format: Format, actor: Actor = acce
                 kinds = {column.name: column.type for column in opened.columns}
                 yield from parquet.pieces([(name, kinds.get(name, "int")) for name in names], found)
             else:
-                yield from _geojson(names, found, told.get("points"))
+                yield from _geojson(names, opened.wanted(question), found, told.get("points"))
 
     if format in ("csv", "parquet"):
         headers["Content-Disposition"] = csvout.attachment(
@@ -98,18 +106,19 @@ def select_sql(request: Request, q: str, actor: Actor = access.public()) -> Resp
 
 @router.get("/opendata/data/{resource_id}/count", summary="Numbers of rows, by the values of columns")
 def count(request: Request, resource_id: str, actor: Actor = access.public()) -> Response:
-    """`group` (columns, parted by commas) and any of `sum`, `avg`, `min`, `max` (a column each)."""
+    """`group` (columns, parted by commas) and any of `sum`, `avg`, `min`, `max` (a column each). `truncated`: there are more groups."""
     row, told = _found(request, resource_id)
     given = request.query_params
     group = [name for name in given.get("group", "").split(",") if name]
     measures = [("count", "*"), *((f, given[f]) for f in ("sum", "avg", "min", "max") if given.get(f))]
     shell.note(request, "query", row.id, resource_id)
     with tables_of(shell.service_of(request)).open(row.tenant, told["table"]) as table:
-        question = question_in(request, table, LIMIT)
-        found = list(table.aggregate(group, measures, question))
+        question = question_in(request, table, MOST)
+        found = list(table.aggregate(group, measures, replace(question, limit=question.limit + 1)))
     names = [*group, *(f"{function}({name})" if name != "*" else "count" for function, name in measures)]
     headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, no-cache"}
-    return JSONResponse({"rows": [dict(zip(names, cells, strict=True)) for cells in found]}, headers=headers)
+    rows = [dict(zip(names, cells, strict=True)) for cells in found[: question.limit]]
+    return JSONResponse({"rows": rows, "truncated": len(found) > question.limit}, headers=headers)
 
 
 @router.get("/opendata/data/{resource_id}/columns", summary="A table's columns with types and statistics")
@@ -134,12 +143,15 @@ def _found(request: Request, resource_id: str) -> tuple[PublishedRow, dict[str, 
 def question_in(request: Request, table: Table, usual: int, most: int | None = MOST) -> Question:
     """From the query string. Invalid, naming it, for whatever is not understood: a filter misspelt must not give all rows."""
     conditions, given = [], request.query_params
+    numbers = {column.name for column in table.columns if column.type in NUMBERS}
     for key, value in given.multi_items():
         if key in OWN:
             continue
         name, parted, operator = key.rpartition("__")
         if not parted or operator not in OPERATORS:
             name, operator = key, "eq"
+        if name in numbers and operator not in ("contains", "empty"):
+            _check_numbers(name, value.split(",") if operator == "in" else [value])
         conditions.append(_condition(name, operator, value))
     sort = given.get("sort", "")
     cursor = _cursor(given["cursor"]) if given.get("cursor") else 0
@@ -157,6 +169,14 @@ def question_in(request: Request, table: Table, usual: int, most: int | None = M
     return question
 
 
+def _check_numbers(name: str, values: list[str]) -> None:
+    """Every number is less than any text: a number mistyped would find all rows."""
+    for value in values:
+        if not (value.isascii() and is_number(value)):
+            sentence = f"列「{name[:60]}」は数の列です。条件の値を、半角の数で指定してください。"
+            raise Invalid(sentence, code="bad-value", column=name[:60])
+
+
 def _condition(name: str, operator: str, value: str) -> Condition:
     match operator:
         case "in":
@@ -169,7 +189,7 @@ def _condition(name: str, operator: str, value: str) -> Condition:
 def _limit(text: str | None, usual: int, most: int | None) -> int:
     if text is None:
         return usual
-    if not (text.isascii() and text.isdigit()) or (most and int(text) > most):
+    if not (text.isascii() and text.isdigit() and len(text) <= 12) or int(text) > (most or 10**9):
         raise Invalid(f"limitは、{most or 10**9:,}までの数で指定してください。", code="bad-limit")
     return int(text)
 
@@ -194,21 +214,24 @@ def _as_cursor(number: int) -> str:
 def _cursor(text: str) -> int:
     try:
         word, _, number = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition(":")
-        if word == "after":
+        if word == "after" and len(number) <= 18 and number.isdigit():
             return int(number)
     except (binascii.Error, ValueError):
         pass
     raise Invalid("続きの位置（cursor）が正しくありません。前の答えのnextをそのままお使いください。", code="bad-cursor")
 
 
-def _geojson(names: list[str], found: Iterable[tuple[Any, ...]], points: dict[str, str] | None) -> Iterator[bytes]:
-    """RFC 7946. Rows without a place have a null geometry."""
+def _geojson(
+    names: list[str], read: list[str], found: Iterable[tuple[Any, ...]], points: dict[str, str] | None
+) -> Iterator[bytes]:
+    """RFC 7946. Rows without a place have a null geometry. `names`: the properties asked for, of those `read`."""
     yield b'{"type":"FeatureCollection","features":['
     for number, cells in enumerate(found):
-        row = dict(zip(names, cells, strict=True))
+        row = dict(zip(read, cells, strict=True))
         lat, lng = (row.get(points["lat"]), row.get(points["lng"])) if points else (None, None)
-        placed = isinstance(lat, int | float) and isinstance(lng, int | float)
+        placed = isinstance(lat, int | float) and isinstance(lng, int | float) and abs(lat) <= 90 and abs(lng) <= 180
         geometry = {"type": "Point", "coordinates": [lng, lat]} if placed else None
-        feature = {"type": "Feature", "id": row.pop("_id", number + 1), "geometry": geometry, "properties": row}
+        asked = {name: row[name] for name in names if name != "_id"}
+        feature = {"type": "Feature", "id": row.get("_id", number + 1), "geometry": geometry, "properties": asked}
         yield (b",\n" if number else b"") + json.dumps(feature, ensure_ascii=False).encode()
     yield b"]}"

@@ -187,7 +187,7 @@ def rows_of(request: Request, ids: list[str]) -> Iterator[PublishedRow]:
 def _answer(request: Request, pieces: Any, media_type: str) -> Response:
     catalogue = shell.catalogue_in(request).refresh()
     etag = f'W/"{catalogue.change}-{len(catalogue.entries)}"'
-    if request.headers.get("if-none-match") == etag:
+    if shell.is_known(request, etag):
         return Response(status_code=304, headers=_open() | {"ETag": etag})
     return StreamingResponse(pieces(catalogue), media_type=media_type, headers=_open() | {"ETag": etag})
 

@@ -103,7 +103,7 @@ def begin_harvest(
 @router.post("/harvests/{harvest_id}/now", summary="Read it now")
 def harvest_now(request: Request, harvest_id: str, actor: Actor = access.staff(MANAGER)) -> Response:
     with changing(request, actor) as session:
-        harvest.order(session, gathering.harvest(session, harvest_id).id, now_of(request))
+        harvest.order(session, gathering.harvest(session, harvest_id).id, now_of(request), by_hand=True)
     return to(f"{base(request)}/desk/harvests")
 
 

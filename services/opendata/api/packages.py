@@ -55,7 +55,7 @@ def zipped_package(request: Request, name: str, actor: Actor = access.public()) 
         row = published.get(session, name)
     etag = f'"zip-{row.id}-{row.document["version"]}"'
     headers = {"ETag": etag, "Cache-Control": "public, no-cache", "Access-Control-Allow-Origin": "*"}
-    if request.headers.get("if-none-match") == etag:
+    if shell.is_known(request, etag):
         return Response(status_code=304, headers=headers)
     package = package_of(shell.site(request), row, catalogue.place(row.tenant)[1])
     service = shell.service_of(request)

@@ -402,7 +402,7 @@ def download(request: Request, resource_id: str, filename: str, actor: Actor = a
         raise NotFound("このファイルは、ここにはありません。")
     etag = f'"{told["sha256"][:32]}"'
     headers = {"ETag": etag, "Cache-Control": "public, no-cache", "Access-Control-Allow-Origin": "*"}
-    if request.headers.get("if-none-match") == etag:
+    if shell.is_known(request, etag):
         return Response(status_code=304, headers=headers)
     shell.note(request, "download", row.id, resource_id)
     store = files_of(shell.service_of(request))

@@ -1,5 +1,6 @@
 """Sensors: OGC SensorThings 1.1 to read, batches to write, pages to look at; staff name the streams."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -17,7 +18,7 @@ from services.opendata.api.drawing import line
 from services.opendata.api.points import Point, point_map
 from services.opendata.db import sensors as db
 from services.opendata.db.sensors import HourRow, PublishedStreamRow, ReadingRow
-from services.opendata.domain.odata import asked_in
+from services.opendata.domain.odata import Asked, Entity, Kind, asked_in, holds
 from services.opendata.use_cases import sensors
 
 router = APIRouter(tags=["sensors"])
@@ -77,6 +78,34 @@ def _from_array(stream: Any, each: dict[str, Any]) -> Any:
 
 
 # ---- SensorThings
+# One stream is one Datastream of one Thing at one Location, and all three go by its id.
+
+
+THING_FIELDS: dict[str, Kind] = {"id": "text", "@iot.id": "text", "name": "text", "description": "text"}
+STREAM_FIELDS: dict[str, Kind] = {
+    **THING_FIELDS, "unitOfMeasurement/name": "text", "unitOfMeasurement/symbol": "text", "ObservedProperty/name": "text",
+    "properties/state": "text", "properties/latest": "number", "phenomenonTime": "time",
+}  # fmt: skip
+OBSERVATION_SHOWN = frozenset({"@iot.id", "phenomenonTime", "result", "resultTime"})
+STREAM_SHOWN = frozenset({
+    "@iot.id", "@iot.selfLink", "name", "description", "observationType", "unitOfMeasurement", "ObservedProperty", "phenomenonTime",
+    "properties",
+})  # fmt: skip
+THING_SHOWN = frozenset({"@iot.id", "@iot.selfLink", "name", "description"})
+LOCATION_SHOWN = frozenset({"@iot.id", "@iot.selfLink", "name", "description", "encodingType", "location"})
+MEASURED: dict[str, Kind] = {"phenomenonTime": "time", "resultTime": "time", "result": "number"}
+OBSERVATIONS = Entity(MEASURED, "phenomenonTime desc", OBSERVATION_SHOWN)
+ONE_STREAM = Entity(STREAM_FIELDS, "id", STREAM_SHOWN)
+ONE_THING = Entity(THING_FIELDS, "id", THING_SHOWN)
+ONE_LOCATION = Entity(THING_FIELDS, "id", LOCATION_SHOWN)
+ENTITIES = {
+    "Datastreams": Entity(STREAM_FIELDS, "id", STREAM_SHOWN, {"Thing": ONE_THING, "Observations": OBSERVATIONS}),
+    "Things": Entity(THING_FIELDS, "id", THING_SHOWN, {"Datastreams": ONE_STREAM, "Locations": ONE_LOCATION}),
+    "Locations": Entity(THING_FIELDS, "id", LOCATION_SHOWN, {"Things": ONE_THING}),
+    "Observations": Entity(MEASURED, "phenomenonTime desc", OBSERVATION_SHOWN, {"Datastream": ONE_STREAM}),
+}
+EXPANDED = 100
+"""Of so many streams at most the readings are told in one answer."""
 
 
 @router.get(API, summary="SensorThings 1.1: what can be read")
@@ -87,44 +116,99 @@ def index(request: Request, actor: Actor = access.public()) -> Response:
     )
 
 
-@router.get(f"{API}/Datastreams", summary="All streams")
+@router.get(f"{API}/Datastreams", summary="All streams: $filter, $orderby, $top, $skip, $count, $select, $expand")
 @router.get(f"{API}/Things", summary="The places of all streams")
-@router.get(f"{API}/Locations", include_in_schema=False)
+@router.get(f"{API}/Locations", summary="Where the streams are")
 def collection(request: Request, actor: Actor = access.public()) -> Response:
-    tell = TELL[request.url.path.rpartition("/")[2]]
+    name = request.url.path.rpartition("/")[2]
+    asked = asked_in(request.query_params, ENTITIES[name])
     with shell.public(request) as session:
-        rows = db.published_streams(session)
-    return JSONResponse({"@iot.count": len(rows), "value": [tell(request, row) for row in rows]}, headers=OPEN)
+        rows = db.published_streams(session, ended=True)
+    found = [(row, TELL[name](request, row)) for row in rows]
+    found = [(row, told) for row, told in found if asked.where is None or holds(asked.where, _flat(told))]
+    field, down = asked.order
+    found.sort(key=lambda pair: (_flat(pair[1]).get(field) is not None, _flat(pair[1]).get(field) or 0), reverse=down)
+    if "Observations" in asked.expand:
+        asked = replace(asked, top=min(asked.top, EXPANDED))
+    page = found[asked.skip : asked.skip + asked.top]
+    told: dict[str, Any] = {"@iot.count": len(found)} if asked.count else {}
+    if page and len(found) > asked.skip + asked.top:
+        told["@iot.nextLink"] = _next(request, f"{_address(request)}/{name}", asked)
+    value = [_shown(request, name, row, each, asked) for row, each in page]
+    return JSONResponse(told | {"value": value}, headers=OPEN)
 
 
-@router.get(API + "/Datastreams({stream_id})", summary="A stream")
+@router.get(API + "/Datastreams({stream_id})", summary="A stream: $select, $expand")
 @router.get(API + "/Things({stream_id})", summary="The place of a stream")
+@router.get(API + "/Locations({stream_id})", summary="Where a stream is")
 def one(request: Request, stream_id: str, actor: Actor = access.public()) -> Response:
-    tell = TELL[request.url.path.rpartition("/")[2].partition("(")[0]]
-    with shell.public(request) as session:
-        row = db.published_stream(session, stream_id.strip("'"))
-    return JSONResponse(tell(request, row), headers=OPEN)
+    name = request.url.path.rpartition("/")[2].partition("(")[0]
+    asked, row = asked_in(request.query_params, ENTITIES[name]), _stream(request, stream_id)
+    return JSONResponse(_shown(request, name, row, TELL[name](request, row), asked), headers=OPEN)
+
+
+@router.get(API + "/Datastreams({stream_id})/Thing", summary="The place of a stream")
+@router.get(API + "/Things({stream_id})/Datastreams", summary="The stream at a place")
+@router.get(API + "/Things({stream_id})/Locations", summary="Where a place is")
+@router.get(API + "/Locations({stream_id})/Things", summary="What is at a place")
+def beside(request: Request, stream_id: str, actor: Actor = access.public()) -> Response:
+    last = request.url.path.rpartition("/")[2]
+    name = "Things" if last == "Thing" else last
+    asked, row = asked_in(request.query_params, ENTITIES[name]), _stream(request, stream_id)
+    told = _shown(request, name, row, TELL[name](request, row), asked)
+    return JSONResponse(told if last == "Thing" else {"value": [told]}, headers=OPEN)
 
 
 @router.get(
     API + "/Datastreams({stream_id})/Observations",
-    summary="A stream's readings: $top, $skip, $orderby, $filter, $count",
+    summary="A stream's readings: $filter, $orderby, $top, $skip, $count, $select, $expand",
 )
 def observations(request: Request, stream_id: str, actor: Actor = access.public()) -> Response:
-    asked = asked_in(request.query_params)
-    with shell.public(request) as session:
-        row = db.published_stream(session, stream_id.strip("'"))
+    asked, row = asked_in(request.query_params, ENTITIES["Observations"]), _stream(request, stream_id)
     with _of(request, row) as session:
-        found = db.readings(
-            session, row.id, asked.since, asked.until, newest=asked.newest, limit=asked.top, offset=asked.skip
-        )
-        count = db.reading_count(session, row.id) if asked.count and not (asked.since or asked.until) else None
+        found = db.observations(session, row.id, asked)
+        count = db.observation_count(session, row.id, asked) if asked.count else None
     shell.note(request, "query", row.id)
     told: dict[str, Any] = {"@iot.count": count} if count is not None else {}
-    if len(found) == asked.top:
-        given = {**request.query_params, "$top": str(asked.top), "$skip": str(asked.skip + asked.top)}
-        told["@iot.nextLink"] = f"{_address(request)}/Datastreams({row.id})/Observations?{urlencode(given)}"
-    return JSONResponse(told | {"value": [_observation(each) for each in found]}, headers=OPEN)
+    if found and len(found) == asked.top:
+        told["@iot.nextLink"] = _next(request, f"{_address(request)}/Datastreams({row.id})/Observations", asked)
+    stream = asked.expand.get("Datastream")
+    beside = {"Datastream": stream.shown(_datastream(request, row))} if stream else {}
+    return JSONResponse(told | {"value": [asked.shown(_observation(each)) | beside for each in found]}, headers=OPEN)
+
+
+def _stream(request: Request, stream_id: str) -> PublishedStreamRow:
+    with shell.public(request) as session:
+        return db.published_stream(session, stream_id.strip("'"))
+
+
+def _next(request: Request, address: str, asked: Asked) -> str:
+    given = {**request.query_params, "$top": str(asked.top), "$skip": str(asked.skip + asked.top)}
+    return f"{address}?{urlencode(given)}"
+
+
+def _shown(request: Request, name: str, row: PublishedStreamRow, told: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    """What was selected of it, with what was expanded: what hangs on a stream is one thing, or a list of one."""
+    found = asked.shown(told)
+    for other, inner in asked.expand.items():
+        if other == "Observations":
+            with _of(request, row) as session:
+                found[other] = [inner.shown(_observation(each)) for each in db.observations(session, row.id, inner)]
+        else:
+            there = inner.shown(TELL["Things" if other == "Thing" else other](request, row))
+            found[other] = there if other == "Thing" else [there]
+    return found
+
+
+def _flat(told: dict[str, Any]) -> dict[str, Any]:
+    """What filters and orders name."""
+    unit, more = told.get("unitOfMeasurement", {}), told.get("properties", {})
+    at = told.get("phenomenonTime")
+    return told | {
+        "id": told["@iot.id"], "unitOfMeasurement/name": unit.get("name"), "unitOfMeasurement/symbol": unit.get("symbol"),
+        "ObservedProperty/name": told.get("ObservedProperty", {}).get("name"), "properties/state": more.get("state"),
+        "properties/latest": more.get("latest"), "phenomenonTime": datetime.fromisoformat(at) if at else None,
+    }  # fmt: skip
 
 
 def _of(request: Request, row: PublishedStreamRow) -> Any:
@@ -151,27 +235,26 @@ def _datastream(request: Request, row: PublishedStreamRow) -> dict[str, Any]:
         "unitOfMeasurement": {"name": row.about["unit"], "symbol": row.about["unit"], "definition": ""},
         "ObservedProperty": {"name": row.about["property"]}, "phenomenonTime": row.latest_at.isoformat() if row.latest_at else None,
         "properties": {"latest": row.latest, "state": row.state}, "Observations@iot.navigationLink": f"{here}/Observations",
-        "Thing@iot.navigationLink": f"{_address(request)}/Things({row.id})",
+        "Thing@iot.navigationLink": f"{here}/Thing",
     }  # fmt: skip
 
 
 def _thing(request: Request, row: PublishedStreamRow) -> dict[str, Any]:
+    here = f"{_address(request)}/Things({row.id})"
     return {
         "@iot.id": row.id, "name": row.about["place"] or row.about["name"], "description": row.about["name"],
-        "@iot.selfLink": f"{_address(request)}/Things({row.id})", "Locations": [_location(request, row)],
-        "Datastreams": [{"@iot.id": row.id, "@iot.selfLink": f"{_address(request)}/Datastreams({row.id})"}],
+        "@iot.selfLink": here, "Locations@iot.navigationLink": f"{here}/Locations",
+        "Datastreams@iot.navigationLink": f"{here}/Datastreams",
     }  # fmt: skip
 
 
 def _location(request: Request, row: PublishedStreamRow) -> dict[str, Any]:
-    placed = row.about["lat"] is not None
-    point = {"type": "Point", "coordinates": [row.about["lng"], row.about["lat"]]} if placed else None
+    here, placed = f"{_address(request)}/Locations({row.id})", row.about["lat"] is not None
     return {
-        "@iot.id": row.id,
-        "name": row.about["place"] or row.about["name"],
-        "encodingType": "application/geo+json",
-        "location": point,
-    }
+        "@iot.id": row.id, "@iot.selfLink": here, "name": row.about["place"] or row.about["name"], "description": row.about["name"],
+        "encodingType": "application/geo+json", "Things@iot.navigationLink": f"{here}/Things",
+        "location": {"type": "Point", "coordinates": [row.about["lng"], row.about["lat"]]} if placed else None,
+    }  # fmt: skip
 
 
 TELL = {"Datastreams": _datastream, "Things": _thing, "Locations": _location}

@@ -48,6 +48,15 @@ def kept_in(request: Request) -> Kept:
     return service_of(request).extras["kept"]
 
 
+def is_known(request: Request, etag: str) -> bool:
+    """Whether the reader has this very answer: If-None-Match, weakly compared (RFC 9110, 13.1.2), as what packs answers on the way
+    makes their marks weak."""
+    given = request.headers.get("if-none-match", "")
+    return given.strip() == "*" or etag.removeprefix("W/") in (
+        each.strip().removeprefix("W/") for each in given.split(",")
+    )
+
+
 def now_of(request: Request) -> datetime:
     return service_of(request).clock.now()
 

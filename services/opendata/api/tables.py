@@ -139,14 +139,14 @@ def _check_numbers(given: Any, opened: Table) -> None:
     numbers = {column.name for column in opened.columns if column.type in NUMBERS}
     for n in range(FILTERS):
         column, operator, value = (given.get(f"{part}{n}", "").strip() for part in "cov")
-        if column in numbers and operator in ("gte", "lte", "eq") and value and not _is_number(value):
+        if column in numbers and operator in ("gte", "lte", "eq") and value and not is_number(value):
             message = say(
                 "「%(column)s」は数の列です。「%(value)s」は数として読めません。", column=column[:40], value=value[:40]
             )
             raise Invalid(message, code="not-a-number", fields={f"v{n}": message})
 
 
-def _is_number(value: str) -> bool:
+def is_number(value: str) -> bool:
     try:
         return math.isfinite(float(value))
     except ValueError:

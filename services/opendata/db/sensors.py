@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, Index, String, func, select
+from sqlalchemy import BigInteger, ColumnElement, Float, Index, String, and_, func, not_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -11,6 +11,7 @@ from libs.common.db import Json, UtcDateTime
 from libs.common.errors import NotFound
 from libs.common.tenancy import SharedTable, TenantTable
 from services.opendata.db.tables import ID, Base
+from services.opendata.domain.odata import COMPARED, Asked, Joined, Node, Not
 
 
 class StreamRow(TenantTable, Base):
@@ -68,8 +69,10 @@ def streams(session: Session) -> list[StreamRow]:
     return list(session.scalars(select(StreamRow).order_by(StreamRow.created_at, StreamRow.id)))
 
 
-def published_streams(session: Session) -> list[PublishedStreamRow]:
-    query = select(PublishedStreamRow).where(PublishedStreamRow.state == "active")
+def published_streams(session: Session, *, ended: bool = False) -> list[PublishedStreamRow]:
+    """`ended`: those, too, that take no more readings; what they measured stays readable."""
+    states = ("active", "ended") if ended else ("active",)
+    query = select(PublishedStreamRow).where(PublishedStreamRow.state.in_(states))
     return list(session.scalars(query.order_by(PublishedStreamRow.tenant, PublishedStreamRow.id)))
 
 
@@ -78,6 +81,11 @@ def published_stream(session: Session, stream_id: str) -> PublishedStreamRow:
     if row is None or row.state == "closed":
         raise NotFound("このセンサーは見つかりません。", code="unknown-stream")
     return row
+
+
+def hold(session: Session, ids: set[str]) -> None:
+    """Nobody else writes readings of these streams until the transaction ends. In one order, so that nobody waits in a circle."""
+    session.execute(select(StreamRow.id).where(StreamRow.id.in_(ids)).order_by(StreamRow.id).with_for_update()).all()
 
 
 def put(session: Session, rows: list[dict[str, Any]]) -> None:
@@ -117,6 +125,39 @@ def readings(
     query = query.where(of.at >= since) if since else query
     query = query.where(of.at <= until) if until else query
     return list(session.scalars(query.order_by(of.at.desc() if newest else of.at).limit(limit).offset(offset)))
+
+
+OBSERVED = {"phenomenonTime": ReadingRow.at, "resultTime": ReadingRow.received_at, "result": ReadingRow.value}
+
+
+def observations(session: Session, stream_id: str, asked: Asked) -> list[ReadingRow]:
+    """The readings asked for; of equal ones the earlier moment first."""
+    name, down = asked.order
+    order = (OBSERVED[name].desc() if down else OBSERVED[name], ReadingRow.at)
+    return list(
+        session.scalars(
+            _asked(select(ReadingRow), stream_id, asked).order_by(*order).limit(asked.top).offset(asked.skip)
+        )
+    )
+
+
+def observation_count(session: Session, stream_id: str, asked: Asked) -> int:
+    if asked.where is None:
+        return reading_count(session, stream_id)
+    return int(session.scalar(_asked(select(func.count()).select_from(ReadingRow), stream_id, asked)) or 0)
+
+
+def _asked(query: Any, stream_id: str, asked: Asked) -> Any:
+    query = query.where(ReadingRow.stream_id == stream_id)
+    return query.where(_condition(asked.where)) if asked.where is not None else query
+
+
+def _condition(node: Node) -> ColumnElement[bool]:
+    if isinstance(node, Joined):
+        return (and_ if node.word == "and" else or_)(*map(_condition, node.parts))
+    if isinstance(node, Not):
+        return not_(_condition(node.part))
+    return COMPARED[node.operator](OBSERVED[node.field], node.value)
 
 
 def reading_count(session: Session, stream_id: str) -> int:

@@ -73,6 +73,16 @@ def differs_too_much(before: Mapping[str, Any], after: Mapping[str, Any]) -> str
     return ""
 
 
+def disappears_too_much(known: int, gone: int) -> str:
+    """Why a person should look before data sets are withdrawn; "" where nobody has to. A site in trouble may answer with an empty list."""
+    if gone < 5 or gone * 2 <= known:
+        return ""
+    return (
+        f"前に集めた{known:,}件のうち{gone:,}件が、収集元の目録にありません。収集元の不調かもしれないため、公開したままにしました。"
+        "なくなったことが正しいときは、「今すぐ集める」を押すと、なくなったものの公開をやめます。"
+    )
+
+
 # ---- CKAN
 
 

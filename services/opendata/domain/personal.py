@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from services.opendata.domain.cells import HYPHENS
 from services.opendata.domain.table import Table
@@ -18,15 +19,40 @@ fixes k for open data; 5 is the house's floor, above the 3 that official statist
 SMALL = 3
 """Counts of persons from 1 to SMALL − 1 in a table of counts are small cells (秘匿処理 of official statistics)."""
 
-_MY_NUMBER = re.compile(r"(?<![0-9.])[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}(?![0-9.])")
-_MOBILE = re.compile(r"(?<!\d)0[789]0[-( ]?\d{4}[-) ]?\d{4}(?!\d)")
+_MY_NUMBER = re.compile(r"(?<![0-9.])[0-9]{4}[ -]{0,2}[0-9]{4}[ -]{0,2}[0-9]{4}(?![0-9]|\.0*[1-9])")
+"""Workbooks add `.0` to a number of their own."""
+_BETWEEN = r"[-() .・/_ー]{0,3}"
+_MOBILE = re.compile(rf"(?<!\d)(?:\+81{_BETWEEN}0?\)?|\(?0)[789]0{_BETWEEN}\d{{4}}{_BETWEEN}\d{{4}}(?!\d)")
+_MOBILE_WITHOUT_ZERO = re.compile(r"[789]0\d{8}(?:\.0)?")
+"""What is left of it where a workbook took it for a number."""
 _MAIL = re.compile(r"[\w.+-]{1,64}@([\w-]+(?:\.[\w-]+)+)")
 _OFFICIAL_MAIL = re.compile(r"(?:^|\.)(?:lg|go|ac|ed|or)\.jp$|(?:^|\.)(?:city|town|vill|pref)\.[\w.-]+\.jp$")
 # Whatever can be one of the three, in any width; only cells with it are normalised and judged.
-_DOUBTFUL = re.compile(r"[@＠]|\d{4}[^\x1f\d]?\d{4}[^\x1f\d]?\d{4}|[0０][7-9７-９][0０][^\x1f\d]?\d{4}[^\x1f\d]?\d{4}")
-_PERSON_NAME = re.compile(
-    r"氏名|姓名|^姓$|^名$|お名前|^名前$|(代表|申請|申込|届出|契約|受給|相談|患者|職員|担当|保護|世帯主|所有|管理|責任|被保険)者?名|世帯主$|生徒名|児童名|園児名"
+_DOUBTFUL = re.compile(
+    r"[@＠]|\d{4}[^\x1f\d]{0,2}\d{4}[^\x1f\d]{0,2}\d{4}|[7-9７-９][0０][^\x1f\d]{0,3}\d{4}[^\x1f\d]{0,3}\d{4}"
 )
+_PERSON_NAME = re.compile(
+    r"氏名|姓名|^姓$|^名$|お?名前(?!空間)|なまえ|^シメイ|名字|苗字|世帯主$|(生徒|児童|園児|会員|遺族|里親|飼い?主)名|"
+    r"(代表|申請|申込|届出|契約|受給|相談|患|職員|担当|保護|世帯主|所有|管理|責任|被保険|利用|参加|受講|応募|登録|死亡|滞納|寄[附付]|投稿|入[所居]|受賞)者?名|"
+    r"^(full|first|last|family|given)?[ _-]?name$|^surname$",
+    re.I,
+)
+_MY_NUMBER_COLUMN = re.compile(r"^(個人番号|マイナンバー)([(（].*)?$")
+_FULL_NAME = re.compile(r"([一-龯々]{1,3})[ \u3000][一-龯々ぁ-んァ-ヶー]{1,4}")
+SURNAMES = frozenset(
+    """
+    佐藤 鈴木 高橋 田中 伊藤 渡辺 山本 中村 小林 加藤 吉田 山田 佐々木 山口 松本 井上 木村 林 斎藤 清水 山崎 森
+    池田 橋本 阿部 石川 山下 中島 石井 小川 前田 岡田 長谷川 藤田 後藤 近藤 村上 遠藤 青木 坂本 斉藤 福田 太田 西村
+    藤井 金子 岡本 藤原 三浦 中野 中川 原田 松田 竹内 小野 田村 中山 和田 石田 森田 上田 原 内田 柴田 酒井 宮崎
+    横山 高木 安藤 宮本 大野 小島 谷口 今井 工藤 高田 増田 丸山 杉山 村田 大塚 新井 小山 平野 藤本 河野 上野 野口
+    武田 松井 千葉 岩崎 菅原 木下 久保 佐野 野村 松尾 市川 菊地 杉本 古川 大西 島田 水野 桜井 渡部 高野 吉川 山内
+    西田 飯田 菊池 西川 小松 北村 安田 五十嵐 川口 平田 関 中田 久保田 東 服部 川崎 岩田 土屋 本田 樋口 永井 秋山
+    山中 古賀 中尾 江口 緒方 松岡 吉村 野田 甲斐 原口 大坪 川上 田代 堤 平川 荒木 倉富 石橋 江頭 末次 白石 永田
+    """.split()  # noqa: SIM905 (a list of words reads better so)
+)
+"""The commonest names of families in Japan, and in Fukuoka: a column that begins with them tells of persons, whatever it is called."""
+LOOKED_AT = 1_000
+"""Rows whose values are looked at for names of persons."""
 _BIRTH = re.compile(r"生年月日|誕生日")
 _ADDRESS = re.compile(r"住所|所在地|居所|番地")
 _PHONE = re.compile(r"電話|TEL|連絡先|携帯", re.I)
@@ -72,15 +98,31 @@ def inspect(table: Table, title: str = "") -> tuple[Risk, ...]:
     for block in table.blocks():
         for at, values in enumerate(zip(*(row.cells for row in block), strict=True)):
             filled[at] += len(values) - values.count("")
-            if _DOUBTFUL.search("\x1f".join(values)):
+            if _MY_NUMBER_COLUMN.search(table.columns[at]):
                 for row in block:
-                    _look(seen[at], row.number, row.cells[at])
-    risks = [risk for at, one in enumerate(seen) for risk in _by_values(table.columns[at], one)]
+                    if len(re.sub(r"\D", "", row.cells[at].removesuffix(".0"))) == 12:
+                        seen[at].note("my-number", row.number)
+            elif _DOUBTFUL.search("\x1f".join(values)):
+                for row in block:
+                    _look(seen[at], row.number, row.cells[at], table.columns[at])
+    risks = [risk for at, one in enumerate(seen) for risk in _by_values(table.columns[at], one, filled[at])]
     named = [name for name, count in zip(table.columns, filled, strict=True) if count]
-    return (*risks, *_by_names(named), *_alike(table, named), *_small_cells(table, title))
+    return (*risks, *_by_names(named, _full_names(table)), *_alike(table, named), *_small_cells(table, title))
 
 
-def _look(seen: _Seen, row: int, value: str) -> None:
+def _full_names(table: Table) -> frozenset[str]:
+    """The columns whose values are names of persons: at least three, and a third of what stands there, begin with a family's name."""
+    found, filled = Counter[int](), Counter[int]()
+    for row in islice(table.rows(), LOOKED_AT):
+        for at, value in enumerate(row.cells):
+            if value:
+                filled[at] += 1
+                name = _FULL_NAME.fullmatch(value.strip())
+                found[at] += bool(name and name[1] in SURNAMES)
+    return frozenset(table.columns[at] for at, count in found.items() if count >= 3 and count * 3 >= filled[at])
+
+
+def _look(seen: _Seen, row: int, value: str, column: str) -> None:
     if not _DOUBTFUL.search(value):
         return
     text = unicodedata.normalize("NFKC", value).translate(HYPHENS)
@@ -89,7 +131,7 @@ def _look(seen: _Seen, row: int, value: str) -> None:
             seen.note("mail", row)
     if any(is_my_number(re.sub(r"[ -]", "", run[0])) for run in _MY_NUMBER.finditer(text)):
         seen.note("my-number", row)
-    if _MOBILE.search(text):
+    if _MOBILE.search(text) or (_PHONE.search(column) and _MOBILE_WITHOUT_ZERO.fullmatch(text.strip())):
         seen.note("mobile", row)
 
 
@@ -109,11 +151,14 @@ _SENTENCES = {
 }
 
 
-def _by_values(column: str, seen: _Seen) -> list[Risk]:
+def _by_values(column: str, seen: _Seen, filled: int) -> list[Risk]:
+    """By chance one in eleven is right: where most of a column are, no other name of it helps."""
+    found = seen.counts["my-number"]
+    another = _is_another_number(column) and not (found >= 3 and found * 2 > filled)
     return [
         Risk(code, _SENTENCES[code], (column,), count, tuple(seen.rows[code]), confirmable=code != "my-number")
         for code, count in seen.counts.items()
-        if code != "my-number" or not _is_another_number(column)
+        if code != "my-number" or not another
     ]
 
 
@@ -122,8 +167,9 @@ def _is_another_number(column: str) -> bool:
     return bool(re.search(r"法人番号|医療機関コード|事業所番号|町字ID|JAN|ISBN|管理番号", column))
 
 
-def _by_names(columns: Sequence[str]) -> list[Risk]:
-    names = [name for name in columns if _PERSON_NAME.search(name)]
+def _by_names(columns: Sequence[str], told: frozenset[str]) -> list[Risk]:
+    """`told`: columns whose values are names."""
+    names = [name for name in columns if _PERSON_NAME.search(name) or name in told]
     addresses = [name for name in columns if _ADDRESS.search(name)]
     phones = [name for name in columns if _PHONE.search(name)]
     found = []

@@ -1,7 +1,10 @@
-"""Words near to one that nothing has: a letter wrong, missing, too many, or two exchanged (Damerau–Levenshtein, restricted)."""
+"""Words near to one that nothing has: other kanji of the same sound (誤変換), or a letter wrong, missing, too many, or two exchanged
+(Damerau–Levenshtein, restricted)."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+
+from services.opendata.search.words import heard
 
 
 def distance(one: str, other: str, most: int) -> int:
@@ -29,11 +32,14 @@ class Vocabulary:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._with_gram: dict[str, list[str]] = {}
+        self._heard: dict[str, list[str]] = {}
 
     def add(self, word: str, count: int = 1) -> None:
         if word not in self.counts:
             for gram in _grams(word):
                 self._with_gram.setdefault(gram, []).append(word)
+            if (key := heard(word)) != word:
+                self._heard.setdefault(key, []).append(word)
         self.counts[word] += count
 
     def __contains__(self, word: str) -> bool:
@@ -41,7 +47,10 @@ class Vocabulary:
 
     def near(self, word: str, is_of_use: Callable[[str], bool]) -> list[str]:
         """The other known words of use with the fewest edits to `word`, the most used first, at most five. Three letters allow one edit,
-        six two."""
+        six two; words of two letters are found by their sound only."""
+        alike = [other for other in self._heard.get(heard(word), ()) if other != word and is_of_use(other)]
+        if alike:
+            return sorted(alike, key=lambda other: (-self.counts[other], other))[:5]
         allowed = 0 if len(word) < 3 else 1 if len(word) < 6 else 2
         found: list[tuple[int, int, str]] = []
         for candidate in self._candidates(word, allowed) if allowed else ():

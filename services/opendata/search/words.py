@@ -142,6 +142,17 @@ def kana_of(romaji: str) -> str:
     return kana if kana and all("ぁ" <= letter <= "ゖ" or letter == "ー" for letter in kana) else ""
 
 
+@cache
+def _sounds_of_kanji() -> dict[int, str]:
+    lines = (line.split() for line in _lines("alike.txt"))
+    return {ord(kanji): reading for reading, all_ in lines for kanji in all_}
+
+
+def heard(word: str) -> str:
+    """One key for words whose kanji sound alike: 医療機関 and 医療期間. The word itself where it has none of these."""
+    return word.translate(_sounds_of_kanji())
+
+
 def bare(text: str) -> str:
     """`text` without the words at its ends that demand nothing: 避難所一覧 → 避難所."""
     for stop in ("一覧", "一覧表", "リスト"):

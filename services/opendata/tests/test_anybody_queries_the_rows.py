@@ -61,6 +61,38 @@ def test_nothing_is_sent_again_while_the_version_stays(town: Town, address: str)
     etag = visitor.get(f"{address}.json").headers["etag"]
     again = visitor.get(f"{address}.json", headers={"If-None-Match": etag})
     assert (again.status_code, again.content) == (304, b"")
+    for marks in (f"W/{etag}", f'"older", W/{etag}', "*"):
+        assert visitor.get(f"{address}.json", headers={"If-None-Match": marks}).status_code == 304, marks
+    assert visitor.get(f"{address}.json", headers={"If-None-Match": '"older"'}).status_code == 200
+
+
+def test_a_map_of_a_few_columns_keeps_its_places(town: Town):
+    resource = town.visitor().result("package_show", id=town.publish())["resources"][0]["id"]
+    told = town.visitor().get(f"/opendata/data/{resource}.geojson?columns=名称").json()
+    assert told["features"][0]["geometry"] == {"type": "Point", "coordinates": [130.4398, 33.2101]}
+    assert told["features"][0]["properties"] == {"名称": "大木町役場"} and told["features"][0]["id"] == 1
+
+
+@pytest.mark.parametrize("query", ["人数__lte=百", "人数__lt=３", "番号__in=1,x", "人数__ne=many", "人数__gte="])
+@pytest.mark.parametrize("form", [".json", ".csv", "/count"])
+def test_a_number_mistyped_finds_nothing_rather_than_all_rows(town: Town, address: str, query: str, form: str):
+    answer = town.visitor().get(f"{address}{form}?{query}", page=False)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad-value"), answer.text[:200]
+
+
+def test_all_groups_are_counted_and_where_there_are_more_it_is_said(town: Town, address: str):
+    told = town.visitor().get(f"{address}/count?group=番号").json()
+    assert (len(told["rows"]), told["truncated"]) == (ROWS, False)
+    told = town.visitor().get(f"{address}/count?group=番号&limit=100").json()
+    assert (len(told["rows"]), told["truncated"]) == (100, True)
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=" + "9" * 30, "limit=" + "9" * 5000, "cursor=YWZ0ZXI6LTU", "cursor=YWZ0ZXI6" + "OTk5" * 50]
+)
+@pytest.mark.parametrize("form", [".json", ".csv"])
+def test_numbers_without_end_are_refused_before_anything_is_sent(town: Town, address: str, query: str, form: str):
+    assert town.visitor().get(f"{address}{form}?{query}").status_code == 422
 
 
 def test_places_become_geojson(town: Town):

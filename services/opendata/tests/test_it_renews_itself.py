@@ -1,6 +1,7 @@
 """Files renew themselves from an address or a folder, catalogues elsewhere are read; never into our own network, never stuck."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from services.opendata import worker
 from services.opendata.db import datasets
 from services.opendata.tests.elsewhere import Elsewhere, elsewhere
 from services.opendata.tests.people import AED, Town, visible
+from services.opendata.use_cases import harvest as harvesting
 
 pytestmark = pytest.mark.any_store
 
@@ -240,3 +242,120 @@ def test_our_own_dcat_is_read_by_another_town_s_harvest(town: Town, neighbour: T
     )
     site.put("/remote.jsonld", b'{"@context": "http://169.254.169.254/context", "@type": "x"}', "application/ld+json")
     assert "@context" in harvest(town, "dcat", f"{site.address}/remote.jsonld")
+
+
+def test_a_clerk_s_own_words_stay_when_the_source_says_something_else(town: Town, site: Elsewhere):
+    found = packages(1)
+    as_ckan(site, found)
+    harvest(town, "ckan", site.address)
+    package = town.visitor().result("package_search", q="避難所")["results"][0]
+    words = {
+        "title": "大木町の避難所",
+        "notes": "説明",
+        "theme": "GOVE",
+        "license": "cc-by",
+        "frequency": "ANNUAL",
+        "tags": "防災、避難",
+    }
+    answer = town.staff().post(f"desk/datasets/{package['id']}/describe", words)
+    assert answer.status_code == 303, visible(answer.text)
+    found[0] |= {
+        "title": "避難所 2026",
+        "notes": "新しい説明",
+        "resources": [{"url": "https://example.com/new.csv", "format": "CSV"}],
+    }
+    as_ckan(site, found)
+    assert "変わった 1件" in again(town)
+    now = town.visitor().result("package_show", id=package["id"])
+    assert (now["title"], now["notes"]) == ("大木町の避難所", "新しい説明"), "theirs where nobody here said better"
+    assert [each["url"] for each in now["resources"]] == ["https://example.com/new.csv"]
+    assert {each["name"] for each in now["tags"]} == {"防災", "避難"}
+
+
+def test_a_source_that_is_suddenly_empty_takes_nothing_away_until_a_person_says_so(town: Town, site: Elsewhere):
+    as_ckan(site, packages(12))
+    harvest(town, "ckan", site.address)
+    as_ckan(site, [])
+    assert "12件が、収集元の目録にありません" in again(town)
+    assert "12件が、収集元の目録にありません" in again(town), "nor later, by itself"
+    assert town.visitor().result("package_search", q="避難所")["count"] == 12
+    [ident] = re.findall(r"harvests/([0-9a-f-]{36})/now", town.staff().get("desk/harvests").text)
+    town.staff().post(f"desk/harvests/{ident}/now")
+    work(town, 61)
+    assert "なくなった 12件" in visible(town.staff().get("desk/harvests").text)
+    assert town.visitor().result("package_search", q="避難所")["count"] == 0
+
+
+def test_a_site_that_gives_fewer_on_a_page_than_asked_for_is_read_whole(town: Town, site: Elsewhere):
+    found = packages(25)
+
+    def search(path: str, headers: Any) -> tuple[int, dict[str, str], bytes]:
+        start = int(path.partition("start=")[2].partition("&")[0])
+        return 200, {}, json.dumps({"result": {"results": found[start : start + 10]}}).encode()
+
+    site.answers["/api/3/action/package_search"] = search
+    assert "新しく公開 25件" in harvest(town, "ckan", site.address)
+
+
+def test_pages_that_do_not_end_take_nothing_away(town: Town, site: Elsewhere, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(harvesting, "MOST_PAGES", 3)
+    page = (
+        "@prefix dcat: <http://www.w3.org/ns/dcat#> . @prefix dct: <http://purl.org/dc/terms/> .\n"
+        '<https://example.com/{0}> a dcat:Dataset ; dct:title "避難所の一覧 {0}" .\n'
+        "<> <http://www.w3.org/ns/hydra/core#nextPage> <{1}> .\n"
+    )
+    for number in range(5):
+        site.put(f"/{number}.ttl", page.format(number, f"/{number + 1}.ttl").encode(), "text/turtle")
+    assert "途中でやめました" in harvest(town, "dcat", f"{site.address}/0.ttl")
+
+
+def test_the_same_catalogue_twice_or_begun_anew_brings_nothing_twice(town: Town, site: Elsewhere):
+    as_ckan(site, packages(3))
+    harvest(town, "ckan", site.address)
+    assert "もう登録してあります" in visible(
+        town.staff().post("desk/harvests", {"kind": "ckan", "url": site.address, "every": "DAILY"}).text
+    )
+    [ident] = re.findall(r"harvests/([0-9a-f-]{36})/stop", town.staff().get("desk/harvests").text)
+    town.staff().post(f"desk/harvests/{ident}/now")
+    town.staff().post(f"desk/harvests/{ident}/stop")
+    work(town, 61)
+    with town.service.database.reading() as session:
+        assert not jobs.dead(session), "a run whose turn comes after the stop is no fault"
+    page = harvest(town, "ckan", site.address)
+    assert "新しく公開 0件" in page and "同じ 3件" in page
+    assert town.visitor().result("package_search", q="避難所")["count"] == 3
+
+
+def test_two_runs_of_one_catalogue_at_the_same_time_bring_nothing_twice(town: Town, site: Elsewhere):
+    as_ckan(site, packages(5))
+    found, inner = site.answers["/api/3/action/package_search"], []
+
+    def meanwhile(path: str, headers: Any) -> tuple[int, dict[str, str], bytes]:
+        if not inner:
+            inner.append(True)
+            [ident] = re.findall(r"harvests/([0-9a-f-]{36})/now", town.staff().get("desk/harvests").text)
+            with town.service.database.transaction(tenant=town.code) as session:
+                harvesting.order(session, ident, town.service.clock.now(), by_hand=False)
+            jobs.run_next(town.service, worker.jobs)
+        return found(path, headers)
+
+    site.answers["/api/3/action/package_search"] = meanwhile
+    harvest(town, "ckan", site.address)
+    assert town.visitor().result("package_search", q="避難所")["count"] == 5
+
+
+def test_what_waits_for_a_clerk_waits_on_and_leaves_no_heap_of_files(town: Town, site: Elsewhere, resource: str):
+    content = "名称,住所\r\n役場,八町\r\n"
+    site.put("/aed.csv", content.encode())
+    renew_from(town, resource, f"{site.address}/aed.csv")
+    assert "列がなくなっています" in seen(town, resource)
+    work(town, timedelta(days=1, minutes=2).total_seconds())
+    assert "列がなくなっています" in seen(town, resource), "found unchanged it still waits"
+    for day in range(3):
+        site.put("/aed.csv", (content + f"支所{day},大角\r\n").encode())
+        work(town, timedelta(days=1, minutes=2).total_seconds())
+    with town.service.database.reading(tenant=town.code) as session:
+        drafts = [
+            each for each in datasets.drafts(session) if each.resource_id == resource and each.state != "published"
+        ]
+    assert len(drafts) == 1 and drafts[0].report["original"]["rows"] == 2

@@ -3,6 +3,7 @@
 import pytest
 
 from services.opendata.domain.personal import K, inspect, is_my_number, quasi_identifiers
+from services.opendata.domain.standards import definitions
 from services.opendata.domain.table import Table
 
 MY_NUMBER = "123456789018"
@@ -91,3 +92,55 @@ def test_small_counts_of_sensitive_matters_are_found():
 
 def test_dates_of_birth_wait_for_a_reason():
     assert codes(("会員", "生年月日"), [("A", "1970-01-01")] * K) == {"birth"}
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["090ー1234ー5678", "090ｰ1234ｰ5678", "(090)1234-5678", "090.1234.5678", "090 - 1234 - 5678", "090・1234・5678", "+81 90-1234-5678",
+     "+81(0)90-1234-5678", "携帯：０８０　１２３４　５６７８"],
+)  # fmt: skip
+def test_a_mobile_number_is_found_however_a_clerk_typed_it(written):
+    assert codes(("備考",), [(written,)]) == {"mobile"}
+
+
+def test_a_mobile_number_that_lost_its_zero_in_a_workbook_is_found_where_telephones_stand():
+    assert codes(("電話番号",), [("9012345678",)]) == {"mobile"}
+    assert codes(("人口",), [("9012345678",)]) == set()
+    assert codes(("電話番号",), [("944321013",)]) == set(), "an office's"
+
+
+def test_a_my_number_a_workbook_took_for_a_number_is_found():
+    assert codes(("備考",), [(f"{MY_NUMBER}.0",)]) == {"my-number"}
+    assert codes(("備考",), [(f"{MY_NUMBER}.05",)]) == set()
+
+
+def test_a_column_of_my_numbers_is_found_whatever_it_is_called_and_by_its_name_whatever_stands_in_it():
+    valid = [number for number in map(str, range(123456789000, 123456789200)) if is_my_number(number)][:9]
+    assert codes(("管理番号",), [(number,) for number in valid]) == {"my-number"}
+    assert codes(("管理番号",), [(str(number),) for number in range(123456789000, 123456789200)]) == set(), "by chance"
+    assert codes(("個人番号",), [("1234・5678・9012",)]) == {"my-number"}, "mistyped it is still somebody's"
+    assert codes(("マイナンバーカード交付数",), [("123456789012",)]) == set()
+
+
+@pytest.mark.parametrize(
+    "column", ["利用者名", "会員名", "参加者名", "なまえ", "飼い主名", "寄附者名", "死亡者名", "full_name", "Name"]
+)
+def test_columns_of_names_are_known_by_more_than_one_word(column):
+    assert codes((column,), [("あ",)]) == {"name"}
+
+
+def test_names_of_persons_are_found_by_what_stands_there_places_in_a_building_are_not():
+    people = [("古賀 真理",), ("田中　一郎",), ("佐藤 花子",), ("緒方 健",)]
+    assert codes(("受付者",), people) == {"name"}
+    assert codes(("設置位置",), [("玄関 左側",), ("受付 横",), ("体育館 入口",), ("職員室 前",)]) == set()
+    assert codes(("住所",), [("大川市 榎津",), ("福岡市 中央区",), ("久留米市 城南町",)]) == set()
+    assert codes(("施設名",), [("中村公民館",), ("田中医院",), ("山口駅",), ("森 公園",)]) == set()
+
+
+def test_no_recommended_data_set_is_taken_for_a_list_of_persons_by_its_columns_more_than_before():
+    waiting = {
+        definition.kind.name
+        for definition in definitions()
+        if "name" in "".join(codes([column.name for column in definition.columns], [["あ"] * len(definition.columns)]))
+    }
+    assert waiting <= {"食品等営業許可・届出一覧"}

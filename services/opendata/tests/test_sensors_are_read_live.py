@@ -1,11 +1,15 @@
 """Programs send readings in batches; late ones, doubled ones and wrong ones each do what they should; everybody reads them."""
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from services.opendata.db import sensors as db
 from services.opendata.tests.people import Browser, Town, visible
+from services.opendata.use_cases import sensors
 
 pytestmark = pytest.mark.any_store
 
@@ -95,9 +99,83 @@ def test_readers_page_filter_and_count_as_sensorthings_says(town: Town, stream: 
     assert rest["value"][0]["phenomenonTime"] > page["value"][-1]["phenomenonTime"]
     query = "$filter=phenomenonTime ge 2026-11-19T05:00:00Z and phenomenonTime le 2026-11-19T06:00:00Z"
     assert [value for _, value in observed(town, stream, query)] == [6, 5, 5]
-    for bad in ("$top=-1", "$top=x", "$filter=result gt 5", "$orderby=result", "$filter=1 eq 1 or 1 eq 1"):
+    for bad in ("$top=-1", "$top=x", "$filter=1 eq 1 or 1 eq 1", "$filter=value gt 5", "$orderby=value", "$select=secret", "$search=x",
+                "$expand=Sensor", "$filter=result gt '5'", "$filter=" + "(" * 500, "$filter=" + "not " * 400 + "result gt 1",
+                "$filter=phenomenonTime gt 0001-01-01T00:00:00+14:00", "$count=maybe"):  # fmt: skip
         assert town.visitor().get(f"{base}?{bad}", page=False).status_code == 422, bad
-    thing = town.visitor().get(f"/opendata/sensors/v1.1/Things({stream})", page=False).json()
+    thing = town.visitor().get(f"/opendata/sensors/v1.1/Things({stream})?$expand=Locations", page=False).json()
     assert thing["Locations"][0]["location"]["coordinates"] == [130.44, 33.21]
     [told] = town.visitor().get("/opendata/sensors/v1.1/Datastreams", page=False).json()["value"]
     assert (told["unitOfMeasurement"]["symbol"], told["properties"]["latest"]) == ("m", 19)
+
+
+def test_a_reader_asks_only_for_what_is_newer_and_never_reads_the_last_one_again(town: Town, stream: str):
+    send(town.machine(), [reading(stream, f"2026-11-19T0{hour}:00:00Z", hour) for hour in range(5)])
+    newer = "$filter=phenomenonTime gt 2026-11-19T03:00:00Z"
+    assert [value for _, value in observed(town, stream, newer)] == [4]
+    assert [value for _, value in observed(town, stream, "$filter=phenomenonTime lt 2026-11-19T01:00:00Z")] == [0]
+    high = "$filter=(result ge 3 or result eq 0) and not phenomenonTime eq 2026-11-19T04:00:00Z&$orderby=result desc"
+    assert [value for _, value in observed(town, stream, high)] == [3, 0]
+    received = town.service.clock.now().isoformat().replace("+00:00", "Z")
+    assert observed(town, stream, f"$filter=resultTime lt {received}") == [], "when it came, not when it was measured"
+    base = f"/opendata/sensors/v1.1/Datastreams({stream})/Observations"
+    page = town.visitor().get(f"{base}?$filter=result ge 2&$count=true&$top=1&$select=result", page=False).json()
+    assert (page["@iot.count"], page["value"]) == (3, [{"result": 4}])
+    assert "@iot.nextLink" not in town.visitor().get(f"{base}?$top=0", page=False).json(), "no page leads to itself"
+
+
+def test_a_map_reads_all_sensors_with_their_place_and_last_reading_in_one_question(town: Town, stream: str):
+    form = {"name": "役場の気温", "property": "気温", "unit": "℃", "place": "役場", "lat": "33.2", "lng": "130.4"}
+    town.staff().post("desk/sensors", form)
+    send(town.machine(), [reading(stream, f"2026-11-19T0{hour}:00:00Z", hour) for hour in range(5)])
+    api = "/opendata/sensors/v1.1"
+
+    def asked(path: str) -> Any:
+        answer = town.visitor().get(f"{api}/{path}", page=False)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    last = "Observations($top=1;$orderby=phenomenonTime desc;$select=result),Thing($select=name)"
+    told = asked(f"Datastreams?$filter=substringof('水位',name)&$count=true&$select=name&$expand={last}")
+    assert told == {
+        "@iot.count": 1,
+        "value": [{"name": "花宗川の水位", "Observations": [{"result": 4}], "Thing": {"name": "役場前"}}],
+    }
+    page = asked("Datastreams?$top=1&$orderby=name desc&$count=true")
+    assert ([each["name"] for each in page["value"]], page["@iot.count"]) == (["花宗川の水位"], 2)
+    rest = asked(page["@iot.nextLink"].partition("v1.1/")[2])
+    assert [each["name"] for each in rest["value"]] == ["役場の気温"] and "@iot.nextLink" not in rest
+    thing = asked(f"Datastreams({stream})/Thing")
+    place = asked(thing["Locations@iot.navigationLink"].partition("v1.1/")[2])["value"][0]
+    assert place["location"]["coordinates"] == [130.44, 33.21]
+    assert asked(f"Things({stream})/Datastreams")["value"][0]["@iot.id"] == stream
+    town.staff().post(f"desk/sensors/{stream}/end")
+    assert asked("Datastreams?$filter=properties/state eq 'ended'")["value"][0]["@iot.id"] == stream
+
+
+def test_a_broken_sensor_s_strange_values_are_refused_by_their_place_and_are_no_fault_of_ours(town: Town, stream: str):
+    now, good = "2026-11-19T00:00:00Z", reading(stream, "2026-11-19T00:00:00Z", 1)
+    strange = [
+        {"Datastream": {"@iot.id": [stream]}, "phenomenonTime": now, "result": 1}, {"datastream": {}, "phenomenonTime": now, "result": 1},
+        reading(stream, now, 10**400), reading(stream, "0001-01-01T00:00:00+14:00", 1), reading(stream, "9999-12-31T23:59:59-14:00", 1),
+    ]  # fmt: skip
+    answer = send(town.machine(), [*strange, good])
+    assert answer.status_code == 201, answer.text
+    assert [each["index"] for each in answer.json()["refused"]] == [0, 1, 2, 3, 4]
+    assert observed(town, stream) == [("2026-11-19T00:00:00+00:00", 1)]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_two_batches_of_one_hour_at_the_same_time_are_both_in_its_sum(town: Town, stream: str):
+    together, now = threading.Barrier(8), town.service.clock.now()
+
+    def batch(number: int) -> None:
+        readings = [(stream, f"2026-11-19T00:{number:02}:{second:02}Z", 1.0) for second in range(60)]
+        together.wait()
+        with town.service.database.transaction(tenant=town.code) as session:
+            sensors.take_in(session, readings, now)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(batch, range(8)))
+    with town.service.database.reading(tenant=town.code) as session:
+        assert db.reading_count(session, stream) == 480

@@ -23,6 +23,8 @@ from services.opendata.use_cases.publish import Choice, publish
 FETCH = "opendata.fetch"
 SECONDS = 300.0
 FOLDER = "folder:"
+US = "opendata"
+"""Who fetches, in records and drafts."""
 _NAME = re.compile(r"[^/\\\x00]{1,200}")
 
 
@@ -95,12 +97,27 @@ def renew(service: Service, tenant: str, resource_id: str, now: datetime) -> str
         stored, known = _fetch(service, tenant, row)
         state, message = _take_in(service, tenant, row, stored, now)
     except Same:
-        state, message, known = "same", "", row.known
+        # What a person has not looked at yet waits on, however often the same file is found.
+        waits = row.state == "waiting" and _waiting(service, tenant, resource_id)
+        state, message, known = ("waiting", row.message, row.known) if waits else ("same", "", row.known)
     except Refusal as refusal:
         state, message, known = "failed", str(refusal.message), row.known
     _note(service, tenant, resource_id, state, message, known, now)
     catalogue_of(service).look_again()
     return state
+
+
+def _waiting(service: Service, tenant: str, resource_id: str) -> bool:
+    with service.database.reading(tenant=tenant) as session:
+        return bool(_fetched(session, resource_id))
+
+
+def _fetched(session: Session, resource_id: str) -> list[DraftRow]:
+    """What was fetched for this file and nobody has published or thrown away."""
+    return [
+        each for each in datasets.drafts(session)
+        if (each.resource_id, each.created_by) == (resource_id, US) and each.state in ("read", "unreadable")
+    ]  # fmt: skip
 
 
 def _note(
@@ -173,9 +190,13 @@ def _open_dropped(service: Service, tenant: str, url: str) -> BinaryIO:
 
 def _take_in(service: Service, tenant: str, row: ScheduleRow, stored: StoredFile, now: datetime) -> tuple[str, str]:
     """(state, message): published, or waiting for a clerk with the reason."""
-    actor = Actor("service", "opendata", "自動更新", tenant, tenant, frozenset())
+    actor = Actor("service", US, "自動更新", tenant, tenant, frozenset())
     with service.database.transaction(tenant=tenant) as session:
         resource = datasets.resource(session, row.resource_id)
+        for older in _fetched(session, resource.id):
+            drafts.discard(
+                session, older.id
+            )  # only the newest waits: a page that changes each hour leaves no heap of files
         sent = drafts.Sent(_filename(row.url), resource.dataset_id, resource.id)
         draft = drafts.begin(session, actor, sent, stored, now)
         before = datasets.version(session, resource.id, resource.version) if resource.version else None
