@@ -86,7 +86,7 @@ def package_show(call: Call) -> Dict | Written:
     own = programs.own(service, call.actor, wanted) if call.identified else None
     if own is None:
         raise not_found()
-    return package(call.site, own, call.catalogue.place(own.tenant), private=own.state == "draft")
+    return show(call, own)
 
 
 @actions.reads
