@@ -121,3 +121,31 @@ def test_rows_are_asked_for_as_clients_do_it(town: Town):
     assert visitor.result("datastore_info", id=ident)["fields"][1]["schema"]["native_type"] == "text[]"
     for bad in ({"indexes": "町, ない列"}, {"triggers": [{"function": "f"}]}):
         assert program.act("datastore_create", resource_id=ident, force=True, **bad).status_code == 409, bad
+
+
+def test_lists_that_forms_are_filled_from(town: Town, neighbour: Town):
+    program, visitor = town.machine(), town.visitor()
+    group = program.result("group_create", name="water", title="水")
+    neighbour.machine().result("group_create", name="others")
+    program.result("package_create", name="rivers", groups=[{"name": "water"}, {"name": "envi"}])
+    assert [each["name"] for each in visitor.result("group_package_show", id="water")] == ["rivers"]
+    assert [each["name"] for each in visitor.result("group_package_show", id="envi")] == ["rivers"]
+    assert [each["id"] for each in program.result("group_list_authz")] == [group["id"]]
+    assert visitor.result("group_list_authz") == []
+    assert [each["value"] for each in visitor.result("member_roles_list", group_type="group")] == ["admin", "member"]
+    assert len(visitor.result("member_roles_list")) == 3
+    assert visitor.result("vocabulary_list") == []
+    assert visitor.act("vocabulary_show", id="x").status_code == 404
+
+
+def test_a_program_lists_what_it_follows_by_kind(town: Town):
+    program = town.machine()
+    program.result("package_create", name="rivers")
+    program.result("group_create", name="water")
+    for action, ident in (("follow_dataset", "rivers"), ("follow_group", "water"), ("follow_group", town.code)):
+        program.result(action, id=ident)
+    kinds = ("dataset", "group", "organization", "user")
+    names = [[each["name"] for each in program.result(f"{kind}_followee_list")] for kind in kinds]
+    assert names == [["rivers"], ["water"], [town.code], []]
+    assert program.result("organization_follower_count", id=town.code) == 1
+    assert [each["id"] for each in program.result("organization_follower_list", id=town.code)] == ["token-1"]
