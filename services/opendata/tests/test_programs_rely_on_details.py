@@ -119,6 +119,7 @@ def test_rows_are_asked_for_as_clients_do_it(town: Town):
     told = visitor.result("datastore_info", id=ident, include_meta=False, include_fields_schema=False)
     assert told == {"fields": [{"id": "町", "type": "text"}, {"id": "印", "type": "_text"}]}
     assert visitor.result("datastore_info", id=ident)["fields"][1]["schema"]["native_type"] == "text[]"
+    program.result("datastore_create", resource_id=ident, force=True, indexes=[["町"], "町,印"])
     for bad in ({"indexes": "町, ない列"}, {"triggers": [{"function": "f"}]}):
         assert program.act("datastore_create", resource_id=ident, force=True, **bad).status_code == 409, bad
 

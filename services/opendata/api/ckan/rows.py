@@ -54,7 +54,8 @@ def datastore_create(call: Call) -> Dict:
         if "primary_key" in given:
             copy.set_key(listed(given["primary_key"]))
         names = {column.name for column in copy.columns}
-        if unknown := [name for name in listed(given.get("indexes")) if name not in names]:
+        parts = given["indexes"] if isinstance(given.get("indexes"), list) else [given.get("indexes")]
+        if unknown := [name for part in parts for name in listed(part) if name not in names]:
             raise invalid(indexes=[f'field "{unknown[0]}" not in table'])
         rows.check_personal(copy, records)
         return copy.write(records, "insert")
