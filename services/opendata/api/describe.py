@@ -1,6 +1,6 @@
 """A published data set in the words of the standards: schema.org, DCAT (DCAT-AP 2.1.1 and 3.0), data.json (Project Open Data 1.1).
 
-One graph is made as JSON-LD; Turtle is written from the same graph, so both say the same.
+One graph is made as JSON-LD; Turtle and RDF/XML are written from the same graph, so all say the same.
 """
 
 import json
@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
+from xml.sax.saxutils import escape, quoteattr
 
 from markupsafe import Markup
 
@@ -23,6 +24,7 @@ CONTEXT = {
     "vcard": "http://www.w3.org/2006/vcard/ns#",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 THEME = "http://publications.europa.eu/resource/authority/data-theme/"
 FREQUENCY = "http://publications.europa.eu/resource/authority/frequency/"
 FILE_TYPE = "http://publications.europa.eu/resource/authority/file-type/"
@@ -210,6 +212,47 @@ def _object(key: str, value: Any) -> str:
 def _iri(address: str) -> str:
     """What may not stand between < and > (Turtle, IRIREF) is escaped as in an address."""
     return "".join(quote(c) if c in '<>"{}|^`\\' or c <= " " else c for c in address)
+
+
+# ---- RDF/XML ----------------------------------------------------------------------------------------------------------
+
+
+def rdf_begin() -> str:
+    names = "".join(f' xmlns:{name}="{address}"' for name, address in CONTEXT.items())
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<rdf:RDF xmlns:rdf="{RDF}"{names}>\n'
+
+
+RDF_END = "</rdf:RDF>\n"
+
+
+def as_rdf_xml(nodes: Iterable[Node]) -> Iterator[str]:
+    """Each node as a description; between `rdf_begin()` and `RDF_END`."""
+    for node in nodes:
+        parts = [_element(key, value) for key, values in node.items() if key != "@id" for value in _many(values)]
+        yield f"<rdf:Description rdf:about={_attribute(_iri(node['@id']))}>{''.join(parts)}</rdf:Description>\n"
+
+
+def _element(key: str, value: Any) -> str:
+    if key == "@type":
+        return f"<rdf:type rdf:resource={_attribute(_whole_name(value))}/>"
+    if "@id" in value:
+        return f"<{key} rdf:resource={_attribute(_iri(value['@id']))}/>"
+    kind = (
+        f' xml:lang="{value["@language"]}"'
+        if "@language" in value
+        else f" rdf:datatype={_attribute(_whole_name(value['@type']))}"
+    )
+    return f"<{key}{kind}>{escape(NOT_XML.sub('', value['@value']))}</{key}>"
+
+
+def _whole_name(short: str) -> str:
+    """dcat:Dataset → http://www.w3.org/ns/dcat#Dataset"""
+    prefix, _, name = short.partition(":")
+    return CONTEXT[prefix] + name
+
+
+def _attribute(text_: str) -> str:
+    return quoteattr(NOT_XML.sub("", text_))
 
 
 # ---- schema.org -------------------------------------------------------------------------------------------------------

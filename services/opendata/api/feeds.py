@@ -1,7 +1,7 @@
 """The catalogue for harvesters and search engines: DCAT, data.json, sitemap, Atom. Streamed; ETag is the catalogue's last change."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -15,11 +15,13 @@ from services.opendata.api import describe, shell
 from services.opendata.api.public import asked_in
 from services.opendata.catalogue import Catalogue
 from services.opendata.db import PublishedRow, published
+from services.opendata.domain.vocabulary import THEMES
 
 router = APIRouter(tags=["harvest"])
 PAGE = 100
 BATCH = 200
 FEED = 50
+RDF_XML = "application/rdf+xml; charset=utf-8"
 
 
 @router.get("/opendata/catalog.ttl", summary="DCAT, Turtle; ?page=1 …")
@@ -47,6 +49,19 @@ def catalog_jsonld(request: Request, page: int = 1, actor: Actor = access.public
         yield "]}"
 
     return _answer(request, pieces, "application/ld+json")
+
+
+@router.get("/opendata/catalog.rdf", summary="DCAT, RDF/XML; ?page=1 …")
+@router.get("/opendata/catalog.xml", include_in_schema=False)
+def catalog_rdf(request: Request, page: int = 1, actor: Actor = access.public()) -> Response:
+    def pieces(catalogue: Catalogue) -> Iterator[str]:
+        yield describe.rdf_begin()
+        seen: set[str] = set()
+        for nodes in _catalog(request, catalogue, page):
+            yield from describe.as_rdf_xml(node for node in nodes if not _again(node, seen))
+        yield describe.RDF_END
+
+    return _answer(request, pieces, RDF_XML)
 
 
 def _again(node: dict[str, Any], seen: set[str]) -> bool:
@@ -90,13 +105,24 @@ def _paging(request: Request, page: int, total: int) -> dict[str, Any]:
     }
 
 
+@router.get("/opendata/datasets/{name}.rdf", summary="One data set, RDF/XML")
+@router.get("/opendata/datasets/{name}.xml", include_in_schema=False)
+@router.get("/opendata/dataset/{name}.rdf", include_in_schema=False)
+@router.get("/opendata/dataset/{name}.xml", include_in_schema=False)
+def dataset_rdf(request: Request, name: str, actor: Actor = access.public()) -> Response:
+    text = describe.rdf_begin() + "".join(describe.as_rdf_xml(_nodes(request, name))) + describe.RDF_END
+    return Response(text, media_type=RDF_XML, headers=_open())
+
+
 @router.get("/opendata/datasets/{name}.ttl", summary="One data set, Turtle")
+@router.get("/opendata/dataset/{name}.ttl", include_in_schema=False)
 def dataset_ttl(request: Request, name: str, actor: Actor = access.public()) -> Response:
     text = describe.prefixes() + "".join(describe.as_turtle(_nodes(request, name)))
     return Response(text, media_type="text/turtle; charset=utf-8", headers=_open())
 
 
 @router.get("/opendata/datasets/{name}.jsonld", summary="One data set, JSON-LD")
+@router.get("/opendata/dataset/{name}.jsonld", include_in_schema=False)
 def dataset_jsonld(request: Request, name: str, actor: Actor = access.public()) -> Response:
     return Response(describe.as_json_ld(_nodes(request, name)), media_type="application/ld+json", headers=_open())
 
@@ -141,13 +167,42 @@ def sitemap(request: Request, actor: Actor = access.public()) -> Response:
 )
 def feed(request: Request, actor: Actor = access.public()) -> Response:
     asked = asked_in(request, None)
+    return _atom(request, asked.q, asked.wanted)
+
+
+@router.get("/opendata/feeds/dataset.atom", summary="The same, where CKAN has it")
+@router.get("/opendata/feeds/custom.atom", include_in_schema=False)
+def ckan_feed(request: Request, actor: Actor = access.public()) -> Response:
+    return feed(request, actor)
+
+
+@router.get("/opendata/feeds/organization/{name}.atom", summary="The same of a municipality or one of its divisions")
+def organization_feed(request: Request, name: str, actor: Actor = access.public()) -> Response:
+    places = shell.catalogue_in(request).refresh().places
+    tenant = next((tenant for tenant, (code, _) in places.items() if name in (tenant, code)), None)
+    return _atom(request, "", {"municipality": (tenant,)} if tenant else {"division": (name,)})
+
+
+@router.get("/opendata/feeds/group/{name}.atom", summary="The same of a theme or a collection")
+def group_feed(request: Request, name: str, actor: Actor = access.public()) -> Response:
+    return _atom(request, "", {"theme": (name.upper(),)} if name.upper() in THEMES else {"collection": (name,)})
+
+
+@router.get("/opendata/feeds/tag/{name}.atom", summary="The same of a word")
+def tag_feed(request: Request, name: str, actor: Actor = access.public()) -> Response:
+    return _atom(request, "", {"tag": (name,)})
+
+
+def _atom(request: Request, q: str, filters: Mapping[str, tuple[str, ...]]) -> Response:
     catalogue = shell.catalogue_in(request)
-    found = catalogue.search(asked.q, filters=asked.wanted, order="modified", limit=FEED)
+    found = catalogue.search(q, filters=filters, order="modified", limit=FEED)
     rows = list(rows_of(request, [hit.key for hit in found.hits]))
     site = shell.site(request)
     updated = rows[0].document["modified"] if rows else shell.now_of(request).isoformat()
     name = shell.settings_in(request).cloud_name or "共同クラウド"
-    here = f"{site}/feed.atom" + (f"?{request.url.query}" if request.url.query else "")
+    here = f"{site}{request.url.path.removeprefix('/opendata')}" + (
+        f"?{request.url.query}" if request.url.query else ""
+    )
     parts = [
         '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="ja">',
         f"<title>{escape(name)} オープンデータ</title><id>{escape(here)}</id><updated>{updated}</updated>",

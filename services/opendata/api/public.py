@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from markupsafe import Markup
 
 from libs.common import access, csvout
@@ -297,6 +297,11 @@ def _example(request: Request) -> dict[str, str] | None:
 @router.get("/opendata/datasets/{name}", summary="A data set")
 def dataset(request: Request, name: str, actor: Actor = access.public()) -> Response:
     return _dataset_page(request, name, None)
+
+
+@router.get("/opendata/dataset/{name}", summary="The same where CKAN has it: harvesters link there")
+def ckan_dataset(request: Request, name: str, actor: Actor = access.public()) -> Response:
+    return RedirectResponse(f"/opendata/datasets/{quote(name, safe='')}", 301)
 
 
 @router.get("/t/{code}/opendata/datasets/{name}", summary="A data set in the municipality's own catalogue")

@@ -13,7 +13,7 @@ from typing import Any
 
 from libs.common.errors import Invalid, Unavailable
 from services.opendata.datastore.build import Column
-from services.opendata.datastore.types import BadValue, kept
+from services.opendata.datastore.types import DOCUMENTS, BadValue, kept
 
 OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "eq": "=", "ne": "<>"}
 ROWS_AT_ONCE, TOGETHER = 500, 100
@@ -210,13 +210,14 @@ class Table:
         raise Invalid(f"条件「{condition.operator[:20]}」は使えません。", code="unknown-operator")
 
     def _given(self, name: str, value: Any) -> Any:
-        """A value as the column keeps it: true and false are 1 and 0 there, whichever way a program writes them."""
-        if not any(column.name == name and column.type == "bool" for column in self.columns):
+        """A value as the column keeps it: true and false are 1 and 0 there, whichever way a program writes them; lists are JSON."""
+        kind = next((column.type for column in self.columns if column.name == name), "")
+        if kind != "bool" and not (kind in DOCUMENTS and isinstance(value, list | dict)):
             return _plain(value)
         try:
-            return kept("bool", value)
+            return kept(kind, value)
         except BadValue as error:
-            raise Invalid("条件の値は、trueかfalseで指定してください。", code="bad-value") from error
+            raise Invalid("条件の値は、列の種類に合わせて指定してください。", code="bad-value") from error
 
     def _run(self, sql: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         try:

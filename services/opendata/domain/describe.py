@@ -2,12 +2,15 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from libs.common.errors import Invalid, say
 from services.opendata.domain.vocabulary import DEFAULT_LICENSE, FREQUENCIES, LICENSES, THEMES
 
 NAME = re.compile(r"[a-z0-9_-]{2,100}")
+DRAFT = "draft_by_program"
+"""In `about` of a data set that a program is not done with (CKAN's state "draft"): `public` or `private`, what it is to become."""
 _NOT_IN_TAG = re.compile(r"[^\w \-.]")
 TAG_LENGTH = (2, 100)
 
@@ -60,6 +63,24 @@ def name_problem(name: str) -> str:
     if not NAME.fullmatch(name):
         return "Must be purely lowercase alphanumeric (ascii) characters and these symbols: -_"
     return ""
+
+
+def tag_problem(word: str) -> str:
+    """What CKAN would say of a tag; "" for a good one."""
+    if not word.strip():
+        return "Missing value"
+    if len(word.strip()) < TAG_LENGTH[0]:
+        return f'Tag "{word}" length is less than minimum {TAG_LENGTH[0]}'
+    if len(word) > TAG_LENGTH[1]:
+        return f'Tag "{word}" length is more than maximum {TAG_LENGTH[1]}'
+    if _NOT_IN_TAG.search(word):
+        return f'Tag "{word}" can only contain alphanumeric characters, spaces (" "), hyphens ("-"), underscores ("_") or dots (".")'
+    return ""
+
+
+def is_private(state: str, about: Mapping[str, object]) -> bool:
+    """Whether a data set of this state is its municipality's alone for good, not just until its program is done with it."""
+    return state == "draft" and about.get(DRAFT) != "public"
 
 
 def tags_of(words: tuple[str, ...] | list[str]) -> tuple[str, ...]:

@@ -136,3 +136,42 @@ def test_what_a_program_writes_breaks_no_reader_and_leads_nobody_into_a_script(t
         assert not [each for each in graph.objects(None, DCAT.accessURL) if not str(each).startswith(("http", "ftp"))]
     told = visitor.get("/opendata/data.json").json()["dataset"][0]
     assert not [each for each in told["distribution"] if each.get("downloadURL", "http").startswith(("java", "data"))]
+
+
+def test_rdf_xml_says_what_turtle_says(town: Town):
+    name = town.name_of(town.publish())
+    town.publish(b"a,b\r\n1,2\r\n", "x.csv", title='引用符 " と <山> & の表')
+    visitor = town.visitor()
+    for xml, turtle in (
+        (f"datasets/{name}.rdf", f"datasets/{name}.ttl"), (f"dataset/{name}.xml", f"dataset/{name}.ttl"),
+    ):  # fmt: skip
+        answer = visitor.get(f"/opendata/{xml}")
+        assert answer.headers["content-type"].startswith("application/rdf+xml")
+        graph = rdflib.Graph().parse(data=answer.text, format="xml")
+        assert set(graph) == set(rdflib.Graph().parse(data=visitor.get(f"/opendata/{turtle}").text, format="turtle"))
+    whole = rdflib.Graph().parse(data=visitor.get("/opendata/catalog.xml").text, format="xml")
+    titles = {str(whole.value(each, DCTERMS.title)) for each in whole.subjects(RDF.type, DCAT.Dataset)}
+    assert titles == {"AED設置箇所一覧", '引用符 " と <山> & の表'}
+    page = visitor.get(f"/opendata/dataset/{name}")
+    assert (page.status_code, page.headers["location"]) == (301, f"/opendata/datasets/{name}")
+
+
+def test_feeds_stand_where_ckan_has_them(town: Town, neighbour: Town):
+    town.publish()
+    neighbour.publish(b"a,b\r\n1,2\r\n", "x.csv", title="駅の乗降客数", theme="TRAN")
+    visitor = town.visitor()
+
+    def titles(path: str) -> list[str]:
+        answer = visitor.get(f"/opendata/feeds/{path}")
+        assert answer.headers["content-type"].startswith("application/atom+xml"), path
+        return sorted(
+            each.text or "" for each in ElementTree.fromstring(answer.text).iterfind("a:entry/a:title", NAMES)
+        )
+
+    both = ["AED設置箇所一覧", "駅の乗降客数"]
+    assert titles("dataset.atom") == both
+    assert titles("custom.atom?q=駅") == both[1:]
+    assert titles(f"organization/{town.code}.atom") == both[:1]
+    assert titles("group/tran.atom") == both[1:]
+    assert titles("tag/AED設置箇所.atom") == both[:1]
+    assert titles("organization/nobody.atom") == []

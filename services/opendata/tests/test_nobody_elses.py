@@ -18,6 +18,7 @@ def test_no_route_lets_another_municipality_or_role_through(town: Town, neighbou
         "dataset_id": public,
         "resource_id": resource,
         "name": town.name_of(public),
+        "kind": "dataset",
         "filename": "aed.csv",
         "format": "json",
         "view": "table",

@@ -29,7 +29,7 @@ from services.opendata.db import (
     gathering,
     published,
 )
-from services.opendata.domain.describe import name_problem, tags_of
+from services.opendata.domain.describe import DRAFT, is_private, name_problem, tags_of
 from services.opendata.domain.vocabulary import FREQUENCIES, proposed_theme
 from services.opendata.events import DatasetWithdrawn
 from services.opendata.reading.package import acts
@@ -37,6 +37,8 @@ from services.opendata.use_cases import drafts
 from services.opendata.use_cases.project import document, project
 from services.opendata.use_cases.publish import kept_report, tell
 
+STAYING = ("hash", "size", "url_type", "cache_url", "cache_last_updated", "last_modified")
+"""What stays of a file though an update does not name it (CKAN's columns that are not `remove_if_not_provided`)."""
 DELETED = "deleted_by_program"
 """In `about` of a data set that a program took away: a program may bring it back, or use its name again."""
 
@@ -153,10 +155,21 @@ def update(session: Session, actor: Actor, name_or_id: str, wish: Wish, now: dat
     if wish.name is not None and wish.name != row.name:
         _check_name(session, wish.name, now)
     change(row, wish)
-    private = row.state == "draft" if wish.private is None else wish.private
     if row.state != "withdrawn" or wish.state == "active":
-        settle(session, actor, row, private=private, now=now)
+        place(session, actor, row, wish, now)
     return row
+
+
+def place(session: Session, actor: Actor, row: DatasetRow, wish: Wish, now: datetime) -> None:
+    """Where the wish wants it: public, private, a draft that its program is not done with, or deleted."""
+    if wish.state == "deleted":
+        remove(session, actor, row.id, now)
+        return
+    private = is_private(row.state, row.about) if wish.private is None else wish.private
+    draft = DRAFT in row.about if wish.state is None else wish.state == "draft"
+    about = {name: value for name, value in row.about.items() if name != DRAFT}
+    row.about = about | ({DRAFT: "private" if private else "public"} if draft else {})
+    settle(session, actor, row, private=private or draft, now=now)
 
 
 def change(row: DatasetRow, wish: Wish) -> None:
@@ -277,7 +290,8 @@ def change_file(
         if value is not None:
             setattr(row, column, value[:200] if column == "name" else value[:40] if column == "format" else value)
     if wish.about is not None:
-        row.about = {**row.about, **wish.about} if wish.partly else wish.about
+        before_it = row.about if wish.partly else {name: row.about[name] for name in STAYING if name in row.about}
+        row.about = {name: value for name, value in (before_it | wish.about).items() if value not in (None, "")}
     if draft_id or _said_of(row) != before:
         row.modified_at = now
     session.flush()

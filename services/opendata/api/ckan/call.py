@@ -99,9 +99,9 @@ class Call:
         raise invalid(**{names[0]: ["Missing value"]})
 
     def number(self, name: str, usual: int, most: int | None = None) -> int:
-        value = self.given.get(name, usual)
+        value = self.given.get(name)
         try:
-            number = int(value)
+            number = int(usual if value in (None, "") else value)
         except (TypeError, ValueError, OverflowError):
             raise invalid(**{name: ["Invalid integer"]}) from None
         if number < 0:

@@ -128,6 +128,8 @@ def question_of(call: Call, table: Table, limit: int) -> Question:
     conditions, words = list(_filters(call, table)), ()
     q = _json(call.given.get("q"))
     if isinstance(q, dict):
+        if not all(isinstance(word, str | int | float) for word in q.values()):
+            raise invalid(q=["Expected a string or a dictionary of strings"])
         conditions += [Condition(_column(table, name, "q"), "contains", str(word)) for name, word in q.items() if word]
     elif q:
         words = tuple(str(q).split()[:10])
@@ -303,16 +305,22 @@ def _links(call: Call, question: Question) -> Dict:
 
 @actions.reads
 def datastore_info(call: Call) -> Dict:
-    """A table's columns and number of rows."""
+    """A table's columns and number of rows; without either where `include_meta`, `include_fields_schema` say so."""
     with opened(call) as (told, table):
-        fields = [_field(column) for column in table.columns]
+        fields = [_field(column, schema=call.flag("include_fields_schema", True)) for column in table.columns]
         meta = {"id": told["id"], "count": table.rows, "table_type": "BASE TABLE", "size": told["size"], "db_size": None,
                 "idx_size": 0, "aliases": []}  # fmt: skip
-    return {"fields": fields, "meta": meta}
+    return {"fields": fields} | ({"meta": meta} if call.flag("include_meta", True) else {})
 
 
-def _field(column: Column) -> Dict:
+NATIVE = {"int": "integer", "int4": "integer", "int8": "bigint", "int2": "smallint", "float8": "double precision", "bool": "boolean",
+          "timestamp": "timestamp without time zone", "_text": "text[]", "_int4": "integer[]"}  # fmt: skip
+"""What PostgreSQL calls types that the DataStore abbreviates."""
+
+
+def _field(column: Column, *, schema: bool) -> Dict:
     told: Dict = {"id": column.name, "type": column.type}
-    told["schema"] = {"native_type": column.type, "notnull": False, "index_name": "key" if column.key else None,
-                      "is_index": column.key, "uniquekey": column.key}  # fmt: skip
+    if schema:
+        told["schema"] = {"native_type": NATIVE.get(column.type, column.type), "notnull": False,
+                          "index_name": "key" if column.key else None, "is_index": column.key, "uniquekey": column.key}  # fmt: skip
     return told | ({"info": dict(column.info)} if column.info else {})

@@ -13,6 +13,7 @@ from services.opendata.api.ckan.package import Dict, moment
 from services.opendata.api.ckan.read import GROUP_KEYS, group_told, listing, organizations, packages, themes
 from services.opendata.api.ckan.write import allow, changing
 from services.opendata.db import GroupRow, MemberRow, PublishedGroupRow
+from services.opendata.domain.vocabulary import THEMES
 from services.opendata.use_cases import directory, programs
 from services.opendata.use_cases.directory import GroupWish
 
@@ -134,6 +135,40 @@ def organization_show(call: Call) -> Dict:
 def group_show(call: Call) -> Dict:
     """A theme, or a collection of data sets."""
     return _show(call, "group")
+
+
+@actions.reads
+def group_package_show(call: Call) -> list[Dict]:
+    """The data sets of a theme or collection, the last changed first."""
+    told, limit = _show(call, "group"), call.number("limit", 1000, 1000)
+    theme = told["id"].upper()
+    return (
+        packages(call, "theme", theme, limit) if theme in THEMES else packages(call, "collection", told["name"], limit)
+    )
+
+
+@actions.reads
+def group_list_authz(call: Call) -> list[Dict]:
+    """The collections the key may put data sets into: those of its municipality."""
+    if not call.identified:
+        return []
+    with call.reading() as session:
+        query = select(PublishedGroupRow).where(
+            PublishedGroupRow.kind == "group",
+            PublishedGroupRow.tenant == call.actor.tenant,
+            PublishedGroupRow.state == "active",
+        )
+        return [group_told(call, row) for row in session.scalars(query)]
+
+
+ROLES = {"admin": "Admin", "editor": "Editor", "member": "Member"}
+
+
+@actions.reads
+def member_roles_list(call: Call) -> list[Dict]:
+    """What a member of a division or collection can be. A collection has no editors."""
+    of_groups = call.given.get("group_type") == "group"
+    return [{"text": text, "value": role} for role, text in ROLES.items() if not (of_groups and role == "editor")]
 
 
 def _all(call: Call, kind: str) -> list[Dict]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.opendata.api.describe import file_address
 from services.opendata.db import PublishedRow
+from services.opendata.domain.describe import DRAFT, is_private
 from services.opendata.domain.vocabulary import LICENSES, THEMES, license_title
 
 Dict = dict[str, Any]
@@ -12,8 +13,8 @@ ABOUT = ("author", "author_email", "maintainer", "maintainer_email", "url", "ver
 
 
 def moment(text: str | None) -> str | None:
-    """Naive, UTC, to the microsecond."""
-    return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") if text else None
+    """Naive, UTC, as Python writes it: CKAN leaves out microseconds that are none."""
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None).isoformat() if text else None
 
 
 def organization(tenant: str, place: tuple[str, str]) -> Dict:
@@ -45,12 +46,13 @@ def tag(name: str) -> Dict:
     return {"display_name": name, "id": name, "name": name, "state": "active", "vocabulary_id": None}
 
 
-def package(site: str, row: PublishedRow, place: tuple[str, str], *, private: bool = False) -> Dict:
+def package(site: str, row: PublishedRow, place: tuple[str, str]) -> Dict:
     """What package_show gives."""
     told = row.document
     about: Dict = told["about"]
     known = LICENSES.get(told["license"])
-    state = {"published": "active", "draft": "draft"}.get(row.state, "deleted")
+    hidden = {"draft": "draft" if DRAFT in about else "active"}
+    state = ({"published": "active"} | hidden).get(row.state, "deleted")
     return {
         **{name: about.get(name) or None for name in ABOUT},
         "creator_user_id": None, "id": row.id, "isopen": bool(known and known.open_), "license_id": told["license"],
@@ -58,7 +60,7 @@ def package(site: str, row: PublishedRow, place: tuple[str, str], *, private: bo
         "metadata_created": moment(told["created"]), "metadata_modified": moment(told["modified"]), "name": row.name,
         "notes": told["notes"] or None, "num_resources": len(told["resources"]), "num_tags": len(told["tags"]),
         "organization": _owner(row, place), "owner_org": (told.get("owner") or {}).get("id", row.tenant),
-        "private": private, "state": state,
+        "private": is_private(row.state, about), "state": state,
         "title": told["title"], "type": "dataset", "extras": extras(told), "groups": _groups(told),
         "resources": [resource(site, row, each) for each in told["resources"]], "tags": [tag(name) for name in told["tags"]],
         "relationships_as_subject": [], "relationships_as_object": [],

@@ -176,6 +176,30 @@ def _is_organization(session: Session, ident: str) -> bool:
     return made is None or made.kind == "organization"
 
 
+def _followed(call: Call, *kinds: str) -> list[Dict]:
+    return [each["dict"] for each in followee_list(call) if each["type"] in kinds]
+
+
+@actions.reads
+def dataset_followee_list(call: Call) -> list[Dict]:
+    return _followed(call, "dataset")
+
+
+@actions.reads
+def group_followee_list(call: Call) -> list[Dict]:
+    return _followed(call, "group")
+
+
+@actions.reads
+def organization_followee_list(call: Call) -> list[Dict]:
+    return _followed(call, "organization")
+
+
+@actions.reads
+def user_followee_list(call: Call) -> list[Dict]:
+    return _followed(call, "user")
+
+
 @actions.reads
 def followee_count(call: Call) -> int:
     return len(_followees(call))
@@ -331,3 +355,13 @@ def am_following_group(call: Call) -> bool:
 def am_following_user(call: Call) -> bool:
     allow(call)
     return call.actor.subject in _followers(call, "user")
+
+
+@actions.reads
+def organization_follower_count(call: Call) -> int:
+    return len(_followers(call, "group"))
+
+
+@actions.reads
+def organization_follower_list(call: Call) -> list[Dict]:
+    return _follower_list(call, "group")

@@ -86,7 +86,7 @@ def package_show(call: Call) -> Dict | Written:
     own = programs.own(service, call.actor, wanted) if call.identified else None
     if own is None:
         raise not_found()
-    return package(call.site, own, call.catalogue.place(own.tenant), private=own.state == "draft")
+    return show(call, own)
 
 
 @actions.reads
@@ -258,9 +258,9 @@ def listing(call: Call, found: list[Dict], usual: str = "title") -> list[Any]:
     return found if call.flag("all_fields") else [each["name"] for each in found]
 
 
-def packages(call: Call, facet: str, value: str) -> list[Dict]:
-    """The last ten data sets with this value."""
-    entries = [entry for entry in newest_first(call) if value in entry.facets.get(facet, ())][:10]
+def packages(call: Call, facet: str, value: str, limit: int = 10) -> list[Dict]:
+    """The last data sets with this value."""
+    entries = [entry for entry in newest_first(call) if value in entry.facets.get(facet, ())][:limit]
     with call.reading() as session:
         return [show(call, row) for row in published.many(session, [entry.id for entry in entries])]
 
@@ -299,6 +299,17 @@ def tag_show(call: Call) -> Dict:
     if name not in _counts(call, "tag"):
         raise not_found()
     return tag(name) | ({"packages": packages(call, "tag", name)} if call.flag("include_datasets") else {})
+
+
+@actions.reads
+def vocabulary_list(call: Call) -> list[Dict]:
+    """Words are free here: nobody has lists of those that may be chosen."""
+    return []
+
+
+@actions.reads
+def vocabulary_show(call: Call) -> Dict:
+    raise not_found(f'could not find vocabulary "{call.need("id")}"')
 
 
 @actions.reads

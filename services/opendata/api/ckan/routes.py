@@ -1,6 +1,7 @@
 """`/opendata/api/3/action/<action>` (and `/api/action/…`): parameters in, action, envelope out."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -73,6 +74,44 @@ def _from_pairs(pairs: list[tuple[str, str]]) -> Given:
 def version(request: Request, actor: Actor = access.public()) -> Response:
     """Each number answers with itself: clients ask from the highest they know downwards."""
     return JSONResponse({"version": int(request.url.path[-1])}, headers=OPEN)
+
+
+COMPLETIONS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
+    "dataset": ("package_autocomplete", "incomplete", lambda found: {"ResultSet": {"Result": found}}),
+    "tag": ("tag_autocomplete", "incomplete", lambda found: {"ResultSet": {"Result": [{"Name": name} for name in found]}}),
+    "format": ("format_autocomplete", "incomplete",
+               lambda found: {"ResultSet": {"Result": [{"Format": name} for name in found]}}),
+    "group": ("group_autocomplete", "q", lambda found: found),
+    "organization": ("organization_autocomplete", "q", lambda found: found),
+    "user": ("user_autocomplete", "q", lambda found: found),
+}  # fmt: skip
+"""What is completed → the action, the parameter with what was typed, and how the names found stand in the answer."""
+
+
+@router.get("/opendata/api/util/{kind}/autocomplete", summary="Names for what somebody types (CKAN's forms)")
+@router.get("/opendata/api/2/util/{kind}/autocomplete", include_in_schema=False)
+def complete(request: Request, kind: str, actor: Actor = access.public()) -> Response:
+    """Nothing is found for nothing."""
+    if kind not in COMPLETIONS:
+        raise NotFound("このページは見つかりません。", code="not-found")
+    return _completed(request, kind, actor)
+
+
+@router.get("/opendata/api/util/resource/format_autocomplete", include_in_schema=False)
+@router.get("/opendata/api/2/util/resource/format_autocomplete", include_in_schema=False)
+def complete_format(request: Request, actor: Actor = access.public()) -> Response:
+    return _completed(request, "format", actor)
+
+
+def _completed(request: Request, kind: str, actor: Actor) -> Response:
+    action, typed, shown = COMPLETIONS[kind]
+    asked = _from_pairs(request.query_params.multi_items())
+    asked["q"] = asked.pop(typed, "")
+    try:
+        found = actions.all[action](Call(request, actor, asked, None, action)) if asked["q"] else []
+    except Refused as refused:
+        return Response(written(refused.error), refused.status, OPEN, "application/json;charset=utf-8")
+    return Response(written(shown(found)), 200, OPEN, "application/json;charset=utf-8")
 
 
 @router.get("/opendata/api/3/action/{action}", summary="Read (CKAN Action API)")

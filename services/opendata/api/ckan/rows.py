@@ -39,6 +39,8 @@ def datastore_create(call: Call) -> Dict:
     """A table for a file: `fields`, `primary_key`, `records`; what is there already is added to."""
     _check(call, CREATE)
     given = call.given
+    if given.get("triggers"):
+        raise invalid(triggers=["There are no trigger functions here"])
     records = _records(given.get("records"))
     fields = _fields(given.get("fields"), records)
     ident = _file_for_rows(call)
@@ -51,6 +53,10 @@ def datastore_create(call: Call) -> Dict:
         )
         if "primary_key" in given:
             copy.set_key(listed(given["primary_key"]))
+        names = {column.name for column in copy.columns}
+        parts = given["indexes"] if isinstance(given.get("indexes"), list) else [given.get("indexes")]
+        if unknown := [name for part in parts for name in listed(part) if name not in names]:
+            raise invalid(indexes=[f'field "{unknown[0]}" not in table'])
         rows.check_personal(copy, records)
         return copy.write(records, "insert")
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from services.opendata.api import shell
 from services.opendata.api.ckan.call import Call, Given, actions, invalid, not_allowed
 from services.opendata.api.ckan.package import ABOUT, Dict, package, resource
 from services.opendata.db import DatasetRow, PublishedGroupRow, datasets, published
+from services.opendata.domain.describe import tag_problem
 from services.opendata.domain.vocabulary import THEMES
 from services.opendata.use_cases import directory, programs
 from services.opendata.use_cases.programs import FileWish, Wish
@@ -120,13 +122,19 @@ def _division(call: Call, session: Session, owner: Any) -> str | None:
 def _tags(given: Given, whole: bool) -> tuple[str, ...] | None:
     tags = given.get("tags")
     if tags is None and given.get("tag_string"):
-        return tuple(name.strip() for name in str(given["tag_string"]).split(","))
+        words = tuple(name.strip() for name in str(given["tag_string"]).split(",") if name.strip())
+        if problem := next(filter(None, map(tag_problem, words)), ""):
+            raise invalid(tag_string=[problem])
+        return words
     if tags is None:
         return () if whole else None
     if not isinstance(tags, list) or not all(
         isinstance(each, dict) and isinstance(each.get("name"), str) for each in tags
     ):
         raise invalid(tags=[{"name": ["Missing value"]}])
+    problems = [tag_problem(each["name"]) for each in tags]
+    if any(problems):
+        raise invalid(tags=[{"name": [problem]} if problem else {} for problem in problems])
     return tuple(each["name"] for each in tags)
 
 
@@ -147,7 +155,7 @@ def _extras(given: Given, whole: bool) -> tuple[tuple[str, str], ...] | None:
 def told(call: Call, session: Session, row: DatasetRow) -> Dict:
     session.flush()
     shown = programs.as_published(session, row)
-    return package(call.site, shown, call.catalogue.place(row.tenant_id), private=row.state == "draft")
+    return package(call.site, shown, call.catalogue.place(row.tenant_id))
 
 
 @actions.writes
@@ -159,10 +167,11 @@ def package_create(call: Call) -> Dict:
         raise invalid(private=["Datasets with no organization can't be private."])
     with changing(call) as session:
         now = shell.now_of(call.request)
-        row = programs.create(session, places_of(call, session, given, wish_of(given, whole=True)), now, _uuid(given))
+        wish = places_of(call, session, given, wish_of(given, whole=True))
+        row = programs.create(session, wish, now, _uuid(given))
         for each in _resources(given):
             programs.add_file(session, call.actor, row, file_wish(each), None, now, ident=_ident(each))
-        programs.settle(session, call.actor, row, private=_private(given) or False, now=now)
+        programs.place(session, call.actor, row, replace(wish, private=wish.private or False), now)
         return told(call, session, row)
 
 
@@ -256,6 +265,13 @@ def package_owner_org_update(call: Call) -> None:
 # ---- files
 
 
+FORMATS = {
+    **{name: name.upper() for name in ("csv", "tsv", "xls", "xlsx", "ods", "json", "xml", "pdf", "kml", "kmz", "zip", "txt", "html",
+                                       "rdf", "shp", "doc", "docx", "ppt", "pptx", "png", "gif", "wms", "wfs", "gpkg")},
+    "geojson": "GeoJSON", "jpg": "JPEG", "jpeg": "JPEG", "htm": "HTML", "tab-separated-values": "TSV", "turtle": "TTL", "ttl": "TTL",
+    "jsonld": "JSON-LD", "ld+json": "JSON-LD", "geo+json": "GeoJSON", "rdf+xml": "RDF",
+}  # fmt: skip
+"""How CKAN writes the formats that clients name most."""
 OURS = {
     "id", "name", "description", "format", "url", "package_id", "upload", "clear_upload", "position", "created", "metadata_modified",
     "datastore_active", "state", "extras", "package", "revision_id", "datastore_contains_all_records_of_source_file",
@@ -264,16 +280,28 @@ OURS = {
 
 
 def file_wish(given: Given, *, uploaded: bool = False, partly: bool = False) -> FileWish:
-    """`uploaded`: its bytes are here, an address said along is none. `partly`: what is not said stays."""
-    url = _text(given, "url", None if partly else "")
-    about = {name: value for name, value in given.items() if name not in OURS and value not in (None, "")}
+    """`uploaded`: its bytes are here, an address said along is none. `partly`: what is not said stays; else description, address
+    and words of the program's own go with what does not name them. Name and format stay, as in CKAN: programs send a new file
+    and nothing else."""
+    usual = None if partly else ""
+    url = _text(given, "url", usual)
+    about = {name: value for name, value in given.items() if name not in OURS}
     if url and not about.get("mimetype") and (guessed := mimetypes.guess_type(urlsplit(url).path)[0]):
         about["mimetype"] = guessed
-    usual = None if partly else ""
     return FileWish(
-        _text(given, "name", usual), _text(given, "description", usual), _text(given, "format", usual),
+        _text(given, "name", None), _text(given, "description", usual), _format(given),
         None if uploaded else url, about, partly,
     )  # fmt: skip
+
+
+def _format(given: Given) -> str | None:
+    """As CKAN writes it: CSV for csv and text/csv; for a new file that does not say, by the ending of its address."""
+    said = _text(given, "format", None)
+    ending = PurePath(urlsplit(str(given.get("url") or "")).path).suffix.removeprefix(".").lower()
+    if not said and not given.get("id") and ending in FORMATS:
+        said = ending
+    known = said.strip().lower() if said else ""
+    return FORMATS.get(known.removeprefix(".").removeprefix("text/").removeprefix("application/"), said)
 
 
 def _draft(call: Call) -> str | None:
