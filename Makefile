@@ -82,9 +82,9 @@ load: ## A Japanese year: opening minute ×20, deadline with 200 uploads, April 
 	$(SETUP) test
 	@exec $(PY) -m tests.unbroken.load --minutes $(or $(MINUTES),60) $(if $(PHASES),--phases $(PHASES))
 
-rolling: ## Two of every role, each replaced in turn while everybody reads and writes; counts errors, lost, doubled (docs/rolling.md; SERVICES="tenants eapply", minutes)
+rolling: ## Two of every role, each replaced in turn while everybody reads and writes; counts errors, lost, doubled (docs/rolling.md; SERVICES="tenants eapply", IN_TURN=1 for a small machine, minutes)
 	$(SETUP) test
-	@exec $(PY) -m tests.unbroken.fleet $(if $(SERVICES),--services $(SERVICES))
+	@exec $(PY) -m tests.unbroken.fleet $(if $(SERVICES),--services $(SERVICES)) $(if $(IN_TURN),--in-turn)
 
 earlier: ## The code of the release before, on the tables of this one: reads, writes and events of every service (REVISION=…, minutes)
 	$(SETUP) test

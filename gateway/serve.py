@@ -18,7 +18,7 @@ from gateway.pages.app import create_own_app
 from gateway.parts import Parts, build_parts, staff_side
 from gateway.server import StrictProtocol
 from gateway.settings import Settings
-from libs.common import instances, log, telemetry, unsafe
+from libs.common import instances, log, migrated, telemetry, unsafe
 from libs.common.leaving import Leaving, LeavingServer
 
 IDLE = 0.5
@@ -41,6 +41,7 @@ def run(settings: Settings) -> None:
         metrics_port=settings.metrics_port,
         metrics_host=settings.metrics_host,
     )
+    migrated.wait(settings, "gateway", "gateway")
     parts = build_parts(settings)
     refuse_sample_accounts(settings, parts.service.database)
     catcher = mail_catcher.start(settings)

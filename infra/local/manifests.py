@@ -30,6 +30,11 @@ OVERLAYS = ("single-box", "production", "operators", "two-doors")
 CHECKOV = "checkov==3.3.30"
 """In an environment of its own (uv keeps it): it insists on old versions of much that we use."""
 MAIL = [25, 465, 587]
+TRACES = 4318
+"""A collector's usual port for OTLP over HTTP (`OTEL_EXPORTER_OTLP_ENDPOINT`)."""
+BESIDE = {"eapply": [80, 3310], "ebid": [80], "opendata": [80]}
+"""What else the settings of a service may name: time stamps are asked for over plain HTTP (they are signed), ClamAV's clamd, and what
+municipalities' own sites offer without encryption."""
 
 _templates = Environment(  # noqa: S701 (YAML for operators, made of our own names)
     loader=FileSystemLoader(ROOT / "infra"), undefined=StrictUndefined, keep_trailing_newline=True
@@ -96,9 +101,9 @@ def files() -> dict[Path, str]:
     services = deployed()
     base = K8S / "base"
     found = {ROOT / "infra" / "docker" / "compose.yaml": compose()}
-    found[base / "config.yaml"] = _config()
+    found[base / "config.env"] = _config()
     found[base / "kustomization.yaml"] = _kustomization(
-        ["namespace.yaml", "network.yaml", "config.yaml", *(service.name for service in services)]
+        ["namespace.yaml", "network.yaml", *(service.name for service in services)], config=True
     )
     for service in services:
         found |= {base / service.name / name: text for name, text in _folder(service).items()}
@@ -131,14 +136,16 @@ def _folder(service: Deployed) -> dict[str, str]:
     found = {f"{role}.yaml": _k8s("deployment", service=service, role=role) for role in service.roles}
     found["migrate.yaml"] = _k8s("migrate", service=service)
     found["service.yaml"] = _k8s("service", service=service)
-    found["network.yaml"] = _k8s("network", service=service, services=cloud.SERVICES, mail=MAIL)
+    found["network.yaml"] = _k8s(
+        "network", service=service, services=cloud.SERVICES, mail=MAIL, traces=TRACES, beside=BESIDE
+    )
     found["kustomization.yaml"] = _kustomization([*found, *(["sites.yaml"] if service.sites else [])])
     return found
 
 
 def _config() -> str:
     upstreams = {name: f"http://{name}" for name in cloud.SERVICES} | {"gateway": "http://gateway:8079"}
-    return _k8s("config", upstreams=json.dumps(upstreams), **_gateway_tables())
+    return _render("k8s/templates/config.env.j2", upstreams=json.dumps(upstreams), **_gateway_tables())
 
 
 def _gateway_tables() -> dict[str, str]:
@@ -147,8 +154,8 @@ def _gateway_tables() -> dict[str, str]:
     return {"body_limits": json.dumps(cloud.BODY_LIMITS), "machine_scopes": scopes}
 
 
-def _kustomization(resources: list[str]) -> str:
-    return _k8s("service-kustomization", resources=resources)
+def _kustomization(resources: list[str], *, config: bool = False) -> str:
+    return _k8s("service-kustomization", resources=resources, config=config)
 
 
 def _k8s(template: str, **values: Any) -> str:

@@ -102,14 +102,24 @@ def doctor(name: str, settings: "Settings") -> int:
     return doctors.report(name, doctors.examine(name, settings, SystemClock().now()))
 
 
-def observe(name: str, settings: "Settings", metrics_port: int | None = None) -> None:
+def await_tables(deployables: Sequence[Deployable]) -> None:
+    from libs.common import migrated
+
+    for deployable in deployables:
+        migrated.wait(deployable.settings(), deployable.name, deployable.package)
+
+
+def observe(
+    name: str, settings: "Settings", metrics_port: int | None = None, ready: Callable[[], bool] | None = None
+) -> None:
+    """Begin the log, the figures and the traces. `ready` of a role without a port of its own, as in `telemetry.metrics.serve`."""
     from libs.common import log, telemetry
 
     log.start(name)
     telemetry.metrics.BUILD.labels(name, settings.release, settings.fingerprint()).set(1)
     telemetry.start(
         name, data_dir=settings.data_dir, trace_ratio=settings.trace_ratio, metrics_port=metrics_port,
-        metrics_host=settings.metrics_host,
+        metrics_host=settings.metrics_host, ready=ready,
     )  # fmt: skip
 
 
@@ -124,6 +134,7 @@ def serve(deployables: Sequence[Deployable]) -> None:
     refuse_unsafe(deployables)
     settings = deployables[0].settings()
     observe(_name(deployables), settings, settings.metrics_port)
+    await_tables(deployables)
     built = {deployable.name: deployable.build() for deployable in deployables}
     apps = {d.name: d.create_app(built[d.name]) for d in deployables}
     app = Leaving(next(iter(apps.values())) if len(apps) == 1 else Apps(apps, default=deployables[0].name))
@@ -179,11 +190,17 @@ def work(deployables: Sequence[Deployable]) -> None:
     from libs.common import instances
 
     refuse_unsafe(deployables)
+    settings, workers = deployables[0].settings(), list["Worker"]()
+    observe(
+        f"{_name(deployables)}-work",
+        settings,
+        _port("WORK_METRICS_PORT"),
+        ready=lambda: bool(workers) and all(worker.ready for worker in workers),
+    )
+    await_tables(deployables)
     built = [(d, d.build()) for d in deployables]
-    settings = built[0][1].settings
-    observe(f"{_name(deployables)}-work", settings, _port("WORK_METRICS_PORT"))
     readers = [d.reader(service) for d, service in built]
-    workers = [d.worker(service, _bus_maker(settings, d.name, readers)) for d, service in built]
+    workers += [d.worker(service, _bus_maker(settings, d.name, readers)) for d, service in built]
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

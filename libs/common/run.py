@@ -26,7 +26,7 @@ import time  # noqa: E402
 from collections.abc import Callable, Iterator, Sequence  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
 from functools import partial  # noqa: E402
-from typing import TYPE_CHECKING, Any  # noqa: E402
+from typing import TYPE_CHECKING, Any, ClassVar  # noqa: E402
 
 import amqp  # noqa: E402
 from eventlet.event import Event as Signal  # noqa: E402
@@ -66,12 +66,23 @@ def listen(deployables: "Sequence[Deployable]") -> None:
     """The role of one service, or of several in one process, until SIGTERM or SIGINT."""
     from libs.common import roles
 
-    built = [(deployable, deployable.build()) for deployable in deployables]
-    settings = built[0][1].settings
+    settings, readers = deployables[0].settings(), list[Reader]()
     name = deployables[0].name if len(deployables) == 1 else "apps"
-    roles.observe(f"{name}-listen", settings, settings.metrics_port)
+    roles.observe(f"{name}-listen", settings, settings.metrics_port, ready=lambda: is_consuming(readers))
+    roles.await_tables(deployables)
+    built = [(deployable, deployable.build()) for deployable in deployables]
+    readers += [deployable.reader(service) for deployable, service in built]
     with instances.announced(*(service for _, service in built), role="listen"):
-        receive(settings.amqp_url, [deployable.reader(service) for deployable, service in built])
+        receive(settings.amqp_url, readers)
+
+
+def is_consuming(readers: Sequence[Reader]) -> bool:
+    """Whether each of them has its line to the broker and consumes. Of several listeners one is given events, the others stand by."""
+    return bool(readers) and all(
+        reader.subscriptions.service in InboxQueueConsumer.consuming
+        for reader in readers
+        if reader.subscriptions.sources
+    )
 
 
 def receive(amqp_url: str, readers: Sequence[Reader], ready: Callable[[], None] = lambda: None) -> None:
@@ -218,6 +229,8 @@ def _is_of_the_data(error: Exception) -> bool:
 class InboxQueueConsumer(QueueConsumer):
     """nameko's consumer, hardened: declares its own queues, never acknowledges what it cannot read, survives any line."""
 
+    consuming: ClassVar[set[str]] = set()
+    """Readers of this process whose line to the broker is open."""
     _looked_at = 0.0
     _suspicious = False
 
@@ -236,7 +249,14 @@ class InboxQueueConsumer(QueueConsumer):
             connection.ensure_connection(
                 self.on_connection_error, None, interval_start=0.2, interval_step=0.4, interval_max=3
             )
-            yield connection
+            try:
+                yield connection
+            finally:
+                self.consuming.discard(self.container.service_name)
+
+    def on_consume_ready(self, connection: Connection, channel: amqp.Channel, consumers: Any, **kwargs: Any) -> None:
+        self.consuming.add(self.container.service_name)
+        super().on_consume_ready(connection, channel, consumers, **kwargs)
 
     def get_consumers(self, consumer_class: Callable[..., Consumer], channel: amqp.Channel) -> list[Consumer]:
         """Called after every (re)connection; a broker that came back empty gets its queues again."""

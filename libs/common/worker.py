@@ -44,6 +44,7 @@ class Worker:
         self._lease_fresh_until = 0.0
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._went_well: dict[str, bool] = {}
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-6:]}"
 
     def start(self, inbox_loops: int = 1, job_loops: int = 1) -> None:
@@ -52,10 +53,17 @@ class Worker:
         if self.subscriptions.handlers:
             loops += [(f"inbox-{n}", self._inbox, IDLE) for n in range(inbox_loops)]
         loops += [(f"jobs-{n}", self._jobs, JOBS_IDLE) for n in range(job_loops)]
+        # Jobs may take hours: that one runs, or is waited for, says nothing of whether this process does its work.
+        self._went_well = {name: False for name, *_ in loops if not name.startswith("jobs")}
         for name, step, idle in loops:
             thread = threading.Thread(target=self._run, args=(name, step, idle), name=f"{self.service.name}-{name}")
             thread.start()
             self._threads.append(thread)
+
+    @property
+    def ready(self) -> bool:
+        """Whether its last look at what is to be sent and at what has arrived went well: broker and store answer."""
+        return bool(self._went_well) and all(self._went_well.values())
 
     def stop(self, timeout: float = 20) -> None:
         """Let each loop finish its step, then end."""
@@ -76,14 +84,21 @@ class Worker:
     def _step(self, name: str, step: Callable[[], bool], idle: float, pause: float) -> float:
         """Seconds to pause after it."""
         try:
-            return 0.0 if step() else idle
+            more = step()
+            self._note(name, well=True)
+            return 0.0 if more else idle
         except Exception:
+            self._note(name, well=False)
             # Broker or store away: say so, wait a little longer each time, and go on. Nothing is lost meanwhile.
             pause = min(max(pause, idle) * 2, 5.0)
             _log.exception("step failed", extra={"service": self.service.name, "loop": name, "retry_in": pause})
             if name == "relay":
                 self._close_bus()
             return pause
+
+    def _note(self, name: str, *, well: bool) -> None:
+        if name in self._went_well:
+            self._went_well[name] = well
 
     def _rest(self, pause: float, changes: Changes, mark: int | None) -> None:
         until = time.monotonic() + LOOK_ANYWAY

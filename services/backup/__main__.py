@@ -6,9 +6,12 @@ python -m services.backup seed CODE REPOSITORY FOLDER take in a restic repositor
                                                       started again at any time
 python -m services.backup take-back CODE                the database was brought back from an earlier copy: what arrived since
                                                       and lies at the sites is taken into it
+python -m services.backup allowance CODE GB --by WHO --reason WHY [--even-below-what-is-used]
+                                                      how much a municipality may keep; its record says who and why
 python -m services.backup verify EVIDENCE KEY           whether evidence of a drill is what the owner of the public key signed
 """
 
+import argparse
 import sys
 from pathlib import Path
 from typing import Literal
@@ -53,6 +56,28 @@ def seed(tenant: str, name: str, folder: Path) -> None:
         sys.exit("\n".join(bad))
 
 
+def allowance(arguments: list[str]) -> None:
+    from libs.common.errors import Refusal
+    from services.backup.use_cases import allowance
+
+    parser = argparse.ArgumentParser("python -m services.backup allowance")
+    parser.add_argument("code")
+    parser.add_argument("gib", type=int, metavar="GB")
+    parser.add_argument("--by", required=True, metavar="WHO")
+    parser.add_argument("--reason", required=True, metavar="WHY")
+    parser.add_argument("--even-below-what-is-used", action="store_true")
+    told, service = parser.parse_args(arguments), deployable.build()
+    try:
+        with service.database.reading() as session:
+            tenant = allowance.tenant_of(session, told.code)
+        with service.database.transaction(tenant=tenant) as session:
+            below = told.even_below_what_is_used
+            row = allowance.change(session, told.gib, told.reason, service.clock.now(), by=told.by, even_below=below)
+            print(f"{told.code}: {row.quota // 1024**3} GB, {row.live / 1024**3:.1f} GB used")
+    except Refusal as refusal:
+        sys.exit(refusal.message)
+
+
 def take_back(tenant: str) -> None:
     from services.backup.use_cases.sites import take_back_set_aside
 
@@ -67,6 +92,8 @@ if __name__ == "__main__":
             verify(Path(evidence), Path(key))
         case ["seed", tenant, name, folder]:
             seed(tenant, name, Path(folder))
+        case ["allowance", *arguments]:
+            allowance(arguments)
         case ["take-back", tenant]:
             take_back(tenant)
         case _:

@@ -5,6 +5,7 @@
 
 import copy
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,16 @@ DOORS = {
     "FILES_URL": {443},
 }
 """Which ports a pod must be let out to, by the end of the setting's name that says where."""
+BY_PEOPLE = {
+    "oidc_providers": {443},
+    "otel_exporter_otlp_endpoint": {manifests.TRACES},
+    "clamav_address": {3310},
+    "notice_timestamps_url": {80, 443},
+    "ebid_tsa_url": {80, 443},
+    "fetch_allowed": {80, 443},
+    "backup_second_url": {443},
+}
+"""The same for what people add in an overlay, by the setting."""
 
 Document = dict[str, Any]
 
@@ -45,6 +56,10 @@ def resources(folder: Path) -> Iterator[Document]:
             yield from resources(path)
         else:
             yield from yaml.safe_load_all(path.read_text())
+    for made in listed.get("configMapGenerator", []):
+        lines = [line for name in made["envs"] for line in (folder / name).read_text().splitlines()]
+        data = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+        yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": made["name"]}, "data": data}
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +132,7 @@ def test_production_follows_the_load_and_survives_the_loss_of_a_node() -> None:
     kept = [d["spec"]["selector"]["matchLabels"] for d in objects if d["kind"] == "PodDisruptionBudget"]
     assert sorted(map(str, kept)) == sorted(str(spec["selector"]["matchLabels"]) for spec in running.values())
     (ingress,) = (d for d in objects if d["kind"] == "Ingress")
-    address = next(d for d in objects if d["metadata"]["name"] == "kyodo-config")["data"]["PUBLIC_URL"]
+    address = next(d for d in objects if d["metadata"]["name"].startswith("kyodo-config-"))["data"]["PUBLIC_URL"]
     assert [rule["host"] for rule in ingress["spec"]["rules"]] == [urlsplit(address).hostname]
 
 
@@ -187,7 +202,7 @@ def test_every_service_has_every_role_and_an_account_of_its_own(documents: list[
 def test_every_long_running_container_is_probed(documents: list[Document]) -> None:
     for name, pod in pods(documents).items():
         container = pod["containers"][0]
-        wanted = {"startupProbe", "livenessProbe"} | ({"readinessProbe"} if name.endswith("-api") else set())
+        wanted = {"startupProbe", "livenessProbe", "readinessProbe"}
         assert name.endswith("-migrate") or wanted <= set(container), name
 
 
@@ -212,7 +227,32 @@ def test_probes_and_services_ask_where_the_process_listens(documents: list[Docum
             probe = container.get(kind, {})
             assert probe.get("httpGet", {}).get("port") in (None, *ports), name
             figures = settings.get("METRICS_PORT") or settings.get("WORK_METRICS_PORT")
-            assert "exec" not in probe or f":{figures}/metrics" in probe["exec"]["command"][-1], name
+            asked = "health/ready" if kind == "readinessProbe" else "metrics"
+            assert "exec" not in probe or f":{figures}/{asked}'" in probe["exec"]["command"][-1], name
+
+
+@needs_kubectl
+def test_a_changed_setting_replaces_the_pods_that_read_it(tmp_path: Path) -> None:
+    """kubectl replaces pods only when their template changes: so the settings' ConfigMap is named after its content."""
+    named = {}
+    for ratio in ("0.01", "0.5"):
+        folder = tmp_path / ratio
+        shutil.copytree(K8S, folder)
+        file = folder / "base" / "config.env"
+        file.write_text(file.read_text().replace("TRACE_RATIO=0.01", f"TRACE_RATIO={ratio}"))
+        command = manifests.renderer()
+        assert command
+        objects = list(yaml.safe_load_all(manifests.rendered(command, folder / "overlays" / "production")))
+        made = {d["metadata"]["name"] for d in objects if d["kind"] == "ConfigMap"}
+        asked = {
+            source["configMapRef"]["name"]
+            for pod in pods(objects).values()
+            for source in pod["containers"][0]["envFrom"]
+            if "configMapRef" in source
+        }
+        assert asked == made, "every pod reads the one that is there"
+        named[ratio] = asked
+    assert named["0.01"] != named["0.5"]
 
 
 @needs_kubectl
@@ -278,6 +318,29 @@ def closed_doors(documents: list[Document]) -> list[str]:
 
 def test_every_pod_may_call_what_it_is_told_of(documents: list[Document]) -> None:
     assert closed_doors(documents) == []
+
+
+def test_what_an_overlay_may_name_can_be_reached(documents: list[Document]) -> None:
+    """Sign-in providers, a collector, ClamAV, time stamps: whoever sets one should not have to find out which door is shut."""
+    out = {
+        d["metadata"]["name"]: {
+            p["port"] for rule in d["spec"].get("egress", []) if "to" not in rule for p in rule["ports"]
+        }
+        for d in documents
+        if d["kind"] == "NetworkPolicy"
+    }
+    classes = {"gateway": GatewaySettings} | {each.name: type(each.settings()) for each in DEPLOYABLES}
+    fields = {name: set(kind.model_fields) - set(Settings.model_fields) for name, kind in classes.items()}
+    asked = {
+        (f"{service}-{role}", name)
+        for service, known in fields.items()
+        for name in known & set(BY_PEOPLE)
+        for role in ("api", "work")
+    }
+    asked.add(("opendata-work", "fetch_allowed"))
+    asked |= {(name, "otel_exporter_otlp_endpoint") for name in out if name.endswith(("-api", "-listen", "-work"))}
+    assert {name for _, name in asked} >= {"oidc_providers", "clamav_address", "ebid_tsa_url", "notice_timestamps_url"}
+    assert [(pod, name) for pod, name in sorted(asked) if pod in out and not BY_PEOPLE[name] <= out[pod]] == []
 
 
 def test_a_door_that_was_forgotten_is_found(documents: list[Document]) -> None:
@@ -398,7 +461,7 @@ def test_the_gateway_can_find_each_pod_of_a_service_by_a_name_that_exists() -> N
         for d in objects
         if d["kind"] == "Service" and d["spec"].get("clusterIP") == "None"
     }
-    [config] = [d for d in objects if d["kind"] == "ConfigMap" and d["metadata"]["name"] == "kyodo-config"]
+    [config] = [d for d in objects if d["kind"] == "ConfigMap" and d["metadata"]["name"].startswith("kyodo-config-")]
     replicas = json.loads(config["data"]["REPLICAS"])
     assert set(replicas) == set(SERVICES)
     running = {d["metadata"]["name"]: d["spec"]["template"] for d in objects if d["kind"] == "Deployment"}

@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from libs.common.doctor.finding import Finding, bad, good, warning
+from libs.common.errors import Unavailable
 from libs.common.files import s3
 from libs.common.settings import Settings
 
@@ -73,8 +74,12 @@ def files(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
     if not url:
         yield warning("files", "a folder in DATA_DIR: one machine", "複数の機械で動かすときは FILES_URL を設定します")
         return
-    store = s3(url)
-    kept = store.put(NOBODY, BytesIO(b"doctor"), limit=100)
+    store = s3(url, retry_config={"max_retries": 1})  # whoever asks waits for the answer
+    try:
+        kept = store.put(NOBODY, BytesIO(b"doctor"), limit=100)
+    except Unavailable as error:
+        yield bad("files", f"{url}: {error.__cause__ or error}"[:300], "アドレス、バケット、鍵、網を確かめます")
+        return
     try:
         same = store.read(NOBODY, kept.id) == b"doctor"
     finally:

@@ -2,10 +2,15 @@
 states."""
 
 import math
-from collections.abc import Callable
+import socket
+import threading
+from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -78,6 +83,30 @@ def _known(value: Callable[[], float]) -> float:
         return math.nan
 
 
-def serve(port: int, host: str = "127.0.0.1") -> None:
-    """`/metrics` on a port of its own, in a thread; never on the port that people reach. `host`: who may ask, by address."""
-    start_http_server(port, addr=host)
+def serve(port: int, host: str = "127.0.0.1", ready: Callable[[], bool] | None = None) -> None:
+    """`/metrics` on a port of its own, in a thread; never on the port that people reach. `host`: who may ask, by address.
+
+    `ready`, of a role that has no port for people: whether it does its work, for `/health/ready` (200 or 503). The figures answer from
+    the first moment, as long as the process is not stuck.
+    """
+    figures = make_wsgi_app()
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if ready is None or environ["PATH_INFO"] != "/health/ready":
+            return figures(environ, start_response)
+        status, said = ("200 OK", b"ready\n") if ready() else ("503 Service Unavailable", b"not yet\n")
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [said]
+
+    server = make_server(host, port, answer, _server_class(host), handler_class=_Quiet)
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+
+
+def _server_class(host: str) -> type[ThreadingWSGIServer]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return type("Server", (ThreadingWSGIServer,), {"address_family": family})
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Who looks every few seconds fills no log."""

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from opentelemetry import trace
@@ -32,12 +32,14 @@ def start(
     trace_ratio: float = 1.0,
     metrics_port: int | None = None,
     metrics_host: str = "127.0.0.1",
+    ready: Callable[[], bool] | None = None,
     exporter: SpanExporter | None = None,
 ) -> TracerProvider:
     """Begin tracing in this process; a second call returns the first one's provider.
 
     `trace_ratio` is the share of traces that are kept (0 to 1); a trace with a failed span is always kept. `exporter`
-    is for tests. Without a collector's address and without `data_dir`, spans only carry ids through logs and events.
+    is for tests; `ready` as in `metrics.serve`.
+    Without a collector's address and without `data_dir`, spans only carry ids through logs and events.
     """
     global _provider
     with _lock:
@@ -46,7 +48,7 @@ def start(
             trace.set_tracer_provider(_provider)
             metrics.process = service
             if metrics_port is not None:
-                metrics.serve(metrics_port, metrics_host)
+                metrics.serve(metrics_port, metrics_host, ready)
         return _provider
 
 

@@ -47,6 +47,8 @@ class Server:
         command = [str(WEED), "-alsologtostderr=false", f"-logdir={self.folder}", "server", f"-dir={self.folder}"]
         command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={self.config}", *ports]
         command += ["-master.volumeSizeLimitMB=64", "-volume.max=20", "-s3.iam=false"]
+        # Fixed ports: two servers on one machine would meet there.
+        command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
         with (self.folder / "weed.log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 (the program of the test)
                 command, stdout=log, stderr=log, cwd=self.folder

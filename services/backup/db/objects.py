@@ -11,6 +11,8 @@ from services.backup.domain.protocol import CONFIG
 
 LOCKS = "locks"
 BROKEN = ("damaged", "missing")
+TO_OPEN = (CONFIG, "keys")
+"""Without one of each nobody opens a repository, whatever else is there."""
 _ONE = select(ObjectRow).where(
     ObjectRow.repository_id == bindparam("repository"),
     ObjectRow.type == bindparam("type"),
@@ -48,6 +50,16 @@ def names(session: Session, repository_id: str, type_: str, at: datetime | None)
         ObjectRow.repository_id == repository_id, ObjectRow.type == type_, there(at)
     )
     return session.execute(statement).tuples().all()
+
+
+def can_be_opened(session: Session, repository_id: str, since: datetime | None = None) -> bool:
+    """`since`: with what had arrived by then."""
+    statement = select(ObjectRow.type).where(
+        ObjectRow.repository_id == repository_id, ObjectRow.type.in_(TO_OPEN), there(None)
+    )
+    if since is not None:
+        statement = statement.where(ObjectRow.arrived_at <= since)
+    return set(session.scalars(statement.distinct())) == set(TO_OPEN)
 
 
 def live_and_kept(session: Session, repository_id: str) -> list[ObjectRow]:

@@ -156,7 +156,7 @@ class DrillRow(TenantTable, Base):
 
 
 class DisposalRow(TenantTable, Base):
-    """A repository shall go for good. `due_at` (trusted time) is set when the second person agrees."""
+    """A repository shall go for good. `due_at` (trusted time) is set when the second person agrees; from `begun_at` on bytes are gone."""
 
     __tablename__ = "disposals"
     __table_args__ = (_of_repository("disposal"), Index(None, "tenant_id", "repository_id"))
@@ -171,6 +171,7 @@ class DisposalRow(TenantTable, Base):
     due_at: Mapped[datetime | None]
     stopped_by: Mapped[str | None] = mapped_column(String(100))
     stopped_at: Mapped[datetime | None]
+    begun_at: Mapped[datetime | None]
     done_at: Mapped[datetime | None]
 
 

@@ -90,8 +90,11 @@ class BucketSite:
             _asked(lambda path=path: self._bucket.delete(path))
 
     def files(self, tenant: str, repository: str) -> Iterator[Key]:
-        for path, _, _ in self._bucket.list(f"{tenant}/{repository}/"):
-            yield Key(*path.split("/")[-4:])
+        try:
+            for path, _, _ in self._bucket.list(f"{tenant}/{repository}/"):
+                yield Key(*path.split("/")[-4:])
+        except Unavailable as error:
+            raise SiteDown(str(error)) from error
 
     def sweep(self, older_than: float) -> int:
         return spool.sweep(self._spool / "uploads", older_than)

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from libs.common import log
-from services.backup.sites.place import BLOCK
+from services.backup.sites.place import BLOCK, SiteDown
 
 _log = log.get(__name__)
 _NAMES = {"access_key_id": "aws_access_key_id", "secret_access_key": "aws_secret_access_key", "region": "region_name",
@@ -71,10 +71,17 @@ class ObjectLock:
                 _log.warning("not_locked", error=str(error))
 
     def versions(self, path: str) -> Iterator[Iterator[bytes]]:
-        """The bytes of every version that is still there, youngest first, also of one that was deleted or written over."""
+        """The bytes of every version that is still there, youngest first, also of one that was deleted or written over. Raises SiteDown."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
         if not self.offered:
             return
-        key = self._key(path)
+        try:
+            yield from self._versions(self._key(path))
+        except (BotoCoreError, ClientError) as error:
+            raise SiteDown(str(error)) from error
+
+    def _versions(self, key: str) -> Iterator[Iterator[bytes]]:
         for version in self._client.list_object_versions(Bucket=self._bucket, Prefix=key).get("Versions", []):
             if version["Key"] == key:
                 found = self._client.get_object(Bucket=self._bucket, Key=key, VersionId=version["VersionId"])

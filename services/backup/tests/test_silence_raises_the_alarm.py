@@ -12,6 +12,7 @@ from libs.common.clock import JST
 from libs.common.errors import Conflict
 from libs.common.notices import NoticeRow
 from libs.common.outbox import OutboxRow
+from libs.common.room import RoomRow
 from services.backup.db import repositories as db
 from services.backup.domain.points import FLOOD_LEAST, Day, days, is_drop, is_flood, is_mass_deletion
 from services.backup.tests.town import HOME, MIB, Cloud, Machine, named
@@ -128,6 +129,59 @@ def test_most_recovery_points_deleted_in_a_day_is_an_alarm(small_cloud: Cloud) -
             assert open_kinds(small_cloud) == [], number
             client.delete(f"snapshots/{named(point)}")
     assert open_kinds(small_cloud) == ["mass-deletion"]
+
+
+CONFIG, OWN_KEY = b"config", b"key one"
+
+
+def filled(machine: Machine) -> None:
+    with machine.client as client:
+        assert client.post("config", content=CONFIG).status_code == 200
+        assert client.post(f"keys/{named(OWN_KEY)}", content=OWN_KEY).status_code == 200
+
+
+@pytest.mark.parametrize("what", ["config", f"keys/{named(OWN_KEY)}"])
+def test_without_its_config_or_its_last_key_nobody_opens_a_repository_and_that_is_told_at_once(
+    cloud: Cloud, what: str
+) -> None:
+    machine = cloud.machine(cloud.repository(), "full")
+    filled(machine)
+    with machine.client as client:
+        assert client.delete(what).status_code == 200
+        assert open_kinds(cloud) == ["unopenable"]
+        client.delete(what)
+        with cloud.database.reading() as session:
+            assert len(list(session.scalars(select(NoticeRow)))) == 1, "told once"
+        cloud.clock.advance(minutes=1)
+        other = b"somebody else's"
+        address = "config" if what == "config" else f"keys/{named(other)}"
+        assert client.post(address, content=other).status_code == 200
+        assert open_kinds(cloud) == ["unopenable"], "with another one nobody opens what was there"
+        client.delete(address)
+        assert client.post(what, content=CONFIG if what == "config" else OWN_KEY).status_code == 200
+    assert open_kinds(cloud) == []
+
+
+def test_a_password_that_is_changed_leaves_a_key_and_raises_nothing(small_cloud: Cloud) -> None:
+    machine = small_cloud.machine(small_cloud.repository(), "full")
+    filled(machine)
+    with machine.client as client:
+        client.post(f"keys/{named(b'key two')}", content=b"key two")
+        client.delete(f"keys/{named(OWN_KEY)}")
+    assert open_kinds(small_cloud) == []
+
+
+def test_the_mail_of_an_alert_leads_to_the_page_of_its_repository(small_cloud: Cloud) -> None:
+    repository = small_cloud.repository()
+    with small_cloud.database.transaction() as session:
+        session.get_one(RoomRow, HOME).code = "402311"  # the town became a city
+    small_cloud.clock.advance(hours=27)
+    watch_now(small_cloud)
+    with small_cloud.database.reading() as session:
+        (notice,) = session.scalars(select(NoticeRow))
+    assert f"/t/402311/backup/desk/{repository.id}" in notice.body.splitlines(), (
+        "alone on its line it becomes an address"
+    )
 
 
 def test_unusual_changes_are_told_from_usual_ones() -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from infra.local.processes import wait_until
 from libs.common.files.bucket import Bucket
 from libs.common.testing.bucket import BUCKET, Server, bucket_server
 from services.backup import vault
 from services.backup.db import RepositoryRow
 from services.backup.db import repositories as db
 from services.backup.settings import Held, renew_site
-from services.backup.sites import BucketSite, Key, Site, SiteDown, WrongContent
+from services.backup.sites import BucketSite, Key, Site, SiteBroken, SiteDown, WrongContent
 from services.backup.sites.lock import ObjectLock
 from services.backup.tests.test_two_sites import copy_all, planted, rows
 from services.backup.tests.town import HOME, MIB, Cloud, fill, named, restored
@@ -212,3 +213,92 @@ def test_a_room_that_is_removed_leaves_nothing_in_the_bucket(site: BucketSite) -
     site.remove_tenant(HOME)
     assert site.size(KEY) is None
     assert site.size(other) == 1
+
+
+def test_a_bucket_that_does_not_know_our_key_is_down_and_keeps_nothing(
+    server: Server, site: BucketSite, tmp_path: Path
+) -> None:
+    options = server.options(secret="another-secret")
+    url = f"s3://{BUCKET}/{site._bucket._store.prefix}"  # type: ignore[attr-defined]
+    stranger = BucketSite("second", Bucket.at(url, **options), tmp_path / "other", site.mark, ObjectLock(url, options))
+    assert not stranger.up
+    with pytest.raises(SiteDown):
+        stranger.begin()
+    for ask in (lambda: stranger.open(KEY), lambda: stranger.remove(KEY), lambda: list(stranger.files(HOME, "r"))):
+        with pytest.raises(SiteDown):
+            ask()
+    assert site.up, "who knows the key is served all the while"
+
+
+def test_bytes_that_change_on_the_local_disk_while_they_are_sent_are_no_object(site: BucketSite) -> None:
+    """Large enough to go in parts: the parts that went before are given up with the rest."""
+    with site.begin() as upload:
+        upload.write([PACK])
+        with upload.path.open("r+b") as file:  # type: ignore[attr-defined]
+            file.seek(len(PACK) - 1)
+            file.write(b"?")
+        with pytest.raises(SiteBroken):
+            upload.seal(KEY)
+    assert list(site.files(HOME, "r")) == []
+
+
+@pytest.mark.fault
+def test_a_bucket_that_goes_away_in_the_middle_loses_nothing_and_takes_it_when_it_is_back(
+    small_cloud: Cloud, tmp_path: Path
+) -> None:
+    with bucket_server(tmp_path) as own:
+        second = BucketSite("second", bucket(own, "away"), tmp_path / "spool")
+        with_site(small_cloud, "second", second)
+        machine = planted(small_cloud, 3)
+        assert second.up
+        own.kill()
+        with pytest.raises(SiteDown), second.begin() as upload:
+            upload.write([PACK])
+            upload.seal(KEY)
+        assert list(second.workspace("uploads").iterdir()) == []
+        assert copy_all(small_cloud) == 0, "it was there when it was looked at"
+        assert sites.set_aside_unknown(small_cloud.service, HOME) == 0, "nor does it end the nightly look"
+        with machine.client as client:
+            assert client.post(f"data/{named(b'meanwhile')}", content=b"meanwhile").status_code == 200
+        own.start()
+        assert wait_until(lambda: second.up, seconds=60)
+        assert copy_all(small_cloud) == 4
+        assert [sites.state_of(second, row)[0] for row in rows(small_cloud)] == ["ok"] * 4
+
+
+def test_what_a_site_cannot_read_just_now_is_not_taken_for_rubbish(
+    small_cloud: Cloud, site: BucketSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files without a row may be what was acknowledged since the copy of a database that was brought back."""
+    with_site(small_cloud, "second", site)
+    machine = small_cloud.machine(small_cloud.repository())
+    stray = Key(HOME, machine.repository.id, "data", named(b"acknowledged"))
+    bring(site, stray, b"acknowledged")
+
+    def away(*_: object) -> None:
+        raise SiteDown("the line was cut while it was read")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(site, "open", away)
+        assert sites.set_aside_unknown(small_cloud.service, HOME) == 0
+    assert site.size(stray) == len(b"acknowledged")
+    assert sites.set_aside_unknown(small_cloud.service, HOME) == 1
+    assert site.size(stray) == len(b"acknowledged"), "set aside for the time of keeping"
+
+
+def test_a_lock_of_the_bucket_is_extended_and_never_shortened(locked: BucketSite) -> None:
+    key = Key(HOME, "r", "data", named(b"locked"))
+    bring(locked, key, b"locked")
+    now = datetime.now(UTC)
+    lock, client = locked._lock, locked._lock._client  # type: ignore[union-attr]
+    for days, expected in ((10, 10), (40, 40), (2, 40)):
+        locked.hold(key, now + timedelta(days=days))
+        told = client.get_object_retention(Bucket="locked", Key=lock._key(BucketSite.path(key)))["Retention"]  # type: ignore[union-attr]
+        assert abs(told["RetainUntilDate"] - now - timedelta(days=expected)) < timedelta(minutes=1)
+
+
+def test_versions_of_a_bucket_that_is_away_are_asked_for_another_time(server: Server) -> None:
+    lock = ObjectLock("s3://locked/p", server.options() | {"endpoint": "http://127.0.0.1:9"})
+    lock._offered = True  # it was asked while the bucket was there
+    with pytest.raises(SiteDown):
+        list(lock.versions("x"))

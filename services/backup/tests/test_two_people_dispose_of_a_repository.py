@@ -66,7 +66,9 @@ def test_two_people_and_the_time_of_keeping_make_it_go_from_both_sites(cloud: Cl
         pass_days(cloud, 29)
         assert carry_out(cloud) == 0
         pass_days(cloud, 2)
-        assert (carry_out(cloud), files(cloud, machine)) == (61, 0)
+        assert (carry_out(cloud), files(cloud, machine)) == (62, 0), (
+            "61 objects, and before them the note that it begins"
+        )
         assert wait_until(lambda: client.get("data/").status_code == 404, seconds=30), (
             "once the admitted second is over"
         )
@@ -116,6 +118,28 @@ def test_anybody_entitled_stops_it_alone_and_backups_go_on(small_cloud: Cloud) -
     with small_cloud.database.reading(tenant=HOME) as session:
         wish = disposals_db.pending(session, machine.repository.id)
         assert wish and wish.agreed_at is None, "who asks again needs a second person again"
+
+
+def test_nobody_is_left_with_half_a_repository_when_somebody_stops_it_too_late(
+    small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = planted(small_cloud)
+    sites.advance_trusted_time(small_cloud.service)
+    ask(small_cloud, machine.repository)
+    agree(small_cloud, machine.repository)
+    pass_days(small_cloud, 31)
+    monkeypatch.setattr(disposal, "PAGE", 1)
+    while files(small_cloud, machine) == 3:
+        assert disposal.carry_out_some(small_cloud.service, HOME)
+    with (
+        small_cloud.database.transaction(tenant=HOME) as session,
+        pytest.raises(Conflict, match="もう消し始めています"),
+    ):
+        disposal.stop(session, person("three"), machine.repository.id, small_cloud.clock.now())
+    page = Desk(small_cloud).get(machine.repository.id)
+    assert "消し始めています" in page and "廃棄をやめる" not in page
+    carry_out(small_cloud)
+    assert files(small_cloud, machine) == 0
 
 
 def test_everybody_concerned_is_told_at_each_step(small_cloud: Cloud) -> None:

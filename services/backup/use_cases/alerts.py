@@ -9,6 +9,7 @@ from libs.common import audit, notices, outbox
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, NotFound
 from libs.common.ids import new_id
+from libs.common.room import RoomRow
 from services.backup.db import AlertRow, RepositoryRow
 from services.backup.db import repositories as db
 from services.backup.events import AlertRaised
@@ -24,6 +25,7 @@ WORDS = {
     "disposal": "保管庫の廃棄が申し出られています",
     "drop": "届いたデータが、ふだんよりずっと少なくなりました",
     "lag": "届いたデータの一部が、1日たっても2か所目に写せていません",
+    "unopenable": "保管庫を開くのに要る設定か、最後の鍵が消されました",
 }
 STEPS = {
     "overdue": "バックアップを取る機械が動いているか、キーの期限が切れていないかを確かめてください。",
@@ -34,10 +36,12 @@ STEPS = {
     "disposal": "心当たりがなければ、保管庫の画面で、いますぐ「廃棄をやめる」を押してください。期日までは何も消えません。",
     "drop": "バックアップの対象のフォルダーが空になっていないか、つながっているかを確かめてください。前の日の状態は残っています。",
     "lag": "運用担当者が調べています。届いたデータは1か所目にあります。2か所目に写し終わると、この表示は消えます。",
+    "unopenable": "心当たりがなければ、整理用のキーを取り消してください。消されたものは残っています。"
+    "消される前の日時を指定すれば、合言葉で開いて読み戻せます。",
     "drill": "復元訓練の記録を開き、戻せなかったものを確かめてください。元のデータがあるうちに取り直せます。",
 }
-SEEN_BY_PEOPLE = ("flood", "mass-deletion", "disk")
-"""These do not end by themselves: somebody says that they have looked. The next one is told of again."""
+SEEN_BY_PEOPLE = ("flood", "mass-deletion", "disk", "unopenable")
+"""Here somebody may say that they have looked. The next one is told of again. The last of them ends, too, when what was there is back."""
 LOSSES = ("damage", "drill")
 """Here nobody can say that everything is as it was."""
 TEMPLATE = notices.template(_FOLDER / "alert.txt")
@@ -60,11 +64,18 @@ def raise_alert(session: Session, repository: RepositoryRow, kind: str, now: dat
             "what": WORDS[kind],
             "step": STEPS[kind],
             "repository": repository.name,
+            "page": _page(session, repository),
             "whole": kind not in LOSSES,
         },
         now=now,
     )
     return True
+
+
+def _page(session: Session, repository: RepositoryRow) -> str:
+    """Its path on a line of its own becomes a whole address in the mail. A municipality's code may change; its tenant never does."""
+    place = session.get(RoomRow, repository.tenant_id)
+    return f"/t/{place.code if place and place.code else repository.tenant_id}/backup/desk/{repository.id}"
 
 
 def clear_alert(session: Session, repository: RepositoryRow, kind: str, now: datetime) -> None:

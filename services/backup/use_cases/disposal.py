@@ -52,9 +52,13 @@ def agree(session: Session, actor: Actor, repository_id: str, now: datetime) -> 
 
 
 def stop(session: Session, actor: Actor, repository_id: str, now: datetime) -> None:
-    """Anybody entitled may stop it alone, until the very end: the repository is used as before."""
+    """Anybody entitled may stop it alone, until the first byte goes: the repository is used as before. Conflict from then on."""
     row = db.by_id(session, repository_id, lock=True)
     wish = _pending(session, row)
+    if wish.begun_at is not None:
+        raise Conflict(
+            "期日がすぎ、もう消し始めています。一部が消えているため、やめられません。", code="disposal-begun"
+        )
     wish.stopped_by, wish.stopped_at = actor.subject, now
     row.closing_at = None
     clear_alert(session, row, ALERT, now)
@@ -83,6 +87,12 @@ def carry_out_some(service: Service, tenant: str) -> int:
         row = db.by_id(session, wish.repository_id, lock=True)
         wish.due_at = due_at = _still_due(wish, row)
         if due_at > trusted_now:
+            return 1
+        if (
+            wish.begun_at is None
+        ):  # written before the first byte goes, so that nobody goes on with half of a repository
+            wish.begun_at = now
+            clear_alert(session, row, ALERT, now)  # it says how to stop it
             return 1
         objects = objects_db.some_of(session, row.id, PAGE)
         for found in objects:

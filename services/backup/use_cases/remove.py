@@ -48,6 +48,10 @@ def remove(session: Session, held: Held, actor: Actor, door: Door, type_: str, n
         )
     if type_ == "snapshots":
         _note_point_gone(session, repository, row, now)
+    elif type_ in objects_db.TO_OPEN:
+        session.flush()
+        if not objects_db.can_be_opened(session, repository.id):
+            raise_alert(session, repository, "unopenable", now)
 
 
 def _note_point_gone(session: Session, repository: RepositoryRow, row: ObjectRow, now: datetime) -> None:

@@ -312,33 +312,40 @@ def set_aside_unknown(service: Service, tenant: str) -> int:
     back from a copy of the night before, they are what was acknowledged since: `take_back_set_aside`. What is no object goes at once.
     """
     found = 0
-    for key, site in _files(service, tenant):
-        with service.database.reading(tenant=tenant) as session:
-            if objects_db.find(session, key.repository, key.type, key.name) is not None:
-                continue
-        size = _size_if_whole(site, key)
-        with service.database.transaction(tenant=tenant) as session:
-            allowance, repository = db.hold(session, key.repository)
-            if objects_db.find(session, key.repository, key.type, key.name) is not None:
-                continue
-            found += 1
-            if size is None or site.size(key) != size:
-                site.remove(key)
-                continue
-            for counted in (allowance, repository):
-                counted.held += size
-            session.add(_set_aside(session, key, site, size, repository, service.clock.now()))
+    try:
+        for key, site in _files(service, tenant):
+            found += _set_aside_if_unknown(service, tenant, key, site)
+    except SiteDown:  # nobody can tell what is there: the next look goes on
+        _log.info("site_away", while_looking_for="unknown files")
     return found
 
 
+def _set_aside_if_unknown(service: Service, tenant: str, key: Key, site: Site) -> bool:
+    with service.database.reading(tenant=tenant) as session:
+        if objects_db.find(session, key.repository, key.type, key.name) is not None:
+            return False
+    size = _size_if_whole(site, key)
+    with service.database.transaction(tenant=tenant) as session:
+        allowance, repository = db.hold(session, key.repository)
+        if objects_db.find(session, key.repository, key.type, key.name) is not None:
+            return False
+        if size is None:
+            site.remove(key)
+        elif site.size(key) == size:  # else it has gone meanwhile, or nobody can tell: another look will
+            for counted in (allowance, repository):
+                counted.held += size
+            session.add(_set_aside(session, key, site, size, repository, service.clock.now()))
+    return True
+
+
 def _size_if_whole(site: Site, key: Key) -> int | None:
-    """Bytes of an object that could have been acknowledged; None for locks, for rotten files and for what is no object."""
+    """Bytes of an object that could have been acknowledged; None for locks, for rotten files and for what is no object. Raises SiteDown."""
     if key.type == objects_db.LOCKS or target_of_place(place_of(key.type, key.name)) is None:
         return None
     try:
         with site.open(key) as reader:
             digest, size = sha256_of(reader)
-    except (FileNotFoundError, SiteBroken, SiteDown):
+    except (FileNotFoundError, SiteBroken):
         return None
     return size if digest == key.name else None
 

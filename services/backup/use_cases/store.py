@@ -91,8 +91,18 @@ def bring_to_life(
         counted.live += row.size
     if row.type == "data":
         repository.added_since_point += row.size
+    if row.type in objects_db.TO_OPEN:
+        session.flush()
+        _note_openable(session, repository, now)
     if row.type == "snapshots":
         _note_point(session, repository, allowance.live, row.name, now)
+
+
+def _note_openable(session: Session, repository: RepositoryRow, now: datetime) -> None:
+    """Another `config`, or another key, is not what was there: with it nobody opens what was kept before."""
+    alert = db.open_alert(session, repository.id, "unopenable")
+    if alert is not None and objects_db.can_be_opened(session, repository.id, since=alert.raised_at):
+        alert.cleared_at = now
 
 
 def _note_point(session: Session, repository: RepositoryRow, stored_by_tenant: int, name: str, now: datetime) -> None:

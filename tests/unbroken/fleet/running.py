@@ -135,7 +135,9 @@ class Fleet:
         module = "gateway" if service == "gateway" else f"services.{service}"
         metrics = processes.free_port()
         told["WORK_METRICS_PORT" if role == "work" else "METRICS_PORT"] = str(metrics)
-        asked = f"http://127.0.0.1:{ports[service]}/health/ready" if ports else f"http://127.0.0.1:{metrics}/metrics"
+        asked = (
+            f"http://127.0.0.1:{ports[service]}/health/ready" if ports else f"http://127.0.0.1:{metrics}/health/ready"
+        )
         program = Program(name, [sys.executable, "-m", module, role], told, lambda: clouds.is_ready(asked))
         supervisor = Supervisor([program], self.environment, self.plan.logs, cwd=clouds.ROOT)
         leave = self.leave if role == "api" else Leave(0.0, 0.0)  # who takes no requests is told at once, there as here

@@ -155,6 +155,31 @@ def test_a_broker_that_is_not_there_is_bad_and_its_password_is_not_repeated(tmp_
     assert "secret" not in found.said
 
 
+class WithFiles(Settings):
+    files_url: str | None = None
+
+
+def test_an_object_store_that_is_not_there_is_bad_and_says_what_to_look_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "AWS_ENDPOINT": "http://127.0.0.1:9", "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "us", "AWS_SECRET_ACCESS_KEY": "secret",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    chosen = WithFiles(data_dir=tmp_path, keys_dir=tmp_path, files_url="s3://kyodo/eapply")
+    [found] = stores.files("shop", chosen, NOW)
+    assert (found.level, found.what) == (Level.BAD, "files")
+    assert "バケット" in found.do
+    assert "secret" not in found.said
+
+
+def test_what_only_one_machine_can_use_is_a_warning(tmp_path: Path) -> None:
+    chosen = WithFiles(data_dir=tmp_path, keys_dir=tmp_path, bus="embedded")
+    found = [each for check in (stores.database, stores.broker, stores.files) for each in check("shop", chosen, NOW)]
+    assert levels(found) == dict.fromkeys(["database", "broker", "files"], Level.WARNING)
+
+
 # ---- mail
 
 

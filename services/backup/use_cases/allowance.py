@@ -1,0 +1,57 @@
+"""Operators change how much a municipality may keep. What arrives is held to it from the next block on (`store.bytes_left`)."""
+
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from libs.common import audit
+from libs.common.actor import Actor
+from libs.common.errors import Conflict, Invalid, NotFound
+from libs.common.room import RoomRow
+from services.backup.db import AllowanceRow
+
+GIB = 1024**3
+MOST = 1024 * 1024
+"""GiB: a pebibyte."""
+NOWHERE = "この自治体の保管場所は、まだありません。申込みが承認されると作られます。"
+
+
+def tenant_of(session: Session, code: str) -> str:
+    """Whose code of today this is, or which was registered first with it."""
+    known = select(RoomRow.tenant).where(or_(RoomRow.code == code, RoomRow.tenant == code))
+    found = session.scalar(known.order_by((RoomRow.code == code).desc()).limit(1))
+    if found is None:
+        raise NotFound(NOWHERE)
+    return found
+
+
+def change(
+    session: Session, gib: int, reason: str, now: datetime, *, by: str, even_below: bool = False
+) -> AllowanceRow:
+    """The session's municipality may keep `gib` GiB; why stands in its own record, where its staff read it.
+
+    Conflict for less than is kept now, unless that is said in so many words: then nothing new fits until something is tidied.
+    NotFound where it has no room.
+    """
+    if not 1 <= gib <= MOST:
+        raise Invalid(f"自治体全体の上限は、1GBから{MOST}GBの間にしてください。")
+    if not reason.strip():
+        raise Invalid("上限を変える理由を書いてください。自治体の記録に残ります。")
+    row = session.scalars(select(AllowanceRow).with_for_update()).one_or_none()
+    if row is None:
+        raise NotFound(NOWHERE)
+    if gib * GIB < row.live and not even_below:
+        used = -(-row.live // GIB)
+        raise Conflict(
+            f"いま{used}GBを使っています。それより少なくすると、整理するまで新しいバックアップを受け取れません。"
+            "それでも変えるときは --even-below-what-is-used を付けてください。",
+            code="less-than-used",
+        )
+    before, row.quota = row.quota, gib * GIB
+    actor = Actor(kind="operator", subject=by, name=by, tenant=session.info["tenant"])
+    detail = {"before": before // GIB, "after": gib}
+    audit.record(
+        session, actor, "backup.allowance.changed", row.tenant_id, reason=reason.strip(), detail=detail, now=now
+    )
+    return row
