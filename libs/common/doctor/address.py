@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -13,10 +14,12 @@ from libs.common.unsafe import is_loopback
 SOON = timedelta(days=21)
 SECONDS = 10
 NotBelieved = ssl.SSLCertVerificationError
+RECOMMENDED = ("ECDHE+AESGCM", "ECDHE+CHACHA20", "DHE+AESGCM")
+"""For TLS 1.2, in OpenSSL's words: forward secrecy and authenticated encryption. TLS 1.3 has no others."""
 
 
 def public_address(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
-    """HTTPS with a certificate that browsers believe, for the name that people type, for three weeks yet."""
+    """HTTPS with a certificate that browsers believe, for the name that people type, for three weeks yet, and no old TLS."""
     url = urlsplit(settings.public_url)
     host = url.hostname or ""
     if is_loopback(host):
@@ -28,6 +31,7 @@ def public_address(name: str, settings: Settings, now: datetime) -> Iterator[Fin
     else:
         yield good("PUBLIC_URL", settings.public_url)
         yield _certificate(host, url.port or 443, now)
+        yield _encryption(host, url.port or 443)
 
 
 def _certificate(host: str, port: int, now: datetime) -> Finding:
@@ -56,6 +60,50 @@ def certificate_end(
     ):
         told = sealed.getpeercert() or {}
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(told["notAfter"])), UTC)
+
+
+def _encryption(host: str, port: int) -> Finding:
+    """What was given up is refused, and the newest version is there."""
+    do = "前段(Ingress、ロードバランサー)を TLS 1.2 と 1.3、ECDHE または DHE の AES-GCM・ChaCha20 だけにします"
+    try:
+        taken = [what for what, context in _given_up().items() if _agreed(host, port, context)]
+        newest = _agreed(host, port, _only(ssl.TLSVersion.TLSv1_3))
+    except OSError as error:
+        return unknown("TLS", f"{host}:{port} is not reached from here: {error}", "外の機械から確かめます")
+    if taken:
+        return bad("TLS", f"takes {' and '.join(taken)}", do)
+    if not newest:
+        return warning("TLS", "does not offer TLS 1.3", do)
+    return good("TLS", "1.3 is offered, old versions and weak ciphers are refused")
+
+
+def _given_up() -> dict[str, ssl.SSLContext]:
+    """Clients that must not be served. Level 0, or OpenSSL itself would refuse to try."""
+    weak = ":".join(["ALL", *(f"!{good}" for good in RECOMMENDED), "@SECLEVEL=0"])
+    return {
+        "TLS 1.1 or older": _only(ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, "ALL:@SECLEVEL=0"),
+        "ciphers that are not recommended": _only(ssl.TLSVersion.TLSv1_2, ciphers=weak),
+    }
+
+
+def _only(first: ssl.TLSVersion, last: ssl.TLSVersion | None = None, ciphers: str = "DEFAULT") -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_ciphers(ciphers)
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # old versions are asked for on purpose
+        context.minimum_version, context.maximum_version = first, last or first
+    return context
+
+
+def _agreed(host: str, port: int, context: ssl.SSLContext) -> bool:
+    """Whether the server speaks to such a client. Raises OSError where it is not reached."""
+    with socket.create_connection((host, port), SECONDS) as plain:
+        try:
+            context.wrap_socket(plain, server_hostname=host).close()
+        except NotBelieved:
+            return True  # version and cipher were settled before the certificate was shown
+        except (ssl.SSLError, ConnectionError):
+            return False
+    return True
 
 
 def keys_are_private(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:

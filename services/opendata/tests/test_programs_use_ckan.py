@@ -5,14 +5,19 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import ckanapi
 import pytest
 
 from services.opendata.tests.people import AED, Town
 from services.opendata.tests.serving import KEY, served
+from services.opendata.use_cases import programs
 
 
 @pytest.fixture
@@ -135,6 +140,28 @@ def test_a_name_is_taken_once_in_the_whole_prefecture(town: Town, neighbour: Tow
     with pytest.raises(ckanapi.ValidationError) as refused:
         writer.action.package_create(name="aed")
     assert refused.value.error_dict["name"] == ["That URL is already in use."]
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_name_that_two_take_at_once_is_one_s(
+    town: Town, neighbour: Town, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+):
+    """Found by `make chaos`: a program that was not answered in time sends again while the first request is still at work."""
+    both, check = threading.Barrier(2), programs._check_name
+
+    def looked(*given: Any) -> None:
+        check(*given)
+        with suppress(threading.BrokenBarrierError):  # where only one writes at a time, the other has not looked yet
+            both.wait(3)
+
+    monkeypatch.setattr(programs, "_check_name", looked)
+    machines = [town.machine(), (neighbour if elsewhere else town).machine()]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda each: each.act("package_create", name="at-once"), machines))
+    assert sorted(each.status_code for each in answers) == [200, 409], [each.text for each in answers]
+    [refused] = [each.json()["error"] for each in answers if each.status_code == 409]
+    assert refused["name"] == ["That URL is already in use."]
+    assert town.visitor().result("package_list") == ["at-once"]
 
 
 def test_the_quirks_of_the_envelope(town: Town):

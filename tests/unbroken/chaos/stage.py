@@ -123,7 +123,7 @@ def stage() -> Iterator[Stage]:
             revive=[_revived(node, held) for node in own.values()],
         )  # fmt: skip
         stack.callback(supervisor.stop)
-        supervisor.start()
+        supervisor.start(600)  # on a machine that others use, too: coming up is not what is measured
         replicas.begin()
         stack.callback(replicas.stopping.set)
         made = Stage(clouds.Running(plan, supervisor, own), folder, replicas, cut, post, identity, disks, held)

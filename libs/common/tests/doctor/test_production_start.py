@@ -110,6 +110,30 @@ def test_a_certificate_is_read_as_a_browser_would_and_an_unknown_authority_is_ba
     assert address._certificate("127.0.0.1", web.port, NOW).level is Level.BAD
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "ciphers", "level", "word"),
+    [
+        ("TLSv1_2", "TLSv1_3", "ECDHE+AESGCM", Level.GOOD, "1.3"),
+        ("TLSv1", "TLSv1_3", "ALL:@SECLEVEL=0", Level.BAD, "TLS 1.1 or older"),
+        ("TLSv1_2", "TLSv1_3", "ECDHE+AESGCM:ECDHE+AES", Level.BAD, "not recommended"),
+        ("TLSv1_2", "TLSv1_2", "ECDHE+AESGCM", Level.WARNING, "TLS 1.3"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_old_versions_and_weak_ciphers_are_found(
+    web: Web, first: str, last: str, ciphers: str, level: Level, word: str
+) -> None:
+    web.tls.set_ciphers(ciphers)
+    web.tls.minimum_version, web.tls.maximum_version = ssl.TLSVersion[first], ssl.TLSVersion[last]
+    found = address._encryption("127.0.0.1", web.port)
+    assert (found.level, word in found.said) == (level, True), found
+
+
+def test_a_server_that_is_not_reached_is_not_called_good(web: Web) -> None:
+    web.close()
+    assert address._encryption("127.0.0.1", web.port).level is Level.UNKNOWN
+
+
 def test_a_certificate_that_ends_soon_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     for days, level in ((20, Level.WARNING), (40, Level.GOOD)):
         monkeypatch.setattr(address, "certificate_end", lambda host, port, days=days: NOW + timedelta(days=days))

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from libs.common.errors import Forbidden
@@ -24,6 +25,8 @@ from services.opendata.use_cases import directory, programs
 from services.opendata.use_cases.programs import FileWish, Wish
 
 SCOPE = "opendata.write"
+UNIQUE_VIOLATION = "23505"
+"""Of PostgreSQL, on names and ids only. On SQLite one writes after the other, and the second finds the name taken when it looks."""
 
 
 @contextmanager
@@ -35,6 +38,10 @@ def changing(call: Call) -> Iterator[Session]:
             yield session
     except Forbidden as refusal:
         raise not_allowed(str(refusal.message)) from refusal
+    except IntegrityError as error:
+        if getattr(error.orig, "sqlstate", None) != UNIQUE_VIOLATION:
+            raise
+        raise invalid(name=["That URL is already in use."]) from error  # taken by another since we looked
 
 
 def allow(call: Call) -> None:
