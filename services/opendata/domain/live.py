@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from libs.common.clock import JST
 
 Row = tuple[str | None, ...]
 SMALL = 3
@@ -60,11 +63,16 @@ def tender_row(published: Mapping[str, Any] | None, result: Mapping[str, Any] | 
     ended = result or {}
     values = (
         told.get("ocid"), told.get("number"), told.get("title"), CATEGORIES.get(told.get("category", ""), told.get("category")),
-        told.get("fiscal_year"), told.get("published_at"), told.get("bid_until"), told.get("opens_at"),
+        told.get("fiscal_year"), *map(_in_japan, (told.get("published_at"), told.get("bid_until"), told.get("opens_at"))),
         OUTCOMES.get(ended.get("outcome", "")), ended.get("bidders"), ended.get("winner_corporate_number"), ended.get("winner_name"),
-        ended.get("amount"), ended.get("reserve"), ended.get("opened_at"), ended.get("concluded_at"),
+        ended.get("amount"), ended.get("reserve"), *map(_in_japan, (ended.get("opened_at"), ended.get("concluded_at"))),
     )  # fmt: skip
     return tuple(None if value is None else str(value) for value in values)
+
+
+def _in_japan(moment: str | None) -> str | None:
+    """A moment of an event (UTC) as its readers' clocks showed it, with the zone: 2026-11-10T09:00:00+09:00"""
+    return datetime.fromisoformat(moment).astimezone(JST).isoformat(timespec="seconds") if moment else None
 
 
 def application_rows(

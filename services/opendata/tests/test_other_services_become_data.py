@@ -53,7 +53,7 @@ def test_a_tender_is_in_the_data_seconds_after_its_publication_and_again_after_i
         "町道舗装工事",
         "工事",
         None,
-        "2026-11-10T00:00:00.000+00:00",
+        "2026-11-10T09:00:00.000+09:00",
     )
     hear(town, worker.result_published, RESULT)
     hear(town, worker.result_published, RESULT)
@@ -66,6 +66,8 @@ def test_a_tender_is_in_the_data_seconds_after_its_publication_and_again_after_i
     ] == f"http://127.0.0.1:8080/t/{town.code}/ebid/ocds/releases"
     assert "町道舗装工事" in town.visitor().get(f"/opendata/data/{package['resources'][0]['id']}.csv").text
     assert "入札の公告と結果" in town.staff().get(f"desk/datasets/{package['id']}").text
+    page = town.visitor().get(f"/opendata/datasets/{package['name']}/resources/{package['resources'][0]['id']}").text
+    assert "2026-11-10 09:00<" in page  # as a clock in Japan showed it
 
 
 def test_a_withdrawn_one_is_not_made_anew_until_a_person_publishes_it_again(town: Town):
