@@ -59,6 +59,13 @@ CHROMIUM = Need(
     ("chromium",),
     instead="name a Chrome or Chromium of yours: CHROMIUM=/path/to/chrome",
 )
+HEADLESS_SHELL = Need(
+    "Chromium's headless shell",
+    lambda: shutil.which("chromium-headless-shell") is not None,
+    ("chromium-headless-shell",),
+    instead="let the tests in a browser take three times as long",
+    optional=True,
+)
 RESTIC = Need(
     "restic",
     lambda: shutil.which(os.environ.get("RESTIC", "restic")) is not None,
@@ -89,6 +96,7 @@ def needs(target: str, environment: dict[str, str]) -> list[Need]:
         *([] if broker else [RABBITMQ]),
         *([] if database else [POSTGRESQL]),
         CHROMIUM,
+        *([] if environment.get("CHROMIUM") else [HEADLESS_SHELL]),
         RESTIC,
         STRACE,
         FONTS,
@@ -159,9 +167,11 @@ def provide(needed: list[Need]) -> None:
     """Install what is missing where that is allowed (Debian or Ubuntu, as root or with sudo that asks nothing)."""
     missing = [need for need in needed if not need.found()]
     if missing and system.can_install():
-        packages = [package for need in missing for package in need.packages]
-        say(f"installing {', '.join(packages)} with apt")
-        system.install(packages, LOG)
+        required = [package for need in missing if not need.optional for package in need.packages]
+        # What a distribution does not have must not keep the rest away.
+        for packages in filter(None, (required, *(list(need.packages) for need in missing if need.optional))):
+            say(f"installing {', '.join(packages)} with apt")
+            system.install(packages, LOG)
         missing = [need for need in missing if not need.found()]
     if CHROMIUM in missing and fetch_chromium():
         missing.remove(CHROMIUM)

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _NO_START = "/usr/sbin/policy-rc.d"
 
 

@@ -22,7 +22,8 @@ from starlette.types import ASGIApp
 
 WIDTHS = (320, 375, 1280)
 """Smallest width pages must fit (WCAG 1.4.10), a common phone, a common desk."""
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""The same engine without the browser's own windows goes first: it needs a third of the processor."""
 HOW_TO = (
     "Chromium was not found. Install it (`apt-get install chromium`, or `.venv/bin/playwright install --with-deps chromium`), "
     "or name it in the environment variable CHROMIUM."
