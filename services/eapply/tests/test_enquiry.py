@@ -72,7 +72,7 @@ def test_a_signed_in_person_sees_their_own_and_nobody_elses(town: Town):
 
 
 def test_messages_stand_beside_ones_own_applications_and_are_new_once(town: Town, neighbour: Town):
-    person, staff = town.person("person-1"), town.staff("person-1")
+    person, staff = town.person("person-1"), town.staff()
     sent = person.apply_for_event()
     neighbour.person("person-1").apply_for_event()
     step(staff, sent, "take")
