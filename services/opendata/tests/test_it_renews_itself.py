@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from services.opendata.db import datasets
 from services.opendata.tests.elsewhere import Elsewhere, elsewhere
 from services.opendata.tests.people import AED, Town, visible
 from services.opendata.use_cases import harvest as harvesting
+from services.opendata.use_cases import schedules
 
 pytestmark = pytest.mark.any_store
 
@@ -133,6 +135,20 @@ def test_a_town_s_system_drops_files_into_its_folder(town: Town, resource: str, 
     assert rows(town, resource)[2]["名称"] == "大溝公民館"
     renew_from(town, resource, "folder:link.csv")
     assert "ありません" in seen(town, resource)
+
+
+def test_a_file_that_is_still_written_is_not_published(town: Town, resource: str, tmp_path: Any):
+    town.service.settings.opendata_drop_folder = tmp_path
+    (tmp_path / town.code).mkdir()
+    file, before = tmp_path / town.code / "aed.csv", rows(town, resource)
+    file.write_bytes(CHANGED[: len(CHANGED) // 2])
+    rest = threading.Timer(schedules.QUIET / 4, lambda: file.write_bytes(CHANGED))
+    rest.start()
+    renew_from(town, resource, "folder:aed.csv")
+    rest.join()
+    assert rows(town, resource) == before and "書き込みの途中" in seen(town, resource)
+    work(town, 7200)
+    assert rows(town, resource)[2]["名称"] == "大溝公民館"
 
 
 # ---- catalogues elsewhere

@@ -87,10 +87,13 @@ def test_a_town_s_own_catalogue_leads_to_a_request_to_that_town(town: Town, neig
 
 
 def test_what_may_not_be_shown_is_hidden_and_refusals_say_why(town: Town, neighbour: Town):
-    ask(town.visitor(), town, title="田中さんの電話番号")
+    asking = person(town)
+    ask(asking, town, title="田中さんの電話番号")
     ident = at_the_desk(town)
     answer(town, ident, "open")
+    letters = len(told(town, asking))
     answer(town, ident, "hidden")
+    assert len(told(town, asking)) == letters, "nobody is sent to a page that is not there"
     assert town.visitor().get(f"{REQUESTS}{ident}").status_code == 404
     assert answer(town, ident, "declined").status_code == 422
     assert neighbour.staff().post(f"desk/requests/{ident}", {"state": "open"}).status_code == 404

@@ -1,6 +1,7 @@
 """Files that renew themselves: fetched from an address or a drop folder, read like a clerk's, published when nothing speaks against it."""
 
 import re
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,6 +24,8 @@ from services.opendata.use_cases.publish import Choice, publish
 FETCH = "opendata.fetch"
 SECONDS = 300.0
 FOLDER = "folder:"
+QUIET = 2.0
+"""Seconds for which a dropped file must have stayed as it is."""
 US = "opendata"
 """Who fetches, in records and drafts."""
 _NAME = re.compile(r"[^/\\\x00]{1,200}")
@@ -185,7 +188,17 @@ def _open_dropped(service: Service, tenant: str, url: str) -> BinaryIO:
     place = _in_folder(service, tenant, url)
     if place.is_symlink() or not place.is_file():
         raise NotFound("受け渡しのフォルダーに、このファイルがありません。")
+    if not _is_whole(place):
+        raise Conflict("ファイルは、まだ書き込みの途中のようです。書き終わってから、もう一度取り込みます。")
     return place.open("rb")
+
+
+def _is_whole(place: Path) -> bool:
+    """Whether nobody writes to the file: half of it would be published as the newest data."""
+    before = place.stat()
+    time.sleep(max(0.0, min(QUIET, before.st_mtime + QUIET - time.time())))
+    after = place.stat()
+    return (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
 
 
 def _take_in(service: Service, tenant: str, row: ScheduleRow, stored: StoredFile, now: datetime) -> tuple[str, str]:

@@ -107,7 +107,9 @@ def answer(
     session.flush()
     _publish_request(session, row)
     audit.record(session, actor, f"request.{state}", row.id, now=now)
-    _tell(session, db.voters(session, row.id), ANSWERED, {"title": row.title, "link": f"{site}/requests/{row.id}"}, now)
+    if state != "hidden":  # its page is there no more
+        told = {"title": row.title, "link": f"{site}/requests/{row.id}"}
+        _tell(session, db.voters(session, row.id), ANSWERED, told, now)
     return row
 
 
