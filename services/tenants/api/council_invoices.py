@@ -34,7 +34,7 @@ def _page(request: Request, year: int, error: Refusal | None = None, field: str 
         shared = invoices.year_of(session, year)
         names = {s.tenant_id: s.name for s in in_order(believed(registry_db.states(session)))}
     counting = [row for row in rows if row.state != "void"]
-    parties = {tenant for one in shared.values() for tenant in one.shares}
+    payers = set(invoices.lines_of_payers(shared))
     fields = (getattr(error, "fields", None) or {"due_on": error.message}) if error else {}
     return view.council_page(
         request,
@@ -48,7 +48,7 @@ def _page(request: Request, year: int, error: Refusal | None = None, field: str 
         names=names,
         asked=sum(row.amount for row in counting),
         paid=sum(row.amount for row in counting if row.state == "paid"),
-        waiting=len(parties - {row.tenant for row in counting if row.slot == invoices_db.STANDING}),
+        waiting=len(payers - {row.tenant for row in counting if row.slot == invoices_db.STANDING}),
         problems=[one.problem.message for one in shared.values() if one.problem],
         has_rule=bool(shared),
         today=view.today_of(request),

@@ -236,6 +236,14 @@ def test_one_invoice_for_each_over_all_its_services(full: Cloud) -> None:  # noq
     assert [line["service"] for line in kurume.lines] == ["eapply", "ebid"] and kurume.amount == 380_000
 
 
+def test_nobody_is_asked_for_nothing(full: Cloud) -> None:  # noqa: F811
+    full.post("/council/sharing/eapply/rule", MEMBER, {**RULE, "subsidy": RULE["total"]})
+    assert sum(amounts(full.get("/council/sharing/eapply?year=2026", MEMBER).text)) == 0
+    assert issue(full) == 303
+    with full.database.reading() as session:
+        assert invoices_db.invoices(session, fiscal_year=2026) == []
+
+
 def test_the_municipality_reads_prints_and_takes_its_invoice(full: Cloud) -> None:  # noqa: F811
     full.post("/council/sharing/center/rule", MEMBER, {**RULE, "subsidy": ""})
     with full.database.transaction(tenant=OOKI) as session:

@@ -26,7 +26,7 @@ def year_of(session: Session, fiscal_year: int) -> dict[str, Shared]:
 
 
 def issue(session: Session, actor: Actor, fiscal_year: int, due_on: date, now: datetime) -> list[InvoiceRow]:
-    """One invoice for each municipality that takes part and has none of this year yet; sent twice, nobody gets two.
+    """One invoice for each municipality that has to pay something and has none of this year yet; sent twice, nobody gets two.
 
     Raises Conflict where a share cannot be calculated: no invoice is issued with a part missing. The session is the
     prefecture's.
@@ -39,7 +39,7 @@ def issue(session: Session, actor: Actor, fiscal_year: int, due_on: date, now: d
     _check_whole(shared)
     already, number = db.standing(session, fiscal_year), db.last_number(session, fiscal_year)
     rows = []
-    for tenant, lines in sorted(_lines(shared).items()):
+    for tenant, lines in sorted(lines_of_payers(shared).items()):
         if tenant not in already:
             number += 1
             rows.append(_row(tenant, fiscal_year, number, lines, actor, due_on, now))
@@ -61,13 +61,13 @@ def _check_whole(shared: dict[str, Shared]) -> None:
             raise Conflict(one.problem.message)
 
 
-def _lines(shared: dict[str, Shared]) -> dict[str, list[dict[str, Any]]]:
-    """Tenant → the lines of its invoice, in the catalogue's order."""
+def lines_of_payers(shared: dict[str, Shared]) -> dict[str, list[dict[str, Any]]]:
+    """Tenant → the lines of its invoice, in the catalogue's order. Whose shares are all 0 yen has nothing to pay and gets none."""
     found: dict[str, list[dict[str, Any]]] = {}
     for key, one in shared.items():
         for tenant, share in one.shares.items():
             found.setdefault(tenant, []).append(_line(key, share))
-    return found
+    return {tenant: lines for tenant, lines in found.items() if any(line["amount"] for line in lines)}
 
 
 def _line(service: str, share: Share) -> dict[str, Any]:
