@@ -20,7 +20,17 @@ from libs.common.room import switches
 from libs.common.room.contract import Progress, Room, RoomRequest, Step, drain
 from libs.common.room.events import RoomEvents, events_for, requests, switches_set
 from libs.common.room.listening import listen
-from libs.common.room.table import KEPT, RoomRequestRow, RoomRow, check_open, files_named, rooms, state_of, take_name
+from libs.common.room.table import (
+    KEPT,
+    RoomRequestRow,
+    RoomRow,
+    check_open,
+    code_of,
+    files_named,
+    rooms,
+    state_of,
+    take_name,
+)
 
 __all__ = [
     "KEPT",
@@ -32,6 +42,7 @@ __all__ = [
     "RoomRow",
     "Step",
     "check_open",
+    "code_of",
     "drain",
     "events_for",
     "files_named",

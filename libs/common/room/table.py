@@ -69,6 +69,12 @@ def state_of(session: Session, tenant: str) -> str | None:
     return session.scalar(select(RoomRow.state).where(RoomRow.tenant == tenant))
 
 
+def code_of(session: Session) -> str:
+    """The code of today of the session's municipality, for addresses; its tenant, which never changes, where none was told."""
+    place = session.get(RoomRow, session.info["tenant"])
+    return (place and place.code) or session.info["tenant"]
+
+
 def check_open(session: Session, tenant: str | None = None) -> None:
     """Forbidden, with a sentence that says why, unless the room of `tenant` (the session's) is in use."""
     state = state_of(session, tenant or session.info["tenant"])

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from libs.common import audit, notices, outbox
+from libs.common import audit, notices, outbox, room
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, NotFound
 from libs.common.ids import new_id
-from libs.common.room import RoomRow
 from services.backup.db import AlertRow, RepositoryRow
 from services.backup.db import repositories as db
 from services.backup.events import AlertRaised
@@ -74,8 +73,7 @@ def raise_alert(session: Session, repository: RepositoryRow, kind: str, now: dat
 
 def _page(session: Session, repository: RepositoryRow) -> str:
     """Its path on a line of its own becomes a whole address in the mail. A municipality's code may change; its tenant never does."""
-    place = session.get(RoomRow, repository.tenant_id)
-    return f"/t/{place.code if place and place.code else repository.tenant_id}/backup/desk/{repository.id}"
+    return f"/t/{room.code_of(session)}/backup/desk/{repository.id}"
 
 
 def clear_alert(session: Session, repository: RepositoryRow, kind: str, now: datetime) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from libs.common import audit, outbox
+from libs.common import audit, outbox, room
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Forbidden, Invalid, say
 from services.ebid import events
@@ -93,7 +93,7 @@ def publish(
     )  # fmt: skip
     if not tenders.is_practice(row):
         outbox.add(session, fact, subject=row.id, now=now)
-    publishing.release(session, row, ["tender"], office.site(tenders.code_of(session)), now)
+    publishing.release(session, row, ["tender"], office.site(room.code_of(session)), now)
     return row
 
 
@@ -144,5 +144,5 @@ def cancel(
     kind = "cancelled_opened" if opened else "cancelled"
     letters.tell_participants(session, row, kind, {"reason": reason}, now)
     audit.record(session, actor, "ebid.tender.cancel", row.id, reason, now=now)
-    publishing.release(session, row, ["tenderCancellation"], office.site(tenders.code_of(session)), now)
+    publishing.release(session, row, ["tenderCancellation"], office.site(room.code_of(session)), now)
     return row

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from libs.common import audit, outbox
+from libs.common import audit, outbox, room
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, say
 from services.ebid import events
@@ -193,7 +193,7 @@ def _told_of_round(
     document = {"round": row.round, "kind": held.kind or "rebid", "asked": asked}
     journal.write(session, office, row.id, "asked", document, now)
     audit.record(session, actor, action, row.id, detail={"round": row.round}, now=now)
-    publishing.release(session, row, ["tenderUpdate"], office.site(tenders.code_of(session)), now)
+    publishing.release(session, row, ["tenderUpdate"], office.site(room.code_of(session)), now)
     return held
 
 
@@ -220,7 +220,7 @@ def conclude(
     )  # what led to the result is under a signed checkpoint when the result is public
     session.add(BundleRow(tender_id=row.id, document=bundles.make(session, row, office)))
     audit.record(session, actor, "ebid.tender.conclude", row.id, reason or None, {"outcome": row.outcome}, now=now)
-    publishing.release(session, row, ["award"], office.site(tenders.code_of(session)), now)
+    publishing.release(session, row, ["award"], office.site(room.code_of(session)), now)
     if not tenders.is_practice(row):
         outbox.add(session, _fact(row, held, known), subject=row.id, now=now)
     return row

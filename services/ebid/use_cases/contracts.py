@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from libs.common import audit
+from libs.common import audit, room
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Conflict, Invalid, NotFound, say
@@ -84,7 +84,7 @@ def _told(
     session.flush()
     journal.write(session, office, row.id, "contract", {"act": verb, **_terms_of(contract)}, now)
     audit.record(session, actor, f"ebid.contract.{verb}", row.id, now=now)
-    publishing.release(session, row, [tag], office.site(tenders.code_of(session)), now)
+    publishing.release(session, row, [tag], office.site(room.code_of(session)), now)
     return contract
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from libs.common import audit, jobs
+from libs.common import audit, jobs, room
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, say
 from services.ebid.db import RoundRow, TenderRow
@@ -71,7 +71,7 @@ def postpone(
     else:
         letters.write_all(session, row, dict.fromkeys(tenders.entitled(session, row), ("postponed", told)), now)
     audit.record(session, actor, "ebid.tender.postpone", row.id, reason, {"before": before, "after": after}, now=now)
-    publishing.release(session, row, ["tenderAmendment"], office.site(tenders.code_of(session)), now)
+    publishing.release(session, row, ["tenderAmendment"], office.site(room.code_of(session)), now)
     return row
 
 

@@ -55,7 +55,7 @@ def answer(
     session.flush()
     journal.write(session, office, row.id, "answer", {"question": asked.id, "answer": asked.answer}, now)
     audit.record(session, actor, "ebid.question.answer", row.id, detail={"question": asked.id}, now=now)
-    publishing.release(session, row, ["tenderUpdate"], office.site(tenders.code_of(session)), now)
+    publishing.release(session, row, ["tenderUpdate"], office.site(room.code_of(session)), now)
     return asked
 
 

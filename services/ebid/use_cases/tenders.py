@@ -47,7 +47,7 @@ def draft(
     _check(session, wanted, now)
     year = fiscal_year(local_date(now))
     serial = next_serial(session, year)
-    code = code_of(session)
+    code = room.code_of(session)
     row = TenderRow(
         id=new_id(),
         number=numbers.tender_number(code, year, serial),
@@ -138,11 +138,6 @@ def next_serial(session: Session, year: int) -> int:
     row.last += 1
     session.flush()
     return row.last
-
-
-def code_of(session: Session) -> str:
-    place = session.get(room.RoomRow, session.info["tenant"])
-    return (place and place.code) or session.info["tenant"]
 
 
 def entitled(session: Session, row: TenderRow) -> Sequence[str]:
