@@ -8,7 +8,7 @@ from alembic.config import Config
 from sqlalchemy import Engine, MetaData
 from sqlalchemy.engine import make_url
 
-from libs.common import guards, postgres
+from libs.common import guards, migrated, postgres
 from libs.common.db import CommonBase, make_engine
 from libs.common.settings import Settings
 
@@ -68,9 +68,8 @@ def upgrade(engine: Engine, package: str) -> None:
 
 
 def configuration(package: str) -> Config:
-    own = Path(*package.split(".")) / "migrations"
     config = Config()
     config.set_main_option("script_location", str(_HERE / "alembic"))
     config.set_main_option("path_separator", "newline")
-    config.set_main_option("version_locations", f"{_HERE / 'migrations'}\n{_HERE.parents[1] / own}")
+    config.set_main_option("version_locations", "\n".join(map(str, migrated.folders(package))))
     return config

@@ -16,7 +16,7 @@ from libs.common.db import make_engine
 from libs.common.settings import Settings
 
 _log = log.get(__name__)
-_COMMON = Path(__file__).parent / "migrations"
+_HERE = Path(__file__).parent
 LOOK_EVERY = 1.0
 SAY_EVERY = 10.0
 """Seconds."""
@@ -40,10 +40,14 @@ def wait(settings: Settings, service: str, package: str) -> None:
         engine.dispose()
 
 
+def folders(package: str) -> list[Path]:
+    """Where the migrations of every service's base lie, and those of the service of `package`."""
+    return [_HERE / "migrations", _HERE.parents[1].joinpath(*package.split("."), "migrations")]
+
+
 def newest(package: str) -> list[str]:
-    """The last migration of every service's base and of its own, as this code knows them. They are numbered files."""
-    own = Path(*package.split(".")) / "migrations"
-    return [max(_numbers(folder)) for folder in (_COMMON, _COMMON.parents[2] / own)]
+    """The last migration in each of the folders, as this code knows them. They are numbered files."""
+    return [max(_numbers(folder)) for folder in folders(package)]
 
 
 def _numbers(folder: Path) -> list[str]:
