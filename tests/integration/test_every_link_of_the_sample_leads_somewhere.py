@@ -6,6 +6,8 @@ No browser: what is drawn, and how it fits, is looked at by tests/browser/test_e
 import re
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -13,9 +15,9 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 import httpx
 import pytest
 
-from services.sample import PASSWORD
 from tests.browser import people
 from tests.browser.record import kind_of
+from tests.unbroken.chaos.load import signed_in
 
 BEGINNINGS = ("/", f"/t/{people.USING}/", "/account/", "/opendata/", "/ebid/")
 WHO = [
@@ -63,23 +65,14 @@ class Read(HTMLParser):
 @pytest.mark.parametrize("cloud", ["sqlite+embedded"], indirect=True)  # pages are the same on both stores
 @pytest.mark.parametrize("email", WHO)
 def test_every_link_leads_to_a_page_that_is_whole(cloud: Any, email: str) -> None:
-    with httpx.Client(base_url=cloud.url, timeout=60, trust_env=False, headers={"Accept-Language": "ja"}) as browser:
-        if email:
-            sign_in(browser, email)
+    guest = partial(httpx.Client, base_url=cloud.url, timeout=30, trust_env=False)
+    with closing(signed_in(cloud, email) if email else guest()) as browser:
         walked, faults = 0, []
         for path, answer in walk(browser):
             walked += 1
             faults += faults_of(path, answer)
     assert not faults, "\n".join(faults)
     assert walked >= 20
-
-
-def sign_in(browser: httpx.Client, email: str) -> None:
-    browser.get("/sign-in")
-    answer = browser.post(
-        "/sign-in", data={"email": email, "password": PASSWORD}, headers={"Origin": str(browser.base_url)}
-    )
-    assert answer.status_code == 303, answer.text
 
 
 def walk(browser: httpx.Client) -> Iterator[tuple[str, httpx.Response]]:
