@@ -186,13 +186,23 @@ class Reader:
 
 
 def _with_phrases(tokens: list[str]) -> list[str]:
-    """English words that say something together are one token: evacuation shelter."""
+    """Words that say something together are one token: evacuation shelter; 駐車場 空き, where the tables have 駐車場空き."""
     found: list[str] = []
     while tokens:
-        length = next((n for n in (3, 2) if len(tokens) >= n and japanese_of(" ".join(tokens[:n]))), 1)
-        found.append(" ".join(tokens[:length]))
+        length = next((n for n in (3, 2) if len(tokens) >= n and _phrase_of(tokens[:n])), 1)
+        found.append(_phrase_of(tokens[:length]) or tokens[0])
         tokens = tokens[length:]
     return found
+
+
+def _phrase_of(tokens: list[str]) -> str:
+    """The tokens as the one phrase that the tables know, "" when they know none."""
+    if len(tokens) < 2:
+        return ""
+    if japanese_of(" ".join(tokens)):
+        return " ".join(tokens)
+    together = "".join(tokens)
+    return together if hiragana(together) in words().others else ""
 
 
 def _is_kana(text: str) -> bool:
