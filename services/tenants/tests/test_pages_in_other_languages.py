@@ -22,6 +22,8 @@ from services.tenants.tests.people import ADMIN, GUEST, KURUME, MEMBER, NAKAGAWA
 from services.tenants.tests.test_joining_a_service import room_request
 from services.tenants.use_cases import saga, usage
 
+pytestmark = pytest.mark.any_store
+
 TEMPLATES = Path(__file__).parents[1] / "templates"
 JAPANESE = re.compile(r"[\u3041-\u30ff\u4e00-\u9fff]+")
 DATA = {
