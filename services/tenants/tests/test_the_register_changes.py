@@ -214,6 +214,7 @@ MERGED = "405248"
 def test_a_merger_is_put_to_another_day_in_one_form(cloud: Cloud) -> None:
     join(cloud.database, f"{OOKI},eapply,2010-04-01,", f"{TACHIARAI},center,2027-07-01,")
     record(cloud, OOKI, "merge", MERGER)
+    cloud.clock.advance(days=1)
     form = {"on": "2027-06-01", "reason": "告示第3号"}
     page = look(cloud, MERGED, "merger", form).text
     assert "<del>59</del>" in page and "<ins>60</ins>" in page, "in April both are still there"
@@ -229,6 +230,7 @@ def test_a_merger_is_put_to_another_day_in_one_form(cloud: Cloud) -> None:
 def test_a_merger_that_does_not_come_leaves_both_as_they_were(cloud: Cloud) -> None:
     join(cloud.database, f"{OOKI},eapply,2010-04-01,")
     record(cloud, OOKI, "merge", MERGER)
+    cloud.clock.advance(days=1)
     answer = record(cloud, MERGED, "merger", {"never": "1", "reason": "合併協議会の解散"})
     assert answer.status_code == 303 and cloud.get(answer.headers["location"], OPERATOR).status_code == 200
     after = on(cloud.database, date(2027, 4, 1))
