@@ -97,10 +97,12 @@ def _municipality(
         version = registry_db.version(session)
         deletions = deletions_db.of_tenant(session, tenant)
     own = [s for s in everybody if s.tenant_id == tenant]
-    if not own:
-        raise NotFound(say("この市町村は、台帳にありません。"))
     life = in_order(believed(own))
-    others = [s for s in existing_on(everybody, today).values() if s.counted and s.tenant_id != tenant]
+    if not life:
+        raise NotFound(say("この市町村は、台帳にありません。"))
+    here = existing_on(everybody, today)
+    coming = {s.tenant_id: s for s in believed(everybody) if s.valid_until is None and s.tenant_id not in here}
+    others = [s for s in [*here.values(), *coming.values()] if s.counted and s.tenant_id != tenant]
     persons = view.neighbours_of(request).persons(sorted({entry.actor for entry in entries}))
     present = existing_on(own, today).get(tenant)
     return view.operator_page(
@@ -114,6 +116,7 @@ def _municipality(
         town=present or life[-1],
         tenant=tenant,
         exists=present is not None,
+        parts=[s.name for s in merging.parts_of(everybody, tenant)],
         life=life,
         was=sorted((s for s in own if s.superseded_at), key=lambda s: s.recorded_at, reverse=True),
         near=[s for s in others if s.region == life[-1].region],
@@ -270,6 +273,30 @@ def _corrected(state: Municipality, row: dict[str, str]) -> Municipality:
     )
 
 
+@router.post("/operator/registry/{tenant}/merger")
+def correct_merger(
+    request: Request,
+    tenant: str,
+    on: Text = "",
+    never: Text = "",
+    reason: Text = "",
+    version: Text = "",
+    step: Text = "",
+    actor: Actor = access.operator(),
+) -> Response:
+    """The merger that made this municipality was on another day, or does not come (`never`): all it concerns is corrected at once."""
+
+    def act(session: Session) -> None:
+        day = None if never else _day(on)
+        merging.correct(session, actor, tenant, day, _needed(reason, "reason"), view.now_of(request))
+
+    typed = {"on": on, "never": never, "reason": reason}
+    leads = HOME if never else f"{HOME}/{tenant}"
+    return _change(
+        request, tenant, "merger", typed, act, version=version, step=step, session_of=actor.tenant, leads=leads
+    )
+
+
 # ---- looking, then recording ----------------------------------------------------------------------------------------
 
 
@@ -283,8 +310,10 @@ def _change(
     version: str,
     step: str,
     session_of: str | None = None,
+    leads: str = "",
 ) -> Response:
-    """Show what `act` would do, or do it. `session_of`: whose session it needs, if not the municipality's."""
+    """Show what `act` would do, or do it. `session_of`: whose session it needs, if not the municipality's; `leads`: the page after
+    it, if not the municipality's."""
     database = view.service_of(request).database
     try:
         with database.transaction(tenant=session_of or tenant) as session:
@@ -302,7 +331,7 @@ def _change(
     except Refusal as error:
         return _municipality(request, tenant, act=name, typed=typed, error=error)
     if step == "record":
-        return view.see_other(f"{HOME}/{tenant}?done={name}")
+        return view.see_other(f"{leads or f'{HOME}/{tenant}'}?done={name}")
     return _preview(request, tenant, name, typed, before, after, found)
 
 

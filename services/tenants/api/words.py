@@ -178,6 +178,7 @@ _AUDIT_WHOLE = {
     "municipality.renamed": say("市町村の名前・コードを変えました"),
     "municipality.ended": say("市町村の廃止・合併を記録しました"),
     "municipality.merged": say("市町村の合併を記録しました"),
+    "municipality.merger.corrected": say("市町村の合併の記録を訂正しました"),
     "municipality.established": say("市町村の新設を記録しました"),
     "municipality.corrected": say("台帳を訂正しました"),
     "subscription.corrected": say("参加の記録を訂正しました"),

@@ -32,7 +32,7 @@ class PoolRow(SharedTable, Base):
 class ReservationRow(SharedTable, Base):
     """`state`: requested, approved, refused, cancelled. `applied_at`: its namespace was made (or, in dry mode, would have been);
     `removed_at`: it is gone again. `node_day`, `storage_day`: yen as they stood when it was asked for; None: not kept by an archive or
-    a release of before."""
+    a release of before. `carried_from`: the reservation of a municipality that ended, whose days this one goes on with."""
 
     __tablename__ = "reservations"
     __shared_because__ = "all reservations share one pool: whoever asks must be checked against everybody's"
@@ -56,6 +56,7 @@ class ReservationRow(SharedTable, Base):
     outcome: Mapped[str | None] = mapped_column(String(2000))
     node_day: Mapped[int | None]
     storage_day: Mapped[int | None]
+    carried_from: Mapped[str | None] = mapped_column(String(36))
 
     @property
     def last(self) -> date:
@@ -89,6 +90,14 @@ def of_tenant(session: Session, tenant: str) -> list[ReservationRow]:
     """The latest days first."""
     statement = select(ReservationRow).where(ReservationRow.tenant == tenant)
     return list(session.scalars(statement.order_by(ReservationRow.first.desc(), ReservationRow.id.desc())))
+
+
+def carried_to(session: Session, tenant: str) -> list[ReservationRow]:
+    """Those that the tenant took over from municipalities that ended."""
+    statement = select(ReservationRow).where(
+        ReservationRow.tenant == tenant, ReservationRow.carried_from.is_not(None), ReservationRow.state.in_(HOLDING)
+    )
+    return list(session.scalars(statement))
 
 
 def in_state(session: Session, *states: str) -> list[ReservationRow]:

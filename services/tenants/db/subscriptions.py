@@ -1,10 +1,11 @@
 """The dated history of who used which service. Rows are superseded, never changed."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Index, String, select, text, update
+from sqlalchemy import Index, Select, String, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from libs.common.ids import new_id
@@ -85,6 +86,50 @@ def close(session: Session, tenant: str, service: str, kind: str, on: date, now:
         add_intervals(session, [ended], origin)
     session.flush()
     return True
+
+
+def close_all(session: Session, tenant: str, on: date, now: datetime, origin: str) -> list[Interval]:
+    """Nothing of the tenant's holds from `on` on, nor begins later. Returns what did, as it was believed."""
+    held = (IntervalRow.valid_until.is_(None)) | (IntervalRow.valid_until > on)
+    rows = list(session.scalars(_believed(tenant).where(held)))
+    for row in rows:
+        row.superseded_at = now
+        if row.valid_from < on:
+            add_intervals(
+                session, [replace(as_interval(row), valid_until=on, recorded_at=now, superseded_at=None)], origin
+            )
+    session.flush()
+    return [replace(as_interval(row), superseded_at=None) for row in rows]
+
+
+def reopen_all(session: Session, tenant: str, closed_at: Collection[datetime], now: datetime, origin: str) -> None:
+    """What `close_all` closed with this `origin` — at the latest of the moments `closed_at` at which it closed something — is
+    believed again. A service whose history was changed after that stays as it is."""
+    rows = list(session.scalars(select(IntervalRow).where(IntervalRow.tenant == tenant)))
+    closed = [row for row in rows if row.superseded_at in closed_at and row.origin != origin]
+    moment = max((row.superseded_at for row in closed if row.superseded_at), default=None)
+    present = [row for row in rows if row.superseded_at is None]
+    changed = {row.service for row in present if moment and row.recorded_at > moment}
+    for row in present:
+        if row.origin == origin and row.recorded_at == moment and row.service not in changed:
+            row.superseded_at = now
+    for row in closed:
+        if row.superseded_at == moment and row.service not in changed:
+            add_intervals(session, [replace(as_interval(row), recorded_at=now, superseded_at=None)], row.origin)
+    session.flush()
+
+
+def of_origin(session: Session, tenant: str, origin: str) -> set[str]:
+    """The services about which nothing else than what `origin` recorded was ever believed."""
+    rows = session.execute(select(IntervalRow.service, IntervalRow.origin).where(IntervalRow.tenant == tenant)).tuples()
+    found: dict[str, set[str]] = {}
+    for service, one in rows:
+        found.setdefault(service, set()).add(one)
+    return {service for service, origins in found.items() if origins == {origin}}
+
+
+def _believed(tenant: str) -> Select[tuple[IntervalRow]]:
+    return select(IntervalRow).where(IntervalRow.tenant == tenant, IntervalRow.superseded_at.is_(None))
 
 
 def take_back(session: Session, tenant: str, service: str, origin: str, now: datetime) -> None:

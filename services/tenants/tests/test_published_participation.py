@@ -10,7 +10,7 @@ from libs.common.errors import Invalid
 from libs.common.testing.service import NOW
 from services.tenants import reference, sample
 from services.tenants.db import IntervalRow, RequestRow
-from services.tenants.domain import catalogue
+from services.tenants.domain import catalogue, mergers
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.tests.people import NAKAGAWA, OOKI, OPERATOR, load_fukuoka
 from services.tenants.use_cases import count, import_history, registry, subscribe
@@ -187,18 +187,17 @@ def test_a_merger_counts_two_until_the_day_and_one_from_it(fukuoka: Database) ->
         "code,service,from,until\n405221,eapply,2010-04-01,\n405035,eapply,2012-04-01,\n405035,center,2012-04-01,\n",
     )
     day = date(2027, 4, 1)
-    carried: set[str] = set()
+    ended: list[Interval] = []
     for tenant in (OOKI, "405035"):
         with fukuoka.transaction(tenant=tenant) as session:
-            ended = registry.end(session, OPERATOR, tenant, day, NOW, successor="405248")
-            carried |= {interval.service for interval in ended}
+            ended += registry.end(session, OPERATOR, tenant, day, NOW, successor="405248")
     with fukuoka.reading() as session:
         pattern = registry.present(session, OOKI, date(2026, 11, 20))
     from dataclasses import replace
 
     new = replace(pattern, tenant_id="405248", code="405248", name="大木大刀洗町", valid_from=day)
     with fukuoka.transaction(tenant="405248") as session:
-        registry.establish(session, OPERATOR, new, carried=sorted(carried), now=NOW)
+        registry.establish(session, OPERATOR, new, carried=mergers.carried(ended, "405248", day, NOW), now=NOW)
     before, after = on(fukuoka, date(2027, 3, 31)), on(fukuoka, day)
     assert (len(before.municipalities), len(after.municipalities)) == (60, 59)
     assert (before.joined["eapply"], after.joined["eapply"]) == ({OOKI, "405035"}, {"405248"})

@@ -23,8 +23,8 @@ from services.tenants.db import invoices as invoices_db
 from services.tenants.domain.capacity import Held, calendar
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.tests.cloud import Cloud
-from services.tenants.tests.people import ADMIN, KURUME, OOKI, OPERATOR, load_fukuoka
-from services.tenants.use_cases import capacity, registry, subscribe
+from services.tenants.tests.people import ADMIN, KURUME, OOKI, OPERATOR, PREFECTURE, load_fukuoka
+from services.tenants.use_cases import capacity, merging, registry, subscribe
 
 POOL = {"nodes": "8", "storage": "1000", "cpu": "4", "memory": "16", "node_day": "1000", "storage_day": "33"}
 NIGHT = {"first": "2026-11-22", "last": "2026-11-24", "nodes": "4", "storage": "150", "purpose": "町長選挙の開票速報"}
@@ -224,6 +224,34 @@ def test_a_town_that_ends_by_a_merger_stops_nobody_elses_servers(town: Cloud, tm
     town.clock.advance(days=31)
     fake_kubectl(town, tmp_path)
     assert cluster.keep_up(town.service) == 0
+
+
+def test_what_was_reserved_for_after_a_merger_is_the_new_municipality_s_and_comes_back_with_a_correction(
+    town: Cloud,
+) -> None:
+    """Each day holds as many servers as before, whatever is recorded."""
+    reserve(town, first="2026-11-30", last="2026-12-02")
+    town.post(f"/operator/capacity/{only(town).id}/approve", OPERATOR)
+    merger = merging.Merger(
+        [OOKI, "405035"], "405248", "大木大刀洗町", "おおきたちあらいまち", "筑後", date(2026, 12, 1)
+    )
+
+    def days(tenant: str) -> list[tuple[str, date, date, int | None]]:
+        with town.database.reading() as session:
+            return [(r.state, r.first, r.until, r.node_day) for r in capacity_db.of_tenant(session, tenant)]
+
+    with town.database.transaction(tenant=PREFECTURE) as session:
+        merging.merge(session, OPERATOR, merger, "告示", NOW + timedelta(hours=1))
+    assert days(OOKI) == [("approved", date(2026, 11, 30), date(2026, 12, 1), 1000)]
+    assert days("405248") == [("approved", date(2026, 12, 1), date(2026, 12, 3), 1000)]
+    with town.database.transaction(tenant=PREFECTURE) as session:
+        merging.correct(session, OPERATOR, "405248", date(2026, 12, 2), "告示の誤り", NOW + timedelta(hours=2))
+    assert days(OOKI) == [("approved", date(2026, 11, 30), date(2026, 12, 2), 1000)]
+    assert sorted(days("405248"))[0] == ("approved", date(2026, 12, 2), date(2026, 12, 3), 1000)
+    with town.database.transaction(tenant=PREFECTURE) as session:
+        merging.correct(session, OPERATOR, "405248", None, "合併なし", NOW + timedelta(hours=3))
+    assert days(OOKI) == [("approved", date(2026, 11, 30), date(2026, 12, 3), 1000)]
+    assert {state for state, *_ in days("405248")} == {"cancelled"}
 
 
 def test_what_is_cancelled_or_refused_is_free_again(town: Cloud) -> None:

@@ -204,3 +204,63 @@ def test_a_life_with_a_gap_an_overlap_or_somebody_else_s_code_is_refused(cloud: 
     with cloud.database.reading() as session:
         assert registry.present(session, NAKAGAWA, date(2026, 11, 20)).code == "402311"
         assert len(existing_on(registry.db.states(session), date(2018, 9, 30))) == 61
+
+
+# ---- a merger corrected ---------------------------------------------------------------------------------------------
+
+MERGED = "405248"
+
+
+def test_a_merger_is_put_to_another_day_in_one_form(cloud: Cloud) -> None:
+    join(cloud.database, f"{OOKI},eapply,2010-04-01,", f"{TACHIARAI},center,2027-07-01,")
+    record(cloud, OOKI, "merge", MERGER)
+    cloud.clock.advance(days=1)
+    form = {"on": "2027-06-01", "reason": "告示第3号"}
+    page = look(cloud, MERGED, "merger", form).text
+    assert "<del>59</del>" in page and "<ins>60</ins>" in page, "in April both are still there"
+    assert record(cloud, MERGED, "merger", form).status_code == 303
+    may, june, july = (on(cloud.database, date(2027, month, 1)) for month in (5, 6, 7))
+    assert (len(may.municipalities), may.joined["eapply"]) == (60, {OOKI})
+    assert (len(june.municipalities), june.joined["eapply"], june.joined["center"]) == (59, {MERGED}, set())
+    assert july.joined["center"] == {MERGED}, "what one of them only begins later"
+    work_off(cloud)
+    assert ("municipality.ended", "告示第3号") in reasons(cloud.database, OOKI)
+
+
+def test_a_merger_that_does_not_come_leaves_both_as_they_were(cloud: Cloud) -> None:
+    join(cloud.database, f"{OOKI},eapply,2010-04-01,")
+    record(cloud, OOKI, "merge", MERGER)
+    cloud.clock.advance(days=1)
+    answer = record(cloud, MERGED, "merger", {"never": "1", "reason": "合併協議会の解散"})
+    assert answer.status_code == 303 and cloud.get(answer.headers["location"], OPERATOR).status_code == 200
+    after = on(cloud.database, date(2027, 4, 1))
+    assert (len(after.municipalities), after.joined["eapply"]) == (60, {OOKI})
+    work_off(cloud)
+    assert ("municipality.corrected", "合併協議会の解散") in reasons(cloud.database, OOKI)
+    assert look(cloud, MERGED, "merger", {"never": "1", "reason": "x"}).status_code == 404
+
+
+def test_a_merger_that_has_begun_is_not_called_off_and_no_second_end_is_written_over_the_first(cloud: Cloud) -> None:
+    record(cloud, OOKI, "merge", {**MERGER, "on": "2026-11-21"})
+    cloud.clock.advance(days=2)
+    begun = look(cloud, MERGED, "merger", {"never": "1", "reason": "x"})
+    assert begun.status_code == 409 and "もう始まっています" in begun.text
+    assert look(cloud, KURUME, "merger", {"on": "2027-06-01", "reason": "x"}).status_code == 422
+    record(cloud, KURUME, "end", {"on": "2027-04-01", "successor": MERGED, "reason": "編入"})
+    again = look(cloud, KURUME, "end", {"on": "2027-03-01", "reason": "廃止"})
+    assert again.status_code == 409 and "もう記録されています" in again.text
+
+
+def test_a_municipality_that_only_comes_can_be_chosen_for_a_second_merger_in_the_year(cloud: Cloud) -> None:
+    record(cloud, OOKI, "merge", MERGER)
+    assert f'value="{MERGED}"' in cloud.get(f"/operator/registry/{KURUME}", OPERATOR).text
+    second = {
+        **MERGER,
+        "new_code": "405256",
+        "name": "新久留米市",
+        "kana": "しんくるめし",
+        "on": "2027-10-01",
+        "parts": [MERGED],
+    }
+    assert record(cloud, KURUME, "merge", second).status_code == 303
+    assert [len(on(cloud.database, date(2027, month, 1)).municipalities) for month in (3, 4, 10)] == [60, 59, 58]

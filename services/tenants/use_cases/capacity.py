@@ -74,10 +74,14 @@ def reserve(session: Session, actor: Actor, tenant: str, wanted: Held, purpose: 
     return row
 
 
-def _check_joined(session: Session, tenant: str, wanted: Held) -> None:
+def _takes_part(session: Session, tenant: str, first: date, until: date) -> bool:
     own = subscriptions_db.intervals(session, tenant, SERVICE)
-    found = status_on(own, tenant, SERVICE, wanted.first)
-    if found.status != "active" or (found.end is not None and found.end < wanted.until):
+    found = status_on(own, tenant, SERVICE, first)
+    return found.status == "active" and (found.end is None or found.end >= until)
+
+
+def _check_joined(session: Session, tenant: str, wanted: Held) -> None:
+    if not _takes_part(session, tenant, wanted.first, wanted.until):
         raise Forbidden(
             say("自治体クラウドに参加している期間だけ、予約できます。先に、サービスの画面から申し込んでください。")
         )
@@ -124,6 +128,42 @@ def give_back(session: Session, tenant: str, end: date, reason: str, now: dateti
         else:
             row.state, row.reason = "cancelled", reason
         audit.record(session, SYSTEM, "capacity.cancelled", row.id, reason, _detail(row), now=now)
+
+
+def pass_on(session: Session, tenant: str, successor: str | None, end: date, now: datetime) -> None:
+    """`tenant` ends on `end`: what it reserved for later goes on as its successor's, at the same price, where that takes part
+    on all those days; otherwise it is given back. No day has more reserved than before. A namespace has the code of its
+    municipality in its name: the successor's is a new one."""
+    db.pool(session, lock=True)
+    for row in db.holding(session, end, date.max):
+        first = max(row.first, end)
+        if successor is None or row.tenant != tenant or not _takes_part(session, successor, first, row.until):
+            continue
+        carried = ReservationRow(
+            tenant=successor, first=first, until=row.until, nodes=row.nodes, storage=row.storage, purpose=row.purpose,
+            state=row.state, asked_by=row.asked_by, asked_at=row.asked_at, decided_by=row.decided_by,
+            decided_at=row.decided_at, node_day=row.node_day, storage_day=row.storage_day, carried_from=row.id,
+        )  # fmt: skip
+        session.add(carried)
+        session.flush()
+        audit.record(
+            session, SYSTEM, "capacity.carried", carried.id, detail=_detail(carried) | {"from": row.id}, now=now
+        )
+    give_back(session, tenant, end, "市町村がなくなるため", now)
+    session.flush()
+
+
+def take_back(session: Session, successor: str, now: datetime) -> None:
+    """The merger is not as it was recorded: what was carried to `successor` is again of those who had asked for it."""
+    db.pool(session, lock=True)
+    for row in db.carried_to(session, successor):
+        before = db.find(session, row.carried_from or "", lock=True)
+        before.state, before.until, before.reason = row.state, row.until, None
+        if before.removed_at is not None:
+            before.applied_at = before.removed_at = None
+        row.state, row.reason = "cancelled", "合併の記録が訂正されたため"
+        audit.record(session, SYSTEM, "capacity.cancelled", row.id, row.reason, _detail(row), now=now)
+    session.flush()
 
 
 def _detail(row: ReservationRow) -> dict[str, str | int]:

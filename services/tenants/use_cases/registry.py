@@ -16,12 +16,17 @@ from services.tenants.db import registry as db
 from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.domain import catalogue
 from services.tenants.domain.codes import read_code
-from services.tenants.domain.history import believed, holds_on
+from services.tenants.domain.history import believed
 from services.tenants.domain.lives import check_life, in_order
 from services.tenants.domain.municipality import Municipality, aliases, by_code, existing_on, kind_of
 from services.tenants.domain.subscriptions import Interval, status_on
 from services.tenants.events import MunicipalityChanged
 from services.tenants.use_cases import capacity, saga
+
+ENDED = "municipality.ended"
+"""The origin of what was cut short by the end of its municipality."""
+ESTABLISHED = "municipality.established"
+"""The origin of what a new municipality goes on with."""
 
 
 def load_reference(session: Session, prefecture: int, now: datetime) -> int:
@@ -87,7 +92,7 @@ def rename(
         before, code=code, name=name, kana=kana, kind=kind_of(name), valid_from=on, recorded_at=now, superseded_at=None
     )
     others = [s for s in believed(states) if s != before]
-    _record_anew(session, tenant, [*others, replace(before, valid_until=on), after], now)
+    record_anew(session, tenant, [*others, replace(before, valid_until=on), after], now)
     _tell(session, after, on, now)
     _tell_rooms(session, after, on, now)
     detail = {"code": code, "on": on.isoformat()}
@@ -131,28 +136,33 @@ def end(
 ) -> list[Interval]:
     """The municipality exists no longer from `on` (`successor`: what it went into). Its services end that day.
 
-    Returns the intervals that were in force, so that a merger can carry them on. The session is the tenant's.
+    Returns the uses that would have gone on or begun, so that a merger can carry them on. The session is the tenant's.
     """
     ended = close_life(session, tenant, on, now, successor)
+    capacity.pass_on(session, tenant, successor, on, now)
     tell_end(session, actor, tenant, reason, now)
     return [i for i in ended if i.kind == "joined"]
 
 
 def close_life(session: Session, tenant: str, on: date, now: datetime, successor: str | None) -> list[Interval]:
-    """The facts of an end, without telling anybody. Returns the intervals that ended with it."""
+    """The facts of an end, without telling anybody. Returns the uses that would have gone on or begun. Raises Conflict also
+    where another end is recorded already: it would be lost whom that one made."""
     states = db.states(session, tenant)
     last = existing_on(states, on).get(tenant)
     if last is None:
         raise Conflict(say("この日に、その市町村はもう台帳にありません。"), code="already-ended")
+    final = in_order(believed(states))[-1].valid_until
+    if final is not None:
+        sentence = say(
+            "この市町村は、%(until)s に終わると、もう記録されています。先に、その記録を訂正してください。",
+            until=final.isoformat(),
+        )
+        raise Conflict(sentence, code="already-ended")
     if successor == tenant:
         raise Conflict(say("市町村は、自分自身に編入できません。"), code="own-successor")
     others = [s for s in believed(states) if s != last and (s.valid_from or date.min) < on]
-    _record_anew(session, tenant, [*others, replace(last, valid_until=on, successor=successor)], now)
-    ended = [i for i in believed(subscriptions_db.intervals(session, tenant)) if holds_on(i, on)]
-    for interval in ended:
-        subscriptions_db.close(session, tenant, interval.service, interval.kind, on, now, "municipality.ended")
-    capacity.give_back(session, tenant, on, "市町村がなくなるため", now)
-    return ended
+    record_anew(session, tenant, [*others, replace(last, valid_until=on, successor=successor)], now)
+    return subscriptions_db.close_all(session, tenant, on, now, ENDED)
 
 
 def tell_end(session: Session, actor: Actor, tenant: str, reason: str | None, now: datetime) -> None:
@@ -172,23 +182,22 @@ def establish(
     actor: Actor,
     state: Municipality,
     *,
-    carried: Sequence[str] = (),
+    carried: Sequence[Interval] = (),
     now: datetime,
 ) -> None:
-    """A municipality made by merger (新設合併) or otherwise begins; it goes on with the services in `carried`."""
+    """A municipality made by merger (新設合併) or otherwise begins; it goes on with the uses in `carried`."""
     open_life(session, state, carried, now)
     tell_beginning(session, actor, state.tenant_id, None, now)
 
 
-def open_life(session: Session, state: Municipality, carried: Sequence[str], now: datetime) -> None:
+def open_life(session: Session, state: Municipality, carried: Sequence[Interval], now: datetime) -> None:
     """The facts of a beginning, without telling anybody."""
     if by_code(db.states(session), state.code) is not None:
         raise Conflict(say("団体コード「%(code)s」は、もう台帳にあります。", code=state.code), code="code-taken")
     if state.valid_from is None:
         raise Invalid(say("いつからの市町村か、日付を入力してください。"), code="no-date")
     db.add_state(session, replace(state, valid_until=None, successor=None, recorded_at=now, superseded_at=None))
-    found = [Interval(state.tenant_id, service, "joined", state.valid_from, None, now) for service in carried]
-    subscriptions_db.add_intervals(session, found, "municipality.established")
+    subscriptions_db.add_intervals(session, carried, ESTABLISHED)
     db.bump_version(session)
     session.flush()
 
@@ -201,6 +210,13 @@ def tell_beginning(session: Session, actor: Actor, tenant: str, reason: str | No
     _tell(session, first, first.valid_from, now)
     _tell_rooms(session, first, first.valid_from, now)
     audit.record(session, actor, "municipality.established", tenant, reason, {"code": first.code}, now=now)
+
+
+def tell_going_on(session: Session, actor: Actor, tenant: str, reason: str | None, now: datetime) -> None:
+    """The event and the record of an end that does not come after all. The session is the tenant's."""
+    last = in_order(believed(db.states(session, tenant)))[-1]
+    _tell(session, last, local_date(now), now)
+    audit.record(session, actor, "municipality.corrected", tenant, reason, now=now)
 
 
 def correct(
@@ -219,7 +235,7 @@ def correct(
                 say("団体コード「%(code)s」は、ほかの市町村が使っています。", code=state.code), code="code-taken"
             )
     before = existing_on(everybody, today).get(tenant)
-    _record_anew(session, tenant, ordered, now)
+    record_anew(session, tenant, ordered, now)
     after = existing_on(db.states(session, tenant), today).get(tenant)
     if before and after and (before.code, before.name) != (after.code, after.name):
         _tell(session, after, today, now)
@@ -233,7 +249,7 @@ def known_codes(session: Session, today: date) -> list[tuple[Municipality, list[
     return [(state, aliases(states, state.tenant_id, state.code)) for state in existing_on(states, today).values()]
 
 
-def _record_anew(session: Session, tenant: str, states: Sequence[Municipality], now: datetime) -> None:
+def record_anew(session: Session, tenant: str, states: Sequence[Municipality], now: datetime) -> None:
     """The old belief is closed at `now` and the new one opened at `now`: every moment has exactly one."""
     db.supersede_states(session, tenant, now)
     for state in states:
