@@ -159,7 +159,7 @@ def outgoing_headers(request: Onwards, own_cookies: frozenset[str]) -> Headers:
 
 
 class Proxy:
-    """`idle` is in seconds: how long a client may pause in the middle of its body."""
+    """`idle` is in seconds: how long a client may pause in the middle of its body, or of the answer's."""
 
     def __init__(
         self,
@@ -251,8 +251,11 @@ class Proxy:
         await send({"type": "http.response.start", "status": answer.status, "headers": self._headers(request, answer)})
         try:
             async for chunk in answer.chunks():
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                async with asyncio.timeout(self._idle):
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
         except (UpstreamBroken, UpstreamLate):
+            return False
+        except TimeoutError:  # a reader that takes nothing must not keep the service's connection
             return False
         await send({"type": "http.response.body", "body": b""})
         return True

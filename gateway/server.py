@@ -5,6 +5,7 @@ it for ever, and answers a bad message without the headers every answer of ours 
 """
 
 import asyncio
+import socket
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -28,6 +29,11 @@ JOINED_BYTES = 16 * 1024
 """So much is held back at most until the step of the loop is over."""
 
 
+UNSENT_BYTES = 128 * 1024
+"""Bytes that the system may hold unsent for one client (TCP_NOTSENT_LOWAT, `man 7 tcp` of Linux): else it takes megabytes for a slow
+reader, and whether that reader takes anything at all is seen only when a third of them has gone."""
+CLOSING_SECONDS = 60.0
+"""How long a connection that is to close may take for what it was not sent yet. Then it is cut: its reader takes nothing."""
 WAITING_BYTES = 0
 """Bytes of an answer that may wait for a slow client before nothing more is written: none beyond the piece it could not take whole."""
 
@@ -43,6 +49,9 @@ class Joined:
         self._transport = transport
         self._loop = loop
         transport.set_write_buffer_limits(WAITING_BYTES)
+        plain = transport.get_extra_info("socket")
+        if plain is not None and plain.family != socket.AF_UNIX:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         self._held: list[bytes] = []
         self._size = 0
         # Everything else is the transport's own, without a detour.
@@ -66,6 +75,8 @@ class Joined:
 
     def close(self) -> None:
         self._flush()
+        if self._transport.get_write_buffer_size():
+            self._loop.call_later(CLOSING_SECONDS, self._transport.abort)
         self._transport.close()
 
     def abort(self) -> None:

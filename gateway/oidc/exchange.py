@@ -170,24 +170,30 @@ def check_id_token(known: Known, token: str, nonce: str, now: datetime) -> Mappi
         header = jwt.get_unverified_header(token)
         if header.get("alg") not in provider.algorithms:
             raise ProviderFailed("wrong-algorithm", str(header.get("alg"))[:20])
-        claims = jwt.decode(
-            token,
-            known.key(header.get("kid")).key,
-            algorithms=list(provider.algorithms),
-            options={
-                "require": ["iss", "sub", "aud", "exp", "iat"],
-                **dict.fromkeys(
-                    ("verify_exp", "verify_iat", "verify_nbf", "verify_aud"), False
-                ),  # `_check_claims` does
-            },  # type: ignore[arg-type]
-            issuer=provider.issuer,
-        )
+        try:
+            claims = _signed(provider, token, known.key(header.get("kid")))
+        except jwt.InvalidSignatureError:  # a provider that was set up anew may have given another key the old name
+            claims = _signed(provider, token, known.key_again(header.get("kid")))
     except jwt.InvalidIssuerError as error:
         raise ProviderFailed("other-issuer") from error
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise ProviderFailed("bad-token", type(error).__name__) from error
     _check_claims(provider, claims, nonce, now.timestamp())
     return claims
+
+
+def _signed(provider: Provider, token: str, key: jwt.PyJWK) -> dict[str, Any]:
+    """The claims of a token that this key has signed. Raises PyJWTError."""
+    return jwt.decode(
+        token,
+        key.key,
+        algorithms=list(provider.algorithms),
+        options={
+            "require": ["iss", "sub", "aud", "exp", "iat"],
+            **dict.fromkeys(("verify_exp", "verify_iat", "verify_nbf", "verify_aud"), False),  # `_check_claims` does
+        },  # type: ignore[arg-type]
+        issuer=provider.issuer,
+    )
 
 
 def _check_claims(provider: Provider, claims: Mapping[str, Any], nonce: str, now: float) -> None:

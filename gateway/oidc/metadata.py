@@ -12,11 +12,11 @@ import jwt
 
 from gateway.oidc.providers import Provider, is_safe
 
-METADATA_FRESH = 3600.0
-"""Seconds for which the endpoints are believed."""
+METADATA_FRESH = 300.0
+"""Seconds for which the endpoints are believed: a provider that moves one shuts people out for no longer."""
 KEYS_FRESH = 3600.0
 KEYS_AGAIN = 30.0
-"""Least seconds between two questions for keys: a token with an invented `kid` must not make us ask at each try."""
+"""Least seconds between two questions for keys: a token with an invented `kid` or a forged signature must not make us ask at each try."""
 _LARGEST = 512_000
 
 
@@ -77,10 +77,14 @@ class Known:
     def key(self, kid: str | None) -> jwt.PyJWK:
         """The key a token names. One that is not known yet is asked for: the provider may have changed its keys."""
         with self._lock:
-            keys = self._fresh_keys(KEYS_FRESH)
-            if _pick(keys, kid) is None:
-                keys = self._fresh_keys(KEYS_AGAIN)
-        found = _pick(keys, kid)
+            found = _pick(self._fresh_keys(KEYS_FRESH), kid)
+        return found or self.key_again(kid)
+
+    def key_again(self, kid: str | None) -> jwt.PyJWK:
+        """The key as the provider says it now: for a name nobody knows, or one under which the provider may have put another key.
+        Asked at most once in KEYS_AGAIN."""
+        with self._lock:
+            found = _pick(self._fresh_keys(KEYS_AGAIN), kid)
         if found is None:
             raise ProviderFailed("unknown-key")
         return found

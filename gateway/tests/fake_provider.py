@@ -77,6 +77,8 @@ class Handler(BaseHTTPRequestHandler):
             "authorization_response_iss_parameter_supported": True,
             "code_challenge_methods_supported": ["S256"],
         }
+        if State.fault == "moved":
+            document["token_endpoint"] = f"{base}/moved/token"
         if State.fault == "metadata without keys":
             del document["jwks_uri"]
         self.send(200, document)
@@ -85,7 +87,8 @@ class Handler(BaseHTTPRequestHandler):
         if State.fault == "keys away":
             return self.send(503, {})
         name = "two" if State.fault == "rotated" else "one"
-        key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEYS[name].public_key()))
+        made = "two" if State.fault == "another key of the same name" else name
+        key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEYS[made].public_key()))
         self.send(200, {"keys": [{**key, "kid": name, "use": "sig", "alg": "RS256"}]})
 
     def authorize(self, query):
@@ -170,6 +173,8 @@ def id_token(begun):
     if State.fault == "hmac with the secret":
         return jwt.encode(claims, SECRET + "-" * 32, algorithm="HS256", headers={"kid": "one"})
     name = {"rotated": "two", "wrong key": "stranger"}.get(State.fault, "one")
+    if State.fault == "another key of the same name":
+        return jwt.encode(claims, KEYS["two"], algorithm="RS256", headers={"kid": "one"})
     kid = "invented" if State.fault == "invented kid" else "one" if State.fault == "wrong key" else name
     return jwt.encode(claims, KEYS[name], algorithm="RS256", headers={"kid": kid})
 

@@ -5,10 +5,12 @@ import os
 import re
 import socket
 import time
+from contextlib import ExitStack
+from pathlib import Path
 
 import psutil
 
-from gateway.tests.conftest import CODE, Running, until
+from gateway.tests.conftest import CODE, Running, running, until
 
 MB = 1_000_000
 BLOCK = os.urandom(MB)
@@ -112,3 +114,26 @@ def test_what_breaks_in_the_middle_looks_broken_to_the_client(cloud: Running) ->
             received += piece
     assert re.search(rb"content-length: 1000", received)
     assert received.endswith(b"x" * 100), "the connection ended after what there was"
+
+
+READERS = 50
+HELD = 128 * 1024
+"""Bytes of resident memory that one slow reader may cost. Of the answer 48 KiB wait at most (upstream/connection.py · READ_AT_FIRST); the
+rest is what two connections and a request are."""
+
+
+def test_fifty_slow_readers_cost_little_each(tmp_path: Path) -> None:
+    """64 kB a second of 100 MB; in a gateway of their own, whose heap holds no room that others have left."""
+    with running(tmp_path, TENANT_SHARE="1", LIMITS="{}") as cloud, ExitStack() as stack:
+        cloud.client().get(f"/t/{CODE}/backup/a?do=stream&bytes={20 * MB}")
+        before = most = memory(cloud)
+        readers = [stack.enter_context(socket.create_connection(("127.0.0.1", cloud.port))) for _ in range(READERS)]
+        for each in readers:
+            each.sendall(
+                f"GET /t/{CODE}/backup/a?do=stream&bytes={100 * MB} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+            )
+        for _ in range(6):
+            assert all(each.recv(64_000) for each in readers), "all of them are served"
+            most = max(most, memory(cloud))
+            time.sleep(0.7)
+    assert most - before < READERS * HELD

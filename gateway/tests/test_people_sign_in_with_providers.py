@@ -13,7 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from gateway.oidc import health
+from gateway.oidc import exchange, health
+from gateway.oidc.metadata import KEYS_AGAIN, Known, ProviderFailed
+from gateway.oidc.providers import Provider
 from gateway.tests.conftest import CODE, PASSWORD, ROOT, Running, free_port, running, stop, until, wait_for_port
 from gateway.tests.test_people_join_by_mail import link_to
 from gateway.tests.test_people_sign_in import HTML, seen_actor
@@ -225,14 +227,10 @@ def test_clocks_may_differ_by_a_minute(cloud: Running, faulty: Faulty, fault: st
     assert back(client, there(client)).headers["location"] == "/sign-in/proved"
 
 
-def test_new_keys_of_a_provider_are_found(cloud: Running, faulty: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_keys_of_a_provider_are_found(faulty: Faulty) -> None:
     """The keys the running gateway knows are at most seconds old, so the rule is tried on its own."""
-    from gateway.oidc.metadata import KEYS_AGAIN, Known, ProviderFailed
-    from gateway.oidc.providers import Provider
-
     now = [1000.0]
-    facts = {"key": "x", "label": "x", "for": "citizen", "issuer": faulty.url, "client_id": "kyodo", "auth": "none"}
-    known = Known(Provider(**facts), clock=lambda: now[0])
+    known = known_of(faulty, now)
     assert known.key("one")
     faulty.behave("rotated")
     with pytest.raises(ProviderFailed):
@@ -242,6 +240,52 @@ def test_new_keys_of_a_provider_are_found(cloud: Running, faulty: Faulty, monkey
     faulty.behave("down")
     now[0] += 100_000
     assert known.metadata(), "the old copy serves while the provider is away"
+
+
+def known_of(faulty: Faulty, now: list[float]) -> Known:
+    """What a gateway process keeps of the provider, with a clock that the test holds."""
+    facts = {"key": "x", "label": "x", "for": "citizen", "issuer": faulty.url, "client_id": "kyodo"}
+    return Known(Provider(**facts, auth="none"), clock=lambda: now[0])
+
+
+def signed_now(faulty: Faulty, known: Known) -> tuple[str, str]:
+    """(ID token, nonce) of a sign-in at the provider as it behaves now."""
+    where, begun = exchange.begin(known, f"{faulty.url}/back", next="/")
+    code = parse_qs(urlsplit(httpx.get(where, trust_env=False).headers["location"]).query)["code"][0]
+    form = {"code": code, "code_verifier": begun.verifier}
+    told = httpx.post(f"{faulty.url}/token", data=form, auth=("kyodo", "only-of-this-test"), trust_env=False)
+    return told.json()["id_token"], begun.nonce
+
+
+def test_another_key_of_the_same_name_is_asked_for_once(faulty: Faulty) -> None:
+    """A provider that was set up anew: same `kid`, other key. A forged signature does not make us ask at each try."""
+    now = [1000.0]
+    known = known_of(faulty, now)
+    exchange.check_id_token(known, *signed_now(faulty, known), datetime.now(UTC))
+    faulty.behave("another key of the same name")
+    token, nonce = signed_now(faulty, known)
+    with pytest.raises(ProviderFailed, match="bad-token"):
+        exchange.check_id_token(known, token, nonce, datetime.now(UTC))  # asked seconds ago
+    now[0] += KEYS_AGAIN + 1
+    assert exchange.check_id_token(known, token, nonce, datetime.now(UTC))["sub"] == "person-1"
+    faulty.behave("wrong key")
+    forged, nonce = signed_now(faulty, known)
+    now[0] += KEYS_AGAIN + 1
+    for _ in range(5):
+        with pytest.raises(ProviderFailed, match="bad-token"):
+            exchange.check_id_token(known, forged, nonce, datetime.now(UTC))
+    assert faulty.behave()["/keys"] == 1
+
+
+def test_a_provider_that_moves_an_address_shuts_nobody_out_for_long(faulty: Faulty) -> None:
+    now = [1000.0]
+    known = known_of(faulty, now)
+    assert known.metadata().token_endpoint == f"{faulty.url}/token"
+    faulty.behave("moved")
+    now[0] += 299
+    assert known.metadata().token_endpoint == f"{faulty.url}/token"
+    now[0] += 2
+    assert known.metadata().token_endpoint == f"{faulty.url}/moved/token"
 
 
 def test_a_code_used_twice_and_an_answer_of_another_browser_open_nothing(cloud: Running, faulty: Faulty) -> None:

@@ -5,6 +5,7 @@ import struct
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -166,3 +167,27 @@ def test_one_slow_service_does_not_take_another_with_it(cloud: Running) -> None:
 def warm_up(cloud: Running) -> None:
     """Leave an open connection to the service in the gateway's pool."""
     assert cloud.client().get(f"/t/{CODE}/eapply/").status_code == 200
+
+
+def test_readers_that_take_nothing_do_not_keep_the_service_from_others(cloud: Running) -> None:
+    """Each has one of the service's few connections. They are cut after the pause that a body may have, and their places are free."""
+    head = f"GET /t/{CODE}/eapply/a?do=stream&bytes=50000000 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    with ExitStack() as stack:
+        for _ in range(POOL):
+            one = stack.enter_context(socket.socket())
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
+            one.connect(("127.0.0.1", cloud.port))
+            one.sendall(head)
+        time.sleep(0.3)
+        assert until(lambda: cloud.client().get(f"/t/{CODE}/eapply/a").status_code == 200, 10)
+
+
+def test_a_reader_that_takes_little_but_steadily_gets_all(cloud: Running) -> None:
+    """Longer on the whole than a pause may be, by far."""
+    begun, size = time.monotonic(), 0
+    with cloud.client().stream("GET", f"/t/{CODE}/eapply/a?do=stream&bytes=2000000") as answer:
+        for piece in answer.iter_raw(100_000):
+            size += len(piece)
+            time.sleep(0.15)
+    assert size == 2_000_000
+    assert time.monotonic() - begun > 2

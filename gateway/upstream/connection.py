@@ -10,8 +10,15 @@ from gateway.upstream.words import WITHOUT_BODY, NothingCame, UpstreamBroken, Up
 
 READ = 64 * 1024
 """Bytes that one read of the socket brings at most."""
-READ_AHEAD = 16 * 1024
-"""Bytes of an answer that may wait here for the client before nothing more is read; so READ_AHEAD + READ are the most that wait."""
+READ_AT_FIRST = 16 * 1024
+"""Bytes that one read brings until the client has shown that it is quick, and again once it is not. Three such pieces are held for a
+slow reader: one that its own connection could not take whole, one that waits to be written, one that waits here."""
+QUICK_AFTER = 1024 * 1024
+"""Bytes taken one after another without delay that show a quick client; more than the system takes for one that reads nothing."""
+LATE = 0.05
+"""Seconds that a piece waits for a client that is not quick."""
+READ_AHEAD = 8 * 1024
+"""Bytes of an answer that may wait here for the client before nothing more is read; so READ_AHEAD and one read are the most that wait."""
 MAX_HEAD = 64 * 1024
 """Bytes of an answer's status line and headers."""
 
@@ -26,6 +33,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, loop: asyncio.AbstractEventLoop, room: bytearray) -> None:
         self._loop = loop
         self._room = room
+        self._little = memoryview(room)[:READ_AT_FIRST]
         self._transport: asyncio.Transport
         self._waiter: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -38,6 +46,8 @@ class Connection(asyncio.BufferedProtocol):
         self._answers_head = answers_head
         self._chunks: deque[bytes] = deque()
         self._waiting_bytes = 0
+        self._waits_since = 0.0
+        self._quickly = 0
         self._reading = True
         self._received = 0
         self._has_head = False
@@ -93,6 +103,8 @@ class Connection(asyncio.BufferedProtocol):
         whole = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._waiting_bytes = 0
+        late = self._loop.time() - self._waits_since > LATE
+        self._quickly = 0 if late else self._quickly + len(whole)
         if not self._reading:
             self._reading = True
             self._transport.resume_reading()
@@ -137,8 +149,8 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  (uvloop's is no subclass of asyncio.Transport)
 
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self._room
+    def get_buffer(self, sizehint: int) -> bytearray | memoryview:
+        return self._room if self._quickly > QUICK_AFTER else self._little
 
     def buffer_updated(self, nbytes: int) -> None:
         if self.complete or self._failure is not None:
@@ -199,6 +211,8 @@ class Connection(asyncio.BufferedProtocol):
             self.complete = True
 
     def on_body(self, body: bytes) -> None:
+        if not self._chunks:
+            self._waits_since = self._loop.time()
         self._chunks.append(body)
         self._waiting_bytes += len(body)
 
