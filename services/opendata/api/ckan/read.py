@@ -122,10 +122,8 @@ def _completion(q: str, entry: Entry) -> Dict:
 # ---- files
 
 
-@actions.reads
-def resource_show(call: Call) -> Dict:
-    """A file of a data set."""
-    wanted = call.need("id")
+def resource_told(call: Call, wanted: str) -> tuple[PublishedRow, Dict]:
+    """The data set and what is known of its file: a public one, or one's own. Not found for what is neither."""
     try:
         with call.reading() as session:
             row = published.dataset_of(session, wanted)
@@ -134,7 +132,14 @@ def resource_show(call: Call) -> Dict:
         if own is None:
             raise not_found() from None
         row = own
-    return resource(call.site, row, published.resource_in(row, wanted))
+    return row, published.resource_in(row, wanted)
+
+
+@actions.reads
+def resource_show(call: Call) -> Dict:
+    """A file of a data set."""
+    row, told = resource_told(call, call.need("id"))
+    return resource(call.site, row, told)
 
 
 SEARCHED = (
@@ -174,14 +179,6 @@ def resource_search(call: Call) -> Dict:
         found.sort(key=lambda each: str(each.get(order) or ""))
     offset = call.number("offset", 0)
     return {"count": len(found), "results": found[offset : offset + call.number("limit", len(found))]}
-
-
-@actions.reads
-def resource_view_list(call: Call) -> list[Dict]:
-    """Tables and maps are pages of ours, not views of CKAN's: always empty."""
-    with call.reading() as session:
-        published.dataset_of(session, call.need("id"))
-    return []
 
 
 @actions.reads
