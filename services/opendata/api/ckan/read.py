@@ -9,7 +9,7 @@ from services.opendata.api.ckan.package import Dict, group, license_, moment, or
 from services.opendata.catalogue import Entry
 from services.opendata.db import PublishedGroupRow, PublishedRow, published
 from services.opendata.domain.vocabulary import LICENSES, THEMES
-from services.opendata.use_cases import programs
+from services.opendata.use_cases import programs, vocabularies
 
 VERSION = "2.12.0"
 """The CKAN whose answers these are like."""
@@ -267,11 +267,27 @@ def packages(call: Call, facet: str, value: str, limit: int = 10) -> list[Dict]:
 
 @actions.reads
 def tag_list(call: Call) -> list[Any]:
-    if call.given.get("vocabulary_id"):
-        raise not_found(f'could not find vocabulary "{call.given["vocabulary_id"]}"')
+    """The free words of data sets, or those of `vocabulary_id`; with `query`, such as hold it."""
     q = str(call.given.get("query") or "").lower()
-    names = sorted(name for name in _counts(call, "tag") if q in name.lower())
-    return [tag(name) for name in names] if call.flag("all_fields") else names
+    if call.given.get("vocabulary_id"):
+        words = vocabulary_words(call, call.need("vocabulary_id"))
+    else:
+        words = [tag(name) for name in sorted(_counts(call, "tag"))]
+    found = [word for word in words if q in word["name"].lower()]
+    return found if call.flag("all_fields") else [word["name"] for word in found]
+
+
+def vocabulary_words(call: Call, wanted: str) -> list[Dict]:
+    """Not found for what is no vocabulary."""
+    with call.reading() as session:
+        row = vocabularies.find(session, wanted)
+    if row is None:
+        raise not_found(f'could not find vocabulary "{wanted}"')
+    return words_told(row)
+
+
+def words_told(row: PublishedGroupRow) -> list[Dict]:
+    return [tag(word["name"]) | {"id": word["id"], "vocabulary_id": row.id} for word in vocabularies.words_of(row)]
 
 
 @actions.reads
@@ -296,17 +312,6 @@ def tag_show(call: Call) -> Dict:
     if name not in _counts(call, "tag"):
         raise not_found()
     return tag(name) | ({"packages": packages(call, "tag", name)} if call.flag("include_datasets") else {})
-
-
-@actions.reads
-def vocabulary_list(call: Call) -> list[Dict]:
-    """Words are free here: nobody has lists of those that may be chosen."""
-    return []
-
-
-@actions.reads
-def vocabulary_show(call: Call) -> Dict:
-    raise not_found(f'could not find vocabulary "{call.need("id")}"')
 
 
 @actions.reads
