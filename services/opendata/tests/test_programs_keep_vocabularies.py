@@ -22,6 +22,8 @@ def test_a_vocabulary_is_made_changed_and_read_by_everybody(town: Town) -> None:
     assert changed["tags"][0] == made["tags"][1]
     added = program.result("tag_create", name="教育", vocabulary_id="分野")
     assert added["vocabulary_id"] == made["id"]
+    assert guest.result("tag_show", id="教育", vocabulary_id="分野") == added
+    assert guest.act("tag_show", id="教育").status_code == 404
     program.result("tag_delete", id="福祉", vocabulary_id="分野")
     assert [each["name"] for each in guest.result("vocabulary_list")[0]["tags"]] == ["観光", "教育"]
     assert guest.result("organization_list") == [town.code]

@@ -308,7 +308,14 @@ def tag_autocomplete(call: Call) -> list[str]:
 
 @actions.reads
 def tag_show(call: Call) -> Dict:
+    """A free word of data sets, or one of `vocabulary_id`."""
     name = call.need("id")
+    if call.given.get("vocabulary_id"):
+        words = vocabulary_words(call, call.need("vocabulary_id"))
+        found = next((word for word in words if name in (word["id"], word["name"])), None)
+        if found is None:
+            raise not_found()
+        return found
     if name not in _counts(call, "tag"):
         raise not_found()
     return tag(name) | ({"packages": packages(call, "tag", name)} if call.flag("include_datasets") else {})
