@@ -69,7 +69,7 @@ def create_group(
                    created_at=now)  # fmt: skip
     session.add(row)
     session.add(MemberRow(group_id=row.id, kind="user", object_id=actor.subject, capacity="admin"))
-    _publish(session, row)
+    publish_group(session, row)
     return row
 
 
@@ -82,7 +82,7 @@ def change_group(session: Session, row: GroupRow, wish: GroupWish, now: datetime
         raise Invalid("type", fields={"type": "Type cannot be updated"})
     row.title = row.title if wish.title is None else wish.title[:200]
     row.about, row.state = row.about | wish.about, wish.state or row.state
-    _publish(session, row)
+    publish_group(session, row)
     _tell_data_sets(session, row.id, now)
     return row
 
@@ -90,7 +90,7 @@ def change_group(session: Session, row: GroupRow, wish: GroupWish, now: datetime
 def delete_group(session: Session, row: GroupRow, now: datetime) -> None:
     """It stands nowhere any more; its data sets stay, with the municipality."""
     row.state = "deleted"
-    _publish(session, row)
+    publish_group(session, row)
     _let_go(session, row.id, now)
 
 
@@ -117,7 +117,8 @@ def _places(session: Session) -> set[str]:
     return {word for tenant, (code, _) in published.places(session).items() for word in (tenant, code)}
 
 
-def _publish(session: Session, row: GroupRow) -> None:
+def publish_group(session: Session, row: GroupRow) -> None:
+    """Everybody sees it as it is now."""
     session.flush()
     session.merge(
         PublishedGroupRow(
@@ -137,7 +138,7 @@ def _publish(session: Session, row: GroupRow) -> None:
 def publish_groups(session: Session) -> None:
     """All of the municipality's, after its room was carried in."""
     for row in session.scalars(select(GroupRow)):
-        _publish(session, row)
+        publish_group(session, row)
 
 
 def in_group(session: Session, group_id: str) -> list[DatasetRow]:

@@ -33,11 +33,11 @@ from services.opendata.domain.describe import DRAFT, is_private, name_problem, t
 from services.opendata.domain.vocabulary import FREQUENCIES, proposed_theme
 from services.opendata.events import DatasetWithdrawn
 from services.opendata.reading.package import acts
-from services.opendata.use_cases import drafts
+from services.opendata.use_cases import drafts, views
 from services.opendata.use_cases.project import document, project
 from services.opendata.use_cases.publish import kept_report, tell
 
-STAYING = ("hash", "size", "url_type", "cache_url", "cache_last_updated", "last_modified")
+STAYING = ("hash", "size", "url_type", "cache_url", "cache_last_updated", "last_modified", views.KEY)
 """What stays of a file though an update does not name it (CKAN's columns that are not `remove_if_not_provided`)."""
 DELETED = "deleted_by_program"
 """In `about` of a data set that a program took away: a program may bring it back, or use its name again."""

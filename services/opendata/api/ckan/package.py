@@ -7,6 +7,7 @@ from services.opendata.api.describe import file_address
 from services.opendata.db import PublishedRow
 from services.opendata.domain.describe import DRAFT, is_private
 from services.opendata.domain.vocabulary import LICENSES, THEMES, license_title
+from services.opendata.use_cases import views
 
 Dict = dict[str, Any]
 ABOUT = ("author", "author_email", "maintainer", "maintainer_email", "url", "version")
@@ -90,7 +91,8 @@ def extras(told: Dict) -> list[Dict]:
 
 def resource(site: str, row: PublishedRow, told: Dict) -> Dict:
     """What resource_show gives. What a program said of a file (`about`) stands as it said it, where we do not know better."""
-    uploaded, about = bool(told.get("file")), told["about"]
+    uploaded = bool(told.get("file"))
+    about = {name: value for name, value in told["about"].items() if name != views.KEY}
     modified = moment(told["modified"])
     rows = about.get("url_type") == "datastore"
     known = {

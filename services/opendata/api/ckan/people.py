@@ -247,7 +247,10 @@ def _object(call: Call, session: Session, kind: str) -> tuple[str, str]:
 
 
 def _group(call: Call, session: Session, wanted: str) -> tuple[str, str] | None:
-    query = select(PublishedGroupRow).where((PublishedGroupRow.id == wanted) | (PublishedGroupRow.name == wanted))
+    query = select(PublishedGroupRow).where(
+        (PublishedGroupRow.id == wanted) | (PublishedGroupRow.name == wanted),
+        PublishedGroupRow.kind.in_(("organization", "group")),
+    )
     if (made := session.scalar(query)) is not None:
         return made.id, made.tenant
     places = call.catalogue.places

@@ -9,7 +9,7 @@ from services.opendata.api.ckan.package import Dict, group, license_, moment, or
 from services.opendata.catalogue import Entry
 from services.opendata.db import PublishedGroupRow, PublishedRow, published
 from services.opendata.domain.vocabulary import LICENSES, THEMES
-from services.opendata.use_cases import programs
+from services.opendata.use_cases import programs, vocabularies
 
 VERSION = "2.12.0"
 """The CKAN whose answers these are like."""
@@ -122,10 +122,8 @@ def _completion(q: str, entry: Entry) -> Dict:
 # ---- files
 
 
-@actions.reads
-def resource_show(call: Call) -> Dict:
-    """A file of a data set."""
-    wanted = call.need("id")
+def resource_told(call: Call, wanted: str) -> tuple[PublishedRow, Dict]:
+    """The data set and what is known of its file: a public one, or one's own. Not found for what is neither."""
     try:
         with call.reading() as session:
             row = published.dataset_of(session, wanted)
@@ -134,7 +132,14 @@ def resource_show(call: Call) -> Dict:
         if own is None:
             raise not_found() from None
         row = own
-    return resource(call.site, row, published.resource_in(row, wanted))
+    return row, published.resource_in(row, wanted)
+
+
+@actions.reads
+def resource_show(call: Call) -> Dict:
+    """A file of a data set."""
+    row, told = resource_told(call, call.need("id"))
+    return resource(call.site, row, told)
 
 
 SEARCHED = (
@@ -174,14 +179,6 @@ def resource_search(call: Call) -> Dict:
         found.sort(key=lambda each: str(each.get(order) or ""))
     offset = call.number("offset", 0)
     return {"count": len(found), "results": found[offset : offset + call.number("limit", len(found))]}
-
-
-@actions.reads
-def resource_view_list(call: Call) -> list[Dict]:
-    """Tables and maps are pages of ours, not views of CKAN's: always empty."""
-    with call.reading() as session:
-        published.dataset_of(session, call.need("id"))
-    return []
 
 
 @actions.reads
@@ -270,11 +267,27 @@ def packages(call: Call, facet: str, value: str, limit: int = 10) -> list[Dict]:
 
 @actions.reads
 def tag_list(call: Call) -> list[Any]:
-    if call.given.get("vocabulary_id"):
-        raise not_found(f'could not find vocabulary "{call.given["vocabulary_id"]}"')
+    """The free words of data sets, or those of `vocabulary_id`; with `query`, such as hold it."""
     q = str(call.given.get("query") or "").lower()
-    names = sorted(name for name in _counts(call, "tag") if q in name.lower())
-    return [tag(name) for name in names] if call.flag("all_fields") else names
+    if call.given.get("vocabulary_id"):
+        words = vocabulary_words(call, call.need("vocabulary_id"))
+    else:
+        words = [tag(name) for name in sorted(_counts(call, "tag"))]
+    found = [word for word in words if q in word["name"].lower()]
+    return found if call.flag("all_fields") else [word["name"] for word in found]
+
+
+def vocabulary_words(call: Call, wanted: str) -> list[Dict]:
+    """Not found for what is no vocabulary."""
+    with call.reading() as session:
+        row = vocabularies.find(session, wanted)
+    if row is None:
+        raise not_found(f'could not find vocabulary "{wanted}"')
+    return words_told(row)
+
+
+def words_told(row: PublishedGroupRow) -> list[Dict]:
+    return [tag(word["name"]) | {"id": word["id"], "vocabulary_id": row.id} for word in vocabularies.words_of(row)]
 
 
 @actions.reads
@@ -295,21 +308,17 @@ def tag_autocomplete(call: Call) -> list[str]:
 
 @actions.reads
 def tag_show(call: Call) -> Dict:
+    """A free word of data sets, or one of `vocabulary_id`."""
     name = call.need("id")
+    if call.given.get("vocabulary_id"):
+        words = vocabulary_words(call, call.need("vocabulary_id"))
+        found = next((word for word in words if name in (word["id"], word["name"])), None)
+        if found is None:
+            raise not_found()
+        return found
     if name not in _counts(call, "tag"):
         raise not_found()
     return tag(name) | ({"packages": packages(call, "tag", name)} if call.flag("include_datasets") else {})
-
-
-@actions.reads
-def vocabulary_list(call: Call) -> list[Dict]:
-    """Words are free here: nobody has lists of those that may be chosen."""
-    return []
-
-
-@actions.reads
-def vocabulary_show(call: Call) -> Dict:
-    raise not_found(f'could not find vocabulary "{call.need("id")}"')
 
 
 @actions.reads

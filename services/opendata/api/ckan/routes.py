@@ -12,12 +12,24 @@ from libs.common import access
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from services.opendata.api import shell
-from services.opendata.api.ckan import datastore, directory, dump, people, read, revise, rows, search, write
+from services.opendata.api.ckan import (
+    datastore,
+    directory,
+    dump,
+    people,
+    read,
+    revise,
+    rows,
+    search,
+    views,
+    vocabularies,
+    write,
+)
 from services.opendata.api.ckan.call import Bad, Call, Given, Refused, Written, actions, written
 
 router = APIRouter(tags=["ckan"])
 router.include_router(dump.router)
-MODULES = (datastore, directory, people, read, revise, rows, search, write)
+MODULES = (datastore, directory, people, read, revise, rows, search, views, vocabularies, write)
 """Importing them fills `actions`."""
 OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache"}
 

@@ -282,6 +282,7 @@ FORMATS = {
 OURS = {
     "id", "name", "description", "format", "url", "package_id", "upload", "clear_upload", "position", "created", "metadata_modified",
     "datastore_active", "state", "extras", "package", "revision_id", "datastore_contains_all_records_of_source_file",
+    "resource_views",
 }  # fmt: skip
 """What of a file is kept as fields of ours, or is not a program's to say."""
 
