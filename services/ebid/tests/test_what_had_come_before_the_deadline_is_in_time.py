@@ -171,7 +171,9 @@ def test_hundreds_who_wait_hold_no_threads_and_no_page_waits_for_them(town: Town
             await asyncio.sleep(1)
             headers = town.issuers.headers(town.guest().actor, "ebid")
             try:
-                page = await asyncio.wait_for(client.get(town.guest().address(f"tenders/{tender}/"), headers=headers), 20)
+                page = await asyncio.wait_for(
+                    client.get(town.guest().address(f"tenders/{tender}/"), headers=headers), 20
+                )
                 busy = len(at_work)
             finally:
                 going.set()
