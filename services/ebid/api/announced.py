@@ -22,9 +22,13 @@ AT_OPENING = {
     "mean_of_lowest": say("開札のときに、低い入札の平均から決めます"),
     "random_factor": say("封をした額に、開札のときに決まる係数をかけます"),
 }
-SEALED = say("額には、公告の前に封をしてあります")
+SEALED = say("額は、公告の前に封をしてあります")
 TOLD = say("額は、入札の結果といっしょに公表します")
 UNTOLD = say("額は、開札のあとも公表しません")
+INVALID = say(
+    "参加に必要な資格のない方の入札と、入札の条件に違反した入札は、無効とします（地方自治法施行令167条の6第2項）。"
+)
+"""What an announcement of 一般競争入札 must say, and by 167条の12第3項 the notice of 指名, too [M]."""
 
 
 def lines(request: Request, row: TenderRow) -> Lines:
@@ -37,6 +41,8 @@ def lines(request: Request, row: TenderRow) -> Lines:
         *_ground(row.terms),
         *venture_form.lines(row.terms),
     ]
+    if procedure.METHODS[row.method].competitive:
+        found.append((say("無効となる入札"), INVALID))
     kuji = row.terms["lottery"]
     found.append((say("同じ価格のときのくじ"), [drafting.LOTTERIES[kuji], drafting.LOTTERY_HELP[kuji]]))
     if row.terms.get("breakdown"):

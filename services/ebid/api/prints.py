@@ -265,8 +265,8 @@ def _round(request: Request, held: RoundRow, opened: dict[str, Any]) -> dict[str
         for draw in found["result"]["draws"] if len(draw["among"]) > 1
     ]  # fmt: skip
     title = _t(request, say("第%(number)s回", number=held.number))
-    return {"heading": f"{title}　{spoken_words['outcomes'][found['outcome']]}", "head": [_t(request, each) for each in head],
-            "rows": rows, "notes": draws}  # fmt: skip
+    part: dict[str, Any] = {"heading": f"{title}　{spoken_words['outcomes'][found['outcome']]}", "notes": draws}
+    return part | ({"head": [_t(request, each) for each in head], "rows": rows} if rows else {})  # no table of nobody
 
 
 def _who(request: Request, opened: dict[str, Any], bidder: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 
-from libs.common.errors import Invalid
+from libs.common.errors import Invalid, say
 from services.ebid.domain import evaluation, lottery
 from services.ebid.domain import limits as limit_rules
 from services.ebid.domain.evaluation import PriceSpace
@@ -18,22 +18,22 @@ from services.ebid.domain.lottery import Draw, Ticket
 from services.ebid.domain.terms import LimitRule, Terms
 
 STANDINGS = {
-    "eligible": "有効",
-    "invalid": "無効",
-    "over_reserve": "予定価格超過",
-    "below_minimum": "最低制限価格未満（失格）",
-    "below_disqualify": "失格基準価格未満（失格）",
-    "below_standard": "基準評価値未満",
-    "refused": "失格",
+    "eligible": say("有効"),
+    "invalid": say("無効"),
+    "over_reserve": say("予定価格超過"),
+    "below_minimum": say("最低制限価格未満（失格）"),
+    "below_disqualify": say("失格基準価格未満（失格）"),
+    "below_standard": say("基準評価値未満"),
+    "refused": say("失格"),
 }
 """Why a bid is or is not in the ranking: program word → the word of the 入札結果."""
 OUTCOMES = {
-    "award": "落札候補者あり",
-    "hold_investigation": "保留（低入札価格調査）",
-    "hold_review": "保留（事後審査・総合評価の審査）",
-    "rebid": "再度入札",
-    "no_bids": "不調（応札者なし）",
-    "no_award": "不落",
+    "award": say("落札候補者あり"),
+    "hold_investigation": say("保留（低入札価格調査）"),
+    "hold_review": say("保留（事後審査・総合評価の審査）"),
+    "rebid": say("再度入札"),
+    "no_bids": say("不調（応札者なし）"),
+    "no_award": say("不落"),
 }
 
 

@@ -1,6 +1,7 @@
 """The last minute: a bid is in time when its body had come whole before the deadline, however long it then waits for its turn, and it is
 in the deadline's checkpoint; one whose end comes at the deadline is late."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -8,9 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 
 from libs.common.clock import SystemClock
+from services.ebid.api.bidder import AT_ONCE
 from services.ebid.db import RoundRow
 from services.ebid.domain.terms import SETTLE
 from services.ebid.sealing.note import moment
@@ -141,3 +144,41 @@ def test_many_who_wait_for_the_log_across_the_deadline_are_all_in_its_checkpoint
     assert all(moment(entry["at"]) < until <= moment(entry["kept"]) for entry in entries) and len(entries) == len(
         companies
     )
+
+
+def test_hundreds_who_wait_hold_no_threads_and_no_page_waits_for_them(town: Town, monkeypatch: pytest.MonkeyPatch):
+    """With a thread for each, the loop that reads when a bid came got no turn, and bids of before the deadline were read after it."""
+    tender = town.publish(sandbox="1")
+    companies = [town.company(serial) for serial in range(1, 3)]
+    given = [{"act": "bid", "envelope": json.dumps(each.sealed(tender, 9_000_000))} for each in companies]
+    examined, going, at_work = bids.bid, threading.Event(), []
+
+    def slowly(*told: Any) -> Any:
+        at_work.append(1)
+        going.wait(60)
+        return examined(*told)
+
+    monkeypatch.setattr(bids, "bid", slowly)
+    app: Any = companies[0].client.app
+
+    async def crowd() -> tuple[int, int, list[int]]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ebid") as client:
+            address, sent = companies[0].address(f"tenders/{tender}/send"), []
+            for place in range(60):  # more than there are threads for all pages together
+                who = companies[place % 2]
+                headers = town.issuers.headers(who.actor, "ebid")
+                sent.append(asyncio.create_task(client.post(address, data=given[place % 2], headers=headers)))
+            await asyncio.sleep(1)
+            headers = town.issuers.headers(town.guest().actor, "ebid")
+            try:
+                page = await asyncio.wait_for(
+                    client.get(town.guest().address(f"tenders/{tender}/"), headers=headers), 20
+                )
+                busy = len(at_work)
+            finally:
+                going.set()
+            return page.status_code, busy, [answer.status_code for answer in await asyncio.gather(*sent)]
+
+    status, busy, answers = asyncio.run(crowd())
+    assert status == 200 and 1 <= busy <= AT_ONCE, "SQLite has one writer anyway"
+    assert answers == [200] * 60 and submissions(town) == 2
