@@ -39,7 +39,7 @@ def queue_page(request: Request, actor: Actor = access.staff(REVIEWER)) -> Respo
     return render(
         request, "desk/queue.html", desk=True, title=RECEIVED, seen=seen, next=page.next, wanted=wanted, counts=counts,
         tabs=spoken_all(request, queue.TABS), procedures=known, states=spoken_all(request, states.WORDS),
-        now=now, members=members, saved=[(row, urlencode(row.query)) for row in saved],
+        now=now, members=members, saved=[(row, urlencode(row.query), searches.may_forget(actor, row)) for row in saved],
         section=me.section if me else "",
     )  # fmt: skip
 
@@ -55,7 +55,7 @@ def save_search(request: Request, actor: Actor = access.staff(REVIEWER), sent: F
 @router.post(f"{DESK}/searches/{{search_id}}/forget", include_in_schema=False)
 def forget_search(request: Request, search_id: str, actor: Actor = access.staff(REVIEWER)) -> Response:
     with changing(request, actor) as session:
-        searches.forget(session, actor, search_id)
+        searches.forget(session, actor, search_id, now_of(request))
     return to(f"{base(request)}/desk/")
 
 
