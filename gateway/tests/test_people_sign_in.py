@@ -167,6 +167,21 @@ def test_unsafe_requests_of_other_sites_are_refused(cloud: Running, citizen: str
     assert cloud.client(headers=cookie).get(f"/t/{CODE}/eapply/").status_code == 200, "links from elsewhere work"
 
 
+def test_a_program_that_keeps_cookies_writes_json_after_it_has_read(cloud: Running) -> None:
+    """As requests.Session does: the first answer gives it a guest's cookie, and no program says an Origin. A page of another
+    origin cannot send JSON unasked."""
+    program = cloud.client(headers={})
+    program.get(f"/t/{CODE}/eapply/api/procedures")
+    assert "kyodo_guest" in program.cookies
+    path = f"/t/{CODE}/eapply/api/applications"
+    assert program.post(path, json={}).status_code == 200
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; application/json", ""):
+        assert program.post(path, content=b"{}", headers={"content-type": kind}).status_code == 403, kind
+    foreign = {"origin": "https://evil.example"}
+    assert program.post(path, json={}, headers=foreign).status_code == 403
+    assert program.post(path, json={}, headers={"sec-fetch-site": "cross-site"}).status_code == 403
+
+
 @pytest.mark.parametrize(
     "next_", ["https://evil.example/", "//evil.example", "/\\evil.example", "\\\\evil", "javascript:alert(1)", "/a\nb"]
 )

@@ -116,6 +116,8 @@ def people_of_the_desk(hall: Hall, now: datetime) -> None:
     with hall.writing() as session:
         assign.remember(session, hall.desk, now, "生涯学習課")
         assign.remember(session, hall.colleague, now, "地域振興課")
+        for each, section in ((hall.desk, "生涯学習課"), (hall.colleague, "地域振興課")):
+            assign.place(session, hall.desk, each.subject, section, now)
         wanted = {"tab": "soon", "order": "due", "assignee": hall.desk.subject}
         searches.save(session, hall.desk, "自分の担当で期限が近い申請", wanted, False, now)
         searches.save(session, hall.desk, "だれも担当していない申請", {"assignee": "-", "order": "arrived"}, True, now)
@@ -139,7 +141,9 @@ def other_sections_are_asked(hall: Hall, at: datetime) -> None:
         tax = consult.Question("concurrence", "税務課", "市町村税の滞納がないかを確かめてください。")
         agreed = consult.ask(session, hall.colleague, application, tax, asked, site=site)
         answered = Actor("staff", "sample-tax", "税務 花子", hall.tenant, hall.code, hall.colleague.roles)
-        assign.remember(session, answered, asked, "税務課")
+        assign.remember(session, answered, asked)
+        session.flush()
+        assign.place(session, hall.desk, answered.subject, "税務課", asked)
         consult.answer(
             session, answered, application, agreed.id, "agree", "滞納はありません。", asked + timedelta(hours=3),
             site=site,

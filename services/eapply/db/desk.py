@@ -23,8 +23,9 @@ class ClosureRow(TenantTable, Base):
 
 
 class MemberRow(TenantTable, Base):
-    """Somebody who has been at this desk: whom a case can be given to. `section` is the 課 they named; `approves`:
-    held the manager's role when last seen."""
+    """Somebody who has been at this desk: whom a case can be given to. `section` is their 課, `section_by` the manager who
+    said so (None: only they themselves, which is not enough to answer a 合議); `approves`: held the manager's role when
+    last seen."""
 
     __tablename__ = "desk_members"
     __table_args__ = (Index(None, "tenant_id", "section"),)
@@ -32,6 +33,7 @@ class MemberRow(TenantTable, Base):
     subject: Mapped[str] = mapped_column(String(200), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     section: Mapped[str] = mapped_column(String(100))
+    section_by: Mapped[str | None] = mapped_column(String(200))
     approves: Mapped[bool]
     seen_at: Mapped[datetime]
 

@@ -16,7 +16,10 @@ REFUSAL = say(
     "マイナンバー（個人番号）と見られる12桁の番号が含まれています。"
     "この手続きではお預かりできないため、保存していません。番号を消して、もう一度入力してください。"
 )
-_JOINERS = r"[\s\-‐‑–—―−ー・.]{0,2}"
+_JOINERS = r"[\s\-‐‑–—―−ー一・.]{0,2}"
+"""The 漢数字 一 among them: typed for a dash (1234一5678一9018)."""
+_KANJI = dict(zip("〇零○◯一二三四五六七八九壱弐参肆伍陸漆捌玖壹貳參", "0000123456789123456789123", strict=True))
+"""漢数字 and 大字, as digits one after the other; the circles are typed for 〇."""
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 """An id of ours in a hidden input or a list: its digits are no number of a person."""
 _CHAIN = re.compile(rf"[0-9](?:{_JOINERS}[0-9])+")
@@ -44,11 +47,15 @@ def is_valid(digits: str) -> bool:
 
 
 def contains(text: str) -> bool:
-    """Whether `text` holds twelve digits with a right check digit, in any width or script, with hyphens or blanks between."""
+    """Whether `text` holds twelve digits with a right check digit, in any width or script (漢数字, too), with hyphens or blanks
+    between."""
     folded = unicodedata.normalize("NFKC", text)
-    if sum(map(str.isdecimal, folded)) < LENGTH:
-        return False
-    folded = _ID.sub(" ", "".join(map(_plain, folded)))
+    if sum(map(str.isdecimal, folded)) >= LENGTH and _holds("".join(map(_plain, _ID.sub(" ", folded)))):
+        return True
+    return sum(map(_KANJI.__contains__, folded)) >= LENGTH and _holds("".join(map(_from_kanji, folded)))
+
+
+def _holds(folded: str) -> bool:
     chains = (found.group() for pattern in (_CHAIN, _FOURS) for found in pattern.finditer(folded))
     return any(map(_is_in, chains))
 
@@ -72,6 +79,11 @@ def _plain(character: str) -> str:
     if number is not None:
         return str(number)
     return "" if unicodedata.category(character) == "Cf" else character
+
+
+def _from_kanji(character: str) -> str:
+    """A 漢数字 as a digit; other digits as a letter. Mixed they would make 健一 with a mobile number behind it twelve digits."""
+    return _KANJI.get(character) or ("x" if character.isdecimal() else _plain(character))
 
 
 def refuse_in_line(number: int, cells: Iterable[str]) -> None:

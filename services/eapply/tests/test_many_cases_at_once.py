@@ -38,6 +38,20 @@ def test_a_search_is_kept_under_a_name_and_shared(town: Town):
     assert staff.post("desk/searches", {"name": " "}).status_code == 422
 
 
+def test_a_shared_search_of_a_clerk_who_left_is_deleted_by_a_manager(town: Town):
+    staff, boss = town.staff(), town.staff("boss", "室見 課長", MANAGER)
+    several(town, 1)
+    staff.post("desk/searches", {"name": "自分だけのもの"})
+    own = staff.get("desk/").text.partition("/desk/searches/")[2][:36]
+    assert boss.post(f"desk/searches/{own}/forget").status_code == 404, "it is the clerk's own"
+    staff.post(f"desk/searches/{own}/forget")
+    staff.post("desk/searches", {"name": "みんなの未着手", "tab": "new", "shared": "yes"})
+    assert "/desk/searches/" not in town.staff("staff-2", "江藤 明").get("desk/").text
+    shared = boss.get("desk/").text.partition("/desk/searches/")[2][:36]
+    assert boss.post(f"desk/searches/{shared}/forget").status_code == 200
+    assert "みんなの未着手" not in staff.get("desk/").text
+
+
 def test_many_are_taken_and_granted_at_once_and_each_failure_is_named(town: Town):
     staff, sent = town.staff(), several(town)
     picked = picks(staff, sent)

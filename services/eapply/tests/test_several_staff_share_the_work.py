@@ -44,11 +44,19 @@ def test_a_note_is_seen_by_staff_and_never_by_the_applicant(town: Town):
         assert "電話で本人に" not in guest.get(f"applications/{sent.id}{path}").text
 
 
+def placed(town: Town, subject: str, section: str) -> None:
+    """A manager says which section somebody belongs to."""
+    boss = town.staff("boss", "室見 課長", MANAGER)
+    assert boss.post("desk/members", {"subject": subject, "section": section}).status_code == 200
+
+
 def asked(town: Town, kind: str) -> tuple[Browser, Browser, Sent, str]:
     """(asking staff, staff of the section that is asked, the case, the consultation)."""
     _, staff, sent = taken(town)
     other = second_staff(town)
     other.post("desk/me", {"section": "税務課"})
+    if kind == "concurrence":
+        placed(town, "staff-2", "税務課")
     step(staff, sent, "consultations", kind=kind, section="税務課", question="所得の状況を教えてください。")
     with town.service.database.reading(tenant=town.code) as session:
         consultation = session.scalars(select(ConsultationRow.id)).one()
@@ -95,10 +103,38 @@ def test_agreement_lets_the_decision_go_on(town: Town):
 def test_nobody_agrees_to_a_concurrence_in_the_place_of_the_section_that_was_asked(town: Town, who: str):
     staff, _, sent, consultation = asked(town, "concurrence")
     if who == "the asker":
-        staff.post("desk/me", {"section": "税務課"})
+        placed(town, "staff-1", "税務課")
     answer = step(staff, sent, f"consultations/{consultation}/answer", opinion="agree")
     assert answer.status_code == 403 and "税務課の、聞いた人とは別の職員だけ" in visible(answer.text)
     assert step(staff, sent, "decide", outcome="approved").status_code == 409
+
+
+def test_whoever_only_says_to_be_of_the_section_does_not_agree_for_it(town: Town):
+    staff, _, sent, consultation = asked(town, "concurrence")
+    friend = town.staff("staff-3", "友人 一")
+    friend.post("desk/me", {"section": "税務課"})
+    assert "この内容で回答する" not in case(friend, sent).text
+    assert "「職員と課」であなたの課を決めて" in visible(case(friend, sent).text)
+    answer = step(friend, sent, f"consultations/{consultation}/answer", opinion="agree")
+    assert answer.status_code == 403 and "管理者が課を決めた職員だけ" in visible(answer.text)
+    assert step(staff, sent, "decide", outcome="approved").status_code == 409
+    placed(town, "staff-3", "税務課")
+    assert "この内容で回答する" in case(friend, sent).text
+    assert step(friend, sent, f"consultations/{consultation}/answer", opinion="agree").status_code == 200
+
+
+def test_only_a_manager_says_who_belongs_to_a_section_and_then_nobody_names_another(town: Town):
+    staff, boss = town.staff(), town.staff("boss", "室見 課長", MANAGER)
+    staff.get("desk/")
+    assert staff.get("desk/members").status_code == 403
+    assert staff.post("desk/members", {"subject": "staff-1", "section": "税務課"}).status_code == 403
+    assert boss.post("desk/members", {"subject": "staff-9", "section": "税務課"}).status_code == 404
+    placed(town, "staff-1", "生涯学習課")
+    assert "管理者が決めた課：生涯学習課" in visible(boss.get("desk/members").text)
+    assert "生涯学習課（管理者が決めています）" in visible(staff.get("desk/", params={"tab": "asked"}).text)
+    assert staff.post("desk/me", {"section": "税務課"}).status_code == 403
+    placed(town, "staff-1", "")
+    assert staff.post("desk/me", {"section": "税務課"}).status_code == 200
 
 
 def test_a_question_is_answered_only_at_the_case_it_was_asked_of(town: Town):

@@ -56,6 +56,7 @@ def pages(town: Town) -> list[str]:
         "/procedures",
         "/period",
         "/calendar",
+        "/members",
         "/notices",
         "/paper",
         "/sheet",

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, Invalid, say
+from libs.common.errors import Conflict, Forbidden, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.eapply.db import ApplicationRow, MemberRow, NoteRow, ProcedureRow
 from services.eapply.domain.history import What
@@ -35,13 +35,34 @@ def is_stale(row: MemberRow | None, actor: Actor, now: datetime) -> bool:
 
 
 def remember(session: Session, actor: Actor, now: datetime, section: str | None = None) -> None:
-    """Somebody is at the desk: name, section and right as they are now."""
+    """Somebody is at the desk: name, section and right as they are now. Raises Forbidden for a section of one's own choice where
+    a manager has said which it is."""
     row = member(session, actor.subject)
     if row is None:
         row = MemberRow(subject=actor.subject, section="")
         session.add(row)
     row.name, row.approves, row.seen_at = actor.name, MANAGER in actor.roles, now
-    row.section = row.section if section is None else cleaned(section)[:100]
+    if section is None:
+        return
+    wanted = cleaned(section)[:100]
+    if row.section_by is not None and wanted != row.section:
+        sentence = say("あなたの課は、電子申請の管理者が決めています。変えるときは、管理者に頼んでください。")
+        raise Forbidden(sentence, code="section-is-set")
+    row.section = wanted
+
+
+def place(session: Session, actor: Actor, subject: str, section: str, now: datetime) -> MemberRow:
+    """A manager says which section somebody belongs to: from now on they may answer its 合議, and name no other themselves.
+    Without a section they may again. Raises NotFound for somebody who was never at this desk."""
+    row = session.scalar(select(MemberRow).where(MemberRow.subject == subject).with_for_update())
+    if row is None:
+        raise NotFound(say("その職員は見つかりません。一覧を開き直してください。"))
+    before, row.section = row.section, cleaned(section)[:100]
+    row.section_by = actor.subject if row.section else None
+    audit.record(
+        session, actor, "eapply.member.place", subject, detail={"before": before, "section": row.section}, now=now
+    )
+    return row
 
 
 def members(session: Session, now: datetime) -> list[MemberRow]:

@@ -22,6 +22,9 @@ OPINIONS = {
     "concurrence": {"agree": say("同意する"), "object": say("同意しない")},
 }
 MAX_TEXT = 4000
+UNCONFIRMED = say(
+    "合議に回答できるのは、管理者が課を決めた職員だけです。電子申請の管理者に、「職員と課」であなたの課を決めてもらってください。"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +146,22 @@ def _refuse_ended(consultation: ConsultationRow) -> None:
 
 
 def _refuse_outsider(session: Session, actor: Actor, consultation: ConsultationRow) -> None:
-    """A 合議 that the asker could agree to would be none."""
-    section = session.scalar(select(MemberRow.section).where(MemberRow.subject == actor.subject))
-    if section != consultation.section or actor.subject == consultation.asked_by:
+    """A 合議 that the asker could agree to would be none; nor would one to which whoever names that section as theirs could."""
+    member = session.scalar(select(MemberRow).where(MemberRow.subject == actor.subject))
+    if member is None or member.section != consultation.section or actor.subject == consultation.asked_by:
         sentence = say(
             "%(section)sの、聞いた人とは別の職員だけが回答できます。受け付けた申請の一覧で、自分の課を確かめてください。",
             section=consultation.section,
         )
         raise Forbidden(sentence, code="not-the-section")
+    if not may_speak_for_section(consultation.ask_kind, member.section_by):
+        raise Forbidden(UNCONFIRMED, code="section-unconfirmed")
+
+
+def may_speak_for_section(kind: str, section_by: str | None) -> bool:
+    """A 照会 only informs: whoever names the section may answer it. A 合議 lets a decision go on: a manager has to have said who
+    belongs to the section."""
+    return kind != "concurrence" or section_by is not None
 
 
 def _open_case(session: Session, application_id: str) -> ApplicationRow:

@@ -5,11 +5,13 @@ from datetime import datetime
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.eapply.db import SavedSearchRow
 from services.eapply.forms.text import cleaned
+from services.eapply.use_cases.approve import MANAGER
 
 MOST = 30
 KEPT = ("tab", "q", "procedure", "state", "order", "assignee")
@@ -38,10 +40,16 @@ def save(
     return row
 
 
-def forget(session: Session, actor: Actor, search_id: str) -> None:
-    """Delete one's own search. Raises NotFound for anybody else's."""
-    own = (SavedSearchRow.id == search_id) & (SavedSearchRow.owner == actor.subject)
-    row = session.scalar(select(SavedSearchRow).where(own))
-    if row is None:
+def may_forget(actor: Actor, row: SavedSearchRow) -> bool:
+    """Its owner; a shared one also whoever manages the desk: its owner may have left."""
+    return row.owner == actor.subject or (row.shared and MANAGER in actor.roles)
+
+
+def forget(session: Session, actor: Actor, search_id: str, now: datetime) -> None:
+    """Delete the search. Raises NotFound for whoever may not."""
+    row = session.scalar(select(SavedSearchRow).where(SavedSearchRow.id == search_id))
+    if row is None or not may_forget(actor, row):
         raise NotFound(say("その検索は見つかりません。"))
+    if row.owner != actor.subject:
+        audit.record(session, actor, "eapply.search.forget", row.id, detail={"owner": row.owner}, now=now)
     session.delete(row)

@@ -11,7 +11,7 @@ from libs.common.clock import local_date
 from libs.common.errors import Invalid, say
 from services.eapply.api.desk.shared import DESK, MANAGER, REVIEWER
 from services.eapply.api.shell import Form, Texts, base, changing, form, now_of, reading, render, to, typed_date
-from services.eapply.use_cases import calendar, clock
+from services.eapply.use_cases import assign, calendar, clock
 
 router = APIRouter()
 
@@ -53,6 +53,20 @@ def _calendar_page(
         request, "desk/calendar.html", desk=True, title=say("閉庁日"), rows=rows, may_change=MANAGER in actor.roles,
         errors=Texts(errors), typed=Texts(typed), status_code=status_code,
     )  # fmt: skip
+
+
+@router.get(f"{DESK}/members", include_in_schema=False)
+def members_page(request: Request, actor: Actor = access.staff(MANAGER)) -> Response:
+    with reading(request, actor) as session:
+        rows, sections = assign.members(session, now_of(request)), assign.sections(session)
+    return render(request, "desk/members.html", desk=True, title=say("職員と課"), rows=rows, sections=sections)
+
+
+@router.post(f"{DESK}/members", include_in_schema=False)
+def place_member(request: Request, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
+    with changing(request, actor) as session:
+        assign.place(session, actor, sent.get("subject"), sent.get("section"), now_of(request))
+    return to(f"{base(request)}/desk/members")
 
 
 @router.get(f"{DESK}/period", include_in_schema=False)

@@ -13,7 +13,7 @@ from fastapi.responses import Response, StreamingResponse
 from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.clock import JST, local_date
-from services.eapply.api.desk.shared import DESK, RECEIVED, REVIEWER
+from services.eapply.api.desk.shared import DESK, MANAGER, RECEIVED, REVIEWER
 from services.eapply.api.shell import Form, base, changing, form, now_of, reading, render, service_of, spoken_all, to
 from services.eapply.domain import states
 from services.eapply.domain.states import State
@@ -39,8 +39,8 @@ def queue_page(request: Request, actor: Actor = access.staff(REVIEWER)) -> Respo
     return render(
         request, "desk/queue.html", desk=True, title=RECEIVED, seen=seen, next=page.next, wanted=wanted, counts=counts,
         tabs=spoken_all(request, queue.TABS), procedures=known, states=spoken_all(request, states.WORDS),
-        now=now, members=members, saved=[(row, urlencode(row.query)) for row in saved],
-        section=me.section if me else "",
+        now=now, members=members, saved=[(row, urlencode(row.query), searches.may_forget(actor, row)) for row in saved],
+        section=me.section if me else "", section_is_set=bool(me and me.section_by), may_place=MANAGER in actor.roles,
     )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def save_search(request: Request, actor: Actor = access.staff(REVIEWER), sent: F
 @router.post(f"{DESK}/searches/{{search_id}}/forget", include_in_schema=False)
 def forget_search(request: Request, search_id: str, actor: Actor = access.staff(REVIEWER)) -> Response:
     with changing(request, actor) as session:
-        searches.forget(session, actor, search_id)
+        searches.forget(session, actor, search_id, now_of(request))
     return to(f"{base(request)}/desk/")
 
 

@@ -117,11 +117,11 @@ def case_context(
         "delegation": delegates.of_application(session, row),
         "number_kept": my_numbers.kept(session, row.id),
         "now": now,
-        **_office(session, actor, row, now),
+        **_office(request, session, actor, row, now),
     }
 
 
-def _office(session: Session, actor: Actor, row: ApplicationRow, now: datetime) -> dict[str, Any]:
+def _office(request: Request, session: Session, actor: Actor, row: ApplicationRow, now: datetime) -> dict[str, Any]:
     """How the office works on the case within itself."""
     me = assign.member(session, actor.subject)
     proposal = proposals.open_proposal(session, row.id)
@@ -131,6 +131,10 @@ def _office(session: Session, actor: Actor, row: ApplicationRow, now: datetime) 
         "notes": assign.notes(session, row.id),
         "consultations": consult.consultations(session, row.id),
         "my_section": me.section if me else "",
+        "may_speak": {
+            kind: consult.may_speak_for_section(kind, me.section_by if me else None) for kind in consult.KINDS
+        },
+        "unconfirmed": spoken(request, consult.UNCONFIRMED),
         "proposal": proposal,
         "judged": [each for each in proposals.proposals(session, row.id) if each.result],
         "may_judge": approve.may_judge(actor, proposal),
