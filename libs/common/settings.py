@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 _OF_ONE_PROCESS = {"data_dir", "keys_dir", "release"}
 _ROLE_SECRET = "database-roles.secret"  # noqa: S105 (a file's name)
@@ -74,17 +74,15 @@ class Settings(BaseSettings):
         """
         own = _environment(f"{service}_{'owner_' if owner else ''}database_url")
         if own:
-            return own
+            return own if own.startswith("sqlite") else _with_our_driver(make_url(own))
         if not self.database_url:
             return f"sqlite:///{self.data_dir / service}.sqlite"
         role = self.role_of(service, owner=owner)
-        url = make_url(self.database_url).set(
-            drivername="postgresql+psycopg",
-            database=f"{self.database_prefix}_{service}",
-            username=role,
-            password=self.role_password(role),
+        return _with_our_driver(
+            make_url(self.database_url).set(
+                database=f"{self.database_prefix}_{service}", username=role, password=self.role_password(role)
+            )
         )
-        return url.render_as_string(hide_password=False)
 
     def database_url_of_is_file(self, service: str) -> bool:
         """Whether the store is a SQLite file. Reads no secret."""
@@ -105,6 +103,11 @@ class Settings(BaseSettings):
         """Each role's password comes from one secret file, so that nobody has to keep a list."""
         secret = (self.keys_dir / _ROLE_SECRET).read_bytes()
         return hmac.new(secret, role.encode(), hashlib.sha256).hexdigest()
+
+
+def _with_our_driver(url: URL) -> str:
+    """People write postgres:// or postgresql://, for which SQLAlchemy would look for a driver that is not here."""
+    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 def _environment(name: str) -> str | None:

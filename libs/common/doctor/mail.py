@@ -56,8 +56,9 @@ def _greet(scheme: str, host: str, port: int, user: str | None, password: str | 
 
 def sender_domain(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
     """What the domain of MAIL_FROM says in DNS: RFC 7208 (SPF), RFC 6376 (DKIM), RFC 7489 (DMARC)."""
-    domain = settings.mail_from.rpartition("@")[2].strip("> ").lower()
-    if domain.endswith(".invalid") or not domain:
+    _, at, domain = settings.mail_from.rpartition("@")
+    domain = domain.strip("> ").lower()
+    if not at or not domain or domain.endswith(".invalid"):
         yield bad("MAIL_FROM", f"{settings.mail_from} cannot be answered", "自分たちのドメインのアドレスを設定します")
         return
     yield from records(domain, settings.mail_dkim_selector, texts)

@@ -1,6 +1,7 @@
 """A production start: what refuses to start, and what the doctor says about address, keys, stores, mail and the sender's domain."""
 
 import contextlib
+import os
 import socketserver
 import ssl
 import threading
@@ -10,12 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from libs.common import doctor, keys, unsafe
 from libs.common.db import Database
 from libs.common.doctor import address, mail, stores
 from libs.common.doctor.finding import Finding, Level
+from libs.common.files.folder import Folder
+from libs.common.files.store import Store
 from libs.common.settings import Settings
+from libs.common.testing.bucket import free_port
 from libs.common.testing.certificates import Authority
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -154,6 +160,13 @@ def test_keys_must_be_there_private_and_only_ones_own(tmp_path: Path) -> None:
     assert levels(address.keys_are_private("shop", chosen, NOW)) == {"keys": Level.BAD}
 
 
+def test_the_key_of_another_service_is_a_warning(tmp_path: Path) -> None:
+    chosen = settings(tmp_path)
+    keys.ensure(chosen.keys_dir, ["bank"])
+    [found] = address.keys_are_private("shop", chosen, NOW)
+    assert (found.level, "bank.key" in found.said) == (Level.WARNING, True)
+
+
 # ---- stores
 
 
@@ -163,6 +176,37 @@ def test_the_database_must_bind_its_role_by_row_security(database: Database, tmp
     found = levels(stores.database("shop", settings(tmp_path), NOW))
     assert found["database"] is (Level.WARNING if url.startswith("sqlite") else found["database"])
     assert Level.BAD not in found.values()
+
+
+def test_a_role_that_goes_past_row_security_and_an_open_line_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = os.environ.get("TEST_DATABASE_URL")
+    if not server:
+        pytest.skip("TEST_DATABASE_URL is not set: run `make test`, which starts a private PostgreSQL")
+    monkeypatch.setenv("SHOP_DATABASE_URL", server)
+    role, line = stores.database("shop", settings(tmp_path), NOW)
+    assert (role.level, "row security" in role.said) == (Level.BAD, True)
+    assert (line.level, "not encrypted" in line.said) == (Level.WARNING, True)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_an_address_is_taken_however_people_write_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setenv("SHOP_DATABASE_URL", f"{scheme}://us:p%40ss@127.0.0.1:1/shop")
+    assert settings(tmp_path).database_url_of("shop") == "postgresql+psycopg://us:p%40ss@127.0.0.1:1/shop"
+    [found] = stores.database("shop", settings(tmp_path), NOW)
+    assert (found.what, found.level, "127.0.0.1" in found.said) == ("database", Level.BAD, True)
+
+
+def test_an_open_line_to_the_broker_is_a_warning(tmp_path: Path) -> None:
+    url = os.environ.get("TEST_AMQP_URL")
+    if not url:
+        pytest.skip("TEST_AMQP_URL is not set: run `make test`, which starts a private RabbitMQ")
+    account, line = stores.broker("shop", settings(tmp_path, bus="rabbitmq", amqp_url=url), NOW)
+    assert (account.level, line.level) == (Level.GOOD, Level.WARNING)
+    assert "not encrypted" in line.said
 
 
 def test_a_database_that_is_not_there_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,6 +240,21 @@ def test_an_object_store_that_is_not_there_is_bad_and_says_what_to_look_at(
     assert (found.level, found.what) == (Level.BAD, "files")
     assert "バケット" in found.do
     assert "secret" not in found.said
+
+
+def test_a_store_that_gives_back_another_file_is_bad_and_the_trial_is_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Mixed(Store):
+        def read(self, tenant: str, file_id: str) -> bytes:
+            return b"another"
+
+    kept = Mixed(Folder(tmp_path / "bucket"))
+    monkeypatch.setattr(stores, "s3", lambda url, **_: kept)
+    chosen = WithFiles(data_dir=tmp_path, keys_dir=tmp_path, files_url="s3://kyodo/eapply")
+    [found] = stores.files("shop", chosen, NOW)
+    assert (found.level, "another file" in found.said) == (Level.BAD, True)
+    assert not [*(tmp_path / "bucket").rglob(f"{stores.NOBODY}/*")]
 
 
 def test_what_only_one_machine_can_use_is_a_warning(tmp_path: Path) -> None:
@@ -258,7 +317,49 @@ def test_no_server_or_one_that_does_not_answer_is_bad(tmp_path: Path) -> None:
     assert "secret" not in found.said
 
 
+class PostOffice:
+    """Takes one account only, so that any other password is refused."""
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        raise AssertionError("the doctor sends no mail")
+
+
+@pytest.fixture
+def post() -> Iterator[int]:
+    def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=data == LoginPassword(b"us", b"right"))
+
+    office = Controller(
+        PostOffice(), hostname="127.0.0.1", port=free_port(), authenticator=check, auth_require_tls=False
+    )
+    office.start()
+    yield office.port
+    office.stop()
+
+
+@pytest.mark.parametrize(("password", "level"), [("right", Level.GOOD), ("wrong", Level.BAD)])
+def test_a_mail_server_in_the_open_is_a_warning_and_an_account_it_refuses_is_bad(
+    tmp_path: Path, post: int, password: str, level: Level
+) -> None:
+    line, account = mail.server("shop", settings(tmp_path, smtp_url=f"smtp://us:{password}@127.0.0.1:{post}"), NOW)
+    assert (line.what, line.level) == ("SMTP_URL", Level.WARNING)
+    assert (account.what, account.level) == ("mail server", level)
+    assert password not in account.said
+
+
+@pytest.mark.parametrize("sender", ["no-reply@kyodo.invalid", "nobody", "Kyodo <no-reply@x.invalid>"])
+def test_a_sender_whom_nobody_can_answer_is_bad(tmp_path: Path, sender: str) -> None:
+    [found] = mail.sender_domain("shop", settings(tmp_path, mail_from=sender), NOW)
+    assert (found.what, found.level) == ("MAIL_FROM", Level.BAD)
+
+
 # ---- the whole
+
+
+def test_the_sample_is_no_start_for_real_use(tmp_path: Path) -> None:
+    found = [*doctor.safe_start("shop", settings(tmp_path, sample=True), NOW)]
+    assert [each.level for each in found] == [Level.BAD]
+    assert "SAMPLE=1" in found[0].said
 
 
 def test_the_report_ends_with_1_where_something_is_bad(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
