@@ -15,6 +15,8 @@ from gateway.oidc.providers import Provider, is_safe
 METADATA_FRESH = 300.0
 """Seconds for which the endpoints are believed: a provider that moves one shuts people out for no longer."""
 KEYS_FRESH = 3600.0
+KEYS_KEPT = 86_400.0
+"""Seconds for which keys serve that the provider does not say anew just now; a day, so that a key it gave up ends in any case."""
 KEYS_AGAIN = 30.0
 """Least seconds between two questions for keys: a token with an invented `kid` or a forged signature must not make us ask at each try."""
 _LARGEST = 512_000
@@ -77,7 +79,13 @@ class Known:
     def key(self, kid: str | None) -> jwt.PyJWK:
         """The key a token names. One that is not known yet is asked for: the provider may have changed its keys."""
         with self._lock:
-            found = _pick(self._fresh_keys(KEYS_FRESH), kid)
+            try:
+                keys = self._fresh_keys(KEYS_FRESH)
+            except ProviderFailed:
+                if self._keys is None or self._clock() - self._keys[0] > KEYS_KEPT:
+                    raise
+                keys = self._keys[1]
+            found = _pick(keys, kid)
         return found or self.key_again(kid)
 
     def key_again(self, kid: str | None) -> jwt.PyJWK:

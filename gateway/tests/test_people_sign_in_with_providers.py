@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from gateway.oidc import exchange, health
-from gateway.oidc.metadata import KEYS_AGAIN, Known, ProviderFailed
+from gateway.oidc.metadata import KEYS_AGAIN, KEYS_FRESH, KEYS_KEPT, Known, ProviderFailed
 from gateway.oidc.providers import Provider
 from gateway.tests.conftest import CODE, PASSWORD, ROOT, Running, free_port, running, stop, until, wait_for_port
 from gateway.tests.test_people_join_by_mail import link_to
@@ -240,6 +240,18 @@ def test_new_keys_of_a_provider_are_found(faulty: Faulty) -> None:
     faulty.behave("down")
     now[0] += 100_000
     assert known.metadata(), "the old copy serves while the provider is away"
+
+
+def test_known_keys_serve_for_a_day_while_the_provider_does_not_say_them(faulty: Faulty) -> None:
+    now = [1000.0]
+    known = known_of(faulty, now)
+    first = known.key("one")
+    faulty.behave("keys away")
+    now[0] += KEYS_FRESH + 1
+    assert known.key("one") is first
+    now[0] += KEYS_KEPT
+    with pytest.raises(ProviderFailed):
+        known.key("one")
 
 
 def known_of(faulty: Faulty, now: list[float]) -> Known:
