@@ -115,6 +115,19 @@ def test_the_profile_makes_the_announcement(town: Town):
     assert "算定式：chuo-koukeiren-2022" in shown and "最低制限価格" in shown
 
 
+@pytest.mark.parametrize(
+    ("percent", "said"),
+    [("8", "見積もった契約金額の108分の100にあたる額"), ("10", "110分の100にあたる額"), ("0", "見積もった契約金額")],
+)
+def test_the_bid_page_tells_the_price_without_this_municipalitys_tax(town: Town, percent: str, said: str):
+    assert changed(town, tax_percent=percent).status_code == 200
+    tender = town.publish(method="selective", limits="none")
+    company = town.company(1)
+    town.officer.post(f"desk/tenders/{tender}/invitations", {"corporate_number": company.number})
+    page = visible(company.get(f"tenders/{tender}/bid").text)
+    assert said in page and (percent != "0" or "分の100" not in page)
+
+
 def test_two_managers_do_not_overwrite_each_other(town: Town):
     assert changed(town).status_code == 200
     assert changed(town, version="0").status_code == 409
