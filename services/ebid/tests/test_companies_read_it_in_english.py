@@ -29,7 +29,7 @@ def test_a_company_bids_in_english(town: Town):
     page = visible(town.guest().get(f"tenders/{tender}/?lang=en").text)
     for words in (
         "Deadline for bids",
-        "Open tender (qualification after)",
+        "Conditional open tender (qualification after)",
         "Minimum price",
         "Save the announcement as PDF",
         "Paper bids",

@@ -18,6 +18,7 @@ from libs.common.web.pages import RESULTS_OF_ACCESSIBILITY, refusal_heading
 from services.tenants import reference
 from services.tenants.api.words import Reader
 from services.tenants.db import registry as registry_db
+from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.municipality import Municipality, existing_on
 from services.tenants.neighbours import Neighbours
 from services.tenants.use_cases.own_pages import About
@@ -200,7 +201,18 @@ def operator_page(request: Request, template: str, here: str, **context: Any) ->
     reader = reader_of(request)
     note = reader(say("%(name)sの運用担当"), name=pages_of(request).brand.name)
     place = Place(reader(say("運用")), note, "/operator/")
-    return _render(request, template, place=place, rooms=rooms, wide=True, **context)
+    return _render(
+        request, template, place=place, rooms=rooms, wide=True, part=lambda key: _part(reader, key), **context
+    )
+
+
+_OWN_PARTS = {"tenants": say("台帳とポータル"), "gateway": say("入口")}
+
+
+def _part(reader: Reader, key: str) -> str:
+    """A part of the cloud as people call it, and as `kubectl` does: 電子申請（eapply）."""
+    names = _OWN_PARTS | {service.key: service.short for service in SERVICES}
+    return f"{reader(names[key])}（{key}）" if key in names else key
 
 
 def _rooms(request: Request, here: str, rooms: list[tuple[str, str]]) -> tuple[Link, ...]:

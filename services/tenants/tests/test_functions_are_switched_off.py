@@ -118,7 +118,7 @@ def test_an_unknown_municipality_is_not_found(paying: Cloud) -> None:
 
 def test_a_service_that_does_not_answer_is_named(paying: Cloud) -> None:
     page = paying.get(PAGE, OPERATOR).text
-    assert "ebidは応答していません" in page and "eapplyは応答していません" not in page
+    assert "電子入札（ebid）は応答していません" in page and "eapplyは応答していません" not in page
 
 
 def test_a_room_that_is_made_later_hears_what_was_set_before(cloud: Cloud) -> None:
