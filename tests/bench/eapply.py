@@ -201,13 +201,29 @@ FRESH = {
     "assignee": f"CASE WHEN g / {OPEN_ONE_IN} % 5 = 0 THEN NULL ELSE 'staff-' || g % 40 END",
     "arrived_at": "a.arrived_at - g * interval '3 minutes'",
     "due_on": "a.due_on + 10 - (g / 480)::int",
-    "search": "'F' || g || chr(10) || 'タカハシ'",
+    "applicant_name": "NAME",
+    "search": "'f' || g || chr(10) || replace(NAME, ' ', '') || chr(10) || 'タカハシ'",
+    "paired": "'f' || g || chr(10) || replace(NAME, ' ', '') || chr(10) || 'タカハシ'",
     "likeness": "md5(g::text)",
     "applicant_person": "'p-' || g / 3",
     "draft_id": "NULL",
 }
 """What differs from one stored application to the next."""
-REPORTS = {"numbers of a year", "search for a name nobody has"}
+SURNAMES = "佐藤 鈴木 高橋 田中 伊藤 渡辺 山本 中村 小林 加藤 荒井 木村 古賀 松尾 井上 山口 江口 吉田 石橋 原".split()
+GIVEN = "直美 一郎 大輔 陽子 翔太 花子 健 真理 由美 誠".split()
+NAME = (
+    f"(ARRAY{SURNAMES})[1 + (g / 20 + g) % 20] || ' ' || (ARRAY{GIVEN})[1 + g / 400 % 10]"
+    " || CASE WHEN g % 9973 = 0 THEN '之' ELSE '' END"
+)
+"""Two hundred names, each as frequent as the other; one application in 9,973 has one of its own."""
+PAIRS = """
+INSERT INTO application_pairs (tenant_id, pair, application_id)
+SELECT DISTINCT a.tenant_id, substring(line, at, 2), a.id FROM applications a,
+    regexp_split_to_table(a.search, chr(10)) AS line, generate_series(1, length(line) - 1) AS at
+WHERE a.serial BETWEEN 1000000 + {first} AND 1000000 + {last} AND substring(line, at, 2) !~ '^[0-9-]{{2}}$'
+"""
+"""As `use_cases/pairs.py` makes them."""
+REPORTS = {"numbers of a year", "a name of common pairs, nobody's"}
 """Judged by no goal: what they read grows with what is stored, and they are asked for seldom. They are printed."""
 
 
@@ -240,6 +256,10 @@ def reads_of(desk: Desk) -> dict[str, Callable[[Session], object]]:
         "to be posted": delivery.to_post,
         "numbers of a year": lambda session: numbers.of_year(session, 2010),
         "search for a name nobody has": listed(words="荒木"),
+        "〃, among the ended": listed(words="荒木", tab="ended"),
+        "search for a rare name": listed(words="健之", tab="ended"),
+        "search for a frequent name": listed(words="佐藤 直美"),
+        "a name of common pairs, nobody's": listed(words="佐藤 松尾"),
     }
 
 
@@ -283,13 +303,15 @@ def fill(desk: Desk, first: int, last: int) -> None:
         (pattern,) = connection.execute("SELECT id FROM applications WHERE draft_id IS NULL LIMIT 1").fetchone() or (
             "",
         )
-        values = ", ".join(FRESH.get(name, f"a.{name}") for name in columns)
+        values = ", ".join(FRESH.get(name, f"a.{name}").replace("NAME", NAME) for name in columns)
         connection.execute(FILL.format(columns=", ".join(columns), values=values, first=first, last=last, id=pattern))
+        connection.execute(PAIRS.format(first=first, last=last))
         # First the log goes to the disk: a vacuum marks no page as visible to all while its rows' commit may still be lost, and
         # then each row that is counted by an index alone costs a look into the table, as in no store of some age.
         connection.execute("SET synchronous_commit = on")
-        connection.execute("ANALYZE applications")
-        connection.execute("VACUUM ANALYZE applications")
+        for table in ("applications", "application_pairs"):
+            connection.execute(f"ANALYZE {table}")
+            connection.execute(f"VACUUM ANALYZE {table}")
 
 
 def enquired(session: Session) -> None:
