@@ -209,8 +209,29 @@ FRESH = {
     "draft_id": "NULL",
 }
 """What differs from one stored application to the next."""
-SURNAMES = "佐藤 鈴木 高橋 田中 伊藤 渡辺 山本 中村 小林 加藤 荒井 木村 古賀 松尾 井上 山口 江口 吉田 石橋 原".split()
-GIVEN = "直美 一郎 大輔 陽子 翔太 花子 健 真理 由美 誠".split()
+SURNAMES = [
+    "佐藤",
+    "鈴木",
+    "高橋",
+    "田中",
+    "伊藤",
+    "渡辺",
+    "山本",
+    "中村",
+    "小林",
+    "加藤",
+    "荒井",
+    "木村",
+    "古賀",
+    "松尾",
+    "井上",
+    "山口",
+    "江口",
+    "吉田",
+    "石橋",
+    "原",
+]
+GIVEN = ["直美", "一郎", "大輔", "陽子", "翔太", "花子", "健", "真理", "由美", "誠"]
 NAME = (
     f"(ARRAY{SURNAMES})[1 + (g / 20 + g) % 20] || ' ' || (ARRAY{GIVEN})[1 + g / 400 % 10]"
     " || CASE WHEN g % 9973 = 0 THEN '之' ELSE '' END"
