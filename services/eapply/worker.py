@@ -27,6 +27,7 @@ from services.eapply.use_cases import (
     delivery,
     drafts,
     fees,
+    pairs,
     retention,
     scanning,
 )
@@ -131,6 +132,20 @@ def _forecast_again(service: Service, tenant: str, job: Job) -> None:
         with service.database.transaction(tenant=tenant) as session:
             after = clock.forecast_again(session, after, service.clock.now())
         job.alive()
+
+
+# ---- search
+
+
+@jobs.every(seconds=300, name="eapply.pair-words", lease=300)
+def pair_words(service: Service, job: Job) -> None:
+    """The desk's search becomes quick for applications that came before it had pairs, or by an import."""
+    for tenant, _code in _open_rooms(service):
+        more = True
+        while more:
+            with service.database.transaction(tenant=tenant) as session:
+                more = pairs.keep_missing(session)
+            job.alive()
 
 
 # ---- notices

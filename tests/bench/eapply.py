@@ -1,6 +1,6 @@
 """What an application costs beside the bare INSERTs it makes, and whether a million stored ones slow the desk down.
 
-    python -m tests.bench.eapply [--submissions 300] [--rounds 5] [--stored 1000000]
+    python -m tests.bench.eapply [--submissions 300] [--rounds 5] [--stored 1000000] [--reads WORD]
 
 On a private PostgreSQL node that writes to the disk as real ones do. Submissions go through the use case, one transaction
 each, as a request's do (HTTP and gateway are measured by `gateway`). Beside them, in every round, pgbench runs the INSERTs
@@ -44,6 +44,7 @@ from services.eapply.use_cases import (
     fees,
     numbers,
     once_only,
+    pairs,
     procedures,
     queue,
     retention,
@@ -72,6 +73,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--submissions", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--stored", type=int, default=1_000_000)
+    parser.add_argument("--reads", default="", help="only reads whose name holds this")
     chosen = parser.parse_args(arguments)
     if not nodes.has_postgresql():
         print("no PostgreSQL server is installed here", file=sys.stderr)
@@ -83,7 +85,7 @@ def main(arguments: list[str]) -> int:
         desk = Desk(store.url, Path(folder) / "eapply")
         stack.callback(desk.database.close)
         beside_bare_inserts(desk, chosen.submissions, chosen.rounds, Path(folder))
-        return with_many_stored(desk, chosen.stored)
+        return with_many_stored(desk, chosen.stored, chosen.reads)
 
 
 class Desk:
@@ -201,13 +203,51 @@ FRESH = {
     "assignee": f"CASE WHEN g / {OPEN_ONE_IN} % 5 = 0 THEN NULL ELSE 'staff-' || g % 40 END",
     "arrived_at": "a.arrived_at - g * interval '3 minutes'",
     "due_on": "a.due_on + 10 - (g / 480)::int",
-    "search": "'F' || g || chr(10) || 'タカハシ'",
+    "applicant_name": "NAME",
+    "search": "'f' || g || chr(10) || replace(NAME, ' ', '') || chr(10) || 'タカハシ'",
+    "paired": "'f' || g || chr(10) || replace(NAME, ' ', '') || chr(10) || 'タカハシ'",
     "likeness": "md5(g::text)",
     "applicant_person": "'p-' || g / 3",
     "draft_id": "NULL",
 }
 """What differs from one stored application to the next."""
-REPORTS = {"numbers of a year", "search for a name nobody has"}
+SURNAMES = [
+    "佐藤",
+    "鈴木",
+    "高橋",
+    "田中",
+    "伊藤",
+    "渡辺",
+    "山本",
+    "中村",
+    "小林",
+    "加藤",
+    "荒井",
+    "木村",
+    "古賀",
+    "松尾",
+    "井上",
+    "山口",
+    "江口",
+    "吉田",
+    "石橋",
+    "原",
+]
+GIVEN = ["直美", "一郎", "大輔", "陽子", "翔太", "花子", "健", "真理", "由美", "誠"]
+NAME = (
+    f"(ARRAY{SURNAMES})[1 + (g / 20 + g) % 20] || ' ' || (ARRAY{GIVEN})[1 + g / 400 % 10]"
+    " || CASE WHEN g % 9973 = 0 THEN '之' ELSE '' END"
+)
+"""Two hundred names, each as frequent as the other; one application in 9,973 has one of its own."""
+PAIRS = """
+INSERT INTO application_pairs (tenant_id, pair, application_id)
+SELECT a.tenant_id, substring(line, at, 2), a.id FROM applications a,
+    regexp_split_to_table(a.search, chr(10)) AS line, generate_series(1, length(line) - 1) AS at
+WHERE a.serial BETWEEN 1000000 + {first} AND 1000000 + {last} AND substring(line, at, 2) !~ '^[0-9-]{{2}}$'
+ON CONFLICT DO NOTHING
+"""
+"""As `use_cases/pairs.py` makes them."""
+REPORTS = {"numbers of a year", "the same name, one by one", "a name of common pairs, nobody's"}
 """Judged by no goal: what they read grows with what is stored, and they are asked for seldom. They are printed."""
 
 
@@ -240,10 +280,28 @@ def reads_of(desk: Desk) -> dict[str, Callable[[Session], object]]:
         "to be posted": delivery.to_post,
         "numbers of a year": lambda session: numbers.of_year(session, 2010),
         "search for a name nobody has": listed(words="荒木"),
+        "a name nobody has, ended": listed(words="荒木", tab="ended"),
+        "the same name, one by one": one_by_one(listed(words="荒木")),
+        "search for a rare name": listed(words="健之", tab="ended"),
+        "search for a frequent name": listed(words="佐藤 直美"),
+        "a name of common pairs, nobody's": listed(words="佐藤 松尾"),
     }
 
 
-def with_many_stored(desk: Desk, stored: int) -> int:
+def one_by_one(read: Callable[[Session], object]) -> Callable[[Session], object]:
+    """A search as it was before there were pairs."""
+
+    def done(session: Session) -> None:
+        most, pairs.MOST = pairs.MOST, -1
+        try:
+            read(session)
+        finally:
+            pairs.MOST = most
+
+    return done
+
+
+def with_many_stored(desk: Desk, stored: int, only: str = "") -> int:
     """The same reads on a store of 10,000 and on one of many, in turns, so that a busy machine slows both."""
     fill(desk, 1, SMALL)
     small = desk.on(copied(desk, "bench_small"))
@@ -252,7 +310,7 @@ def with_many_stored(desk: Desk, stored: int) -> int:
     print(f"{stored:,} applications stored ({time.perf_counter() - begun:.0f} s)", flush=True)
     missed = 0
     few, many = reads_of(small), reads_of(desk)
-    for name in few:
+    for name in (each for each in few if only in each):
         before, after = in_turns(lambda n=name: reading(small, few[n]), lambda n=name: reading(desk, many[n]))
         missed += told(name, before, after, stored)
     before, after = in_turns(lambda: small.submit(0), lambda: desk.submit(0))
@@ -283,13 +341,17 @@ def fill(desk: Desk, first: int, last: int) -> None:
         (pattern,) = connection.execute("SELECT id FROM applications WHERE draft_id IS NULL LIMIT 1").fetchone() or (
             "",
         )
-        values = ", ".join(FRESH.get(name, f"a.{name}") for name in columns)
+        values = ", ".join(FRESH.get(name, f"a.{name}").replace("NAME", NAME) for name in columns)
         connection.execute(FILL.format(columns=", ".join(columns), values=values, first=first, last=last, id=pattern))
+        connection.execute("ANALYZE applications")
+        connection.execute("SET session_replication_role = replica")  # what was just read need not be looked for again
+        connection.execute(PAIRS.format(first=first, last=last))
         # First the log goes to the disk: a vacuum marks no page as visible to all while its rows' commit may still be lost, and
         # then each row that is counted by an index alone costs a look into the table, as in no store of some age.
         connection.execute("SET synchronous_commit = on")
-        connection.execute("ANALYZE applications")
-        connection.execute("VACUUM ANALYZE applications")
+        for table in ("applications", "application_pairs"):
+            connection.execute(f"ANALYZE {table}")
+            connection.execute(f"VACUUM ANALYZE {table}")
 
 
 def enquired(session: Session) -> None:

@@ -19,6 +19,7 @@ from services.eapply.db.fees import ChargeRow, PaymentReportRow, SimulatedPaymen
 from services.eapply.db.inventory import InventoryRow, InventoryStateRow
 from services.eapply.db.notices import NoticeDocumentRow
 from services.eapply.db.own_keys import OwnKeyRow
+from services.eapply.db.pairs import PairRow
 from services.eapply.db.tables import (
     ApplicationRow,
     AttachmentRow,
@@ -57,6 +58,7 @@ __all__ = [
     "NoteRow",
     "NoticeDocumentRow",
     "OwnKeyRow",
+    "PairRow",
     "PaperCountRow",
     "PaymentReportRow",
     "ProcedureDraftRow",

@@ -110,6 +110,7 @@ class ApplicationRow(TenantTable, Base):
     `filed_by`: the delegate who sent it by the 委任 `delegation_id`; `applicant_person` is the giver then.
     `cosigned_on`: the day on which all `cosigners_needed` had first confirmed (連署); `cosign_again`: a correction has
     changed what they confirmed, and they have not confirmed that yet.
+    `paired`: the `search` of which its pairs are (`db/pairs.py`).
     """
 
     __tablename__ = "applications"
@@ -136,6 +137,7 @@ class ApplicationRow(TenantTable, Base):
         _of("open_id", _OPEN, "id"),
         _of("returned", "state IN ('in_review') AND unread AND round > 1", "due_on", "id"),
         _of("ended_due", _ENDED, "due_on", "id"),
+        _of("unpaired", "paired IS NULL OR paired <> search", "id"),
         _of("held", "hold IS NOT NULL", "kept_until", "id"),
         _of("delegated", "delegation_id IS NOT NULL", "delegation_id"),
     )
@@ -153,6 +155,7 @@ class ApplicationRow(TenantTable, Base):
     applicant_person: Mapped[str | None] = mapped_column(String(200))
     applicant_name: Mapped[str] = mapped_column(String(1000))
     search: Mapped[str] = mapped_column(Text)
+    paired: Mapped[str | None] = mapped_column(Text)
     answers: Mapped[dict[str, Any]] = mapped_column(Json)
     round: Mapped[int] = mapped_column(default=1)
     arrived_at: Mapped[datetime]

@@ -74,7 +74,7 @@ class EapplyRoom:
             writer = Writer(target, FORMAT, request.tenant, self._clock.now())
             with self._database.reading(tenant=request.tenant) as session:
                 for number, (name, model) in enumerate(tables.CARRIED.items(), start=1):
-                    writer.add(f"{name}.jsonl", rows.dumped(session, model))
+                    writer.add(f"{name}.jsonl", rows.dumped(session, model, without=tables.LEFT_OUT.get(name, ())))
                     yield Step(number, total, "データの表を書き出しました")
                 writer.add("answers.csv", csvout.rows(_answer_rows(session), header=_ANSWER_HEADER))
                 writer.add(

@@ -73,7 +73,10 @@ CARRIED: dict[str, type[Base]] = {
 }
 """What the municipality owns. Sealed numbers stay behind, too: they open with this installation's key only, and no file
 may hold a 個人番号. Sessions' grants, people's own keys
-and counted wrong keys stay behind: they are of this installation."""
+and counted wrong keys stay behind: they are of this installation.
+Pairs for the search are made anew where the applications are taken in."""
+LEFT_OUT = {"applications": ("paired",)}
+"""Columns that say something of this installation only."""
 REMOVED_LAST = (
     SimulatedPaymentRow, PaperCountRow, DeletedCountRow, DeletionRow, AttachmentRow, ClosureRow, MemberRow, SavedSearchRow,
     VisitSlotRow,

@@ -25,7 +25,7 @@ from services.eapply.forms.read import Answers, Reading, read_again
 from services.eapply.forms.retype import as_typed, attached
 from services.eapply.forms.show import lines
 from services.eapply.forms.text import cleaned
-from services.eapply.use_cases import cases, cosign, fees, mails, who
+from services.eapply.use_cases import cases, cosign, fees, mails, pairs, who
 from services.eapply.use_cases.duplicates import likeness
 from services.eapply.use_cases.submit import search_words
 
@@ -224,6 +224,7 @@ def _take_over(session: Session, row: ApplicationRow, mending: Mending) -> None:
     name = mending.procedure.used_for("applicant_name")
     row.applicant_name = str(row.answers.get(name.key, "")) if name else row.applicant_name
     row.search = search_words(mending.procedure, row)
+    pairs.keep(session, row)
     row.likeness = likeness(mending.procedure, row)
     used = [kept["id"] for listed in mending.correction.files.values() for kept in listed]
     session.execute(update(AttachmentRow).where(AttachmentRow.id.in_(used)).values(application_id=row.id))

@@ -17,6 +17,7 @@ from services.eapply.db import (
     HistoryRow,
     NoteRow,
     NoticeDocumentRow,
+    PairRow,
     PaymentReportRow,
     ProposalRow,
     RoundRow,
@@ -38,6 +39,7 @@ _BELONGING: tuple[Any, ...] = (
     ChargeRow,
     VaultEntryRow,
     CosignerRow,
+    PairRow,
 )
 
 

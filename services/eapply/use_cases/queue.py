@@ -16,6 +16,7 @@ from services.eapply.db import ApplicationRow, ConsultationRow, MemberRow
 from services.eapply.db.tables import came_back, in_states, not_open
 from services.eapply.domain.states import COUNTING, OPEN, State
 from services.eapply.forms.text import search_key
+from services.eapply.use_cases import pairs
 
 PAGE = 25
 NOBODY = "-"
@@ -59,7 +60,7 @@ class Page:
 
 def page(session: Session, actor: Actor, wanted: Filter, now: datetime, size: int = PAGE) -> Page:
     """One page of the queue and the cursor of the next."""
-    statement = _ordered(_matching(actor, wanted, now), wanted)
+    statement = _ordered(_matching(session, actor, wanted, now), wanted)
     rows = list(session.scalars(statement.limit(size + 1)))
     return Page(rows[:size], _cursor(rows[size - 1], wanted) if len(rows) > size else None)
 
@@ -86,11 +87,14 @@ def counts(session: Session, actor: Actor, now: datetime) -> dict[str, int | str
     return {tab: count if count <= MOST_COUNTED else f"{MOST_COUNTED:,}+" for tab, count in zip(tabs, row, strict=True)}
 
 
-def _matching(actor: Actor, wanted: Filter, now: datetime) -> Select[tuple[ApplicationRow]]:
+def _matching(session: Session, actor: Actor, wanted: Filter, now: datetime) -> Select[tuple[ApplicationRow]]:
     tab = wanted.tab if wanted.tab in TABS else "all"
     statement = select(ApplicationRow).where(_tab(tab, actor, now))
-    for word in wanted.words.split()[:10]:
-        statement = statement.where(ApplicationRow.search.contains(search_key(word), autoescape=True))
+    words = [search_key(word) for word in wanted.words.split()[:10]]
+    for word in words:
+        statement = statement.where(ApplicationRow.search.contains(word, autoescape=True))
+    if (found := pairs.among(session, words)) is not None:
+        statement = statement.where(ApplicationRow.id.in_(found))
     if wanted.procedure_id:
         statement = statement.where(ApplicationRow.procedure_id == wanted.procedure_id)
     if wanted.assignee:

@@ -23,7 +23,7 @@ from services.eapply.domain.states import State
 from services.eapply.forms.definition import Procedure
 from services.eapply.forms.read import Answers
 from services.eapply.forms.text import search_key
-from services.eapply.use_cases import cases, delegates, drafts, fees, mails, my_numbers, who
+from services.eapply.use_cases import cases, delegates, drafts, fees, mails, my_numbers, pairs, who
 from services.eapply.use_cases.duplicates import likeness
 
 HASHER = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1)
@@ -146,7 +146,7 @@ def arrive(session: Session, actor: Actor, arrival: Arrival, key: str, now: date
     row.likeness = likeness(arrival.procedure, row)
     row.due_on = cases.forecast(session, row, arrival.procedure, [], now)
     session.add(row)
-    session.flush()
+    pairs.keep(session, row)
     session.add(RoundRow(application_id=row.id, number=1, answers=arrival.answers, received_at=arrived_at))
     cases.note(session, row, What.SUBMITTED, actor, now)
     if arrival.delegation is not None:
