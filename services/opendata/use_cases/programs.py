@@ -81,6 +81,13 @@ def own(service: Service, actor: Actor, name_or_id: str) -> PublishedRow | None:
         return as_published(session, row) if row else None
 
 
+def own_hidden(service: Service, actor: Actor) -> list[PublishedRow]:
+    """One's own private data sets and drafts, in the shape of published ones; not those that were withdrawn."""
+    with service.database.reading(tenant=actor.tenant) as session:
+        rows = session.scalars(select(DatasetRow).where(DatasetRow.state == "draft"))
+        return [as_published(session, row) for row in rows]
+
+
 def own_resource(service: Service, actor: Actor, resource_id: str) -> PublishedRow | None:
     with service.database.reading(tenant=actor.tenant) as session:
         resource = session.scalar(select(ResourceRow).where(ResourceRow.id == resource_id))
