@@ -197,6 +197,17 @@ def change(row: DatasetRow, wish: Wish) -> None:
     row.about = {name: value for name, value in about.items() if value != []}
 
 
+def drop_tag(session: Session, actor: Actor, tag: str, now: datetime) -> bool:
+    """A word out of all data sets of the session's municipality; whether any had it."""
+    holding = [row.id for row in datasets.listed(session) if tag in row.tags]
+    for ident in holding:
+        row = datasets.by_id(session, ident, lock=True)
+        row.tags = [each for each in row.tags if each != tag]
+        if row.state != "withdrawn":
+            settle(session, actor, row, private=row.state == "draft", now=now)
+    return bool(holding)
+
+
 def settle(session: Session, actor: Actor, row: DatasetRow, *, private: bool, now: datetime) -> None:
     """Public with what has changed, or private from now on. What was withdrawn stays withdrawn until a person says else.
     A program that sends every night what is there already changes nothing, and nobody is told of it."""

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -125,14 +126,18 @@ def _published_table(call: Call, ident: str) -> tuple[PublishedRow, Dict]:
 
 def question_of(call: Call, table: Table, limit: int) -> Question:
     """What `filters`, `q`, `fields`, `sort`, `offset` and `distinct` ask of the table. Invalid for what it does not have."""
-    conditions, words = list(_filters(call, table)), ()
+    conditions = list(_filters(call, table))
+    words = _words(call, call.given.get("full_text"))
     q = _json(call.given.get("q"))
     if isinstance(q, dict):
         if not all(isinstance(word, str | int | float) for word in q.values()):
             raise invalid(q=["Expected a string or a dictionary of strings"])
-        conditions += [Condition(_column(table, name, "q"), "contains", str(word)) for name, word in q.items() if word]
+        conditions += [
+            Condition(_column(table, name, "q"), "contains", word)
+            for name, text in q.items() for word in (_words(call, text) if not call.flag("plain", True) else (str(text),)) if word
+        ]  # fmt: skip
     elif q:
-        words = tuple(str(q).split()[:10])
+        words += _words(call, q)
     return Question(
         conditions=tuple(conditions),
         words=words,
@@ -142,6 +147,16 @@ def question_of(call: Call, table: Table, limit: int) -> Question:
         offset=call.number("offset", 0),
         distinct=call.flag("distinct"),
     )
+
+
+def _words(call: Call, text: Any) -> tuple[str, ...]:
+    """What each row has to hold. With `plain` false PostgreSQL's `a & b:*` is read, which asks for no more here: any part of a cell
+    is found, whether a word begins with it or not."""
+    told = str(text or "")
+    found = (
+        told.split() if call.flag("plain", True) else [part.removesuffix(":*") for part in re.split(r"[\s&]+", told)]
+    )
+    return tuple(word for word in found if word)[:10]
 
 
 OPERATORS = {"lt": "lt", "lte": "lte", "gt": "gt", "gte": "gte", "eq": "eq", "neq": "ne", "ne": "ne", "in": "in"}

@@ -332,10 +332,16 @@ def tag_show(call: Call) -> Dict:
         found = next((word for word in words if name in (word["id"], word["name"])), None)
         if found is None:
             raise not_found()
-        return found
+        return found | ({"packages": _with_word(call, found)} if call.flag("include_datasets") else {})
     if name not in _counts(call, "tag"):
         raise not_found()
     return tag(name) | ({"packages": packages(call, "tag", name)} if call.flag("include_datasets") else {})
+
+
+def _with_word(call: Call, word: Dict) -> list[Dict]:
+    """The data sets that have the word as one of its vocabulary."""
+    found = packages(call, "tag", word["name"], 1000)
+    return [each for each in found if any(tag_["id"] == word["id"] for tag_ in each["tags"])][:10]
 
 
 @actions.reads

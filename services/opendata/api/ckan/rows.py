@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from services.opendata.api import shell
-from services.opendata.api.ckan.call import Call, actions, invalid, not_found
+from services.opendata.api.ckan.call import Call, actions, invalid, not_allowed, not_found
 from services.opendata.api.ckan.datastore import conditions_in, listed, shown_rows
 from services.opendata.api.ckan.package import Dict
 from services.opendata.api.ckan.write import add_resource, allow, changing
@@ -25,6 +25,21 @@ DELETE = {"resource_id", "id", "force", "filters", "include_deleted_records", "c
 
 class Tried(Exception):
     """A dry run came to its end: nothing is kept."""
+
+
+FUNCTIONS = "functions and triggers of the DataStore are a sysadmin's"
+"""CKAN's are PL/pgSQL, which only its sysadmin may write."""
+
+
+@actions.writes
+def datastore_function_create(call: Call) -> None:
+    """Rows are unchanging files here; nothing runs when they are written."""
+    raise not_allowed(FUNCTIONS)
+
+
+@actions.writes
+def datastore_function_delete(call: Call) -> None:
+    raise not_allowed(FUNCTIONS)
 
 
 def _check(call: Call, known: set[str]) -> None:
