@@ -106,3 +106,54 @@ def test_a_dump_is_read_by_what_reads_such_files(town: Town, program: Browser):
     answer = visitor.get(f"/opendata/datastore/dump/{ident}?format=xml&limit=1", page=False)
     row = ElementTree.fromstring(answer.text)[0]
     assert {part.tag: part.get("name") for part in row} == {"月_x": "9月 x", "月_x_0": "9月_x"}, "CKAN's elements"
+
+
+def test_a_table_has_other_names(town: Town, neighbour: Town, program: Browser):
+    ident = table(program, aliases="water_levels, 水位", records=[{"地点": "八町"}])
+    visitor = town.visitor()
+    for name in ("water_levels", "水位"):
+        found = visitor.result("datastore_search", resource_id=name)
+        assert (found["resource_id"], found["records"]) == (ident, [{"_id": 1, "地点": "八町"}])
+        for sql in (
+            f'SELECT "地点" FROM "{name}"',
+            f"select 地点 from {name} where 1=1",
+            f'SELECT 地点 FROM "{ident}"',
+        ):
+            assert visitor.result("datastore_search_sql", sql=sql)["records"] == [{"地点": "八町"}], sql
+        assert "八町" in visitor.get(f"/opendata/datastore/dump/{name}", page=False).text
+    assert visitor.result("datastore_info", id="水位")["meta"]["aliases"] == ["water_levels", "水位"]
+    of_its_own = "WITH water_levels AS (SELECT 7 AS n) SELECT n FROM water_levels"
+    assert visitor.result("datastore_search_sql", sql=of_its_own)["records"] == [{"n": 7}]
+    program.result("datastore_create", resource_id=ident, aliases=["levels"])
+    assert visitor.act("datastore_search", resource_id="water_levels").status_code == 404
+    assert visitor.result("datastore_search", resource_id="levels")["total"] == 1
+    program.result("datastore_create", resource_id=ident, records=[{"地点": "大溝"}])
+    assert visitor.result("datastore_search", resource_id="levels")["total"] == 2, "what is not said stays"
+
+
+def test_a_name_of_a_table_is_one_table_s(town: Town, neighbour: Town, program: Browser):
+    ident = table(program, aliases="levels", records=[{"地点": "八町"}])
+    other = neighbour.machine()
+    other.result("package_create", name="theirs")
+    files = len(other.result("package_show", id="theirs")["resources"])
+    for who, taken in (
+        (other, "levels"),
+        (program, "levels"),
+        (other, ident),
+        (other, 'a"b'),
+        (other, "a%b"),
+        (other, "x" * 64),
+    ):
+        package = "theirs" if who is other else "water"
+        answer = who.act("datastore_create", resource={"package_id": package}, aliases=taken, records=[{"a": 1}])
+        assert answer.status_code == 409 and "alias" in answer.json()["error"], taken
+    assert len(other.result("package_show", id="theirs")["resources"]) == files, "no file is left behind"
+    program.result("datastore_delete", resource_id=ident)
+    made = table(program, aliases="levels", records=[{"地点": "大溝"}])
+    program.result("resource_delete", id=made)
+    again = table(program, aliases="levels", records=[{"地点": "木佐木"}])
+    assert town.visitor().result("datastore_search", resource_id="levels")["resource_id"] == again
+    program.result("package_patch", id="water", private=True)
+    assert town.visitor().act("datastore_search", resource_id="levels").status_code == 404
+    assert town.visitor().act("datastore_search_sql", sql='SELECT * FROM "levels"').status_code == 403
+    assert program.result("datastore_search", resource_id="levels")["total"] == 1

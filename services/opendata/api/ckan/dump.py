@@ -23,6 +23,7 @@ from services.opendata.api.describe import NOT_XML
 from services.opendata.datastore import Question, Table
 from services.opendata.db import published
 from services.opendata.settings import tables_of
+from services.opendata.use_cases import aliases
 
 router = APIRouter(tags=["ckan"])
 MEDIA = {
@@ -43,15 +44,15 @@ def dump(
     if format not in MEDIA:
         raise Invalid("formatは、csv・tsv・json・xmlのどれかにしてください。", code="bad-format")
     with shell.public(request) as session:
-        row = published.dataset_of(session, resource_id)
-    told = published.resource_in(row, resource_id)
+        row, ident = aliases.file_of(session, resource_id)
+    told = published.resource_in(row, ident)
     if not told.get("table"):
         raise NotFound("このファイルは表ではありません。", code="no-table")
     tables = tables_of(shell.service_of(request))
     given = {name: request.query_params[name] for name in ASKED if name in request.query_params}
     with tables.open(row.tenant, told["table"], SECONDS) as table:
         question = _question(Call(request, actor, given), given, table)
-    shell.note(request, "download", row.id, resource_id)
+    shell.note(request, "download", row.id, ident)
 
     def pieces() -> Iterator[bytes]:
         with tables.open(row.tenant, told["table"], SECONDS) as table:

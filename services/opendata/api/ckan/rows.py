@@ -13,7 +13,7 @@ from services.opendata.datastore import Column
 from services.opendata.datastore.types import guess
 from services.opendata.datastore.write import Copy, column_of
 from services.opendata.db import published
-from services.opendata.use_cases import programs, rows
+from services.opendata.use_cases import aliases, programs, rows
 
 CREATE = {
     "resource_id", "resource", "id", "force", "aliases", "fields", "delete_fields", "records", "include_records", "primary_key",
@@ -58,7 +58,14 @@ def datastore_create(call: Call) -> Dict:
         raise invalid(triggers=["There are no trigger functions here"])
     records = _records(given.get("records"))
     fields = _fields(given.get("fields"), records)
+    others = listed(given["aliases"], "aliases") if given.get("aliases") is not None else None
+    if others:
+        with changing(call) as session:
+            aliases.check(session, others, given.get("resource_id") or given.get("id"))
     ident = _file_for_rows(call)
+    if others is not None:  # before the rows: whoever kept an answer keeps it until they change
+        with changing(call) as session:
+            aliases.put(session, ident, others, shell.now_of(call.request))
     wanted = [*fields, *_guessed(fields, records)]
 
     def work(copy: Copy) -> list[Dict]:
@@ -195,6 +202,7 @@ def datastore_delete(call: Call) -> Dict:
     if not _may_write(call, ident).get("table"):
         raise not_found(f'Resource "{ident}" was not found.')
     with changing(call) as session:
+        aliases.put(session, ident, [], shell.now_of(call.request))
         rows.forget(session, call.actor, ident, shell.now_of(call.request))
     return {"resource_id": ident}
 
