@@ -122,6 +122,9 @@ def test_a_table_has_other_names(town: Town, neighbour: Town, program: Browser):
             assert visitor.result("datastore_search_sql", sql=sql)["records"] == [{"地点": "八町"}], sql
         assert "八町" in visitor.get(f"/opendata/datastore/dump/{name}", page=False).text
     assert visitor.result("datastore_info", id="水位")["meta"]["aliases"] == ["water_levels", "水位"]
+    for odd in ("a\0b", "x" * 5000):
+        refused = visitor.act("datastore_search_sql", sql=f'SELECT * FROM "{odd}"')
+        assert refused.status_code == 409, "nothing is asked of the store that no store could keep"
     of_its_own = "WITH water_levels AS (SELECT 7 AS n) SELECT n FROM water_levels"
     assert visitor.result("datastore_search_sql", sql=of_its_own)["records"] == [{"n": 7}]
     program.result("datastore_create", resource_id=ident, aliases=["levels"])

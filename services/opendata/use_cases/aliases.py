@@ -17,11 +17,13 @@ KIND = "alias"
 LENGTH = 63
 """Characters; PostgreSQL's limit, which CKAN's clients know."""
 _BEFORE = f"{KIND}:"
-_BAD = re.compile(r'^[\s_]|["%\x00]|\s$')
+_BAD = re.compile(r'^[\s_]|["%\x00\ud800-\udfff]|\s$')
 
 
 def find(session: Session, alias: str) -> str | None:
-    """The id of the file, whether everybody may read it or not."""
+    """The id of the file, whether everybody may read it or not. Nothing is asked of the store that no store could keep."""
+    if _bad(alias):
+        return None
     query = select(PublishedGroupRow.title).where(
         PublishedGroupRow.name == _BEFORE + alias, PublishedGroupRow.kind == KIND
     )
@@ -47,7 +49,7 @@ def file_of(session: Session, wanted: str) -> tuple[PublishedRow, str]:
 def check(session: Session, names: Sequence[str], resource_id: str | None) -> None:
     """Invalid for a name no table can have, and for one that another file has or is."""
     for name in names:
-        if _BAD.search(name) or not 0 < len(name) <= LENGTH:
+        if _bad(name):
             raise _refused(f'"{name}" is not a valid alias name')
         other = find(session, name)
         if (other not in (None, resource_id) and _is_file(session, str(other))) or _is_file(session, name):
@@ -73,6 +75,10 @@ def put(session: Session, resource_id: str, names: Sequence[str], now: datetime)
             )
             session.add(row)
             directory.publish_group(session, row)
+
+
+def _bad(name: str) -> bool:
+    return not 0 < len(name) <= LENGTH or _BAD.search(name) is not None
 
 
 def _own(session: Session, name: str) -> bool:
