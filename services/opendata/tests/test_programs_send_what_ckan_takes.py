@@ -160,3 +160,5 @@ def test_a_name_of_a_table_is_one_table_s(town: Town, neighbour: Town, program: 
     assert town.visitor().act("datastore_search", resource_id="levels").status_code == 404
     assert town.visitor().act("datastore_search_sql", sql='SELECT * FROM "levels"').status_code == 403
     assert program.result("datastore_search", resource_id="levels")["total"] == 1
+    hers = other.act("datastore_create", resource={"package_id": "theirs"}, aliases="levels", records=[{"a": 1}])
+    assert hers.status_code == 409, "a name of a hidden table is taken, too"

@@ -64,9 +64,8 @@ def put(session: Session, resource_id: str, names: Sequence[str], now: datetime)
     mine = select(GroupRow).where(GroupRow.kind == KIND)
     for row in session.scalars(mine.with_for_update()):
         name = row.name.removeprefix(_BEFORE)
-        if (row.title == resource_id) != (
-            name in names
-        ):  # none of its names any more, or the name of a file that is gone
+        # None of its names any more, or the name of a file that is gone.
+        if (row.title == resource_id) != (name in names):
             directory.purge_group(session, row, now)
     for name in dict.fromkeys(names):
         if find(session, name) is None:
