@@ -21,8 +21,11 @@ from services.opendata.datastore import functions
 from services.opendata.datastore.build import Column
 
 NAME = re.compile(r'"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
+CALLED = re.compile(r'\b(?:from|join)\s++(?:"?public"?\s*+\.\s*+)?+(?:"([^"]+)"|([^\W\d]\w*))', re.IGNORECASE)
+"""What a statement reads from, by name."""
 SCHEMA = re.compile(r'\b"?public"?\s*\.\s*(?=")')
 """What programs written for PostgreSQL put before a table."""
+MOST_CALLED = 20
 MOST_TABLES, MOST_ROWS, MOST_CHARACTERS = 5, 32_000, 50_000_000
 LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: 4_000_000, sqlite3.SQLITE_LIMIT_SQL_LENGTH: 50_000, sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100,
@@ -58,6 +61,15 @@ def named(sql: str) -> list[str]:
     if len(found) > MOST_TABLES:
         raise _bad(f"no more than {MOST_TABLES} tables")
     return found
+
+
+def tables_called(sql: str) -> list[str]:
+    """What the statement reads from that is no file's id: other names of tables, or its own. Invalid for more than `MOST_TABLES`."""
+    found = dict.fromkeys(quoted or plain for quoted, plain in CALLED.findall(sql))
+    names = [name for name in found if not NAME.fullmatch(f'"{name}"')]
+    if len(names) > MOST_CALLED:
+        raise _bad(f"no more than {MOST_CALLED} names of tables")
+    return names
 
 
 def select(tables: Mapping[str, tuple[Path, list[Column]]], sql: str, seconds: float) -> Answer:

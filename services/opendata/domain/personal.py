@@ -37,6 +37,10 @@ _PERSON_NAME = re.compile(
     r"^(full|first|last|family|given)?[ _-]?name$|^surname$",
     re.I,
 )
+_AUTHOR = re.compile(
+    r"著者|著作者|作者|筆者|訳者|編者|編著|監督|作家|作曲|作詞|画家|^(authors?|creators?|editors?|translators?)$", re.I
+)
+_WORK = re.compile(r"タイトル|書名|題名|表題|誌名|作品|資料名|曲名|ISBN|出版|^(title|book)s?$", re.I)
 _MY_NUMBER_COLUMN = re.compile(r"^(個人番号|マイナンバー)([(（].*)?$")
 _FULL_NAME = re.compile(r"([一-龯々]{1,3})[ \u3000][一-龯々ぁ-んァ-ヶー]{1,4}")
 SURNAMES = frozenset(
@@ -169,7 +173,8 @@ def _is_another_number(column: str) -> bool:
 
 def _by_names(columns: Sequence[str], told: frozenset[str]) -> list[Risk]:
     """`told`: columns whose values are names."""
-    names = [name for name in columns if _PERSON_NAME.search(name) or name in told]
+    authors = _authors(columns)
+    names = [name for name in columns if name not in authors and (_PERSON_NAME.search(name) or name in told)]
     addresses = [name for name in columns if _ADDRESS.search(name)]
     phones = [name for name in columns if _PHONE.search(name)]
     found = []
@@ -183,6 +188,16 @@ def _by_names(columns: Sequence[str], told: frozenset[str]) -> list[Risk]:
     if births := [name for name in columns if _BIRTH.search(name)]:
         found.append(Risk("birth", "生年月日の列があります。年代などに丸めてください。", tuple(births), 0))
     return found
+
+
+def _authors(columns: Sequence[str]) -> frozenset[str]:
+    """Columns that say who made the work of the row, as in a library's catalogue: such a name is published with the work. Not where
+    anything else of the person stands beside it: the author of a school's essay, with the year of school, is a child."""
+    beside = (_PERSONAL_QUASI, _BIRTH, _ADDRESS, _PHONE)
+    about_persons = any(pattern.search(name) for pattern in beside for name in columns)
+    if about_persons or not any(_WORK.search(name) for name in columns):
+        return frozenset()
+    return frozenset(name for name in columns if _AUTHOR.search(name))
 
 
 def quasi_identifiers(columns: Sequence[str]) -> tuple[str, ...]:

@@ -144,3 +144,19 @@ def test_no_recommended_data_set_is_taken_for_a_list_of_persons_by_its_columns_m
         if "name" in "".join(codes([column.name for column in definition.columns], [["あ"] * len(definition.columns)]))
     }
     assert waiting <= {"食品等営業許可・届出一覧"}
+
+
+def test_a_library_s_catalogue_passes():
+    books = [("こころ", "森 鴎一", "1914"), ("門", "中村 漱", "1910"), ("明暗", "田中 一葉", "1916")]
+    assert codes(("タイトル", "著者", "出版年"), books) == set()
+    assert codes(("title", "author", "published"), books) == set()
+    assert codes(("資料名", "作者名", "ISBN"), books) == set()
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [("題名", "作者", "学年"), ("作品", "作者", "電話番号"), ("番号", "作者", "点数"), ("タイトル", "氏名", "出版年")],
+)
+def test_an_author_beside_whom_a_person_stands_waits(columns: tuple[str, ...]):
+    rows = [("川", "中村 漱", "3"), ("山", "田中 一", "3"), ("海", "森 鴎", "4")]
+    assert codes(columns, rows) & {"name", "name-with-contact"}

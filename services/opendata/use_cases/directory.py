@@ -197,15 +197,14 @@ def leave_all(session: Session, group_id: str) -> None:
 
 
 def leave(session: Session, group_id: str, kind: str, object_id: str) -> None:
-    """NotFound for who is no member."""
+    """Who is no member stays none, as in CKAN."""
     row = session.scalar(
         select(MemberRow).where(
             MemberRow.group_id == group_id, MemberRow.kind == kind, MemberRow.object_id == object_id
         )
     )
-    if row is None:
-        raise NotFound("Not found", code="no-member")
-    session.delete(row)
+    if row is not None:
+        session.delete(row)
 
 
 # ---- users that programs name

@@ -81,6 +81,13 @@ def own(service: Service, actor: Actor, name_or_id: str) -> PublishedRow | None:
         return as_published(session, row) if row else None
 
 
+def own_hidden(service: Service, actor: Actor) -> list[PublishedRow]:
+    """One's own private data sets and drafts, in the shape of published ones; not those that were withdrawn."""
+    with service.database.reading(tenant=actor.tenant) as session:
+        rows = session.scalars(select(DatasetRow).where(DatasetRow.state == "draft"))
+        return [as_published(session, row) for row in rows]
+
+
 def own_resource(service: Service, actor: Actor, resource_id: str) -> PublishedRow | None:
     with service.database.reading(tenant=actor.tenant) as session:
         resource = session.scalar(select(ResourceRow).where(ResourceRow.id == resource_id))
@@ -188,6 +195,17 @@ def change(row: DatasetRow, wish: Wish) -> None:
         told.pop("standard_dataset", None)
         about |= {"extras": [{"key": key, "value": value} for key, value in told.items()]}
     row.about = {name: value for name, value in about.items() if value != []}
+
+
+def drop_tag(session: Session, actor: Actor, tag: str, now: datetime) -> bool:
+    """A word out of all data sets of the session's municipality; whether any had it."""
+    holding = [row.id for row in datasets.listed(session) if tag in row.tags]
+    for ident in holding:
+        row = datasets.by_id(session, ident, lock=True)
+        row.tags = [each for each in row.tags if each != tag]
+        if row.state != "withdrawn":
+            settle(session, actor, row, private=row.state == "draft", now=now)
+    return bool(holding)
 
 
 def settle(session: Session, actor: Actor, row: DatasetRow, *, private: bool, now: datetime) -> None:

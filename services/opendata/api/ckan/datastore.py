@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -16,7 +17,7 @@ from services.opendata.datastore import Column, Condition, Question, Table, sql
 from services.opendata.datastore.types import CHANGED, shown
 from services.opendata.db import PublishedRow, published
 from services.opendata.settings import tables_of
-from services.opendata.use_cases import programs
+from services.opendata.use_cases import aliases, programs
 
 MOST = 32_000
 """ckan.datastore.search.rows_max"""
@@ -31,20 +32,21 @@ SEPARATORS = {"csv": ",", "tsv": "\t"}
 
 @contextmanager
 def opened(call: Call) -> Iterator[tuple[Dict, Table]]:
-    """The table behind a file's id. Not found for what is no table, as CKAN says it."""
+    """The table behind a file's id, or another name of it. Not found for what is no table, as CKAN says it."""
     wanted = call.need("resource_id", "id")
     with call.reading() as session:
         try:
-            row = published.dataset_of(session, wanted)
+            row, ident = aliases.file_of(session, wanted)
         except NotFound:
-            row = programs.own_resource(call.request.app.state.service, call.actor, wanted) if call.identified else None
+            ident = aliases.find(session, wanted) or wanted
+            row = programs.own_resource(call.request.app.state.service, call.actor, ident) if call.identified else None
             if row is None:
                 raise not_found(f'Resource "{wanted}" was not found.') from None
-    told = published.resource_in(row, wanted)
+    told = published.resource_in(row, ident)
     if not told.get("table"):
         raise not_found(f'Resource "{wanted}" was not found.')
     with tables_of(call.request.app.state.service).open(row.tenant, told["table"]) as table:
-        shell.note(call.request, "query", row.id, wanted)
+        shell.note(call.request, "query", row.id, ident)
         yield told, table
 
 
@@ -93,16 +95,24 @@ def datastore_search_sql(call: Call) -> Dict:
     service = call.request.app.state.service
     with ExitStack() as stack:
         tables = {}
-        for ident in sql.named(text):
+        for name, ident in _tables(call, text).items():
             row, told = _published_table(call, ident)
             opened = stack.enter_context(tables_of(service).open(row.tenant, told["table"]))
-            tables[ident] = opened.path, opened.columns
+            tables[name] = opened.path, opened.columns
             shell.note(call.request, "query", row.id, ident)
         answer = sql.select(tables, text, tables_of(service).seconds)
     fields = [{"id": name, "type": _kind(answer.rows, n)} for n, name in enumerate(answer.names)]
     records = [dict(zip(answer.names, cells, strict=True)) for cells in answer.rows]
     told = {"sql": text, "fields": fields, "records": records}
     return told | ({"records_truncated": True} if answer.truncated else {})
+
+
+def _tables(call: Call, text: str) -> dict[str, str]:
+    """How tables are called in the statement → the ids of their files. A name that is nobody's is left to SQLite: it may be one that
+    the statement itself gives."""
+    with call.reading() as session:
+        named = {name: aliases.find(session, name) for name in sql.tables_called(text)}
+    return {ident: ident for ident in sql.named(text)} | {name: ident for name, ident in named.items() if ident}
 
 
 def _kind(rows: list[tuple[Any, ...]], at: int) -> str:
@@ -125,14 +135,18 @@ def _published_table(call: Call, ident: str) -> tuple[PublishedRow, Dict]:
 
 def question_of(call: Call, table: Table, limit: int) -> Question:
     """What `filters`, `q`, `fields`, `sort`, `offset` and `distinct` ask of the table. Invalid for what it does not have."""
-    conditions, words = list(_filters(call, table)), ()
+    conditions = list(_filters(call, table))
+    words = _words(call, call.given.get("full_text"))
     q = _json(call.given.get("q"))
     if isinstance(q, dict):
         if not all(isinstance(word, str | int | float) for word in q.values()):
             raise invalid(q=["Expected a string or a dictionary of strings"])
-        conditions += [Condition(_column(table, name, "q"), "contains", str(word)) for name, word in q.items() if word]
+        conditions += [
+            Condition(_column(table, name, "q"), "contains", word)
+            for name, text in q.items() for word in (_words(call, text) if not call.flag("plain", True) else (str(text),)) if word
+        ]  # fmt: skip
     elif q:
-        words = tuple(str(q).split()[:10])
+        words += _words(call, q)
     return Question(
         conditions=tuple(conditions),
         words=words,
@@ -142,6 +156,16 @@ def question_of(call: Call, table: Table, limit: int) -> Question:
         offset=call.number("offset", 0),
         distinct=call.flag("distinct"),
     )
+
+
+def _words(call: Call, text: Any) -> tuple[str, ...]:
+    """What each row has to hold. With `plain` false PostgreSQL's `a & b:*` is read, which asks for no more here: any part of a cell
+    is found, whether a word begins with it or not."""
+    told = str(text or "")
+    found = (
+        told.split() if call.flag("plain", True) else [part.removesuffix(":*") for part in re.split(r"[\s&]+", told)]
+    )
+    return tuple(word for word in found if word)[:10]
 
 
 OPERATORS = {"lt": "lt", "lte": "lte", "gt": "gt", "gte": "gte", "eq": "eq", "neq": "ne", "ne": "ne", "in": "in"}
@@ -223,12 +247,12 @@ def _json(value: Any, starts: tuple[str, ...] = ("{",)) -> Any:
     return value
 
 
-def listed(value: Any) -> list[str]:
-    """A list, or text parted by commas."""
+def listed(value: Any, where: str = "fields") -> list[str]:
+    """A list, or text parted by commas. `where`: the parameter it came in."""
     if isinstance(value, str):
-        return [name.strip().strip('"') for name in _parted(value, '"', "fields") if name.strip()]
+        return [name.strip().strip('"') for name in _parted(value, '"', where) if name.strip()]
     if not isinstance(value, list | None):
-        raise invalid(fields=["Not a list or a string"])
+        raise invalid(**{where: ["Not a list or a string"]})
     return [str(name) for name in value or []]
 
 
@@ -307,9 +331,11 @@ def _links(call: Call, question: Question) -> Dict:
 def datastore_info(call: Call) -> Dict:
     """A table's columns and number of rows; without either where `include_meta`, `include_fields_schema` say so."""
     with opened(call) as (told, table):
+        with call.reading() as session:
+            others = aliases.of(session, told["id"])
         fields = [_field(column, schema=call.flag("include_fields_schema", True)) for column in table.columns]
         meta = {"id": told["id"], "count": table.rows, "table_type": "BASE TABLE", "size": told["size"], "db_size": None,
-                "idx_size": 0, "aliases": []}  # fmt: skip
+                "idx_size": 0, "aliases": others}  # fmt: skip
     return {"fields": fields} | ({"meta": meta} if call.flag("include_meta", True) else {})
 
 

@@ -264,7 +264,22 @@ def _change(call: Call, kind: str, *, whole: bool) -> Dict:
         row = directory.get_group(session, kind, call.need("id", "name"))
         directory.change_group(session, row, _wish(call.given, whole=whole), _now(call))
         _join_said(call, session, row)
+        _put_said(call, session, row)
         return _shown(call, session, session.get_one(PublishedGroupRow, row.id))
+
+
+def _put_said(call: Call, session: Session, row: GroupRow) -> None:
+    """A collection's data sets said along (`packages`, by name or id) are all of its data sets then, as in CKAN."""
+    said = call.given.get("packages")
+    if row.kind != "group" or not isinstance(said, list):
+        return
+    names = [str(each.get("name") or each.get("id") or "") for each in said if isinstance(each, dict)]
+    wanted = {each.id: each for each in (programs.get(session, name) for name in names if name)}
+    present = {each.id: each for each in directory.in_group(session, row.id)}
+    for ident in present.keys() - wanted.keys():
+        directory.put_in_group(session, present[ident], row.id, _now(call), out=True)
+    for ident in wanted.keys() - present.keys():
+        directory.put_in_group(session, wanted[ident], row.id, _now(call))
 
 
 def _delete(call: Call, kind: str, *, purge: bool = False) -> None:

@@ -1,6 +1,10 @@
 """`/opendata/datastore/dump/<file>`: rows as CSV, TSV, JSON or XML, streamed, as CKAN's DataStore dumps them."""
 
+import csv
+import io
 import json
+import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 from xml.parsers import expat
@@ -19,6 +23,7 @@ from services.opendata.api.describe import NOT_XML
 from services.opendata.datastore import Question, Table
 from services.opendata.db import published
 from services.opendata.settings import tables_of
+from services.opendata.use_cases import aliases
 
 router = APIRouter(tags=["ckan"])
 MEDIA = {
@@ -39,22 +44,25 @@ def dump(
     if format not in MEDIA:
         raise Invalid("formatは、csv・tsv・json・xmlのどれかにしてください。", code="bad-format")
     with shell.public(request) as session:
-        row = published.dataset_of(session, resource_id)
-    told = published.resource_in(row, resource_id)
+        row, ident = aliases.file_of(session, resource_id)
+    told = published.resource_in(row, ident)
     if not told.get("table"):
         raise NotFound("このファイルは表ではありません。", code="no-table")
     tables = tables_of(shell.service_of(request))
     given = {name: request.query_params[name] for name in ASKED if name in request.query_params}
     with tables.open(row.tenant, told["table"], SECONDS) as table:
         question = _question(Call(request, actor, given), given, table)
-    shell.note(request, "download", row.id, resource_id)
+    shell.note(request, "download", row.id, ident)
 
     def pieces() -> Iterator[bytes]:
         with tables.open(row.tenant, told["table"], SECONDS) as table:
             yield b"\xef\xbb\xbf" if bom else b""
             yield from WRITERS[format](table, question)
 
-    headers = {"Content-Disposition": csvout.attachment(f"{resource_id}.{format}"), "Access-Control-Allow-Origin": "*"}
+    headers = {
+        "Content-Disposition": f'attachment; filename="{told["id"]}.{format}"',
+        "Access-Control-Allow-Origin": "*",
+    }
     return StreamingResponse(pieces(), media_type=MEDIA[format], headers=headers)
 
 
@@ -81,6 +89,7 @@ def _csv(table: Table, question: Question) -> Iterator[bytes]:
 
 
 def _tsv(table: Table, question: Question) -> Iterator[bytes]:
+    """As Python's and PostgreSQL's readers of tab-separated values have it: quoted where a cell holds a quote, a tab or a line end."""
     names, rows = _rows(table, question)
     yield _tab_separated(tuple(names))
     for cells in rows:
@@ -88,8 +97,9 @@ def _tsv(table: Table, question: Question) -> Iterator[bytes]:
 
 
 def _tab_separated(cells: tuple[Any, ...]) -> bytes:
-    clean = ("" if cell is None else str(cell).translate({9: " ", 10: " ", 13: " "}) for cell in cells)
-    return ("\t".join(clean) + "\n").encode()
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, "excel-tab", lineterminator="\n").writerow(cells)
+    return buffer.getvalue().encode(errors="replace")
 
 
 def _json(table: Table, question: Question) -> Iterator[bytes]:
@@ -104,13 +114,37 @@ def _json(table: Table, question: Question) -> Iterator[bytes]:
 
 def _xml(table: Table, question: Question) -> Iterator[bytes]:
     names, rows = _rows(table, question)
-    tags = {name: name if _is_tag(name) else "value" for name in names}
+    tags = _tags(names)
     yield b'<data xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">\n'
     for cells in decoded(table.columns, names, rows):
         told = dict(zip(names, cells, strict=True))
         number = f' _id="{told.pop("_id")}"' if "_id" in told else ""
         yield f"<row{number}>{''.join(_element(name, tags[name], cell) for name, cell in told.items())}</row>\n".encode()
     yield b"</data>\n"
+
+
+_NOT_IN_TAG = (
+    (re.compile(r"^(\d*xml\d*|\d+)", re.IGNORECASE), ""),
+    (re.compile(r"\s+"), "_"),
+    (re.compile(r"[^\w_.-]"), ""),
+    (re.compile(r"^[\d.-]+"), ""),
+)
+"""What CKAN makes of a column's name that can be no element's, in this order."""
+
+
+def _tags(names: list[str]) -> dict[str, str]:
+    """Each column's element, no two alike, as CKAN calls it; what nothing is left of is a `value`."""
+    found: dict[str, str] = {}
+    for name in names:
+        tag = unicodedata.normalize("NFC", name)
+        for pattern, instead in _NOT_IN_TAG:
+            tag = pattern.sub(instead, tag)
+        tag = tag if _is_tag(tag) else "value"
+        taken, number, free = set(found.values()), 0, tag
+        while free in taken:
+            free, number = f"{tag}_{number}", number + 1
+        found[name] = free
+    return found
 
 
 def _is_tag(name: str) -> bool:

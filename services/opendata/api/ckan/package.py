@@ -13,6 +13,10 @@ Dict = dict[str, Any]
 ABOUT = ("author", "author_email", "maintainer", "maintainer_email", "url", "version")
 
 
+VOCABULARY_TAGS = "vocabulary_tags"
+"""In `about` of a data set: its tags that are words of a vocabulary, by name."""
+
+
 def moment(text: str | None) -> str | None:
     """Naive, UTC, as Python writes it: CKAN leaves out microseconds that are none."""
     return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None).isoformat() if text else None
@@ -63,9 +67,14 @@ def package(site: str, row: PublishedRow, place: tuple[str, str]) -> Dict:
         "organization": _owner(row, place), "owner_org": (told.get("owner") or {}).get("id", row.tenant),
         "private": is_private(row.state, about), "state": state,
         "title": told["title"], "type": "dataset", "extras": extras(told), "groups": _groups(told),
-        "resources": [resource(site, row, each) for each in told["resources"]], "tags": [tag(name) for name in told["tags"]],
+        "resources": [resource(site, row, each) for each in told["resources"]], "tags": _tags(told),
         "relationships_as_subject": [], "relationships_as_object": [],
     }  # fmt: skip
+
+
+def _tags(told: Dict) -> list[Dict]:
+    known: Dict = told["about"].get(VOCABULARY_TAGS, {})
+    return [tag(name) | known.get(name, {}) for name in told["tags"]]
 
 
 def _owner(row: PublishedRow, place: tuple[str, str]) -> Dict:

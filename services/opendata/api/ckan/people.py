@@ -124,10 +124,67 @@ def get_site_user(call: Call) -> Dict:
     return {"name": call.actor.subject, "apikey": None}
 
 
+KEYS = "access keys are made, listed and revoked by an administrator of the municipality, in the portal"
+
+
 @actions.writes
 def api_token_create(call: Call) -> None:
     """Keys are made by people, in the portal."""
-    raise not_allowed("access keys are made by an administrator of the municipality, in the portal")
+    raise not_allowed(KEYS)
+
+
+@actions.reads
+def api_token_list(call: Call) -> None:
+    """Keys are listed in the portal."""
+    raise not_allowed(KEYS)
+
+
+@actions.writes
+def api_token_revoke(call: Call) -> None:
+    """Keys are revoked in the portal."""
+    raise not_allowed(KEYS)
+
+
+# ---- what CKAN leaves to its sysadmin or to a setting that is off as it comes: refused to every key, in its own words
+
+
+@actions.reads
+def config_option_list(call: Call) -> None:
+    raise not_allowed("User not authorized to list config options")
+
+
+@actions.reads
+def config_option_show(call: Call) -> None:
+    raise not_allowed("User not authorized to read config options")
+
+
+@actions.writes
+def config_option_update(call: Call) -> None:
+    raise not_allowed("User not authorized to update config options")
+
+
+COLLABORATORS = "Dataset collaborators not enabled"
+
+
+@actions.writes
+def package_collaborator_create(call: Call) -> None:
+    """Who may change a data set is whoever has a key of its municipality."""
+    raise not_allowed(COLLABORATORS)
+
+
+@actions.writes
+def package_collaborator_delete(call: Call) -> None:
+    raise not_allowed(COLLABORATORS)
+
+
+@actions.reads
+def package_collaborator_list(call: Call) -> None:
+    raise not_allowed(COLLABORATORS)
+
+
+@actions.reads
+def package_collaborator_list_for_user(call: Call) -> None:
+    raise not_allowed(COLLABORATORS)
 
 
 # ---- following

@@ -5,6 +5,7 @@ from typing import Any
 from libs.common.errors import NotFound
 from services.opendata.api import shell
 from services.opendata.api.ckan.call import Call, Written, actions, bad_search, invalid, not_found, written
+from services.opendata.api.ckan.hidden import Hidden, entries_of, own_hidden
 from services.opendata.api.ckan.package import Dict, group, license_, moment, organization, package, resource, tag
 from services.opendata.catalogue import Entry
 from services.opendata.db import PublishedGroupRow, PublishedRow, published
@@ -58,8 +59,22 @@ def shown_entries(call: Call, entries: list[Entry]) -> list[bytes]:
     return [text for text in found.values() if text is not None]
 
 
-def newest_first(call: Call) -> list[Entry]:
-    return call.catalogue.newest()
+def shown_with(call: Call, page: list[Entry], hidden: Hidden) -> list[bytes]:
+    """`shown_entries` of a page on which some may be hidden, in its order."""
+    if not any(entry.id in hidden for entry in page):
+        return shown_entries(call, page)
+    told: list[bytes] = []
+    for entry in page:
+        told += [written(show(call, hidden[entry.id][1]))] if entry.id in hidden else shown_entries(call, [entry])
+    return told
+
+
+def newest_first(call: Call, hidden: Hidden | None = None) -> list[Entry]:
+    """Not to be changed where nothing is hidden: it is kept."""
+    if not hidden:
+        return call.catalogue.newest()
+    every = [*call.catalogue.newest(), *entries_of(hidden)]
+    return sorted(every, key=lambda entry: (entry.modified, entry.id), reverse=True)
 
 
 @actions.reads
@@ -91,18 +106,20 @@ def package_show(call: Call) -> Dict | Written:
 
 @actions.reads
 def current_package_list_with_resources(call: Call) -> Written:
-    """All data sets, the last changed first."""
-    offset = call.number("offset", 0)
-    entries = newest_first(call)[offset : offset + call.number("limit", 100, 1000)]
-    return Written(b"[" + b", ".join(shown_entries(call, entries)) + b"]")
+    """All data sets, the last changed first; one's own private ones, too."""
+    offset, hidden = call.number("offset", 0), own_hidden(call, private=True)
+    page = newest_first(call, hidden)[offset : offset + call.number("limit", 100, 1000)]
+    return Written(b"[" + b", ".join(shown_with(call, page, hidden)) + b"]")
 
 
 @actions.reads
 def package_autocomplete(call: Call) -> list[Dict]:
-    """Data sets whose title or name holds `q`, then those that search finds."""
+    """Data sets whose title or name holds `q`, one's own private ones too, then those that search finds."""
     q, limit = call.need("q"), call.number("limit", 10, 100)
-    entries = call.catalogue.entries
-    holding = [entry for entry in newest_first(call) if q.lower() in entry.name or q.lower() in entry.title.lower()]
+    entries, hidden = call.catalogue.entries, own_hidden(call, private=True)
+    holding = [
+        entry for entry in newest_first(call, hidden) if q.lower() in entry.name or q.lower() in entry.title.lower()
+    ]
     found = [entries[hit.key] for hit in call.catalogue.search(q, limit=limit).hits if hit.key in entries]
     unique = {entry.id: entry for entry in [*holding, *found]}
     return [_completion(q, entry) for entry in list(unique.values())[:limit]]
@@ -315,10 +332,16 @@ def tag_show(call: Call) -> Dict:
         found = next((word for word in words if name in (word["id"], word["name"])), None)
         if found is None:
             raise not_found()
-        return found
+        return found | ({"packages": _with_word(call, found)} if call.flag("include_datasets") else {})
     if name not in _counts(call, "tag"):
         raise not_found()
     return tag(name) | ({"packages": packages(call, "tag", name)} if call.flag("include_datasets") else {})
+
+
+def _with_word(call: Call, word: Dict) -> list[Dict]:
+    """The data sets that have the word as one of its vocabulary."""
+    found = packages(call, "tag", word["name"], 1000)
+    return [each for each in found if any(tag_["id"] == word["id"] for tag_ in each["tags"])][:10]
 
 
 @actions.reads

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from services.opendata.api import shell
-from services.opendata.api.ckan.call import Call, actions, invalid, not_found
+from services.opendata.api.ckan.call import Call, actions, invalid, not_allowed, not_found
 from services.opendata.api.ckan.datastore import conditions_in, listed, shown_rows
 from services.opendata.api.ckan.package import Dict
 from services.opendata.api.ckan.write import add_resource, allow, changing
@@ -13,7 +13,7 @@ from services.opendata.datastore import Column
 from services.opendata.datastore.types import guess
 from services.opendata.datastore.write import Copy, column_of
 from services.opendata.db import published
-from services.opendata.use_cases import programs, rows
+from services.opendata.use_cases import aliases, programs, rows
 
 CREATE = {
     "resource_id", "resource", "id", "force", "aliases", "fields", "delete_fields", "records", "include_records", "primary_key",
@@ -25,6 +25,21 @@ DELETE = {"resource_id", "id", "force", "filters", "include_deleted_records", "c
 
 class Tried(Exception):
     """A dry run came to its end: nothing is kept."""
+
+
+FUNCTIONS = "functions and triggers of the DataStore are a sysadmin's"
+"""CKAN's are PL/pgSQL, which only its sysadmin may write."""
+
+
+@actions.writes
+def datastore_function_create(call: Call) -> None:
+    """Rows are unchanging files here; nothing runs when they are written."""
+    raise not_allowed(FUNCTIONS)
+
+
+@actions.writes
+def datastore_function_delete(call: Call) -> None:
+    raise not_allowed(FUNCTIONS)
 
 
 def _check(call: Call, known: set[str]) -> None:
@@ -43,7 +58,14 @@ def datastore_create(call: Call) -> Dict:
         raise invalid(triggers=["There are no trigger functions here"])
     records = _records(given.get("records"))
     fields = _fields(given.get("fields"), records)
+    others = listed(given["aliases"], "aliases") if given.get("aliases") is not None else None
+    if others:
+        with changing(call) as session:
+            aliases.check(session, others, given.get("resource_id") or given.get("id"))
     ident = _file_for_rows(call)
+    if others is not None:  # before the rows: whoever kept an answer keeps it until they change
+        with changing(call) as session:
+            aliases.put(session, ident, others, shell.now_of(call.request))
     wanted = [*fields, *_guessed(fields, records)]
 
     def work(copy: Copy) -> list[Dict]:
@@ -180,6 +202,7 @@ def datastore_delete(call: Call) -> Dict:
     if not _may_write(call, ident).get("table"):
         raise not_found(f'Resource "{ident}" was not found.')
     with changing(call) as session:
+        aliases.put(session, ident, [], shell.now_of(call.request))
         rows.forget(session, call.actor, ident, shell.now_of(call.request))
     return {"resource_id": ident}
 

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import select
 
 from services.opendata.api.ckan.call import Call, Written, actions, bad_search, invalid, written
+from services.opendata.api.ckan.hidden import Hidden, holds, own_hidden
 from services.opendata.api.ckan.package import Dict
-from services.opendata.api.ckan.read import shown_entries
+from services.opendata.api.ckan.read import newest_first, shown_with
 from services.opendata.catalogue import Catalogue, Entry
 from services.opendata.db import PublishedGroupRow
 from services.opendata.domain.solr import All, AnyOf, Not, Query, Range, Term, parse
@@ -33,7 +34,7 @@ Holds = Callable[[Entry], bool]
 
 @actions.reads
 def package_search(call: Call) -> Written:
-    """Data sets for words `q` and filters `fq`; see CKAN's documentation."""
+    """Data sets for words `q` and filters `fq`; see CKAN's documentation. `include_private`, `include_drafts`: one's own of these, too."""
     unknown = sorted(set(call.given) - KNOWN)
     if unknown:
         raise bad_search(f"Unknown search parameters: {', '.join(unknown)}")
@@ -41,10 +42,11 @@ def package_search(call: Call) -> Written:
     words, filters, queries = _asked(call)
     sort = str(call.given.get("sort") or "")
     order = _order(sort)
-    asked = (words, filters, sort)
-    found = catalogue.listed(("found", *asked), lambda: _found(catalogue, words, queries, order))
+    hidden = _hidden(call, filters)
+    asked = None if hidden else (words, filters, sort)
+    found = _kept(catalogue, asked and ("found", *asked), lambda: _found(call, words, queries, order, hidden))
     start, rows = call.number("start", 0), call.number("rows", 10, MAX_ROWS)
-    shown = shown_entries(call, found[start : start + rows])
+    shown = shown_with(call, found[start : start + rows], hidden)
     facets = _facets(call, catalogue, asked, found)
     told = {
         "count": len(found), "facets": {name: dict(counts) for name, counts in facets.items()},
@@ -53,6 +55,17 @@ def package_search(call: Call) -> Written:
     }  # fmt: skip
     results = b", ".join(_fields(call, shown))
     return Written(written(told)[:-1] + b', "results": [' + results + b"]}")
+
+
+def _hidden(call: Call, filters: tuple[str, ...]) -> Hidden:
+    """A filter that demands a state (`+state:draft`) asks for drafts as CKAN takes it."""
+    drafts = call.flag("include_drafts") or any("+state:" in text for text in filters)
+    return own_hidden(call, private=call.flag("include_private"), drafts=drafts)
+
+
+def _kept(catalogue: Catalogue, what: Hashable, make: Callable[[], list[Any]]) -> list[Any]:
+    """None: with what not everybody may see in it; made for this question alone."""
+    return make() if what is None else catalogue.listed(what, make)
 
 
 def _asked(call: Call) -> tuple[str, tuple[str, ...], list[Query]]:
@@ -76,18 +89,19 @@ def _split(query: Query) -> tuple[str, list[Query]]:
     return " ".join(words), [part for part in parts if not (isinstance(part, Term) and not part.field)]
 
 
-def _found(catalogue: Catalogue, words: str, queries: list[Query], order: list[tuple[str, bool]]) -> list[Entry]:
-    """In order: by relevance while there are words, the last changed first where `order` says nothing."""
-    entries = catalogue.entries
-    answer = (
-        catalogue.search(words, order=None if words.strip() else "modified", limit=len(entries) + 1)
-        if words.strip()
-        else None
-    )
-    found = [entries[hit.key] for hit in answer.hits if hit.key in entries] if answer else catalogue.newest()
+def _found(call: Call, words: str, queries: list[Query], order: list[tuple[str, bool]], hidden: Hidden) -> list[Entry]:
+    """In order: by relevance while there are words (hidden ones, which have none, before all), the last changed first where `order`
+    says nothing."""
+    catalogue = call.catalogue
+    if words.strip():
+        hits = catalogue.search(words, order=None, limit=len(catalogue.entries) + 1).hits
+        found = [entry for entry in newest_first(call, hidden) if holds(entry, words)] if hidden else []
+        found += [catalogue.entries[hit.key] for hit in hits if hit.key in catalogue.entries]
+    else:
+        found = newest_first(call, hidden)
     for query in queries:
-        holds = predicate(catalogue, query)
-        found = [entry for entry in found if holds(entry)]
+        fits = predicate(catalogue, query)
+        found = [entry for entry in found if fits(entry)]
     return _sorted(found, order)
 
 
@@ -137,7 +151,7 @@ def predicate(catalogue: Catalogue, query: Query) -> Holds:
 def _is(catalogue: Catalogue, field: str, value: str) -> Holds:
     if not field:
         keys = {hit.key for hit in catalogue.search(value, limit=len(catalogue.entries) + 1).hits}
-        return lambda entry: entry.id in keys
+        return lambda entry: entry.id in keys or holds(entry, value)
     wanted = value.lower()
     if wanted.endswith("*"):
         start = wanted[:-1]
@@ -155,13 +169,13 @@ def values_of(catalogue: Catalogue, entry: Entry, field: str) -> list[str]:
         case "id" | "name" | "title":
             return [str(getattr(entry, field)).lower()]
         case "state":
-            return ["active"]
+            return [*entry.facets.get("state", ("active",))]
         case "type" | "dataset_type":
             return ["dataset"]
         case "capacity":
-            return ["public"]
+            return [*entry.facets.get("capacity", ("public",))]
         case "private":
-            return ["false"]
+            return ["true" if entry.facets.get("capacity") == ("private",) else "false"]
         case "site_id" | "entity_type":
             return ["default", "package"]
     return [value.lower() for value in entry.facets.get(FACETS.get(field, field), ())]
@@ -200,7 +214,9 @@ def _limit(call: Call) -> int:
     return -1 if str(given).strip() == "-1" else call.number("facet.limit", 50)
 
 
-def _facets(call: Call, catalogue: Catalogue, asked: Hashable, found: list[Entry]) -> dict[str, list[tuple[str, int]]]:
+def _facets(
+    call: Call, catalogue: Catalogue, asked: tuple[Hashable, ...] | None, found: list[Entry]
+) -> dict[str, list[tuple[str, int]]]:
     if not call.flag("facet", True):
         return {}
     fields = call.given.get("facet.field") or []
@@ -212,7 +228,8 @@ def _facets(call: Call, catalogue: Catalogue, asked: Hashable, found: list[Entry
     limit, least = _limit(call), max(call.number("facet.mincount", 1), 1)
     shown = {}
     for field in fields if isinstance(fields, list) else [fields]:
-        ordered = catalogue.listed(("counted", asked, str(field)), partial(_counted, catalogue, found, str(field)))
+        what = asked and ("counted", asked, str(field))
+        ordered = _kept(catalogue, what, partial(_counted, catalogue, found, str(field)))
         kept = [(value, count) for value, count in ordered if count >= least]
         shown[str(field)] = kept if limit < 0 else kept[:limit]
     return shown

@@ -10,7 +10,7 @@ from services.opendata.api.ckan.read import words_told
 from services.opendata.api.ckan.write import allow, changing
 from services.opendata.db import PublishedGroupRow
 from services.opendata.domain.describe import tag_problem
-from services.opendata.use_cases import vocabularies
+from services.opendata.use_cases import programs, vocabularies
 
 
 def _told(row: PublishedGroupRow) -> Dict:
@@ -109,12 +109,14 @@ def tag_create(call: Call) -> Dict:
 
 @actions.writes
 def tag_delete(call: Call) -> None:
-    """A word out of a vocabulary. The free words of data sets go with the data sets' own changes."""
+    """A word out of a vocabulary; without `vocabulary_id`, a free word out of all data sets of the key's municipality."""
     allow(call)
     wanted, vocabulary = call.need("id"), str(call.given.get("vocabulary_id") or "")
     with changing(call) as session:
         if not vocabulary:
-            raise not_found(f'Could not find tag "{wanted}"')
+            if not programs.drop_tag(session, call.actor, wanted, shell.now_of(call.request)):
+                raise not_found(f'Could not find tag "{wanted}"')
+            return
         row = vocabularies.get(session, vocabulary)
         kept = [each["name"] for each in vocabularies.words_of(row) if wanted not in (each["id"], each["name"])]
         if len(kept) == len(vocabularies.words_of(row)):

@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 from libs.common.errors import Forbidden
 from services.opendata.api import shell
 from services.opendata.api.ckan.call import Call, Given, actions, invalid, not_allowed
-from services.opendata.api.ckan.package import ABOUT, Dict, package, resource
+from services.opendata.api.ckan.package import ABOUT, VOCABULARY_TAGS, Dict, package, resource
 from services.opendata.db import DatasetRow, PublishedGroupRow, datasets, published
 from services.opendata.domain.describe import tag_problem
 from services.opendata.domain.vocabulary import THEMES
-from services.opendata.use_cases import directory, programs
+from services.opendata.use_cases import directory, programs, vocabularies
 from services.opendata.use_cases.programs import FileWish, Wish
 
 SCOPE = "opendata.write"
@@ -100,14 +100,35 @@ def _group_names(given: Given) -> list[str]:
 
 
 def places_of(call: Call, session: Session, given: Given, wish: Wish) -> Wish:
-    """The wish, with the division and the collections it names. Not found, not allowed or invalid where there are none."""
+    """The wish, with the division, the collections and the vocabularies' words it names. Not found, not allowed or invalid where
+    there are none."""
     about = dict(wish.about)
+    if wish.tags is not None:
+        about[VOCABULARY_TAGS] = _of_vocabularies(session, given.get("tags") or []) or None
     if "owner_org" in given:
         about["owner_org"] = _division(call, session, given["owner_org"])
     if isinstance(given.get("groups"), list):
         names = [name for name in _group_names(given) if name.upper() not in THEMES]
         about["groups"] = [directory.get_group(session, "group", name).id for name in names]
     return replace(wish, about=about)
+
+
+def _of_vocabularies(session: Session, tags: list[Given]) -> Dict:
+    """Tags that say which vocabulary they are a word of: name → the word's id and its vocabulary's. Invalid for what is no word of it."""
+    found: Dict = {}
+    for each in tags:
+        wanted = each.get("vocabulary_id")
+        if not wanted:
+            continue
+        row = vocabularies.find(session, str(wanted))
+        if row is None:
+            raise invalid(tags=[{"vocabulary_id": ["Tag vocabulary was not found."]}])
+        name = str(each["name"])
+        word = next((word for word in vocabularies.words_of(row) if word["name"] == name), None)
+        if word is None:
+            raise invalid(tags=[{"vocabulary_id": [f"Tag {name} does not belong to vocabulary {row.title}"]}])
+        found[name] = {"id": word["id"], "vocabulary_id": row.id}
+    return found
 
 
 def _division(call: Call, session: Session, owner: Any) -> str | None:
