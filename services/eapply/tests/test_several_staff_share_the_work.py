@@ -47,7 +47,8 @@ def test_a_note_is_seen_by_staff_and_never_by_the_applicant(town: Town):
 def placed(town: Town, subject: str, section: str) -> None:
     """A manager says which section somebody belongs to."""
     boss = town.staff("boss", "室見 課長", MANAGER)
-    assert boss.post("desk/members", {"subject": subject, "section": section}).status_code == 200
+    placed = boss.post("desk/members", {"subject": subject, "section": section})
+    assert placed.status_code == 200 and "課を保存しました" in placed.text
 
 
 def asked(town: Town, kind: str) -> tuple[Browser, Browser, Sent, str]:

@@ -1,6 +1,7 @@
 """The office around the cases: procedures on offer, the calendar, how periods were kept, what staff are told."""
 
 from datetime import date, timedelta
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
@@ -56,17 +57,21 @@ def _calendar_page(
 
 
 @router.get(f"{DESK}/members", include_in_schema=False)
-def members_page(request: Request, actor: Actor = access.staff(MANAGER)) -> Response:
+def members_page(request: Request, placed: str = "", actor: Actor = access.staff(MANAGER)) -> Response:
+    """`placed`: the subject whose section was just set, to say so."""
     with reading(request, actor) as session:
         rows, sections = assign.members(session, now_of(request)), assign.sections(session)
-    return render(request, "desk/members.html", desk=True, title=say("職員と課"), rows=rows, sections=sections)
+    done = next((row for row in rows if row.subject == placed), None)
+    return render(
+        request, "desk/members.html", desk=True, title=say("職員と課"), rows=rows, sections=sections, done=done
+    )
 
 
 @router.post(f"{DESK}/members", include_in_schema=False)
 def place_member(request: Request, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
     with changing(request, actor) as session:
         assign.place(session, actor, sent.get("subject"), sent.get("section"), now_of(request))
-    return to(f"{base(request)}/desk/members")
+    return to(f"{base(request)}/desk/members?{urlencode({'placed': sent.get('subject')})}")
 
 
 @router.get(f"{DESK}/period", include_in_schema=False)
