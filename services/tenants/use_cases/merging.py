@@ -90,7 +90,8 @@ def _new(merger: Merger, parts: Sequence[Municipality], now: datetime) -> Munici
 
 
 def _tell_later(session: Session, tenant: str, now: datetime, **payload: Any) -> None:
-    jobs.add(session, TOLD, payload, tenant=tenant, key=f"{payload['told']}:{now.isoformat()}", now=now)
+    """Under no key: two things recorded in one moment are both told."""
+    jobs.add(session, TOLD, payload, tenant=tenant, now=now)
 
 
 def tell(session: Session, tenant: str, told: str, by: str, reason: str, now: datetime) -> None:
