@@ -12,6 +12,7 @@ from libs.common.errors import Invalid, Refusal, say
 from services.tenants.api import figures, view, words
 from services.tenants.db import invoices as invoices_db
 from services.tenants.db import registry as registry_db
+from services.tenants.domain.catalogue import service
 from services.tenants.domain.history import believed
 from services.tenants.domain.lives import in_order
 from services.tenants.use_cases import invoices
@@ -49,7 +50,7 @@ def _page(request: Request, year: int, error: Refusal | None = None, field: str 
         asked=sum(row.amount for row in counting),
         paid=sum(row.amount for row in counting if row.state == "paid"),
         waiting=len(payers - {row.tenant for row in counting if row.slot == invoices_db.STANDING}),
-        problems=[one.problem.message for one in shared.values() if one.problem],
+        problems=[(service(key), one.problem.message) for key, one in shared.items() if one.problem],
         has_rule=bool(shared),
         today=view.today_of(request),
         states=words.INVOICES,

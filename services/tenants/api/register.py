@@ -20,7 +20,7 @@ from services.tenants.api import figures, inputs, view, words
 from services.tenants.db import deletions as deletions_db
 from services.tenants.db import members as members_db
 from services.tenants.db import registry as registry_db
-from services.tenants.domain import catalogue
+from services.tenants.domain import catalogue, mergers
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.codes import read_code
 from services.tenants.domain.history import believed
@@ -116,7 +116,7 @@ def _municipality(
         town=present or life[-1],
         tenant=tenant,
         exists=present is not None,
-        parts=[s.name for s in merging.parts_of(everybody, tenant)],
+        parts=[s.name for s in mergers.parts_of(everybody, tenant)],
         life=life,
         was=sorted((s for s in own if s.superseded_at), key=lambda s: s.recorded_at, reverse=True),
         near=[s for s in others if s.region == life[-1].region],

@@ -72,18 +72,24 @@ class AssumptionRow(TenantTable, Base):
 
 def rule_rows(session: Session, service: str | None = None) -> list[SharingRuleRow]:
     """Every rule ever recorded, the latest year and the latest record first."""
-    statement = select(SharingRuleRow).order_by(SharingRuleRow.fiscal_year.desc(), SharingRuleRow.recorded_at.desc())
+    statement = select(SharingRuleRow).order_by(
+        SharingRuleRow.fiscal_year.desc(), SharingRuleRow.recorded_at.desc(), SharingRuleRow.id.desc()
+    )
     return list(session.scalars(statement if service is None else statement.where(SharingRuleRow.service == service)))
 
 
 def rule_of(session: Session, service: str, fiscal_year: int) -> Rule | None:
-    """What holds now for the year, None if nothing was decided."""
+    """What holds now for the year, None if nothing was decided. Of two decided in the same moment, neither of which saw the
+    other: the later."""
     row = session.scalar(
-        select(SharingRuleRow).where(
+        select(SharingRuleRow)
+        .where(
             SharingRuleRow.service == service,
             SharingRuleRow.fiscal_year == fiscal_year,
             SharingRuleRow.superseded_at.is_(None),
         )
+        .order_by(SharingRuleRow.recorded_at.desc(), SharingRuleRow.id.desc())
+        .limit(1)
     )
     return as_rule(row) if row else None
 

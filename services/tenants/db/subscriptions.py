@@ -65,11 +65,12 @@ def add_intervals(session: Session, found: Iterable[Interval], origin: str) -> N
 
 
 def close(session: Session, tenant: str, service: str, kind: str, on: date, now: datetime, origin: str) -> bool:
-    """End what is open or ends later, on `on` (the first day it no longer holds). False if nothing was open.
+    """End what is open or ends later, on `on` (the first day it no longer holds), and what only begins after it. False if there was
+    nothing.
 
-    The open row is superseded and one with an end is recorded, so that the earlier belief stays readable.
+    Each row is superseded and, where it held before, one with an end is recorded, so that the earlier belief stays readable.
     """
-    row = session.scalar(
+    rows = session.scalars(
         select(IntervalRow).where(
             IntervalRow.tenant == tenant,
             IntervalRow.service == service,
@@ -77,15 +78,14 @@ def close(session: Session, tenant: str, service: str, kind: str, on: date, now:
             IntervalRow.superseded_at.is_(None),
             IntervalRow.valid_until.is_(None) | (IntervalRow.valid_until > on),
         )
-    )
-    if row is None:
-        return False
-    row.superseded_at = now
-    if row.valid_from < on:
-        ended = Interval(tenant, service, kind, row.valid_from, on, now)  # type: ignore[arg-type]
-        add_intervals(session, [ended], origin)
+    ).all()
+    for row in rows:
+        row.superseded_at = now
+        if row.valid_from < on:
+            ended = Interval(tenant, service, kind, row.valid_from, on, now)  # type: ignore[arg-type]
+            add_intervals(session, [ended], origin)
     session.flush()
-    return True
+    return bool(rows)
 
 
 def close_all(session: Session, tenant: str, on: date, now: datetime, origin: str) -> list[Interval]:
@@ -145,20 +145,19 @@ def take_back(session: Session, tenant: str, service: str, origin: str, now: dat
     )
     if ended is None:
         return
-    before = session.scalar(
-        select(IntervalRow)
-        .where(
+    closed = session.scalars(
+        select(IntervalRow).where(
             IntervalRow.tenant == tenant,
             IntervalRow.service == service,
             IntervalRow.kind == "joined",
-            IntervalRow.valid_from == ended.valid_from,
+            IntervalRow.valid_from >= ended.valid_from,
             IntervalRow.superseded_at == ended.recorded_at,
         )
-        .limit(1)
-    )
+    ).all()
     ended.superseded_at = now
-    until = before.valid_until if before is not None else None
-    add_intervals(session, [Interval(tenant, service, "joined", ended.valid_from, until, now)], origin)
+    spans = {row.valid_from: row.valid_until for row in closed} or {ended.valid_from: None}
+    again = [Interval(tenant, service, "joined", start, until, now) for start, until in spans.items()]
+    add_intervals(session, again, origin)
     session.flush()
 
 

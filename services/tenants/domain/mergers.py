@@ -1,9 +1,45 @@
-"""What goes on in the municipality that a merger makes: whatever one of its parts would have gone on using."""
+"""What goes on in the municipality that a merger makes: whatever one of its parts would have gone on using, their people, their use."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
+from services.tenants.domain.history import believed
+from services.tenants.domain.lives import in_order
+from services.tenants.domain.municipality import Municipality
 from services.tenants.domain.subscriptions import Interval
+
+
+def parts_of(states: Sequence[Municipality], tenant: str) -> list[Municipality]:
+    """The last states of those that ended when `tenant` began: by what is believed now. [] where no merger made it."""
+    life = in_order(s for s in believed(states) if s.tenant_id == tenant)
+    since = life[0].valid_from if life else None
+    return [s for s in believed(states) if since and s.successor == tenant and s.valid_until == since]
+
+
+def people(states: Sequence[Municipality], known: Mapping[str, int], tenants: Iterable[str]) -> dict[str, int]:
+    """Tenant → people as `known`; where a table of before the merger cannot know it, its parts together, if all of them are known."""
+
+    def of(tenant: str) -> int | None:
+        if tenant in known:
+            return known[tenant]
+        parts = [of(part.tenant_id) for part in parts_of(states, tenant)]
+        return sum(filter(None, parts)) if parts and None not in parts else None
+
+    found = {tenant: of(tenant) for tenant in tenants}
+    return {tenant: number for tenant, number in found.items() if number is not None}
+
+
+def gone_in(states: Sequence[Municipality], uses: Mapping[str, int], day: date) -> dict[str, int]:
+    """Tenant → uses, those of whoever had ended by `day` counted with what it went into."""
+    into = {
+        s.tenant_id: s.successor for s in believed(states) if s.successor and s.valid_until and s.valid_until <= day
+    }
+    found: dict[str, int] = {}
+    for tenant, number in uses.items():
+        for _ in into:  # as often as there are ends: what went into what had ended before is no endless way
+            tenant = into.get(tenant, tenant)
+        found[tenant] = found.get(tenant, 0) + number
+    return found
 
 
 def carried(ended: Iterable[Interval], tenant: str, on: date, now: datetime) -> list[Interval]:

@@ -111,13 +111,17 @@ def shares(rule: Rule, parties: Sequence[Party]) -> list[Share]:
 def _check_possible(rule: Rule, parties: Sequence[Party]) -> None:
     if not parties and rule.shared:
         raise Invalid(say("この年度に参加する市町村がないため、分けられません。"), code="nobody-shares")
-    if unknown_populations(rule, parties):
-        raise Invalid(
-            say("人口が取り込まれていない市町村があるため、人口割を計算できません。"), code="population-unknown"
-        )
-    if sum(rule.minimum * party.months // MONTHS for party in parties) > rule.shared:
+    if unknown := unknown_populations(rule, parties):
+        sentence = say("人口が取り込まれていない市町村があるため、人口割を計算できません。")
+        raise Invalid(sentence, code="population-unknown", tenants=unknown)
+    if _minimums(rule, parties) > rule.shared:
         sentence = say("最低額の合計が、分ける費用より大きくなります。最低額を下げてください。")
         raise Invalid(sentence, fields={"minimum": sentence}, code="minimum-too-high")
+
+
+def _minimums(rule: Rule, parties: Sequence[Party]) -> int:
+    """Yen that all of them pay at the least, each for its months."""
+    return sum(rule.minimum * party.months // MONTHS for party in parties)
 
 
 def _parts(rule: Rule, parties: Sequence[Party]) -> list[int]:
@@ -157,6 +161,16 @@ def _adjustments(before: Sequence[int], minimums: Sequence[int]) -> list[int]:
 # ---- questions about a rule -----------------------------------------------------------------------------------------
 
 
+def most_joining(rule: Rule, parties: Sequence[Party], candidates: Sequence[Party]) -> int:
+    """How many of `candidates`, in their order, can join until the minimums of all together are more than there is to share."""
+    left = rule.shared - _minimums(rule, parties)
+    for number, candidate in enumerate(candidates):
+        left -= _minimums(rule, [candidate])
+        if left < 0:
+            return number
+    return len(candidates)
+
+
 def per_use(yen: int, uses: int) -> int | None:
     """Yen per application, bid, data set or GB, rounded half up; None where nothing was used."""
     return rounded(Fraction(yen, uses)) if uses > 0 else None
@@ -170,7 +184,8 @@ def rounded(value: Fraction) -> int:
 def joined_needed(
     rule: Rule, parties: Sequence[Party], candidates: Sequence[Party], tenant: str, own: int
 ) -> int | None:
-    """How many of `candidates`, in their order, must join too until `tenant` pays at most `own` yen. None: even all do not do.
+    """How many of `candidates`, in their order, must join too until `tenant` pays at most `own` yen. None: even all do not do,
+    or as many as the minimum leaves room for.
 
     Each that joins only lessens what the others pay (but for single yen of rounding), so the number is found by halving.
     """
@@ -178,9 +193,10 @@ def joined_needed(
     def pays(number: int) -> int:
         return next(s.amount for s in shares(rule, [*parties, *candidates[:number]]) if s.tenant == tenant)
 
-    if pays(len(candidates)) > own:
+    most = most_joining(rule, parties, candidates)
+    if pays(most) > own:
         return None
-    low, high = 0, len(candidates)
+    low, high = 0, most
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if pays(middle) <= own else (middle + 1, high)
@@ -196,9 +212,10 @@ def more_needed(
     def enough(number: int) -> bool:
         return all(s.amount <= most.get(s.tenant, s.amount) for s in shares(rule, [*parties, *candidates[:number]]))
 
-    if not enough(len(candidates)):
+    everybody = most_joining(rule, parties, candidates)
+    if not enough(everybody):
         return None
-    low, high = 0, len(candidates)
+    low, high = 0, everybody
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle + 1, high)

@@ -3,12 +3,16 @@
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from libs.common.db import Database
 from libs.common.errors import Conflict, Invalid
+from libs.common.jobs.table import JobRow
 from libs.common.testing.service import NOW
 from services.tenants import worker
+from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.domain import subscriptions as rules
+from services.tenants.domain.history import believed
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, OOKI, OPERATOR, PREFECTURE
 from services.tenants.tests.test_joining_a_service import (
@@ -22,7 +26,7 @@ from services.tenants.tests.test_joining_a_service import (
     told,
 )
 from services.tenants.tests.test_suspending_and_leaving import joined, registry
-from services.tenants.use_cases import saga, subscribe
+from services.tenants.use_cases import merging, saga, subscribe
 
 pytestmark = pytest.mark.any_store
 
@@ -186,3 +190,45 @@ def test_terms_are_changed_in_the_browser(cloud: Cloud) -> None:
     assert "使い続ける" in followed
     assert "令和9年3月31日（水）まで" in cloud.get(f"/portal/{OOKI}/", ADMIN).text
     assert "令和9年4月1日（木）に始まります" in cloud.get("/operator/", OPERATOR).text
+
+
+def test_leaving_ends_the_present_use_and_the_one_that_is_scheduled(joined: Database) -> None:
+    """A correction left two: one that ends, one that begins later. Leaving took any one of them; taken back, both hold again."""
+
+    def spans() -> list[tuple[date, date | None]]:
+        with joined.reading() as session:
+            found = believed(subscriptions_db.intervals(session, OOKI, "eapply"))
+            return sorted((i.valid_from, i.valid_until) for i in found if i.kind == "joined")
+
+    two = [(TODAY, OCTOBER), (date(2028, 4, 1), None)]
+    with joined.transaction(tenant=OOKI) as session:
+        held = [rules.Interval(OOKI, "eapply", "joined", start, until, NOW) for start, until in two]
+        subscribe.correct_history(session, OPERATOR, OOKI, "eapply", held, "検査", NOW)
+    leaving = ask(joined, "leave", APRIL, NOW + timedelta(minutes=1))
+    assert spans() == [(TODAY, APRIL)]
+    with joined.transaction(tenant=OOKI) as session:
+        subscribe.withdraw(session, ADMIN, OOKI, leaving, NOW + timedelta(minutes=2))
+    assert spans() == two
+
+
+@pytest.mark.parametrize("wish", [None, OCTOBER])
+def test_a_request_of_a_municipality_that_has_merged_is_not_approved(registry: Database, wish: date | None) -> None:
+    asked = ask(registry, "join", wish)
+    with registry.transaction(tenant=PREFECTURE) as session:
+        merger = merging.Merger([OOKI, "405035"], "405248", "合併町", "がっぺいまち", "筑後", APRIL)
+        merging.merge(session, OPERATOR, merger, "告示", NOW)
+    day = NOW if wish else NOW + (APRIL - TODAY)
+    with pytest.raises(Conflict, match="もう台帳にありません"), registry.transaction(tenant=OOKI) as session:
+        subscribe.approve(session, OPERATOR, asked, day)
+    assert state(registry, asked) == "requested"
+
+
+def test_two_things_recorded_in_one_moment_are_both_told(registry: Database) -> None:
+    with registry.transaction(tenant=PREFECTURE) as session:
+        merger = merging.Merger([OOKI, "405035"], "405248", "合併町", "がっぺいまち", "筑後", APRIL)
+        merging.merge(session, OPERATOR, merger, "告示", NOW)
+        merging.correct(session, OPERATOR, "405248", OCTOBER, "日の訂正", NOW)
+    with registry.reading(tenant=OOKI) as session:
+        rows = select(JobRow).where(JobRow.job_kind == merging.TOLD, JobRow.tenant == OOKI).order_by(JobRow.id)
+        found = [row.payload["reason"] for row in session.scalars(rows)]
+    assert found == ["告示", "日の訂正"]

@@ -12,13 +12,15 @@ from libs.common.actor import Actor
 from libs.common.testing.service import NOW
 from services.tenants.db import invoices as invoices_db
 from services.tenants.db import sharing as sharing_db
+from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.db.invoices import InvoiceRow
+from services.tenants.domain.sharing import Rule
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.tests.cloud import Cloud
-from services.tenants.tests.people import ADMIN, KURUME, MEMBER, NAKAGAWA, OOKI
+from services.tenants.tests.people import ADMIN, KURUME, MEMBER, NAKAGAWA, OOKI, OPERATOR
 from services.tenants.tests.test_council_and_public_pages import applied, full  # noqa: F401 (a fixture)
 from services.tenants.tests.test_indicators_and_reports import words_of
-from services.tenants.use_cases import count, sharing, subscribe
+from services.tenants.use_cases import count, merging, sharing, subscribe, tenders
 
 pytestmark = pytest.mark.any_store
 
@@ -322,3 +324,78 @@ def test_the_council_sees_from_how_many_members_on_it_pays(full: Cloud) -> None:
     dear = full.get("/council/sharing/ebid?year=2026&total=600000&equal=100&alone=9999", MEMBER).text
     assert "以下にはなりません" in dear, "with all 60 each pays 10,000"
     assert full.get("/council/sharing/ebid?year=2026&total=600000&equal=100&alone=x", MEMBER).status_code == 422
+
+
+def test_a_minimum_with_no_room_for_everybody_leaves_the_page_readable(full: Cloud) -> None:  # noqa: F811
+    """3 take part and pay 100,000 each; the minimum has no room for 60. The page of the decided rule was refused (422)."""
+    full.post("/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "", "total": "300000", "minimum": "60000"})
+    answer = full.get("/council/sharing/ebid?year=2026", MEMBER)
+    assert answer.status_code == 200 and amounts(answer.text) == [100_000] * 3
+    assert "何市町村から得になるか" in answer.text
+    estimate = full.get(f"/portal/{OOKI}/services/ebid/estimate?own=10", ADMIN)
+    assert estimate.status_code == 200
+
+
+def test_whose_population_is_unknown_is_named(full: Cloud) -> None:  # noqa: F811
+    lines = "".join(line + "\n" for line in every_town(full).splitlines() if not line.startswith(KURUME))
+    people(full, lines)
+    full.post("/council/sharing/eapply/rule", MEMBER, {**RULE, "equal": "50", "population": "50"})
+    page = full.get("/council/sharing/eapply?year=2026", MEMBER).text
+    assert "人口が取り込まれていない: 久留米市</p>" in page
+    assert "電子申請サービス</a>: 人口が取り込まれていない" in full.get("/council/invoices/?year=2026", MEMBER).text
+
+
+def test_a_year_names_its_municipalities_as_they_were_at_its_end(full: Cloud) -> None:  # noqa: F811
+    with full.database.reading() as session:
+        register = count.read(session)
+        before, after = (sharing.basis(session, register, "eapply", year).towns[NAKAGAWA] for year in (2017, 2018))
+    assert (before.code, before.name) == ("403059", "那珂川町"), "it became a city on 1 October 2018"
+    assert (after.code, after.name) == ("402311", "那珂川市")
+
+
+def test_of_two_rules_decided_in_one_moment_the_later_holds(cloud: Cloud) -> None:
+    """Two transactions that do not see each other's rule leave both believed."""
+    with cloud.database.transaction() as session:
+        first = sharing_db.add_rule(session, Rule("eapply", 2026, 1_000, 100, 0, 0), "", "p", NOW)
+        sharing_db.add_rule(session, Rule("eapply", 2026, 2_000, 100, 0, 0), "", "q", NOW)
+        first.superseded_at = None
+    with cloud.database.reading() as session:
+        rule = sharing_db.rule_of(session, "eapply", 2026)
+    assert rule and rule.total == 2_000
+
+
+def test_a_merger_in_mid_year_shares_by_the_people_and_the_use_of_its_parts(full: Cloud) -> None:  # noqa: F811
+    """Of 大木町 and 久留米市 from 1 October: no table of before can name the municipality they make."""
+    people(full, every_town(full))
+    full.post("/council/sharing/eapply/rule", MEMBER, {**RULE, "subsidy": "", "equal": "0", "population": "100"})
+    with full.database.transaction(tenant="400009") as session:
+        subscriptions_db.add_intervals(
+            session, [Interval(OOKI, "eapply", "joined", date(2020, 4, 1), None, NOW)], "test"
+        )
+        merger = merging.Merger([OOKI, KURUME], "405248", "合併市", "がっぺいし", "筑後", date(2026, 10, 1))
+        merging.merge(session, OPERATOR, merger, "告示", full.clock.now())
+    for year, months in ((2026, {OOKI: 6, KURUME: 6, "405248": 6}), (2027, {"405248": 12})):
+        with full.database.reading() as session:
+            found = sharing.basis(session, count.read(session), "eapply", year)
+            parts = sharing.basis(session, count.read(session), "eapply", 2026).populations
+        assert {t: m for t, m in found.months.items() if t in (OOKI, KURUME, "405248")} == months
+        assert found.populations["405248"] == parts[OOKI] + parts[KURUME]
+        followed = sharing.follow(Rule("eapply", year, 9_999_999, 10, 90, 0), found)
+        assert followed.problem is None and sum(s.amount for s in followed.shares.values()) == 9_999_999
+
+
+def test_uses_of_the_year_before_stay_with_whom_a_merger_made(cloud: Cloud) -> None:
+    with cloud.database.transaction() as session:
+        for number, tenant in enumerate((OOKI, KURUME, KURUME)):
+            told = {
+                "tender_id": f"t-{number}",
+                "fiscal_year": 2026,
+                "category": "works",
+                "published_at": NOW.isoformat(),
+            }
+            tenders.note_published(session, tenant, told)
+    with cloud.database.transaction(tenant="400009") as session:
+        merger = merging.Merger([OOKI, KURUME], "405248", "合併市", "がっぺいし", "筑後", date(2027, 4, 1))
+        merging.merge(session, OPERATOR, merger, "告示", NOW)
+    with cloud.database.reading() as session:
+        assert sharing.basis(session, count.read(session), "ebid", 2027).uses == {"405248": 3}

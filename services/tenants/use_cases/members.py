@@ -47,6 +47,7 @@ def change(session: Session, actor: Actor, tenant: str, person_id: str, roles: s
     had = present.get(person_id, set())
     if roles == had:
         return
+    _check_of_this_tenant(session, tenant, roles - had)
     _check_someone_left(present, person_id, had - roles)
     for role in sorted(roles - had):
         db.grant(session, tenant, person_id, role, actor.subject, now)
@@ -67,6 +68,12 @@ def roles_text(roles: set[str]) -> str:
 def _check_known(roles: set[str]) -> None:
     unknown = roles - set(ROLES) - set(COUNCIL_ROLES)
     if unknown:
+        raise Invalid(say("選べない権限が含まれています。画面から選び直してください。"), code="unknown-role")
+
+
+def _check_of_this_tenant(session: Session, tenant: str, given: set[str]) -> None:
+    """The roles for the whole cloud are given in the prefecture's tenant only, whatever form or file asks."""
+    if given & set(COUNCIL_ROLES) and any(state.counted for state in registry_db.states(session, tenant)):
         raise Invalid(say("選べない権限が含まれています。画面から選び直してください。"), code="unknown-role")
 
 

@@ -90,7 +90,8 @@ def _new(merger: Merger, parts: Sequence[Municipality], now: datetime) -> Munici
 
 
 def _tell_later(session: Session, tenant: str, now: datetime, **payload: Any) -> None:
-    jobs.add(session, TOLD, payload, tenant=tenant, key=f"{payload['told']}:{now.isoformat()}", now=now)
+    """Under no key: two things recorded in one moment are both told."""
+    jobs.add(session, TOLD, payload, tenant=tenant, now=now)
 
 
 def tell(session: Session, tenant: str, told: str, by: str, reason: str, now: datetime) -> None:
@@ -107,13 +108,6 @@ def tell(session: Session, tenant: str, told: str, by: str, reason: str, now: da
 # ---- a merger that was recorded wrongly, or that does not come -------------------------------------------------------
 
 
-def parts_of(states: Sequence[Municipality], tenant: str) -> list[Municipality]:
-    """The last states of those that ended when `tenant` began: by what is believed now. [] where no merger made it."""
-    life = in_order(s for s in believed(states) if s.tenant_id == tenant)
-    since = life[0].valid_from if life else None
-    return [s for s in believed(states) if since and s.successor == tenant and s.valid_until == since]
-
-
 def correct(session: Session, actor: Actor, tenant: str, on: date | None, reason: str, now: datetime) -> None:
     """The merger that made `tenant` was, or will be, on another day; None: it does not come at all. What its parts used, and the
     servers they reserved, are cut and carried anew; what was believed before stays readable.
@@ -122,7 +116,7 @@ def correct(session: Session, actor: Actor, tenant: str, on: date | None, reason
     merged again. The session is the prefecture's.
     """
     states = db.states(session)
-    parts, life = parts_of(states, tenant), in_order(s for s in believed(states) if s.tenant_id == tenant)
+    parts, life = mergers.parts_of(states, tenant), in_order(s for s in believed(states) if s.tenant_id == tenant)
     if not parts:
         raise Invalid(say("この市町村は、合併でできた市町村ではありません。"))
     _check_correctable(life, on, local_date(now))

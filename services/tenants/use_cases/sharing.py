@@ -13,7 +13,7 @@ from libs.common.errors import Invalid, Refusal, say
 from services.tenants.db import sharing as db
 from services.tenants.db import tenders as tenders_db
 from services.tenants.db import usage as usage_db
-from services.tenants.domain import catalogue, sharing
+from services.tenants.domain import catalogue, mergers, sharing
 from services.tenants.domain import usage as usage_rules
 from services.tenants.domain.history import believed
 from services.tenants.domain.municipality import Municipality, counted_on
@@ -69,20 +69,28 @@ class Shared:
 
 
 def basis(session: Session, register: Register, service: str, fiscal_year: int) -> Basis:
-    """Populations of 1 April of the year, or of the latest day before it; use of the year before."""
+    """Populations of 1 April of the year, or of the latest day before it; use of the year before. Whoever a merger made since then
+    has the people of its parts, and the uses of those that were in it before the year began."""
     first, last = fiscal_year_span(fiscal_year)
     months = months_joined(register, service, fiscal_year)
     known = db.populations(session, first)
-    towns = counted_on(register.states, last) | _gone(register, months)
+    towns = _gone(register, months) | counted_on(register.states, last)
+    people = {tenant: row.population for tenant, row in known.items()}
+    uses = uses_of(session, service, fiscal_year - 1)
     return Basis(
         service,
         fiscal_year,
         towns,
         months,
-        {tenant: row.population for tenant, row in known.items() if tenant in towns},
+        mergers.people(register.states, people, towns),
         max((row.as_of for row in known.values()), default=None),
-        uses_of(session, service, fiscal_year - 1),
+        mergers.gone_in(register.states, uses, first) if service in _FLOWS else uses,
     )
+
+
+_FLOWS = ("eapply", "ebid", capacity.SERVICE)
+"""Services whose uses are counted through the year. Of the others what is there at its end counts, and by then the merged
+municipality keeps it."""
 
 
 def _gone(register: Register, months: Iterable[str]) -> dict[str, Municipality]:
@@ -208,6 +216,7 @@ def break_even(rule: Rule, found: Basis, order: Sequence[str], alone: int | None
     parties, further = found.parties(), [found.party(tenant, sharing.MONTHS) for tenant in order]
     if rule.population:
         further = [party for party in further if party.population is not None]
+    further = further[: sharing.most_joining(rule, parties, further)]
     now = follow(rule, found)
     if now.problem is not None or not parties:
         return None

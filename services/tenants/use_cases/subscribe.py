@@ -8,10 +8,12 @@ from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Conflict, Invalid, say
+from services.tenants.db import registry as registry_db
 from services.tenants.db import requests as db
 from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.db.requests import RequestRow
 from services.tenants.domain import catalogue, requests, subscriptions
+from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.use_cases import saga, telling, terms
 
@@ -111,12 +113,23 @@ def approve(session: Session, actor: Actor, request_id: str, now: datetime) -> R
     row = db.find_request(session, request_id, lock=True)
     requests.check_step(row.state, "running", row.decided_at)
     requests.check_decided_by_operators(row.action)
+    _check_still_there(session, row, local_date(now))
     row.decided_by, row.decided_at = actor.subject, now
     db.add_step(session, row.id, "approved", now)
     audit.record(session, actor, f"subscription.{row.action}.approved", row.service, detail=_dates(row), now=now)
     telling.tell_of_request(session, row, "decided", now)
     saga.begin(session, row, now)
     return row
+
+
+def _check_still_there(session: Session, row: RequestRow, today: date) -> None:
+    """A municipality that a merger has ended, or ends before the first day it asked for, begins nothing any more."""
+    first = subscriptions.first_day(row.effective_from, today)
+    if row.tenant not in existing_on(registry_db.states(session, row.tenant), first):
+        sentence = say(
+            "この市町村は、利用を始める日には、もう台帳にありません。申込みを見送り、新しい市町村から申し込むよう伝えてください。"
+        )
+        raise Conflict(sentence, code="municipality-ended")
 
 
 def refuse(session: Session, actor: Actor, request_id: str, reason: str, now: datetime) -> RequestRow:

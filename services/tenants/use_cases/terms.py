@@ -5,6 +5,7 @@ An agreed end is recorded when it is agreed, so that the count and the shares of
 believed before is believed again.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from libs.common.clock import local_date
 from libs.common.errors import Conflict, say
 from services.tenants.db import subscriptions as db
 from services.tenants.db.requests import RequestRow
+from services.tenants.domain.history import believed
 from services.tenants.domain.subscriptions import Interval, Subscription, first_day, status_on
 from services.tenants.events import SubscriptionEnded, SubscriptionStarted
 
@@ -22,8 +24,11 @@ def move(session: Session, row: RequestRow, now: datetime) -> None:
     """The use begins on the wished day instead; if that is over by now, today."""
     coming = _coming(session, row, now)
     start = first_day(row.effective_from, local_date(now))
+    own = believed(db.intervals(session, row.tenant, row.service))
+    later = [replace(i, recorded_at=now) for i in own if i.kind == "joined" and i.valid_from > coming.start]  # type: ignore[operator]
     db.close(session, row.tenant, row.service, "joined", coming.start, now, row.id)  # type: ignore[arg-type]
-    db.add_intervals(session, [Interval(row.tenant, row.service, "joined", start, coming.end, now)], row.id)
+    moved = Interval(row.tenant, row.service, "joined", start, coming.end, now)
+    db.add_intervals(session, [moved, *later], row.id)
     _never_began(session, row, coming, now)
     event = SubscriptionStarted(service=row.service, from_date=start)
     outbox.add(session, event, subject=f"{row.tenant}/{row.service}", now=now)

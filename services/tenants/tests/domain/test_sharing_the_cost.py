@@ -15,6 +15,8 @@ from services.tenants.domain.sharing import (
     apportion,
     joined_needed,
     months_in,
+    more_needed,
+    most_joining,
     per_use,
     shares,
     unknown_populations,
@@ -58,6 +60,60 @@ def test_the_shares_sum_to_the_total_whatever_the_rule(rule: Rule, those: list[P
         "nobody pays less than the minimum, or than nothing"
     )
     assert sum(share.adjustment for share in found) == 0
+
+
+odd_numbers = st.sampled_from((0, 1, 2, 3, 11, 99, 100, 101, 10**6, 10**12)) | st.integers(0, 10**12)
+odd_parties = st.lists(
+    st.builds(
+        Party,
+        tenant=st.integers(100_000, 999_999).map(str),
+        months=st.integers(1, 12),
+        population=st.none() | st.sampled_from((0, 1, 40_000_000)) | st.integers(0, 40_000_000),
+        use=st.sampled_from((0, 0, 1, 10**9)),
+    ),
+    max_size=80,
+    unique_by=lambda party: party.tenant,
+)
+cuts = st.sampled_from(((100, 0, 0), (0, 100, 0), (0, 0, 100), (1, 1, 98), (0, 50, 50), (33, 33, 34)))
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.integers(1, 10**12), odd_numbers, odd_numbers, cuts, odd_parties)
+def test_odd_rules_and_odd_towns_give_shares_that_sum_or_a_sentence(
+    total: int, subsidy: int, minimum: int, cut: tuple[int, int, int], those: list[Party]
+) -> None:
+    """Nobody lives there, nobody is counted, one alone, the prefecture pays all: whole yen that sum, none below zero; or Invalid."""
+    rule = Rule("eapply", 2026, total, *cut, min(subsidy, total), minimum)
+    assert check_rule(rule) == rule
+    try:
+        found = shares(rule, those)
+    except Invalid as refused:
+        assert refused.code in {"nobody-shares", "population-unknown", "minimum-too-high"}
+        assert (refused.code == "population-unknown") <= bool(unknown_populations(rule, those))
+        return
+    assert sum(share.amount for share in found) == (rule.shared if those else 0)
+    assert all(min(s.equal, s.by_population, s.by_use, s.amount) >= 0 for s in found)
+
+
+@settings(max_examples=50, deadline=None)
+@given(rules(), many, many, st.integers(0, 10**9))
+def test_asking_how_many_must_join_never_stops_at_the_minimum(
+    rule: Rule, those: list[Party], further: list[Party], own: int
+) -> None:
+    """A rule whose minimum has room for those of today but not for everybody: the answer is a number, or that there is none."""
+    further = [party for party in further if party.tenant not in {one.tenant for one in those}]
+    assume(sum(rule.minimum * party.months // 12 for party in those) <= rule.shared)
+    room = most_joining(rule, those, further)
+    shares(rule, [*those, *further[:room]])
+    if room < len(further):
+        with pytest.raises(Invalid):
+            shares(rule, [*those, *further[: room + 1]])
+    tenant = those[0].tenant
+    for needed in (
+        joined_needed(rule, those, further, tenant, own),
+        more_needed(rule, those, further, {tenant: own}),
+    ):
+        assert needed is None or needed <= room
 
 
 @settings(max_examples=100, deadline=None)
