@@ -43,7 +43,7 @@ def test_processes_of_one_role_are_compared(cloud: Cloud) -> None:
 def test_a_service_that_does_not_answer_is_named(cloud: Cloud) -> None:
     runs(cloud, "eapply", instance("api", 1))
     page = cloud.get(PAGE, OPERATOR).text
-    assert "backupは応答していません" in page and "eapplyは応答していません" not in page
+    assert "データバックアップ（backup）は応答していません" in page and "（eapply）は応答していません" not in page
     assert "版がそろっていません" not in page
 
 
