@@ -79,13 +79,7 @@ class Known:
     def key(self, kid: str | None) -> jwt.PyJWK:
         """The key a token names. One that is not known yet is asked for: the provider may have changed its keys."""
         with self._lock:
-            try:
-                keys = self._fresh_keys(KEYS_FRESH)
-            except ProviderFailed:
-                if self._keys is None or self._clock() - self._keys[0] > KEYS_KEPT:
-                    raise
-                keys = self._keys[1]
-            found = _pick(keys, kid)
+            found = _pick(self._keys_at_hand(), kid)
         return found or self.key_again(kid)
 
     def key_again(self, kid: str | None) -> jwt.PyJWK:
@@ -101,6 +95,15 @@ class Known:
         """The keys as the provider says them now."""
         with self._lock:
             return self._fresh_keys(0.0)
+
+    def _keys_at_hand(self) -> Mapping[str | None, jwt.PyJWK]:
+        """Fresh ones; those of before, for KEYS_KEPT, while the provider does not say them."""
+        try:
+            return self._fresh_keys(KEYS_FRESH)
+        except ProviderFailed:
+            if self._keys is None or self._clock() - self._keys[0] > KEYS_KEPT:
+                raise
+            return self._keys[1]
 
     def _fresh_keys(self, age: float) -> Mapping[str | None, jwt.PyJWK]:
         if self._keys is not None and self._clock() - self._keys[0] < age:

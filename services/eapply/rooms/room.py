@@ -73,8 +73,8 @@ class EapplyRoom:
         with tempfile.TemporaryFile() as target:
             writer = Writer(target, FORMAT, request.tenant, self._clock.now())
             with self._database.reading(tenant=request.tenant) as session:
-                for number, (name, model) in enumerate(tables.CARRIED.items(), start=1):
-                    writer.add(f"{name}.jsonl", rows.dumped(session, model, without=tables.LEFT_OUT.get(name, ())))
+                for number, name in enumerate(tables.CARRIED, start=1):
+                    writer.add(f"{name}.jsonl", tables.dumped(session, name))
                     yield Step(number, total, "データの表を書き出しました")
                 writer.add("answers.csv", csvout.rows(_answer_rows(session), header=_ANSWER_HEADER))
                 writer.add(

@@ -1,5 +1,10 @@
 """What is carried out and in, table by table, in the order in which they depend on each other."""
 
+from collections.abc import Iterator
+
+from sqlalchemy.orm import Session
+
+from libs.common.room import rows
 from services.eapply.db import (
     ApplicationRow,
     AttachmentRow,
@@ -84,3 +89,8 @@ REMOVED_LAST = (
     InventoryRow, InventoryStateRow, VaultEntryRow, VaultKeyRow, VaultReadRow, DelegationRow,
     OwnKeyRow,
 )  # fmt: skip
+
+
+def dumped(session: Session, name: str) -> Iterator[bytes]:
+    """Rows of the session's municipality in `CARRIED[name]`, as an archive holds them."""
+    return rows.dumped(session, CARRIED[name], without=LEFT_OUT.get(name, ()))

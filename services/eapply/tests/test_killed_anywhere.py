@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
-from libs.common.room import RoomRequest, drain, rows
+from libs.common.room import RoomRequest, drain
 from services.eapply import notice_pdf, worker
 from services.eapply.db import AttachmentRow, ChargeRow, NoticeDocumentRow, PaymentReportRow
 from services.eapply.rooms import EapplyRoom, tables
@@ -194,7 +194,4 @@ def test_while_a_municipality_is_taken_in_from_an_archive(town: Town, tmp_path: 
 
 def contents(town: Town) -> dict[str, list[Any]]:
     with town.service.database.reading(tenant=town.code) as session:
-        return {
-            name: list(rows.dumped(session, model, without=tables.LEFT_OUT.get(name, ())))
-            for name, model in tables.CARRIED.items()
-        }
+        return {name: list(tables.dumped(session, name)) for name in tables.CARRIED}

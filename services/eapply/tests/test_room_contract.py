@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from libs.common import inbox
 from libs.common.files import Store
-from libs.common.room import Room, RoomRow, rows
+from libs.common.room import Room, RoomRow
 from libs.common.service import Service
 from libs.common.testing.room_contract import RoomContract
 from libs.common.testing.service import NOW, Issuers
@@ -42,10 +42,7 @@ class TestEapplyRoom(RoomContract):
     def contents(self, service: Service, tenant: str) -> Any:
         """Every row that is carried, and the bytes of every attachment."""
         with service.database.reading(tenant=tenant) as session:
-            held: dict[str, Any] = {
-                name: list(rows.dumped(session, model, without=tables.LEFT_OUT.get(name, ())))
-                for name, model in tables.CARRIED.items()
-            }
+            held: dict[str, Any] = {name: list(tables.dumped(session, name)) for name in tables.CARRIED}
             ids = session.scalars(select(tables.CARRIED["attachments"].id)).all()  # type: ignore[attr-defined]
         return {**held, "files": sorted(service.extras["files"].read(tenant, file_id) for file_id in ids)}
 

@@ -189,16 +189,15 @@ def _with_phrases(tokens: list[str]) -> list[str]:
     """Words that say something together are one token: evacuation shelter; 駐車場 空き, where the tables have 駐車場空き."""
     found: list[str] = []
     while tokens:
-        length = next((n for n in (3, 2) if len(tokens) >= n and _phrase_of(tokens[:n])), 1)
-        found.append(_phrase_of(tokens[:length]) or tokens[0])
+        phrases = ((n, _phrase_of(tokens[:n])) for n in (3, 2) if len(tokens) >= n)
+        length, phrase = next(((n, phrase) for n, phrase in phrases if phrase), (1, tokens[0]))
+        found.append(phrase)
         tokens = tokens[length:]
     return found
 
 
 def _phrase_of(tokens: list[str]) -> str:
     """The tokens as the one phrase that the tables know, "" when they know none."""
-    if len(tokens) < 2:
-        return ""
     if japanese_of(" ".join(tokens)):
         return " ".join(tokens)
     together = "".join(tokens)

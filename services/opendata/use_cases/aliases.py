@@ -51,10 +51,7 @@ def check(session: Session, names: Sequence[str], resource_id: str | None) -> No
     for name in names:
         if _bad(name):
             raise _refused(f'"{name}" is not a valid alias name')
-        other = find(session, name)
-        if (other not in (None, resource_id) and _is_file(session, str(other))) or _is_file(session, name):
-            raise _refused(f'The alias "{name}" already exists.')
-        if other is not None and not _own(session, name):
+        if _is_file(session, name) or _is_anothers(session, name, resource_id):
             raise _refused(f'The alias "{name}" already exists.')
 
 
@@ -80,8 +77,13 @@ def _bad(name: str) -> bool:
     return not 0 < len(name) <= LENGTH or _BAD.search(name) is not None
 
 
-def _own(session: Session, name: str) -> bool:
-    return session.scalar(select(GroupRow.id).where(GroupRow.name == _BEFORE + name)) is not None
+def _is_anothers(session: Session, name: str, resource_id: str | None) -> bool:
+    """Another file's that is there, or another municipality's. The name of an own file that is gone is free."""
+    other = find(session, name)
+    if other is None:
+        return False
+    own = session.scalar(select(GroupRow.id).where(GroupRow.name == _BEFORE + name)) is not None
+    return not own or (other != resource_id and _is_file(session, other))
 
 
 def _is_file(session: Session, ident: str) -> bool:

@@ -206,13 +206,12 @@ def operator_page(request: Request, template: str, here: str, **context: Any) ->
     )
 
 
-_OWN_PARTS = {"tenants": say("台帳とポータル"), "gateway": say("入口")}
+_PARTS = {"tenants": say("台帳とポータル"), "gateway": say("入口")} | {each.key: each.short for each in SERVICES}
 
 
 def _part(reader: Reader, key: str) -> str:
     """A part of the cloud as people call it, and as `kubectl` does: 電子申請（eapply）."""
-    names = _OWN_PARTS | {service.key: service.short for service in SERVICES}
-    return f"{reader(names[key])}（{key}）" if key in names else key
+    return f"{reader(_PARTS[key])}（{key}）" if key in _PARTS else key
 
 
 def _rooms(request: Request, here: str, rooms: list[tuple[str, str]]) -> tuple[Link, ...]:

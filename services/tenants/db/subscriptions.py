@@ -70,36 +70,28 @@ def close(session: Session, tenant: str, service: str, kind: str, on: date, now:
 
     Each row is superseded and, where it held before, one with an end is recorded, so that the earlier belief stays readable.
     """
-    rows = session.scalars(
-        select(IntervalRow).where(
-            IntervalRow.tenant == tenant,
-            IntervalRow.service == service,
-            IntervalRow.kind == kind,
-            IntervalRow.superseded_at.is_(None),
-            IntervalRow.valid_until.is_(None) | (IntervalRow.valid_until > on),
-        )
-    ).all()
-    for row in rows:
-        row.superseded_at = now
-        if row.valid_from < on:
-            ended = Interval(tenant, service, kind, row.valid_from, on, now)  # type: ignore[arg-type]
-            add_intervals(session, [ended], origin)
-    session.flush()
-    return bool(rows)
+    one = _believed(tenant).where(IntervalRow.service == service, IntervalRow.kind == kind)
+    return bool(_end(session, one, on, now, origin))
 
 
 def close_all(session: Session, tenant: str, on: date, now: datetime, origin: str) -> list[Interval]:
     """Nothing of the tenant's holds from `on` on, nor begins later. Returns what did, as it was believed."""
-    held = (IntervalRow.valid_until.is_(None)) | (IntervalRow.valid_until > on)
-    rows = list(session.scalars(_believed(tenant).where(held)))
+    return _end(session, _believed(tenant), on, now, origin)
+
+
+def _end(
+    session: Session, believed: Select[tuple[IntervalRow]], on: date, now: datetime, origin: str
+) -> list[Interval]:
+    """What of `believed` holds on `on` or later is superseded and, where it held before, recorded with that end. Returns it as it was."""
+    held = IntervalRow.valid_until.is_(None) | (IntervalRow.valid_until > on)
+    rows = session.scalars(believed.where(held)).all()
+    were = [as_interval(row) for row in rows]
     for row in rows:
         row.superseded_at = now
-        if row.valid_from < on:
-            add_intervals(
-                session, [replace(as_interval(row), valid_until=on, recorded_at=now, superseded_at=None)], origin
-            )
+    ended = [replace(one, valid_until=on, recorded_at=now) for one in were if one.valid_from < on]
+    add_intervals(session, ended, origin)
     session.flush()
-    return [replace(as_interval(row), superseded_at=None) for row in rows]
+    return were
 
 
 def reopen_all(session: Session, tenant: str, closed_at: Collection[datetime], now: datetime, origin: str) -> None:

@@ -141,10 +141,10 @@ def question_of(call: Call, table: Table, limit: int) -> Question:
     if isinstance(q, dict):
         if not all(isinstance(word, str | int | float) for word in q.values()):
             raise invalid(q=["Expected a string or a dictionary of strings"])
-        conditions += [
-            Condition(_column(table, name, "q"), "contains", word)
-            for name, text in q.items() for word in (_words(call, text) if not call.flag("plain", True) else (str(text),)) if word
-        ]  # fmt: skip
+        plain = call.flag("plain", True)
+        for name, text in q.items():
+            wanted = (str(text),) if plain else _words(call, text)
+            conditions += [Condition(_column(table, name, "q"), "contains", word) for word in wanted if word]
     elif q:
         words += _words(call, q)
     return Question(

@@ -47,26 +47,19 @@ def shown(call: Call, row: PublishedRow) -> bytes:
     return shell.kept_in(call.request).or_make(key, lambda: written(package(call.site, row, place)))
 
 
-def shown_entries(call: Call, entries: list[Entry]) -> list[bytes]:
-    """Each of these data sets as JSON. Only those not kept are read."""
+def shown_entries(call: Call, entries: list[Entry], hidden: Hidden) -> list[bytes]:
+    """Each of these data sets as JSON, some of which may be hidden. Only those not kept are read."""
     kept, catalogue = shell.kept_in(call.request), call.catalogue
     found: dict[str, bytes | None] = {
-        entry.id: kept.get(("package", entry.id, entry.change, catalogue.place(entry.tenant))) for entry in entries
+        entry.id: written(show(call, hidden[entry.id][1]))
+        if entry.id in hidden
+        else kept.get(("package", entry.id, entry.change, catalogue.place(entry.tenant)))
+        for entry in entries
     }
     if missing := [id_ for id_, text in found.items() if text is None]:
         with call.reading() as session:
             found |= {row.id: shown(call, row) for row in published.many(session, missing)}
     return [text for text in found.values() if text is not None]
-
-
-def shown_with(call: Call, page: list[Entry], hidden: Hidden) -> list[bytes]:
-    """`shown_entries` of a page on which some may be hidden, in its order."""
-    if not any(entry.id in hidden for entry in page):
-        return shown_entries(call, page)
-    told: list[bytes] = []
-    for entry in page:
-        told += [written(show(call, hidden[entry.id][1]))] if entry.id in hidden else shown_entries(call, [entry])
-    return told
 
 
 def newest_first(call: Call, hidden: Hidden | None = None) -> list[Entry]:
@@ -109,7 +102,7 @@ def current_package_list_with_resources(call: Call) -> Written:
     """All data sets, the last changed first; one's own private ones, too."""
     offset, hidden = call.number("offset", 0), own_hidden(call, private=True)
     page = newest_first(call, hidden)[offset : offset + call.number("limit", 100, 1000)]
-    return Written(b"[" + b", ".join(shown_with(call, page, hidden)) + b"]")
+    return Written(b"[" + b", ".join(shown_entries(call, page, hidden)) + b"]")
 
 
 @actions.reads

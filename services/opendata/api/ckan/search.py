@@ -11,7 +11,7 @@ from sqlalchemy import select
 from services.opendata.api.ckan.call import Call, Written, actions, bad_search, invalid, written
 from services.opendata.api.ckan.hidden import Hidden, holds, own_hidden
 from services.opendata.api.ckan.package import Dict
-from services.opendata.api.ckan.read import newest_first, shown_with
+from services.opendata.api.ckan.read import newest_first, shown_entries
 from services.opendata.catalogue import Catalogue, Entry
 from services.opendata.db import PublishedGroupRow
 from services.opendata.domain.solr import All, AnyOf, Not, Query, Range, Term, parse
@@ -46,7 +46,7 @@ def package_search(call: Call) -> Written:
     asked = None if hidden else (words, filters, sort)
     found = _kept(catalogue, asked and ("found", *asked), lambda: _found(call, words, queries, order, hidden))
     start, rows = call.number("start", 0), call.number("rows", 10, MAX_ROWS)
-    shown = shown_with(call, found[start : start + rows], hidden)
+    shown = shown_entries(call, found[start : start + rows], hidden)
     facets = _facets(call, catalogue, asked, found)
     told = {
         "count": len(found), "facets": {name: dict(counts) for name, counts in facets.items()},
