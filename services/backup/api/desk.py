@@ -100,8 +100,8 @@ def make_key(
     place = place_of(request, row.name)
     return render(
         request, "desk/key.html", status=201, title="キーを作りました", row=row, mode=chosen, token=token,
-        crumbs=_crumbs(request, row, "キー"), set_up=script.set_up(place, token.secret, plan), plan=plan,
-        set_up_windows=script.set_up_windows(place, token.secret, plan), label=LABELS[chosen],
+        crumbs=_crumbs(request, row, "キー"), set_up=script.set_up_for(place, token.secret, plan), plan=plan,
+        label=LABELS[chosen],
         address=place.address(token.secret), restore=script.restore(place),
         password_file=script.password_file(place, plan),
     )  # fmt: skip

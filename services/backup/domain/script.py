@@ -1,5 +1,6 @@
 """The commands a town runs: exact, copied from the page, so that the first backup takes minutes."""
 
+import base64
 import re
 import shlex
 from dataclasses import dataclass
@@ -117,6 +118,8 @@ def set_up_windows(place: Place, token: str, plan: Plan) -> str:
     """A PowerShell script for an administrator: password, first backup, daily task of SYSTEM. restic.exe lies in the folder.
 
     The key stands in a file that only SYSTEM and administrators can read, not on a command line that every user can see.
+    That file has a byte order mark whatever PowerShell writes it: the task's PowerShell 5 takes a file without one for the
+    machine's old encoding, and a folder with a Japanese name is then not found.
     """
     name, base = place.name, "C:\\ProgramData\\kyodo-backup"
     folder = re.sub(r"(?<!:)\\+$", "", plan.folder)  # before a quotation mark it would take it away from restic
@@ -126,6 +129,7 @@ $ErrorActionPreference = "Stop"
 $base = "{base}"
 New-Item -ItemType Directory -Force $base | Out-Null
 icacls $base /inheritance:r /grant "*S-1-5-18:(OI)(CI)F" "*S-1-5-32-544:(OI)(CI)F" | Out-Null
+if ($LASTEXITCODE -ne 0) {{ throw "フォルダー {base} を、管理者だけが読めるようにできませんでした。" }}
 # この合言葉をなくすと、だれにも復元できません。印刷して金庫に保管してください。
 $password = "$base\\{name}.password"
 if (-not (Test-Path $password)) {{
@@ -133,7 +137,7 @@ if (-not (Test-Path $password)) {{
   [Security.Cryptography.RandomNumberGenerator]::Create().GetBytes($bytes)
   [IO.File]::WriteAllText($password, [Convert]::ToBase64String($bytes))
 }}
-@'
+$script = @'
 $env:RESTIC_REPOSITORY = "{place.address(token)}"
 $env:RESTIC_PASSWORD_FILE = "{base}\\{name}.password"
 $env:RESTIC_CACHE_DIR = "{base}\\cache"
@@ -143,7 +147,8 @@ if ($LASTEXITCODE -ne 0) {{ & $restic init; if ($LASTEXITCODE -ne 0) {{ exit $LA
 & $restic unlock
 & $restic backup --use-fs-snapshot "{folder}"
 exit $LASTEXITCODE
-'@ | Set-Content -Encoding UTF8 "$base\\{name}.ps1"
+'@
+[IO.File]::WriteAllText("$base\\{name}.ps1", $script, (New-Object Text.UTF8Encoding $true))
 $arguments = "-NoProfile -ExecutionPolicy Bypass -File `"$base\\{name}.ps1`""
 powershell.exe -NoProfile -ExecutionPolicy Bypass -File "$base\\{name}.ps1"
 if ($LASTEXITCODE -ne 0) {{ throw "バックアップできませんでした。上の表示を確かめてください。" }}
@@ -154,6 +159,34 @@ $settings = New-ScheduledTaskSettingsSet -StartWhenAvailable -RunOnlyIfNetworkAv
 Register-ScheduledTask -Force -TaskName "kyodo-backup-{name}" -User "SYSTEM" -RunLevel Highest `
   -Action $action -Trigger $trigger -Settings $settings | Out-Null
 """
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """What a machine's administrator saves and runs once: the file's name, its text, the command."""
+
+    system: str
+    file_name: str
+    text: str
+    command: str
+
+    @property
+    def href(self) -> str:
+        """The file itself as a link: the key in it is shown once, so there is no address to ask for it again.
+
+        PowerShell 5 needs the byte order mark, and a shell must not have one.
+        """
+        encoding = "utf-8-sig" if self.file_name.endswith(".ps1") else "utf-8"
+        return "data:application/octet-stream;base64," + base64.b64encode(self.text.encode(encoding)).decode()
+
+
+def set_up_for(place: Place, token: str, plan: Plan) -> SetUp:
+    """For Linux or Windows, as the folder's form says. Windows forbids scripts from files unless the command allows it."""
+    name = f"kyodo-backup-{place.name}"
+    if plan.folder.startswith("/"):
+        return SetUp("Linuxの機械（Debian・Ubuntu）", f"{name}.sh", set_up(place, token, plan), f"sudo sh {name}.sh")
+    command = f"powershell.exe -NoProfile -ExecutionPolicy Bypass -File .\\{name}.ps1"
+    return SetUp("Windowsの機械", f"{name}.ps1", set_up_windows(place, token, plan), command)
 
 
 def to_disk(name: str, folder: str = "/srv/data", disk: str = "/media/disk") -> str:

@@ -76,7 +76,10 @@ def test_a_clerk_makes_a_repository_and_a_key_on_a_phone_and_reads_it_at_a_desk(
         phone.fill("[name=key_name]", "住基サーバー1号")
         phone.fill("[name=folder]", "D:\\Data")
         phone.click("text=キーと設定を作る")
-        phone.wait_for_selector("text=Register-ScheduledTask")
+        with phone.expect_download() as saving:
+            phone.click("text=「kyodo-backup-juki.ps1」を保存する")
+        assert saving.value.suggested_filename == "kyodo-backup-juki.ps1"
+        assert "Register-ScheduledTask" in saving.value.path().read_text("utf-8-sig")
         look(phone, "key-320", tmp_path)
         filled(small_cloud, repository_id)
         desk = browser_page(1280)
