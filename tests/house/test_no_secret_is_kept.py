@@ -1,8 +1,11 @@
 """No key, token or password in what git keeps. Every file is read as bytes; what is packed, so that nothing can be seen in it, is
-named here by its kind, and a packed file of another kind is a failure: a search that skips is none. (History is not searched.)"""
+named here by its kind, and a packed file of another kind is a failure: a search that skips is none. What git once kept is searched
+by `make slow`: every version of every file, and every message."""
 
 import re
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,9 @@ PLANTED = {
 ALLOWED: dict[str, str] = {}
 """File → why what is found in it is no secret."""
 
+ONCE = {b"postgresql+psycopg://us:" + b"p%40ss@127.0.0.1": "typed by a test; opens nothing"}
+"""What is found in an earlier version → why it is no secret."""
+
 PACKED = {".png", ".jpg", ".jpeg", ".heic", ".ico", ".woff2", ".webp", ".zip", ".mo", ".gz", ".xlsx"}
 """Compressed or compiled: pictures, fonts, dictionaries, sample tables."""
 
@@ -47,6 +53,26 @@ def tracked() -> list[Path]:
 
 def secrets_in(content: bytes) -> list[str]:
     return [kind for kind, pattern in SECRETS.items() if re.search(pattern, content)]
+
+
+def versions() -> Iterator[tuple[str, bytes]]:
+    """Name and content of all that git has ever kept here: files, and the messages of changes."""
+    listed = git("rev-list", "--objects", "--all").decode().splitlines()
+    names = {number: name for number, _, name in (line.partition(" ") for line in reversed(listed))}
+    with tempfile.TemporaryFile() as asked:
+        asked.write("\n".join(names).encode() + b"\n")
+        asked.seek(0)
+        with subprocess.Popen(["git", "cat-file", "--batch"], cwd=ROOT, stdin=asked, stdout=subprocess.PIPE) as told:
+            assert told.stdout
+            while head := told.stdout.readline():
+                number, kind, size = head.decode().split()
+                content = told.stdout.read(int(size) + 1)
+                if kind != "tree":
+                    yield names[number] or number, content
+
+
+def git(*arguments: str) -> bytes:
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True).stdout
 
 
 @pytest.mark.parametrize("kind", SECRETS)
@@ -65,3 +91,18 @@ def test_nothing_secret_is_kept() -> None:
 def test_what_cannot_be_looked_into_is_of_a_known_kind() -> None:
     unknown = [path for path in tracked() if b"\0" in path.read_bytes()[:8192] and path.suffix not in PACKED]
     assert [str(path.relative_to(ROOT)) for path in unknown] == []
+
+
+@pytest.mark.slow
+def test_nothing_secret_was_ever_kept() -> None:
+    assert git("rev-parse", "--is-shallow-repository").strip() == b"false", (
+        "a part of the history is not here; get it with: git fetch --unshallow"
+    )
+    looked_at, found = 0, {}
+    for name, content in versions():
+        looked_at += 1
+        hits = [hit[0] for pattern in SECRETS.values() for hit in re.finditer(pattern, content)]
+        if kept := [hit for hit in hits if hit not in ONCE]:
+            found[name] = kept
+    assert looked_at > len(tracked())
+    assert found == {}
