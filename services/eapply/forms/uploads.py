@@ -2,7 +2,7 @@
 
 The type is told from the content. Photographs are decoded and written anew: no position, no serial number of a
 camera, nothing hidden
-behind the picture. A PDF is kept as it is, unless it would run something, and only ever handed out as a download.
+behind the picture. A PDF is kept as it is, unless it would run something or is another file, too, and only ever handed out as a download.
 """
 
 import io
@@ -58,9 +58,16 @@ def prepared(field: FormField, stream: BinaryIO, size: int) -> BinaryIO:
 
 def _inert(stream: BinaryIO) -> BinaryIO:
     """A PDF that only shows pages. Mending it would break the signature that it may carry, so it is refused."""
-    active = pdfs.acts(stream.read())
+    content = stream.read()
     stream.seek(0)
-    if active:
+    if pdfs.is_another_file_too(content):
+        raise Invalid(
+            say(
+                "このPDFには、PDFではないファイルがつながっているため、受け取れません。PDFを開き、「印刷」から「PDFに保存」したファイルか、紙や画面の写真を選んでください。"
+            ),
+            code="more-than-a-pdf",
+        )
+    if pdfs.acts(content):
         raise Invalid(
             say(
                 "このPDFには、開くと動くプログラムが入っているため、受け取れません。PDFを開き、「印刷」から「PDFに保存」したファイルか、紙や画面の写真を選んでください。"
