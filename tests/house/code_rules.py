@@ -1,5 +1,6 @@
 """Rules about our own code that its syntax tree shows: SQL made of strings, requests past `libs/common/fetch.py`, redirects to
-where a request says. Each finding is "file:line what". What is allowed stands here, with its reason."""
+where a request says, columns set by names that are not written where they are set (mass assignment: ASVS 5.0, 15.3.3). Each finding is
+"file:line what". What is allowed stands here, with its reason."""
 
 import ast
 from collections.abc import Iterator
@@ -37,6 +38,30 @@ CALLERS = {
 }
 """Files that speak HTTP without `libs/common/fetch.py`: never to an address that a person typed."""
 
+COLUMNS_BY_NAME = {
+    "libs/common/instances.py": "what the process knows of itself",
+    "services/backup/use_cases/repositories.py": "the four names stand above",
+    "services/backup/use_cases/sites.py": "four counters, named there; no row",
+    "services/eapply/use_cases/attach.py": "what the store of files has measured, and the place, named there",
+    "services/ebid/db/heads.py": "rows that its callers write out name by name",
+    "services/ebid/use_cases/bids.py": "the nine names stand above",
+    "services/ebid/use_cases/companies.py": "FIELDS, the form's own list",
+    "services/ebid/use_cases/delegations.py": "FIELDS, the form's own list",
+    "services/ebid/use_cases/plans.py": "the fields of Plan, which the form fills name by name",
+    "services/opendata/use_cases/drafts.py": "what the reader found out about a file, named where it returns",
+    "services/opendata/use_cases/harvest.py": "FIELDS, the list of what a source may say",
+    "services/opendata/use_cases/live.py": "published or result, said by the listener",
+    "services/opendata/use_cases/programs.py": "the names stand in the loop",
+    "services/opendata/use_cases/voices.py": "what its own checks return, named there",
+    "services/tenants/db/registry.py": "the fields of Municipality",
+    "services/tenants/db/service_days.py": "the key's names stand above",
+    "services/tenants/db/sharing.py": "FIELDS of Assumptions",
+    "services/tenants/db/usage.py": "the key's names stand above",
+    "services/tenants/use_cases/backups.py": "the seven names stand above",
+    "services/tenants/use_cases/capacity.py": "nodes and storage, read name by name",
+}
+"""Files that set columns by a name in a variable: each takes it from a list of its own, never from a request."""
+
 CLIENTS = {"httpx", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "httpcore"}
 RUNS_SQL = {"execute", "executemany", "executescript", "exec_driver_sql", "scalar", "scalars"}
 REDIRECTS = {"RedirectResponse", "see_other", "see", "redirect", "go_to"}
@@ -53,13 +78,15 @@ def sources(root: Path = ROOT) -> list[Path]:
 
 def findings(root: Path = ROOT) -> dict[str, list[str]]:
     """Rule → what breaks it."""
-    found: dict[str, list[str]] = {"sql": [], "http": [], "redirect": []}
+    found: dict[str, list[str]] = {"sql": [], "http": [], "redirect": [], "column": []}
     for path in sources(root):
         name, tree = path.relative_to(root).as_posix(), ast.parse(path.read_text("utf-8"))
         if name not in SQL_MADE_HERE:
             found["sql"] += [f"{name}:{line} SQL made of a string" for line in _sql(tree)]
         if name not in CALLERS:
             found["http"] += [f"{name}:{line} speaks HTTP past libs/common/fetch.py" for line in _clients(tree)]
+        if name not in COLUMNS_BY_NAME:
+            found["column"] += [f"{name}:{line} sets columns by names from elsewhere" for line in _columns(tree)]
         found["redirect"] += [f"{name}:{line} leads where the request says" for line in _redirects(tree)]
     return found
 
@@ -74,6 +101,18 @@ def _sql(tree: ast.AST) -> Iterator[int]:
         runs = isinstance(node.func, ast.Attribute) and node.func.attr in RUNS_SQL
         given, is_text = node.args[0], isinstance(node.func, ast.Name) and node.func.id in texts
         if (runs or is_text) and (_glued(given) or (isinstance(given, ast.Name) and given.id in made)):
+            yield node.lineno
+
+
+def _columns(tree: ast.AST) -> Iterator[int]:
+    """`setattr(row, name, …)`, `SomeRow(**given)`, `insert(SomeRow).values(**given)`."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        spread = any(keyword.arg is None for keyword in node.keywords)
+        by_name = called == "setattr" and len(node.args) > 1 and not isinstance(node.args[1], ast.Constant)
+        if by_name or (spread and (called.endswith("Row") or called == "values")):
             yield node.lineno
 
 

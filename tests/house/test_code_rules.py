@@ -19,6 +19,10 @@ BREACHES = [
     ("sql", "connection.exec_driver_sql('DELETE FROM {}'.format(table))"),
     ("sql", "statement = f'DROP TABLE {table}'\nconnection.execute(statement)"),
     ("sql", "cursor.executemany('INSERT INTO %s VALUES (?)' % table, rows)"),
+    ("column", "for name, value in form.items():\n    setattr(row, name, value)"),
+    ("column", "session.add(ApplicationRow(tenant=tenant, **body))"),
+    ("column", "session.add(db.ApplicationRow(**{**body}))"),
+    ("column", "session.execute(insert(ApplicationRow).values(**body))"),
     ("http", "import httpx"),
     ("http", "from urllib.request import urlopen"),
     ("http", "from urllib import request"),
@@ -34,8 +38,12 @@ session.execute(select(Row).where(Row.name == name))
 session.execute(text("SELECT 1 WHERE name = :name"), {"name": name})
 connection.execute("SELECT count(*) FROM data WHERE c0 = ?", (value,))
 def go(request, next: str, code: str):
+    row.title, made = form["title"], Row(name=name)
     return see(local(next)) if code else RedirectResponse(f"/t/{code}/", 303)
 """
+
+
+NOTHING: dict[str, list[str]] = {"sql": [], "http": [], "redirect": [], "column": []}
 
 
 def planted(folder: Path, text: str) -> dict[str, list[str]]:
@@ -50,18 +58,18 @@ def test_a_breach_is_found(tmp_path: Path, rule: str, breach: str) -> None:
 
 
 def test_what_is_good_is_not_found(tmp_path: Path) -> None:
-    assert planted(tmp_path, GOOD) == {"sql": [], "http": [], "redirect": []}
+    assert planted(tmp_path, GOOD) == NOTHING
 
 
 def test_the_code_keeps_the_rules() -> None:
     assert len(rules.sources()) > 300
-    assert rules.findings() == {"sql": [], "http": [], "redirect": []}
+    assert rules.findings() == NOTHING
 
 
 def test_every_exception_is_still_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = {"sql": rules.SQL_MADE_HERE, "http": rules.CALLERS}
-    monkeypatch.setattr(rules, "SQL_MADE_HERE", {})
-    monkeypatch.setattr(rules, "CALLERS", {})
+    listed = {"sql": rules.SQL_MADE_HERE, "http": rules.CALLERS, "column": rules.COLUMNS_BY_NAME}
+    for name in ("SQL_MADE_HERE", "CALLERS", "COLUMNS_BY_NAME"):
+        monkeypatch.setattr(rules, name, {})
     found = rules.findings()
     for rule, exceptions in listed.items():
         assert set(exceptions) - {each.split(":")[0] for each in found[rule]} == set()

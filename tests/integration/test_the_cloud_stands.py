@@ -2,11 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
 import urllib.error
 import urllib.request
 from typing import Any
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
 import yaml
 
@@ -36,6 +39,33 @@ def test_what_services_tell_each_other_is_not_reached_through_the_gateway(cloud:
 
 def test_the_sample_says_how_to_sign_in(cloud: Any) -> None:
     assert "@" in cloud.sign_ins
+
+
+def test_no_other_port_is_open_than_the_listed_ones(cloud: Any) -> None:
+    """As `ss -lntp` tells it of the machine: a door that somebody forgot is on no list, so it is looked for where it would be."""
+    if cloud.local is None:
+        pytest.skip("containers publish one port (`infra/docker/compose.yaml`)")
+    plan, children = cloud.local.plan, cloud.local.supervisor.children
+    assert children
+    catcher = urlsplit(plan.smtp_url).port  # of the sample only: no production start has one
+    doors = {"apps": {plan.apps_port}, "gateway": {plan.gateway_port, plan.internal_port, catcher}}
+    for name, child in children.items():
+        metrics = {int(port) for key, port in child.program.environment.items() if key.endswith("METRICS_PORT")}
+        listed = {("127.0.0.1", port) for port in doors.get(name, set()) | metrics}
+        assert listening(child.process.pid) == listed, name
+
+
+def listening(pid: int) -> set[tuple[str, int]]:
+    """Address and port of everything that the process and those it started wait at, of either protocol."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    sockets = [each for process in family for each in process.net_connections("inet")]
+    return {(each.laddr[0], each.laddr[1]) for each in sockets if not each.raddr and each.status != "TIME_WAIT"}
+
+
+def test_a_forgotten_door_is_seen() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        assert {tcp.getsockname(), udp.getsockname()} <= listening(os.getpid())
 
 
 def test_a_killed_process_is_back_and_people_are_served_again(cloud: Any) -> None:
