@@ -8,7 +8,7 @@ from libs.common.clock import JST
 from services.eapply.db import VisitSlotRow
 from services.eapply.tests.people import Browser, Sent, Town, hidden, version_in, visible
 from services.eapply.tests.test_staff_decide import step
-from services.eapply.tests.test_the_statutory_clock import day, offer_event
+from services.eapply.tests.test_the_statutory_clock import MANAGER, day, offer_event
 from services.eapply.use_cases import procedures
 
 PAPER = {"procedure": "event-moushikomi", "name": "国分 恵", "kana": "こくぶ めぐみ", "time": "9:30"}
@@ -126,6 +126,18 @@ def test_an_applicant_books_changes_and_cancels_and_staff_see_who_comes(town: To
     book(guest, sent, second)
     assert staff.post(f"desk/visits/{first}/remove").status_code == 200, "the earlier time is free again"
     assert "予約を取り消しました" in visible(guest.post(f"applications/{sent.id}/visit/cancel").text)
+
+
+def test_no_time_of_a_day_that_was_closed_later_is_booked_and_staff_see_who_comes_in_vain(town: Town):
+    first, second = offered(town)
+    guest, other, manager = town.guest(), town.guest("other"), town.staff(roles=MANAGER)
+    sent, late = guest.apply_for_event(), other.apply_for_event()
+    book(guest, sent, first)
+    manager.post("desk/calendar", {"name": "庁舎の停電", **day("first", 8, 11, 24)})
+    assert "9時30分" not in visible(other.get(f"applications/{late.id}/visit").text)
+    assert book(other, late, second).status_code == 409
+    agenda = visible(manager.get("desk/visits", params={"day": "2026-11-24"}).text)
+    assert "この日は閉庁日になりました" in agenda and "髙橋 𠮷郎" in agenda
 
 
 def test_two_who_book_the_last_place_at_once_do_not_both_get_it(town: Town):
