@@ -12,7 +12,7 @@ from services.eapply.db import ApplicationRow
 from services.eapply.domain.states import WORDS, State
 from services.eapply.forms.definition import FormField, Procedure
 from services.eapply.forms.handling import Column
-from services.eapply.forms.kinds import TICKED
+from services.eapply.forms.kinds import SINGLE, TICKED
 from services.eapply.forms.partial_dates import UNKNOWN
 from services.eapply.use_cases import procedures
 
@@ -67,14 +67,15 @@ def _in_words(field: FormField, value: Any) -> Any:
     if field.type in TICKED:
         return "はい" if value else "いいえ"
     if field.type == "group":
-        return [
-            {inner.key: _in_words(inner, item[inner.key]) for inner in field.fields if inner.key in item}
-            for item in value
-        ]
+        return [_items_in_words(field, item) for item in value]
     labels = {option.value: option.label for option in field.options}
-    if isinstance(value, list) and field.type == "choices":
+    if field.type == "choices":
         return [labels.get(each, each) for each in value]
-    return labels.get(value, value) if labels else value
+    return labels.get(value, value) if field.type in SINGLE else value
+
+
+def _items_in_words(group: FormField, item: dict[str, Any]) -> dict[str, Any]:
+    return {inner.key: _in_words(inner, item[inner.key]) for inner in group.fields if inner.key in item}
 
 
 def _fixed(row: ApplicationRow) -> list[str]:
