@@ -24,6 +24,7 @@ from services.eapply.api.shell import (
     site,
     spoken_all,
     to,
+    worded,
 )
 from services.eapply.domain.states import OPEN
 from services.eapply.use_cases import cases, cosign, who
@@ -129,7 +130,9 @@ def _sign_page(
 ) -> Response:
     with reading(request, actor) as session:
         each, row = cosign.find(session, secret, now_of(request))
-        procedure, corrected = shown(request, cases.definition_of(session, row)), cosign.corrected_since(session, row)
+        definition, labels = cases.definition_of(session, row), cosign.corrected_since(session, row)
+    procedure = shown(request, definition)
+    corrected = worded(request, definition, {label: label for label in labels}).values()
     return render(
         request, "cosign.html", crumbs=(Link(CONFIRM, "", True),), title=CONFIRM, procedure=procedure, each=each, row=row,
         corrected=corrected,

@@ -53,6 +53,7 @@ def confirm(request: Request, draft_id: str, actor: Actor = access.guest()) -> R
     with reading(request, actor) as session:
         draft = drafts.find(session, actor, draft_id, now)
         given, missing = my_numbers.given(session, draft.row.id), my_numbers.is_missing(session, draft)
+        closed = drafts.is_closed(session, draft)
     if draft.row.application_id:
         return to(f"{base(request)}/applications/{draft.row.application_id}")
     whole = draft.reading(now)
@@ -61,10 +62,12 @@ def confirm(request: Request, draft_id: str, actor: Actor = access.guest()) -> R
         return to(f"{_address(request, draft)}/{(first or whole.steps[-1]).key}?check=1")
     if missing:
         return to(f"{_address(request, draft)}/my-number")
-    return confirm_page_of(request, draft, whole, given)
+    return confirm_page_of(request, draft, whole, given, closed)
 
 
-def confirm_page_of(request: Request, draft: Draft, whole: Reading, number_given: bool = False) -> Response:
+def confirm_page_of(
+    request: Request, draft: Draft, whole: Reading, number_given: bool = False, closed: bool = False
+) -> Response:
     draft = in_language(request, draft)
     answers, steps = whole.answers, _spoken_steps(draft, whole)
     parts = [(step, _spoken_lines(request, step, answers)) for step in steps]
@@ -73,7 +76,7 @@ def confirm_page_of(request: Request, draft: Draft, whole: Reading, number_given
         request, "confirm.html", crumbs=crumbs, title=say("内容の確認"), draft=draft, parts=parts,
         key=receipt.new_enquiry_key(), names=[*(step.title for step in steps), spoken(request, CONFIRM)],
         address=_address(request, draft), last=steps[-1], preview_state=getattr(request.state, "preview_state", ""),
-        number_given=number_given,
+        number_given=number_given, closed=closed,
     )  # fmt: skip
 
 
@@ -95,7 +98,7 @@ def send(request: Request, draft_id: str, actor: Actor = access.guest(), sent: F
             seen = cases.seen(session, done.application, now)
         seen = replace(seen, procedure=shown(request, seen.procedure))
     except Invalid as refusal:
-        if refusal.code in ("not-complete", "not-eligible"):
+        if refusal.code in ("not-complete", "not-eligible", "closed"):
             return to(f"{base(request)}/drafts/{draft_id}/confirm")
         raise
     crumbs = (Link(seen.procedure.title, f"{base(request)}/{seen.procedure.key}/"), Link(say("受付"), "", True))
@@ -135,11 +138,12 @@ def step_page(
     with reading(request, actor) as session:
         draft = drafts.find(session, actor, draft_id, now)
         told = {} if draft.row.delegation_id else once_only.told_before(session, actor)
+        closed = drafts.is_closed(session, draft)
     if draft.row.application_id:
         return to(f"{base(request)}/applications/{draft.row.application_id}")
     step = _step(draft, step_key)
     errors = draft.step_reading(step, now).errors if check else {}
-    return step_page_of(request, draft, step, errors, offers=once_only.offers(draft, step, told))
+    return step_page_of(request, draft, step, errors, offers=once_only.offers(draft, step, told), closed=closed)
 
 
 @router.post(f"{DRAFT}/{{step_key}}/save", include_in_schema=False)
@@ -293,6 +297,7 @@ def step_page_of(
     focus: str = "",
     fresh: Sequence[FormField] = (),
     offers: Sequence[once_only.Offer] = (),
+    closed: bool = False,
 ) -> Response:
     errors = worded(request, draft.procedure, errors)
     whole = draft.reading(now_of(request))
@@ -318,7 +323,7 @@ def step_page_of(
         tab=secrets.token_urlsafe(9), base_inputs=tabs.base_of(draft.row.raw, [field.key for field in step.fields]),
         names=[*(each.title for each in steps), spoken(request, CONFIRM)], number=here + 1, address=_address(request, draft),
         focus=focus or (fresh[0].key if fresh else ""), following=following, status_code=status_code,
-        fresh=[_label(step, each) for each in fresh], stops=stops,
+        fresh=[_label(step, each) for each in fresh], stops=stops, closed=closed,
         offers=[(_label(step, each.field), each.text, each.title) for each in offers],
         look=f"{_address(request, draft)}/{step.key}", preview_state=getattr(request.state, "preview_state", ""),
         minutes=max(1, round(draft.procedure.minutes * (1 - here / (len(steps) + 1)))),

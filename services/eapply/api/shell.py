@@ -228,6 +228,8 @@ def error_page(request: Request, refusal: Refusal) -> Response:
             logo(request),
         )
         steps.append(link(request, Link(say("手続きの一覧へ"), f"{base(request)}/")))
+    if refusal.code == "sign-in-may-help":
+        steps.insert(1, link(request, Link(say("サインインする"), f"/sign-in?next={request.url.path}")))
     if refusal.status == 401:
         steps = [link(request, Link(say("サインインする"), f"/sign-in?next={request.url.path}"))]
     kept = spoken(request, say("入力した内容は、保存したところまで残っています。")) if request.method == "POST" else ""

@@ -44,7 +44,7 @@ def _page(request: Request, actor: Actor, application_id: str, problem: str = ""
         row = who.own_application(session, actor, application_id, now)
         visits.refuse_unless_offered(session, row)
         procedure = shown(request, cases.definition_of(session, row))
-        offered = [each for each in visits.offered(session, now) if each.left > 0]
+        offered = visits.bookable(session, now)
         booked = visits.booked(session, row.id)
     address = f"{base(request)}/applications/{application_id}"
     days: dict[object, list[visits.Offered]] = {}

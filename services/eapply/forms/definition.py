@@ -159,7 +159,9 @@ class Standard(Model):
     @model_validator(mode="after")
     def _names_the_way(self) -> "Standard":
         if bool(self.transit) != (self.transit_days is not None):
-            raise ValueError("transit and transit_days belong together")
+            raise ValueError(
+                "経由する機関は、名前と日数の両方を入力してください（どちらも空にすると、経由しないことになります）。"
+            )
         return self
 
 

@@ -2,7 +2,9 @@
 fit together yet (`document.check` says what is missing), so that a clerk can leave at any moment.
 """
 
-from collections.abc import Callable, Iterator
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from services.eapply.forms.definition import texts
@@ -51,10 +53,11 @@ def every_field(document: Document) -> Iterator[tuple[Where, Document]]:
                 yield (step["key"], field["key"], inner["key"]), inner
 
 
-def new_key(document: Document, letter: str) -> str:
-    """A key that nothing in the document has: p2, q17."""
-    used = {where[-1] for where, _ in every_field(document)} | {step.get("key", "") for step in steps(document)}
-    numbers = [int(key[1:]) for key in used if key[:1] == letter and key[1:].isdigit()]
+def new_key(document: Document, letter: str, ever: Iterable[str] = ()) -> str:
+    """A key that nothing in the document has or still speaks of (p2, q17), nor ever had: a condition about a question that was
+    taken away, or an answer to it, must not become one about the new question."""
+    spoken_of = re.findall(r"\w+", json.dumps(document, ensure_ascii=True))
+    numbers = [int(key[1:]) for key in (*spoken_of, *ever) if re.fullmatch(rf"{letter}[0-9]{{1,6}}", key)]
     return f"{letter}{max(numbers, default=0) + 1}"
 
 
@@ -89,9 +92,11 @@ def move_step(document: Document, key: str, by: int) -> Document:
 # ---- fields
 
 
-def add_field(document: Document, where: Where, type_: str, label: str) -> tuple[Document, str]:
-    """A new question at the end of the page (step,) or of the group (step, group)."""
-    key = new_key(document, "q")
+def add_field(
+    document: Document, where: Where, type_: str, label: str, ever: Iterable[str] = ()
+) -> tuple[Document, str]:
+    """A new question at the end of the page (step,) or of the group (step, group). `ever`: keys that it must not have."""
+    key = new_key(document, "q", ever)
     field = {"key": key, "type": type_, "label": label} | STARTS.get(type_, {})
     if type_ == "group":
         field["fields"] = [{"key": f"q{int(key[1:]) + 1}", "type": "text", "label": "内容"}]

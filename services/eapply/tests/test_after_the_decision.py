@@ -87,6 +87,14 @@ def test_answers_go_out_in_the_columns_another_system_knows(town: Town):
     assert town.staff().get(f"desk/procedures/{procedure_id(town)}/export").status_code == 403
 
 
+def test_the_answers_of_a_procedure_that_takes_no_more_can_still_be_written_out(town: Town):
+    """When the time to apply is over, the list is wanted."""
+    with town.service.database.transaction(tenant=town.code) as session:
+        procedures.set_state(session, "event-moushikomi", procedures.CLOSED, town.service.clock.now())
+    page = town.staff(roles=MANAGER).get("desk/procedures").text
+    assert f"desk/procedures/{procedure_id(town)}/export" in page
+
+
 @pytest.mark.parametrize(
     ("form", "value", "expected"),
     [

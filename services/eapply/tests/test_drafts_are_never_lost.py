@@ -2,7 +2,8 @@
 
 import re
 
-from services.eapply.tests.people import EVENT, Town, visible
+from services.eapply.tests.people import EVENT, Browser, Town, visible
+from services.eapply.use_cases import procedures
 
 
 def test_what_was_typed_is_there_again_even_when_it_was_wrong(town: Town):
@@ -101,7 +102,6 @@ def test_discarding_a_draft_removes_it(town: Town):
 
 def test_applications_in_flight_stay_on_their_version(town: Town, service):
     from services.eapply.forms.definition import from_document
-    from services.eapply.use_cases import procedures
     from services.eapply.use_cases.templates import common
 
     guest = town.guest()
@@ -113,3 +113,58 @@ def test_applications_in_flight_stay_on_their_version(town: Town, service):
     assert "新しい問い" not in guest.get(f"{draft}/entry").text
     assert guest.post(f"{draft}/entry", EVENT, follow_redirects=False).headers["location"].endswith("/confirm")
     assert "新しい問い" in guest.get(f"{guest.start('event-moushikomi')}/entry").text
+
+
+def aside(browser: Browser, draft: str, answers: dict[str, str]) -> str:
+    """The link that a put aside draft is resumed by."""
+    page = browser.post(f"{draft}/entry", answers | {"act": "aside"}).text
+    return re.search(r"/t/402036/eapply/resume/[\w-]+", page).group()
+
+
+def test_a_link_to_go_on_opens_no_application_that_was_sent_meanwhile(town: Town):
+    person, finder = town.person(), town.person("finder")
+    draft = person.start("event-moushikomi")
+    link = aside(person, draft, EVENT)
+    sent = person.post(f"{draft}/submit", {"key": person.confirmed_key(draft)})
+    application = re.search(r"applications/[0-9a-f-]{36}", sent.text).group()
+    answer = finder.post(link)
+    assert answer.status_code == 404 and "すでに送られています" in visible(answer.text)
+    assert finder.post(f"{draft}/submit", {"key": "2222-3333-4444"}).status_code == 404
+    assert finder.get(application).status_code == 404
+    assert person.post(f"{draft}/submit", {"key": "2222-3333-4444"}).status_code == 200, "it is still the sender's"
+
+
+def test_whose_sign_in_has_ended_is_told_to_sign_in_again_and_nothing_of_the_draft(town: Town):
+    person = town.person()
+    draft = person.start("event-moushikomi")
+    person.post(f"{draft}/entry/save", {"name": "髙橋"}, page=False)
+    ended = town.guest("after-the-end")
+    saved = ended.post(f"{draft}/entry/save", {"name": "髙橋 𠮷郎"}, page=False)
+    assert saved.status_code == 404 and "もう一度サインインすると" in saved.json()["detail"]
+    page = ended.post(f"{draft}/entry", {"name": "髙橋 𠮷郎"})
+    assert page.status_code == 404 and f'href="/sign-in?next={draft}/entry"' in page.text and "髙橋" not in page.text
+    other = town.guest().get("drafts/00000000-0000-7000-8000-000000000000/entry")
+    assert visible(other.text) == visible(town.guest().get(f"{draft}/entry").text), "alike, whether it is there or not"
+
+
+def test_nothing_is_sent_to_a_procedure_that_was_closed_meanwhile_and_nothing_is_lost(town: Town):
+    guest = town.guest()
+    draft = guest.start("event-moushikomi")
+    guest.post(f"{draft}/entry", EVENT)
+    key = guest.confirmed_key(draft)
+    set_state(town, "event-moushikomi", procedures.CLOSED)
+    for page in (
+        guest.post(f"{draft}/submit", {"key": key}),
+        guest.get(f"{draft}/entry"),
+        guest.get(f"{draft}/confirm"),
+    ):
+        assert "オンラインでの受け付けを終わりました" in visible(page.text) and EVENT["name"] in page.text
+    assert "この内容で送る" not in visible(guest.get(f"{draft}/confirm").text)
+    assert town.events("eapply.application.submitted.v1") == []
+    set_state(town, "event-moushikomi", procedures.PUBLISHED)
+    assert guest.post(f"{draft}/submit", {"key": guest.confirmed_key(draft)}).status_code == 200
+
+
+def set_state(town: Town, key: str, state: str) -> None:
+    with town.service.database.transaction(tenant=town.code) as session:
+        procedures.set_state(session, key, state, town.service.clock.now())

@@ -169,3 +169,71 @@ def test_an_event_with_nothing_to_file_says_so(town: Town):
     assert "まとめて申し込める手続きは、まだありません" in page
     assert "介護が必要になったとき" not in visible(town.guest().get("").text)
     assert "児童手当 認定請求" in visible(town.guest().get("life/birth").text)
+
+
+def close(town: Town, key: str) -> None:
+    with town.service.database.transaction(tenant=town.code) as session:
+        procedures.set_state(session, key, procedures.CLOSED, town.service.clock.now())
+
+
+def test_one_that_was_closed_meanwhile_keeps_nobody_from_sending_the_others(town: Town):
+    offer(town)
+    guest = town.guest()
+    bundle = begin(guest)
+    keys = complete(town, guest, bundle)
+    close(town, "kaigo-b")
+    page = visible(guest.get(bundle).text)
+    assert "介護の手続きB 受け付けを終わりました" in page and "2件をまとめて送る" in page
+    sent = visible(guest.post(f"{bundle}/send", keys).text)
+    assert len(set(re.findall(r"402036-\d{4}-\d{5}-\d", sent))) == 2 and count(town) == 2
+    close(town, "kaigo-a")
+    assert len(re.findall("送りました", visible(guest.get(bundle).text))) == 2, "and what was sent stays so"
+
+
+def test_one_that_is_closed_while_all_are_sent_hides_no_receipt_of_the_others(town: Town, monkeypatch):
+    offer(town)
+    guest = town.guest()
+    bundle = begin(guest)
+    keys = complete(town, guest, bundle)
+    monkeypatch.setattr("services.eapply.use_cases.together.is_out", lambda *_: False)
+    close(town, "kaigo-b")
+    sent = visible(guest.post(f"{bundle}/send", keys).text)
+    assert len(set(re.findall(r"402036-\d{4}-\d{5}-\d", sent))) == 2, sent
+    assert sum(key in sent for key in keys.values()) == 2
+    assert "まだ送っていない手続き" in sent and "介護の手続きB" in sent
+
+
+def test_a_bundle_put_aside_goes_on_as_a_whole_on_another_device(town: Town):
+    offer(town)
+    guest, phone = town.guest(), town.guest("phone")
+    bundle = begin(guest)
+    one = drafts_of(town)[0]
+    page = guest.post(f"drafts/{one.id}/entry", {"name": "髙橋", "act": "aside"}).text
+    assert phone.post(re.search(r"/t/402036/eapply/resume/[\w-]+", page).group()).status_code == 200
+    listed = visible(phone.get(bundle).text)
+    assert all(f"介護の手続き{letter}" in listed for letter in "ABC")
+    assert guest.get(bundle).status_code == 404, "access has moved to the other device"
+
+
+def test_what_of_a_bundle_went_to_another_device_alone_hides_nothing_of_the_rest(town: Town):
+    """As it was when only one draft moved with the link."""
+    offer(town)
+    guest = town.guest()
+    bundle = begin(guest)
+    with town.service.database.transaction(tenant=town.code) as session:
+        session.scalars(select(DraftRow).order_by(DraftRow.id)).first().owner_session = "another"
+    page = guest.get(bundle)
+    assert (
+        page.status_code == 200 and "介護の手続きB" in visible(page.text) and "介護の手続きA" not in visible(page.text)
+    )
+
+
+def test_after_one_was_sent_alone_the_page_of_the_bundle_goes_on(town: Town):
+    offer(town)
+    guest = town.guest()
+    bundle = begin(guest)
+    complete(town, guest, bundle)
+    one = f"drafts/{drafts_of(town)[0].id}"
+    guest.post(f"{one}/submit", {"key": guest.confirmed_key(one)})
+    page = guest.get(bundle)
+    assert page.status_code == 200 and "2件をまとめて送る" in visible(page.text) and "送りました" in visible(page.text)

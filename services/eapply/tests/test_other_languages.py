@@ -13,6 +13,7 @@ from services.eapply import sample_stories
 from services.eapply.forms import definition, document
 from services.eapply.tests.people import EVENT, Browser, Town, visible
 from services.eapply.tests.test_a_citizen_applies import claim_child_allowance
+from services.eapply.tests.test_cosigners import STATEMENT, ask, corrected, flag
 from services.eapply.use_cases import procedures, templates
 
 pytestmark = pytest.mark.any_store
@@ -208,3 +209,33 @@ def test_the_desk_can_be_read_in_english(town: Town):
 def test_refusals_are_told_in_the_readers_language(town: Town):
     assert "This procedure was not found." in visible(reader(town, "en").get("nothing-here/").text)
     assert "その 手続きは ありません。" in visible(reader(town, "ja-easy").get("nothing-here/").text)
+
+
+def test_what_a_cosigner_confirms_stays_in_the_words_of_the_procedure_and_is_marked_so(town: Town):
+    flag(town, 1)
+    guest = town.guest()
+    link = ask(guest, guest.apply_for_event(), "荒木 直美")
+    page = reader(town, "en").get(link).text
+    assert f'<span lang="ja">{STATEMENT}</span>' in page
+    assert unmarked_japanese(page, EVENT["name"], "荒木 直美") == []
+
+
+def test_what_was_corrected_is_told_to_cosigners_in_their_language(town: Town):
+    person, _, sent = corrected(town)
+    listed = person.get(f"applications/{sent.id}/cosigners").text
+    each = re.search(r"cosigners/([0-9a-f-]{36})/renew", listed)
+    assert each
+    renewed = person.post(f"applications/{sent.id}/cosigners/{each[1]}/renew").text
+    link = re.search(r"/t/\d{6}/eapply/sign/[\w-]{20,}", renewed)
+    assert link
+    page = reader(town, "en").get(link[0]).text
+    assert "Number of people" in visible(page), visible(page)
+    assert unmarked_japanese(page, EVENT["name"], "荒木 直美0") == []
+
+
+def test_what_the_office_wrote_is_marked_as_japanese_in_the_list_of_messages(town: Town):
+    person = reader(town, "en", town.person())
+    person.apply_for_event()
+    page = person.get("mine").text
+    assert "申請を受け付けました" in page
+    assert unmarked_japanese(page, "筑後 陽子") == []

@@ -4,10 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import select
 
+from libs.common.clock import JST
 from services.eapply.db import VisitSlotRow
-from services.eapply.tests.people import Browser, Sent, Town, version_in, visible
+from services.eapply.tests.people import Browser, Sent, Town, hidden, version_in, visible
 from services.eapply.tests.test_staff_decide import step
-from services.eapply.tests.test_the_statutory_clock import day, offer_event
+from services.eapply.tests.test_the_statutory_clock import MANAGER, day, offer_event
+from services.eapply.use_cases import procedures
 
 PAPER = {"procedure": "event-moushikomi", "name": "国分 恵", "kana": "こくぶ めぐみ", "time": "9:30"}
 
@@ -49,6 +51,46 @@ def test_a_paper_with_a_wrong_day_or_a_personal_number_is_not_entered(town: Town
     assert town.events("eapply.application.submitted.v1") == []
 
 
+def paper_form(staff: Browser) -> dict[str, str]:
+    page = staff.get("desk/paper").text
+    return {name: hidden(page, name) for name in ("id", "key")}
+
+
+def test_a_paper_form_sent_again_is_no_second_application(town: Town):
+    staff = town.staff()
+    form = PAPER | day("arrived", 8, 11, 18) | paper_form(staff)
+    pages = [visible(staff.post("desk/paper", form).text) for _ in range(2)]
+    assert all("402036-2611-00001" in page and form["key"] in page for page in pages), "a reload shows the same"
+    assert len(town.events("eapply.application.submitted.v1")) == 1
+    staff.post("desk/paper", form | paper_form(staff))
+    assert len(town.events("eapply.application.submitted.v1")) == 2, "the next form is the next paper"
+    stranger = staff.post("desk/paper", form | {"key": "2222-3333-4444"})
+    assert "2222-3333-4444" not in stranger.text
+
+
+def test_paper_is_entered_for_a_procedure_that_takes_nothing_online(town: Town):
+    with town.service.database.transaction(tenant=town.code) as session:
+        procedures.set_state(session, "event-moushikomi", procedures.CLOSED, town.service.clock.now())
+    staff = town.staff()
+    assert "イベント参加申込" in visible(staff.get("desk/paper").text)
+    assert staff.post("desk/paper", PAPER | day("arrived", 8, 11, 18)).status_code == 200
+
+
+def test_paper_of_this_morning_needs_no_time(town: Town):
+    town.service.clock.advance(days=3)
+    town.service.clock.advance(seconds=-2 * 3600)
+    assert town.service.clock.now().astimezone(JST).hour < 12
+    answer = town.staff().post("desk/paper", PAPER | day("arrived", 8, 11, 23) | {"time": ""})
+    assert answer.status_code == 200, visible(answer.text)
+
+
+def test_nobody_enters_paper_under_the_first_procedure_of_the_list_by_chance(town: Town):
+    staff = town.staff()
+    answer = staff.post("desk/paper", PAPER | day("arrived", 8, 11, 18) | {"procedure": ""})
+    assert answer.status_code == 422 and "手続きを選んでください" in visible(answer.text)
+    assert "国分 恵" in answer.text, "and nothing typed is lost"
+
+
 # ---- visits
 
 OFFER = {"opens": "9:00", "closes": "10:00", "minutes": "30", "capacity": "1", "place": "本庁舎1階 3番窓口"}
@@ -84,6 +126,18 @@ def test_an_applicant_books_changes_and_cancels_and_staff_see_who_comes(town: To
     book(guest, sent, second)
     assert staff.post(f"desk/visits/{first}/remove").status_code == 200, "the earlier time is free again"
     assert "予約を取り消しました" in visible(guest.post(f"applications/{sent.id}/visit/cancel").text)
+
+
+def test_no_time_of_a_day_that_was_closed_later_is_booked_and_staff_see_who_comes_in_vain(town: Town):
+    first, second = offered(town)
+    guest, other, manager = town.guest(), town.guest("other"), town.staff(roles=MANAGER)
+    sent, late = guest.apply_for_event(), other.apply_for_event()
+    book(guest, sent, first)
+    manager.post("desk/calendar", {"name": "庁舎の停電", **day("first", 8, 11, 24)})
+    assert "9時30分" not in visible(other.get(f"applications/{late.id}/visit").text)
+    assert book(other, late, second).status_code == 409
+    agenda = visible(manager.get("desk/visits", params={"day": "2026-11-24"}).text)
+    assert "この日は閉庁日になりました" in agenda and "髙橋 𠮷郎" in agenda
 
 
 def test_two_who_book_the_last_place_at_once_do_not_both_get_it(town: Town):

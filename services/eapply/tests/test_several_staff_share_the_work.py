@@ -78,6 +78,22 @@ def test_another_section_is_asked_answers_and_the_asker_is_told(town: Town):
     assert sent.id not in other.get("desk/", params={"tab": "asked"}).text
 
 
+def test_a_question_that_nobody_can_answer_says_so_to_the_asker(town: Town):
+    """A slip of the pen in the section's name would hold the decision up for ever, and nobody would have heard of it."""
+    _, staff, sent = taken(town)
+    step(staff, sent, "consultations", kind="concurrence", section="税務 課", question="同意できますか。")
+    assert "だれもこの合議に回答できません" in visible(case(staff, sent).text)
+    step(staff, sent, "consultations", kind="inquiry", section="水道課", question="使用の状況は。")
+    assert "だれにも知らせていません" in visible(case(staff, sent).text)
+    other = second_staff(town)
+    other.post("desk/me", {"section": "水道課"})
+    assert "だれにも知らせていません" not in visible(case(staff, sent).text), "somebody is there now"
+    other.post("desk/me", {"section": "税務 課"})
+    assert "だれもこの合議に回答できません" in visible(case(staff, sent).text), "naming it oneself is not enough"
+    placed(town, "staff-2", "税務 課")
+    assert "だれもこの合議に回答できません" not in visible(case(staff, sent).text)
+
+
 def test_an_inquiry_informs_and_holds_nothing_up(town: Town):
     staff, _, sent, _ = asked(town, "inquiry")
     assert step(staff, sent, "decide", outcome="approved").status_code == 200

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from services.eapply.tests.people import Browser, Town, hidden, visible
+from services.eapply.use_cases import procedures
 
 pytestmark = pytest.mark.any_store
 
@@ -219,3 +220,80 @@ def test_only_those_who_manage_procedures_may(town: Town):
     assert reviewer.get("desk/procedures").status_code == 200
     for path in ("new", "kaigishitsu", "kaigishitsu/edit", "kaigishitsu/preview", "kaigishitsu/file.yaml"):
         assert reviewer.get(f"desk/procedures/{path}").status_code == 403, path
+
+
+def apply_for_hall(town: Town, subject: str, room: str, people: str = "20") -> None:
+    guest = town.guest(subject)
+    draft = guest.start("kaigishitsu")
+    value = re.search(rf'value="(o\d+)"[^>]*><span>{room}', guest.get(f"{draft}/p1").text)
+    assert value
+    answers = {"q1": "筑後 陽子", "q2": value[1], "q3": people}
+    assert guest.post(f"{draft}/p1", answers).url.path.endswith("/confirm")
+    assert "受け付けました" in guest.post(f"{draft}/submit", {"key": guest.confirmed_key(draft)}).text
+
+
+def exported(town: Town, staff: Browser, key: str) -> list[str]:
+    with town.service.database.reading(tenant=town.code) as session:
+        procedure = procedures.find(session, key).id
+    return staff.get(f"desk/procedures/{procedure}/export").content.decode("utf-8-sig").strip().split("\r\n")
+
+
+def test_the_table_of_answers_says_what_was_chosen_in_words_also_after_the_words_were_changed(town: Town):
+    staff = make_hall(town)
+    publish(staff)
+    apply_for_hall(town, "before", "大会議室")
+    staff.post("desk/procedures/kaigishitsu/draft")
+    press(staff, "kaigishitsu/fields/p1.q3", act="save", label="人数", **{"visible.0.value": "大会議室"})
+    press(staff, "kaigishitsu/fields/p1.q2", act="save", options="大ホール = 2000\n小会議室 = 500")
+    press(staff, "kaigishitsu/fields/p1.q3", act="save", **{"visible.0.field": "", "visible.0.op": ""})
+    publish(staff)
+    apply_for_hall(town, "after", "大ホール")
+    lines = exported(town, staff, "kaigishitsu")
+    assert "大会議室" in lines[1] and "大ホール" in lines[2], lines
+    assert not re.search(r"\bo\d\b", "\n".join(lines)), "no code that nobody has ever seen"
+
+
+def test_the_table_of_answers_leaves_out_no_question(town: Town):
+    staff = make_hall(town)
+    press(staff, "kaigishitsu/pages/p1", act="add:field", new_type="group", new_label="参加する方")
+    publish(staff)
+    assert "参加する方" in exported(town, staff, "kaigishitsu")[0]
+
+
+def test_a_question_never_gets_the_name_of_one_that_was_taken_away(town: Town):
+    """What was answered to the old one, and conditions that speak of it, would silently become the new one's."""
+    staff = make_hall(town)
+    publish(staff)
+    staff.post("desk/procedures/kaigishitsu/draft")
+    press(staff, "kaigishitsu/pages/p1", act="remove:q4")
+    assert (
+        press(staff, "kaigishitsu/pages/p1", act="add:field", new_type="text", new_label="目的")
+        == "kaigishitsu/fields/p1.q5"
+    )
+    condition = {"visible.0.field": "q3", "visible.0.op": "answered"}
+    press(staff, "kaigishitsu/fields/p1.q5", condition, act="save")
+    press(staff, "kaigishitsu/pages/p1", act="remove:q5")
+    assert (
+        press(staff, "kaigishitsu/pages/p1", act="add:field", new_type="text", new_label="備考")
+        == "kaigishitsu/fields/p1.q5"
+    ), "which nobody has ever seen"
+
+
+def test_a_way_through_another_office_is_named_in_the_browser(town: Town):
+    staff = make_hall(town)
+    press(staff, "kaigishitsu/about", transit="荘島校区まちづくり振興会")
+    assert "名前と日数の両方" in visible(staff.get("desk/procedures/kaigishitsu").text)
+    press(staff, "kaigishitsu/about", transit_days="5")
+    publish(staff)
+    page = visible(town.guest().get("kaigishitsu/").text)
+    assert "荘島校区まちづくり振興会を通って届きます" in page and "別に5開庁日" in page
+
+
+def test_days_that_are_no_number_are_said_and_not_dropped_without_a_word(town: Town):
+    staff = make_hall(town)
+    text = staff.get("desk/procedures/kaigishitsu/about").text
+    sent = {"revision": hidden(text, "revision")} | as_it_stands(text)
+    answer = staff.post("desk/procedures/kaigishitsu/about", sent | {"working_days": "三日", "who": "市民の方"})
+    assert answer.status_code == 422 and "数字で入力してください" in answer.text
+    assert "市民の方" in answer.text, "and nothing else that was typed is lost"
+    assert 'value="3"' in staff.get("desk/procedures/kaigishitsu/about").text, "what was set before still stands"

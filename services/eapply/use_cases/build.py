@@ -103,6 +103,15 @@ def replace(session: Session, actor: Actor, key: str, document: Document, now: d
         _begin(session, actor, key, document, published.version if published else 0, now)
 
 
+def keys_ever(session: Session, key: str) -> set[str]:
+    """The keys of all questions that any published version of the procedure had."""
+    published = _published(session, key)
+    if published is None:
+        return set()
+    found = select(ProcedureVersionRow.definition).where(ProcedureVersionRow.procedure_id == published.id)
+    return {where[-1] for document in session.scalars(found) for where, _ in edit.every_field(document)}
+
+
 def has_draft(session: Session, key: str) -> bool:
     return _draft(session, key) is not None
 

@@ -164,6 +164,23 @@ def may_speak_for_section(kind: str, section_by: str | None) -> bool:
     return kind != "concurrence" or section_by is not None
 
 
+def unheard(session: Session, row: ApplicationRow) -> set[str]:
+    """The ids of questions still open that nobody can answer: no one else is of that section (a name with a slip of the pen, a
+    section that does not use the desk yet), or for a 合議 no one of whom a manager has said so."""
+    waiting = [each for each in consultations(session, row.id) if not each.answered_at and not each.cancelled_at]
+    found = select(MemberRow).where(MemberRow.section.in_({each.section for each in waiting}))
+    people = list(session.scalars(found)) if waiting else []
+    return {each.id for each in waiting if not any(_may_answer(each, person) for person in people)}
+
+
+def _may_answer(each: ConsultationRow, person: MemberRow) -> bool:
+    return (
+        person.section == each.section
+        and person.subject != each.asked_by
+        and may_speak_for_section(each.ask_kind, person.section_by)
+    )
+
+
 def _open_case(session: Session, application_id: str) -> ApplicationRow:
     row = cases.load(session, application_id, lock=True)
     if row.state not in OPEN:

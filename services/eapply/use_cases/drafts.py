@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, false, or_, select
 from sqlalchemy.orm import Session
 
 from libs.common.actor import Actor
@@ -72,11 +72,21 @@ def find(session: Session, actor: Actor, draft_id: str, now: datetime, *, lock: 
     statement = select(DraftRow).where(DraftRow.id == draft_id, DraftRow.expires_at > now)
     row = session.scalar(statement.with_for_update() if lock else statement)
     if row is None or not _owns(actor, row):
-        raise NotFound(
-            say("この書きかけは見つかりません。続きからはじめるためのリンクがあれば、そちらを開いてください。")
-        )
+        raise not_found(actor)
     procedure = procedures.definition(session, row.procedure_id, row.procedure_version)
     return Draft(row, procedure, procedure.key, _behalf(session, row))
+
+
+def not_found(actor: Actor) -> NotFound:
+    """Said alike for what is not there and for what is another's. Whoever is not signed in may have been, when they began."""
+    if who.person(actor) is None:
+        return NotFound(
+            say(
+                "この書きかけは、いまは開けません。サインインして書いていたときは、別の画面でもう一度サインインすると、続きから書けます。続きからはじめるためのリンクがあれば、そちらを開いてください。"
+            ),
+            code="sign-in-may-help",
+        )
+    return NotFound(say("この書きかけは見つかりません。続きからはじめるためのリンクがあれば、そちらを開いてください。"))
 
 
 def _behalf(session: Session, row: DraftRow) -> str:
@@ -97,12 +107,25 @@ def open_for_change(session: Session, actor: Actor, draft_id: str, now: datetime
 
 def mine(session: Session, actor: Actor, now: datetime) -> list[DraftRow]:
     """Drafts not yet sent, newest first."""
-    owners = [DraftRow.owner_person == who.person(actor)] if who.person(actor) else []
-    owners += [DraftRow.owner_session == who.session_hash(actor)] if actor.sid else []
-    if not owners:
-        return []
-    statement = select(DraftRow).where(or_(*owners), DraftRow.application_id.is_(None), DraftRow.expires_at > now)
+    statement = select(DraftRow).where(_is_own(actor), DraftRow.application_id.is_(None), DraftRow.expires_at > now)
     return list(session.scalars(statement.order_by(DraftRow.saved_at.desc()).limit(50)))
+
+
+def own_of_bundle(session: Session, actor: Actor, bundle_id: str, now: datetime) -> list[str]:
+    """The ids of those that are filed together and this person's, sent or not, in the order in which they were begun."""
+    found = select(DraftRow.id).where(DraftRow.bundle_id == bundle_id, DraftRow.expires_at > now, _is_own(actor))
+    return list(session.scalars(found.order_by(DraftRow.id)))
+
+
+def _is_own(actor: Actor) -> ColumnElement[bool]:
+    owners = [DraftRow.owner_person == who.person(actor)] if who.person(actor) else []
+    owners += [DraftRow.owner_session == who.session_hash(actor)] if who.session_hash(actor) else []
+    return or_(false(), *owners)
+
+
+def is_closed(session: Session, draft: Draft) -> bool:
+    """Whether its procedure takes no applications (any more): nothing can be sent, what was typed stays."""
+    return not procedures.is_open(session, draft.row.procedure_id)
 
 
 def save(
@@ -145,7 +168,8 @@ def put_aside(session: Session, draft: Draft, now: datetime) -> str:
 
 
 def resumable(session: Session, secret: str, now: datetime) -> DraftRow:
-    """The draft a resume link leads to. Raises NotFound when it was used, replaced or has run out."""
+    """The draft a resume link leads to. Raises NotFound when it was used, replaced or has run out, and when the draft has been
+    sent meanwhile: the link was made for what is written, and opens no application."""
     row = session.scalar(
         select(DraftRow)
         .where(DraftRow.resume_hash == _hashed(secret), DraftRow.resume_until > now, DraftRow.expires_at > now)
@@ -157,16 +181,36 @@ def resumable(session: Session, secret: str, now: datetime) -> DraftRow:
                 "このリンクは、もう使えません。一度使うと新しいリンクに替わります。最後に受け取ったリンクを開いてください。"
             )
         )
+    if row.application_id is not None:
+        raise NotFound(
+            say(
+                "この書きかけは、すでに送られています。状況は、受付番号と照会キーか、送った方のアカウントで確かめられます。"
+            )
+        )
     return row
 
 
 def resume(session: Session, actor: Actor, secret: str, now: datetime) -> DraftRow:
-    """Exchange the link for access by this session (and account): the link has then done its work."""
+    """Exchange the link for access by this session (and account): the link has then done its work. What is written together
+    with it (まとめて申し込む) comes along."""
     row = resumable(session, secret, now)
     row.resume_hash = row.resume_until = None
-    row.owner_person = who.person(actor) or row.owner_person
-    row.owner_session = None if who.person(actor) else who.session_hash(actor)
+    for each in (row, *_written_with(session, row)):
+        each.owner_person = who.person(actor) or each.owner_person
+        each.owner_session = None if who.person(actor) else who.session_hash(actor)
     return row
+
+
+def _written_with(session: Session, row: DraftRow) -> list[DraftRow]:
+    """The drafts of the same bundle and owner that are not sent yet, without this one."""
+    if row.bundle_id is None:
+        return []
+    found = select(DraftRow).where(
+        DraftRow.bundle_id == row.bundle_id, DraftRow.id != row.id, DraftRow.application_id.is_(None),
+        DraftRow.owner_person.is_not_distinct_from(row.owner_person),
+        DraftRow.owner_session.is_not_distinct_from(row.owner_session),
+    )  # fmt: skip
+    return list(session.scalars(found.order_by(DraftRow.id).with_for_update()))
 
 
 def begun_as_guest(session: Session, actor: Actor) -> bool:

@@ -12,6 +12,7 @@ from services.eapply.db import ApplicationRow
 from services.eapply.domain.states import WORDS, State
 from services.eapply.forms.definition import FormField, Procedure
 from services.eapply.forms.handling import Column
+from services.eapply.forms.kinds import SINGLE, TICKED
 from services.eapply.forms.partial_dates import UNKNOWN
 from services.eapply.use_cases import procedures
 
@@ -27,7 +28,7 @@ def columns(procedure: Procedure) -> list[Column]:
     """The procedure's mapping; without one, every question under its own name."""
     if procedure.handling.export:
         return list(procedure.handling.export)
-    plain = (field for field in procedure.fields if field.type not in ("info", "file", "group"))
+    plain = (field for field in procedure.fields if field.type != "info")
     return [Column(name=name, field=path) for field in plain for name, path in _places(field)]
 
 
@@ -43,14 +44,38 @@ def header(procedure: Procedure) -> list[str]:
 
 
 def rows(session: Session, procedure_id: str, year: int) -> Iterator[list[Any]]:
-    """A line for each application of the 年度, in the order of arrival."""
+    """A line for each application of the 年度, in the order of arrival, each read by the version it was made with. Without a mapping
+    it is for people: a choice stands there in its words; for another system it is its code."""
     procedure = procedures.published(session, procedure_id)[1]
-    wanted = columns(procedure)
-    of_year = select(ApplicationRow).where(
-        ApplicationRow.procedure_id == procedure_id, ApplicationRow.fiscal_year == year
-    )
-    for row in session.scalars(of_year.order_by(ApplicationRow.serial).execution_options(yield_per=200)):
-        yield _fixed(row) + [cell(procedure, column, row.answers) for column in wanted]
+    wanted, codes = columns(procedure), bool(procedure.handling.export)
+    here = (ApplicationRow.procedure_id == procedure_id, ApplicationRow.fiscal_year == year)
+    versions = session.scalars(select(ApplicationRow.procedure_version).where(*here).distinct())
+    known = procedures.definitions(session, {(procedure_id, version) for version in versions})
+    of_year = select(ApplicationRow).where(*here).order_by(ApplicationRow.serial)
+    for row in session.scalars(of_year.execution_options(yield_per=200)):
+        own = known[procedure_id, row.procedure_version]
+        answers = row.answers if codes else in_words(own, row.answers)
+        yield _fixed(row) + [cell(own, column, answers) for column in wanted]
+
+
+def in_words(procedure: Procedure, answers: dict[str, Any]) -> dict[str, Any]:
+    """The answers with what was chosen or ticked in words, as the applicant read them."""
+    return {field.key: _in_words(field, answers[field.key]) for field in procedure.fields if field.key in answers}
+
+
+def _in_words(field: FormField, value: Any) -> Any:
+    if field.type in TICKED:
+        return "はい" if value else "いいえ"
+    if field.type == "group":
+        return [_items_in_words(field, item) for item in value]
+    labels = {option.value: option.label for option in field.options}
+    if field.type == "choices":
+        return [labels.get(each, each) for each in value]
+    return labels.get(value, value) if field.type in SINGLE else value
+
+
+def _items_in_words(group: FormField, item: dict[str, Any]) -> dict[str, Any]:
+    return {inner.key: _in_words(inner, item[inner.key]) for inner in group.fields if inner.key in item}
 
 
 def _fixed(row: ApplicationRow) -> list[str]:

@@ -1,13 +1,15 @@
 """Applications on paper: entered by staff, so that they are worked on and counted like the others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, say
+from libs.common.ids import new_id
 from services.eapply.db import ApplicationRow
 from services.eapply.domain import mynumber, receipt
 from services.eapply.forms.definition import Procedure
@@ -20,19 +22,28 @@ EARLIEST = timedelta(days=400)
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What is written down of a paper application. `arrived_at`: when it came to the window or with the post."""
+    """What is written down of a paper application. `arrived_at`: when it came to the window or with the post. `id` and `key`
+    (the 照会キー) are made with the form, so that the same form sent again - a reload, back, a second click - is no second
+    application."""
 
     name: str
     kana: str
     arrived_at: datetime
     memo: str = ""
+    id: str = field(default_factory=new_id)
+    key: str = field(default_factory=receipt.new_enquiry_key)
 
 
 def enter(
     session: Session, actor: Actor, procedure_key: str, paper: Paper, now: datetime, *, site: str
-) -> tuple[ApplicationRow, str]:
-    """Enter a paper application: it gets a 受付番号 and a 照会キー to hand over, and its time runs from its arrival."""
-    offered, procedure = procedures.open_procedure(session, procedure_key)
+) -> tuple[ApplicationRow, str | None]:
+    """Enter a paper application: it gets a 受付番号 and a 照会キー to hand over, and its time runs from its arrival. Also where
+    nothing is taken online (any more): paper comes to the window all the same. None for the key of another form's."""
+    known = session.scalar(select(ApplicationRow).where(ApplicationRow.id == paper.id))
+    if known is not None:
+        return known, paper.key if submit.key_fits(known, paper.key) else None
+    offered = procedures.find(session, procedure_key)
+    procedure = procedures.definition(session, offered.id, offered.version)
     _check(paper, now)
     arrival = submit.Arrival(
         procedure_id=offered.id,
@@ -43,14 +54,14 @@ def enter(
         person=None,
         channel="paper",
         arrived_at=paper.arrived_at,
+        id=paper.id,
     )
-    key = receipt.new_enquiry_key()
-    row = submit.arrive(session, actor, arrival, key, now, site=site)
+    row = submit.arrive(session, actor, arrival, paper.key, now, site=site)
     row.unread = False
     audit.record(session, actor, "eapply.paper.enter", row.id, now=now)
     if cleaned(paper.memo, lines=True):
         assign.add_note(session, actor, row.id, paper.memo, now)
-    return row, key
+    return row, paper.key
 
 
 def _answers(procedure: Procedure, paper: Paper) -> Answers:

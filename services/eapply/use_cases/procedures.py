@@ -16,6 +16,7 @@ from services.eapply.forms.definition import Procedure, from_document
 from services.eapply.forms.text import search_key
 
 PUBLISHED, CLOSED = "published", "closed"
+NOT_NOW = say("この手続きは、いまオンラインでは受け付けていません。窓口にお問い合わせください。")
 
 
 def publish(session: Session, procedure: Procedure, now: datetime) -> ProcedureRow:
@@ -52,7 +53,7 @@ def publish(session: Session, procedure: Procedure, now: datetime) -> ProcedureR
 
 
 def set_state(session: Session, key: str, state: str, now: datetime) -> None:
-    """PUBLISHED, or CLOSED: no new applications; those in flight go on."""
+    """PUBLISHED, or CLOSED: no new applications, whenever they were begun; those that have arrived go on."""
     row = find(session, key)
     row.state, row.updated_at = state, now
 
@@ -83,10 +84,13 @@ def open_procedure(session: Session, key: str) -> tuple[ProcedureRow, Procedure]
     """A procedure and its published definition. Raises NotFound, Invalid when it takes no applications now."""
     row = find(session, key)
     if row.state != PUBLISHED:
-        raise Invalid(
-            say("この手続きは、いまオンラインでは受け付けていません。窓口にお問い合わせください。"), code="closed"
-        )
+        raise Invalid(NOT_NOW, code="closed")
     return row, definition(session, row.id, row.version)
+
+
+def is_open(session: Session, procedure_id: str) -> bool:
+    """Whether the procedure takes applications now."""
+    return session.scalar(select(ProcedureRow.state).where(ProcedureRow.id == procedure_id)) == PUBLISHED
 
 
 def named(session: Session, key: str) -> ProcedureRow | None:

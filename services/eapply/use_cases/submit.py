@@ -23,7 +23,7 @@ from services.eapply.domain.states import State
 from services.eapply.forms.definition import Procedure
 from services.eapply.forms.read import Answers
 from services.eapply.forms.text import search_key
-from services.eapply.use_cases import cases, delegates, drafts, fees, mails, my_numbers, pairs, who
+from services.eapply.use_cases import cases, delegates, drafts, fees, mails, my_numbers, pairs, procedures, who
 from services.eapply.use_cases.duplicates import likeness
 
 HASHER = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1)
@@ -45,13 +45,14 @@ def submit(
     """Send the draft. `electronic`: whether the decision may come on the screen instead of by post.
     `key` is the 照会キー that the confirm page carries, so that a repetition can show it again.
 
-    However often it is sent - double click, reload, back, two tabs - it is one application. Raises Invalid naming
-    the inputs
-    that are not right yet.
+    However often it is sent - double click, reload, back, two tabs - it is one application. Raises Invalid naming the inputs
+    that are not right yet; with the code `closed` where the procedure has stopped taking applications meanwhile.
     """
     draft = drafts.find(session, actor, draft_id, now, lock=True)
     if draft.row.application_id is not None:
         return _again(session, actor, draft.row, key, now)
+    if drafts.is_closed(session, draft):
+        raise Invalid(procedures.NOT_NOW, code="closed")
     reading = draft.reading(now)
     if reading.stops:
         raise Invalid(reading.stops[0], code="not-eligible")

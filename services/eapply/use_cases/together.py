@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, NotFound, Sentence, say
 from libs.common.ids import new_id
-from services.eapply.db import ApplicationRow, DraftRow
+from services.eapply.db import ApplicationRow
 from services.eapply.forms.definition import FormField, Procedure
 from services.eapply.forms.kinds import OPTIONED
 from services.eapply.forms.raw import Raw, belongs_to, merged
@@ -80,13 +80,10 @@ def start(session: Session, actor: Actor, name: str, keys: Iterable[str], now: d
 
 def find(session: Session, actor: Actor, bundle_id: str, now: datetime, *, lock: bool = False) -> list[Draft]:
     """The drafts of a bundle, for their owner, in the order in which they were begun; those sent, too. Raises NotFound."""
-    ids = session.scalars(select(DraftRow.id).where(DraftRow.bundle_id == bundle_id, DraftRow.expires_at > now))
-    found = [drafts.find(session, actor, draft_id, now, lock=lock) for draft_id in sorted(ids)]
-    if not found:
-        raise NotFound(
-            say("この書きかけは見つかりません。続きからはじめるためのリンクがあれば、そちらを開いてください。")
-        )
-    return found
+    ids = drafts.own_of_bundle(session, actor, bundle_id, now)
+    if not ids:
+        raise drafts.not_found(actor)
+    return [drafts.find(session, actor, draft_id, now, lock=lock) for draft_id in ids]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +145,12 @@ def _renamed(raw: Raw, field: FormField, name: str) -> Raw:
     return {name + each[len(field.key) :]: texts for each, texts in raw.items() if belongs_to(each, field)}
 
 
-def is_ready(session: Session, draft: Draft, now: datetime) -> bool:
-    """Whether it is sent already or could be now."""
+def is_out(session: Session, draft: Draft, now: datetime) -> bool:
+    """Whether it cannot be sent however it is filled in: the others go without it."""
+    return draft.row.application_id is None and (drafts.is_closed(session, draft) or bool(draft.reading(now).stops))
+
+
+def is_sent_or_ready(session: Session, draft: Draft, now: datetime) -> bool:
     if draft.row.application_id is not None:
         return True
     return draft.reading(now).holds and not my_numbers.is_missing(session, draft)

@@ -104,6 +104,18 @@ def offered(session: Session, now: datetime) -> list[Offered]:
     ]
 
 
+def bookable(session: Session, now: datetime) -> list[Offered]:
+    """Those of `offered` that are free, and not on a day that was closed after they were offered."""
+    return [
+        each for each in offered(session, now) if each.left > 0 and is_open(session, local_date(each.slot.starts_at))
+    ]
+
+
+def is_open(session: Session, day: date) -> bool:
+    """Whether the office is open on the day."""
+    return bool(open_days(day, day, closures_here(session)))
+
+
 def booked(session: Session, application_id: str) -> VisitSlotRow | None:
     """The time this application has."""
     joined = select(VisitSlotRow).join(VisitRow, VisitRow.slot_id == VisitSlotRow.id)
@@ -118,7 +130,11 @@ def book(session: Session, actor: Actor, application_id: str, slot_id: str, now:
     present = session.scalar(select(VisitRow).where(VisitRow.application_id == row.id))
     if present is not None and present.slot_id == slot.id:
         return slot
-    if slot.starts_at <= now or _taken(session, slot.id) >= slot.capacity:
+    if (
+        slot.starts_at <= now
+        or not is_open(session, local_date(slot.starts_at))
+        or _taken(session, slot.id) >= slot.capacity
+    ):
         raise Conflict(say("その時間は、もう予約できません。ほかの時間を選んでください。"), code="slot-full")
     if present is None:
         session.add(VisitRow(application_id=row.id, slot_id=slot.id, booked_at=now))

@@ -20,6 +20,9 @@
   };
 
   // ---- one sending at a time
+  // Forms that are saved while one types. Without a line, or after the sign-in's end, such a page is not left: what is typed and
+  // chosen on it would be lost. `unkept`: whether that may be so; `keep`: saves now and says why the page must still not be left.
+  const keepers = new WeakMap();
   const release = (form) => {
     form.removeAttribute("aria-busy");
     form.querySelectorAll('[aria-disabled="true"][data-guarded]').forEach((button) => {
@@ -64,7 +67,22 @@
       });
       return;
     }
-    if (!form.matches("[hx-post], [hx-put], [hx-delete]")) guard(form);
+    if (form.matches("[hx-post], [hx-put], [hx-delete]")) return;
+    const keeper = keepers.get(form);
+    if (keeper?.unkept() && !("kept" in form.dataset)) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      guard(form);
+      keeper.keep().then((why) => {
+        release(form);
+        if (why) return say(form.querySelector(".sending"), why);
+        form.dataset.kept = "";
+        form.requestSubmit(event.submitter || undefined);
+        delete form.dataset.kept;
+      });
+      return;
+    }
+    guard(form);
   }, true);
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) document.querySelectorAll('form[aria-busy="true"]').forEach(release);
@@ -167,20 +185,15 @@
     .format(new Date()).replace(/^(\d+):(\d+)$/, words.lang === "en" ? "$1:$2" : "$1時$2分");
   const autosave = (form) => {
     const place = document.getElementById(form.dataset.autosaveState || "saved");
-    let timer = 0, dirty = false, running = false;
-    const later = (wait) => { clearTimeout(timer); timer = setTimeout(save, wait); };
-    const save = async (leaving = false) => {
-      if (!dirty || running || form.getAttribute("aria-busy") === "true") return;
-      dirty = false;
-      running = true;
-      let answer = null;
-      try {
-        answer = await fetch(form.dataset.autosave, {
-          method: "POST", body: withoutFiles(form), headers: { "X-Autosave": "1", Accept: "application/json" },
-          credentials: "same-origin", redirect: "manual", keepalive: leaving === true,
-        });
-      } catch { /* no line: tried again below */ }
-      running = false;
+    let timer = 0, dirty = false, running = null, trouble = "";
+    const later = (wait) => { clearTimeout(timer); timer = setTimeout(saveUnlessSending, wait); };
+    const saveUnlessSending = () => { if (form.getAttribute("aria-busy") !== "true") save(); };
+    const send = async (leaving) => {
+      const answer = await fetch(form.dataset.autosave, {
+        method: "POST", body: withoutFiles(form), headers: { "X-Autosave": "1", Accept: "application/json" },
+        credentials: "same-origin", redirect: "manual", keepalive: leaving === true, signal: AbortSignal.timeout(RELEASE_MS),
+      }).catch(() => null); // no line: tried again below
+      trouble = "";
       if (answer?.ok) {
         used();
         say(place, words.saved.replace("{time}", now()));
@@ -191,17 +204,37 @@
       if (answer && answer.status >= 400 && answer.status < 500 && answer.status !== 429) {
         const problem = await answer.json().catch(() => ({}));
         say(place, problem.detail || words.failed, true); // the same content would be refused again: wait for the next change
+        // Nobody's page any more is not left; what is wrong with the content is said by the next page, beside the inputs.
+        if ([401, 403, 404].includes(answer.status)) trouble = problem.detail || words.failed;
         return;
       }
-      say(place, words.failed, true);
+      trouble = words.failed;
+      say(place, trouble, true);
       later(RETRY_MS);
     };
+    const save = (leaving = false) => {
+      if (!dirty || running) return running;
+      dirty = false;
+      running = send(leaving).finally(() => { running = null; });
+      return running;
+    };
+    keepers.set(form, {
+      unkept: () => Boolean(trouble) || !navigator.onLine || (running && dirty),
+      keep: async () => {
+        await running;
+        dirty = true;
+        await save();
+        return trouble;
+      },
+    });
     form.addEventListener("input", () => {
       if (!dirty) say(place, words.unsaved);
       dirty = true;
       later(AUTOSAVE_MS);
     });
-    document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") save(true); });
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "hidden" && form.getAttribute("aria-busy") !== "true") save(true);
+    });
   };
 
   // ---- focus and news after a part of the page was exchanged: who stood on something in it stands on the same thing again

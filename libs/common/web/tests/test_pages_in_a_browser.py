@@ -188,6 +188,40 @@ def test_leaving_the_page_saves_at_once(browser_page, base, app):  # noqa: F811
     assert app.state.saved and app.state.saved[-1]["kana"] == "イ"
 
 
+def test_without_a_line_nothing_typed_or_chosen_is_left_behind(browser_page, base, app, tmp_path):  # noqa: F811
+    page = browser_page(375)
+    page.expected_errors.append("ERR_INTERNET_DISCONNECTED")
+    page.goto(base + "/form")
+    paper = tmp_path / "paper.jpg"
+    paper.write_bytes(b"x")
+    page.locator("input[type=file]").first.set_input_files(paper)
+    page.context.set_offline(True)
+    page.get_by_label("フリガナ").fill("チクゴ ヨウコ")
+    page.get_by_role("button", name="お子さんの入力へ進む").click()
+    expect(page.locator("form .sending")).to_contain_text("保存できませんでした")
+    expect(page.get_by_label("フリガナ")).to_have_value("チクゴ ヨウコ")
+    assert page.locator("input[type=file]").first.evaluate("e => e.files.length") == 1
+    page.context.set_offline(False)
+    page.get_by_role("button", name="お子さんの入力へ進む").click()
+    expect(page.locator("h1")).to_have_text("受け付けました")
+    assert len(app.state.sent) == 1 and app.state.sent[0]["kana"] == "チクゴ ヨウコ"
+
+
+def test_who_may_save_no_more_is_told_why_and_stays_on_the_page(browser_page, base, app):  # noqa: F811
+    app.state.refuse_saving, app.state.refuse_status = "もう一度サインインしてください。", 404
+    page = browser_page(375)
+    page.expected_errors.append("404")
+    page.goto(base + "/form")
+    page.get_by_label("フリガナ").fill("ア")
+    expect(page.locator("#saved")).to_have_text("もう一度サインインしてください。")
+    page.get_by_role("button", name="お子さんの入力へ進む").click()
+    expect(page.locator("form .sending")).to_have_text("もう一度サインインしてください。")
+    assert not app.state.sent
+    app.state.refuse_saving = ""
+    page.get_by_role("button", name="お子さんの入力へ進む").click()
+    expect(page.locator("h1")).to_have_text("受け付けました")
+
+
 def test_a_question_comes_before_what_cannot_be_undone(browser_page, base, app):  # noqa: F811
     page = browser_page(375)
     page.goto(base + "/form")

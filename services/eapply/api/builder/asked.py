@@ -45,7 +45,15 @@ ABOUT = ("title", "kana", "category", "summary", "who", "deadline", "department"
 
 
 def about(document: Document, sent: Form) -> Document:
-    """The entries about the procedure as a whole."""
+    """The entries about the procedure as a whole. Raises Invalid beside the inputs that cannot be read."""
+    document, errors = about_as_typed(document, sent)
+    if errors:
+        raise Invalid(say("直していただくところがあります。"), fields=errors)
+    return document
+
+
+def about_as_typed(document: Document, sent: Form) -> tuple[Document, dict[str, str]]:
+    """The entries as far as they can be read, and input → sentence for those that cannot."""
     for name in ABOUT:
         document = put(document, name, text(sent, name))
     for name in ("words", "bring"):
@@ -55,9 +63,10 @@ def about(document: Document, sent: Form) -> Document:
     legal = {"basis": text(sent, "basis"), "disposition": sent.get("disposition") == "yes"}
     document["legal"] = put(legal | {}, "source", text(sent, "source"))
     standard = put(document.get("standard") or {}, "working_days", whole(sent, "working_days", errors), None)
-    document = put(document, "standard", put(standard, "note", text(sent, "note")), {})
+    standard = put(put(standard, "note", text(sent, "note")), "transit", text(sent, "transit", 100))
+    document = put(document, "standard", put(standard, "transit_days", whole(sent, "transit_days", errors), None), {})
     outcomes = {name: text(sent, name, 40) for name in ("approved", "partly", "refused") if text(sent, name, 40)}
-    return put(document, "outcomes", outcomes, {})
+    return put(document, "outcomes", outcomes, {}), errors
 
 
 # ---- a page

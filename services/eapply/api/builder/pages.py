@@ -56,14 +56,29 @@ def outline_changed(
 def about(request: Request, procedure: str, actor: Actor = access.staff(MANAGER)) -> Response:
     with reading(request, actor) as session:
         making = build.find(session, procedure)
-    return show(request, "about.html", making, ABOUT, more=(Link(ABOUT, "", True),), errors={})
+    return _about(request, making, soft(making.row.document), {})
 
 
 @router.post(f"{ONE}/about", include_in_schema=False)
 def about_changed(
     request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form
 ) -> Response:
-    return changed(request, actor, procedure, sent, lambda document: asked.about(document, sent))
+    try:
+        return changed(request, actor, procedure, sent, lambda document: asked.about(document, sent))
+    except Invalid as refusal:
+        with reading(request, actor) as session:
+            making = build.find(session, procedure)
+        typed, _ = asked.about_as_typed(dict(making.row.document), sent)
+        return _about(request, making, soft(typed), refusal.fields, 422)
+
+
+def _about(
+    request: Request, making: build.Making, document: Any, errors: dict[str, str], status_code: int = 200
+) -> Response:
+    return show(
+        request, "about.html", making, ABOUT, more=(Link(ABOUT, "", True),), errors=errors, document=document,
+        status_code=status_code,
+    )  # fmt: skip
 
 
 # ---- one page
@@ -100,6 +115,7 @@ def page_changed(
     """Whatever button is used, what was typed on the page is kept as well."""
     act, _, what = sent.get("act").partition(":")
     added: list[str] = []
+    ever: set[str] = set()
 
     def how(document: Document) -> Document:
         document = edit.change_step(document, step_key, lambda step: asked.page(document, step, sent))
@@ -111,7 +127,7 @@ def page_changed(
             case "add":
                 kind = sent.get("new_type") if sent.get("new_type") in kinds.NAMES else "text"
                 label = sent.get("new_label").strip()[:200] or kinds.NAMES[kind]
-                document, key = edit.add_field(document, (step_key,), kind, label)
+                document, key = edit.add_field(document, (step_key,), kind, label, ever)
                 added.append(key)
                 return document
             case "up" | "down":
@@ -122,6 +138,7 @@ def page_changed(
 
     try:
         with changing(request, actor) as session:
+            ever |= build.keys_ever(session, procedure)
             build.change(session, actor, procedure, sent.number("revision"), how, now_of(request))
     except Invalid as refusal:
         with reading(request, actor) as session:

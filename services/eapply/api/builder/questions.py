@@ -48,7 +48,7 @@ def question_changed(
         if act == "look":
             return _page(request, making, place, changed, {})
         with changing(request, actor) as session:
-            how = _how(place, sent, act, what)
+            how = _how(place, sent, act, what, build.keys_ever(session, procedure))
             build.change(session, actor, procedure, sent.number("revision"), how, now_of(request))
     except Invalid as refusal:
         return _page(request, making, place, None, refusal.fields, 422)
@@ -58,15 +58,14 @@ def question_changed(
     return to(f"{root}/fields/{where}" if inside else f"{root}/{back}")
 
 
-def _how(place: Where, sent: Form, act: str, what: str):  # type: ignore[no-untyped-def]
+def _how(place: Where, sent: Form, act: str, what: str, ever: set[str]):  # type: ignore[no-untyped-def]
     def how(document: Document) -> Document:
         document = edit.change_field(document, place, lambda field: asked.question(document, field, sent))
         match act:
             case "add":
                 kind = sent.get("new_type") if sent.get("new_type") in kinds.NAMES else "text"
-                return edit.add_field(document, place, kind, sent.get("new_label").strip()[:200] or kinds.NAMES[kind])[
-                    0
-                ]
+                label = sent.get("new_label").strip()[:200] or kinds.NAMES[kind]
+                return edit.add_field(document, place, kind, label, ever)[0]
             case "up" | "down":
                 return edit.move_field(document, (*place, what), -1 if act == "up" else 1)
             case "remove":

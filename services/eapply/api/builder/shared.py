@@ -58,7 +58,7 @@ def show(
     **context: Any,
 ) -> Response:
     return render(
-        request, f"desk/build/{template}", desk=True, title=title, making=making, document=soft(making.row.document),
+        request, f"desk/build/{template}", desk=True, title=title, making=making,
         crumbs=crumbs(request, making.row.key, making.row.title, *more), address=address(request, making.row.key),
-        errors=Texts(errors or {}), blank=Texts(), **context,
+        errors=Texts(errors or {}), blank=Texts(), **{"document": soft(making.row.document)} | context,
     )  # fmt: skip

@@ -10,7 +10,8 @@ from libs.common import access, csvout, notices
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Invalid, say
-from services.eapply.api.desk.shared import DESK, MANAGER, REVIEWER
+from libs.common.web import Link
+from services.eapply.api.desk.shared import DESK, MANAGER, RECEIVED, REVIEWER
 from services.eapply.api.shell import Form, Texts, base, changing, form, now_of, reading, render, to, typed_date
 from services.eapply.use_cases import assign, calendar, clock
 
@@ -62,9 +63,10 @@ def members_page(request: Request, placed: str = "", actor: Actor = access.staff
     with reading(request, actor) as session:
         rows, sections = assign.members(session, now_of(request)), assign.sections(session)
     done = next((row for row in rows if row.subject == placed), None)
+    crumbs = (Link(RECEIVED, f"{base(request)}/desk/"), Link(say("職員と課"), "", True))
     return render(
-        request, "desk/members.html", desk=True, title=say("職員と課"), rows=rows, sections=sections, done=done
-    )
+        request, "desk/members.html", desk=True, crumbs=crumbs, title=say("職員と課"), rows=rows, sections=sections, done=done
+    )  # fmt: skip
 
 
 @router.post(f"{DESK}/members", include_in_schema=False)

@@ -1,5 +1,6 @@
 """Applications on paper, entered at the desk."""
 
+import re
 from datetime import UTC, datetime, time
 
 from fastapi import APIRouter, Request
@@ -7,8 +8,9 @@ from fastapi.responses import Response
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.clock import JST
+from libs.common.clock import JST, local_date
 from libs.common.errors import Invalid, say
+from libs.common.ids import new_id
 from libs.common.web import Link
 from services.eapply.api.desk.shared import DESK, RECEIVED, REVIEWER
 from services.eapply.api.shell import (
@@ -24,9 +26,11 @@ from services.eapply.api.shell import (
     typed_date,
     typed_time,
 )
+from services.eapply.domain import receipt
 from services.eapply.use_cases import cases, paper, procedures
 
 router = APIRouter()
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PAPER = say("紙の申請を入力する")
 
 
@@ -39,7 +43,7 @@ def paper_page(request: Request, actor: Actor = access.staff(REVIEWER)) -> Respo
 def enter_paper(request: Request, actor: Actor = access.staff(REVIEWER), sent: Form = form) -> Response:
     now = now_of(request)
     try:
-        written = paper.Paper(sent.get("name"), sent.get("kana"), _arrived(sent), sent.get("memo"))
+        written = _written(sent, now)
         with changing(request, actor) as session:
             row, key = paper.enter(session, actor, sent.get("procedure"), written, now, site=site(request))
             seen = cases.seen(session, row, now)
@@ -52,18 +56,32 @@ def enter_paper(request: Request, actor: Actor = access.staff(REVIEWER), sent: F
     )  # fmt: skip
 
 
-def _arrived(sent: Form) -> datetime:
-    return datetime.combine(typed_date(sent, "arrived"), typed_time(sent, "time", time(12)), JST).astimezone(UTC)
+def _written(sent: Form, now: datetime) -> paper.Paper:
+    if not sent.get("procedure"):
+        sentence = say("手続きを選んでください。")
+        raise Invalid(sentence, fields={"procedure": sentence})
+    made = {name: sent.get(name)[:40] for name in ("id", "key") if sent.get(name)}
+    if "id" in made and not _ID.fullmatch(made["id"]):
+        raise Invalid(say("画面を開き直して、もう一度入力してください。"), code="stale-form")
+    return paper.Paper(sent.get("name"), sent.get("kana"), _arrived(sent, now), sent.get("memo"), **made)
+
+
+def _arrived(sent: Form, now: datetime) -> datetime:
+    """The day and the time; where nobody knows the time, noon, or now where it is not noon yet."""
+    day = typed_date(sent, "arrived")
+    unknown = min(time(12), now.astimezone(JST).time()) if day == local_date(now) else time(12)
+    return datetime.combine(day, typed_time(sent, "time", unknown), JST).astimezone(UTC)
 
 
 def _page(
     request: Request, actor: Actor, errors: dict[str, str], typed: dict[str, str], status_code: int = 200
 ) -> Response:
     with reading(request, actor) as session:
-        offered = procedures.offered(session)
+        offered = procedures.all_procedures(session)
     return render(
         request, "desk/paper.html", desk=True, crumbs=_crumbs(request), title=PAPER, offered=offered,
-        errors=Texts(errors), typed=Texts(typed), today=now_of(request).astimezone(JST).date(), status_code=status_code,
+        errors=Texts(errors), typed=Texts(typed), id=typed.get("id") or new_id(), key=typed.get("key") or receipt.new_enquiry_key(),
+        today=now_of(request).astimezone(JST).date(), status_code=status_code,
     )  # fmt: skip
 
 

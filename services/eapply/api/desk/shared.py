@@ -130,6 +130,7 @@ def _office(request: Request, session: Session, actor: Actor, row: ApplicationRo
         "sections": assign.sections(session),
         "notes": assign.notes(session, row.id),
         "consultations": consult.consultations(session, row.id),
+        "unheard": consult.unheard(session, row),
         "my_section": me.section if me else "",
         "may_speak": {
             kind: consult.may_speak_for_section(kind, me.section_by if me else None) for kind in consult.KINDS

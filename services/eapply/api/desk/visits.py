@@ -74,8 +74,9 @@ def _page(
         days = sorted({local_date(each.slot.starts_at) for each in offered} | {local_date(now)})
         shown = _shown(day, days)
         agenda = visits.agenda(session, shown)
+        closed = bool(agenda) and not visits.is_open(session, shown)
     return render(
-        request, "desk/visits.html", desk=True, title=say("窓口の予約"), agenda=agenda, days=days, shown=shown, jst=JST,
+        request, "desk/visits.html", desk=True, title=say("窓口の予約"), agenda=agenda, closed=closed, days=days, shown=shown, jst=JST,
         errors=Texts(errors), typed=Texts(typed), status_code=status_code,
     )  # fmt: skip
 

@@ -68,6 +68,7 @@ def gallery() -> FastAPI:
     app = FastAPI()
     app.mount("/static", static_app())
     app.state.sent, app.state.saved, app.state.refuse_saving = [], [], None
+    app.state.refuse_status = 409
     pages = Pages(Path(__file__).parent / "templates", brand=BRAND, sample=True)
     steps = count(1)
 
@@ -94,7 +95,7 @@ def gallery() -> FastAPI:
     @app.post("/save")
     async def save(request: Request) -> Response:
         if app.state.refuse_saving:
-            return JSONResponse({"detail": app.state.refuse_saving}, 409)
+            return JSONResponse({"detail": app.state.refuse_saving}, app.state.refuse_status)
         app.state.saved.append({**await request.form(), "header": request.headers.get("x-autosave")})
         return Response(status_code=204)
 
