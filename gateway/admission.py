@@ -26,11 +26,14 @@ from gateway.snapshot import Snapshot
 from libs.common import telemetry
 from libs.common.actor import Actor
 from libs.common.clock import SystemClock, local_date
-from libs.common.errors import NotAllowed, NotFound, Refusal, TooWeak, Unavailable, Unexpected
+from libs.common.errors import Forbidden, NotAllowed, NotFound, Refusal, TooWeak, Unavailable, Unexpected, say
 
 log = logging.getLogger(__name__)
 
 PEOPLE = frozenset({"person", "staff", "operator"})
+OTHERS_WAY_IN = say(
+    "いまは、ほかの自治体の職員アカウントでサインインしています。ここで仕事をするには、サインアウトしてから、この自治体の方法か、メールアドレスとパスワードでサインインしてください。"
+)
 _MANY_PATHS = 4096
 """Paths whose decisions are kept: as many as `hygiene.canonical_target` keeps."""
 _NEEDS_SNAPSHOT = frozenset({"t", "portal", "council", "operator", "door"})
@@ -155,6 +158,7 @@ class Admission:
         self._note_inside(caller, decision)
         actor, token = self._actor(caller, decision)
         self._demand(actor, decision)
+        self._say_whose_way_in(caller, decision)
         state["actor"] = actor
         shared = caller.signed_in is not None and caller.signed_in.shared
         return Admitted(
@@ -243,6 +247,14 @@ class Admission:
         acr = self._settings.demand_acr.get(decision.route_class)
         if acr is not None and actor.kind in PEOPLE and not actor.proved(acr):
             raise TooWeak(acr)
+
+    def _say_whose_way_in(self, caller: Caller, decision: Onward) -> None:
+        """Raises Forbidden for somebody who works here but has come in by another municipality's provider: what to do stands there."""
+        who, tenant = caller.signed_in, decision.tenant
+        if who is None or tenant is None or who.may_act_in(tenant.id) or not is_for_staff(decision):
+            return
+        if not self._without_staff and self._parts.snapshots.current.roles(who.person, tenant.id):
+            raise Forbidden(OTHERS_WAY_IN, code="way-in-of-another-municipality")
 
     @staticmethod
     def _is_met_as_a_guest(scope: Scope, decision: Onward) -> bool:

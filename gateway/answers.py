@@ -20,6 +20,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 _UNREADABLE = "このアドレス、または送られた内容を読み取れませんでした。"
+_KEY_SHOWN = "アドレスにキーが書かれています。Authorization ヘッダーで送り、キーは新しいものに替えてください。"
 _NO_WEBSOCKET = (
     "ここでは WebSocket を使えません。新しい知らせは Server-Sent Events（text/event-stream）で受け取れます。"
 )
@@ -31,7 +32,8 @@ class Malformed(Refusal):
     default_code = "malformed"
 
     def __init__(self, status: int, code: str) -> None:
-        super().__init__(_UNREADABLE if status != 501 else _NO_WEBSOCKET, code=code)
+        sentence = _KEY_SHOWN if code == "key-in-address" else _NO_WEBSOCKET if status == 501 else _UNREADABLE
+        super().__init__(sentence, code=code)
         self.status = status  # type: ignore[misc]
 
 

@@ -32,6 +32,8 @@ _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _HOST = re.compile(rb"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _PATH = re.compile(rb"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 _QUERY = re.compile(rb"[\x21\x24-\x7e]*")
+_KEY = re.compile(rb"kyodo_[a-z0-9]{16}_[A-Za-z0-9-]{43}")
+"""A program's key (domain.read_machine_token). In an address it would stand in histories and in everybody's logs (RFC 6750, 5.3)."""
 _TWICE_ENCODED = re.compile(rb"%25[0-9A-Fa-f]{2}")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PLAIN_IN_PATH = _UNRESERVED | frozenset(b"!$&'()*+,;=:@/")
@@ -105,6 +107,8 @@ def canonical_target(raw_path: bytes, query: bytes) -> Target:
         raise BadRequest(414, "target-too-long")
     if not _PATH.fullmatch(raw_path) or not _QUERY.fullmatch(query):
         raise BadRequest(400, "malformed-target")
+    if b"kyodo_" in raw_path + query and _KEY.search(raw_path + query):
+        raise BadRequest(400, "key-in-address")
     lower = raw_path.lower()
     if b"%2f" in lower or b"%5c" in lower or _TWICE_ENCODED.search(raw_path):
         raise BadRequest(400, "ambiguous-path")

@@ -74,6 +74,7 @@ _NAMES = (
     "kyodo_half",
     "kyodo_place",
     "kyodo_life",
+    "kyodo_known",
 )
 
 
@@ -91,6 +92,7 @@ class Cookies:
         self.half = f"{prefix}kyodo_half"
         self.place = f"{prefix}kyodo_place"
         self.life = f"{prefix}kyodo_life"
+        self.known = f"{prefix}kyodo_known"
         self.ours = frozenset(p + s + n for p in ("", "__Host-", "__Secure-") for s in ("", STAFF) for n in _NAMES)
         self._flags = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if https else "")
 
@@ -113,8 +115,9 @@ class Cookies:
         return self.set(name, "", 0)
 
     def clear_all(self) -> list[str]:
-        """Of whoever leaves. The guest's cookie goes too: on a shared machine the next person must not find what was begun here."""
-        return [self.clear(name) for name in (self.session, self.life, self.guest, self.proved)]
+        """Of whoever leaves. What was begun here goes too, a mail's open link above all: the next person at this machine could use it."""
+        names = (self.session, self.life, self.guest, self.begun, self.proved, self.half, self.ticket)
+        return [self.clear(name) for name in names]
 
 
 class Guests:
@@ -161,9 +164,16 @@ class SignedIn:
     cookie_hash: str
     earlier_guest: str | None = None
     provider: str | None = None
-    begun_at: datetime | None = None
+    proved_at: datetime | None = None
     shared: bool = False
     corporate_number: str | None = None
+    provider_sid: str | None = None
+    staff_of: str | None = None
+    """The municipality whose own provider says that this is its member of staff: it says nothing about rights elsewhere."""
+
+    def may_act_in(self, tenant: str) -> bool:
+        """Whether this sign-in opens the rights that the person has in `tenant`."""
+        return self.staff_of in (None, tenant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +309,8 @@ def secret_of(authorization: str) -> str | None:
 def actor_for(caller: Caller, decision: Onward | Own, snapshot: Snapshot, *, with_roles: bool = True) -> Actor:
     """What `caller` is in the eyes of the service behind `decision`. Roles are the snapshot's, read now.
 
-    Without `with_roles` staff are persons like everybody: at the door where staff have nothing to do.
+    Without `with_roles` staff are persons like everybody: at the door where staff have nothing to do. So they are in one municipality
+    when another one's provider has said who they are: whoever runs that provider would else have the rights of all who work in both.
 
     Raises NotFound when a machine token of one tenant knocks at another's.
     """
@@ -309,6 +320,7 @@ def actor_for(caller: Caller, decision: Onward | Own, snapshot: Snapshot, *, wit
     where: dict[str, Any] = {"tenant": tenant.id, "code": tenant.code} if tenant else {}
     if caller.signed_in is not None:
         who = caller.signed_in
+        with_roles = with_roles and tenant is not None and who.may_act_in(tenant.id)
         roles = snapshot.roles(who.person, tenant.id) if tenant and with_roles else frozenset()
         kind = "person" if not roles else "operator" if _as_operator(decision, roles) else "staff"
         was = who.earlier_guest

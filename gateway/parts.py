@@ -1,8 +1,8 @@
 """What one gateway process holds. Built by `__main__` from settings, by tests by hand."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from starlette.requests import Request
@@ -14,8 +14,8 @@ from gateway.fairness import door as fairness
 from gateway.fairness.door import Fairness
 from gateway.identity import STAFF, Callers, Cookies, Guests, InnerTokens, Machine, SignedIn, derive, still_open
 from gateway.offload import Offload
-from gateway.oidc import providers
 from gateway.oidc.door import Providers
+from gateway.oidc.providers import read
 from gateway.passkeys import Passkeys
 from gateway.passwords import Passwords
 from gateway.sealed import Seal
@@ -57,6 +57,8 @@ class Parts:
     """STAFF for the side that STAFF_URL names; empty for the other, or where there is one for all."""
     halves: Seal
     """Seals the first of two proofs until the second is there."""
+    known: Seal
+    """Seals by what a browser is known that has signed in before (`pages/known.py`)."""
     digest_key: bytes
     """Keys the digests of addresses and networks that failed to sign in."""
     ticket_key: bytes
@@ -86,6 +88,10 @@ class Parts:
 
     def life_of(self, *, shared: bool) -> domain.SessionLife:
         return shared_life(self.settings) if shared else self.life
+
+    def is_open(self, row: db.SessionRow, now: datetime) -> bool:
+        """Whether this session may still be used: it has not been idle for too long."""
+        return still_open(row.created_at, row.last_used_at, self.life_of(shared=row.shared), now)
 
     def close(self) -> None:
         self.callers.close()
@@ -129,7 +135,8 @@ def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
     cookies = Cookies(https=settings.https, side=side)
     guests = Guests(derive(own_key, f"{side}guest cookies"), service.clock)
     pages = Pages(HERE / "templates", brand=Brand.named(settings.cloud_name), sample=settings.sample)
-    store = Stored(service, session_life(settings), shared_life(settings))
+    providers = _providers(settings, derive(own_key, f"{side}sign-in with providers"), service.clock)
+    store = Stored(service, session_life(settings), shared_life(settings), providers.staff_of)
     parts = Parts(
         service=service,
         settings=settings,
@@ -147,12 +154,13 @@ def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
         ),
         passwords=Passwords(),
         breached=Breached(settings.breached_passwords),
-        providers=_providers(settings, derive(own_key, f"{side}sign-in with providers"), service.clock),
+        providers=providers,
         fairness=fairness.of(settings, settings.services, derive(own_key, "places in line"), service.clock),
         passkeys=Passkeys(derive(own_key, "passkeys"), Brand.named(settings.cloud_name).name),
         offload=Offload(settings, derive(own_key, "signed files"), service.clock),
         side=side,
         halves=Seal(derive(own_key, f"{side}half signed in"), "half signed in"),
+        known=Seal(derive(own_key, f"{side}known browsers"), "known browser"),
         digest_key=derive(own_key, "failed sign-ins"),
         ticket_key=derive(own_key, "links in mails"),
     )
@@ -162,16 +170,22 @@ def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
 
 
 def _providers(settings: Settings, key: bytes, clock: Clock) -> Providers:
-    return Providers(providers.read(settings.oidc_providers), key, settings.public_url, clock)
+    return Providers(read(settings.oidc_providers), key, settings.public_url, clock)
 
 
 class Stored:
     """What the store says of a cookie or a key. Runs in threads; notes the last use now and then."""
 
     def __init__(
-        self, service: Service, life: domain.SessionLife, shared: domain.SessionLife = domain.SHARED_LIFE
+        self,
+        service: Service,
+        life: domain.SessionLife,
+        shared: domain.SessionLife = domain.SHARED_LIFE,
+        staff_of: Callable[[str], str | None] = lambda _provider: None,
     ) -> None:
+        """`staff_of`: provider → the municipality whose staff it knows, if it is one's own."""
         self._service = service
+        self._staff_of = staff_of
         self._life = life
         self._shared = shared
 
@@ -197,9 +211,11 @@ class Stored:
             cookie_hash,
             was,
             row.provider,
-            row.created_at,
+            row.proved_at or row.created_at,
             row.shared,
             row.corporate_number,
+            row.provider_sid,
+            self._staff_of(row.provider) if row.provider else None,
         )
 
     def machine(self, ident: str, secret: str) -> Machine | None:

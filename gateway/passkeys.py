@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,8 +55,11 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Used:
+    """`asked_at`: when the question was put that this answers."""
+
     credential_id: str
     sign_count: int
+    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Passkeys:
 
     def made(self, site: Site, person_id: str, sealed: str, answer: str, now: datetime) -> Made:
         """Raises Invalid for anything but a good answer to our own question to this person."""
-        challenge = self._challenge(sealed, f"make {person_id}", now)
+        challenge, _ = self._challenge(sealed, f"make {person_id}", now)
         try:
             found = webauthn.verify_registration_response(
                 credential=answer,
@@ -111,7 +114,7 @@ class Passkeys:
 
     def used(self, site: Site, person_id: str, sealed: str, answer: str, keys: dict[str, bytes], now: datetime) -> Used:
         """`keys`: credential id → public key of this person. The sign count is judged by the use case, in its transaction."""
-        challenge = self._challenge(sealed, f"use {person_id}", now)
+        challenge, asked_at = self._challenge(sealed, f"use {person_id}", now)
         try:
             ident = json.loads(answer)["id"]
             found = webauthn.verify_authentication_response(
@@ -125,17 +128,18 @@ class Passkeys:
             )
         except (WebAuthnException, ValueError, KeyError, TypeError) as error:
             raise _bad() from error
-        return Used(bytes_to_base64url(found.credential_id), found.new_sign_count)
+        return Used(bytes_to_base64url(found.credential_id), found.new_sign_count, asked_at)
 
     def _question(self, options: Any, purpose: str, now: datetime) -> Question:
         values = {"challenge": bytes_to_base64url(options.challenge), "purpose": purpose}
         return Question(webauthn.options_to_json(options), self._seal.close(values, now + ASKED_FOR))
 
-    def _challenge(self, sealed: str, purpose: str, now: datetime) -> bytes:
+    def _challenge(self, sealed: str, purpose: str, now: datetime) -> tuple[bytes, datetime]:
+        """(what the browser was to sign, when it was asked)"""
         values = self._seal.open(sealed, now)
         if values is None or values["purpose"] != purpose:
             raise _bad()
-        return base64url_to_bytes(values["challenge"])
+        return base64url_to_bytes(values["challenge"]), datetime.fromtimestamp(values["until"], UTC) - ASKED_FOR
 
 
 def _descriptors(known: Sequence[str]) -> list[PublicKeyCredentialDescriptor]:

@@ -7,6 +7,7 @@ from gateway.db.fairness import ClosureRow, RequestsCountedRow, add_counts, clos
 from gateway.db.identities import (
     LinkedIdentityRow,
     can_sign_in,
+    forget_password,
     forget_ways_in,
     identities_of,
     linked_person,
@@ -22,6 +23,7 @@ from gateway.db.people import (
     TrailWaitingRow,
     any_sample_person,
     credential,
+    end_provider_sessions,
     end_sessions,
     failures,
     failures_to_change,

@@ -35,7 +35,10 @@ def linked_person(session: Session, issuer: str, subject: str) -> tuple[LinkedId
     return (found[0], found[1]) if found else None
 
 
-def identities_of(session: Session, person_id: str) -> list[LinkedIdentityRow]:
+def identities_of(session: Session, person_id: str, *, lock: bool = False) -> list[LinkedIdentityRow]:
+    """`lock`: who wants to change them waits for whoever does so at the same time."""
+    if lock:
+        session.execute(select(PersonRow.id).where(PersonRow.id == person_id).with_for_update())
     statement = select(LinkedIdentityRow).where(LinkedIdentityRow.person_id == person_id)
     return list(session.scalars(statement.order_by(LinkedIdentityRow.linked_at)))
 
@@ -52,6 +55,10 @@ def forget_ways_in(session: Session, person_id: str) -> None:
     forget_codes(session, person_id)
     for table in (CredentialRow, LinkedIdentityRow):
         session.execute(delete(table).where(table.person_id == person_id))
+
+
+def forget_password(session: Session, person_id: str) -> None:
+    session.execute(delete(CredentialRow).where(CredentialRow.person_id == person_id))
 
 
 def can_sign_in(session: Session, person_id: str) -> bool:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, delete, func, select, update
+from sqlalchemy import ForeignKey, String, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -34,7 +34,11 @@ class CredentialRow(PersonTable, Base):
 
 
 class SessionRow(PersonTable, Base):
-    """One browser that is signed in. `hash` is SHA-256 of the cookie; `id` is what the owner sees and ends."""
+    """One browser that is signed in. `hash` is SHA-256 of the cookie; `id` is what the owner sees and ends.
+
+    `provider_sid`: which session at `provider` it came from, where that says so. `proved_at`: when its person last proved who they
+    are, if not at `created_at`: a provider that knows somebody from before asks nothing.
+    """
 
     __tablename__ = "sessions"
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -50,6 +54,8 @@ class SessionRow(PersonTable, Base):
     provider: Mapped[str | None] = mapped_column(String(31))
     shared: Mapped[bool] = mapped_column(default=False)
     corporate_number: Mapped[str | None] = mapped_column(String(13))
+    provider_sid: Mapped[str | None] = mapped_column(String(255))
+    proved_at: Mapped[datetime | None]
 
 
 class GuestTakenRow(PersonTable, Base):
@@ -143,6 +149,33 @@ def end_sessions(session: Session, person_id: str, now: datetime, *, but: str | 
     if but is not None:
         statement = statement.where(SessionRow.hash != but)
     session.execute(statement.values(ended_at=now))
+
+
+def end_provider_sessions(
+    session: Session,
+    provider: str,
+    now: datetime,
+    *,
+    begun_by: datetime,
+    person_id: str = "",
+    sid: str = "",
+    but: str = "",
+) -> None:
+    """End what came in by `provider` until `begun_by`: the session that it calls `sid`, or all of this person if it says none; except
+    the one with hash `but`.
+
+    Where a sign-in did not say its `sid`, the person alone is looked at.
+    """
+    named = SessionRow.provider_sid == sid
+    where = [SessionRow.provider == provider, SessionRow.ended_at.is_(None), SessionRow.created_at <= begun_by]
+    if person_id:
+        where.append(SessionRow.person_id == person_id)
+        named = or_(named, SessionRow.provider_sid.is_(None))
+    if sid:
+        where.append(named)
+    if but:
+        where.append(SessionRow.hash != but)
+    session.execute(update(SessionRow).where(*where).values(ended_at=now))
 
 
 def ticket(session: Session, ident: str, *, lock: bool = False) -> TicketRow | None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.oidc import exchange
-from gateway.oidc.exchange import Begun, Declined, Identity
+from gateway.oidc.exchange import Begun, Declined, Ended, Identity
 from gateway.oidc.health import Record
 from gateway.oidc.metadata import Known, ProviderFailed
 from gateway.oidc.providers import Provider
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 4
 """Conversations with one provider at the same time; pages of ours have forty threads for everything."""
+ENDING_WAITS = 2.0
+"""Seconds for which a provider's word that something has ended waits for the one before it."""
 BEGUN_FOR = timedelta(minutes=15)
 """How long somebody may stay at a provider's page before the way back is closed."""
 PENDING_FOR = timedelta(minutes=60)
@@ -36,6 +38,7 @@ class Seat:
     known: Known
     record: Record = field(default_factory=Record)
     places: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(AT_ONCE))
+    endings: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(1))
 
     @property
     def provider(self) -> Provider:
@@ -75,12 +78,24 @@ class Providers:
             return None
         return Link(known.provider.label, url) if url else None
 
-    def begin(self, key: str, *, next: str, need: str) -> tuple[str, str]:
-        """(where to send the browser, value of the cookie that binds the answer to it). Raises ProviderFailed."""
-        seat = self.seat(key)
+    def staff_of(self, key: str) -> str | None:
+        """The municipality whose staff this provider knows, if it is one's own."""
+        return self.seats[key].provider.tenant if key in self.seats else None
+
+    def begin(self, key: str, *, next: str, need: str, shared: bool = False, again: bool = False) -> tuple[str, str]:
+        """(where to send the browser, value of the cookie that binds the answer to it). `again`: the person shall prove anew who they
+        are, whatever the provider remembers. Raises ProviderFailed."""
+        seat, now = self.seat(key), self._clock.now()
         with self._conversation(seat):
-            url, begun = exchange.begin(seat.known, self.redirect_uri(key), next=next, need=need)
-        return url, self._begun.close(begun.values(), self._clock.now() + BEGUN_FOR)
+            url, begun = exchange.begin(
+                seat.known,
+                self.redirect_uri(key),
+                next=next,
+                need=need,
+                shared=shared,
+                again_at=now.timestamp() if again else 0.0,
+            )
+        return url, self._begun.close(begun.values(), now + BEGUN_FOR)
 
     def finish(self, key: str, cookie: str, answer: Mapping[str, str]) -> tuple[Identity, Begun]:
         """Who came back, and what was wanted. Raises Declined or ProviderFailed; both are noted for the operator."""
@@ -113,16 +128,37 @@ class Providers:
         finally:
             seat.places.release()
 
+    def ended(self, key: str, token: str) -> Ended:
+        """What the provider says has ended there. Raises ProviderFailed. Anybody may send such a word: it takes no place of a sign-in
+        and is not counted among them."""
+        seat = self.seat(key)
+        if not seat.endings.acquire(timeout=ENDING_WAITS):
+            raise ProviderFailed("busy")
+        try:
+            return exchange.check_logout_token(seat.known, token, self._clock.now())
+        finally:
+            seat.endings.release()
+
     # ---- a proved identity on its way to an account ----
 
-    def keep(self, identity: Identity) -> str:
-        return self._pending.close(identity.values(), self._clock.now() + PENDING_FOR)
+    def keep(self, proved: "Proved") -> str:
+        values = {**proved.identity.values(), "shared": proved.shared}
+        return self._pending.close(values, self._clock.now() + PENDING_FOR)
 
-    def kept(self, sealed: str | None, now: datetime) -> Identity | None:
+    def kept(self, sealed: str | None, now: datetime) -> "Proved | None":
         values = self._pending.open(sealed, now) if sealed else None
         if values is None or values["provider"] not in self.seats:
             return None
-        return Identity(**_without_end(values))
+        shared = bool(values.pop("shared", False))
+        return Proved(Identity(**_without_end(values)), shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """An identity that nobody has claimed yet. `shared`: on a machine that many people use."""
+
+    identity: Identity
+    shared: bool
 
 
 def _without_end(values: dict[str, Any]) -> dict[str, Any]:

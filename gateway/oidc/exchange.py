@@ -4,7 +4,7 @@ import contextlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,8 @@ from gateway.oidc.providers import Provider
 SKEW = 60
 """Seconds by which a provider's clock may differ from ours."""
 MOST_NAME = 100
+LONGEST_NAME = 255
+"""Characters of a subject or of a session's name at a provider."""
 
 
 class Declined(Exception):
@@ -38,6 +40,10 @@ class Begun:
     next: str
     need: str
     """The strength of sign-in this shall bring, or ""."""
+    shared: bool = False
+    """Whether the machine is one that many people use."""
+    asked_at: float = 0.0
+    """Since when (Unix seconds) the person must have proved who they are; 0: whenever they did."""
 
     def values(self) -> dict[str, Any]:
         return asdict(self)
@@ -46,7 +52,8 @@ class Begun:
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Whom the provider says this is. `email` only if the provider has verified it; `acr` in our words; `corporate_number` only from a
-    provider that is set up to prove it, else ""."""
+    provider that is set up to prove it, else ""; `proved_at` when the person proved who they are there (Unix seconds; 0: it does not
+    say); `sid` its own name for their session there, or ""."""
 
     provider: str
     issuer: str
@@ -55,13 +62,17 @@ class Identity:
     name: str = ""
     email: str = ""
     corporate_number: str = ""
+    proved_at: float = 0.0
+    sid: str = ""
 
     def values(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def begin(known: Known, redirect_uri: str, *, next: str, need: str = "") -> tuple[str, Begun]:
-    """Where to send the browser, and what to remember. Raises ProviderFailed."""
+def begin(
+    known: Known, redirect_uri: str, *, next: str, need: str = "", shared: bool = False, again_at: float = 0.0
+) -> tuple[str, Begun]:
+    """Where to send the browser, and what to remember. `again_at`: now, where a new proof is wanted. Raises ProviderFailed."""
     provider = known.provider
     begun = Begun(
         provider=provider.key,
@@ -70,8 +81,15 @@ def begin(known: Known, redirect_uri: str, *, next: str, need: str = "") -> tupl
         verifier=secrets.token_urlsafe(48),
         next=next,
         need=need,
+        shared=shared,
+        asked_at=again_at,
     )
     wishes = {"acr_values": " ".join(provider.asking_for(need) if need else provider.acr_values)}
+    if again_at and not provider.always_asks:
+        wishes |= {
+            "prompt": "login",
+            "max_age": "0",
+        }  # with max_age it must say when it asked (OpenID Connect Core 1.0, 3.1.2.1)
     with _oauth(known, redirect_uri) as client:
         url, _ = client.create_authorization_url(
             known.metadata().authorization_endpoint,
@@ -88,16 +106,37 @@ def finish(known: Known, begun: Begun, answer: Mapping[str, str], redirect_uri: 
     check_answer(known, begun, answer)
     tokens = _tokens(known, begun, answer["code"], redirect_uri)
     claims = check_id_token(known, str(tokens.get("id_token") or ""), begun.nonce, now)
+    proved_at = _proved_at(known.provider, claims, now.timestamp())
+    if proved_at < begun.asked_at - SKEW:
+        raise ProviderFailed("old-proof")
     about = _about(known, claims, tokens)
+    email = str(about.get("email") or "") if about.get("email_verified") is True else ""
     return Identity(
         provider=known.provider.key,
         issuer=known.provider.issuer,
         subject=claims["sub"],
         acr=known.provider.strength_of(claims.get("acr")),
         name=str(about.get("name") or "")[:MOST_NAME],
-        email=str(about.get("email") or "") if about.get("email_verified") is True else "",
+        email=email if known.provider.proves_address(email) else "",
         corporate_number=_corporate_number(known.provider, about),
+        proved_at=proved_at,
+        sid=_sid(claims),
     )
+
+
+def _proved_at(provider: Provider, claims: Mapping[str, Any], now: float) -> float:
+    """When the person proved there who they are (`auth_time`); 0 where the provider does not say. A session that it still has is no
+    proof: whoever sits down at an open screen has that too."""
+    if provider.always_asks:
+        return now
+    said = claims.get("auth_time")
+    return min(float(said), now) if isinstance(said, int | float) and said > 0 else 0.0
+
+
+def _sid(claims: Mapping[str, Any]) -> str:
+    """By what the provider's own end of this session will be told (OpenID Connect Back-Channel Logout 1.0, 2.1)."""
+    said = claims.get("sid")
+    return said if isinstance(said, str) and len(said) <= LONGEST_NAME else ""
 
 
 def _corporate_number(provider: Provider, about: Mapping[str, Any]) -> str:
@@ -164,32 +203,38 @@ def answer_without_a_person(known: Known, redirect_uri: str) -> tuple[int, str, 
 
 
 def check_id_token(known: Known, token: str, nonce: str, now: datetime) -> Mapping[str, Any]:
-    """OpenID Connect Core 1.0, 3.1.3.7. The algorithm is ours to choose, never the token's; ours are signatures only."""
+    """OpenID Connect Core 1.0, 3.1.3.7. Raises ProviderFailed."""
+    claims = _claims(known, token, ("iss", "sub", "aud", "exp", "iat"))
+    _check_claims(known.provider, claims, nonce, now.timestamp())
+    return claims
+
+
+def _claims(known: Known, token: str, required: Sequence[str]) -> Mapping[str, Any]:
+    """What a token of this provider says, when its signature is good. The algorithm is ours to choose, never the token's; ours are
+    signatures only."""
     provider = known.provider
     try:
         header = jwt.get_unverified_header(token)
         if header.get("alg") not in provider.algorithms:
             raise ProviderFailed("wrong-algorithm", str(header.get("alg"))[:20])
         try:
-            claims = _signed(provider, token, known.key(header.get("kid")))
+            return _signed(provider, token, known.key(header.get("kid")), required)
         except jwt.InvalidSignatureError:  # a provider that was set up anew may have given another key the old name
-            claims = _signed(provider, token, known.key_again(header.get("kid")))
+            return _signed(provider, token, known.key_again(header.get("kid")), required)
     except jwt.InvalidIssuerError as error:
         raise ProviderFailed("other-issuer") from error
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise ProviderFailed("bad-token", type(error).__name__) from error
-    _check_claims(provider, claims, nonce, now.timestamp())
-    return claims
 
 
-def _signed(provider: Provider, token: str, key: jwt.PyJWK) -> dict[str, Any]:
+def _signed(provider: Provider, token: str, key: jwt.PyJWK, required: Sequence[str]) -> dict[str, Any]:
     """The claims of a token that this key has signed. Raises PyJWTError."""
     return jwt.decode(
         token,
         key.key,
         algorithms=list(provider.algorithms),
         options={
-            "require": ["iss", "sub", "aud", "exp", "iat"],
+            "require": list(required),
             **dict.fromkeys(("verify_exp", "verify_iat", "verify_nbf", "verify_aud"), False),  # `_check_claims` does
         },  # type: ignore[arg-type]
         issuer=provider.issuer,
@@ -197,15 +242,24 @@ def _signed(provider: Provider, token: str, key: jwt.PyJWK) -> dict[str, Any]:
 
 
 def _check_claims(provider: Provider, claims: Mapping[str, Any], nonce: str, now: float) -> None:
-    audience = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
-    if provider.client_id not in audience:
-        raise ProviderFailed("other-audience")
+    audience = _check_audience(provider, claims)
     if (len(audience) > 1 or "azp" in claims) and claims.get("azp") != provider.client_id:
         raise ProviderFailed("other-audience", "azp")
-    if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 255:
+    if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= LONGEST_NAME:
         raise ProviderFailed("bad-token", "sub")
     if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
         raise ProviderFailed("wrong-nonce")
+    _check_times(claims, now)
+
+
+def _check_audience(provider: Provider, claims: Mapping[str, Any]) -> list[Any]:
+    audience = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+    if provider.client_id not in audience:
+        raise ProviderFailed("other-audience")
+    return audience
+
+
+def _check_times(claims: Mapping[str, Any], now: float) -> None:
     times = [claims["exp"], claims["iat"], claims.get("nbf", claims["iat"])]
     if not all(isinstance(at, int | float) for at in times):
         raise ProviderFailed("bad-token", "times")
@@ -213,6 +267,36 @@ def _check_claims(provider: Provider, claims: Mapping[str, Any], nonce: str, now
         raise ProviderFailed("expired")
     if times[1] > now + SKEW or times[2] > now + SKEW:
         raise ProviderFailed("clock-ahead")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a provider says has ended there: the sessions of `subject`, or if `sid` is said only that one. `at`: when it said so."""
+
+    subject: str
+    sid: str
+    at: float
+
+
+EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+
+def check_logout_token(known: Known, token: str, now: datetime) -> Ended:
+    """OpenID Connect Back-Channel Logout 1.0, 2.6. Raises ProviderFailed.
+
+    Anybody may send one: an ID token must not pass for it (`events`, no `nonce`), and an old one must not end what began after it
+    (`Ended.at`), by which a second sending does nothing either.
+    """
+    claims = _claims(known, token, ("iss", "aud", "iat", "exp", "jti", "events"))
+    _check_audience(known.provider, claims)
+    _check_times(claims, now.timestamp())
+    events = claims["events"]
+    if "nonce" in claims or not isinstance(events, dict) or not isinstance(events.get(EVENT), dict):
+        raise ProviderFailed("bad-token", "events")
+    subject, sid = claims.get("sub", ""), claims.get("sid", "")
+    if not isinstance(subject, str) or not isinstance(sid, str) or not (subject or sid):
+        raise ProviderFailed("bad-token", "sub")
+    return Ended(subject, sid, float(claims["iat"]))
 
 
 def _about(known: Known, claims: Mapping[str, Any], tokens: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -47,6 +47,8 @@ class Provider(BaseModel):
     """One provider. `strength` maps its acr to ours; `default` holds for an acr that is not listed or not said.
 
     `corporate_number_claim`: in which claim it says the 法人番号 of the company for which somebody acts, where it proves that.
+    `email_domains`: for which addresses its word that it has verified them is taken. `always_asks`: it never lets anybody in without
+    asking who they are, so that each answer is a new proof.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,6 +67,8 @@ class Provider(BaseModel):
     algorithms: tuple[Literal["RS256", "PS256", "ES256", "ES384", "EdDSA"], ...] = ("RS256", "PS256", "ES256", "EdDSA")
     ca_file: str | None = None
     corporate_number_claim: str | None = Field(default=None, min_length=1, max_length=60)
+    email_domains: tuple[str, ...] = ()
+    always_asks: bool = False
     seconds: float = Field(default=8.0, gt=0, le=30)
     folder: Path = Path()
 
@@ -80,9 +84,15 @@ class Provider(BaseModel):
             raise ValueError("scopes must hold openid")
         return self
 
-    def strength_of(self, acr: str | None) -> str:
+    def strength_of(self, acr: object) -> str:
         """Our word for how surely the provider knew the person. What nobody mapped counts as one factor."""
-        return self.strength.get(acr or "", self.strength.get(DEFAULT, "password"))
+        return self.strength.get(acr if isinstance(acr, str) else "", self.strength.get(DEFAULT, "password"))
+
+    def proves_address(self, email: str) -> bool:
+        """Whether its word does for an address. Whoever gets an address gets what is sent to it, invitations above all: a municipality
+        has a say over its own domains only, and over none that nobody wrote down."""
+        domains = tuple(f"@{domain.lower().lstrip('@')}" for domain in self.email_domains)
+        return email.lower().endswith(domains) if domains else self.audience != "staff"
 
     @property
     def strongest(self) -> str:

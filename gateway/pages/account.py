@@ -10,7 +10,7 @@ from starlette.responses import Response
 from gateway import db, passwords
 from gateway.identity import SignedIn
 from gateway.pages.again import require_fresh
-from gateway.pages.common import caller_of, page, see
+from gateway.pages.common import caller_of, page, rights_of, see
 from gateway.pages.sign_in import prove_again
 from gateway.pages.ways import linkable
 from gateway.parts import Parts, parts_of
@@ -105,9 +105,11 @@ def unlink(request: Request, ident: str, actor: Actor = access.person()) -> Resp
     parts = parts_of(request)
     try:
         with parts.service.database.transaction(parts.home) as session:
-            identities.unlink(session, actor.subject, ident, parts.clock.now())
+            keep = _signed_in(request).cookie_hash
+            identities.unlink(session, actor.subject, ident, parts.clock.now(), keep=keep)
     except Conflict as refusal:
         return _page(request, actor, errors={"identities": refusal.message}, status=409)
+    parts.callers.forget()
     return see("/account/?done=unlinked")
 
 
@@ -122,9 +124,10 @@ def make_token(
 ) -> Response:
     """Shows the new key this once; it is kept as a hash only."""
     parts = parts_of(request)
-    administered = _administered(parts, actor.subject)
+    administered = _administered(parts, request)
     typed = {"tenant": tenant, "name": name, "scopes": scopes or [], "days": days}
     try:
+        _check_offered(parts, _split(scopes))
         wish = machine_tokens.Wish(tenant, name, _split(scopes), int(days) if days.isascii() and days.isdigit() else 0)
         tenants = {t.id for t in administered}
         with parts.service.database.transaction(tenant if tenant in tenants else None) as session:
@@ -142,7 +145,7 @@ def rotate_token(
     actor: Actor = access.person(),
 ) -> Response:
     """A new secret beside the present one, which goes on for some days. Shown this once."""
-    parts, tenants = parts_of(request), {tenant.id for tenant in _administered(parts_of(request), actor.subject)}
+    parts, tenants = parts_of(request), {tenant.id for tenant in _administered(parts_of(request), request)}
     with parts.service.database.reading() as session:
         owner = machine_tokens.tenant_of(session, ident)
     try:
@@ -158,13 +161,21 @@ def rotate_token(
 @router.post("/machine-tokens/{ident}/revoke")
 def revoke_token(request: Request, ident: str, actor: Actor = access.person()) -> Response:
     parts = parts_of(request)
-    tenants = {tenant.id for tenant in _administered(parts, actor.subject)}
+    tenants = {tenant.id for tenant in _administered(parts, request)}
     with parts.service.database.reading() as session:
         owner = machine_tokens.tenant_of(session, ident)
     with parts.service.database.transaction(owner if owner in tenants else None) as session:
         machine_tokens.revoke(session, ident, by=actor.subject, tenants=tenants, now=parts.clock.now())
     parts.callers.forget()
     return see("/account/?done=token")
+
+
+def _check_offered(parts: Parts, scopes: tuple[str, ...]) -> None:
+    """Raises Invalid for a scope that the page does not offer: it would open what only a service may give, or one day something new."""
+    offered = parts.settings.machine_scopes
+    if offered and not set(scopes) <= set(offered):
+        sentence = "このキーでできることを、画面にあるものから1つ以上選んでください。"
+        raise Invalid(sentence, fields={"scopes": sentence})
 
 
 def _split(scopes: list[str] | None) -> tuple[str, ...]:
@@ -179,9 +190,9 @@ def _signed_in(request: Request) -> SignedIn:
     return signed_in
 
 
-def _administered(parts: Parts, person_id: str) -> list[Tenant]:
+def _administered(parts: Parts, request: Request) -> list[Tenant]:
     snapshot = parts.snapshots.current
-    places = parts.memberships(person_id).items()
+    places = rights_of(parts, request).items()
     ids = [tenant for tenant, roles in places if machine_tokens.OWNER_ROLE in roles and tenant in snapshot.by_id]
     return sorted((snapshot.by_id[ident] for ident in ids), key=lambda tenant: tenant.code)
 
@@ -196,11 +207,11 @@ def _page(
     typed: dict[str, Any] | None = None,
     status: int = 200,
 ) -> Response:
-    parts = parts_of(request)
-    administered = _administered(parts, actor.subject)
+    parts, now = parts_of(request), parts_of(request).clock.now()
+    administered = _administered(parts, request)
     with parts.service.database.reading() as session:
         person = db.person(session, actor.subject)
-        rows = db.sessions_of(session, actor.subject, parts.clock.now())
+        rows = [row for row in db.sessions_of(session, actor.subject, now) if parts.is_open(row, now)]
         tokens = db.machine_tokens(session, [tenant.id for tenant in administered])
         linked = db.identities_of(session, actor.subject)
         has_password = db.credential(session, actor.subject) is not None
@@ -215,12 +226,12 @@ def _page(
         linkable=linkable(parts.providers, {row.provider for row in linked}),
         has_password=has_password,
         current_hash=_signed_in(request).cookie_hash,
-        places=places_of(parts.snapshots.current, parts.memberships(actor.subject)),
+        places=places_of(parts.snapshots.current, rights_of(parts, request)),
         administered=administered,
         names={tenant.id: tenant.name for tenant in administered},
         tokens=tokens,
         token=token,
-        now=parts.clock.now(),
+        now=now,
         scope_choices=list(parts.settings.machine_scopes.items()),
         typed={"scopes": [], "days": str(DAYS), **(typed or {})},
         done=done,

@@ -42,7 +42,7 @@ def ask(request: Request, email: Annotated[str, Form()] = "", actor: Actor = acc
     try:
         address = domain.email_of(email)
         with parts.service.database.transaction(parts.home) as session:
-            check_mail_pace(session, parts.digest_key, address, network_of(request), now)
+            check_mail_pace(session, parts.digest_key, "address", address, network_of(request), now)
             accounts.ask_new_address(session, actor.subject, address, now)
     except Invalid as refusal:
         return _page(request, actor, email=email, errors=refusal.fields, status=422)

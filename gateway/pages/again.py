@@ -10,7 +10,7 @@ from gateway.parts import parts_of
 from libs.common.errors import Refusal, say
 
 FRESH = timedelta(minutes=10)
-"""How long after a sign-in, or after another proof, nobody is asked again."""
+"""How long after a proof nobody is asked again. A sign-in by a provider that asked nothing (it knew the browser) is none."""
 
 
 class Stale(Refusal):
@@ -26,8 +26,8 @@ class Stale(Refusal):
 
 def is_fresh(request: Request) -> bool:
     signed_in = caller_of(request).signed_in
-    begun_at = signed_in.begun_at if signed_in else None
-    return begun_at is not None and parts_of(request).clock.now() - begun_at < FRESH
+    proved_at = signed_in.proved_at if signed_in else None
+    return proved_at is not None and parts_of(request).clock.now() - proved_at < FRESH
 
 
 def require_fresh(request: Request, back: str) -> None:

@@ -1,5 +1,7 @@
 """The FastAPI app behind the gateway's own paths."""
 
+from urllib.parse import quote
+
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import select
 from starlette.requests import Request
@@ -65,8 +67,13 @@ def _error_page(request: Request, refusal: Refusal) -> Response:
     if isinstance(refusal, TooWeak):
         return parts_of(request).refusals.response(request, refusal)
     if refusal.status == 401 and request.method == "GET":
-        return see(f"/sign-in?next={request.url.path}")
+        return see(f"/sign-in?next={quote(_here(request))}")
     return parts_of(request).refusals.response(request, refusal)
+
+
+def _here(request: Request) -> str:
+    """Path and query, to come back to."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _readiness() -> APIRouter:

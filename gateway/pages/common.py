@@ -29,6 +29,15 @@ def caller_of(request: Request) -> Caller:
     return getattr(request.state, "caller", NOBODY)
 
 
+def rights_of(parts: Parts, request: Request) -> Mapping[str, frozenset[str]]:
+    """Tenant → roles that whoever asks has here, by the way they have signed in."""
+    signed_in = caller_of(request).signed_in
+    if signed_in is None:
+        return {}
+    places = parts.memberships(signed_in.person).items()
+    return {tenant: roles for tenant, roles in places if signed_in.may_act_in(tenant)}
+
+
 def network_of(request: Request) -> str:
     return domain.network_of(getattr(request.state, "address", "unknown"))
 

@@ -33,6 +33,7 @@ class Asked:
     next: str
     shared: bool = False
     provider: str | None = None
+    provider_sid: str | None = None
     corporate_number: str | None = None
 
 
@@ -129,7 +130,7 @@ def _use_code(parts: Parts, person: str, code: str, network: str) -> None:
 
 def _done(parts: Parts, request: Request, asked: Asked, to: str = "", *, acr: str = SECOND) -> Response:
     cookies = begin_session(
-        parts, request, asked.person, acr=acr, provider=asked.provider, shared=asked.shared,
+        parts, request, asked.person, acr=acr, provider=asked.provider, provider_sid=asked.provider_sid, shared=asked.shared,
         corporate_number=asked.corporate_number,
     )  # fmt: skip
     return with_cookie(see(to or asked.next), *cookies)
@@ -139,12 +140,15 @@ def _asked(request: Request, next: str) -> Asked:
     """Whoever is half in, else whoever is signed in. Raises NotSignedIn for anybody else."""
     half: Half | None = half_of(parts_of(request), request)
     if half is not None:
-        return Asked(half.person, half.next, half.shared, half.provider, half.corporate_number)
+        return Asked(half.person, half.next, half.shared, half.provider, half.provider_sid, half.corporate_number)
     return _of_session(_signed_in(request), next)
 
 
 def _of_session(signed_in: SignedIn, next: str) -> Asked:
-    return Asked(signed_in.person, local(next), signed_in.shared, signed_in.provider, signed_in.corporate_number)
+    return Asked(
+        signed_in.person, local(next), signed_in.shared, signed_in.provider, signed_in.provider_sid,
+        signed_in.corporate_number,
+    )  # fmt: skip
 
 
 def _signed_in(request: Request) -> SignedIn:
@@ -161,12 +165,14 @@ def _form(
     parts, site = parts_of(request), site_of(parts_of(request), request)
     with parts.service.database.reading() as session:
         known = [row.credential_id for row in db.passkeys_of(session, asked.person)]
+        linked = {row.provider for row in db.identities_of(session, asked.person)}
         codes = db.codes_left(session, asked.person)
         password = not need and not known and db.credential(session, asked.person) is not None
     question: Question | None = None
     if known and site.usable:
         question = parts.passkeys.ask_to_use(site, asked.person, known, parts.clock.now())
     strong = bool(need) and strength(need) > strength(SECOND)
+    ways = ways_of(parts.providers, asked.next, parts.snapshots.current, need, again_by=None if need else linked)
     return page(
         parts,
         request,
@@ -180,7 +186,7 @@ def _form(
         site=site,
         next=asked.next,
         half=half_of(parts, request) is not None,
-        ways=[group for group in ways_of(parts.providers, asked.next, parts.snapshots.current, need) if group.links],
+        ways=ways,
         strong=strong,
         errors=errors or {},
     )

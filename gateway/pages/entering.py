@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -27,6 +27,7 @@ class Half:
     next: str
     shared: bool
     provider: str | None = None
+    provider_sid: str | None = None
     corporate_number: str | None = None
 
 
@@ -38,8 +39,10 @@ def enter(
     next: str,
     acr: str = "password",
     provider: str | None = None,
+    provider_sid: str | None = None,
     shared: bool = False,
     corporate_number: str | None = None,
+    proved_at: datetime | None = None,
 ) -> Response:
     """On to `next` with a session, or to the question for the passkey if `acr` is one proof and the person has one."""
     with parts.service.database.reading() as session:
@@ -48,10 +51,18 @@ def enter(
         return with_cookie(
             see(next),
             *begin_session(
-                parts, request, person.id, acr=acr, provider=provider, shared=shared, corporate_number=corporate_number
+                parts,
+                request,
+                person.id,
+                acr=acr,
+                provider=provider,
+                provider_sid=provider_sid,
+                shared=shared,
+                corporate_number=corporate_number,
+                proved_at=proved_at,
             ),
         )
-    half = asdict(Half(person.id, next, shared, provider, corporate_number))
+    half = asdict(Half(person.id, next, shared, provider, provider_sid, corporate_number))
     cookie = parts.halves.close(half, parts.clock.now() + HALF_FOR)
     answer = see("/sign-in/confirm")
     return with_cookie(answer, parts.cookies.set(parts.cookies.half, cookie, int(HALF_FOR.total_seconds())))
@@ -70,15 +81,19 @@ def begin_session(
     *,
     acr: str = "password",
     provider: str | None = None,
+    provider_sid: str | None = None,
     shared: bool = False,
     corporate_number: str | None = None,
+    proved_at: datetime | None = None,
 ) -> list[str]:
-    """A new session for `person` in this browser, the old one ended; returns the Set-Cookie values.
+    """A new session for `person` in this browser, the old one ended; returns the Set-Cookie values. `proved_at`: None for now.
 
+    A machine that many people use stays one: another proof on it makes no long session.
     A guest's cookie has done its work and goes: nothing more can be begun under a sid that is somebody's now.
     """
     now, caller, cookies = parts.clock.now(), caller_of(request), parts.cookies
-    old, shared = caller.signed_in, shared or address_is_shared(parts, request)
+    old = caller.signed_in
+    shared = shared or address_is_shared(parts, request) or (old is not None and old.shared)
     with parts.service.database.transaction(parts.home) as session:
         if old is not None:
             use_cases.end_session(session, old.cookie_hash, now)
@@ -87,8 +102,10 @@ def begin_session(
             person_id,
             acr=acr,
             provider=provider,
+            provider_sid=provider_sid,
             shared=shared,
             corporate_number=corporate_number,
+            proved_at=proved_at,
             device=device_of(request),
             now=now,
             life=parts.life_of(shared=shared),

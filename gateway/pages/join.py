@@ -49,7 +49,7 @@ def _ask(request: Request, what: str, email: str) -> Response:
     try:
         address = domain.email_of(email)
         with parts.service.database.transaction() as session:
-            check_mail_pace(session, parts.digest_key, address, network_of(request), parts.clock.now())
+            check_mail_pace(session, parts.digest_key, what, address, network_of(request), parts.clock.now())
             _ASKS[what](session, address, parts.clock.now())
     except Invalid as refusal:
         return _ask_form(request, what, email=email, errors=refusal.fields, status=422)

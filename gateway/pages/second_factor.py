@@ -1,7 +1,7 @@
 """`/account/second-factor`: one's passkeys and recovery codes; `/account/help`: an administrator helps somebody who lost all, or
 stops an account that somebody else may have entered."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from gateway import db
 from gateway.pages.again import require_fresh
-from gateway.pages.common import caller_of, local, page, see, site_of, with_cookie
+from gateway.pages.common import caller_of, local, page, rights_of, see, site_of, with_cookie
 from gateway.pages.entering import SECOND, begin_session
 from gateway.parts import HERE, Parts, parts_of
 from gateway.use_cases import accounts, second_factors
@@ -68,8 +68,8 @@ def _with_proof(parts: Parts, request: Request, actor: Actor, answer: Response) 
     if signed_in is None or actor.proved(SECOND):
         return answer
     cookies = begin_session(
-        parts, request, actor.subject, acr=SECOND, provider=signed_in.provider, shared=signed_in.shared,
-        corporate_number=signed_in.corporate_number,
+        parts, request, actor.subject, acr=SECOND, provider=signed_in.provider, provider_sid=signed_in.provider_sid,
+        shared=signed_in.shared, corporate_number=signed_in.corporate_number,
     )  # fmt: skip
     return with_cookie(answer, *cookies)
 
@@ -130,7 +130,7 @@ def _page(
         site=site,
         next=next,
         done=done,
-        helps=bool(_helped(parts, actor)),
+        helps=bool(_helped(rights_of(parts, request))),
         errors=errors or {},
     )
 
@@ -146,7 +146,7 @@ def show_help(request: Request, done: str = "", actor: Actor = access.person(acr
         "help.html",
         done=done,
         email="",
-        helped=_helped(parts_of(request), actor),
+        helped=_helped(rights_of(parts_of(request), request)),
         errors={},
     )
 
@@ -161,7 +161,7 @@ def give_help(
     parts, now = parts_of(request), parts_of(request).clock.now()
     try:
         with parts.service.database.transaction(parts.home) as session:
-            may = lambda person: _may_help(parts, actor, person)  # noqa: E731
+            may = lambda person: _may_help(parts, request, person)  # noqa: E731
             if what == "reset":
                 second_factors.reset(session, email, by=actor, may=may, now=now)
             else:
@@ -176,22 +176,21 @@ def give_help(
             refusal.status,
             done="",
             email=email,
-            helped=_helped(parts, actor),
+            helped=_helped(rights_of(parts, request)),
             errors=fields,
         )
     parts.callers.forget()
     return see(f"/account/help?done={what}")
 
 
-def _helped(parts: Parts, actor: Actor) -> list[str]:
-    """Tenants whose people this person may help; operators help everybody ("*")."""
-    places = parts.memberships(actor.subject)
+def _helped(places: Mapping[str, frozenset[str]]) -> list[str]:
+    """Tenants whose people somebody with these rights may help; operators help everybody ("*")."""
     if any("operator" in roles for roles in places.values()):
         return ["*"]
     return [tenant for tenant, roles in places.items() if OWNER_ROLE in roles]
 
 
-def _may_help(parts: Parts, actor: Actor, person_id: str) -> bool:
+def _may_help(parts: Parts, request: Request, person_id: str) -> bool:
     """Only people all of whose rights are within the helper's own reach."""
-    helped, places = _helped(parts, actor), parts.snapshots.current.memberships(person_id)
+    helped, places = _helped(rights_of(parts, request)), parts.snapshots.current.memberships(person_id)
     return helped == ["*"] or (bool(places) and set(places) <= set(helped))

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import db, domain
-from gateway.pages.common import CLEARED, address_is_shared, caller_of, local, network_of, page, see, with_cookie
+from gateway import db, domain, hygiene
+from gateway.pages.common import CLEARED, address_is_shared, caller_of, local, page, see, with_cookie
 from gateway.pages.entering import enter
+from gateway.pages.known import place_of, remember
 from gateway.pages.ways import ways_of
 from gateway.parts import Parts, parts_of
 from gateway.use_cases import sign_in as use_cases
@@ -26,12 +27,26 @@ WRONG = "メールアドレスかパスワードが違います。もう一度�
 
 
 @router.get("/sign-in")
-def show(request: Request, next: str = "/", said: str = "", actor: Actor = access.public()) -> Response:
+def show(
+    request: Request, next: str = "/", said: str = "", shared: bool = False, actor: Actor = access.public()
+) -> Response:
+    """`shared`: somebody says that the machine is one that many people use, before they choose how to sign in."""
     if actor.kind != "guest":
         if said == "ended" and STAYS in request.cookies:
             return Response(status_code=204)
         return see(local(next))
-    return _form(parts_of(request), request, next, said=said)
+    parts = parts_of(request)
+    answer = _form(parts, request, next, said=said, shared=shared)
+    return _left_clean(parts, request, answer) if said == "ended" else answer
+
+
+def _left_clean(parts: Parts, request: Request, answer: Response) -> Response:
+    """Where a session on a machine that many people use has ended by itself, as little stays as after a sign-out."""
+    life = hygiene.cookie(request.scope["headers"], parts.cookies.life) or ""
+    if not life.endswith(".1"):
+        return answer
+    answer.headers.update(CLEARED)
+    return with_cookie(answer, *parts.cookies.clear_all())
 
 
 @router.post("/sign-in")
@@ -47,10 +62,12 @@ def sign_in(
     try:
         person = _prove(parts, request, domain.email_of(email), password)
     except Invalid as refusal:
-        return _form(parts, request, next, email=email, errors=refusal.fields, status=422)
+        return _form(parts, request, next, email=email, errors=refusal.fields, shared=bool(shared), status=422)
     except TooMany as refusal:
-        return _form(parts, request, next, email=email, errors={"password": refusal.message}, status=429)
-    return enter(parts, request, person, next=local(next), shared=bool(shared))
+        errors = {"password": refusal.message}
+        return _form(parts, request, next, email=email, errors=errors, shared=bool(shared), status=429)
+    answer = enter(parts, request, person, next=local(next), shared=bool(shared))
+    return remember(parts, request, person.email, answer, shared=bool(shared))
 
 
 @router.post("/sign-out")
@@ -70,7 +87,7 @@ def sign_out(request: Request, actor: Actor = access.public()) -> Response:
 
 def _prove(parts: Parts, request: Request, email: str, password: str) -> db.PersonRow:
     """The person whose password this is. The hash is computed between the transactions, never in one."""
-    network, database = network_of(request), parts.service.database
+    network, database = place_of(parts, request, email), parts.service.database
     with database.reading() as session:
         use_cases.check_pace(session, parts.digest_key, email, network, parts.clock.now())
         person = db.person_by_email(session, email)
@@ -90,11 +107,12 @@ def _prove(parts: Parts, request: Request, email: str, password: str) -> db.Pers
 
 def prove_again(parts: Parts, request: Request, person_id: str, password: str) -> None:
     """Ask the password of somebody who is signed in: an open screen is not enough to take an account over (ASVS 5.0, 6.2.3)."""
-    network, key, now = network_of(request), parts.digest_key, parts.clock.now()
+    key, now = parts.digest_key, parts.clock.now()
     with parts.service.database.reading() as session:
         person = db.person(session, person_id)
         kept = db.credential(session, person_id)
         email = person.email if person else ""
+        network = place_of(parts, request, email)
         use_cases.check_pace(session, key, email, network, now)
     if parts.passwords.matches(kept.password_hash if kept else None, password[: domain.PASSWORD_MOST + 1]):
         return
@@ -112,9 +130,10 @@ def _form(
     email: str = "",
     errors: dict[str, str] | None = None,
     said: str = "",
+    shared: bool = False,
     status: int = 200,
 ) -> Response:
-    ways = ways_of(parts.providers, local(next), parts.snapshots.current)
+    ways = ways_of(parts.providers, local(next), parts.snapshots.current, shared=shared)
     return page(
         parts,
         request,
@@ -125,5 +144,6 @@ def _form(
         errors=errors or {},
         ways=ways,
         said=said,
+        shared=shared,
         on_shared=address_is_shared(parts, request),
     )

@@ -28,14 +28,29 @@ class Ways:
     folded: bool = False
 
 
-def ways_of(providers: Providers, next: str, snapshot: Snapshot, need: str = "") -> list[Ways]:
-    """Groups of links: on the way to a municipality's pages only its own staff's providers, and none that cannot bring what is needed."""
+def ways_of(
+    providers: Providers,
+    next: str,
+    snapshot: Snapshot,
+    need: str = "",
+    *,
+    shared: bool = False,
+    again_by: Collection[str] | None = None,
+) -> list[Ways]:
+    """Groups of links: on the way to a municipality's pages only its own staff's providers, and none that cannot bring what is needed.
+
+    `again_by`: for somebody who shall prove anew who they are, the providers they are connected with; `shared`: on a machine that
+    many people use.
+    """
     found = [one for one in _all(providers) if not need or strength(one.strongest) >= strength(need)]
+    if again_by is not None:
+        found = [one for one in found if one.key in again_by]
     code = _code_in(next)
     here = snapshot.by_code[code].id if code in snapshot.by_code else None
     if here is not None:
         found = [one for one in found if one.audience != "staff" or one.tenant == here]
-    query = urlencode({"next": next, **({"need": need} if need else {})})
+    wishes = {"need": need, "shared": "1" if shared else "", "again": "1" if again_by is not None else ""}
+    query = urlencode({"next": next, **{name: value for name, value in wishes.items() if value}})
     groups = []
     for audience, heading in _HEADINGS.items():
         links = [Link(one.label, f"/sign-in/with/{one.key}?{query}") for one in found if one.audience == audience]

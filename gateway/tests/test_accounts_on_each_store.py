@@ -1,5 +1,7 @@
 """The use cases themselves, on SQLite and PostgreSQL, with a clock that the test moves."""
 
+import contextlib
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -9,8 +11,9 @@ import pytest
 from sqlalchemy import select
 
 from gateway import db, domain, mail, trail
+from gateway.oidc.exchange import Identity
 from gateway.settings import Settings
-from gateway.use_cases import accounts, guests, machine_tokens, sign_in, tickets
+from gateway.use_cases import accounts, guests, identities, machine_tokens, sign_in, tickets
 from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.db import Database
@@ -293,3 +296,32 @@ def test_a_key_gets_a_new_secret_while_the_old_one_goes_on(database: Database) -
     assert live(fourth, later) is None
     with pytest.raises(NotFound):
         rotate(later, 7)
+
+
+def test_two_ways_in_that_are_given_up_at_once_leave_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two windows, two buttons: each alone would leave the other way."""
+    with database.transaction(HOME) as session:
+        person = accounts.add_person(session, "two-windows@example.jp", "見本 花子", NOW).id
+        for subject in ("one", "two"):
+            identities.link(session, person, Identity("town", "https://town.example", subject, "password"), NOW)
+        mine = [row.id for row in db.identities_of(session, person)]
+    together = threading.Barrier(2)
+
+    def note(*_args: object) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(1)  # both have decided before either is done, if nothing holds one of them back
+
+    monkeypatch.setattr(identities.trail, "note", note)
+
+    def give_up(ident: str) -> bool:
+        try:
+            with database.transaction(HOME) as session:
+                identities.unlink(session, person, ident, NOW, keep="")
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(give_up, mine)) == [False, True]
+    with database.reading() as session:
+        assert len(db.identities_of(session, person)) == 1

@@ -92,7 +92,7 @@ def test_connections_to_other_accounts_are_told_once(door: Inside, person: str) 
     with database.transaction("400009") as session:
         accounts.set_password(session, person, "$argon2id$…", NOW)
         [row] = db.identities_of(session, person)
-        identities.unlink(session, person, row.id, NOW)
+        identities.unlink(session, person, row.id, NOW, keep="")
     assert subjects(door) == ["「gbiz」ではサインインできなくなりました"]
 
 

@@ -1,11 +1,11 @@
 """Identities of other providers: whose account they open. Nothing is ever linked because two addresses look alike."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from gateway import db, domain, trail
-from gateway.oidc.exchange import Identity
+from gateway.oidc.exchange import SKEW, Ended, Identity
 from gateway.use_cases import accounts, tickets, told
 from libs.common.errors import Conflict, NotFound
 from libs.common.ids import new_id
@@ -49,9 +49,10 @@ def _connect(session: Session, person_id: str, identity: Identity, now: datetime
     return True
 
 
-def unlink(session: Session, person_id: str, ident: str, now: datetime) -> None:
-    """This identity opens nothing any more. The last way to sign in stays: without it nobody could come back."""
-    mine = db.identities_of(session, person_id)
+def unlink(session: Session, person_id: str, ident: str, now: datetime, *, keep: str) -> None:
+    """This identity opens nothing any more, and what came in by its provider ends, except the session with hash `keep`. The last way to
+    sign in stays: without it nobody could come back."""
+    mine = db.identities_of(session, person_id, lock=True)
     row = next((one for one in mine if one.id == ident), None)
     if row is None:
         raise NotFound("このサインインの方法は、もう登録されていません。")
@@ -60,8 +61,21 @@ def unlink(session: Session, person_id: str, ident: str, now: datetime) -> None:
             "サインインの方法がなくなるため、外せません。先にパスワードを決めてください。", code="last-way-in"
         )
     session.delete(row)
+    db.end_provider_sessions(session, row.provider, now, begun_by=now, person_id=person_id, but=keep)
     trail.note(session, trail.oneself(person_id), "identity.unlinked", person_id, now)
     told.tell(session, person_id, "unlinked", now, provider=row.provider)
+
+
+def ended_there(session: Session, provider: str, issuer: str, ended: Ended, now: datetime) -> None:
+    """The provider says that its own session has ended: what came in by it here ends too, and nothing that began afterwards."""
+    found = db.linked_person(session, issuer, ended.subject) if ended.subject else None
+    if ended.subject and found is None:
+        return
+    person_id = found[1].id if found else ""
+    begun_by = datetime.fromtimestamp(ended.at, UTC) + timedelta(seconds=SKEW)
+    db.end_provider_sessions(session, provider, now, begun_by=begun_by, person_id=person_id, sid=ended.sid)
+    if person_id:
+        trail.note(session, trail.oneself(person_id), "provider-sessions.ended", person_id, now)
 
 
 def begin_account(session: Session, identity: Identity, *, display_name: str, now: datetime) -> db.PersonRow:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from gateway import db, domain, trail
 from gateway.passkeys import Made, Used
-from gateway.use_cases import accounts, told
+from gateway.use_cases import tickets, told
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Forbidden, Invalid, NotFound
 from libs.common.ids import new_id
@@ -51,10 +51,17 @@ def remove_passkey(session: Session, person_id: str, ident: str, now: datetime) 
 
 
 def use_passkey(session: Session, person_id: str, used: Used, now: datetime) -> None:
-    """Note the use. A counter that goes back means that somebody has copied the key (WebAuthn 3, 7.2 step 22)."""
+    """Note the use. A counter that goes back means that somebody has copied the key (WebAuthn 3, 7.2 step 22).
+
+    No answer counts twice: one to a question from before the passkey's last use is an old one, or one that was overheard. (Most
+    passkeys do not count, so that their counter says nothing.)
+    """
     row = db.passkey_by_credential(session, used.credential_id, lock=True)
     if row is None or row.person_id != person_id:
         raise _wrong_passkey()
+    if row.last_used_at is not None and used.asked_at < row.last_used_at:
+        sentence = "この画面を開いたあとに、別の画面でこのパスキーを使いました。もう一度お試しください。"
+        raise Invalid(sentence, code="wrong-passkey", fields={"passkey": sentence})
     if (used.sign_count or row.sign_count) and used.sign_count <= row.sign_count:
         raise _wrong_passkey()
     row.sign_count, row.last_used_at = used.sign_count, now
@@ -102,13 +109,15 @@ def helped(session: Session, email: str, *, by: Actor, may: Callable[[str], bool
 
 
 def reset(session: Session, email: str, *, by: Actor, may: Callable[[str], bool], now: datetime) -> None:
-    """Everything is lost: passkeys, codes and sessions of this person end, and a mail lets them begin again.
+    """Everything is lost: passkeys, codes, password and sessions of this person end, and a mail lets them begin again.
 
+    The password too: it is what a thief of the account has, who only lacks the passkey and therefore asks for this.
     `may` says whom the helper can help: an administrator their own people only, so that nobody's way to more rights leads here.
     """
     person = helped(session, email, by=by, may=may)
     db.forget_passkeys(session, person.id)
     db.forget_codes(session, person.id)
+    db.forget_password(session, person.id)
     db.end_sessions(session, person.id, now)
-    accounts.ask_reset(session, person.email, now)
+    tickets.issue(session, purpose="reset", email=person.email, person_id=person.id, now=now, mail="reset-by-helper")
     trail.note(session, by, "second-factor.reset", person.id, now)

@@ -16,7 +16,8 @@ ANY = "*"
 def check_pace(session: Session, key: bytes, email: str, network: str, now: datetime) -> None:
     """Raises TooMany while this account from this network, or this network as a whole, has to wait.
 
-    Another network may try the same account at the same time: nobody can lock a person out by guessing.
+    Another network may try the same account at the same time, and so may a browser that has signed in to it before, which counts as a
+    network of its own (`pages/known.py`): nobody can lock a person out by guessing, not even a neighbour behind the same address.
     """
     for account in (domain.keyed_digest(key, email), ANY):
         row = db.failures(session, account, domain.keyed_digest(key, network))
@@ -38,10 +39,13 @@ def forget_failures(session: Session, key: bytes, email: str, network: str) -> N
         session.delete(row)
 
 
-def check_mail_pace(session: Session, key: bytes, email: str, network: str, now: datetime) -> None:
-    """Raises TooMany when somebody keeps making us write to one address, or to many from one network."""
+def check_mail_pace(session: Session, key: bytes, purpose: str, email: str, network: str, now: datetime) -> None:
+    """Raises TooMany when somebody keeps making us write to one address, or to many from one network.
+
+    Each `purpose` by itself: whoever keeps others from asking has sent them the very mail, and no other is held up by it.
+    """
     pairs = (
-        (domain.keyed_digest(key, f"mail {email}"), ANY, 3),
+        (domain.keyed_digest(key, f"mail {purpose} {email}"), ANY, 3),
         (ANY, domain.keyed_digest(key, f"mail {network}"), 30),
     )
     for account, place, free in pairs:
@@ -80,13 +84,15 @@ def open_session(
     guest_sid: str | None = None,
     provider: str | None = None,
     shared: bool = False,
+    provider_sid: str | None = None,
     corporate_number: str | None = None,
+    proved_at: datetime | None = None,
     digest: Callable[[str], str] = domain.digest,
 ) -> str:
     """A new session; returns the cookie's value. Always a new one: what a browser brought along is never continued.
 
-    `guest_sid`: the guest this browser was until now. `provider`: by whose account, if not by ours; `corporate_number`: of the company
-    for which it vouches.
+    `guest_sid`: the guest this browser was until now. `provider`: by whose account, if not by ours, and `provider_sid`: by which
+    session there; `corporate_number`: of the company for which it vouches; `proved_at`: when the person proved who they are, if not now.
     `shared`: the machine is one that many people use; `life` is then a short one. `digest`: of this side of the door.
     Raises Forbidden for an account that was stopped: only whoever has proved to be its owner is told so.
     """
@@ -111,7 +117,9 @@ def open_session(
             earlier_guest=earlier_guest,
             provider=provider,
             shared=shared,
+            provider_sid=provider_sid,
             corporate_number=corporate_number,
+            proved_at=proved_at,
         )
     )
     trail.note(session, trail.oneself(person_id), "session.begun", ident, now)

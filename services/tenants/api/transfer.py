@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from libs.common import access, csvout
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, Refusal
+from libs.common.errors import Invalid, Refusal, Unavailable, say
 from services.tenants.api import view
 from services.tenants.db import members as members_db
 from services.tenants.domain import transfer as rules
@@ -79,6 +79,10 @@ def _plan(request: Request, actor: Actor, text: str) -> rules.Plan:
     with view.service_of(request).database.reading() as session:
         present = list(members_db.roles_of(session, actor.tenant or ""))
     emails = {p: person.email for p, person in view.neighbours_of(request).persons(present).items()}
+    if present and not emails:  # nobody would be found, and whoever is here already would be taken for new
+        raise Unavailable(
+            say("いま、職員の一覧を確かめられません。少し待ってから、もう一度お送りください。"), retry_after=10
+        )
     with view.service_of(request).database.reading() as session:
         return transfer.plan(session, actor, text, emails, _roles(request, actor))
 

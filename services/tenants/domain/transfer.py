@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ MOST_LINES = 500
 LARGEST = 400_000
 """Bytes of a file."""
 COLUMNS = ("区分", "メールアドレス", "氏名", "権限")
+_ADDRESS = re.compile(r"[^\s@<>\"(),:;\\\[\]]{1,64}@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)+")
+"""What the gateway takes for an address. One that it refuses would stop the file when others of it have been invited already."""
 MOVES: dict[str, Move] = {"転入": "come", "転出": "leave", "変更": "change"}
 
 
@@ -131,7 +134,7 @@ def _step(line: Line, members: Mapping[str, tuple[str, frozenset[str]]], roles: 
     move, email = MOVES.get(line.move), line.email.lower()
     if move is None:
         raise Invalid(say("区分は「転入」「転出」「変更」のどれかにしてください。"))
-    if "@" not in email or len(email) > 254:
+    if not _ADDRESS.fullmatch(email) or len(email) > 254:
         raise Invalid(say("メールアドレスの形が合いません。"))
     person_id, had = members.get(email, ("", frozenset()))
     if person_id == me:

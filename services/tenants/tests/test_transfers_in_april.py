@@ -15,7 +15,7 @@ from services.tenants.db import members as members_db
 from services.tenants.domain import transfer as rules
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, GUEST, KURUME, OOKI
-from services.tenants.use_cases import members
+from services.tenants.use_cases import members, transfer
 
 pytestmark = pytest.mark.any_store
 
@@ -120,6 +120,10 @@ def test_a_wrong_line_is_named_and_nothing_of_the_file_is_taken(town: Cloud) -> 
         ("変更,goes@ooki.example,,", "権限を一つ以上書いてください"),
         ("転入,new@ooki.example,,電子申請の審査", "氏名を100文字まで"),
         ("転入,new.ooki.example,新任,電子申請の審査", "メールアドレスの形"),
+        ("転入,new@ooki,新任,電子申請の審査", "メールアドレスの形"),
+        ("転入,new@new@ooki.example,新任,電子申請の審査", "メールアドレスの形"),
+        ("転入,new name@ooki.example,新任,電子申請の審査", "メールアドレスの形"),
+        ("転入,新任<new@ooki.example>,新任,電子申請の審査", "メールアドレスの形"),
         ("転出,admin@ooki.example,,", "ほかの管理者に"),
         ("転出,goes@ooki.example,,\n転出,Goes@ooki.example,,", "同じ方が2行目にもあります"),
         ("転入,new@ooki.example,新任,operator", "「operator」という権限はありません"),
@@ -174,3 +178,23 @@ def test_nobody_else_sends_one(town: Cloud) -> None:
     reviewer = Actor("staff", "person-stays", "", OOKI, OOKI, frozenset({"eapply.reviewer"}), "password", "s")
     elsewhere = Actor("staff", "person-x", "", KURUME, KURUME, frozenset({"portal.admin"}), "password", "s")
     assert [send(town, FILE, who).status_code for who in (reviewer, elsewhere, GUEST)] == [403, 404, 401]
+
+
+def test_while_the_members_cannot_be_asked_for_nobody_is_taken_for_new_and_nobody_loses_a_right(town: Cloud) -> None:
+    """Whoever comes keeps what they have, also when the file's writer does not know that they are here already."""
+    before = held(town.database)
+    town.others.answers["GET", "/internal/gateway/persons"] = (503, {})
+    file = HEAD + "転入,stays@ooki.example,在席,データバックアップの管理\n"
+    assert send(town, file).status_code == 503
+    assert town.post(f"{PAGE}take", ADMIN, {"text": file}).status_code == 503
+    assert held(town.database) == before and not invited(town)
+
+
+def test_whoever_comes_under_another_address_keeps_the_rights_they_have(town: Cloud) -> None:
+    """The gateway knows by the new address somebody who is here already; the list of a moment ago did not."""
+    line = rules.Line(2, "転入", "stays@new.example", "在席", "データバックアップの管理")
+    step = rules.Step(line, "come", line.email, roles=frozenset({"backup.manager"}))
+    with town.database.transaction(OOKI) as session:
+        ids = {line.email: "person-stays"}
+        transfer.take(session, ADMIN, rules.Plan([step]), ids, members.ROLES, NOW)
+    assert held(town.database)["person-stays"] == {"eapply.reviewer", "backup.manager"}

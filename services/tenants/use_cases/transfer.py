@@ -39,7 +39,8 @@ def take(
     # Those who get rights first, those who lose them afterwards: the last administrator may hand over in one file.
     for step in sorted(plan.steps, key=lambda step: step.move == "leave" or bool(step.had - step.roles)):
         person = step.person_id or ids[step.email]
-        kept = present.get(person, set()) - set(roles)
+        had = present.get(person, set())
+        kept = had if step.move == "come" else had - set(roles)
         members.change(session, actor, tenant, person, set(step.roles) | kept, now)
     counts = {move: sum(step.move == move for step in plan.steps) for move in ("come", "leave", "change")}
     audit.record(session, actor, "members.transferred", tenant, detail=counts, now=now)
