@@ -73,7 +73,7 @@ def test_kana_wildcards_and_numbers_are_found_as_words(town: Town, publish):
 
 
 def test_numbers_beyond_all_numbers_and_names_of_houses_stay_what_was_written(town: Town, publish):
-    _, resource = publish("棟,値,割合\n3E5,1e999,1.5E+03\n1E1,2,2\n")
+    name, resource = publish("棟,値,割合\n3E5,1e999,1.5E+03\n1E1,2,2\n")
     visitor = town.visitor()
     answer = visitor.get(f"/opendata/data/{resource}.json")
     assert answer.json()["rows"][0] == {"_id": 1, "棟": "3E5", "値": "1e999", "割合": 1500}
@@ -82,7 +82,7 @@ def test_numbers_beyond_all_numbers_and_names_of_houses_stay_what_was_written(to
 
 
 def test_sums_are_of_numbers_and_say_when_they_are_too_large(town: Town, publish):
-    name, resource = publish("町,人数\n" + "".join(f"町{n},999999999999999999\n" for n in range(12)))
+    _, resource = publish("町,人数\n" + "".join(f"町{n},999999999999999999\n" for n in range(12)))
     for query, code in {"sum=町": "bad-aggregate", "avg=町": "bad-aggregate", "sum=人数": "bad-aggregate"}.items():
         answer = town.visitor().get(f"/opendata/data/{resource}/count?{query}", page=False)
         assert (answer.status_code, answer.json()["code"]) == (422, code), answer.text
