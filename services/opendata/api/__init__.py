@@ -15,6 +15,7 @@ from services.opendata.api import (
     feeds,
     fragments,
     gathering,
+    heads,
     packages,
     public,
     quality,
@@ -56,5 +57,6 @@ def create_app(service: Service) -> FastAPI:
     app = http.create_app(service, routers, watcher=WATCHER, error_page=service.extras["pages"].refused)
     app.state.uses = Uses(service.database)
     app.add_middleware(shell.BodyLimit, limit=settings_of(service).opendata_file_limit + FORM)
+    app.add_middleware(heads.Heads)
     app.add_middleware(answers.KeptAnswers, service=service, uses=app.state.uses)
     return app
