@@ -237,7 +237,7 @@ class Table:
             test, value = _holds(each)
             for n, column in enumerate(self.columns):
                 if affinity(column.type) == "TEXT" or NUMERAL.fullmatch(each):
-                    parts.append(test.format(f"c{n}"))
+                    parts.append(f"instr(c{n}, ?)" if test == "instr" else f"c{n} LIKE ? ESCAPE '\\'")
                     values.append(value)
         return (_any(parts) if parts else "0"), values
 
@@ -311,8 +311,8 @@ def _behind(column: str, value: Any, *, down: bool) -> tuple[str, list[Any]]:
 def _holds(text: str) -> tuple[str, str]:
     """The test of a cell, and its value: LIKE knows both cases of ASCII's letters, but looks for other characters one by one."""
     if LETTER.search(text):
-        return "{} LIKE ? ESCAPE '\\'", "%" + re.sub(r"([%_\\])", r"\\\1", text) + "%"
-    return "instr({}, ?)", text
+        return "like", "%" + re.sub(r"([%_\\])", r"\\\1", text) + "%"
+    return "instr", text
 
 
 def spellings(word: str) -> list[str]:
