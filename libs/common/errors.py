@@ -72,6 +72,13 @@ class NotFound(Refusal):
     default_code = "not-found"
 
 
+class Gone(NotFound):
+    """It was there for everybody, and whose it is has taken it away: the message says why."""
+
+    status = 410
+    default_code = "gone"
+
+
 class NotAllowed(Refusal):
     """The thing is there, but not for this method."""
 

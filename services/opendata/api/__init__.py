@@ -15,6 +15,7 @@ from services.opendata.api import (
     feeds,
     fragments,
     gathering,
+    heads,
     packages,
     public,
     quality,
@@ -24,6 +25,7 @@ from services.opendata.api import (
     telling,
     voices,
 )
+from services.opendata.domain.visitors import Voters
 from services.opendata.rooms.room import FORMAT, MAX_ARCHIVE
 from services.opendata.settings import settings_of
 from services.opendata.use_cases.usage import Uses
@@ -55,6 +57,8 @@ def create_app(service: Service) -> FastAPI:
     routers = [carried.router("opendata", WATCHER, FORMAT, limit=MAX_ARCHIVE), *(module.router for module in modules)]
     app = http.create_app(service, routers, watcher=WATCHER, error_page=service.extras["pages"].refused)
     app.state.uses = Uses(service.database)
+    app.state.voters = Voters()
     app.add_middleware(shell.BodyLimit, limit=settings_of(service).opendata_file_limit + FORM)
+    app.add_middleware(heads.Heads)
     app.add_middleware(answers.KeptAnswers, service=service, uses=app.state.uses)
     return app

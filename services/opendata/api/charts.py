@@ -1,5 +1,6 @@
 """Charts of a published table, made by choosing columns. The address says all of it: a link to a chart is the chart, for ever."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -16,14 +17,16 @@ from libs.common.web.charts import Bar, Chart, bar_list
 from services.opendata.api import shell
 from services.opendata.api.drawing import line
 from services.opendata.api.pieces import piece
-from services.opendata.api.tables import FILTERS, NUMBERS, conditions_in
+from services.opendata.api.tables import FILTERS, conditions_in
 from services.opendata.datastore import Question, Table
-from services.opendata.datastore.build import Column
+from services.opendata.datastore.types import NUMERIC
 from services.opendata.db import published
 from services.opendata.settings import tables_of
 
 router = APIRouter(tags=["public"])
-MOST_BARS, MOST_POINTS = 40, 500
+MOST_BARS, MOST_POINTS = 40, 2000
+LOOKED_AT = 2000
+"""Rows that say which column is worth drawing: millions would take the time of the answer."""
 HOW = {"count": say("行の数"), "sum": say("合計"), "avg": say("平均"), "min": say("最小"), "max": say("最大")}
 KINDS = {"bar": say("棒グラフ"), "line": say("折れ線グラフ")}
 WHERE = {"緯度", "経度"}
@@ -59,7 +62,7 @@ def chart_page(request: Request, name: str, resource_id: str, actor: Actor = acc
         request, "public/chart.html", title=title, crumbs=crumbs, chart=chart, error=error, chosen=chosen, here=here,
         columns=[*([] if chosen["x"] else [("", shell.spoken(request, say("（選ぶ）")))]), *((c.name, c.name) for c in table.columns)],
         conditions=conditions, conditioned=bool(conditions_in(given)),
-        numbers=[("", "－"), *((c.name, c.name) for c in table.columns if c.type in NUMBERS)],
+        numbers=[("", "－"), *((c.name, c.name) for c in table.columns if c.type in NUMERIC)],
         how=shell.spoken_options(request, HOW), kinds=shell.spoken_options(request, KINDS),
         piece=piece(shell.site(request), resource_id, "chart", title, [*conditions, *chosen.items()]),
         link=f"{shell.site(request)}{here.removeprefix('/opendata')}/chart?{urlencode([*conditions, *chosen.items()])}",
@@ -70,11 +73,11 @@ def chosen_in(given: Any, table: Table) -> dict[str, str]:
     """What stands in the address; where nothing does, the first columns that make a chart that says something."""
     kinds = {column.name: column.type for column in table.columns}
     x = given.get("x") if given.get("x") in kinds else _first_worth_drawing(table)
-    y = given.get("y", "") if kinds.get(given.get("y", "")) in NUMBERS else ""
+    y = given.get("y", "") if kinds.get(given.get("y", "")) in NUMERIC else ""
     how = given.get("how", "count") if given.get("how") in HOW and y else "count"
     if kinds.get(x) in TIMES and "x" not in given:
         # One row a day says nothing by their number: the first numbers do.
-        y = next((name for name, kind in kinds.items() if kind in NUMBERS and name not in WHERE), "")
+        y = next((name for name, kind in kinds.items() if kind in NUMERIC and name not in WHERE), "")
         how = "sum" if y else "count"
     usual = "line" if kinds.get(x) in TIMES else "bar"
     return {"x": x, "y": y, "how": how, "kind": given.get("kind") if given.get("kind") in KINDS else usual}
@@ -83,48 +86,56 @@ def chosen_in(given: Any, table: Table) -> dict[str, str]:
 def _first_worth_drawing(table: Table) -> str:
     """A column of times, else one whose values come more than once and are few; "" where there is none."""
     times = next((column.name for column in table.columns if column.type in TIMES), "")
-    return times or next((column.name for column in table.columns if _groups(table, column)), "")
+    if times:
+        return times
+    rows = list(table.select(Question(limit=LOOKED_AT)))
+    words = [(n, column.name) for n, column in enumerate(table.columns, start=1) if column.type not in NUMERIC]
+    return next((name for n, name in words if _groups([row[n] for row in rows])), "")
 
 
-def _groups(table: Table, column: Column) -> bool:
-    if column.type in NUMBERS:
-        return False
-    told = table.statistics(column.name, top=1)
-    return 1 < told["distinct"] <= MOST_BARS and told["filled"] >= 2 * told["distinct"]
+def _groups(cells: Sequence[Any]) -> bool:
+    filled = [cell for cell in cells if cell is not None]
+    return 1 < len(set(filled)) <= MOST_BARS and len(filled) >= 2 * len(set(filled))
 
 
 def chart_of(request: Request, table: Table, chosen: dict[str, str], title: str) -> Chart | None:
     measure = (chosen["how"], chosen["y"] or "*")
-    question = Question(conditions_in(request.query_params), limit=-1 if chosen["kind"] == "bar" else MOST_POINTS)
-    found = [(str(key), float(value)) for key, value in table.aggregate([chosen["x"]], [measure], question)
-             if key is not None and value is not None]  # fmt: skip
+    bars = chosen["kind"] == "bar"
+    most = MOST_BARS if bars else MOST_POINTS
+    question = Question(conditions_in(request.query_params), limit=most + 2)
+    rows = table.aggregate([chosen["x"]], [measure], question, largest=bars)
+    found = [(str(key), float(value)) for key, value in rows if key is not None and _can_be_drawn(value)]
     if not found:
         return None
+    more, found = len(found) > most, found[:most]
     unit = shell.spoken(request, HOW[chosen["how"]]) + (f"（{chosen['y']}）" if chosen["y"] else "")
     caption = f"{title}：{chosen['x']}ごとの{unit}"
-    if chosen["kind"] == "bar":
+    if more:
+        part = say("（大きいほうから%(count)s件）", count=most) if bars else say("（はじめの%(count)s件）", count=most)
+        caption += shell.spoken(request, part)
+    if bars:
         return _bars(caption, found, chosen["x"])
-    return line("chart", caption, _places(found), along=chosen["x"], unit="")
+    kind = next(column.type for column in table.columns if column.name == chosen["x"])
+    return line("chart", caption, _places(found, kind), along=chosen["x"], unit="")
+
+
+def _can_be_drawn(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _bars(caption: str, found: Sequence[tuple[str, float]], along: str) -> Chart:
     if any(value < 0 for _, value in found):
         raise Invalid("負の数があるため、棒グラフにできません。折れ線グラフを選んでください。", code="negative-bars")
-    largest = sorted(found, key=lambda pair: -pair[1])[:MOST_BARS]
-    return bar_list("chart", caption, [Bar(name[:40], value) for name, value in largest], first_column=along)
+    return bar_list("chart", caption, [Bar(name[:40], value) for name, value in found], first_column=along)
 
 
-def _places(found: Sequence[tuple[str, float]]) -> list[tuple[str, float, float]]:
-    """Days and numbers stand where they lie, other values one after another."""
-    return [(name, _along(name, number), value) for number, (name, value) in enumerate(found)]
-
-
-def _along(name: str, number: int) -> float:
+def _places(found: Sequence[tuple[str, float]], kind: str) -> list[tuple[str, float, float]]:
+    """Days and numbers stand where they lie, other values one after another: all of a column alike, or the line would go back."""
     try:
-        return datetime.fromisoformat(name).timestamp()
-    except ValueError:
+        if kind in TIMES:
+            return [(name, datetime.fromisoformat(name).timestamp(), value) for name, value in found]
+        if kind in NUMERIC:
+            return [(name, float(name), value) for name, value in found]
+    except (ValueError, OverflowError):  # a year that no calendar has
         pass
-    try:
-        return float(name)
-    except ValueError:
-        return float(number)
+    return [(name, float(number), value) for number, (name, value) in enumerate(found)]

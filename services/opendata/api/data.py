@@ -8,6 +8,7 @@
 import base64
 import binascii
 import json
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,8 +22,9 @@ from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.errors import Invalid
 from services.opendata.api import shell
-from services.opendata.api.tables import NUMBERS, is_number
-from services.opendata.datastore import Condition, Question, Table, parquet, sql
+from services.opendata.api.tables import is_number
+from services.opendata.datastore import Condition, Question, Table, parquet, query, sql
+from services.opendata.datastore.types import DOCUMENTS, NUMERIC, PLAIN
 from services.opendata.db import PublishedRow, published
 from services.opendata.settings import tables_of
 
@@ -55,7 +57,7 @@ def rows(request: Request, resource_id: str, format: Format, actor: Actor = acce
     tables = tables_of(shell.service_of(request))
     if format == "json":
         with tables.open(row.tenant, told["table"]) as table:
-            return JSONResponse(_page(request, table, question_in(request, table, LIMIT)), headers=headers)
+            return _json(_page(request, table, question_in(request, table, LIMIT)), headers)
     with tables.open(row.tenant, told["table"]) as table:
         question = question_in(request, table, told["rows"] or 1, most=None)
         names = table.wanted(question)
@@ -71,12 +73,15 @@ def rows(request: Request, resource_id: str, format: Format, actor: Actor = acce
             found = opened.select(question)
             if format == "csv":
                 kept = [name for name in names if name != "_id"]
-                yield from csvout.rows((cells[1:] if names[0] == "_id" else cells for cells in found), header=kept)
+                told_rows = query.decoded(opened.columns, names, found, kinds=PLAIN)
+                yield from csvout.rows((cells[1:] if names[0] == "_id" else cells for cells in told_rows), header=kept)
             elif format == "parquet":
                 kinds = {column.name: column.type for column in opened.columns}
                 yield from parquet.pieces([(name, kinds.get(name, "int")) for name in names], found)
             else:
-                yield from _geojson(names, opened.wanted(question), found, told.get("points"))
+                read = opened.wanted(question)
+                told_rows = query.decoded(opened.columns, read, found, kinds=PLAIN | DOCUMENTS)
+                yield from _geojson(names, read, told_rows, told.get("points"))
 
     if format in ("csv", "parquet"):
         headers["Content-Disposition"] = csvout.attachment(
@@ -101,7 +106,7 @@ def select_sql(request: Request, q: str, actor: Actor = access.public()) -> Resp
         answer = sql.select(opened, q, tables.seconds)
     rows = [dict(zip(answer.names, cells, strict=True)) for cells in answer.rows]
     headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, no-cache"}
-    return JSONResponse({"columns": answer.names, "rows": rows, "truncated": answer.truncated}, headers=headers)
+    return _json({"columns": answer.names, "rows": rows, "truncated": answer.truncated}, headers)
 
 
 @router.get("/opendata/data/{resource_id}/count", summary="Numbers of rows, by the values of columns")
@@ -112,13 +117,14 @@ def count(request: Request, resource_id: str, actor: Actor = access.public()) ->
     group = [name for name in given.get("group", "").split(",") if name]
     measures = [("count", "*"), *((f, given[f]) for f in ("sum", "avg", "min", "max") if given.get(f))]
     shell.note(request, "query", row.id, resource_id)
+    names = [*group, *(f"{function}({name})" if name != "*" else "count" for function, name in measures)]
+    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, no-cache"}
     with tables_of(shell.service_of(request)).open(row.tenant, told["table"]) as table:
         question = question_in(request, table, MOST)
         found = list(table.aggregate(group, measures, replace(question, limit=question.limit + 1)))
-    names = [*group, *(f"{function}({name})" if name != "*" else "count" for function, name in measures)]
-    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, no-cache"}
-    rows = [dict(zip(names, cells, strict=True)) for cells in found[: question.limit]]
-    return JSONResponse({"rows": rows, "truncated": len(found) > question.limit}, headers=headers)
+        told_rows = list(query.decoded(table.columns, names, found[: question.limit], kinds=PLAIN | DOCUMENTS))
+    rows = [dict(zip(names, cells, strict=True)) for cells in told_rows]
+    return _json({"rows": rows, "truncated": len(found) > question.limit}, headers)
 
 
 @router.get("/opendata/data/{resource_id}/columns", summary="A table's columns with types and statistics")
@@ -128,7 +134,23 @@ def columns(request: Request, resource_id: str, actor: Actor = access.public()) 
     with tables_of(shell.service_of(request)).open(row.tenant, told["table"]) as table:
         found = [table.statistics(wanted)] if wanted else [column.as_document() for column in table.columns]
         rows_ = table.rows
-    return JSONResponse({"rows": rows_, "columns": found}, headers={"Access-Control-Allow-Origin": "*"})
+    return _json({"rows": rows_, "columns": found}, {"Access-Control-Allow-Origin": "*"})
+
+
+def _json(content: dict[str, Any], headers: dict[str, str]) -> Response:
+    """JSON has no number beyond all numbers, which a sum or an older table may hold: there is nothing in its place."""
+    try:
+        return JSONResponse(content, headers=headers)
+    except ValueError:
+        return JSONResponse(_finite(content), headers=headers)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _found(request: Request, resource_id: str) -> tuple[PublishedRow, dict[str, Any]]:
@@ -143,7 +165,7 @@ def _found(request: Request, resource_id: str) -> tuple[PublishedRow, dict[str, 
 def question_in(request: Request, table: Table, usual: int, most: int | None = MOST) -> Question:
     """From the query string. Invalid, naming it, for whatever is not understood: a filter misspelt must not give all rows."""
     conditions, given = [], request.query_params
-    numbers = {column.name for column in table.columns if column.type in NUMBERS}
+    numbers = {"_id"} | {column.name for column in table.columns if column.type in NUMERIC}
     for key, value in given.multi_items():
         if key in OWN:
             continue
@@ -155,18 +177,21 @@ def question_in(request: Request, table: Table, usual: int, most: int | None = M
         conditions.append(_condition(name, operator, value))
     sort = given.get("sort", "")
     cursor = _cursor(given["cursor"]) if given.get("cursor") else 0
-    if cursor and sort:
-        raise Invalid("並べ替えと続きの位置（cursor）は、いっしょに使えません。", code="cursor-with-sort")
     question = Question(
         conditions=tuple(conditions),
         words=tuple(given.get("q", "").split()[:5]),
         columns=tuple(name for name in given.get("columns", "").split(",") if name),
-        sort=tuple((name.removeprefix("-"), name.startswith("-")) for name in sort.split(",") if name),
+        sort=tuple(_order(table, name) for name in sort.split(",") if name),
         limit=_limit(given.get("limit"), usual, most),
         after=cursor,
     )
     table.check(question)
     return question
+
+
+def _order(table: Table, name: str) -> tuple[str, bool]:
+    """The column and whether it comes down; 「-」 before the name says so, unless the name itself begins with it."""
+    return (name, False) if name in table.names else (name.removeprefix("-"), name.startswith("-"))
 
 
 def _check_numbers(name: str, values: list[str]) -> None:
@@ -196,9 +221,10 @@ def _limit(text: str | None, usual: int, most: int | None) -> int:
 
 def _page(request: Request, table: Table, question: Question) -> dict[str, Any]:
     names = table.wanted(question)
-    found = [dict(zip(names, cells, strict=True)) for cells in table.select(question)]
+    told_rows = query.decoded(table.columns, names, table.select(question), kinds=PLAIN | DOCUMENTS)
+    found = [dict(zip(names, cells, strict=True)) for cells in told_rows]
     following = None
-    if not question.sort and len(found) == question.limit and found:
+    if len(found) == question.limit and found:
         pairs = [(key, value) for key, value in request.query_params.multi_items() if key != "cursor"]
         following = f"{shell.site(request)}{request.url.path.removeprefix('/opendata')}?" + urlencode(
             [*pairs, ("cursor", _as_cursor(found[-1]["_id"]))]

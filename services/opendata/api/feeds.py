@@ -1,8 +1,15 @@
-"""The catalogue for harvesters and search engines: DCAT, data.json, sitemap, Atom. Streamed; ETag is the catalogue's last change."""
+"""The catalogue for harvesters and search engines: DCAT, data.json, sitemap, Atom, RSS. Streamed; ETag is the catalogue's last change.
+
+`?municipality=<code>` tells of one municipality's data sets only, at every one of these addresses.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from email.utils import format_datetime
 from typing import Any
+from urllib.parse import urlencode
 from xml.sax.saxutils import escape, quoteattr
 
 from fastapi import APIRouter, Request
@@ -10,10 +17,10 @@ from fastapi.responses import Response, StreamingResponse
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Invalid
+from libs.common.errors import Invalid, NotFound
 from services.opendata.api import describe, shell
-from services.opendata.api.public import asked_in
-from services.opendata.catalogue import Catalogue
+from services.opendata.api.public import Asked, asked_in
+from services.opendata.catalogue import Catalogue, Entry
 from services.opendata.db import PublishedRow, published
 from services.opendata.domain.vocabulary import THEMES
 
@@ -21,11 +28,15 @@ router = APIRouter(tags=["harvest"])
 PAGE = 100
 BATCH = 200
 FEED = 50
+SITEMAP = 50_000
+"""Addresses of one sitemap (sitemaps.org)."""
 RDF_XML = "application/rdf+xml; charset=utf-8"
 
 
 @router.get("/opendata/catalog.ttl", summary="DCAT, Turtle; ?page=1 …")
 def catalog_ttl(request: Request, page: int = 1, actor: Actor = access.public()) -> Response:
+    _municipality(request)
+
     def pieces(catalogue: Catalogue) -> Iterator[str]:
         yield describe.prefixes()
         seen: set[str] = set()
@@ -37,6 +48,8 @@ def catalog_ttl(request: Request, page: int = 1, actor: Actor = access.public())
 
 @router.get("/opendata/catalog.jsonld", summary="DCAT, JSON-LD; ?page=1 …")
 def catalog_jsonld(request: Request, page: int = 1, actor: Actor = access.public()) -> Response:
+    _municipality(request)
+
     def pieces(catalogue: Catalogue) -> Iterator[str]:
         yield f'{{"@context": {json.dumps(describe.CONTEXT)}, "@graph": ['
         seen: set[str] = set()
@@ -54,6 +67,8 @@ def catalog_jsonld(request: Request, page: int = 1, actor: Actor = access.public
 @router.get("/opendata/catalog.rdf", summary="DCAT, RDF/XML; ?page=1 …")
 @router.get("/opendata/catalog.xml", include_in_schema=False)
 def catalog_rdf(request: Request, page: int = 1, actor: Actor = access.public()) -> Response:
+    _municipality(request)
+
     def pieces(catalogue: Catalogue) -> Iterator[str]:
         yield describe.rdf_begin()
         seen: set[str] = set()
@@ -77,7 +92,7 @@ def _catalog(request: Request, catalogue: Catalogue, page: int) -> Iterator[list
     if page < 1:
         raise Invalid("ページは1から数えます。")
     site = shell.site(request)
-    newest = catalogue.newest()
+    newest = _newest(request, catalogue)
     part = newest[(page - 1) * PAGE : page * PAGE]
     modified = newest[0].modified.isoformat() if newest else None
     name = shell.settings_in(request).cloud_name or "共同クラウド"
@@ -87,15 +102,42 @@ def _catalog(request: Request, catalogue: Catalogue, page: int) -> Iterator[list
         yield describe.dataset_nodes(site, row, catalogue.place(row.tenant)[1])
 
 
+def _newest(request: Request, catalogue: Catalogue) -> list[Entry]:
+    """All data sets, or those of the municipality asked for. NotFound for one that has none here."""
+    tenant = _municipality(request)
+    if not tenant:
+        return catalogue.newest()
+    return catalogue.listed(
+        ("newest of", tenant), lambda: [entry for entry in catalogue.newest() if entry.tenant == tenant]
+    )
+
+
+def _municipality(request: Request) -> str:
+    """The tenant asked for by its present code or its first; "" for all."""
+    wanted = request.query_params.get("municipality", "")
+    tenant = _tenant(request, wanted)
+    if wanted and not tenant:
+        raise NotFound("この市町村のオープンデータはありません。", code="unknown-municipality")
+    return tenant
+
+
+def _tenant(request: Request, code: str) -> str:
+    places = shell.catalogue_in(request).refresh().places
+    return next((tenant for tenant, (present, _) in places.items() if code in (tenant, present)), "")
+
+
 def _paging(request: Request, page: int, total: int) -> dict[str, Any]:
     """As Hydra tells it, which CKAN's harvesters follow."""
     here = f"{shell.site(request)}{request.url.path.removeprefix('/opendata')}"
     last = max(-(-total // PAGE), 1)
 
-    def address(number: int) -> dict[str, str]:
-        return describe.ref(f"{here}?page={number}")
+    wanted = request.query_params.get("municipality")
+    narrowed = {"municipality": wanted} if wanted else {}
 
-    node: dict[str, Any] = {"@id": f"{here}?page={page}", "@type": "hydra:PagedCollection"}
+    def address(number: int) -> dict[str, str]:
+        return describe.ref(f"{here}?{urlencode({**narrowed, 'page': number})}")
+
+    node: dict[str, Any] = {"@id": address(page)["@id"], "@type": "hydra:PagedCollection"}
     node |= {"hydra:firstPage": address(1), "hydra:lastPage": address(last)}
     node |= {"hydra:nextPage": address(page + 1)} if page < last else {}
     node |= {"hydra:previousPage": address(page - 1)} if page > 1 else {}
@@ -138,10 +180,12 @@ def _nodes(request: Request, name: str) -> list[dict[str, Any]]:
 
 @router.get("/opendata/data.json", summary="All data sets (Project Open Data 1.1)")
 def data_json(request: Request, actor: Actor = access.public()) -> Response:
+    _municipality(request)
+
     def pieces(catalogue: Catalogue) -> Iterator[str]:
         site = shell.site(request)
         yield '{"@type": "dcat:Catalog", "conformsTo": "https://project-open-data.cio.gov/v1.1/schema", "dataset": ['
-        for number, row in enumerate(rows_of(request, [entry.id for entry in catalogue.newest()])):
+        for number, row in enumerate(rows_of(request, [entry.id for entry in _newest(request, catalogue)])):
             told = describe.project_open_data(site, row, catalogue.place(row.tenant)[1])
             yield (",\n" if number else "") + json.dumps(told, ensure_ascii=False)
         yield "]}"
@@ -149,12 +193,25 @@ def data_json(request: Request, actor: Actor = access.public()) -> Response:
     return _answer(request, pieces, "application/json")
 
 
-@router.get("/opendata/sitemap.xml", summary="Every data set's page")
-def sitemap(request: Request, actor: Actor = access.public()) -> Response:
+@router.get(
+    "/opendata/sitemap.xml", summary="Every data set's page; where there are too many for one, a list of sitemaps"
+)
+def sitemap(request: Request, page: int = 0, actor: Actor = access.public()) -> Response:
+    """`page`: the how-manieth of the list, from 1."""
+    wanted, given = _municipality(request), request.query_params.get("municipality", "")
+
     def pieces(catalogue: Catalogue) -> Iterator[str]:
-        site = shell.site(request)
+        site, entries = shell.site(request), _newest(request, catalogue)
+        if not page and len(entries) > SITEMAP:
+            yield '<?xml version="1.0" encoding="UTF-8"?>\n<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+            for number in range(1, -(-len(entries) // SITEMAP) + 1):
+                part = urlencode(({"municipality": given} if wanted else {}) | {"page": str(number)})
+                yield f"<sitemap><loc>{escape(f'{site}/sitemap.xml?{part}')}</loc></sitemap>\n"
+            yield "</sitemapindex>\n"
+            return
+        first = max(page - 1, 0) * SITEMAP
         yield '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
-        for entry in catalogue.newest()[:50_000]:  # sitemaps.org: no more in one file
+        for entry in entries[first : first + SITEMAP]:
             moment = entry.modified.isoformat(timespec="seconds")
             yield f"<url><loc>{escape(f'{site}/datasets/{entry.name}')}</loc><lastmod>{moment}</lastmod></url>\n"
         yield "</urlset>\n"
@@ -166,8 +223,44 @@ def sitemap(request: Request, actor: Actor = access.public()) -> Response:
     "/opendata/feed.atom", summary="What was published or renewed last (Atom, RFC 4287); takes a search's parameters"
 )
 def feed(request: Request, actor: Actor = access.public()) -> Response:
-    asked = asked_in(request, None)
+    asked = _asked(request)
     return _atom(request, asked.q, asked.wanted)
+
+
+@router.get("/opendata/feed.rss", summary="The same as RSS 2.0")
+def rss(request: Request, actor: Actor = access.public()) -> Response:
+    catalogue, asked = shell.catalogue_in(request), _asked(request)
+    site, rows = shell.site(request), _latest(request, asked.q, asked.wanted)
+    name = shell.settings_in(request).cloud_name or "共同クラウド"
+    parts = [
+        '<?xml version="1.0" encoding="UTF-8"?>\n<rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel>',
+        f"<title>{escape(name)} オープンデータ</title><link>{escape(site + '/')}</link>",
+        "<description>公開・更新されたデータ</description><language>ja</language>",
+        *(_rss_item(site, row, catalogue.place(row.tenant)[1]) for row in rows),
+        "</channel></rss>\n",
+    ]
+    return Response("\n".join(parts), media_type="application/rss+xml", headers=_open())
+
+
+def _rss_item(site: str, row: PublishedRow, place: str) -> str:
+    told, here = row.document, escape(describe.dataset_address(site, row))
+    moment = format_datetime(datetime.fromisoformat(told["modified"]))
+    return (
+        f'<item><title>{_escaped(told["title"])}</title><link>{here}</link><guid isPermaLink="true">{here}</guid>'
+        f"<pubDate>{moment}</pubDate><dc:creator>{_escaped(place)}</dc:creator>"
+        f"<description>{_escaped(told['notes'][:500])}</description></item>"
+    )
+
+
+def _asked(request: Request) -> Asked:
+    """A search's parameters; a municipality by its present code, too. As in a search, one that nobody has finds nothing."""
+    asked, tenant = asked_in(request, None), _tenant(request, request.query_params.get("municipality", ""))
+    return replace(asked, filters=asked.filters | {"municipality": (tenant,)}) if tenant else asked
+
+
+def _latest(request: Request, q: str, filters: Mapping[str, tuple[str, ...]]) -> list[PublishedRow]:
+    found = shell.catalogue_in(request).search(q, filters=filters, order="modified", limit=FEED)
+    return list(rows_of(request, [hit.key for hit in found.hits]))
 
 
 @router.get("/opendata/feeds/dataset.atom", summary="The same, where CKAN has it")
@@ -195,8 +288,7 @@ def tag_feed(request: Request, name: str, actor: Actor = access.public()) -> Res
 
 def _atom(request: Request, q: str, filters: Mapping[str, tuple[str, ...]]) -> Response:
     catalogue = shell.catalogue_in(request)
-    found = catalogue.search(q, filters=filters, order="modified", limit=FEED)
-    rows = list(rows_of(request, [hit.key for hit in found.hits]))
+    rows = _latest(request, q, filters)
     site = shell.site(request)
     updated = rows[0].document["modified"] if rows else shell.now_of(request).isoformat()
     name = shell.settings_in(request).cloud_name or "共同クラウド"

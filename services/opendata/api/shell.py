@@ -14,6 +14,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Sentence, TooLarge, say
 from libs.common.service import Service
 from libs.common.web import Link, Pages, Place, own_logo, own_pages
+from services.opendata.api.heads import ASKED
 from services.opendata.catalogue import Catalogue
 from services.opendata.kept import Kept
 from services.opendata.settings import Settings, catalogue_of, settings_of
@@ -118,7 +119,9 @@ def spoken_options(request: Request, words: Mapping[str, str]) -> list[tuple[str
 
 def note(request: Request, kind: Kind, dataset: str, resource: str = "") -> None:
     """Count a use, and remember it for who is sent the same answer (answers.py). The visitor is the session where there is
-    one, else address and browser; neither is kept."""
+    one, else address and browser; neither is kept. Who asks for the head alone uses nothing."""
+    if ASKED in request.scope:
+        return
     actor: Actor = request.state.actor
     agent = request.headers.get("user-agent", "")
     visitor = actor.sid or f"{request.headers.get('x-forwarded-for', '')} {agent}"

@@ -13,10 +13,12 @@ from libs.common.actor import Actor
 from libs.common.errors import Invalid, NotFound, say
 from libs.common.web import Link
 from services.opendata.api import shell
+from services.opendata.api.drawing import written
 from services.opendata.api.pieces import piece
 from services.opendata.api.points import Point, point_map
 from services.opendata.api.public import check_town
-from services.opendata.datastore import Condition, Question, Table
+from services.opendata.datastore import Condition, Question, Table, query
+from services.opendata.datastore.types import NUMERIC, PLAIN
 from services.opendata.db import published
 from services.opendata.settings import tables_of
 
@@ -27,8 +29,6 @@ FILTERS = 4
 OPERATORS = {
     "contains": say("をふくむ"), "eq": say("と同じ"), "ne": say("ではない"), "gte": say("以上"), "lte": say("以下"),
 }  # fmt: skip
-NUMBERS = {"int", "numeric", "int2", "int4", "int8", "float4", "float8"}
-"""Types of columns that are numbers; the short ones are those that programs name."""
 
 
 @router.get("/opendata/datasets/{name}/resources/{resource_id}", summary="A table: rows, filters, statistics, map")
@@ -62,7 +62,10 @@ def _table_page(request: Request, name: str, resource_id: str, tenant: str | Non
         except Invalid as refusal:
             question, page, errors = Question(limit=ROWS), 1, refusal.fields or {"c0": refusal.message}
         names = opened.wanted(question)
-        rows, total = list(opened.select(question)), opened.count(question)
+        total = opened.count(question)
+        page = min(page, max(1, -(-total // ROWS)))
+        question = replace(question, offset=(page - 1) * ROWS)
+        rows = list(query.decoded(opened.columns, names, opened.select(question), kinds=PLAIN))
         points = points_of(opened, question, told.get("points"))
         shown = given.get("column", "")
         stats = opened.statistics(shown) if shown in opened.names else None
@@ -71,21 +74,22 @@ def _table_page(request: Request, name: str, resource_id: str, tenant: str | Non
     here = f"{top}/resources/{resource_id}"
     title = told["name"] if told["name"] != row.document["title"] else row.document["title"]
     drawn = point_map(title, points) if points else None
-    query = [(key, value) for key, value in given.multi_items() if key not in ("page", "column", "lang") and value]
+    asked = [(key, value) for key, value in given.multi_items() if key not in ("page", "column", "lang") and value]
     return shell.render_public(
         request, "public/table.html", title=title,
         crumbs=(Link(shell.short(row.document["title"]), top), Link(shell.spoken(request, say("表")), here)),
         told=told, names=names, rows=rows, total=total, errors=errors, here=here, given=_typed(given), count=FILTERS, stats=stats,
         columns=[("", shell.spoken(request, say("（選ぶ）"))), *((each, each) for each in names if each != "_id")],
-        pieces=_pieces(request, resource_id, title, query, on_a_map=bool(points)),
+        pieces=_pieces(request, resource_id, title, asked, on_a_map=bool(points)),
         operators=shell.spoken_options(request, OPERATORS), map=drawn, mapped=len(points), more_points=total > MAP_ROWS,
-        sort_href=lambda column: _sort_address(here, query, column, given), sorted=question.sort[0] if question.sort else None,
-        pager=_row_pager(here, query, page, total), csv=f"/opendata/data/{resource_id}.csv?{urlencode(as_api(given))}",
+        sort_href=lambda column: _sort_address(here, asked, column, given), sorted=question.sort[0] if question.sort else None,
+        pager=_row_pager(here, asked, page, total), csv=f"/opendata/data/{resource_id}.csv?{urlencode(as_api(given))}",
         parquet=f"/opendata/data/{resource_id}.parquet?{urlencode(as_api(given))}",
-        chart=f"/opendata/datasets/{row.name}/resources/{resource_id}/chart?{urlencode(_without_page(query))}",
+        chart=f"/opendata/datasets/{row.name}/resources/{resource_id}/chart?{urlencode(_without_page(asked))}",
         json=f"/opendata/data/{resource_id}.json?{urlencode(as_api(given))}",
+        mean=written(stats["mean"]) if stats and stats["mean"] is not None else None,
         geojson=f"/opendata/data/{resource_id}.geojson?{urlencode(as_api(given))}" if told.get("points") else None,
-        stat_href=lambda column: f"{here}?{urlencode([*query, ('column', column)])}#statistics",
+        stat_href=lambda column: f"{here}?{urlencode([*asked, ('column', column)])}#statistics",
         types={c["name"]: c["type"] for c in told["columns"]},
     )  # fmt: skip
 
@@ -122,7 +126,7 @@ def conditions_in(given: Any) -> tuple[Condition, ...]:
 
 def question_of(given: Any, opened: Table) -> tuple[Question, int]:
     page = given.get("page", "1")
-    number = int(page) if page.isascii() and page.isdigit() and 0 < int(page) < 1_000_000 else 1
+    number = max(int(page), 1) if page.isascii() and page.isdigit() and len(page) <= 9 else 1
     name = given.get("sort", "")
     sort = ((name.removeprefix("-"), name.startswith("-")),) if name.removeprefix("-") in opened.names else ()
     words = tuple(given.get("q", "").split()[:5])
@@ -136,7 +140,7 @@ def question_of(given: Any, opened: Table) -> tuple[Question, int]:
 
 def _check_numbers(given: Any, opened: Table) -> None:
     """More or less than something that is no number finds nothing in a column of numbers: that is said, not shown as no rows."""
-    numbers = {column.name for column in opened.columns if column.type in NUMBERS}
+    numbers = {column.name for column in opened.columns if column.type in NUMERIC}
     for n in range(FILTERS):
         column, operator, value = (given.get(f"{part}{n}", "").strip() for part in "cov")
         if column in numbers and operator in ("gte", "lte", "eq") and value and not is_number(value):

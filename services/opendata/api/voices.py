@@ -7,12 +7,13 @@ from fastapi.responses import Response, StreamingResponse
 
 from libs.common import access, room
 from libs.common.actor import Actor
-from libs.common.errors import Forbidden, Invalid, NotFound, say
+from libs.common.errors import Forbidden, Invalid, NotFound, TooMany, say
 from libs.common.web import Link
 from services.opendata.api import shell
 from services.opendata.api.shell import base, changing, now_of, reading, render_desk, service_of, to
 from services.opendata.db import published
 from services.opendata.db import voices as db
+from services.opendata.domain.visitors import Voters, is_robot
 from services.opendata.settings import files_of
 from services.opendata.use_cases import voices
 
@@ -78,7 +79,7 @@ def request_page(request: Request, request_id: str, actor: Actor = access.public
     with shell.public(request) as session:
         row = db.published_one(session, "request", request_id)
     with service_of(request).database.reading(tenant=row.tenant) as session:
-        mine = db.voted(session, row.id, voices.who(actor)) is not None
+        mine = voices.voted(session, actor, row.id)
     title = shell.spoken(request, say("データの要望"))
     crumbs = (Link(title, "/opendata/requests/"), Link(row.document["title"], ""))
     return shell.render_public(
@@ -88,13 +89,30 @@ def request_page(request: Request, request_id: str, actor: Actor = access.public
 
 
 @router.post("/opendata/requests/{request_id}/vote", summary="Give a request one's voice, or take it back")
-def vote(request: Request, request_id: str, actor: Actor = access.public()) -> Response:
+def vote(
+    request: Request, request_id: str, wanted: Annotated[bool, Form()] = True, actor: Actor = access.public()
+) -> Response:
+    """`wanted`: false takes it back."""
     with shell.public(request) as session:
         row = db.published_one(session, "request", request_id)
+    _check_voice(request, actor, row.id)
     with _as_of(request, row.tenant) as session:
         room.check_open(session)
-        voices.vote(session, actor, row.id)
+        voices.vote(session, actor, row.id, wanted=wanted)
     return to(f"/opendata/requests/{row.id}")
+
+
+def _check_voice(request: Request, actor: Actor, request_id: str) -> None:
+    """Programs have no voice, and who throws cookies away not any number of them: Forbidden, TooMany. Accounts have one each."""
+    if is_robot(request.headers.get("user-agent", "")):
+        raise Forbidden("プログラムからは投票できません。ブラウザーでお試しください。", code="robot")
+    address = request.headers.get("x-forwarded-for", "")
+    if actor.kind == "person" or not address:
+        return
+    voters: Voters = request.app.state.voters
+    if not voters.may(address, request_id, actor.sid or "", now_of(request)):
+        sentence = "同じ場所からの投票が多いため、受け付けられません。サインインすると投票できます。"
+        raise TooMany(sentence, retry_after=86_400)
 
 
 # ---- apps

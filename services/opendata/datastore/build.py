@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
-NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?(?:[eE][+-]\d{1,2})?", re.ASCII)
+"""Programs write the sign of an exponent, as Excel does; 「3E5」 is a house. Three digits of it make numbers beyond all numbers."""
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?", re.ASCII)
 SHAPES = (("int", INTEGER), ("numeric", NUMBER), ("date", DAY), ("timestamp", MOMENT))

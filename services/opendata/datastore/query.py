@@ -3,9 +3,11 @@
 # ruff: noqa: S608 (columns stand in SQL as c0, c1, …, made here from numbers; what people give is always a parameter)
 
 import json
+import re
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,15 +15,23 @@ from typing import Any
 
 from libs.common.errors import Invalid, Unavailable
 from services.opendata.datastore.build import Column
-from services.opendata.datastore.types import DOCUMENTS, BadValue, kept
+from services.opendata.datastore.types import DOCUMENTS, NUMERIC, BadValue, affinity, kept, shown
 
 OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "eq": "=", "ne": "<>"}
 ROWS_AT_ONCE, TOGETHER = 500, 100
+LARGEST_PAGE, DEEP = 10_000, 5_000
+"""Rows of what is a page; so many rows before it, and an index on the column it is ordered by is worth making."""
+WIDE = 300
+"""Columns; in wider tables a word is looked for as it is written only."""
+NUMERAL = re.compile(r"[-+.\dEe]+", re.ASCII)
+"""What the text of a number can hold."""
+LETTER = re.compile(r"[A-Za-z]")
 MOST_CONDITIONS, MOST_VALUES, LONGEST = 200, 32_000, 1_000
 """A question's conditions, their values in all, characters of a word: SQLite takes a thousand and 32,766 (SQLITE_MAX_EXPR_DEPTH,
 SQLITE_MAX_VARIABLE_NUMBER)."""
 STEPS = 2_000
 """of SQLite's machine between two looks at the clock."""
+Row = tuple[Any, ...]
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 
 
@@ -39,7 +49,7 @@ class Condition:
 class Question:
     """What is asked of a table. `words`: each must occur in some column. `sort`: (column, descending), and with a third part
     whether empty cells come `first` or `last`. `after`: only
-    rows whose `_id` is greater (a keyset cursor; without `sort`)."""
+    rows that come after the one with this `_id` (a keyset cursor; without `first` and `last`)."""
 
     conditions: tuple[Condition, ...] = ()
     words: tuple[str, ...] = ()
@@ -62,7 +72,7 @@ class Table:
     indexed: frozenset[str] = frozenset()
     """Columns that have an index."""
     compared: set[str] = field(default_factory=set)
-    """Columns (c0, c1, …) of which single values were asked for: an index would find them."""
+    """Columns (c0, c1, …) by which single values or a deep page were asked for: an index would find them."""
     _numbers: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,13 +90,16 @@ class Table:
         if start and not where and not question.sort and not question.distinct and self._without_gap():
             # A deep page costs what the first one does.
             where, values, start = ["_id > ?"], [start], 0
-        sql = f"SELECT {'DISTINCT ' if question.distinct else ''}{', '.join(self._numbers[name] for name in wanted)}"
-        sql += f" FROM data{_by(question)}"
-        sql += f" WHERE {' AND '.join(where)}" if where else ""
-        order = [self._order(*each) for each in question.sort]
-        order += [] if question.distinct else ["_id"]
-        sql += f" ORDER BY {', '.join(order)}" if order else ""
-        return self._run(f"{sql} LIMIT ? OFFSET ?", [*values, question.limit, start])
+        cells = f"SELECT {'DISTINCT ' if question.distinct else ''}{', '.join(self._numbers[name] for name in wanted)} FROM data"
+        ordered = [self._order(*each) for each in question.sort] + ([] if question.distinct else ["_id"])
+        order = f" ORDER BY {', '.join(ordered)}" if ordered else ""
+        chosen = f" WHERE {' AND '.join(where)}" if where else ""
+        page = f"{_by(question)}{chosen}{order} LIMIT ? OFFSET ?"
+        if start and question.sort and _is_page(question):
+            # Only numbers are sorted, and the page's rows alone are read: millions of whole rows would be sorted on the disk.
+            page = f" WHERE _id IN (SELECT _id FROM data{page}){order}"
+            self.compared |= {self._column(question.sort[0][0])} if start >= DEEP and not where else set()
+        return self._run(cells + page, [*values, question.limit, start])
 
     def _without_gap(self) -> bool:
         """Whether rows are numbered 1, 2, 3 …; where a program has deleted some, they are not."""
@@ -121,8 +134,8 @@ class Table:
     def statistics(self, name: str, top: int = 10) -> dict[str, Any]:
         """`filled`, `distinct`, `least`, `most`, `mean` (numbers only) and the commonest values with their counts."""
         column = self._column(name)
-        kind = next(column.type for column in self.columns if column.name == name)
-        mean = f"avg({column})" if kind in ("int", "numeric") else "NULL"
+        kind = self._type(name)
+        mean = f"avg({column})" if kind in NUMERIC else "NULL"
         sql = f"SELECT count({column}), count(DISTINCT {column}), min({column}), max({column}), {mean} FROM data"
         filled, distinct, least, most, average = next(self._run(sql, []))
         common = f"SELECT {column}, count(*) FROM data WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?"
@@ -139,18 +152,24 @@ class Table:
         return list(self._run(sql, []))
 
     def aggregate(
-        self, group: Sequence[str], measures: Sequence[tuple[str, str]], question: Question
+        self, group: Sequence[str], measures: Sequence[tuple[str, str]], question: Question, *, largest: bool = False
     ) -> Iterator[tuple]:
-        """Groups with their measures: (function, column), function one of count, sum, avg, min, max."""
+        """Groups with their measures: (function, column), function one of count, sum, avg, min, max. In the order of the groups, or
+        those with the `largest` last measure first."""
         for function, name in measures:
             if function not in ("count", "sum", "avg", "min", "max") or (name == "*" and function != "count"):
                 raise Invalid(f"計算「{function}」は使えません。", code="bad-aggregate")
+            if function in ("sum", "avg") and self._type(name) not in NUMERIC:
+                # SQLite takes words for zeros: a sum of them would look like one.
+                sentence = f"列「{name[:60]}」は数の列ではないので、合計と平均を計算できません。"
+                raise Invalid(sentence, code="bad-aggregate", column=name[:60])
         keys = [self._column(name) for name in group]
         told = [f"{function}({self._column(name) if name != '*' else '*'})" for function, name in measures]
         where, values = self._where(question)
         sql = f"SELECT {', '.join([*keys, *told])} FROM data"
         sql += f" WHERE {' AND '.join(where)}" if where else ""
-        sql += f" GROUP BY {', '.join(keys)} ORDER BY {', '.join(keys)}" if keys else ""
+        order = [f"{len(keys) + len(told)} DESC", *keys] if largest else keys
+        sql += f" GROUP BY {', '.join(keys)} ORDER BY {', '.join(order)}" if keys else ""
         return self._run(f"{sql} LIMIT ? OFFSET ?", [*values, question.limit, question.offset])
 
     # ---- the SQL
@@ -160,6 +179,11 @@ class Table:
             return self._numbers[name]
         except KeyError:
             raise Invalid(f"列「{name[:60]}」はこの表にありません。", code="unknown-column", column=name[:60]) from None
+
+    def _type(self, name: str) -> str:
+        """Invalid for a column that is not there."""
+        self._column(name)
+        return next((column.type for column in self.columns if column.name == name), "int")
 
     def _order(self, name: str, down: bool, empty: str = "") -> str:
         nulls = {"first": " NULLS FIRST", "last": " NULLS LAST"}.get(empty, "")
@@ -176,18 +200,46 @@ class Table:
     def _where(self, question: Question) -> tuple[list[str], list[Any]]:
         parts, values = [], []
         if question.after:
-            parts.append("_id > ?")
-            values.append(question.after)
+            part, values = self._after(question)
+            parts.append(part)
         for condition in question.conditions:
             part, given = self._condition(condition)
             parts.append(part)
             values += given
         for word in question.words:
-            parts.append(_any([f"instr(lower(c{n}), ?)" for n in range(len(self.columns))]))
-            values += [_plain(_short(word).lower())] * len(self.columns)
+            part, given = self._word(_plain(_short(word)))
+            parts.append(part)
+            values += given
         if leaves(question.conditions) > MOST_CONDITIONS or len(values) > MOST_VALUES:
             raise Invalid("条件が多すぎます。減らしてお試しください。", code="too-many-conditions")
         return parts, values
+
+    def _after(self, question: Question) -> tuple[str, list[Any]]:
+        """Behind the row with this number, in the order asked for; rows with equal cells stand in the order of their numbers."""
+        part, values = "_id > ?", [question.after]
+        if not question.sort:
+            return part, values
+        columns = [self._column(name) for name, *_ in question.sort]
+        found = self.connection.execute(f"SELECT {', '.join(columns)} FROM data WHERE _id = ?", values).fetchone()
+        if found is None:
+            sentence = "続きの位置（cursor）の行は、もうありません。はじめのページから、もう一度お読みください。"
+            raise Invalid(sentence, code="bad-cursor")
+        for column, value, (_, down, *_rest) in reversed(list(zip(columns, found, question.sort, strict=True))):
+            behind, given = _behind(column, value, down=down)
+            part, values = f"({behind} OR ({column} IS ? AND {part}))", [*given, value, *values]
+        return part, values
+
+    def _word(self, word: str) -> tuple[str, list[Any]]:
+        """Some cell holds the word, in either case of ASCII's letters and in any of its spellings. Columns of numbers are looked
+        through for numerals only."""
+        parts, values = [], []
+        for each in spellings(word) if len(self.columns) <= WIDE else [word]:
+            test, value = _holds(each)
+            for n, column in enumerate(self.columns):
+                if affinity(column.type) == "TEXT" or NUMERAL.fullmatch(each):
+                    parts.append(f"instr(c{n}, ?)" if test == "instr" else f"c{n} LIKE ? ESCAPE '\\'")
+                    values.append(value)
+        return (_any(parts) if parts else "0"), values
 
     def _condition(self, condition: Condition) -> tuple[str, list[Any]]:
         if condition.operator == "any":
@@ -211,7 +263,7 @@ class Table:
 
     def _given(self, name: str, value: Any) -> Any:
         """A value as the column keeps it: true and false are 1 and 0 there, whichever way a program writes them; lists are JSON."""
-        kind = next((column.type for column in self.columns if column.name == name), "")
+        kind = self._type(name)
         if kind != "bool" and not (kind in DOCUMENTS and isinstance(value, list | dict)):
             return _plain(value)
         try:
@@ -225,17 +277,54 @@ class Table:
             while rows := cursor.fetchmany(ROWS_AT_ONCE):
                 yield from rows
         except sqlite3.OperationalError as error:
+            if "integer overflow" in str(error):
+                raise Invalid("合計が大きすぎて、計算できません。", code="bad-aggregate") from error
             if "interrupted" not in str(error):
                 raise
             sentence = "問い合わせに時間がかかりすぎたため、中断しました。条件を減らすか、全件をダウンロードしてお使いください。"
             raise Unavailable(sentence, code="query-too-long", retry_after=60) from error
+        except sqlite3.IntegrityError as error:
+            raise Invalid("_idは、行の番号です。数で指定してください。", code="bad-value") from error
         except OverflowError as error:
             raise Invalid("数が大きすぎて、比べられません。", code="bad-value") from error
 
 
 def _by(question: Question) -> str:
-    """An index only where single values are wanted: SQLite would take it for half of a table, too, and sort what it finds."""
-    return "" if any(each.operator in ("eq", "in") for each in question.conditions) else " NOT INDEXED"
+    """An index only where single values are wanted, or a page of the whole table in its order: SQLite would take it for half of a
+    table, too, and sort what it finds."""
+    single = any(each.operator in ("eq", "in") for each in question.conditions)
+    whole = not (question.conditions or question.words or question.after)
+    return "" if single or (whole and question.sort and _is_page(question)) else " NOT INDEXED"
+
+
+def _is_page(question: Question) -> bool:
+    return 0 <= question.limit <= LARGEST_PAGE and not question.distinct
+
+
+def _behind(column: str, value: Any, *, down: bool) -> tuple[str, list[Any]]:
+    """Cells that stand behind `value`: empty ones are the least of all."""
+    if value is None:
+        return ("0" if down else f"{column} IS NOT NULL"), []
+    return (f"({column} < ? OR {column} IS NULL)" if down else f"{column} > ?"), [value]
+
+
+def _holds(text: str) -> tuple[str, str]:
+    """The test of a cell, and its value: LIKE knows both cases of ASCII's letters, but looks for other characters one by one."""
+    if LETTER.search(text):
+        return "like", "%" + re.sub(r"([%_\\])", r"\\\1", text) + "%"
+    return "instr", text
+
+
+def spellings(word: str) -> list[str]:
+    """The word as it may stand in a cell: as written, in half and full width, in hiragana and katakana."""
+    plain = unicodedata.normalize("NFKC", word)
+    wide = [each.translate(_FULL_WIDTH) for each in (plain.upper(), plain.lower())]
+    return list(dict.fromkeys([word, plain, *wide, plain.translate(_TO_HIRAGANA), plain.translate(_TO_KATAKANA)]))
+
+
+_FULL_WIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
+_TO_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
+_TO_KATAKANA = {code - 0x60: code for code in range(0x30A1, 0x30F7)}
 
 
 def _any(parts: Sequence[str]) -> str:
@@ -283,5 +372,17 @@ def open_table(path: Path, seconds: float) -> Iterator[Table]:
         connection.close()
 
 
-def as_documents(names: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> Iterator[Mapping[str, Any]]:
-    return (dict(zip(names, row, strict=True)) for row in rows)
+def decoded(
+    columns: Sequence[Column], names: Sequence[str], rows: Iterable[Row], *, kinds: Collection[str]
+) -> Iterator[Row]:
+    """Rows with the cells of these types as a client gets them (types.shown): truth values are kept as numbers, documents as text."""
+    types = {column.name: column.type for column in columns if column.type in kinds}
+    changed = [(n, types[name]) for n, name in enumerate(names) if name in types]
+    if not changed:
+        yield from rows
+        return
+    for row in rows:
+        cells = list(row)
+        for n, kind in changed:
+            cells[n] = shown(kind, cells[n])
+        yield tuple(cells)

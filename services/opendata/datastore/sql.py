@@ -105,7 +105,18 @@ def _answer(connection: sqlite3.Connection, sql: str) -> Answer:
         raise _refusal(str(error)) from error
     if cursor.description is None:
         raise _bad("Query is not a SELECT statement.")
-    return Answer([each[0] for each in cursor.description], rows[:MOST_ROWS], len(rows) > MOST_ROWS)
+    return Answer(_apart([each[0] for each in cursor.description]), rows[:MOST_ROWS], len(rows) > MOST_ROWS)
+
+
+def _apart(names: list[str]) -> list[str]:
+    """No two alike, in SQLite's own way (`a`, `a:1`): of two columns of one name JSON would hold the last only."""
+    found: dict[str, None] = {}
+    for name in names:
+        number, free = 1, name
+        while free in found:
+            free, number = f"{name}:{number}", number + 1
+        found[free] = None
+    return list(found)
 
 
 def _refusal(message: str) -> Refusal:

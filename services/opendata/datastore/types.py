@@ -18,7 +18,8 @@ SAME = {
 INTEGERS = {"int", "int2", "int4", "int8"}
 NUMBERS = {"numeric", "float4", "float8"}
 DOCUMENTS = {"json", "_text", "_int4"}
-KNOWN = {"text", "bool", "date", "time", "timestamp", "timestamptz", *INTEGERS, *NUMBERS, *DOCUMENTS}
+NUMERIC = INTEGERS | NUMBERS
+KNOWN = {"text", "bool", "date", "time", "timestamp", "timestamptz", *NUMERIC, *DOCUMENTS}
 NO = {"f", "false", "n", "no", "off", "0"}
 YES = {"t", "true", "y", "yes", "on", "1"}
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:?\d{2})?)?")
@@ -63,6 +64,10 @@ def kept(type_: str, value: Any) -> Any:
     if value is None or (value == "" and type_ != "text"):
         return None
     return _keep(type_)(value)
+
+
+PLAIN = {"bool", "numeric"}
+"""Types whose cells every format tells otherwise than they are kept; JSON tells documents (`DOCUMENTS`) as such, too."""
 
 
 def shown(type_: str, stored: Any) -> Any:

@@ -8,7 +8,7 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from libs.common.db import Database
-from libs.common.errors import NotFound
+from libs.common.errors import Gone, NotFound
 from libs.common.room import RoomRow
 from services.opendata.db.tables import CatalogueRow, PublishedResourceRow, PublishedRow
 from services.opendata.kept import Kept
@@ -86,19 +86,25 @@ def _row(session: Session, query: Any, wanted: str) -> PublishedRow | None:
 
 
 def get(session: Session, name_or_id: str) -> PublishedRow:
-    """A data set everybody may read. NotFound for all others; `code` is "withdrawn" where it once could be read."""
+    """A data set everybody may read. NotFound for all others; Gone, with the reason, where it once could be read."""
     row = find(session, name_or_id)
     if row is None or row.state in ("closed", "deleted"):
         raise NotFound("このデータセットは見つかりません。アドレスをお確かめください。", code="unknown-dataset")
     if row.state != "published":
-        reason = row.document.get("reason", "")
-        raise NotFound(f"このデータセットは、公開を取りやめました。理由：{reason}", code="withdrawn")
+        raise _gone(row)
     return row
 
 
+def _gone(row: PublishedRow) -> Gone:
+    reason = row.document.get("reason", "")
+    return Gone(f"このデータセットは、公開を取りやめました。理由：{reason}", code="withdrawn")
+
+
 def dataset_of(session: Session, resource_id: str) -> PublishedRow:
-    """The published data set the file belongs to. NotFound for files nobody may read."""
+    """The published data set the file belongs to. NotFound for files nobody may read; Gone as in `get`."""
     row = _row(session, _BY_FILE, resource_id)
+    if row is not None and row.state == "withdrawn":
+        raise _gone(row)
     if row is None or row.state != "published":
         raise NotFound("このファイルは見つかりません。", code="unknown-resource")
     return row

@@ -74,7 +74,7 @@ def test_a_withdrawn_data_set_says_why_and_is_found_no_more(town: Town):
         staff.post(f"desk/datasets/{dataset}/withdraw", {"reason": "設置場所に誤りがありました。"}).status_code == 303
     )
     gone = town.visitor().get(f"/opendata/datasets/{name}")
-    assert gone.status_code == 404 and "設置場所に誤りがありました" in gone.text
+    assert gone.status_code == 410 and "設置場所に誤りがありました" in gone.text
     assert "AED" not in visible(town.visitor().get("/opendata/").text).partition("新しく更新されたデータ")[2]
     assert town.events("opendata.dataset.withdrawn.v1")[0]["data"]["datasets"] == 0
     staff.post(f"desk/datasets/{dataset}/again")

@@ -115,7 +115,7 @@ def test_numbers_of_rows_by_value(town: Town, address: str):
     "query",
     [
         "ない列=1", "人数__like=1", "sort=ない列", "columns=番号,sqlite_master", "limit=100000", "limit=-1", "cursor=x",
-        "cursor=YWZ0ZXI6MQ&sort=番号", "番号%22)%20OR%201=1--=1", "columns=*", "sort=番号;DROP TABLE data",
+        "番号%22)%20OR%201=1--=1", "columns=*", "sort=番号;DROP TABLE data",
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_refused_and_never_ignored(town: Town, address: str, query: str):

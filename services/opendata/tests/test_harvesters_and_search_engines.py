@@ -11,6 +11,7 @@ import pytest
 import rdflib
 from rdflib.namespace import DCAT, DCTERMS, RDF, SH
 
+from services.opendata.api import feeds
 from services.opendata.tests.people import Town
 
 pytestmark = pytest.mark.any_store
@@ -175,3 +176,41 @@ def test_feeds_stand_where_ckan_has_them(town: Town, neighbour: Town):
     assert titles("group/tran.atom") == both[1:]
     assert titles("tag/AED設置箇所.atom") == both[:1]
     assert titles("organization/nobody.atom") == []
+
+
+@pytest.mark.parametrize(
+    "path", ["catalog.ttl", "catalog.jsonld", "catalog.rdf", "data.json", "sitemap.xml", "feed.atom", "feed.rss"]
+)
+def test_a_municipality_has_its_own_data_sets_alone_in_each_list(town: Town, neighbour: Town, path: str):
+    own, other = (
+        town.name_of(town.publish()),
+        neighbour.name_of(neighbour.publish(b"a,b\r\n1,2\r\n", "x.csv", title="駅の表")),
+    )
+    visitor = town.visitor()
+    told = visitor.get(f"/opendata/{path}?municipality={town.code}").text
+    assert f"/datasets/{own}" in told and f"/datasets/{other}" not in told
+    assert f"/datasets/{other}" in visitor.get(f"/opendata/{path}").text
+    nobody = visitor.get(f"/opendata/{path}?municipality=999999", page=False)
+    assert nobody.status_code == (200 if path.startswith("feed") else 404) and "/datasets/" not in nobody.text
+
+
+def test_readers_of_rss_get_what_readers_of_atom_get(town: Town):
+    town.publish(title="AED & 救急")
+    channel = ElementTree.fromstring(town.visitor().get("/opendata/feed.rss?q=AED").text).find("channel")
+    assert channel is not None and [each.text for each in channel.iterfind("item/title")] == ["AED & 救急"]
+    assert (channel.findtext("item/pubDate") or "").endswith("+0000")
+
+
+def test_no_data_set_is_left_out_of_the_sitemaps(town: Town, monkeypatch: pytest.MonkeyPatch):
+    names = {town.name_of(town.publish(title=f"表その{n}")) for n in range(3)}
+    monkeypatch.setattr(feeds, "SITEMAP", 2)
+    visitor = town.visitor()
+    listed = re.findall("<loc>http://127.0.0.1:8080([^<]+)</loc>", visitor.get("/opendata/sitemap.xml").text)
+    assert len(listed) == 2
+    found = [re.findall("/datasets/([^<]+)</loc>", visitor.get(html.unescape(each)).text) for each in listed]
+    assert sorted(map(len, found)) == [1, 2] and {name for part in found for name in part} == names
+
+
+def test_a_page_number_without_end_is_the_first_page(town: Town):
+    town.publish()
+    assert "AED" in town.visitor().get("/opendata/?page=" + "9" * 5000).text

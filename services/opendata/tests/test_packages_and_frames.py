@@ -134,5 +134,6 @@ def test_what_is_withdrawn_is_in_no_frame_any_more(town: Town):
     dataset = town.publish(AED)
     frame = f"/opendata/embed/{resource_of(town, dataset)}/table"
     town.staff().post(f"desk/datasets/{dataset}/withdraw", {"reason": "内容を確かめています。"})
-    assert town.visitor().get(frame).status_code == 404
+    gone = town.visitor().get(frame)
+    assert gone.status_code == 410 and "理由：" in gone.text
     assert town.visitor().get(frame.replace("table", "script")).status_code in (404, 422)

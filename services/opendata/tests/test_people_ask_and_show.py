@@ -65,9 +65,9 @@ def test_a_request_is_tracked_from_the_first_voice_to_the_data(town: Town):
     ident = at_the_desk(town)
     answer(town, ident, "open")
     page = f"{REQUESTS}{ident}"
-    for _ in range(3):
-        other.post(f"{page}/vote")
-    assert "2人" in visible(other.get(page).text), "one voice each, given, taken back and given"
+    for wanted in ("true", "true", "false", "true"):
+        other.post(f"{page}/vote", fields(other.get(page).text, f"{page}/vote") | {"wanted": wanted})
+    assert "2人" in visible(other.get(page).text), "one voice each: given, given again, taken back and given"
     town.visitor().post(f"{page}/vote")
     assert "ほしい 3人" in visible(town.visitor().get(REQUESTS).text)
     assert answer(town, ident, "published").status_code == 422, "published means a data set"
@@ -177,3 +177,61 @@ def test_a_manager_has_another_system_told_of_publications(town: Town):
     assert answer.status_code in (200, 303), visible(answer.text)
     assert "庁内の通知" in town.staff().get("desk/webhooks/").text
     assert town.staff("clerk", frozenset({"opendata.publisher"})).get("desk/webhooks/").status_code in (403, 404)
+
+
+def asked_and_open(town: Town) -> str:
+    """The page of a request that staff let through."""
+    ask(person(town), town)
+    ident = at_the_desk(town)
+    answer(town, ident, "open")
+    return f"{REQUESTS}{ident}"
+
+
+def test_a_double_click_on_the_button_is_one_voice(town: Town):
+    page, visitor = asked_and_open(town), town.visitor("clicker")
+    form = fields(visitor.get(page).text, f"{page}/vote")
+    visitor.post(f"{page}/vote", form)
+    visitor.post(f"{page}/vote", form)
+    assert "2人" in visible(visitor.get(page).text) and "取り消す" in visitor.get(page).text
+    visitor.post(f"{page}/vote", fields(visitor.get(page).text, f"{page}/vote"))
+    assert "1人" in visible(visitor.get(page).text)
+
+
+def test_who_signs_in_after_voting_has_no_second_voice(town: Town):
+    page = asked_and_open(town)
+    town.visitor("before").post(f"{page}/vote")
+    after = Browser(town, Actor("person", "person-9", "江上 澄子", sid="sid-9", earlier_guest="before"))
+    assert "取り消す" in after.get(page).text
+    after.post(f"{page}/vote", {"wanted": "true"})
+    assert "2人" in visible(after.get(page).text)
+
+
+def test_programs_have_no_voice_and_one_address_not_any_number(town: Town):
+    page = asked_and_open(town)
+    assert town.visitor("r").post(f"{page}/vote", headers={"User-Agent": "python-requests/2.32"}).status_code == 403
+    codes = [
+        town.visitor(f"throw-away-{n}").post(f"{page}/vote", headers={"X-Forwarded-For": "203.0.113.7"}).status_code
+        for n in range(15)
+    ]
+    assert codes == [303] * 10 + [429] * 5
+    assert "11人" in visible(town.visitor().get(page).text)
+    again = town.visitor("throw-away-1").post(
+        f"{page}/vote", {"wanted": "false"}, headers={"X-Forwarded-For": "203.0.113.7"}
+    )
+    assert again.status_code == 303, "what was given can be taken back"
+    signed = person(town, "person-3").post(f"{page}/vote", headers={"X-Forwarded-For": "203.0.113.7"})
+    assert signed.status_code == 303, "an account is one voice wherever it is"
+
+
+def test_an_answer_never_shows_a_data_set_that_is_not_public(town: Town):
+    ask(person(town), town)
+    ident = at_the_desk(town)
+    machine = town.machine()
+    machine.result("package_create", name="secret-plan", title="公開前の計画", private=True, owner_org=town.code)
+    for dataset in ("secret-plan", "no-such-data"):
+        refused = answer(town, ident, "published", dataset=f"http://127.0.0.1:8080/opendata/datasets/{dataset}")
+        assert refused.status_code == 422, dataset
+        assert answer(town, ident, "open", dataset=dataset).status_code == 422, (
+            "a name mistyped is not left out silently"
+        )
+    assert "公開前の計画" not in town.visitor().get(REQUESTS).text

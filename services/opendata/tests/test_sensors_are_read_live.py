@@ -179,3 +179,13 @@ def test_two_batches_of_one_hour_at_the_same_time_are_both_in_its_sum(town: Town
         list(pool.map(batch, range(8)))
     with town.service.database.reading(tenant=town.code) as session:
         assert db.reading_count(session, stream) == 480
+
+
+def test_readings_too_large_for_any_sum_cost_nobody_else_s(town: Town, stream: str):
+    batch = [
+        reading(stream, f"2026-11-19T00:0{n}:00Z", value) for n, value in enumerate((1.7e308, 1.7e308, -1.7e308, 2))
+    ]
+    told = send(town.machine(), batch)
+    assert told.status_code == 201 and told.json()["refusedCount"] == 3, told.text
+    assert observed(town, stream) == [("2026-11-19T00:03:00+00:00", 2)]
+    assert "inf" not in town.visitor().get(f"/opendata/sensors/{stream}/hours.csv").text

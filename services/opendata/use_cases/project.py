@@ -48,7 +48,9 @@ def _after_all_others(session: Session, now: datetime) -> datetime:
 
 
 def _project_resources(session: Session, row: PublishedRow) -> None:
-    ids = {each["id"] for each in row.document["resources"]} if row.state == "published" else set()
+    # Of what was withdrawn its files' addresses say so, and why.
+    told = row.state in ("published", "withdrawn")
+    ids = {each["id"] for each in row.document["resources"]} if told else set()
     session.execute(delete(PublishedResourceRow).where(PublishedResourceRow.dataset_id == row.id))
     session.add_all(PublishedResourceRow(id=id_, dataset_id=row.id) for id_ in sorted(ids))
 

@@ -26,6 +26,8 @@ AHEAD = timedelta(minutes=10)
 """How far a sensor's clock may run ahead."""
 OLDEST = datetime(1950, 1, 1, tzinfo=UTC)
 TOLD = 100
+LARGEST = 1e100
+"""What an instrument can mean: sums of an hour's readings stay numbers that both stores can keep."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,8 @@ def _reading(each: Any, known: set[str], now: datetime) -> dict[str, Any]:
         number = math.nan
     if not math.isfinite(number):
         raise ValueError("result is not a finite number")
+    if abs(number) > LARGEST:
+        raise ValueError("result is too large for a reading")
     try:
         at = datetime.fromisoformat(str(moment))
     except ValueError:

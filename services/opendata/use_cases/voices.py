@@ -77,14 +77,24 @@ def ask(session: Session, actor: Actor, title: str, body: str, now: datetime) ->
     return row
 
 
-def vote(session: Session, actor: Actor, request_id: str) -> int:
-    """One voice each; given again it is taken back. The number of voices."""
+def voted(session: Session, actor: Actor, request_id: str) -> bool:
+    """Whether the visitor's voice is among them, be it from just before the sign-in."""
+    return any(db.voted(session, request_id, name) for name in _names(actor))
+
+
+def _names(actor: Actor) -> list[str]:
+    return [who(actor), *([f"guest:{actor.earlier_guest}"] if actor.earlier_guest else [])]
+
+
+def vote(session: Session, actor: Actor, request_id: str, *, wanted: bool) -> int:
+    """One voice each, given or taken back: sent twice is once, and who signs in has no second one. The number of voices."""
     row = db.request(session, request_id, lock=True)
-    given = db.voted(session, row.id, who(actor))
-    if given is None:
+    for name in _names(actor):
+        if given := db.voted(session, row.id, name):
+            session.delete(given)
+    session.flush()
+    if wanted:
         session.add(VoteRow(request_id=row.id, voter=who(actor)))
-    else:
-        session.delete(given)
     session.flush()
     _publish_request(session, row)
     return db.votes(session, row.id)
@@ -98,7 +108,10 @@ def answer(
     if state not in STATES:
         raise Invalid("直していただくところがあります。", fields={"state": "状態を一覧から選んでください。"})
     found = datasets.by_name(session, dataset.strip().rstrip("/").rpartition("/")[2]) if dataset.strip() else None
-    if state == "published" and found is None:
+    if found is not None and found.state != "published":
+        sentence = "このデータセットは、まだ公開していないか、公開を取りやめています。公開してから入力してください。"
+        raise Invalid("直していただくところがあります。", fields={"dataset": sentence})
+    if found is None and (dataset.strip() or state == "published"):
         sentence = "公開したデータセットのアドレスを入力してください。"
         raise Invalid("直していただくところがあります。", fields={"dataset": sentence})
     if state == "declined" and len(text.strip()) < 5:

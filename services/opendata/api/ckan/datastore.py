@@ -13,8 +13,8 @@ from libs.common.errors import NotFound
 from services.opendata.api import shell
 from services.opendata.api.ckan.call import Call, actions, invalid, not_allowed, not_found
 from services.opendata.api.ckan.package import Dict
-from services.opendata.datastore import Column, Condition, Question, Table, sql
-from services.opendata.datastore.types import CHANGED, shown
+from services.opendata.datastore import Column, Condition, Question, Table, query, sql
+from services.opendata.datastore.types import CHANGED
 from services.opendata.db import PublishedRow, published
 from services.opendata.settings import tables_of
 from services.opendata.use_cases import aliases, programs
@@ -223,13 +223,8 @@ def _alternative(name: str, value: Any) -> Iterator[Condition]:
 
 
 def decoded(columns: list[Column], names: list[str], found: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Cells as a client gets them: documents and truth values are kept as text and numbers."""
-    kinds = {column.name: column.type for column in columns}
-    if not CHANGED.intersection(kinds.values()):
-        yield from found
-        return
-    for cells in found:
-        yield tuple(shown(kinds.get(name, "int"), cell) for name, cell in zip(names, cells, strict=True))
+    """Cells as CKAN's clients get them."""
+    return query.decoded(columns, names, found, kinds=CHANGED)
 
 
 def shown_rows(columns: list[Column], found: Iterable[Dict]) -> Iterator[Dict]:
