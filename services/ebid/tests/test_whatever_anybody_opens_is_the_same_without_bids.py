@@ -3,15 +3,12 @@ included, but for the tenders' names, until the bids are opened: in a first roun
 
 The addresses are the service's own list: a new page is looked at without anybody adding it here."""
 
-import io
 import re
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from fastapi.routing import RouteContext
-from pypdf import PdfReader
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -89,7 +86,7 @@ def may(route: RouteContext, actor: Actor) -> bool:
 
 
 def without_names(town: Town, seen: Seen) -> Seen:
-    """Without what names a tender or one of its log entries: ids, numbers, digests. Of a PDF the words that it shows."""
+    """Without what names a tender or one of its log entries: ids, numbers, digests."""
     known = [each["data"] for each in town.events("ebid.tender.published.v1")]
     names = "|".join(re.escape(each[name]) for each in known for name in ("tender_id", "number", "ocid"))
     named = re.compile(f"({names})(-[0-9]{{6}})?|[0-9a-f]{{64}}|{UUID}")
@@ -108,9 +105,6 @@ def without_names(town: Town, seen: Seen) -> Seen:
 
 def words(content: bytes | str) -> str:
     assert isinstance(content, bytes)
-    if content.startswith(b"%PDF"):
-        shown = "".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
-        return unicodedata.normalize("NFKC", "".join(shown.split()))  # a digest has ligatures
     return content.decode().replace("\r\n ", "")  # lines of a calendar are folded
 
 
