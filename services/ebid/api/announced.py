@@ -10,7 +10,7 @@ from libs.common.web import dates
 from services.ebid.api import award_form, drafting, venture_form
 from services.ebid.api.shell import spoken
 from services.ebid.db import TenderRow
-from services.ebid.domain import procedure
+from services.ebid.domain import procedure, profile
 
 Lines = list[tuple[str, str]]
 LIMITS = {"minimum": say("最低制限価格"), "investigation": say("調査基準価格（下回ると低入札価格調査）")}
@@ -43,6 +43,7 @@ def lines(request: Request, row: TenderRow) -> Lines:
     ]
     if procedure.METHODS[row.method].competitive:
         found.append((say("無効となる入札"), INVALID))
+    found += _hours(row.terms)
     kuji = row.terms["lottery"]
     found.append((say("同じ価格のときのくじ"), [drafting.LOTTERIES[kuji], drafting.LOTTERY_HELP[kuji]]))
     if row.terms.get("breakdown"):
@@ -83,6 +84,16 @@ def _limits(rule: dict[str, Any], *, hidden: bool) -> list[tuple[str, Any]]:
             ],
         )
     ]
+
+
+def _hours(terms: dict[str, Any]) -> list[tuple[str, str]]:
+    """When bids are taken, where that is not always."""
+    hours = profile.hours_of(terms.get("hours", {}))
+    if hours.always or terms.get("sandbox"):
+        return []
+    when = say("平日の") if hours.workdays else ""
+    times = {"first": f"{hours.first:%H:%M}", "last": f"{hours.last:%H:%M}"}
+    return [(say("入札を受け付ける時間"), say("%(when)s%(first)sから%(last)sまで", when=when, **times))]
 
 
 def _award(terms: dict[str, Any]) -> list[tuple[str, Any]]:

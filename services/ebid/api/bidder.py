@@ -19,6 +19,7 @@ from services.ebid.api import ventures as venture_pages
 from services.ebid.api.public import TENDER, phase_of, show, words
 from services.ebid.api.shell import (
     MINE,
+    QUIET,
     Form,
     RoundNumber,
     changing,
@@ -26,7 +27,6 @@ from services.ebid.api.shell import (
     form,
     now_of,
     office,
-    quiet,
     reading,
     render,
     service_of,
@@ -50,7 +50,7 @@ from services.ebid.use_cases import (
     ventures,
 )
 
-router = APIRouter()
+router = APIRouter(dependencies=QUIET)
 MOST = 64 * 1024
 """Bytes of an envelope's JSON, by far."""
 MOST_SEALED = 2 * 1024 * 1024
@@ -62,7 +62,6 @@ _PLACES: RunVar[anyio.CapacityLimiter] = RunVar("ebid.places")
 
 @router.get(f"{TENDER}/bid", summary="The page on which a bid is sealed")
 def bid_page(request: Request, tender_id: str, actor: Actor = access.person()) -> Response:
-    quiet(request)
     demand(request, actor, "bid")
     with reading(request, actor) as session:
         return _bid_page(request, session, actor, tender_id, {})
@@ -101,7 +100,6 @@ def _rendered(
     f"{TENDER}/head.json", summary="What an envelope for this tender is bound to and what else is sealed, for the tool"
 )
 def head(request: Request, tender_id: str, actor: Actor = access.person()) -> Response:
-    quiet(request)
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
         own = ventures.require_own(session, actor, row)
@@ -112,7 +110,6 @@ def head(request: Request, tender_id: str, actor: Actor = access.person()) -> Re
 
 @router.get(f"{TENDER}/breakdown-head.json", summary="The same for the 内訳書's own envelope")
 def breakdown_head(request: Request, tender_id: str, actor: Actor = access.person()) -> Response:
-    quiet(request)
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
         own = ventures.require_own(session, actor, row)
@@ -130,7 +127,6 @@ def breakdown_template(request: Request, actor: Actor = access.public()) -> Resp
 
 @router.get(f"{TENDER}/receipt.json", summary="One's own receipt with its proof, for ever")
 def receipt(request: Request, tender_id: str, round: RoundNumber = None, actor: Actor = access.person()) -> Response:
-    quiet(request)
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
         own = ventures.require_own(session, actor, row)
@@ -148,7 +144,6 @@ def _download(name: str) -> dict[str, str]:
 @router.post(f"{TENDER}/send", include_in_schema=False)
 async def send(request: Request, tender_id: str, actor: Actor = access.person(), sent: Form = form) -> Response:
     """質問, 資格確認申請, 入札書, 辞退届. Answered with a page at once: a redirection would be one more line to count."""
-    quiet(request)
     act = _ACTS.get(sent.get("act"))
     if act is None:
         raise Invalid(say("送る内容を選んでください。"), code="unknown-act")
@@ -277,7 +272,6 @@ _ACTS = {"ask": _ask, "apply": _apply, "bid": _bid, "decline": _decline, **ventu
 
 @router.get("/t/{code}/ebid/mine", summary="One's own notices and tenders")
 def mine(request: Request, actor: Actor = access.person()) -> Response:
-    quiet(request)
     with reading(request, actor) as session:
         own = companies.own(session, actor)
         ids = ventures.ids_of(session, own.id) if own else []
@@ -293,7 +287,6 @@ def mine(request: Request, actor: Actor = access.person()) -> Response:
 
 @router.get(f"{TENDER}/closing", summary="入札締切通知書 for who sent something in the round")
 def closing(request: Request, tender_id: str, round: RoundNumber = None, actor: Actor = access.person()) -> Response:
-    quiet(request)
     with reading(request, actor) as session:
         found = closed_of(session, actor, tender_id, round)
     title = say("入札締切通知書")
@@ -326,7 +319,6 @@ def closed_of(session: Session, actor: Actor, tender_id: str, number: int | None
 
 @router.get("/t/{code}/ebid/letters/{letter_id}", summary="A notice to one's own company")
 def letter(request: Request, letter_id: str, actor: Actor = access.person()) -> Response:
-    quiet(request)
     with reading(request, actor) as session:
         own = companies.require_own(session, actor)
         found = letters.read(session, ventures.ids_of(session, own.id), letter_id)

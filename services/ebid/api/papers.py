@@ -10,11 +10,11 @@ from libs.common.web import Link
 from services.ebid.api import venture_form
 from services.ebid.api.desk import OFFICER, TENDER
 from services.ebid.api.public import phase_of
-from services.ebid.api.shell import Form, base, changing, form, now_of, office, quiet, reading, render, service_of, to
+from services.ebid.api.shell import QUIET, Form, base, changing, form, now_of, office, reading, render, service_of, to
 from services.ebid.domain import venture
 from services.ebid.use_cases import companies, log, paper_ventures, papers, tenders
 
-router = APIRouter()
+router = APIRouter(dependencies=QUIET)
 TITLE = say("紙の入札")
 
 
@@ -32,7 +32,6 @@ def _page(
     status_code: int = 200,
     receipt: int = 0,
 ) -> Response:
-    quiet(request)
     with reading(request, actor) as session:
         row = tenders.load(session, tender_id)
         held = tenders.round_of(session, row, row.round)
@@ -55,7 +54,6 @@ def _page(
 @router.post(f"{TENDER}/papers", include_in_schema=False)
 def receive(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
     """Answered with a page at once, like any bid: a redirection would be one more line to count."""
-    quiet(request)
     number, serial = sent.get("corporate_number")[:40], sent.get("serial")[:60]
     try:
         with changing(request, actor) as session:

@@ -85,6 +85,14 @@ def quiet(request: Request) -> None:
     request.scope["route"], request.scope["method"] = _QUIET, "GET"
 
 
+async def _quietly(request: Request) -> None:
+    quiet(request)
+
+
+QUIET = [Depends(_quietly)]
+"""For a router of bidders: before who asks is looked at and the form is read, so that what is refused or breaks off there is quiet, too."""
+
+
 def demand(request: Request, actor: Actor, act: str) -> None:
     """TooWeak where EBID_DEMAND_ACR wants a surer sign-in for `act`. Asked on the page that leads to the act, too: there the
     gateway asks for the missing proof and leads back, before anything is typed or sealed."""

@@ -9,11 +9,11 @@ from libs.common.errors import Conflict, Invalid, say
 from libs.common.web import Link
 from services.ebid.api import venture_form
 from services.ebid.api.public import TENDER
-from services.ebid.api.shell import Form, changing, now_of, quiet, reading, render, spoken
+from services.ebid.api.shell import QUIET, Form, changing, now_of, reading, render, spoken
 from services.ebid.domain import venture
 from services.ebid.use_cases import companies, tenders, ventures
 
-router = APIRouter()
+router = APIRouter(dependencies=QUIET)
 TITLE = say("共同企業体（JV）で参加する")
 
 
@@ -30,7 +30,6 @@ def _page(
     errors: dict[str, str],
     status_code: int = 200,
 ) -> Response:
-    quiet(request)
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
         company = companies.require_own(session, actor)

@@ -28,11 +28,16 @@ class Hours:
     def hold(self, moment: datetime, closed: Iterable[date]) -> bool:
         local = moment.astimezone(JST)
         free = local.weekday() >= 5 or local.date() in set(closed)
-        return not (self.workdays and free) and self.first <= local.time() <= self.last
+        # to the second: the last one belongs to the hours, whole
+        return not (self.workdays and free) and self.first <= local.time().replace(microsecond=0) <= self.last
 
     @property
     def always(self) -> bool:
         return self == Hours()
+
+    def document(self) -> dict[str, Any]:
+        """For an announcement; `hours_of` reads it."""
+        return {"first": self.first.isoformat(), "last": self.last.isoformat(), "workdays": self.workdays}
 
 
 @dataclass(frozen=True, slots=True)

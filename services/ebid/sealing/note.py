@@ -77,6 +77,8 @@ def open_note(note: str, name: str, public_key: bytes, check: Check) -> Checkpoi
     text, gap, signatures = note.partition("\n\n")
     text += "\n"
     wanted = f"— {name} "
+    if not all(line.startswith("— ") for line in signatures.splitlines()):
+        raise BadNote("not all that stands behind the text are signatures")
     for line in signatures.splitlines() if gap else []:
         if not line.startswith(wanted):
             continue

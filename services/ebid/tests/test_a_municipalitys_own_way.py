@@ -167,3 +167,47 @@ def test_a_small_contract_without_competition_has_its_line(town: Town):
     assert without.status_code == 422 and "随意契約の根拠" in visible(without.text)
     sealed = town.draft(method="quotation", category="goods", ground="1")
     assert 'data-ceiling="1500000"' in town.officer.get(f"desk/tenders/{sealed}/limits").text
+
+
+def test_a_change_of_the_profile_changes_no_tender_that_is_announced(town: Town):
+    """Neither the hours in which its bids are taken nor what its dates may be moved to, nor tax, rounding and lots."""
+    assert changed(town, first="08:00", last="20:00").status_code == 200
+    now = town.service.clock.now().astimezone(JST)
+    ten = now.replace(hour=10, minute=0, second=0, microsecond=0)
+    dates = {
+        "bid_until": local_input(ten + timedelta(days=5)),
+        "opens_at": local_input(ten + timedelta(days=5, hours=1)),
+    }
+    tender = town.publish(**dates)
+    assert "入札を受け付ける時間 08:00から20:00まで" in visible(town.guest().get(f"tenders/{tender}/").text)
+    terms = town.guest().get(f"tenders/{tender}/").text
+    other = {
+        "first": "10:00",
+        "last": "17:00",
+        "workdays": "1",
+        "tax_percent": "8",
+        "lottery": "kochi",
+        "comparison": "ceiling",
+    }
+    assert changed(town, **other).status_code == 200
+    assert town.guest().get(f"tenders/{tender}/").text == terms
+    company = town.company(1)
+    made = company.sealed(tender, 9_000_000)
+    town.advance(seconds=(now.replace(hour=19, minute=30, second=0) - now).total_seconds() % 86400)
+    assert company.send(tender, made).status_code == 200, "as announced, though the town now closes at five"
+    late = {
+        "bid_until": local_input(ten + timedelta(days=6, hours=8)),
+        "opens_at": local_input(ten + timedelta(days=6, hours=9)),
+    }
+    given = {"version": town.version(tender), "reason": "図面の訂正", **late}
+    assert town.officer.post(f"desk/tenders/{tender}/postpone", given).status_code == 200
+    unsaid = town.officer.post("desk/new", town.form(**late))
+    assert "受付時間の外です" in visible(unsaid.text), "a new one is made by the new hours"
+
+
+def test_who_is_always_open_is_open_in_the_last_second_of_the_day():
+    last = datetime(2026, 11, 27, 23, 59, 59, 999_000, tzinfo=JST)
+    assert Hours().hold(last, ())
+    evening = hours_of({"first": "09:00", "last": "17:00"})
+    assert evening.hold(last.replace(hour=17, minute=0, second=0), ())
+    assert not evening.hold(last.replace(hour=17, minute=0, second=1), ())

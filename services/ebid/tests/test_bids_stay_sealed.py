@@ -153,6 +153,23 @@ def test_log_lines_and_metrics_of_a_bid_look_like_any_page(town: Town, monkeypat
     assert len(set(counted)) == 1
 
 
+def test_what_is_refused_before_it_is_read_looks_like_any_page_too(town: Town, monkeypatch: pytest.MonkeyPatch):
+    """A session that is over, a broken upload, another town's desk: a line that names the address would count who tried to bid."""
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(asgi.log, "request", lambda **facts: lines.append(facts))
+    tender = town.publish(paper="1")
+    company = town.company(1)
+    lines.clear()
+    company.get(f"tenders/{tender}/")
+    assert town.guest().post(f"tenders/{tender}/send", {"act": "bid"}).status_code == 401
+    broken = {**town.issuers.headers(company.actor, "ebid"), "content-type": "multipart/form-data; boundary=x"}
+    address = company.address(f"tenders/{tender}/send")
+    assert company.client.post(address, content=b"no form", headers=broken).status_code == 400
+    assert town.manager.post(f"desk/tenders/{tender}/papers", {"corporate_number": company.number}).status_code == 403
+    seen = {(each["method"], each["route"], each["code"]) for each in lines}
+    assert len(lines) == 4 and seen == {("GET", "/t/{code}/ebid/…", town.code)}
+
+
 def test_the_log_grows_by_whole_windows_whatever_happens(town: Town):
     tender = town.publish()
     sizes = [tick(town)]

@@ -101,6 +101,17 @@ def test_an_invited_company_bids_and_another_does_not(town: Town):
     assert other.get(f"tenders/{tender}/bid").status_code == 403
 
 
+@pytest.mark.parametrize("method", ["quotation", "direct"])
+def test_who_is_asked_for_a_quotation_is_not_told_that_it_is_designated_for_a_bid(town: Town, method: str):
+    """随意契約 is no competition: neither 指名 nor the invalid bids of 167条の12."""
+    tender, company = town.publish(method=method), town.company(1)
+    given = {"corporate_number": company.number}
+    assert town.officer.post(f"desk/tenders/{tender}/invitations", given).status_code == 200
+    told = company.letters()
+    assert "見積依頼書" in told and "見積書か辞退届" in told
+    assert "指名" not in told and "無効" not in told and "入札書" not in told
+
+
 def submissions(town: Town) -> int:
     from sqlalchemy import func, select
 

@@ -1,5 +1,6 @@
 """ebid-verify is one file that runs without network and libraries; and no single value of a bundle can be changed unnoticed."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -9,12 +10,28 @@ from typing import Any
 
 import pytest
 
+from services.ebid.sealing import note
+from services.ebid.tests.sealed_tender import Tender
 from services.ebid.tests.test_verify_names_what_was_changed import change_amount, published, receipt
+from services.ebid.verify import __main__ as command
 from services.ebid.verify import build
 from services.ebid.verify.check import check
 
+
+def two_companies() -> Tender:
+    made = Tender(threshold=2)
+    made.keys = made.keys[:2]
+    made.announce({"reserve": 10_000_000, "minimum": 8_000_000, "reserve_with_tax": 11_000_000})
+    made.bid("a", 9_000_000, "418")
+    made.bid("b", 9_000_000, "210")
+    made.close()
+    made.open(places=(1, 2))
+    return made
+
+
+SMALL = two_companies()
 FREE = {
-    "rounds.*.timestamp": "checked with the authority's certificate, not here",
+    "rounds.*.timestamp": "none here; where there is one, it is over this checkpoint: see below",
     "rounds.*.opened_at": "the core algorithm does not use it; 和歌山県's does, and then the draw changes",
     "rounds.*.beacon": "only the verifiable lottery uses it",
 }
@@ -61,6 +78,108 @@ def test_no_single_value_can_be_changed_unnoticed(kind: str) -> None:
         place = place[step]
     place[path[-1]] = other(place[path[-1]])
     assert check(changed, [receipt("a")]).problems, path
+
+
+UNREAD = {
+    "rounds.*.bids": "their order: the log's places order them",
+    "rounds.*.schedule": "the same deadline twice is the same deadline",
+    "rounds.*": "what may be missing where there is none: timestamp, consistency of a first round, declined and points",
+}
+"""Where a part may be doubled, turned round or left out without a word, and why."""
+
+
+def lists(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """All lists and objects with their paths."""
+    if isinstance(document, dict | list):
+        yield path, document
+        for name, part in document.items() if isinstance(document, dict) else enumerate(document):
+            yield from lists(part, (*path, name))
+
+
+def without_or_twice() -> Iterator[tuple[str, Any]]:
+    """Bundles of which one part is left out, is there twice, or of which a list is turned round; with where."""
+    text = json.dumps(published(SMALL))
+    for path, found in lists(json.loads(text)):
+        kind = ".".join("*" if isinstance(step, int) else str(step) for step in path)
+        acts = [
+            lambda part, name=name: part.pop(name) for name in (found if isinstance(found, dict) else range(len(found)))
+        ]
+        if isinstance(found, list) and found:
+            acts += [lambda part: part.insert(0, part[0]), lambda part: part.reverse()]
+        for act in acts:
+            changed = json.loads(text)
+            place = changed
+            for step in path:
+                place = place[step]
+            act(place)
+            if changed != json.loads(text):
+                yield kind, changed
+
+
+def test_no_part_can_be_left_out_doubled_or_turned_round_unnoticed() -> None:
+    assert check(published(SMALL), [receipt("a", SMALL)]).codes() == set()
+    unseen, tried = set[str](), 0
+    for kind, changed in without_or_twice():
+        tried += 1
+        if not check(changed, [receipt("a", SMALL)]).problems:
+            unseen.add(kind)
+    assert tried > 150
+    assert unseen == set(UNREAD)
+
+
+def test_the_time_stamp_of_another_checkpoint_is_named() -> None:
+    """As the authority's reply holds it: SHA-256 of the note in an OCTET STRING."""
+    bundle = published(SMALL)
+    note = bundle["rounds"][0]["checkpoint"]
+    for said, codes in ((note, set[str]()), (note + "x", {"timestamp-other"})):
+        bundle["rounds"][0]["timestamp"] = f"30240420{hashlib.sha256(said.encode()).hexdigest()}00"
+        assert check(bundle).codes() == codes
+    bundle = published(SMALL)
+    bundle["rounds"][0]["checkpoint"] += "x"
+    assert check(bundle).codes() == {"checkpoint-signature"}
+
+
+def test_a_receipt_of_another_tender_says_nothing_of_a_bid_that_is_missing() -> None:
+    """Who takes the wrong file of two must not accuse anybody."""
+    log, entry = SMALL.log, dict(SMALL.log.entries[SMALL.sealed["a"][1]][0])
+    other_one = note.receipt(
+        {**entry, "tender": "0197a000-0000-7000-8000-000000000009"},
+        bytes(32),
+        3,
+        log.signer.origin,
+        log.signer.public,
+        log.signer.sign,
+    )
+    assert check(published(SMALL), [other_one]).codes() == {"receipt-other"}
+    own = note.receipt(
+        {**entry, "tender": SMALL.terms["tender"]}, bytes(32), 3, log.signer.origin, log.signer.public, log.signer.sign
+    )
+    assert "receipt-other" not in check(published(SMALL), [own]).codes()
+
+
+@pytest.mark.parametrize(
+    ("bundle", "receipts", "status", "said"),
+    [
+        ("", [], 2, "bundle.json"), ("[]", [], 2, "公表ファイル（検証用のファイル）ではありません"),
+        (json.dumps(receipt()), [json.dumps(published())], 2, "公表ファイル、受領証の順に"),
+        (json.dumps(published()), [json.dumps(published())], 1, "受領証のファイルではありません"),
+        (json.dumps(published()), ["[]"], 1, "受領証のファイルではありません"),
+        (json.dumps(published()), [""], 2, "receipt.json"),
+        ("[" * 200_000, [], 2, "bundle.json"),
+        ('{"format": "kyodo-ebid-bundle/2", ' + json.dumps(published())[1:], [], 2, "2つあります"),
+        ("\ufeff" + json.dumps(published()), [], 0, "問題は見つかりませんでした"),
+    ],
+    ids=["empty", "list", "exchanged", "no receipt", "a list", "empty receipt", "deep", "twice", "editor"],
+)  # fmt: skip
+def test_a_wrong_file_is_named_and_accuses_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], bundle: str, receipts: list[str], status: int, said: str
+) -> None:
+    (tmp_path / "bundle.json").write_text(bundle, "utf-8")
+    for text in receipts:
+        (tmp_path / "receipt.json").write_text(text, "utf-8")
+    assert command.run([str(tmp_path / "bundle.json"), *(str(tmp_path / "receipt.json") for _ in receipts)]) == status
+    shown = capsys.readouterr()
+    assert said in shown.out + shown.err
 
 
 def run_file(tmp_path: Path, *arguments: str, python: str = sys.executable) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,7 @@ from libs.common.errors import Conflict, NotFound, say
 from libs.common.ids import new_id
 from services.ebid.db import CompanyRow, EntryRow, PaperRow, RoundRow, SubmissionRow, TenderRow, heads
 from services.ebid.domain import lottery, procedure
-from services.ebid.domain.profile import Profile
+from services.ebid.domain.profile import Hours
 from services.ebid.domain.states import State
 from services.ebid.domain.terms import SETTLE
 from services.ebid.sealing.note import stamp
@@ -28,14 +28,14 @@ from services.ebid.verify import bundle
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a bidder wants to send in, with all that can be asked before the log is waited for: `held` the round, `profile` says at
-    which hours bids are taken, `delegate` the 受任者, `digest` of the envelope or of the 辞退届."""
+    """What a bidder wants to send in, with all that can be asked before the log is waited for: `held` the round, `hours` those in
+    which bids are taken, `delegate` the 受任者, `digest` of the envelope or of the 辞退届."""
 
     actor: Actor
     row: TenderRow
     held: RoundRow
     bidder: CompanyRow
-    profile: Profile
+    hours: Hours
     delegate: dict[str, Any] | None
     kind: str
     envelope: dict[str, Any] | None
@@ -53,17 +53,17 @@ def bid(
 ) -> Wanted:
     """A sealed 入札書, looked at before `keep`. Raises Invalid unless it is an envelope for this tender, round and bidder."""
     row, held, bidder = _whose(session, actor, tender_id, now)
-    delegate, profile = delegations.require(session, actor, row, now), profiles.of(session)
+    delegate, hours = delegations.require(session, actor, row, now), profiles.hours_of(session, row)
     envelope, digest = sealed.check(given, sealed.header(row, "bid", held.number, bidder.id))
-    return Wanted(actor, row, held, bidder, profile, delegate, "bid", envelope, digest, breakdown)
+    return Wanted(actor, row, held, bidder, hours, delegate, "bid", envelope, digest, breakdown)
 
 
 def decline(session: Session, actor: Actor, tender_id: str, now: datetime) -> Wanted:
     """辞退届, in place of a bid."""
     row, held, bidder = _whose(session, actor, tender_id, now)
-    delegate, profile = delegations.require(session, actor, row, now), profiles.of(session)
+    delegate, hours = delegations.require(session, actor, row, now), profiles.hours_of(session, row)
     digest = bundle.decline_digest(row.id, held.number, bidder.id)
-    return Wanted(actor, row, held, bidder, profile, delegate, "decline", None, digest)
+    return Wanted(actor, row, held, bidder, hours, delegate, "decline", None, digest)
 
 
 def _whose(session: Session, actor: Actor, tender_id: str, now: datetime) -> tuple[TenderRow, RoundRow, CompanyRow]:
@@ -124,8 +124,7 @@ def _require_open(session: Session, wanted: Wanted, arrived: datetime, now: date
         raise Conflict(sentence, code="too-late")
     if state != State.PUBLISHED or number != held.number or closed_at is not None or arrived >= until:
         raise Conflict(say("入札の締切を過ぎています。締切の時刻ちょうどから後は受け付けられません。"), code="too-late")
-    if not tenders.is_practice(row):
-        profiles.require_open(wanted.profile, arrived)
+    profiles.require_open(wanted.hours, arrived)
     if row.terms.get("venture") is not None:  # somebody may have agreed to one meanwhile
         if ventures.acting(session, wanted.actor, row) is not wanted.bidder:
             raise Conflict(say("共同企業体の構成が変わりました。画面を開き直してください。"), code="changed")

@@ -22,9 +22,8 @@ CLOSE = "ebid.close"
 
 
 def check_hours(session: Session, row: TenderRow, until: datetime, opens: datetime) -> None:
-    """Invalid where a moved deadline or opening lies outside the municipality's hours."""
-    if not tenders.is_practice(row):
-        profiles.check_hours(session, bid_until=until, opens_at=opens)
+    """Invalid where a moved deadline or opening lies outside the hours of this tender."""
+    profiles.check_hours(profiles.hours_of(session, row), bid_until=until, opens_at=opens)
 
 
 def log_deadline(session: Session, row: TenderRow, held: RoundRow, office: Office, now: datetime) -> None:

@@ -107,7 +107,8 @@ def invite(
     session.add(invited)
     journal.write(session, office, row.id, "invited", {"bidder": bidder.id, "reason": reason}, now)
     audit.record(session, actor, "ebid.company.invite", row.id, detail={"company": bidder.id}, now=now)
-    letters.write(session, row, bidder.id, "invited", {}, now)
+    kind = "invited" if procedure.METHODS[row.method].competitive else "asked"
+    letters.write(session, row, bidder.id, kind, {}, now)
     return invited
 
 

@@ -10,9 +10,9 @@ from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.closures import closures
 from libs.common.errors import Conflict, Invalid, say
-from services.ebid.db import ProfileRow
+from services.ebid.db import ProfileRow, TenderRow
 from services.ebid.domain import profile as rules
-from services.ebid.domain.profile import Profile
+from services.ebid.domain.profile import Hours, Profile
 
 
 def stored(session: Session) -> ProfileRow | None:
@@ -41,11 +41,19 @@ def change(session: Session, actor: Actor, seen: int, document: dict[str, Any], 
     return row
 
 
-def check_hours(session: Session, **moments: datetime) -> None:
-    """Invalid, field by field, where a deadline or an opening lies outside the municipality's hours."""
-    hours = of(session).hours
+def hours_of(session: Session, row: TenderRow) -> Hours:
+    """When bids of this tender are taken, as it was announced. Tenders from before announcements told it go by the profile of today; those
+    for practice are always open."""
+    if row.terms.get("sandbox"):
+        return Hours()
+    announced = row.terms.get("hours")
+    return of(session).hours if announced is None else rules.hours_of(announced)
+
+
+def check_hours(hours: Hours, **moments: datetime) -> None:
+    """Invalid, field by field, where a deadline or an opening lies outside the hours."""
     errors: dict[str, str] = {
-        name: say("受付時間の外です。市町村の設定にある受付時間の中にしてください。")
+        name: say("受付時間の外です。市町村の設定（公告のあとは、公告）にある受付時間の中にしてください。")
         for name, moment in moments.items()
         if not hours.hold(moment, _closed(moment))
     }
@@ -53,9 +61,9 @@ def check_hours(session: Session, **moments: datetime) -> None:
         raise Invalid(say("日時を確かめてください。"), fields=errors, code="outside-hours")
 
 
-def require_open(profile: Profile, now: datetime) -> None:
+def require_open(hours: Hours, now: datetime) -> None:
     """Conflict outside the hours in which bids are taken."""
-    rules.require_hours(profile.hours, now, _closed(now))
+    rules.require_hours(hours, now, _closed(now))
 
 
 def _closed(moment: datetime) -> Any:

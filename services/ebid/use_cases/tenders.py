@@ -100,7 +100,8 @@ def _check(session: Session, wanted: Draft, now: datetime) -> None:
         raise Invalid(say("入力を確かめてください。"), fields=errors, code="incomplete")
     procedure.check_dates(wanted.dates, procedure.METHODS[wanted.method].access, now)
     if not wanted.terms.get("sandbox"):
-        profiles.check_hours(session, bid_until=wanted.dates.bid_until, opens_at=wanted.dates.opens_at)
+        hours = profiles.of(session).hours
+        profiles.check_hours(hours, bid_until=wanted.dates.bid_until, opens_at=wanted.dates.opens_at)
 
 
 def _write(session: Session, row: TenderRow, wanted: Draft, now: datetime) -> None:
@@ -123,6 +124,7 @@ def _write(session: Session, row: TenderRow, wanted: Draft, now: datetime) -> No
         "admission": procedure.METHODS[
             row.method
         ].access,  # and that decisions are in the log: the verifier asks for them
+        "hours": profiles.of(session).hours.document(),  # a change of the profile closes no door of a running tender
     }
     procedure.check_terms(row.method, row.category, terms_of(row.terms))  # refuses what contradicts the law or itself
     row.updated_at = now

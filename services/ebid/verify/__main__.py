@@ -37,16 +37,41 @@ def run(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         bundle, *receipts = (read(path) for path in (given.bundle, *given.receipts))
-    except (OSError, ValueError, RecursionError) as error:
+    except Unreadable as error:
         print(f"ファイルを読み取れません: {error}", file=sys.stderr)
+        return 2
+    if not is_bundle(bundle):
+        print(
+            f"{given.bundle} は、公表ファイル（検証用のファイル）ではありません。公表ファイル、受領証の順に書いてください。",
+            file=sys.stderr,
+        )
         return 2
     report = check(bundle, receipts, log_key=given.log_key, deep=given.deep)
     print(json.dumps(asdict(report), ensure_ascii=False, indent=1) if given.json else text(bundle, report))
     return 2 if "format-version" in report.codes() else 0 if report else 1
 
 
+class Unreadable(Exception):
+    """Which file, and why."""
+
+
 def read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """A file's JSON, saved by any editor. Unreadable, too, where a name stands twice in an object: two readers would read two files."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
+        raise Unreadable(f"{path}: {error}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("同じ名前の項目が2つあります")
+    return found
+
+
+def is_bundle(document: Any) -> bool:
+    return isinstance(document, dict) and str(document.get("format", "")).startswith("kyodo-ebid-bundle/")
 
 
 def text(bundle: Any, report: Report) -> str:

@@ -38,7 +38,7 @@ def check(
     report = Report()
     try:
         receipts = [
-            receipt.get("receipt", receipt) for receipt in receipts
+            receipt.get("receipt", receipt) if isinstance(receipt, dict) else receipt for receipt in receipts
         ]  # as downloaded: with its envelope and proof
         if bundle["format"] not in form.READ:
             report.bad(
@@ -47,6 +47,14 @@ def check(
             return report
         if bundle["format"] != form.FORMAT and any("declines" in round_["closing"] for round_ in bundle["rounds"]):
             report.bad("format", "bundle", "公表ファイルの形式の番号が、内容と合っていません。")
+        strange = [number for number, receipt in enumerate(receipts, 1) if not is_receipt(receipt)]
+        for number in strange:
+            report.bad(
+                "format",
+                f"receipt {number}",
+                "受領証のファイルではありません。別のファイルを選んでいないか確かめてください。",
+            )
+        receipts = [receipt for number, receipt in enumerate(receipts, 1) if number not in strange]
         key = check_key(bundle, receipts, log_key, report)
         check_events(bundle, key, check_rounds(bundle, key, report, deep), report)
         for receipt in receipts:
@@ -63,6 +71,10 @@ def check(
     ) as error:
         report.bad("format", "bundle", f"公表ファイルを読み取れません: {type(error).__name__} {error}")
     return report
+
+
+def is_receipt(document: Any) -> bool:
+    return isinstance(document, dict) and {"entry", "index", "key", "salt"} <= set(document)
 
 
 def check_key(bundle: Document, receipts: Sequence[Document], log_key: str | None, report: Report) -> bytes:
@@ -94,11 +106,29 @@ def check_rounds(bundle: Document, key: bytes, report: Report, deep: bool) -> Ch
             report.bad("checkpoint-signature", subject, "締切時点の台帳の署名が正しくありません。")
             return None
         report.passed.append(f"第{number}回: 締切時点の台帳の署名は正しいです（{checkpoint.size}件）。")
+        stamped(round_, subject, report)
         if before and not grows(before[0], checkpoint, round_):
             report.bad("log-rewritten", subject, "前の回のあとで、台帳が書き換えられています。")
         outcome = Round(bundle, terms, round_, number, checkpoint, report, deep).run(before[1] if before else None)
         before = checkpoint, outcome
     return before[0] if before else None
+
+
+def stamped(round_: Document, subject: str, report: Report) -> None:
+    """The deadline's time stamp, where there is one, is over this checkpoint: the SHA-256 of the note is what it attests (RFC 3161,
+    messageImprint). Who signed it is not looked at: that needs the authority's certificate."""
+    stamp = bytes.fromhex(round_.get("timestamp") or "")
+    if not stamp:
+        return
+    imprint = b"\x04\x20" + hashlib.sha256(round_["checkpoint"].encode()).digest()  # an OCTET STRING of 32 bytes
+    if imprint not in stamp:
+        report.bad(
+            "timestamp-other", subject, "締切時点のタイムスタンプが、この台帳の署名に付けられたものではありません。"
+        )
+        return
+    report.taken.append(
+        f"{subject}: タイムスタンプは、この台帳の署名に付けられたものです。時刻認証局の署名は、この道具では確かめません。"
+    )
 
 
 def grows(old: Checkpoint, new: Checkpoint, round_: Document) -> bool:
@@ -451,6 +481,13 @@ def check_own(bundle: Document, receipt: Document, key: bytes, report: Report) -
         check_receipt(receipt, key, curve.check)
     except BadNote:
         report.bad("receipt-signature", subject, "受領証の署名が、この台帳のものではありません。")
+        return
+    if entry.get("tender", bundle["terms"]["tender"]) != bundle["terms"]["tender"]:
+        report.bad(
+            "receipt-other",
+            subject,
+            "この受領証は、別の案件のものです。公表ファイルか受領証を取り違えていないか確かめてください。",
+        )
         return
     if entry["kind"] == "decline":
         check_own_decline(bundle, receipt, report)
