@@ -54,9 +54,14 @@ def estimate(
         "rows": [_year(shared, share) for shared, share in years],
         "facts": _facts(years[0][0]) if years else [],
         "problem": problem,
-        "plan": [[dates.day(one.by), str(JOINING[one.step][0]), str(JOINING[one.step][1])] for one in plan],
+        "plan": [_planned(one) for one in plan],
     }
     return pdf.render(HERE / "estimate.typ", data, title="見積書", at=now)
+
+
+def _planned(one: Planned) -> list[str]:
+    title, text = JOINING[one.step]
+    return [dates.day(one.by), str(title), f"{text}{'（この日は過ぎています）' if one.late else ''}"]
 
 
 def _year(shared: Shared, share: Share) -> list[str]:

@@ -215,6 +215,8 @@ _AUDIT_WHOLE = {
     "plan.added": say("計画を登録しました"),
     "indicator.added": say("協議会の指標を加えました"),
     "indicator.owner": say("指標の担当を変えました"),
+    "indicator.corrected": say("指標の中身を直しました"),
+    "indicator.withdrawn": say("指標の値を取り消しました"),
     "indicator.measured": say("指標の値を記録しました"),
     "indicator.check": say("指標の検証を書きました"),
     "indicator.act": say("指標の対策を書きました"),
@@ -292,7 +294,7 @@ LIGHTS = {
     "on_track": (say("順調"), "good"),
     "behind": (say("やや遅れ"), "warn"),
     "late": (say("遅れ"), "bad"),
-    "unknown": (say("値なし"), ""),
+    "unknown": (say("判定なし"), ""),
 }
 """Traffic light of an indicator → its word and the kind of its badge."""
 
