@@ -259,10 +259,7 @@ def one_invoice(request: Request, code: str, invoice_id: str, actor: Actor = acc
 
 def invoice_table(row: invoices_db.InvoiceRow, reader: words.Reader) -> list[list[Any]]:
     names = ("equal", "by_population", "by_use", "adjustment", "amount")
-    return [
-        [reader(catalogue.service(line["service"]).name), line["months"], *(f"{line[name]:,}" for name in names)]
-        for line in row.lines
-    ]
+    return [[words.line_of(line, reader), line["months"], *(f"{line[name]:,}" for name in names)] for line in row.lines]
 
 
 @router.get("/portal/{code}/invoices/{invoice_id}/lines.csv")

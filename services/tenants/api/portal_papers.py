@@ -7,6 +7,7 @@ from typing import Any
 from libs.common import pdf
 from libs.common.clock import local_date
 from libs.common.web import dates
+from services.tenants.api import words
 from services.tenants.api.words import JOINING
 from services.tenants.db.invoices import InvoiceRow
 from services.tenants.domain import catalogue
@@ -27,7 +28,7 @@ def invoice(row: InvoiceRow, town: str, council: str) -> bytes:
         *([["入金日", dates.day(row.paid_on)]] if row.paid_on else []),
     ]
     rows = [
-        [str(catalogue.service(line["service"]).name), str(line["months"]), *(f"{line[name]:,}" for name in PARTS)]
+        [words.line_of(line, words.PLAIN), str(line["months"]), *(f"{line[name]:,}" for name in PARTS)]
         for line in row.lines
     ]
     data = {"letter": letter, "facts": facts, "rows": rows, "void": row.void_reason or ""}

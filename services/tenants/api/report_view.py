@@ -9,7 +9,7 @@ from libs.common.errors import say
 from libs.common.web import dates
 from libs.common.web.charts import Bar, Chart, Series, bar_list, for_paper, line_chart
 from libs.common.web.charts.svg import cut, written
-from services.tenants.api.words import LIGHTS, REVIEWS, SOURCES, Reader
+from services.tenants.api.words import LIGHTS, PLAIN, REVIEWS, SOURCES, Reader
 from services.tenants.db.plans import IndicatorValueRow
 from services.tenants.domain import indicators as rules
 from services.tenants.reference import PublishedApplications
@@ -217,10 +217,6 @@ def overview(report: Report, reader: Reader) -> Chart | None:
 
 
 # ---- on paper -------------------------------------------------------------------------------------------------------
-
-
-PLAIN = Reader("ja", lambda sentence: sentence)
-"""The published documents are in Japanese."""
 
 
 def printed(report: Report, council: str, *, inside: bool) -> dict[str, Any]:

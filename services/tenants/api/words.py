@@ -1,6 +1,6 @@
 """What stored kinds and states are called on a page, in the reader's language."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,16 @@ class Reader:
 
     def __call__(self, sentence: str, **values: Any) -> str:
         return self.translate(sentence) % values if values else self.translate(sentence)
+
+
+PLAIN = Reader("ja", lambda sentence: sentence)
+"""Documents and files are in Japanese, whoever reads them."""
+
+
+def line_of(line: Mapping[str, Any], reader: Reader) -> str:
+    """What a line of an invoice is for: the service, and whose share it was where that went into the municipality that pays."""
+    name = reader(service(line["service"]).name)
+    return reader(say("%(service)s（%(town)sの分）"), service=name, town=line["town"]) if "town" in line else name
 
 
 ACTIONS = {

@@ -14,7 +14,7 @@ from services.tenants.db import registry as registry_db
 from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.db.capacity import PoolRow, ReservationRow
 from services.tenants.db.invoices import InvoiceRow
-from services.tenants.domain import capacity
+from services.tenants.domain import capacity, mergers
 from services.tenants.domain.capacity import Held
 from services.tenants.domain.history import believed
 from services.tenants.domain.lives import in_order
@@ -166,6 +166,11 @@ def take_back(session: Session, successor: str, now: datetime) -> None:
     session.flush()
 
 
+def holding(session: Session, today: date) -> dict[str, tuple[str, Held]]:
+    """Reservation → whose it is and what it holds, of those that are not over on `today`."""
+    return {row.id: (row.tenant, row.held) for row in db.holding(session, today, date.max)}
+
+
 def _detail(row: ReservationRow) -> dict[str, str | int]:
     return {"first": row.first.isoformat(), "until": row.until.isoformat(), "nodes": row.nodes, "storage": row.storage}
 
@@ -233,14 +238,15 @@ def bill(session: Session, actor: Actor, due_on: date, now: datetime) -> list[In
         sentence = say("納期限は、明日から後の日にしてください。")
         raise Invalid(sentence, fields={"due_on": sentence})
     registry_db.version(session, lock=True)
-    year = fiscal_year(today)
+    year, states = fiscal_year(today), registry_db.states(session)
     billed = {row.slot for row in invoices_db.invoices(session)}
     number, rows = invoices_db.last_number(session, year), []
     for one in db.in_state(session, "approved"):
         amount = cost(one, pool)
         if one.until <= today and one.id not in billed and amount:
             number += 1
-            rows.append(_invoice(one, year, number, amount, actor, due_on, now))
+            payer = mergers.heir(states, one.tenant, today)
+            rows.append(_invoice(one, payer, year, number, amount, actor, due_on, now))
     session.add_all(rows)
     session.flush()
     if rows:
@@ -259,7 +265,7 @@ def cost(one: ReservationRow, pool: PoolRow) -> int:
 
 
 def _invoice(
-    one: ReservationRow, year: int, number: int, amount: int, actor: Actor, due_on: date, now: datetime
+    one: ReservationRow, payer: str, year: int, number: int, amount: int, actor: Actor, due_on: date, now: datetime
 ) -> InvoiceRow:
     line = {
         "service": SERVICE,
@@ -271,6 +277,6 @@ def _invoice(
         "amount": amount,
     }
     return InvoiceRow(
-        tenant=one.tenant, fiscal_year=year, number=number, slot=one.id, amount=amount, lines=[line],
+        tenant=payer, fiscal_year=year, number=number, slot=one.id, amount=amount, lines=[line],
         issued_by=actor.subject, issued_at=now, due_on=due_on,
     )  # fmt: skip
