@@ -435,3 +435,29 @@ def test_what_was_asked_for_before_a_merger_is_not_asked_for_twice(full: Cloud) 
         rows = invoices_db.invoices(session, fiscal_year=2026)
     again = [row for row in rows if row.tenant == merger.code]
     assert all("town" not in line for row in again for line in row.lines)
+
+
+def test_a_town_reads_what_it_would_pay_if_ten_more_joined(full: Cloud) -> None:  # noqa: F811
+    """It was only on the council's page, which a town cannot open."""
+    full.post("/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "", "total": "600000"})
+    here = f"/portal/{OOKI}/services/ebid/estimate?more="
+    assert "ほかに10市町村が参加すると、1年の負担額は42,857円です" in full.get(f"{here}10", ADMIN).text, "600,000 by 14"
+    assert "ほかに56市町村が参加すると、1年の負担額は10,000円です" in full.get(f"{here}999", ADMIN).text, (
+        "60 at the most"
+    )
+    assert full.get(f"{here}x", ADMIN).status_code == 422
+
+
+def test_what_the_estimate_said_is_what_the_invoice_asks_for(full: Cloud) -> None:  # noqa: F811
+    full.post(
+        "/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "100000", "total": "600000", "minimum": "10000"}
+    )
+    page = full.get(f"/portal/{OOKI}/services/ebid/estimate?start=2026-12-01", ADMIN).text
+    [first_year] = re.findall(r">令和8年度</th><td[^>]*>([\d,]+)</td><td[^>]*>4</td>", page)
+    found = [Interval(OOKI, "ebid", "joined", date(2026, 12, 1), None, NOW)]
+    with full.database.transaction(tenant=OOKI) as session:
+        subscribe.correct_history(session, ADMIN, OOKI, "ebid", found, "検査", NOW)
+    assert issue(full) == 303
+    with full.database.reading() as session:
+        [row] = [one for one in invoices_db.invoices(session, fiscal_year=2026) if one.tenant == OOKI]
+    assert f"{row.amount:,}" == first_year

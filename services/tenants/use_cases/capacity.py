@@ -23,6 +23,7 @@ from services.tenants.domain.subscriptions import status_on
 from services.tenants.use_cases import telling
 
 SERVICE = "cloud"
+LONGEST_PURPOSE = 200
 SYSTEM = Actor(kind="service", subject="tenants")
 Manifest = list[dict[str, object]]
 
@@ -53,8 +54,9 @@ def set_pool(session: Session, actor: Actor, numbers: dict[str, int], now: datet
 def reserve(session: Session, actor: Actor, tenant: str, wanted: Held, purpose: str, now: datetime) -> ReservationRow:
     """Ask for servers: they are held from now on. Raises Conflict where a day has not enough. The session is the tenant's."""
     capacity.check(wanted, local_date(now))
-    if not purpose.strip():
-        sentence = say("何に使うかを入力してください。")
+    purpose = " ".join(purpose.split())
+    if not 1 <= len(purpose) <= LONGEST_PURPOSE:
+        sentence = say("何に使うかを、%(most)s文字までで入力してください。", most=LONGEST_PURPOSE)
         raise Invalid(sentence, fields={"purpose": sentence})
     _check_joined(session, tenant, wanted)
     pool = db.pool(session, lock=True)
@@ -64,12 +66,12 @@ def reserve(session: Session, actor: Actor, tenant: str, wanted: Held, purpose: 
     capacity.check_fits(db.as_pool(pool), others, wanted)
     row = ReservationRow(
         tenant=tenant, first=wanted.first, until=wanted.until, nodes=wanted.nodes, storage=wanted.storage,
-        purpose=purpose.strip()[:200], state="requested", asked_by=actor.subject, asked_at=now,
+        purpose=purpose, state="requested", asked_by=actor.subject, asked_at=now,
         node_day=pool.node_day, storage_day=pool.storage_day,
     )  # fmt: skip
     session.add(row)
     session.flush()
-    audit.record(session, actor, "capacity.requested", row.id, purpose.strip()[:200], _detail(row), now=now)
+    audit.record(session, actor, "capacity.requested", row.id, purpose, _detail(row), now=now)
     telling.tell_operators(session, tenant, row.id, "/operator/capacity", now, service=SERVICE, waits=True)
     return row
 
