@@ -42,7 +42,8 @@ LINE = "柱,施策,指標,件,1,2026年度,2,2029年度,,joined.eapply\n"
 
 @pytest.mark.parametrize("years", [("0", "2029"), ("1989", "2029"), ("2027", "2101"), ("2027", "9999999999999")])
 def test_a_plan_for_years_nobody_can_mean_is_refused_and_counting_goes_on(
-    planned: Cloud, years: tuple[str, str]
+    planned: Cloud,  # noqa: F811
+    years: tuple[str, str],
 ) -> None:
     """The year 0 ended the hourly count of every indicator, and thirteen digits the public list of reports."""
     status, page = send_plan(planned, LINE, first_year=years[0], last_year=years[1])
