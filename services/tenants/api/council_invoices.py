@@ -34,8 +34,8 @@ def _page(request: Request, year: int, error: Refusal | None = None, field: str 
         years = {*invoices_db.years(session), year, fiscal_year(view.today_of(request))}
         shared = invoices.year_of(session, year)
         names = {s.tenant_id: s.name for s in in_order(believed(registry_db.states(session)))}
+        waiting = invoices.waiting(session, shared, year, view.today_of(request))
     counting = [row for row in rows if row.state != "void"]
-    payers = set(invoices.lines_of_payers(shared))
     fields = (getattr(error, "fields", None) or {"due_on": error.message}) if error else {}
     return view.council_page(
         request,
@@ -49,7 +49,7 @@ def _page(request: Request, year: int, error: Refusal | None = None, field: str 
         names=names,
         asked=sum(row.amount for row in counting),
         paid=sum(row.amount for row in counting if row.state == "paid"),
-        waiting=len(payers - {row.tenant for row in counting if row.slot == invoices_db.STANDING}),
+        waiting=len(waiting),
         problems=[(service(key), one.problem.message) for key, one in shared.items() if one.problem],
         has_rule=bool(shared),
         today=view.today_of(request),

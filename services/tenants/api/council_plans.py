@@ -1,5 +1,6 @@
 """`/council/indicators`, `/council/plans/…`: the ledger of indicators, and the quarterly report for inside."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
@@ -8,11 +9,13 @@ from fastapi.responses import Response
 from libs.common import access
 from libs.common.actor import Actor
 from libs.common.clock import fiscal_year
-from libs.common.errors import Invalid, Refusal
+from libs.common.errors import Invalid, NotFound, Refusal, say
+from libs.common.web import dates
 from services.tenants import reference
 from services.tenants.api import figures, inputs, report_view, reports, view, words
 from services.tenants.db import plans as plans_db
-from services.tenants.domain.indicators import last_day
+from services.tenants.db.plans import IndicatorRow
+from services.tenants.domain.indicators import first_day, last_day
 from services.tenants.use_cases import automatic, plans
 from services.tenants.use_cases import reports as report_cases
 
@@ -155,8 +158,13 @@ def one_indicator(request: Request, indicator_id: str, actor: Actor = access.sta
 
 
 def _indicator(
-    request: Request, indicator_id: str, error: Invalid | None = None, typed: dict[str, str] | None = None
+    request: Request,
+    indicator_id: str,
+    error: Invalid | None = None,
+    typed: dict[str, str] | None = None,
+    correcting: dict[str, str] | None = None,
 ) -> Response:
+    """`correcting`: what was typed to mend the indicator itself."""
     today, reader = view.today_of(request), view.reader_of(request)
     year = fiscal_year(today)
     with view.service_of(request).database.reading() as session:
@@ -165,7 +173,7 @@ def _indicator(
         values = plans_db.values(session, [row.id], old=True)
         reviews = plans_db.reviews(session, [row.id])
     present = [value for value in values if value.superseded_at is None]
-    until = min(plan.last_year, year)
+    until = min(plan.last_year if row.last_year is None else row.last_year, year)
     line = report_cases.line(row, present, reviews, until, 0, min(last_day(until, 0), today))
     persons = view.neighbours_of(request).persons(
         sorted({r.written_by for r in reviews} | {v.recorded_by for v in values if v.source != "automatic"})
@@ -181,9 +189,18 @@ def _indicator(
         chart=report_view.chart_of(line, reader),
         values=[(v, persons[v.recorded_by].name if v.recorded_by in persons else "") for v in reversed(values)],
         reviews=[(r, persons[r.written_by].name if r.written_by in persons else "") for r in reversed(reviews)],
-        typed={"year": str(until), "quarter": "0", "value": "", "note": "", "kind": "check", "text": ""}
+        typed={
+            "year": str(until),
+            "quarter": "0",
+            "value": "",
+            "note": "",
+            "kind": "check",
+            "text": "",
+            "why": "",
+            "period": "",
+        }
         | (typed or {}),
-        years=[(str(y), y) for y in reports.years_of(plan, today)],
+        years=[(str(y), y) for y in reports.years_of(plan, today) or [until]],
         lights=words.LIGHTS,
         sources=words.SOURCES,
         kinds=words.REVIEWS,
@@ -192,7 +209,25 @@ def _indicator(
         forecast=report_view.forecast_of(line),
         rule=report_view.RULE,
         automatic=reader(automatic.FIGURES[row.automatic].label) if row.automatic in automatic.FIGURES else "",
+        standing=[
+            (f"{v.fiscal_year}-{v.quarter}", report_view.standing_value(v, reader))
+            for v in present
+            if v.source != "automatic"
+        ],
+        correcting=correcting or _as_it_is(row),
+        correcting_open=correcting is not None,
+        plan_years=[
+            (str(y), dates.fiscal(y, lang=reader.lang)) for y in range(plan.first_year - 1, plan.last_year + 1)
+        ],
+        figures={key: reader(figure.label) for key, figure in automatic.FIGURES.items()}
+        if plan.owner == _own_prefecture(request)
+        else {},
     )
+
+
+def _as_it_is(row: IndicatorRow) -> dict[str, str]:
+    cells = {name: getattr(row, name) for name in (*plans.CORRECTED[1:], "better")}
+    return cells | {"indicator": row.name, "last_year": str(row.last_year or ""), "reason": ""}
 
 
 @router.post("/council/indicators/{indicator_id}/values")
@@ -233,6 +268,57 @@ def add_review(
     return view.see_other(f"{HOME}/{indicator_id}")
 
 
+@router.post("/council/indicators/{indicator_id}/values/withdraw")
+def withdraw_value(
+    request: Request,
+    indicator_id: str,
+    period: Text = "",
+    why: Text = "",
+    actor: Actor = access.staff("council.member"),
+) -> Response:
+    """`period`: fiscal year and quarter, 2019-0."""
+    known = re.fullmatch(r"([0-9]{4})-([0-4])", period)
+    try:
+        if not known:
+            raise Invalid(say("一覧から選んでください。"), fields={"period": say("一覧から選んでください。")})
+        with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+            year, quarter = int(known[1]), int(known[2])
+            plans.withdraw_value(session, actor, indicator_id, year, quarter, why, view.now_of(request))
+    except Invalid as error:
+        return _indicator(request, indicator_id, error, {"period": period, "why": why})
+    return view.see_other(f"{HOME}/{indicator_id}")
+
+
+@router.post("/council/indicators/{indicator_id}/correct")
+def correct_indicator(
+    request: Request,
+    indicator_id: str,
+    indicator: Text = "",
+    unit: Text = "",
+    baseline: Text = "",
+    baseline_date: Text = "",
+    target: Text = "",
+    target_date: Text = "",
+    better: Text = "",
+    automatic: Text = "",
+    last_year: Text = "",
+    reason: Text = "",
+    actor: Actor = access.staff("council.member"),
+) -> Response:
+    """Mend what is said of the indicator, or end it after a year."""
+    cells = (indicator, unit, baseline, baseline_date, target, target_date, automatic)
+    row = {name: " ".join(cell.split()) for name, cell in zip(plans.CORRECTED, cells, strict=True)}
+    try:
+        last = inputs.whole(last_year, "last_year") if last_year.strip() else None
+        with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+            plans.correct_indicator(session, actor, indicator_id, row, better, last, reason, view.now_of(request))
+    except Invalid as error:
+        return _indicator(
+            request, indicator_id, error, correcting=row | {"better": better, "last_year": last_year, "reason": reason}
+        )
+    return view.see_other(f"{HOME}/{indicator_id}")
+
+
 # ---- the report for inside ------------------------------------------------------------------------------------------
 
 
@@ -260,6 +346,8 @@ def _quarterly(
     with view.service_of(request).database.reading() as session:
         plan = plans_db.find_plan(session, plan_id)
     years = reports.years_of(plan, today)
+    if not years:
+        raise NotFound(say("この計画は、まだ始まっていません。始まる前の年度から報告書ができます。"))
     report = reports.report_of(request, plan_id, year or years[0], quarter)
     fields = (getattr(error, "fields", None) or {"file": error.message}) if error else {}
     context: dict[str, Any] = reports.page_context(request, report)
@@ -273,7 +361,9 @@ def _quarterly(
         if error
         else [],
         imported=imported,
-        years=years,
+        years=[(one, quarter if first_day(one, quarter) <= today else 0) for one in years],
+        quarters=[one for one in range(5) if first_day(report.year, one) <= today],
+        own=plan.owner == _own_prefecture(request),
         columns=", ".join(plans.VALUE_COLUMNS),
         **context,
     )

@@ -16,10 +16,9 @@ from libs.common.actor import Actor
 from libs.common.errors import Invalid, say
 from libs.common.web.charts import Chart, Series, Tile, line_chart, tile_map
 from services.tenants import reference
-from services.tenants.api import view
+from services.tenants.api import view, words
 from services.tenants.api.words import Reader
 from services.tenants.db.invoices import InvoiceRow
-from services.tenants.domain import catalogue
 from services.tenants.domain.catalogue import SERVICES, CatalogueService
 from services.tenants.domain.municipality import Municipality
 from services.tenants.domain.sharing import rounded
@@ -106,8 +105,16 @@ def invoice_lines(row: InvoiceRow, town: str) -> Iterator[list[Any]]:
     names = ("months", "equal", "by_population", "by_use", "adjustment", "amount")
     for line in row.lines:
         cells = [line[name] for name in names]
-        name = catalogue.service(line["service"]).name
-        yield [row.label, town, row.fiscal_year, name, *cells, row.due_on, row.paid_on, row.void_reason]
+        yield [
+            row.label,
+            town,
+            row.fiscal_year,
+            words.line_of(line, words.PLAIN),
+            *cells,
+            row.due_on,
+            row.paid_on,
+            row.void_reason,
+        ]
 
 
 def tenths(value: Fraction) -> str:

@@ -23,6 +23,8 @@ from services.tenants.use_cases import count, maintenance
 router = APIRouter()
 Text = Annotated[str, Form()]
 DAY = timedelta(days=1)
+YEARS = range(2000, 2101)
+"""In which a maintenance can be meant to be."""
 
 
 # ---- operators ------------------------------------------------------------------------------------------------------
@@ -82,10 +84,13 @@ def announce(
 def _moment(text: str, field: str) -> datetime:
     """A day and time in Japan, as a form sends it: 2026-11-20T22:00."""
     try:
-        return datetime.fromisoformat(text.strip()).replace(tzinfo=JST)
+        found = datetime.fromisoformat(text.strip())
     except ValueError:
+        found = None
+    if found is None or found.tzinfo is not None or found.year not in YEARS:
         sentence = say("日付と時刻を入力してください。")
-        raise Invalid(sentence, fields={field: sentence}) from None
+        raise Invalid(sentence, fields={field: sentence})
+    return found.replace(tzinfo=JST)
 
 
 @router.post("/operator/maintenance/{ident}/cancel", include_in_schema=False)

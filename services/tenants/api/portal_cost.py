@@ -97,14 +97,16 @@ def estimate(
     service: str,
     start: Asked = "",
     own: Asked = "",
+    more: Asked = "",
     actor: Actor = access.staff("portal.admin"),
 ) -> Response:
-    """見積書 with the plan of joining, to be printed and taken into the budget. `own`: yen a year if it were bought alone."""
+    """見積書 with the plan of joining, to be printed and taken into the budget. `own`: yen a year if it were bought alone; `more`: so
+    many others are thought to join as well."""
     town, today = view.municipality_of(request, actor), view.today_of(request)
     errors: dict[str, str] = {}
-    day, alone = subscriptions.next_april(today), 0
+    day, alone, others = subscriptions.next_april(today), 0, 0
     try:
-        alone = inputs.whole(own, "own", 0)
+        alone, others = inputs.whole(own, "own", 0), inputs.whole(more, "more", 0)
         day = subscriptions.check_start(figures.read_day(start, "start") or day, today)
     except Invalid as error:
         fields = {"start" if name == "effective_from" else name: text for name, text in error.fields.items()}
@@ -119,7 +121,8 @@ def estimate(
         errors=errors,
         service=catalogue.service(service),
         quote=found,
-        typed={"start": start or day.isoformat(), "own": own},
+        typed={"start": start or day.isoformat(), "own": own, "more": more},
+        together=_together(found, others) if others else None,
         needed=_needed(found, alone) if alone else None,
         own=alone,
         plan=joining.plan(day, today),
@@ -152,14 +155,32 @@ def estimate_pdf(
     return pdf.answer(document, f"見積書-{offered.short}.pdf")
 
 
+def _together(found: Quote, more: int) -> tuple[int, int] | None:
+    """(how many others really can join, yen of a whole year with them): at most `more`, for the whole year, by code. None where it
+    cannot be said."""
+    if found.whole is None or found.whole.problem:
+        return None
+    parties, candidates = _with_others(found.whole, found.town.tenant_id)
+    most = min(more, sharing.most_joining(found.whole.rule, parties, candidates))
+    shares = sharing.shares(found.whole.rule, [*parties, *candidates[:most]])
+    return most, next(one.amount for one in shares if one.tenant == found.town.tenant_id)
+
+
+def _with_others(whole: Shared, tenant: str) -> tuple[list[sharing.Party], list[sharing.Party]]:
+    """Who takes part if `tenant` does, and who may join besides, by code; without those whose population the rule needs and nobody
+    knows."""
+    basis = whole.basis
+    candidates = [basis.party(other, sharing.MONTHS) for other in basis.not_yet() if other != tenant]
+    known = [one for one in candidates if one.population is not None or not whole.rule.population]
+    return basis.parties({tenant: sharing.MONTHS}), known
+
+
 def _needed(found: Quote, own: int) -> int | None:
     """How many more must join until a whole year costs at most `own`; -1: not even with everybody, or not to be said."""
     if found.whole is None or found.whole.problem:
         return -1
-    basis, tenant = found.whole.basis, found.town.tenant_id
-    candidates = [basis.party(other, sharing.MONTHS) for other in basis.not_yet() if other != tenant]
-    candidates = [c for c in candidates if c.population is not None or not found.whole.rule.population]
-    parties = basis.parties({tenant: sharing.MONTHS})
+    tenant = found.town.tenant_id
+    parties, candidates = _with_others(found.whole, tenant)
     needed = sharing.joined_needed(found.whole.rule, parties, candidates, tenant, own)
     return -1 if needed is None else needed
 
@@ -259,10 +280,7 @@ def one_invoice(request: Request, code: str, invoice_id: str, actor: Actor = acc
 
 def invoice_table(row: invoices_db.InvoiceRow, reader: words.Reader) -> list[list[Any]]:
     names = ("equal", "by_population", "by_use", "adjustment", "amount")
-    return [
-        [reader(catalogue.service(line["service"]).name), line["months"], *(f"{line[name]:,}" for name in names)]
-        for line in row.lines
-    ]
+    return [[words.line_of(line, reader), line["months"], *(f"{line[name]:,}" for name in names)] for line in row.lines]
 
 
 @router.get("/portal/{code}/invoices/{invoice_id}/lines.csv")

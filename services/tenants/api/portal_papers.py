@@ -7,6 +7,7 @@ from typing import Any
 from libs.common import pdf
 from libs.common.clock import local_date
 from libs.common.web import dates
+from services.tenants.api import words
 from services.tenants.api.words import JOINING
 from services.tenants.db.invoices import InvoiceRow
 from services.tenants.domain import catalogue
@@ -27,7 +28,7 @@ def invoice(row: InvoiceRow, town: str, council: str) -> bytes:
         *([["入金日", dates.day(row.paid_on)]] if row.paid_on else []),
     ]
     rows = [
-        [str(catalogue.service(line["service"]).name), str(line["months"]), *(f"{line[name]:,}" for name in PARTS)]
+        [words.line_of(line, words.PLAIN), str(line["months"]), *(f"{line[name]:,}" for name in PARTS)]
         for line in row.lines
     ]
     data = {"letter": letter, "facts": facts, "rows": rows, "void": row.void_reason or ""}
@@ -54,9 +55,14 @@ def estimate(
         "rows": [_year(shared, share) for shared, share in years],
         "facts": _facts(years[0][0]) if years else [],
         "problem": problem,
-        "plan": [[dates.day(one.by), str(JOINING[one.step][0]), str(JOINING[one.step][1])] for one in plan],
+        "plan": [_planned(one) for one in plan],
     }
     return pdf.render(HERE / "estimate.typ", data, title="見積書", at=now)
+
+
+def _planned(one: Planned) -> list[str]:
+    title, text = JOINING[one.step]
+    return [dates.day(one.by), str(title), f"{text}{'（この日は過ぎています）' if one.late else ''}"]
 
 
 def _year(shared: Shared, share: Share) -> list[str]:

@@ -6,7 +6,7 @@ looked at: a change made in between is not written over.
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
@@ -16,17 +16,19 @@ from sqlalchemy.orm import Session
 from libs.common import access, audit
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound, Refusal, say
+from libs.common.web import dates
 from services.tenants.api import figures, inputs, view, words
 from services.tenants.db import deletions as deletions_db
 from services.tenants.db import members as members_db
 from services.tenants.db import registry as registry_db
 from services.tenants.domain import catalogue, mergers
+from services.tenants.domain.capacity import Held
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.codes import read_code
 from services.tenants.domain.history import believed
 from services.tenants.domain.lives import changes, in_order
 from services.tenants.domain.municipality import Municipality, existing_on, kind_of
-from services.tenants.use_cases import count, import_history, merging, registry
+from services.tenants.use_cases import capacity, count, import_history, merging, registry
 from services.tenants.use_cases.import_municipalities import import_municipalities as import_towns
 
 router = APIRouter(include_in_schema=False)
@@ -323,16 +325,17 @@ def _change(
                     say("見ている間に、台帳が変わりました。いまの内容を確かめて、もう一度お試しください。"),
                     code="register-moved",
                 )
-            before = count.read(session)
+            before, reserved = count.read(session), capacity.holding(session, view.today_of(request))
             act(session)
-            after = count.read(session)
+            after, kept = count.read(session), capacity.holding(session, view.today_of(request))
             if step != "record":
                 session.rollback()
     except Refusal as error:
         return _municipality(request, tenant, act=name, typed=typed, error=error)
     if step == "record":
         return view.see_other(f"{leads or f'{HOME}/{tenant}'}?done={name}")
-    return _preview(request, tenant, name, typed, before, after, found)
+    servers = _servers(reserved, kept, after, view.reader_of(request))
+    return _preview(request, tenant, name, typed, before, after, servers, found)
 
 
 def _preview(
@@ -342,6 +345,7 @@ def _preview(
     typed: dict[str, Any],
     before: count.Register,
     after: count.Register,
+    servers: list[tuple[str, str, str]],
     version: int,
 ) -> Response:
     reader, known = view.reader_of(request), set(believed(before.states))
@@ -358,6 +362,7 @@ def _preview(
         states=in_order(new),
         days=[(effect.day, _rows(effect, reader)) for effect in count.effects(before, after, view.today_of(request))],
         closing=_closing(before, after),
+        servers=servers,
         version=version,
     )
 
@@ -374,6 +379,27 @@ def _rows(effect: count.Effect, reader: words.Reader) -> list[tuple[str, str, st
     for service in SERVICES:
         rows.append((reader(service.name), str(effect.before.count(service.key)), str(effect.after.count(service.key))))
     return rows  # type: ignore[return-value]
+
+
+Holding = dict[str, tuple[str, Held]]
+
+
+def _servers(
+    before: Holding, after: Holding, register: count.Register, reader: words.Reader
+) -> list[tuple[str, str, str]]:
+    """Reserved servers that change: whose, the days and number before, and after ("" for none)."""
+    names = {s.tenant_id: s.name for s in in_order(believed(register.states))}
+
+    def told(one: tuple[str, Held] | None) -> str:
+        if one is None:
+            return ""
+        held = one[1]
+        first, last = (dates.day(day, lang=reader.lang) for day in (held.first, held.until - timedelta(days=1)))
+        return reader(say("%(first)sから%(last)sまで、%(nodes)s台"), first=first, last=last, nodes=held.nodes)
+
+    changed = [ident for ident in {**before, **after} if before.get(ident) != after.get(ident)]
+    whose = {ident: (after.get(ident) or before[ident])[0] for ident in changed}
+    return [(names.get(whose[i], whose[i]), told(before.get(i)), told(after.get(i))) for i in changed]
 
 
 def _closing(before: count.Register, after: count.Register) -> list[str]:

@@ -6,24 +6,45 @@ from typing import Any
 
 from libs.common.clock import fiscal_year
 from libs.common.errors import say
+from libs.common.web import dates
 from libs.common.web.charts import Bar, Chart, Series, bar_list, for_paper, line_chart
 from libs.common.web.charts.svg import cut, written
-from services.tenants.api.words import LIGHTS, REVIEWS, SOURCES, Reader
+from services.tenants.api.words import LIGHTS, PLAIN, REVIEWS, SOURCES, Reader
+from services.tenants.db.plans import IndicatorValueRow
 from services.tenants.domain import indicators as rules
 from services.tenants.reference import PublishedApplications
 from services.tenants.use_cases.reports import Line, Report, adds_up
 
 CSV_HEADER = [
-    "計画", "年度", "四半期", "柱", "施策", "指標", "単位", "基準", "基準の時点", "目標", "目標の時点", "値", "値の出どころ",
+    "計画", "年度", "四半期", "柱", "施策", "指標", "単位", "基準", "基準の時点", "目標", "目標の時点", "値", "値の期間", "値の出どころ",
     "進み具合（％）", "信号", "目標の時点の見込み", "担当",
 ]  # fmt: skip
 
 
 def period(report: Report, reader: Reader) -> str:
-    """2018年度, or 2018年度 第2四半期."""
-    if report.quarter:
-        return reader(say("%(year)s年度 第%(quarter)s四半期"), year=report.year, quarter=report.quarter)
-    return reader(say("%(year)s年度"), year=report.year)
+    """平成30年度, or 平成30年度 第2四半期."""
+    year = dates.fiscal(report.year, lang=reader.lang)
+    return f"{year} {reader(say('第%(quarter)s四半期'), quarter=report.quarter)}" if report.quarter else year
+
+
+def period_of(value: IndicatorValueRow, reader: Reader) -> str:
+    """年度, or 第2四半期: of what a value speaks inside its year."""
+    return reader(say("第%(quarter)s四半期"), quarter=value.quarter) if value.quarter else reader(say("年度"))
+
+
+def standing_value(value: IndicatorValueRow, reader: Reader) -> str:
+    """令和元年度 第2四半期 75（入力）: a value in a list to choose from."""
+    year = dates.fiscal(value.fiscal_year, lang=reader.lang)
+    told = f"{shown(value.value)}（{reader(SOURCES[value.source])}）"
+    return f"{year} {period_of(value, reader)} {told}" if value.quarter else f"{year} {told}"
+
+
+def origin(line: Line, report: Report, reader: Reader) -> str:
+    """Where the value comes from; before it the quarter, where a year's report has only one of a quarter."""
+    if line.value is None:
+        return ""
+    told = reader(SOURCES[line.value.source])
+    return f"{period_of(line.value, reader)} {told}" if line.value.quarter != report.quarter else told
 
 
 def shown(value: str | None) -> str | None:
@@ -42,7 +63,8 @@ def csv_rows(report: Report) -> list[list[Any]]:
         [
             report.plan.name, report.year, report.quarter or "", pillar.title, measure.row.title, line.indicator.name,
             line.indicator.unit, line.goal.baseline, line.goal.baseline_date, line.goal.target, line.goal.target_date,
-            Decimal(line.value.value) if line.value else None, str(SOURCES[line.value.source]) if line.value else None,
+            Decimal(line.value.value) if line.value else None, period_of(line.value, PLAIN) if line.value else None,
+            str(SOURCES[line.value.source]) if line.value else None,
             line.per_cent, str(LIGHTS[line.light][0]), forecast_of(line), line.indicator.owner,
         ]
         for pillar in report.pillars
@@ -99,7 +121,9 @@ def _indicator(pillar: str, measure: str, line: Line) -> dict[str, Any]:
         "target": line.goal.target,
         "target_date": line.goal.target_date,
         "value": line.value.value if line.value else None,
+        "value_quarter": (line.value.quarter or None) if line.value else None,
         "source": line.value.source if line.value else None,
+        "owner": line.indicator.owner or None,
         "progress_percent": line.per_cent,
         "light": line.light,
         "forecast_at_target": forecast_of(line),
@@ -195,16 +219,13 @@ def overview(report: Report, reader: Reader) -> Chart | None:
 # ---- on paper -------------------------------------------------------------------------------------------------------
 
 
-PLAIN = Reader("ja", lambda sentence: sentence)
-"""The published documents are in Japanese."""
-
-
 def printed(report: Report, council: str, *, inside: bool) -> dict[str, Any]:
     """The data of `templates/reports/report.typ`: texts only, as they stand on paper."""
     return {
         "council": council,
-        "day": f"{report.day.year}年{report.day.month}月{report.day.day}日",
-        "years": f"{report.plan.first_year}年度～{report.plan.last_year}年度",
+        "day": dates.day(report.day, weekdays=False),
+        "year": dates.fiscal(report.year),
+        "years": f"{dates.fiscal(report.plan.first_year)}～{dates.fiscal(report.plan.last_year)}",
         "text": report.plan.text,
         "rule": str(RULE),
         "lights": [[str(LIGHTS[light][0]), str(count)] for light, count in report.lights().items()],
@@ -212,14 +233,20 @@ def printed(report: Report, council: str, *, inside: bool) -> dict[str, Any]:
             {
                 "title": pillar.title,
                 "measures": [
-                    {"title": m.row.title, "lines": [_printed_line(line, inside) for line in m.lines]}
+                    {"title": m.row.title, "lines": [_printed_line(line, report, inside) for line in m.lines]}
                     for m in pillar.measures
                 ],
             }
             for pillar in report.pillars
         ],
         "joined": [
-            [str(one.service.name), f"{one.service.since}", f"{one.at_end}", f"{one.during}", _or_dash(one.published)]
+            [
+                str(one.service.name),
+                dates.fiscal(one.service.since),
+                f"{one.at_end}",
+                f"{one.during}",
+                _or_dash(one.published),
+            ]
             for one in report.joined
         ],
         "municipalities": str(report.municipalities),
@@ -234,11 +261,11 @@ def printed(report: Report, council: str, *, inside: bool) -> dict[str, Any]:
 
 RULE = say(
     "信号の決まり：目標に達していれば「達成」。進み具合が、基準から目標までの期間のうち過ぎた割合以上なら「順調」、その7割以上なら「やや遅れ」、"
-    "それより下なら「遅れ」。値や目標が数でないときは「値なし」。"
+    "それより下なら「遅れ」。値か目標の数がないとき、基準の時点より前、年度のはじめから数え直す値の年度の途中は「判定なし」。"
 )
 
 
-def _printed_line(line: Line, inside: bool) -> dict[str, Any]:
+def _printed_line(line: Line, report: Report, inside: bool) -> dict[str, Any]:
     return {
         "name": line.indicator.name,
         "unit": line.indicator.unit,
@@ -247,12 +274,13 @@ def _printed_line(line: Line, inside: bool) -> dict[str, Any]:
         "target": _or_dash(number_or_text(line.goal.target)),
         "target_date": line.goal.target_date,
         "value": _or_dash(shown(line.value.value) if line.value else None),
-        "source": str(SOURCES[line.value.source]) if line.value else "",
+        "source": origin(line, report, PLAIN),
+        "owner": line.indicator.owner,
         "light": str(LIGHTS[line.light][0]),
         "come": min(100, max(0, line.per_cent)) if line.per_cent is not None else -1,
         "per_cent": _or_dash(line.per_cent),
         "forecast": _or_dash(forecast_of(line)),
-        "values": [f"{v.fiscal_year}年度 {shown(v.value)}" for v in line.points if v.quarter == 0],
+        "values": [f"{dates.fiscal(v.fiscal_year)} {shown(v.value)}" for v in line.points if v.quarter == 0],
         "chart": chart_file(line) if _worth_drawing(line) else "",
         "reviews": [f"{REVIEWS[r.kind]}：{r.text}" for r in line.reviews if inside or r.kind != "comment"],
     }
@@ -287,7 +315,7 @@ def _printed_applications(row: PublishedApplications) -> list[str]:
     scope = "市町村" if row.scope == "municipal" else "県"
     cells = (row.municipalities, row.procedures, row.online, row.paper, row.all)
     numbers = [_or_dash(f"{cell:,}" if cell is not None else None) for cell in cells]
-    return [f"{row.fiscal_year}年度", scope, *numbers, _or_dash(row.rate or None)]
+    return [dates.fiscal(row.fiscal_year), scope, *numbers, _or_dash(row.rate or None)]
 
 
 def _or_dash(value: Any) -> str:

@@ -16,6 +16,7 @@ from services.tenants import reference
 from services.tenants.api import figures, report_view, view, words
 from services.tenants.db import plans as plans_db
 from services.tenants.db.plans import PlanRow
+from services.tenants.domain.indicators import first_day
 from services.tenants.use_cases import reports
 from services.tenants.use_cases.reports import Report
 
@@ -39,17 +40,28 @@ def years_of(plan: PlanRow, today: date) -> list[int]:
     return list(range(min(plan.last_year, fiscal_year(today)), plan.first_year - 2, -1))
 
 
+def published(request: Request, plan_id: str, year: int) -> Report:
+    """The yearly report of a plan of this prefecture: those of others are only for comparing, inside."""
+    own = reference.prefecture(view.service_of(request).settings.prefecture).code
+    report = report_of(request, plan_id, year)
+    if report.plan.owner != own:
+        raise NotFound(say("この計画は見つかりません。一覧から選び直してください。"))
+    return report
+
+
 def report_of(request: Request, plan_id: str, year: int, quarter: int = 0) -> Report:
     today = view.today_of(request)
     with view.service_of(request).database.reading() as session:
         if year not in years_of(plans_db.find_plan(session, plan_id), today):
             raise NotFound(say("この年度の報告書はありません。"))
+        if first_day(year, quarter) > today:
+            raise NotFound(say("この四半期は、まだ始まっていません。"))
         return reports.make(session, plan_id, year, quarter, today)
 
 
 @router.get("/reports/{plan_id}/{year}/", include_in_schema=False)
 def show(request: Request, plan_id: str, year: Year, _actor: Actor = access.public()) -> Response:
-    report = report_of(request, plan_id, year)
+    report = published(request, plan_id, year)
     return view.public_page(request, "reports/report.html", **page_context(request, report))
 
 
@@ -62,7 +74,7 @@ def page_context(request: Request, report: Report) -> dict[str, Any]:
         "charts": {line.indicator.id: report_view.chart_of(line, reader) for line in report.lines},
         "overview": report_view.overview(report, reader),
         "lights": words.LIGHTS,
-        "sources": words.SOURCES,
+        "origin_of": lambda line: report_view.origin(line, report, reader),
         "review_words": words.REVIEWS,
         "rule": report_view.RULE,
         "shown": report_view.shown,
@@ -73,7 +85,7 @@ def page_context(request: Request, report: Report) -> dict[str, Any]:
 
 @router.get("/reports/{plan_id}/{year}/report.json", summary="The yearly report of a plan as open data")
 def as_json(request: Request, plan_id: str, year: Year, _actor: Actor = access.public()) -> dict[str, Any]:
-    return report_view.document(report_of(request, plan_id, year))
+    return report_view.document(published(request, plan_id, year))
 
 
 @router.get("/reports/{plan_id}/{year}/indicators.csv", summary="Its indicators as CSV")
@@ -84,13 +96,13 @@ def as_csv(
     charset: Annotated[str, Query()] = "utf-8",
     _actor: Actor = access.public(),
 ) -> Response:
-    report = report_of(request, plan_id, year)
+    report = published(request, plan_id, year)
     return figures.csv_answer(report_view.csv_rows(report), report_view.CSV_HEADER, f"指標-{year}.csv", charset)
 
 
 @router.get("/reports/{plan_id}/{year}/report.pdf", include_in_schema=False)
 def as_pdf(request: Request, plan_id: str, year: Year, _actor: Actor = access.public()) -> Response:
-    return pdf_answer(request, report_of(request, plan_id, year), inside=False)
+    return pdf_answer(request, published(request, plan_id, year), inside=False)
 
 
 def pdf_answer(request: Request, report: Report, *, inside: bool) -> Response:

@@ -1,6 +1,6 @@
 """What stored kinds and states are called on a page, in the reader's language."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,16 @@ class Reader:
 
     def __call__(self, sentence: str, **values: Any) -> str:
         return self.translate(sentence) % values if values else self.translate(sentence)
+
+
+PLAIN = Reader("ja", lambda sentence: sentence)
+"""Documents and files are in Japanese, whoever reads them."""
+
+
+def line_of(line: Mapping[str, Any], reader: Reader) -> str:
+    """What a line of an invoice is for: the service, and whose share it was where that went into the municipality that pays."""
+    name = reader(service(line["service"]).name)
+    return reader(say("%(service)s（%(town)sの分）"), service=name, town=line["town"]) if "town" in line else name
 
 
 ACTIONS = {
@@ -215,6 +225,8 @@ _AUDIT_WHOLE = {
     "plan.added": say("計画を登録しました"),
     "indicator.added": say("協議会の指標を加えました"),
     "indicator.owner": say("指標の担当を変えました"),
+    "indicator.corrected": say("指標の中身を直しました"),
+    "indicator.withdrawn": say("指標の値を取り消しました"),
     "indicator.measured": say("指標の値を記録しました"),
     "indicator.check": say("指標の検証を書きました"),
     "indicator.act": say("指標の対策を書きました"),
@@ -292,7 +304,7 @@ LIGHTS = {
     "on_track": (say("順調"), "good"),
     "behind": (say("やや遅れ"), "warn"),
     "late": (say("遅れ"), "bad"),
-    "unknown": (say("値なし"), ""),
+    "unknown": (say("判定なし"), ""),
 }
 """Traffic light of an indicator → its word and the kind of its badge."""
 

@@ -17,7 +17,8 @@ STANDING = "standing"
 
 class InvoiceRow(SharedTable, Base):
     """`state`: issued, paid, void. `slot` is `standing` for the one that counts in its year, its own id once it is void.
-    `lines`: [{"service", "months", "equal", "by_population", "by_use", "adjustment", "amount"}] in yen."""
+    `lines`: [{"service", "months", "equal", "by_population", "by_use", "adjustment", "amount"}] in yen, with "town" where
+    it is the share of a municipality that went into this one."""
 
     __tablename__ = "invoices"
     __shared_because__ = "the council issues them and follows who has paid; a municipality reads its own"

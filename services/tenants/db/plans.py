@@ -45,7 +45,8 @@ class MeasureRow(SharedTable, Base):
 
 
 class IndicatorRow(SharedTable, Base):
-    """Baseline and target as printed. `automatic`: the key of the figure it is read from ("" where values are typed or imported)."""
+    """Baseline and target as printed. `automatic`: the key of the figure it is read from ("" where values are typed or imported).
+    `last_year`: the last fiscal year of which it is reported (None: to the plan's end)."""
 
     __tablename__ = "indicators"
     __shared_because__ = _PUBLIC
@@ -62,6 +63,7 @@ class IndicatorRow(SharedTable, Base):
     better: Mapped[str] = mapped_column(String(4))
     owner: Mapped[str] = mapped_column(String(200), default="")
     automatic: Mapped[str] = mapped_column(String(40), default="")
+    last_year: Mapped[int | None]
 
 
 class IndicatorValueRow(SharedTable, Base):

@@ -16,6 +16,11 @@ from services.tenants.domain.subscriptions import Interval
 _COUNTED = ("service", "tenant", "valid_from", "valid_until")
 _JOINED = text("kind = 'joined' AND superseded_at IS NULL")
 
+ENDED = "municipality.ended"
+"""The origin of what was cut short by the end of its municipality."""
+ESTABLISHED = "municipality.established"
+"""The origin of what a new municipality goes on with."""
+
 
 class IntervalRow(SharedTable, Base):
     """`kind` joined or suspended; `origin` is a request's id, or the name of what it was imported from."""

@@ -1,8 +1,11 @@
 """Calendar files (RFC 5545) that calendars of offices and phones take: whole days and spans of time."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,9 @@ def _moment(value: datetime) -> str:
 
 
 def _text(words: str) -> str:
-    """Characters with a meaning of their own escaped (RFC 5545, 3.3.11)."""
-    return words.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\r", "").replace("\n", "\\n")
+    """Characters with a meaning of their own escaped (RFC 5545, 3.3.11), those that may not be there (CONTROL, 3.1) left out."""
+    plain = _CONTROL.sub("", words.replace("\r\n", "\n").replace("\r", "\n"))
+    return plain.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
 
 
 def _folded(line: str) -> str:

@@ -2,7 +2,8 @@
 
 progress = (value − baseline) / (target − baseline); elapsed = days since the baseline / days from baseline to target.
 達成 (met): the target is reached. 順調: progress ≥ elapsed. やや遅れ: progress ≥ 7/10 of elapsed. 遅れ: less. An indicator that must stay
-where it is (target = baseline) is met or late. Where a number is missing, the light says so and nothing is calculated.
+where it is (target = baseline) is met or late. Where a number is missing, before the day of the baseline, and of a part of what
+adds up to a year, nothing is judged.
 """
 
 import re
@@ -95,12 +96,23 @@ def last_day(fiscal_year: int, quarter: int) -> date:
     }.get(quarter, date(fiscal_year + 1, 3, 31))
 
 
+def first_day(fiscal_year: int, quarter: int) -> date:
+    """The first day of a fiscal year (`quarter` 0) or of one of its quarters."""
+    return date(fiscal_year + quarter // 4, (4, 4, 7, 10, 1)[quarter], 1)
+
+
 def better_way(baseline: str, target: str) -> Better:
     """Which way is better, from the numbers; one that stays at zero must not grow."""
     start, aim = number(baseline), number(target)
     if start is None or aim is None:
         return "more"
     return "less" if aim < start or aim == start == 0 else "more"
+
+
+def leads_away(baseline: str, target: str, better: str) -> bool:
+    """Whether the target is on the worse side of the baseline: such a target would be met from the first day on."""
+    start, aim = number(baseline), number(target)
+    return start is not None and aim is not None and start != aim and (aim > start) != (better == "more")
 
 
 # ---- how far it has come --------------------------------------------------------------------------------------------
@@ -132,6 +144,9 @@ def light(goal: Goal, value: Decimal | None, day: date) -> Light:
         return "unknown"
     if is_met(goal, value):
         return "met"
+    begin = day_of(goal.baseline_date)
+    if begin is not None and day < begin:
+        return "unknown"
     come, over = progress(goal, value), elapsed(goal, day)
     if come is None:
         return "late" if goal.start is not None else "unknown"

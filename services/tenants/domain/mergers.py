@@ -42,6 +42,18 @@ def gone_in(states: Sequence[Municipality], uses: Mapping[str, int], day: date) 
     return found
 
 
+def heir(states: Iterable[Municipality], tenant: str, day: date) -> str:
+    """Who answers on `day` for what `tenant` owed: itself, or what it went into and that in turn (地方自治法施行令5条)."""
+    into = {
+        s.tenant_id: s.successor for s in believed(states) if s.successor and s.valid_until and s.valid_until <= day
+    }
+    seen: set[str] = set()
+    while tenant in into and tenant not in seen:
+        seen.add(tenant)
+        tenant = into[tenant]
+    return tenant
+
+
 def carried(ended: Iterable[Interval], tenant: str, on: date, now: datetime) -> list[Interval]:
     """The joined days from `on` on of all `ended` together, as the uses of `tenant`: a use that only begins later is among
     them, and one whose end is agreed ends on the latest of such days."""

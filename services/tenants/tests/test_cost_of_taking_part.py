@@ -399,3 +399,65 @@ def test_uses_of_the_year_before_stay_with_whom_a_merger_made(cloud: Cloud) -> N
         merging.merge(session, OPERATOR, merger, "告示", NOW)
     with cloud.database.reading() as session:
         assert sharing.basis(session, count.read(session), "ebid", 2027).uses == {"405248": 3}
+
+
+def test_the_share_of_a_town_that_a_merger_ended_is_paid_by_the_new_one(full: Cloud) -> None:  # noqa: F811
+    """Nobody can sign in for it any more: its months before the merger are lines of the new municipality's invoice."""
+    full.post("/council/sharing/eapply/rule", MEMBER, RULE)
+    parts = [KURUME, "402079"]
+    merger = merging.Merger(parts, "402478", "久留米柳川市", "くるめやながわし", "筑後", date(2026, 12, 1))
+    with full.database.transaction(tenant=MEMBER.tenant) as session:
+        merging.merge(session, OPERATOR, merger, "告示", NOW)
+    shares = amounts(full.get("/council/sharing/eapply?year=2026", MEMBER).text)
+    full.clock.advance(days=150)
+    assert issue(full, due_on="2027-06-30") == 303
+    with full.database.reading() as session:
+        rows = invoices_db.invoices(session, fiscal_year=2026)
+    assert sum(row.amount for row in rows) == sum(shares) == 9_000_000
+    assert not {row.tenant for row in rows} & set(parts)
+    [new] = [row for row in rows if row.tenant == merger.code]
+    assert {line.get("town") for line in new.lines} > {None, "久留米市"}
+    page = full.get(f"/portal/{merger.code}/invoices/{new.id}", as_admin_of(merger.code)).text
+    assert "電子申請サービス（久留米市の分）" in page
+    assert issue(full, due_on="2027-06-30") == 303
+    assert "まだ請求を出していない" not in full.get("/council/invoices/?year=2026", MEMBER).text
+
+
+def test_what_was_asked_for_before_a_merger_is_not_asked_for_twice(full: Cloud) -> None:  # noqa: F811
+    full.post("/council/sharing/eapply/rule", MEMBER, RULE)
+    assert issue(full) == 303
+    merger = merging.Merger([KURUME, "402079"], "402478", "久留米柳川市", "くるめやながわし", "筑後", date(2026, 12, 1))
+    with full.database.transaction(tenant=MEMBER.tenant) as session:
+        merging.merge(session, OPERATOR, merger, "告示", NOW)
+    full.clock.advance(days=150)
+    assert issue(full, due_on="2027-06-30") == 303
+    with full.database.reading() as session:
+        rows = invoices_db.invoices(session, fiscal_year=2026)
+    again = [row for row in rows if row.tenant == merger.code]
+    assert all("town" not in line for row in again for line in row.lines)
+
+
+def test_a_town_reads_what_it_would_pay_if_ten_more_joined(full: Cloud) -> None:  # noqa: F811
+    """It was only on the council's page, which a town cannot open."""
+    full.post("/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "", "total": "600000"})
+    here = f"/portal/{OOKI}/services/ebid/estimate?more="
+    assert "ほかに10市町村が参加すると、1年の負担額は42,857円です" in full.get(f"{here}10", ADMIN).text, "600,000 by 14"
+    assert "ほかに56市町村が参加すると、1年の負担額は10,000円です" in full.get(f"{here}999", ADMIN).text, (
+        "60 at the most"
+    )
+    assert full.get(f"{here}x", ADMIN).status_code == 422
+
+
+def test_what_the_estimate_said_is_what_the_invoice_asks_for(full: Cloud) -> None:  # noqa: F811
+    full.post(
+        "/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "100000", "total": "600000", "minimum": "10000"}
+    )
+    page = full.get(f"/portal/{OOKI}/services/ebid/estimate?start=2026-12-01", ADMIN).text
+    [first_year] = re.findall(r">令和8年度</th><td[^>]*>([\d,]+)</td><td[^>]*>4</td>", page)
+    found = [Interval(OOKI, "ebid", "joined", date(2026, 12, 1), None, NOW)]
+    with full.database.transaction(tenant=OOKI) as session:
+        subscribe.correct_history(session, ADMIN, OOKI, "ebid", found, "検査", NOW)
+    assert issue(full) == 303
+    with full.database.reading() as session:
+        [row] = [one for one in invoices_db.invoices(session, fiscal_year=2026) if one.tenant == OOKI]
+    assert f"{row.amount:,}" == first_year

@@ -55,6 +55,9 @@ def test_what_is_over_is_announced_no_longer(cloud: Cloud) -> None:
         ({"ends": "2026-11-21T21:00"}, "始まる時刻より後に"),
         ({"begins": "2026-11-01T00:00", "ends": "2026-11-01T01:00"}, "もう終わった時刻"),
         ({"begins": "あした"}, "日付と時刻を"),
+        ({"begins": "0001-01-01T00:00"}, "日付と時刻を"),
+        ({"ends": "2026-11-22T02:00Z"}, "日付と時刻を"),
+        ({"text": "長" * 2001}, "2000文字まで"),
         ({"text": " "}, "内容を入力してください"),
     ],
 )
@@ -76,7 +79,7 @@ def test_a_municipality_takes_its_dates_into_its_calendar(cloud: Cloud) -> None:
 
 def test_a_calendar_follows_the_standard() -> None:
     """RFC 5545: CRLF, lines of at most 75 bytes never cut inside a character, signs with a meaning escaped."""
-    entry = Entry("1", NOW, NOW + timedelta(hours=1), "漢字の長い見出し" * 12, "一行目; 二つ, 三つ\\\n二行目")
+    entry = Entry("1", NOW, NOW + timedelta(hours=1), "漢字の長い見出し" * 12, "一行目; 二つ, 三つ\\\n二行\x07目")
     text = calendar(
         "予定", [entry, Entry("2", date(2026, 4, 1), date(2026, 4, 2), "日")], datetime(2026, 4, 1, tzinfo=UTC)
     )

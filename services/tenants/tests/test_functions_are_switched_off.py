@@ -1,5 +1,6 @@
 """An operator switches a function of a service off for a municipality, with a reason, and on again; the service is told each time."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from libs.common.testing.service import NOW
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, KURUME, OOKI, OPERATOR
 from services.tenants.tests.test_administrators_hear_of_it import heard
-from services.tenants.tests.test_joining_a_service import answer, approve, ask_to_join
+from services.tenants.tests.test_joining_a_service import answer, approve, ask_to_join, at_once
 from services.tenants.tests.test_service_level import takes_part
 from services.tenants.use_cases import members, switches
 
@@ -129,3 +130,14 @@ def test_a_room_that_is_made_later_hears_what_was_set_before(cloud: Cloud) -> No
     assert len(told(cloud)) == 1
     answer(cloud.database, request_id, "provisioned")
     assert told(cloud)[1:] == [(OOKI, {"service": "eapply", "on": {"payments": False}})]
+
+
+def test_operators_who_press_in_the_same_moment_tell_it_once(paying: Cloud) -> None:
+    """Each told the administrators, the service and the record of its own."""
+
+    def press() -> None:
+        with paying.database.transaction(tenant=OOKI) as session:
+            switches.turn(session, OPERATOR, "eapply", "payments", False, WHY, datetime.now(UTC))
+
+    assert at_once(*[press] * 4) == [None] * 4
+    assert len(told(paying)) == 1 and recorded(paying, OOKI) == [("switch.off", FUNCTION, WHY)]

@@ -13,6 +13,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from libs.common.testing.service import NOW
+from libs.common.web import dates
 from services.tenants import reference, sample
 from services.tenants.db import plans as plans_db
 from services.tenants.domain import indicators
@@ -120,7 +121,7 @@ def test_the_report_as_a_document_has_the_plans_own_tables_to_the_digit(planned:
         assert answer.headers["content-type"] == "application/pdf"
         lines = lines_of(answer.content)
         for service, (since, count) in reference.published_participation().items():
-            row = [str(since), *[str(count)] * 3]
+            row = [dates.fiscal(since), *[str(count)] * 3]
             assert any(begins_row(line, [service], row) and line.split()[1:] == row for line in lines), service
         for i in (one for one in reference.indicators() if one.prefecture_code == reference.PUBLISHED_BY):
             now = f"{int(i.baseline):,}" if i.baseline_date == "2018年度" else "－"
@@ -130,9 +131,9 @@ def test_the_report_as_a_document_has_the_plans_own_tables_to_the_digit(planned:
             numbers = (row.municipalities, row.procedures, row.online, row.paper, row.all)
             printed = [f"{n:,}" if n is not None else "－" for n in numbers]
             whose = "市町村" if row.scope == "municipal" else "県"
-            assert [f"{row.fiscal_year}年度", whose, *printed, row.rate or "－"] in [line.split() for line in lines], (
-                row
-            )
+            assert [dates.fiscal(row.fiscal_year), whose, *printed, row.rate or "－"] in [
+                line.split() for line in lines
+            ], row
 
 
 def test_a_value_is_recorded_corrected_and_both_stay_readable(planned: Cloud) -> None:

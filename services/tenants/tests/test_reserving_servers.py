@@ -1,6 +1,7 @@
 """Election night: a town reserves servers, an operator approves, the cluster gets them and loses them again, the bill comes."""
 
 import json
+import re
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -133,6 +134,7 @@ def test_the_manifest_is_what_kubernetes_takes(town: Cloud) -> None:
         ({"first": "2026-11-19"}, 422, "始まる日は、今日か"),
         ({"last": "2026-11-21"}, 422, "終わる日は"),
         ({"purpose": " "}, 422, "何に使うか"),
+        ({"purpose": "長" * 201}, 422, "200文字まで"),
         ({"nodes": "たくさん"}, 422, "数字だけで"),
         ({"first": "あした"}, 422, "日付として読めません"),
         ({"first": "0001-01-01"}, 422, "日付として読めません"),
@@ -358,3 +360,32 @@ def test_no_day_has_more_reserved_than_there_is_whatever_is_asked_for_at_once(
             or sum(one.storage for one in each) + wanted.storage > storage
             for each in taken
         )
+
+
+def test_the_look_at_a_merger_shows_what_becomes_of_the_servers(town: Cloud) -> None:
+    reserve(town, first="2026-11-30", last="2026-12-02")
+    form = {
+        "parts": ["405035"], "new_code": "405248", "name": "大木大刀洗町", "kana": "おおきたちあらいまち",
+        "on": "2026-12-01", "reason": "告示", "step": "look",
+    }  # fmt: skip
+    page = town.post(f"/operator/registry/{OOKI}/merge", OPERATOR, form).text
+    told = page.split('id="servers"')[1].split("</section>")[0]
+    assert re.findall(r'<th scope="row">(.*?)</th>', told) == ["大木町", "大木大刀洗町"]
+    assert "11月30日（月）から令和8年12月2日（水）まで、4台</del>" in told
+    assert "11月30日（月）から令和8年11月30日（月）まで、4台</ins>" in told
+    assert "12月1日（火）から令和8年12月2日（水）まで、4台</ins>" in told
+    assert only(town).until == date(2026, 12, 3), "nothing is kept"
+
+
+def test_the_days_before_a_merger_are_billed_to_whom_it_made(town: Cloud) -> None:
+    """Nobody can sign in for the town that ended: a bill to it is read and paid by nobody."""
+    reserve(town, first="2026-11-30", last="2026-12-02")
+    town.post(f"/operator/capacity/{only(town).id}/approve", OPERATOR)
+    merger = merging.Merger(
+        [OOKI, "405035"], "405248", "大木大刀洗町", "おおきたちあらいまち", "筑後", date(2026, 12, 1)
+    )
+    with town.database.transaction(tenant=PREFECTURE) as session:
+        merging.merge(session, OPERATOR, merger, "告示", NOW + timedelta(hours=1))
+    with town.database.transaction(tenant=PREFECTURE) as session:
+        rows = capacity.bill(session, OPERATOR, date(2027, 1, 31), NOW + timedelta(days=30))
+        assert [(row.tenant, row.amount) for row in rows] == [("405248", 4_050), ("405248", 8_099)]

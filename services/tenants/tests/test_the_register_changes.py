@@ -13,7 +13,7 @@ from services.tenants import worker
 from services.tenants.domain.municipality import existing_on
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import KURUME, MEMBER, NAKAGAWA, OOKI, OPERATOR
-from services.tenants.tests.test_joining_a_service import told
+from services.tenants.tests.test_joining_a_service import answer, approve, ask_to_join, told
 from services.tenants.use_cases import count, import_history, registry
 
 TACHIARAI = "405035"
@@ -264,3 +264,30 @@ def test_a_municipality_that_only_comes_can_be_chosen_for_a_second_merger_in_the
     }
     assert record(cloud, KURUME, "merge", second).status_code == 303
     assert [len(on(cloud.database, date(2027, month, 1)).municipalities) for month in (3, 4, 10)] == [60, 59, 58]
+
+
+# ---- what is decided between the record of a merger and its day ------------------------------------------------------
+
+
+def test_who_joins_after_the_merger_was_recorded_is_carried_too(cloud: Cloud) -> None:
+    """A merger is recorded months before; a use that begins in between ended with the town, and the new one did not have it."""
+    record(cloud, OOKI, "merge", MERGER)
+    asked = ask_to_join(cloud.database)
+    approve(cloud.database, asked)
+    answer(cloud.database, asked, "provisioned")
+    before, after = on(cloud.database, date(2027, 3, 31)), on(cloud.database, date(2027, 4, 1))
+    assert (before.joined["eapply"], after.joined["eapply"]) == ({OOKI}, {MERGED})
+    assert record(cloud, MERGED, "merger", {"on": "2027-05-01", "reason": "告示の訂正"}).status_code == 303
+    later = on(cloud.database, date(2027, 4, 1)), on(cloud.database, date(2027, 5, 1))
+    assert [one.joined["eapply"] for one in later] == [{OOKI}, {MERGED}]
+    assert record(cloud, MERGED, "merger", {"never": "1", "reason": "合併協議会の解散"}).status_code == 303
+    assert on(cloud.database, date(2027, 5, 1)).joined["eapply"] == {OOKI}
+
+
+def test_who_joins_after_its_end_in_another_was_recorded_leaves_that_as_it_is(cloud: Cloud) -> None:
+    with cloud.database.transaction(tenant=OOKI) as session:
+        registry.end(session, OPERATOR, OOKI, date(2027, 4, 1), NOW, successor=KURUME)
+    asked = ask_to_join(cloud.database)
+    approve(cloud.database, asked)
+    answer(cloud.database, asked, "provisioned")
+    assert on(cloud.database, date(2027, 4, 1)).joined["eapply"] == set(), "久留米市 decides for itself"

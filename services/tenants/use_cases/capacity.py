@@ -14,7 +14,7 @@ from services.tenants.db import registry as registry_db
 from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.db.capacity import PoolRow, ReservationRow
 from services.tenants.db.invoices import InvoiceRow
-from services.tenants.domain import capacity
+from services.tenants.domain import capacity, mergers
 from services.tenants.domain.capacity import Held
 from services.tenants.domain.history import believed
 from services.tenants.domain.lives import in_order
@@ -23,6 +23,7 @@ from services.tenants.domain.subscriptions import status_on
 from services.tenants.use_cases import telling
 
 SERVICE = "cloud"
+LONGEST_PURPOSE = 200
 SYSTEM = Actor(kind="service", subject="tenants")
 Manifest = list[dict[str, object]]
 
@@ -53,8 +54,9 @@ def set_pool(session: Session, actor: Actor, numbers: dict[str, int], now: datet
 def reserve(session: Session, actor: Actor, tenant: str, wanted: Held, purpose: str, now: datetime) -> ReservationRow:
     """Ask for servers: they are held from now on. Raises Conflict where a day has not enough. The session is the tenant's."""
     capacity.check(wanted, local_date(now))
-    if not purpose.strip():
-        sentence = say("何に使うかを入力してください。")
+    purpose = " ".join(purpose.split())
+    if not 1 <= len(purpose) <= LONGEST_PURPOSE:
+        sentence = say("何に使うかを、%(most)s文字までで入力してください。", most=LONGEST_PURPOSE)
         raise Invalid(sentence, fields={"purpose": sentence})
     _check_joined(session, tenant, wanted)
     pool = db.pool(session, lock=True)
@@ -64,12 +66,12 @@ def reserve(session: Session, actor: Actor, tenant: str, wanted: Held, purpose: 
     capacity.check_fits(db.as_pool(pool), others, wanted)
     row = ReservationRow(
         tenant=tenant, first=wanted.first, until=wanted.until, nodes=wanted.nodes, storage=wanted.storage,
-        purpose=purpose.strip()[:200], state="requested", asked_by=actor.subject, asked_at=now,
+        purpose=purpose, state="requested", asked_by=actor.subject, asked_at=now,
         node_day=pool.node_day, storage_day=pool.storage_day,
     )  # fmt: skip
     session.add(row)
     session.flush()
-    audit.record(session, actor, "capacity.requested", row.id, purpose.strip()[:200], _detail(row), now=now)
+    audit.record(session, actor, "capacity.requested", row.id, purpose, _detail(row), now=now)
     telling.tell_operators(session, tenant, row.id, "/operator/capacity", now, service=SERVICE, waits=True)
     return row
 
@@ -166,6 +168,11 @@ def take_back(session: Session, successor: str, now: datetime) -> None:
     session.flush()
 
 
+def holding(session: Session, today: date) -> dict[str, tuple[str, Held]]:
+    """Reservation → whose it is and what it holds, of those that are not over on `today`."""
+    return {row.id: (row.tenant, row.held) for row in db.holding(session, today, date.max)}
+
+
 def _detail(row: ReservationRow) -> dict[str, str | int]:
     return {"first": row.first.isoformat(), "until": row.until.isoformat(), "nodes": row.nodes, "storage": row.storage}
 
@@ -233,14 +240,15 @@ def bill(session: Session, actor: Actor, due_on: date, now: datetime) -> list[In
         sentence = say("納期限は、明日から後の日にしてください。")
         raise Invalid(sentence, fields={"due_on": sentence})
     registry_db.version(session, lock=True)
-    year = fiscal_year(today)
+    year, states = fiscal_year(today), registry_db.states(session)
     billed = {row.slot for row in invoices_db.invoices(session)}
     number, rows = invoices_db.last_number(session, year), []
     for one in db.in_state(session, "approved"):
         amount = cost(one, pool)
         if one.until <= today and one.id not in billed and amount:
             number += 1
-            rows.append(_invoice(one, year, number, amount, actor, due_on, now))
+            payer = mergers.heir(states, one.tenant, today)
+            rows.append(_invoice(one, payer, year, number, amount, actor, due_on, now))
     session.add_all(rows)
     session.flush()
     if rows:
@@ -259,7 +267,7 @@ def cost(one: ReservationRow, pool: PoolRow) -> int:
 
 
 def _invoice(
-    one: ReservationRow, year: int, number: int, amount: int, actor: Actor, due_on: date, now: datetime
+    one: ReservationRow, payer: str, year: int, number: int, amount: int, actor: Actor, due_on: date, now: datetime
 ) -> InvoiceRow:
     line = {
         "service": SERVICE,
@@ -271,6 +279,6 @@ def _invoice(
         "amount": amount,
     }
     return InvoiceRow(
-        tenant=one.tenant, fiscal_year=year, number=number, slot=one.id, amount=amount, lines=[line],
+        tenant=payer, fiscal_year=year, number=number, slot=one.id, amount=amount, lines=[line],
         issued_by=actor.subject, issued_at=now, due_on=due_on,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from libs.common.errors import Conflict, Invalid, say
 from services.tenants.db import invoices as db
 from services.tenants.db import registry as registry_db
 from services.tenants.db.invoices import InvoiceRow
+from services.tenants.domain import mergers
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.sharing import Share
 from services.tenants.use_cases import count, sharing, telling
@@ -37,12 +38,10 @@ def issue(session: Session, actor: Actor, fiscal_year: int, due_on: date, now: d
     registry_db.version(session, lock=True)  # one at a time: numbers follow each other
     shared = year_of(session, fiscal_year)
     _check_whole(shared)
-    already, number = db.standing(session, fiscal_year), db.last_number(session, fiscal_year)
-    rows = []
-    for tenant, lines in sorted(lines_of_payers(shared).items()):
-        if tenant not in already:
-            number += 1
-            rows.append(_row(tenant, fiscal_year, number, lines, actor, due_on, now))
+    number, rows = db.last_number(session, fiscal_year), []
+    for tenant, lines in sorted(waiting(session, shared, fiscal_year, local_date(now)).items()):
+        number += 1
+        rows.append(_row(tenant, fiscal_year, number, lines, actor, due_on, now))
     session.add_all(rows)
     session.flush()
     if rows:
@@ -61,12 +60,19 @@ def _check_whole(shared: dict[str, Shared]) -> None:
             raise Conflict(one.problem.message)
 
 
-def lines_of_payers(shared: dict[str, Shared]) -> dict[str, list[dict[str, Any]]]:
-    """Tenant → the lines of its invoice, in the catalogue's order. Whose shares are all 0 yen has nothing to pay and gets none."""
+def waiting(
+    session: Session, shared: dict[str, Shared], fiscal_year: int, today: date
+) -> dict[str, list[dict[str, Any]]]:
+    """Tenant → the lines of the invoice it has still to get, in the catalogue's order. The share of one that a merger has ended is paid
+    by whom it went into; what it was asked for before is not asked for twice. Whose shares are all 0 yen gets none."""
+    states, asked = registry_db.states(session), db.standing(session, fiscal_year)
     found: dict[str, list[dict[str, Any]]] = {}
     for key, one in shared.items():
         for tenant, share in one.shares.items():
-            found.setdefault(tenant, []).append(_line(key, share))
+            payer = mergers.heir(states, tenant, today)
+            if asked.isdisjoint((tenant, payer)):
+                of = {"town": one.basis.towns[tenant].name} if payer != tenant else {}
+                found.setdefault(payer, []).append(_line(key, share) | of)
     return {tenant: lines for tenant, lines in found.items() if any(line["amount"] for line in lines)}
 
 

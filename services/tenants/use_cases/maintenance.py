@@ -13,6 +13,9 @@ from services.tenants.db import members as members_db
 from services.tenants.domain import catalogue
 from services.tenants.use_cases import count, telling
 
+LONGEST = 2000
+"""Letters of what is said about it."""
+
 
 def announce(
     session: Session, actor: Actor, service: str, begins_at: datetime, ends_at: datetime, text: str, now: datetime
@@ -25,12 +28,14 @@ def announce(
         wrong["ends"] = say("もう終わった時刻です。")
     if not text.strip():
         wrong["text"] = say("内容を入力してください。")
+    elif len(text.strip()) > LONGEST:
+        wrong["text"] = say("%(most)s文字までで入力してください。", most=LONGEST)
     if wrong:
         raise Invalid(next(iter(wrong.values())), fields=wrong)
     if service:
         catalogue.service(service)
     row = db.MaintenanceRow(
-        service=service, begins_at=begins_at, ends_at=ends_at, text=text.strip()[:2000],
+        service=service, begins_at=begins_at, ends_at=ends_at, text=text.strip(),
         announced_by=actor.subject, announced_at=now,
     )  # fmt: skip
     session.add(row)

@@ -155,8 +155,8 @@ def _cut_anew(
     successor = part.successor if on else None
     life = [s for s in believed(own) if s != part] + [replace(part, valid_until=on, successor=successor)]
     registry.record_anew(session, tenant, check_life(life), now)
-    subscriptions_db.reopen_all(session, tenant, closed, now, registry.ENDED)
-    return subscriptions_db.close_all(session, tenant, on, now, registry.ENDED) if on else []
+    subscriptions_db.reopen_all(session, tenant, closed, now, subscriptions_db.ENDED)
+    return subscriptions_db.close_all(session, tenant, on, now, subscriptions_db.ENDED) if on else []
 
 
 def _forget_beginning(session: Session, tenant: str, now: datetime) -> None:
@@ -172,7 +172,7 @@ def _begin_anew(
     tenant, was = life[0].tenant_id, life[0].valid_from
     registry.record_anew(session, tenant, check_life([replace(life[0], valid_from=on), *life[1:]]), now)
     present = list(believed(subscriptions_db.intervals(session, tenant)))
-    untouched = subscriptions_db.of_origin(session, tenant, registry.ESTABLISHED)
+    untouched = subscriptions_db.of_origin(session, tenant, subscriptions_db.ESTABLISHED)
     own = {i.service for i in subscriptions_db.intervals(session, tenant)} - untouched
     moved = [
         replace(i, valid_from=on if i.valid_from == was else max(i.valid_from, on), recorded_at=now)
@@ -182,5 +182,5 @@ def _begin_anew(
     for service in {i.service for i in present}:
         subscriptions_db.supersede(session, tenant, service, now)
     found = [*(i for i in carried if i.service not in own), *(i for i in moved if not is_empty(i))]
-    subscriptions_db.add_intervals(session, [i for i in found if i.service not in own], registry.ESTABLISHED)
+    subscriptions_db.add_intervals(session, [i for i in found if i.service not in own], subscriptions_db.ESTABLISHED)
     subscriptions_db.add_intervals(session, [i for i in found if i.service in own], "municipality.merger.corrected")

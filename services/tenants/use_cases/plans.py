@@ -4,14 +4,13 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import groupby
 
 from sqlalchemy.orm import Session
 
 from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.clock import fiscal_year, local_date
-from libs.common.errors import Invalid, Refusal, say
+from libs.common.errors import Invalid, NotFound, Refusal, say
 from services.tenants.db import plans as db
 from services.tenants.db.plans import IndicatorRow, IndicatorValueRow, MeasureRow, PlanRow, ReviewRow
 from services.tenants.domain import indicators as rules
@@ -23,7 +22,14 @@ from services.tenants.use_cases.import_history import BadLine, refuse_lines
 PLAN_COLUMNS = (
     "pillar", "measure", "indicator", "unit", "baseline", "baseline_date", "target", "target_date", "owner", "automatic",
 )  # fmt: skip
+CORRECTED = ("indicator", "unit", "baseline", "baseline_date", "target", "target_date", "automatic")
+"""What can be mended of an indicator afterwards."""
 VALUE_COLUMNS = ("indicator", "fiscal_year", "quarter", "value")
+LONGEST = {"pillar": 200, "measure": 200, "indicator": 200, "unit": 40, "baseline": 40, "target": 40, "owner": 200}
+"""Letters that a cell of a plan's table may have."""
+YEARS = range(1990, 2101)
+"""Fiscal years that a plan or a value may speak of."""
+LONGEST_REVIEW = 4000
 KINDS = ("check", "act", "comment")
 
 
@@ -43,6 +49,10 @@ def add_plan(session: Session, actor: Actor, new: NewPlan, table: str, now: date
     """A plan with everything in its table: pillars → measures → indicators. All lines or none, each wrong one named."""
     if not new.name.strip():
         raise Invalid(say("計画の名前を入力してください。"), fields={"name": say("計画の名前を入力してください。")})
+    wrong = [name for name in ("first_year", "last_year") if getattr(new, name) not in YEARS]
+    if wrong:
+        sentence = say("%(first)s年度から%(last)s年度までで入力してください。", first=YEARS[0], last=YEARS[-1])
+        raise Invalid(sentence, fields=dict.fromkeys(wrong, sentence))
     if new.last_year < new.first_year:
         sentence = say("計画の終わりの年度が、始まりの年度より前です。")
         raise Invalid(sentence, fields={"last_year": sentence})
@@ -64,8 +74,23 @@ def _plan_lines(table: str, *, counted: bool) -> list[dict[str, str]]:
     if not counted:
         said = say("ほかの都道府県の計画には、このクラウドの自動の値を入れられません。")
         refuse_lines([BadLine(line, said) for line, row in rows if row["automatic"]])
-    refuse_lines([bad for line, row in rows for bad in _plan_faults(line, row)])
+    refuse_lines([bad for line, row in rows for bad in _plan_faults(line, row)] + _twice(rows))
     return [row for _, row in rows]
+
+
+def _twice(rows: list[tuple[int, dict[str, str]]]) -> list[BadLine]:
+    """Lines with an indicator that a line before them has: values come by its name."""
+    first: dict[str, int] = {}
+    return [
+        BadLine(
+            line,
+            say(
+                "指標「%(name)s」は、%(first)s行目にもあります。", name=row["indicator"], first=first[row["indicator"]]
+            ),
+        )
+        for line, row in rows
+        if first.setdefault(row["indicator"], line) != line
+    ]
 
 
 def _table(text: str, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
@@ -85,6 +110,11 @@ def _plan_faults(line: int, row: dict[str, str]) -> list[BadLine]:
     found = []
     if not row["pillar"] or not row["measure"] or not row["indicator"]:
         found.append(BadLine(line, say("柱、施策、指標の名前が必要です。")))
+    found += [
+        BadLine(line, say("%(column)s は%(most)s文字までで入力してください。", column=name, most=most))
+        for name, most in LONGEST.items()
+        if len(row[name]) > most
+    ]
     for name in ("baseline_date", "target_date"):
         if row[name] and rules.day_of(row[name]) is None:
             sentence = say(
@@ -98,23 +128,23 @@ def _plan_faults(line: int, row: dict[str, str]) -> list[BadLine]:
 
 
 def _add_measures(session: Session, plan: PlanRow, rows: list[dict[str, str]]) -> None:
-    position = 0
-    for number, ((pillar, title), group) in enumerate(groupby(rows, key=lambda r: (r["pillar"], r["measure"])), 1):
-        measure = MeasureRow(plan=plan.id, position=number, pillar=pillar[:200], title=title[:200], text="")
-        session.add(measure)
-        session.flush()
-        for row in group:
-            position += 1
-            session.add(_indicator(measure.id, position, row))
+    measures: dict[tuple[str, str], MeasureRow] = {}
+    for position, row in enumerate(rows, 1):
+        key = (row["pillar"], row["measure"])
+        if key not in measures:
+            measures[key] = MeasureRow(plan=plan.id, position=len(measures) + 1, pillar=key[0], title=key[1], text="")
+            session.add(measures[key])
+            session.flush()
+        session.add(_indicator(measures[key].id, position, row))
     session.flush()
 
 
 def _indicator(measure: str, position: int, row: dict[str, str]) -> IndicatorRow:
     return IndicatorRow(
-        measure=measure, position=position, name=row["indicator"][:200], unit=row["unit"][:40],
-        baseline=row["baseline"][:40], baseline_date=row["baseline_date"], target=row["target"][:40],
+        measure=measure, position=position, name=row["indicator"], unit=row["unit"],
+        baseline=row["baseline"], baseline_date=row["baseline_date"], target=row["target"],
         target_date=row["target_date"], better=rules.better_way(row["baseline"], row["target"]),
-        owner=row["owner"][:200], automatic=row["automatic"],
+        owner=row["owner"], automatic=row["automatic"],
     )  # fmt: skip
 
 
@@ -142,11 +172,10 @@ def add_indicator(
 
 
 def _check_indicator(row: dict[str, str], better: str, present: set[str]) -> None:
-    most = {"pillar": 200, "measure": 200, "indicator": 200, "unit": 40, "target": 40}
     wrong: dict[str, str] = {
         name: say("1文字から%(most)s文字までで入力してください。", most=length)
-        for name, length in most.items()
-        if not 1 <= len(row[name]) <= length
+        for name, length in LONGEST.items()
+        if not (1 if name not in ("baseline", "owner") else 0) <= len(row[name]) <= length
     }
     if row["indicator"] in present:
         wrong["indicator"] = say("同じ名前の指標が、この計画にもうあります。")
@@ -157,8 +186,44 @@ def _check_indicator(row: dict[str, str], better: str, present: set[str]) -> Non
         wrong["automatic"] = say("一覧から選んでください。")
     if better not in ("", "more", "less"):
         wrong["better"] = say("一覧から選んでください。")
+    elif better and rules.leads_away(row["baseline"], row["target"], better):
+        wrong["better"] = say("目標が基準と逆の向きにあります。向きか、基準と目標を直してください。")
     if wrong:
         raise Invalid(say("直していただくところがあります。"), fields=wrong)
+
+
+def correct_indicator(
+    session: Session,
+    actor: Actor,
+    indicator_id: str,
+    row: dict[str, str],
+    better: str,
+    last_year: int | None,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Mend what is said of an indicator (cells by `CORRECTED`), or end it: after `last_year` no report has it. Reports of years that
+    are over follow; what was said before stands in the record. Raises Invalid with the fields."""
+    found = db.find_indicator(session, indicator_id)
+    plan = db.plan_of(session, found)
+    others = {one.name for one in db.indicators(session, db.measures(session, plan.id)) if one.id != found.id}
+    cells = dict.fromkeys(PLAN_COLUMNS, "－") | row | {"owner": found.owner}
+    _check_indicator(cells, better, others)
+    if last_year is not None and not plan.first_year - 1 <= last_year <= plan.last_year:
+        sentence = say("計画の期間の年度を選んでください。")
+        raise Invalid(sentence, fields={"last_year": sentence})
+    if not reason.strip():
+        raise Invalid(say("理由を入力してください。"), fields={"reason": say("理由を入力してください。")})
+    new = {name if name != "indicator" else "name": row[name] for name in CORRECTED} | {
+        "better": better or rules.better_way(row["baseline"], row["target"]),
+        "last_year": last_year,
+    }
+    before = {name: getattr(found, name) for name in new}
+    changed = {name: {"before": before[name], "after": new[name]} for name in new if new[name] != before[name]}
+    for name in changed:
+        setattr(found, name, new[name])
+    if changed:
+        audit.record(session, actor, "indicator.corrected", found.id, reason.strip(), changed, now=now)
 
 
 def set_owner(session: Session, actor: Actor, indicator_id: str, owner: str, now: datetime) -> None:
@@ -190,20 +255,16 @@ def record_value(
 ) -> None:
     """The value of a year (`quarter` 0) or quarter. What was recorded before stays readable; the same again changes nothing."""
     value = rules.read_value(typed)
-    if not 0 <= quarter <= 4 or not 1990 <= year <= 2100:
+    if not 0 <= quarter <= 4 or year not in YEARS:
         sentence = say("年度と四半期を選び直してください。")
         raise Invalid(sentence, fields={"quarter": sentence})
-    if _start_of(year, quarter) > local_date(now):
+    if rules.first_day(year, quarter) > local_date(now):
         sentence = say("まだ始まっていない期間です。")
         raise Invalid(sentence, fields={"quarter": sentence})
     row = db.find_indicator(session, indicator_id)
     if _record(session, row.id, year, quarter, format(value, "f"), source, note, actor.subject, now):
         detail = {"fiscal_year": year, "quarter": quarter, "value": format(value, "f")}
         audit.record(session, actor, "indicator.measured", row.id, note.strip() or None, detail, now=now)
-
-
-def _start_of(year: int, quarter: int) -> date:
-    return date(year, 4, 1) if quarter < 2 else date(year + quarter // 4, (1, 7, 10, 1)[quarter - 1], 1)
 
 
 def _record(
@@ -243,7 +304,12 @@ def import_values(session: Session, actor: Actor, plan_id: str, text: str, note:
     named = {row.name: row.id for row in db.indicators(session, db.measures(session, plan_id))}
     bad: list[BadLine] = []
     rows = _table(text, VALUE_COLUMNS)
+    first: dict[tuple[str, ...], int] = {}
     for line, row in rows:
+        period = (row["indicator"], *_period(row))
+        if first.setdefault(period, line) != line:
+            bad.append(BadLine(line, say("%(first)s行目と同じ指標と期間です。", first=first[period])))
+            continue
         try:
             _import_one(session, actor, named, row, note, now)
         except Refusal as refused:
@@ -252,13 +318,18 @@ def import_values(session: Session, actor: Actor, plan_id: str, text: str, note:
     return len(rows)
 
 
+def _period(row: dict[str, str]) -> tuple[str, str]:
+    """Fiscal year and quarter as they stand in a line of values: 2018年度 is 2018, no quarter is 0."""
+    plain = {name: unicodedata.normalize("NFKC", row[name]) for name in ("fiscal_year", "quarter")}
+    return plain["fiscal_year"].removesuffix("年度"), plain["quarter"] or "0"
+
+
 def _import_one(
     session: Session, actor: Actor, named: dict[str, str], row: dict[str, str], note: str, now: datetime
 ) -> None:
     if row["indicator"] not in named:
         raise Invalid(say("指標「%(name)s」は、この計画にありません。", name=row["indicator"]))
-    year = unicodedata.normalize("NFKC", row["fiscal_year"]).removesuffix("年度")
-    quarter = unicodedata.normalize("NFKC", row["quarter"]) or "0"
+    year, quarter = _period(row)
     if not (re.fullmatch(r"[0-9]{4}", year) and re.fullmatch(r"[0-9]", quarter)):
         raise Invalid(say("年度と四半期を選び直してください。"))
     record_value(
@@ -283,7 +354,7 @@ def take_automatic(session: Session, now: datetime) -> int:
     today, changed = local_date(now), 0
     for row in db.automatic_indicators(session):
         plan = db.plan_of(session, row)
-        for year, quarter in _periods(plan, today):
+        for year, quarter in _periods(plan, row, today):
             figure = FIGURES[row.automatic]
             day = min(rules.last_day(year, quarter), today)
             if not figure.of(day, today):
@@ -295,16 +366,32 @@ def take_automatic(session: Session, now: datetime) -> int:
     return changed
 
 
+def withdraw_value(
+    session: Session, actor: Actor, indicator_id: str, year: int, quarter: int, reason: str, now: datetime
+) -> None:
+    """Take back what a person typed or imported for a period: it stays readable as what stood until now, and what is counted here
+    stands again from the next count on. Raises Invalid without a reason, NotFound where nothing of a person stands."""
+    row = db.find_indicator(session, indicator_id)
+    if not _by_a_person(session, row.id, year, quarter):
+        raise NotFound(say("取り消せる値がありません。画面を読み込み直してください。"))
+    if not reason.strip():
+        raise Invalid(say("理由を入力してください。"), fields={"why": say("理由を入力してください。")})
+    db.supersede_value(session, row.id, year, quarter, now)
+    detail = {"fiscal_year": year, "quarter": quarter}
+    audit.record(session, actor, "indicator.withdrawn", row.id, reason.strip(), detail, now=now)
+
+
 def _by_a_person(session: Session, indicator: str, year: int, quarter: int) -> bool:
     """Whether somebody typed or imported the value of the period: it stands before what is counted."""
     standing = db.values(session, [indicator])
     return any((v.fiscal_year, v.quarter) == (year, quarter) and v.source != "automatic" for v in standing)
 
 
-def _periods(plan: PlanRow, today: date) -> list[tuple[int, int]]:
-    """Years and quarters of the plan that have begun, from the year before it on."""
-    years = range(plan.first_year - 1, min(plan.last_year, fiscal_year(today)) + 1)
-    return [(year, quarter) for year in years for quarter in range(5) if _start_of(year, quarter) <= today]
+def _periods(plan: PlanRow, row: IndicatorRow, today: date) -> list[tuple[int, int]]:
+    """Years and quarters of the plan that have begun, from the year before it to the indicator's last."""
+    last = plan.last_year if row.last_year is None else row.last_year
+    years = range(plan.first_year - 1, min(last, fiscal_year(today)) + 1)
+    return [(year, quarter) for year in years for quarter in range(5) if rules.first_day(year, quarter) <= today]
 
 
 # ---- 検証 and 対策 ------------------------------------------------------------------------------------------------------
@@ -316,8 +403,13 @@ def review(
     """Write down what was found (検証), what will be done (対策), or a comment for inside."""
     if kind not in KINDS or not 0 <= quarter <= 4:
         raise Invalid(say("検証、対策、コメントのどれかを選んでください。"), fields={"kind": say("選んでください。")})
-    if not text.strip():
-        raise Invalid(say("内容を入力してください。"), fields={"text": say("内容を入力してください。")})
+    if not 1 <= len(text.strip()) <= LONGEST_REVIEW:
+        sentence = (
+            say("内容を入力してください。")
+            if not text.strip()
+            else say("%(most)s文字までで入力してください。", most=LONGEST_REVIEW)
+        )
+        raise Invalid(sentence, fields={"text": sentence})
     row = db.find_indicator(session, indicator_id)
     session.add(
         ReviewRow(
@@ -325,7 +417,7 @@ def review(
             fiscal_year=year,
             quarter=quarter,
             kind=kind,
-            text=text.strip()[:4000],
+            text=text.strip(),
             written_by=actor.subject,
             written_at=now,
         )

@@ -23,11 +23,6 @@ from services.tenants.domain.subscriptions import Interval, status_on
 from services.tenants.events import MunicipalityChanged
 from services.tenants.use_cases import capacity, saga
 
-ENDED = "municipality.ended"
-"""The origin of what was cut short by the end of its municipality."""
-ESTABLISHED = "municipality.established"
-"""The origin of what a new municipality goes on with."""
-
 
 def load_reference(session: Session, prefecture: int, now: datetime) -> int:
     """Put the prefecture and its municipalities into an empty register; how many states that were (0: already there)."""
@@ -162,7 +157,7 @@ def close_life(session: Session, tenant: str, on: date, now: datetime, successor
         raise Conflict(say("市町村は、自分自身に編入できません。"), code="own-successor")
     others = [s for s in believed(states) if s != last and (s.valid_from or date.min) < on]
     record_anew(session, tenant, [*others, replace(last, valid_until=on, successor=successor)], now)
-    return subscriptions_db.close_all(session, tenant, on, now, ENDED)
+    return subscriptions_db.close_all(session, tenant, on, now, subscriptions_db.ENDED)
 
 
 def tell_end(session: Session, actor: Actor, tenant: str, reason: str | None, now: datetime) -> None:
@@ -197,7 +192,7 @@ def open_life(session: Session, state: Municipality, carried: Sequence[Interval]
     if state.valid_from is None:
         raise Invalid(say("いつからの市町村か、日付を入力してください。"), code="no-date")
     db.add_state(session, replace(state, valid_until=None, successor=None, recorded_at=now, superseded_at=None))
-    subscriptions_db.add_intervals(session, carried, ESTABLISHED)
+    subscriptions_db.add_intervals(session, carried, subscriptions_db.ESTABLISHED)
     db.bump_version(session)
     session.flush()
 

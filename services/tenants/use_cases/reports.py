@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from itertools import groupby
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
@@ -26,7 +25,8 @@ Row = TypeVar("Row", IndicatorValueRow, ReviewRow)
 
 @dataclass(frozen=True)
 class Line:
-    """One indicator in a report. `value` is that of the period; `points` all that are known up to it, in the order of time."""
+    """One indicator in a report. `value` is that of the period (of a year without one: of its last quarter that has one); `points`
+    all that are known up to it, in the order of time."""
 
     indicator: IndicatorRow
     goal: Goal
@@ -125,7 +125,7 @@ def _joined(
 def pillars(session: Session, plan: PlanRow, year: int, quarter: int, day: date) -> list[Pillar]:
     """The plan's structure with its indicators as they stood in the period."""
     measures = db.measures(session, plan.id)
-    indicators = db.indicators(session, measures)
+    indicators = [row for row in db.indicators(session, measures) if row.last_year is None or year <= row.last_year]
     ids = [row.id for row in indicators]
     values = _by_indicator(db.values(session, ids))
     reviews = _by_indicator(db.reviews(session, ids, year))
@@ -133,10 +133,11 @@ def pillars(session: Session, plan: PlanRow, year: int, quarter: int, day: date)
     for row in indicators:
         made = line(row, values.get(row.id, []), reviews.get(row.id, []), year, quarter, day)
         lines.setdefault(row.measure, []).append(made)
-    return [
-        Pillar(title, [Measure(m, lines.get(m.id, [])) for m in group])
-        for title, group in groupby(measures, key=lambda m: m.pillar)
-    ]
+    found: dict[str, Pillar] = {}
+    for measure in measures:
+        pillar = found.setdefault(measure.pillar, Pillar(measure.pillar, []))
+        pillar.measures.append(Measure(measure, lines.get(measure.id, [])))
+    return list(found.values())
 
 
 def _by_indicator(rows: list[Row]) -> dict[str, list[Row]]:
@@ -158,11 +159,12 @@ def line(
     points = [v for v in values if (v.fiscal_year, v.quarter or 5) <= (year, quarter or 5)]
     value = _of_period(points, year, quarter)
     number = Decimal(value.value) if value else None
+    part = value is not None and adds_up(row) and (value.quarter in (1, 2, 3) or day < rules.last_day(year, 0))
     return Line(
         row,
         goal,
         value,
-        rules.light(goal, number, day),
+        "unknown" if part else rules.light(goal, number, day),
         rules.progress(goal, number) if number is not None else None,
         rules.forecast(goal, _dated(row, points, day)),
         points,

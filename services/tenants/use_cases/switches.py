@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from libs.common import audit, outbox
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, say
+from services.tenants.db import registry as registry_db
 from services.tenants.db import switches as db
 from services.tenants.db.switches import SwitchRow
 from services.tenants.events import SwitchesSet
@@ -22,6 +23,7 @@ def turn(session: Session, actor: Actor, service: str, name: str, on: bool, reas
         sentence = say("理由を入力してください。記録に残ります。")
         raise Invalid(sentence, fields={"reason": sentence})
     tenant = session.info["tenant"]
+    registry_db.version(session, lock=True)  # pressed twice at once: the second finds it done
     if db.of(session, tenant, service).get(name, True) == on:
         return
     given = reason.strip()[:LONGEST]
