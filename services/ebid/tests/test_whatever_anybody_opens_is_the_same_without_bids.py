@@ -86,7 +86,8 @@ def may(route: RouteContext, actor: Actor) -> bool:
 
 
 def without_names(town: Town, seen: Seen) -> Seen:
-    """Without what names a tender or one of its log entries: ids, numbers, digests."""
+    """Without what names a tender or one of its log entries: ids, numbers, digests. Without papers, whose lines break by those: they are
+    looked at byte by byte before and after the bids."""
     known = [each["data"] for each in town.events("ebid.tender.published.v1")]
     names = "|".join(re.escape(each[name]) for each in known for name in ("tender_id", "number", "ocid"))
     named = re.compile(f"({names})(-[0-9]{{6}})?|[0-9a-f]{{64}}|{UUID}")
@@ -97,9 +98,7 @@ def without_names(town: Town, seen: Seen) -> Seen:
             named.sub("-", words(content)),
         )
         for place, (status, headers, content) in seen.items()
-        if not place.endswith(
-            "/notice.pdf"
-        )  # breaks its lines by its digest; looked at byte by byte before and after the bids
+        if isinstance(content, bytes) and not content.startswith(b"%PDF")
     }
 
 
