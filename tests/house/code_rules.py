@@ -58,6 +58,7 @@ COLUMNS_BY_NAME = {
     "services/tenants/db/sharing.py": "FIELDS of Assumptions",
     "services/tenants/db/usage.py": "the key's names stand above",
     "services/tenants/use_cases/backups.py": "the seven names stand above",
+    "services/tenants/use_cases/plans.py": "the fields of the correction, which the form fills name by name",
     "services/tenants/use_cases/capacity.py": "nodes and storage, read name by name",
 }
 """Files that set columns by a name in a variable: each takes it from a list of its own, never from a request."""
