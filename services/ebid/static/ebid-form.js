@@ -7,6 +7,7 @@
 //
 // Fields "points-0" … are the bidder's own points of each criterion (自己採点), at most data-most. Check boxes "pick-0" … are the places of 予備価格 that the bidder draws. With purpose "limits", data-seal names are keys of the payload and hold yen; empty fields are left out.
 // On submit the fields are read, sealed, emptied; the envelope is posted. Without this script nothing secret can be posted.
+// A bid is posted until the door takes it: of what is sealed nothing can be typed anew, and in the last minute the door may be busy.
 
 import { Mistyped, available, canonical, digest, parseAmount, parseLotteryNumber, parsePoints, seal, sealFile, sha256 } from "./ebid-seal.js";
 
@@ -16,6 +17,9 @@ const COST = "cost-"; // fields of the design price's parts
 const PICK = "pick-"; // the places of 予備価格, from 0: check boxes of which two are chosen
 const POINTS = "points-"; // 自己採点, from 0
 const PRELIMINARY = "preliminary-"; // 予備価格, 15 amounts
+const BUSY = new Set([408, 425, 429, 502, 503, 504]); // the door's, or a line's: nobody knows whether it has come
+const PATIENCE_MS = 5 * 60_000;
+const LONGEST_PAUSE_S = 15;
 const NO_BREAKDOWN = "0".repeat(64);
 
 async function bidPayload(fields, form) {
@@ -73,7 +77,7 @@ function say(form, sentence) {
   if (sentence) place.focus(); // it stands above the fields, out of sight of who pressed the button below them
 }
 
-async function sealForm(form, submitter) {
+async function sealForm(form) {
   const head = JSON.parse(form.dataset.ebidSeal);
   const fields = Object.fromEntries([...form.querySelectorAll("[data-seal]")].map((field) => [field.dataset.seal, field]));
   const payload = head.purpose === "limits" ? limitsPayload(fields, Number(form.dataset.ceiling ?? 0)) : await bidPayload(fields, form);
@@ -83,23 +87,73 @@ async function sealForm(form, submitter) {
   if (shown) shown.textContent = await digest(envelope);
   for (const field of Object.values(fields)) if (field.type === "checkbox") field.checked = false; else if (field.type !== "file") field.value = "";
   form.dataset.sealed = "yes";
-  setTimeout(() => form.requestSubmit(submitter)); // in a task of its own: a form in the midst of "submit" ignores it
+}
+
+// The same envelope sent twice is one bid: the service answers with the receipt of the first.
+async function deliver(form) {
+  const body = new FormData(form);
+  const end = Date.now() + PATIENCE_MS;
+  for (let tries = 1; ; tries++) {
+    const answer = await post(form.action, body).catch(() => null);
+    if (answer && !BUSY.has(answer.status)) return show(answer);
+    if (Date.now() > end) throw new Mistyped("まだ届いていません。封をした入札書は、この画面に残っています。もう一度、ボタンを押してください。");
+    say(form, `混み合っているか、つながらないため、封をした入札書を送り直しています（${tries}回目）。まだ受け付けられていません。この画面を閉じないでください。`);
+    await pause(answer?.asked, tries);
+  }
+}
+
+async function post(address, body) {
+  const answer = await fetch(address, { method: "POST", body, headers: { accept: "text/html" } });
+  return { status: answer.status, url: answer.url, asked: answer.headers.get("retry-after"), text: await answer.text() };
+}
+
+// Who closes the page meanwhile is asked first.
+async function staying(act) {
+  const ask = (event) => event.preventDefault();
+  addEventListener("beforeunload", ask);
+  try {
+    await act();
+  } finally {
+    removeEventListener("beforeunload", ask);
+  }
+}
+
+// As long as the door asks for, at least; not all at the same moment.
+function pause(asked, tries) {
+  const seconds = Math.max(Number(asked) || 0, Math.min(2 ** (tries - 1), LONGEST_PAUSE_S));
+  return new Promise((go) => setTimeout(go, seconds * 1000 * (1 + Math.random() / 2)));
+}
+
+// As if the browser had posted the form, without leaving the page that holds the envelope before there is an answer.
+function show(answer) {
+  const page = new DOMParser().parseFromString(answer.text, "text/html");
+  const main = page.querySelector("main");
+  if (!main) return location.assign(answer.url);
+  document.title = page.title;
+  document.querySelector("main").replaceWith(main);
+  bind(main);
+  const heading = main.querySelector("h1") ?? main;
+  heading.tabIndex = -1;
+  heading.focus();
 }
 
 async function onSubmit(event) {
   const form = event.currentTarget;
-  if (form.dataset.sealed === "yes") {
-    form.dataset.sealed = "sent"; // the browser posts it, once
+  const posted = JSON.parse(form.dataset.ebidSeal).purpose === "limits"; // by the browser itself, once
+  if (posted && form.dataset.sealed === "yes") {
+    form.dataset.sealed = "sent";
     return;
   }
   event.preventDefault();
-  if (form.dataset.sealed) return;
+  if (form.dataset.sealed === "sent") return;
   if (form.dataset.sealing) return; // pressed twice
   form.dataset.sealing = "yes";
   say(form, "");
   try {
     if (!available()) throw new Mistyped("この画面では封かんできません。新しいブラウザーで開くか、封かんツールを使ってください。");
-    await sealForm(form, event.submitter);
+    if (!form.dataset.sealed) await sealForm(form);
+    if (posted) setTimeout(() => form.requestSubmit(event.submitter)); // in a task of its own: a form in the midst of "submit" ignores it
+    else await staying(() => deliver(form));
   } catch (error) {
     const old = error?.name === "NotSupportedError";
     const known = error instanceof Mistyped ? error.message : "封かんできませんでした。何も送っていません。もう一度お試しください。";
@@ -109,8 +163,12 @@ async function onSubmit(event) {
   }
 }
 
-for (const form of document.querySelectorAll("form[data-ebid-seal]")) {
-  form.addEventListener("submit", onSubmit);
-  addEventListener("pageshow", (event) => event.persisted && delete form.dataset.sealed); // came back: seal anew
-  for (const button of form.querySelectorAll("[data-needs-sealing]")) button.disabled = false;
+function bind(part) {
+  for (const form of part.querySelectorAll("form[data-ebid-seal]")) {
+    form.addEventListener("submit", onSubmit);
+    addEventListener("pageshow", (event) => event.persisted && delete form.dataset.sealed); // came back: seal anew
+    for (const button of form.querySelectorAll("[data-needs-sealing]")) button.disabled = false;
+  }
 }
+
+bind(document);
