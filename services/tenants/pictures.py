@@ -3,9 +3,7 @@
 import io
 from typing import BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
-
-from libs.common import files
+from libs.common import files, pictures
 from libs.common.errors import Invalid, say
 from libs.common.files import kinds
 
@@ -26,20 +24,12 @@ def logo(stream: BinaryIO) -> BinaryIO:
     if kind is None:
         raise _told(say("この種類のファイルは受け取れません。PNGかJPEGの画像を選んでください。"))
     try:
-        with Image.open(io.BytesIO(content), formats=[kind]) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise _told(say("画像の縦横が大きすぎます。小さくしてから選んでください。"))
-            return _drawn_anew(picture)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        bare = pictures.drawn_anew(io.BytesIO(content), kind, MAX_PIXELS).convert("RGBA")
+    except pictures.TooManyPixels as error:
+        raise _told(say("画像の縦横が大きすぎます。小さくしてから選んでください。")) from error
+    except pictures.Broken as error:
         raise _told(say("画像を開けませんでした。別のファイルを選んでください。")) from error
-
-
-def _drawn_anew(picture: Image.Image) -> BinaryIO:
-    """Pixels only: no place where it was taken, no name of who drew it, nothing behind the picture."""
-    upright = ImageOps.exif_transpose(picture).convert("RGBA")
-    upright.thumbnail(LARGEST)
-    bare = Image.new("RGBA", upright.size)
-    bare.paste(upright)
+    bare.thumbnail(LARGEST)
     out = io.BytesIO()
     bare.save(out, "PNG", optimize=True)
     out.seek(0)

@@ -11,9 +11,8 @@ import unicodedata
 from typing import BinaryIO
 
 import pillow_heif
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from libs.common import files
+from libs.common import files, pictures
 from libs.common.errors import Invalid, TooLarge, say
 from libs.common.files import kinds
 from services.eapply.domain import mynumber
@@ -79,26 +78,20 @@ def _inert(stream: BinaryIO) -> BinaryIO:
 
 def _drawn_anew(stream: BinaryIO, format_: str) -> BinaryIO:
     try:
-        with Image.open(stream, formats=[format_]) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise TooLarge(
-                    say("写真が大きすぎます。少し小さくして、もう一度選んでください。"), code="too-many-pixels"
-                )
-            upright = ImageOps.exif_transpose(picture)
-            return _written(upright, "PNG" if format_ == "PNG" else "JPEG")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        bare = pictures.drawn_anew(stream, format_, MAX_PIXELS)
+    except pictures.TooManyPixels as error:
+        raise TooLarge(
+            say("写真が大きすぎます。少し小さくして、もう一度選んでください。"), code="too-many-pixels"
+        ) from error
+    except pictures.Broken as error:
         raise Invalid(
             say("写真を開けませんでした。撮り直すか、別のファイルを選んでください。"), code="broken-picture"
         ) from error
-
-
-def _written(picture: Image.Image, format_: str) -> BinaryIO:
-    """Pixels only, in a mode the format knows."""
-    mode = "RGB" if format_ == "JPEG" else ("RGBA" if "A" in picture.getbands() else "RGB")
-    bare = Image.new(mode, picture.size)
-    bare.paste(picture.convert(mode))
     out = io.BytesIO()
-    bare.save(out, format_, **({"quality": 90, "optimize": True} if format_ == "JPEG" else {}))
+    if format_ == "PNG":
+        bare.save(out, "PNG")
+    else:
+        bare.convert("RGB").save(out, "JPEG", quality=90, optimize=True)
     out.seek(0)
     return out
 

@@ -181,8 +181,9 @@ def send_app(
             room.check_open(session)
         stored = None
         if file is not None and file.filename:
-            store = files_of(service_of(request))
-            stored = store.put(row.tenant, file.file, limit=voices.PICTURE_LIMIT, allowed=voices.PICTURES)
+            stored = files_of(service_of(request)).put(
+                row.tenant, voices.screenshot(file.file), limit=voices.PICTURE_LIMIT * 4
+            )
         with _as_of(request, row.tenant) as session:
             voices.show_app(session, actor, row.id, typed, stored, now_of(request))
     except Invalid as refusal:

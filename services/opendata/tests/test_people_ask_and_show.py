@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.ExifTags import GPS, IFD, Base
 
 from libs.common import jobs, notices, room
 from libs.common.actor import Actor
@@ -140,10 +141,27 @@ def test_what_was_made_with_the_data_is_shown_with_its_picture(town: Town):
     assert town.visitor().get(f"/opendata/apps/{ident}/picture").status_code == 404
 
 
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
+def test_a_screenshot_keeps_no_place_and_no_camera_and_nothing_behind_it(town: Town, format_: str):
+    exif, sent = Image.Exif(), io.BytesIO()
+    exif[Base.Make] = "CANARY-CAMERA"
+    exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitude] = (33.0, 19.0, 9.0)
+    Image.new("RGB", (2000, 100), "navy").save(sent, format_, exif=exif)
+    assert b"CANARY" in sent.getvalue()
+    name = town.name_of(town.publish())
+    assert send_app(town, name, sent.getvalue() + b"CANARY BEHIND").status_code == 303
+    [ident] = re.findall(r'action="[^"]*/desk/apps/([0-9a-f-]{36})"', town.staff().get("desk/voices").text)
+    kept = town.staff().get(f"desk/apps/{ident}/picture").content
+    assert b"CANARY" not in kept
+    with Image.open(io.BytesIO(kept)) as picture:
+        assert picture.format == format_ and picture.size == (1600, 80) and not picture.getexif()
+
+
 @pytest.mark.parametrize(
     ("picture", "more"),
     [(b"<svg onload=alert(1)>", {}), (b"<html>", {}), (b"", {"url": "javascript:alert(1)"}), (b"", {"url": "http://example.com"}),
-     (b"", {"title": ""}), (b"", {"maker": ""}), (png() + b"x" * 3_000_000, {})],
+     (b"", {"title": ""}), (b"", {"maker": ""}), (png() + b"x" * 3_000_000, {}),
+     (png()[:60], {}), (b"x" * 3_000_000, {})],
 )  # fmt: skip
 def test_nothing_that_could_act_is_taken_in(town: Town, picture: bytes, more: dict[str, str]):
     name = town.name_of(town.publish())

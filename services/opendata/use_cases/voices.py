@@ -3,19 +3,20 @@
 Nothing is public before staff have seen it: a request may hold what must not be public. Who asked is shown to nobody.
 """
 
+import io
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from libs.common import audit, notices, room
+from libs.common import audit, files, notices, pictures, room
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, TooMany
-from libs.common.files import StoredFile
+from libs.common.files import StoredFile, kinds
 from libs.common.ids import new_id
 from services.opendata.db import datasets
 from services.opendata.db import published as catalogue
@@ -32,8 +33,11 @@ ASKING = room.switches.declare(
 )
 A_DAY = 10
 """How many requests and apps one visitor may send in a day to one municipality."""
-PICTURES = frozenset({"image/png", "image/jpeg", "image/webp"})
+PICTURES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 PICTURE_LIMIT = 2 * 1024 * 1024
+MOST_PIXELS = 20_000_000
+LARGEST = (1600, 1600)
+"""Pixels that a kept screenshot has at most."""
 PERSON = "person:"
 _WEB = re.compile(r"https://[^\s<>\"]{3,500}")
 _TEMPLATES = Path(__file__).parents[1] / "templates" / "notices"
@@ -144,6 +148,31 @@ def _publish_request(session: Session, row: RequestRow) -> None:
 
 
 # ---- apps
+
+
+def screenshot(stream: BinaryIO) -> BinaryIO:
+    """What is kept of a picture: its pixels, no larger than a page shows. Raises Invalid with the sentence for the person."""
+    content = stream.read(PICTURE_LIMIT + 1)
+    kind = PICTURES.get(files.media_type_of(content[: kinds.HEAD]))
+    if len(content) > PICTURE_LIMIT:
+        raise _no_picture("画像が大きすぎます。2MBまでの画像を選んでください。")
+    if kind is None:
+        raise _no_picture("この種類のファイルは受け取れません。PNG、JPEG、WebPの画像を選んでください。")
+    try:
+        bare = pictures.drawn_anew(io.BytesIO(content), kind, MOST_PIXELS)
+    except pictures.TooManyPixels as error:
+        raise _no_picture("画像の縦横が大きすぎます。小さくしてから選んでください。") from error
+    except pictures.Broken as error:
+        raise _no_picture("画像を開けませんでした。別のファイルを選んでください。") from error
+    bare.thumbnail(LARGEST)
+    out = io.BytesIO()
+    bare.save(out, kind)
+    out.seek(0)
+    return out
+
+
+def _no_picture(sentence: str) -> Invalid:
+    return Invalid(sentence, code="bad-picture", fields={"file": sentence})
 
 
 def show_app(
