@@ -1,7 +1,10 @@
 """Sensors: OGC SensorThings 1.1 to read, batches to write, pages to look at; staff name the streams."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import ceil
+from operator import itemgetter
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -28,6 +31,9 @@ Text = Annotated[str, Form()]
 OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache"}
 DAY = timedelta(days=1)
 WEEK_OF_HOURS = 24 * 7
+MOST_OF_A_DAY = 86_400
+"""A reading a second."""
+MOST_DRAWN = 500
 
 
 # ---- programs write
@@ -286,18 +292,32 @@ def stream_page(request: Request, stream_id: str, actor: Actor = access.public()
     with shell.public(request) as session:
         row = db.published_stream(session, stream_id)
     with _of(request, row) as session:
-        day = list(reversed(db.readings(session, row.id, now - DAY, None, newest=True, limit=500)))
+        day = db.values_since(session, row.id, now - DAY, MOST_OF_A_DAY)
         week = db.hours(session, row.id, now - 7 * DAY, WEEK_OF_HOURS)
     shell.note(request, "view", row.id)
     title, unit = row.about["name"], row.about["unit"]
     sensors_title = shell.spoken(request, say("センサー"))
-    chart = line("day", title, [_place(each.at, each.value) for each in day], along="日時", unit=unit) if day else None
+    chart = (
+        line("day", title, [_place(*each) for each in outline(day, MOST_DRAWN)], along="日時", unit=unit)
+        if day
+        else None
+    )
     return shell.render_public(
         request, "public/sensor.html", title=title, row=row,
         crumbs=(Link(sensors_title, "/opendata/sensors/"), Link(shell.short(title), "")),
         chart=chart, hours=[(each, each.total / each.count) for each in reversed(week)], place_name=catalogue.place(row.tenant)[1],
         api=f"{_address(request)}/Datastreams({row.id})/Observations", here=f"/opendata/sensors/{row.id}",
     )  # fmt: skip
+
+
+def outline(values: Sequence[tuple[datetime, float]], most: int) -> Sequence[tuple[datetime, float]]:
+    """About `most` of them: the first, the last, and the lowest and the highest of equal parts, so that no peak is smoothed away."""
+    size = ceil(len(values) / (most // 2))
+    if len(values) <= most:
+        return values
+    parts = [values[start : start + size] for start in range(0, len(values), size)]
+    ends = {how(part, key=itemgetter(1)) for part in parts for how in (min, max)}
+    return sorted(ends | {values[0], values[-1]})
 
 
 def _place(at: datetime, value: float) -> tuple[str, float, float]:

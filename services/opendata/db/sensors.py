@@ -127,6 +127,12 @@ def readings(
     return list(session.scalars(query.order_by(of.at.desc() if newest else of.at).limit(limit).offset(offset)))
 
 
+def values_since(session: Session, stream_id: str, since: datetime, limit: int) -> list[tuple[datetime, float]]:
+    """Moments and values in their order; the newest `limit` of them."""
+    query = select(ReadingRow.at, ReadingRow.value).where(ReadingRow.stream_id == stream_id, ReadingRow.at >= since)
+    return [(at, value) for at, value in session.execute(query.order_by(ReadingRow.at.desc()).limit(limit))][::-1]
+
+
 OBSERVED = {"phenomenonTime": ReadingRow.at, "resultTime": ReadingRow.received_at, "result": ReadingRow.value}
 
 

@@ -3,10 +3,14 @@
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from services.opendata.api.sensors import outline
 from services.opendata.db import sensors as db
 from services.opendata.tests.people import Browser, Town, visible
 from services.opendata.use_cases import sensors
@@ -179,6 +183,26 @@ def test_two_batches_of_one_hour_at_the_same_time_are_both_in_its_sum(town: Town
         list(pool.map(batch, range(8)))
     with town.service.database.reading(tenant=town.code) as session:
         assert db.reading_count(session, stream) == 480
+
+
+def test_the_chart_of_a_day_shows_the_whole_day_and_its_peak_however_many_readings(town: Town, stream: str):
+    """One a minute: only the newest 500 were drawn, a third of the day."""
+    begin = datetime(2026, 11, 19, 13, 0, tzinfo=UTC)
+    moments = [begin + timedelta(minutes=minute) for minute in range(660)]
+    values = [9.75 if number == 17 else 1.0 for number in range(660)]
+    batch = [reading(stream, at.isoformat(), value) for at, value in zip(moments, values, strict=True)]
+    assert send(town.machine(), batch).json()["accepted"] == 660
+    page = town.visitor().get(f"/opendata/sensors/{stream}").text
+    figure = page.partition("この24時間")[2].partition("</figure>")[0]
+    assert "11月19日 22:00" in figure and "9.75" in figure and "11月20日 08:59" in figure
+
+
+@given(st.lists(st.floats(-9, 9), min_size=1, max_size=400), st.integers(2, 50))
+def test_an_outline_keeps_the_ends_of_the_range(values: list[float], most: int):
+    told = [(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=at), value) for at, value in enumerate(values)]
+    drawn = outline(told, most)
+    assert len(drawn) <= most + 2 and list(drawn) == sorted(drawn) and set(drawn) <= set(told)
+    assert {min(values), max(values)} <= {value for _, value in drawn} and {drawn[0], drawn[-1]} == {told[0], told[-1]}
 
 
 def test_readings_too_large_for_any_sum_cost_nobody_else_s(town: Town, stream: str):
