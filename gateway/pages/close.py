@@ -1,6 +1,8 @@
 """`/account/close`: whoever no longer wants an account closes it themselves."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,10 +25,17 @@ def show(request: Request, actor: Actor = access.person()) -> Response:
 
 
 @router.post("")
-def close(request: Request, actor: Actor = access.person()) -> Response:
-    """Not while the person has a role anywhere: others count on them, and a role is taken away by whoever gave it."""
+def close(request: Request, email: Annotated[str, Form()] = "", actor: Actor = access.person()) -> Response:
+    """Not while the person has a role anywhere: others count on them, and a role is taken away by whoever gave it.
+
+    `email` is the address that the page showed: in another window somebody else may have signed in since.
+    """
     require_fresh(request, "/account/close")
     parts = parts_of(request)
+    with parts.service.database.reading() as session:
+        person = db.person(session, actor.subject)
+    if person is None or person.email != email:
+        return _page(request, actor, status=409, changed=True)
     if parts.snapshots.current.memberships(actor.subject):
         return _page(request, actor, status=409)
     with parts.service.database.transaction(parts.home) as session:
@@ -37,9 +46,9 @@ def close(request: Request, actor: Actor = access.person()) -> Response:
     return with_cookie(answer, *parts.cookies.clear_all())
 
 
-def _page(request: Request, actor: Actor, status: int = 200) -> Response:
+def _page(request: Request, actor: Actor, status: int = 200, *, changed: bool = False) -> Response:
     parts = parts_of(request)
     with parts.service.database.reading() as session:
         person = db.person(session, actor.subject)
     places = places_of(parts.snapshots.current, parts.snapshots.current.memberships(actor.subject))
-    return page(parts, request, "close.html", status, person=person, places=places)
+    return page(parts, request, "close.html", status, person=person, places=places, changed=changed)
