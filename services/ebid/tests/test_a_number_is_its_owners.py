@@ -5,18 +5,20 @@ import io
 import re
 import zipfile
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
+from libs.common.ids import new_id
 from libs.common.notices import NoticeRow
 from services.ebid import commands
-from services.ebid.db import CompanyCheckRow, CompanyRow, CorporateNumberRow
+from services.ebid.db import CompanyCheckRow, CompanyPersonRow, CompanyRow, CorporateNumberRow
 from services.ebid.domain import corporate
 from services.ebid.tests.people import Company, Town, visible
 from services.ebid.tests.people import corporate_number as number_of
-from services.ebid.use_cases import corporate_numbers
+from services.ebid.use_cases import corporate_numbers, verifying
 
 ADDRESS = ("福岡県", "久留米市", "城南町１５番地３")
 
@@ -167,6 +169,22 @@ def test_who_is_not_verified_cannot_apply_be_invited_or_join_but_may_ask(town: T
 
 
 # ---- sole proprietors
+
+
+def test_joint_ventures_push_no_company_off_the_officials_list(town: Town):
+    """They stand in the same register, and are looked at with their members."""
+    now = town.service.clock.now()
+    with town.service.database.transaction(tenant=town.code) as session:
+        for number in range(4):
+            row = CompanyRow(id=new_id(), name=f"堤防{number}", representative="堤", address="大木町", categories=["works"],
+                             valid_until=date(2027, 3, 31), registered_at=now, updated_at=now)  # fmt: skip
+            if number < 3:
+                row.members = [{"id": "x"}]
+            session.add(row)
+            session.add(CompanyPersonRow(person=f"p{number}", company_id=row.id, since=now))
+    with town.service.database.reading(tenant=town.code) as session:
+        assert [each.name for each in verifying.search(session, "堤防", limit=1)] == ["堤防3"]
+        assert [each.name for each in verifying.waiting(session, limit=1)] == ["堤防3"]
 
 
 def test_a_sole_proprietor_registers_is_confirmed_invited_and_suspended_by_a_number_of_ours(town: Town):

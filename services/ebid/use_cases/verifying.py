@@ -180,8 +180,8 @@ def waiting(session: Session, limit: int = 200) -> list[CompanyRow]:
     """Registrations at which an official should look, the oldest first; those from before the checks after the new ones."""
     unsure = or_(CompanyRow.verified_at.is_(None), CompanyRow.verified_how.in_(company.WEAK))
     acted_for = CompanyRow.id.in_(select(CompanyPersonRow.company_id))
-    found = select(CompanyRow).where(unsure, acted_for).order_by(CompanyRow.verified_at.is_not(None), CompanyRow.id)
-    return [row for row in session.scalars(found.limit(limit)) if row.members is None]
+    found = select(CompanyRow).where(unsure, acted_for, CompanyRow.members.is_(None))
+    return list(session.scalars(found.order_by(CompanyRow.verified_at.is_not(None), CompanyRow.id).limit(limit)))
 
 
 def search(session: Session, words: str, limit: int = 100) -> list[CompanyRow]:
@@ -192,8 +192,8 @@ def search(session: Session, words: str, limit: int = 100) -> list[CompanyRow]:
         wanted = or_(*(column == number for column in _NUMBERS))
     except Invalid:
         wanted = CompanyRow.name.contains(text, autoescape=True)
-    found = select(CompanyRow).where(wanted).order_by(CompanyRow.name, CompanyRow.id).limit(limit)
-    return [row for row in session.scalars(found) if row.members is None]
+    found = select(CompanyRow).where(wanted, CompanyRow.members.is_(None))
+    return list(session.scalars(found.order_by(CompanyRow.name, CompanyRow.id).limit(limit)))
 
 
 _NUMBERS = (CompanyRow.corporate_number, CompanyRow.claimed_number, CompanyRow.sole_number)
