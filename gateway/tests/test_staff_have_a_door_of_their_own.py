@@ -102,7 +102,8 @@ def test_what_rights_allow_on_the_account_page_is_allowed_only_inside(sides: Sid
 def test_a_cookie_of_one_side_opens_nothing_on_the_other(sides: Sides) -> None:
     outside, within = sides.signed_in(sides.cloud.client()), sides.signed_in(sides.staff())
     theirs, ours = dict(outside.cookies), dict(within.cookies)
-    assert set(theirs) == {"kyodo_session", "kyodo_life"} and set(ours) == {"staff_kyodo_session", "staff_kyodo_life"}
+    names = {"kyodo_session", "kyodo_life", "kyodo_known"}
+    assert set(theirs) == names and set(ours) == {f"staff_{name}" for name in names}
     for value in (theirs["kyodo_session"], ours["staff_kyodo_session"]):
         for base, name in ((sides.staff_url, "staff_kyodo_session"), (sides.cloud.url, "kyodo_session")):
             mine = (base == sides.staff_url) == (value in ours.values())

@@ -35,9 +35,9 @@ def test_a_new_version_a_new_description_and_a_withdrawal_are_seen_at_once(town:
     resource = visitor.result("package_show", id=name)["resources"][0]["id"]
     assert len(visitor.get(f"/opendata/data/{resource}.json").json()["rows"]) == 4
     town.staff().post(f"desk/datasets/{dataset}/withdraw", {"reason": "設置場所に誤りがありました。"})
-    assert visitor.get(f"/opendata/datasets/{name}").status_code == 404
+    assert visitor.get(f"/opendata/datasets/{name}").status_code == 410
     assert visitor.act("package_show", id=name).status_code == 404
-    assert visitor.get(f"/opendata/data/{resource}.json").status_code == 404
+    assert visitor.get(f"/opendata/data/{resource}.json").status_code == 410
     assert visitor.result("package_search", q="AED")["count"] == 0
     assert "当てはまるデータはありませんでした" in visible(visitor.get("/opendata/?q=AED").text)
 
