@@ -235,3 +235,12 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One gateway for the tests of a file."""
     with running(tmp_path_factory.mktemp("gateway")) as made:
         yield made
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Any]:
+    """A gateway in this process (`inside.Inside`), for one test."""
+    from gateway.tests.inside import inside  # it takes its snapshot from here
+
+    with inside(tmp_path) as made:
+        yield made

@@ -1,23 +1,15 @@
 """The page knows when a session ends, and one press makes it last (WCAG 2.2.1); nothing is decided by what the page knows."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from gateway.tests.conftest import PASSWORD
-from gateway.tests.inside import Inside, inside
+from gateway.tests.inside import Inside
 from gateway.use_cases import accounts
 from libs.common.testing.service import NOW
 
 FIFTY_MINUTES = 50 * 60
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Iterator[Inside]:
-    with inside(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

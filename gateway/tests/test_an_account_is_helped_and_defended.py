@@ -1,7 +1,6 @@
 """Lost passkeys, guessing neighbours, old answers, what is left in a browser: who gets in, who is told, and who does not."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,12 +16,6 @@ from gateway.use_cases import second_factors, tickets
 from libs.common.errors import Invalid
 
 HANAKO = "hanako@example.jp"
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Iterator[Inside]:
-    with inside(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -12,18 +11,12 @@ import pytest
 from gateway import db, mail
 from gateway.passkeys import Made
 from gateway.tests.conftest import CODE, OTHER, PASSWORD
-from gateway.tests.inside import Inside, inside
+from gateway.tests.inside import Inside
 from gateway.use_cases import accounts, second_factors
 from libs.common.testing.service import NOW
 
 HTML = {"accept": "text/html"}
 OLD, NEW = "hanako@example.jp", "hanako@new.example.jp"
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Iterator[Inside]:
-    with inside(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """Somebody's ways to sign in change: they are told by mail, what and when, and what to do if it was not they."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +9,7 @@ from gateway import db, mail
 from gateway.oidc.exchange import Identity
 from gateway.passkeys import Made
 from gateway.tests.conftest import PASSWORD, Running, until
-from gateway.tests.inside import Inside, inside
+from gateway.tests.inside import Inside
 from gateway.tests.test_people_join_by_mail import NEW_PASSWORD, link_to, mails, open_link
 from gateway.use_cases import accounts, identities, second_factors, told
 from libs.common.testing.service import NOW
@@ -42,12 +40,6 @@ def test_a_password_chosen_by_a_link_is_told_and_a_first_one_is_not(cloud: Runni
     client.post("/welcome/", data={"password": NEW_PASSWORD + " 2"})
     got = until(lambda: m if len(m := mails(cloud, "begun@example.jp")) == 3 else None)
     assert got and [subject for subject, _ in got].count(CHANGED) == 1
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Iterator[Inside]:
-    with inside(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

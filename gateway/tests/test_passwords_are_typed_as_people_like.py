@@ -4,25 +4,16 @@ ASVS 5.0, 6.2.6, 6.2.7, 6.2.10."""
 
 import asyncio
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
-
 from gateway.tests.conftest import PASSWORD
-from gateway.tests.inside import Inside, inside
+from gateway.tests.inside import Inside
 from gateway.use_cases import accounts
 from libs.common.testing.service import NOW
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 FIELD = re.compile(r'field\.text\("(password|current|current_password|new_password)".*?\)\s*\}\}', re.S)
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Iterator[Inside]:
-    with inside(tmp_path) as made:
-        yield made
 
 
 def fields() -> list[str]:
