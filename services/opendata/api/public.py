@@ -86,9 +86,8 @@ def asked_in(request: Request, tenant: str | None) -> Asked:
         filters["bbox"] = (given["bbox"][:100],)
     if tenant:
         filters["municipality"] = (tenant,)
-    page = given.get("page", "1")
     sort = given.get("sort", "")
-    number = int(page) if page.isascii() and page.isdigit() and len(page) < 5 and int(page) else 1
+    number = shell.page_number(given.get("page", "1"), digits=4)
     return Asked(given.get("q", "").strip()[:200], filters, sort if sort in SORTS else "", number)
 
 

@@ -312,9 +312,9 @@ def stream_page(request: Request, stream_id: str, actor: Actor = access.public()
 
 def outline(values: Sequence[tuple[datetime, float]], most: int) -> Sequence[tuple[datetime, float]]:
     """About `most` of them: the first, the last, and the lowest and the highest of equal parts, so that no peak is smoothed away."""
-    size = ceil(len(values) / (most // 2))
     if len(values) <= most:
         return values
+    size = ceil(len(values) / (most // 2))
     parts = [values[start : start + size] for start in range(0, len(values), size)]
     ends = {how(part, key=itemgetter(1)) for part in parts for how in (min, max)}
     return sorted(ends | {values[0], values[-1]})

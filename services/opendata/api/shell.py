@@ -180,6 +180,11 @@ def _rooms(request: Request, top: str) -> tuple[Link, ...]:
     )
 
 
+def page_number(told: str, digits: int) -> int:
+    """From 1; the first page for what is no number, or has more digits."""
+    return max(int(told), 1) if told.isascii() and told.isdigit() and len(told) <= digits else 1
+
+
 def short(title: str) -> str:
     """A title as a step of the way back: the whole of it stands above the page it leads to."""
     return title if len(title) <= CRUMB else f"{title[: CRUMB - 1]}…"

@@ -125,8 +125,7 @@ def conditions_in(given: Any) -> tuple[Condition, ...]:
 
 
 def question_of(given: Any, opened: Table) -> tuple[Question, int]:
-    page = given.get("page", "1")
-    number = max(int(page), 1) if page.isascii() and page.isdigit() and len(page) <= 9 else 1
+    number = shell.page_number(given.get("page", "1"), digits=9)
     name = given.get("sort", "")
     sort = ((name.removeprefix("-"), name.startswith("-")),) if name.removeprefix("-") in opened.names else ()
     words = tuple(given.get("q", "").split()[:5])
