@@ -125,12 +125,12 @@ function pause(asked, tries) {
 }
 
 // As if the browser had posted the form, without leaving the page that holds the envelope before there is an answer.
+// What stands between us and the service may answer with less than a page of ours: it is shown as it is.
 function show(answer) {
   const page = new DOMParser().parseFromString(answer.text, "text/html");
-  const main = page.querySelector("main");
-  if (!main) return location.assign(answer.url);
+  const main = document.querySelector("main");
   document.title = page.title;
-  document.querySelector("main").replaceWith(main);
+  main.replaceChildren(...(page.querySelector("main") ?? page.body).childNodes);
   bind(main);
   const heading = main.querySelector("h1") ?? main;
   heading.tabIndex = -1;
