@@ -1,6 +1,5 @@
 """An operator switches a function off: the service stops it within five seconds, everything else goes on, and it comes back."""
 
-import re
 import time
 from typing import Any
 
@@ -8,6 +7,7 @@ import httpx
 
 from infra.local import processes
 from libs.common.ids import new_id
+from tests.visitors import signed_in, visitor
 
 TOWN = "402036"
 PAGE = "/operator/switches"
@@ -15,25 +15,17 @@ SOON = 5.0
 """Seconds that the design promises."""
 
 
-def browser(url: str) -> httpx.Client:
-    headers = {"origin": url, "sec-fetch-site": "same-origin", "accept": "text/html"}
-    return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60)
-
-
 def operator(cloud: Any) -> httpx.Client:
-    password = re.search(r"「(.+?)」", cloud.sign_ins)
-    assert password
-    client = browser(cloud.url)
-    client.post("/sign-in", data={"email": "operator@cloud.example", "password": password[1]})
+    client = signed_in(cloud.url, "operator@cloud.example")
     assert processes.wait_until(lambda: "データの要望" in client.get(PAGE).text, seconds=60), client.get(PAGE).text
     return client
 
 
 def may_ask(cloud: Any) -> bool:
     """Whether a visitor of the catalogue, somebody new each time, can ask 久留米市 for data."""
-    with browser(cloud.url) as visitor:
+    with visitor(cloud.url) as anybody:
         form = {"municipality": TOWN, "title": f"ほしいデータ {new_id()}", "body": ""}
-        answer = visitor.post("/opendata/requests/", data=form)
+        answer = anybody.post("/opendata/requests/", data=form)
     assert answer.status_code == 303 or "この機能は、いま止めています。" in answer.text, answer.text
     return answer.status_code == 303
 
@@ -51,8 +43,8 @@ def test_it_stops_within_five_seconds_and_comes_back(cloud: Any) -> None:
     assert boss.post(PAGE, data=given).status_code == 303
     assert seconds_until(cloud, False) < SOON
     try:
-        with browser(cloud.url) as visitor:
-            assert visitor.get("/opendata/").status_code == 200, "the catalogue goes on"
+        with visitor(cloud.url) as anybody:
+            assert anybody.get("/opendata/").status_code == 200, "the catalogue goes on"
         assert "宣伝の書き込みが続くため" in boss.get("/operator/switches").text
     finally:
         back = boss.post(f"{PAGE}/{TOWN}/opendata/requests/on", data={"reason": "おさまったため"})

@@ -15,20 +15,15 @@ import pytest
 
 from infra.local import processes
 from services.backup.tests.town import fill, restic_program, restored
+from tests.visitors import signed_in
 
 TOWN = "402036"
-PASSWORD = re.compile(r"「(.+?)」")
 
 
 @pytest.fixture
 def staff(cloud: Any) -> Any:
     """A browser in which the town's manager of backups has signed in."""
-    password = PASSWORD.search(cloud.sign_ins)
-    assert password, cloud.sign_ins
-    headers = {"origin": cloud.url, "sec-fetch-site": "same-origin", "accept": "text/html"}
-    with httpx.Client(base_url=cloud.url, headers=headers, trust_env=False, timeout=60) as client:
-        answer = client.post("/sign-in", data={"email": "staff@using.example", "password": password[1]})
-        assert answer.status_code == 303, answer.text
+    with signed_in(cloud.url, "staff@using.example") as client:
         desk = f"/t/{TOWN}/backup/desk/"
         assert processes.wait_until(lambda: client.get(desk).status_code == 200, seconds=120), client.get(desk).text
         yield client

@@ -6,7 +6,6 @@ No browser: what is drawn, and how it fits, is looked at by tests/browser/test_e
 import re
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
 from html.parser import HTMLParser
 from typing import Any
@@ -17,7 +16,7 @@ import pytest
 
 from tests.browser import people
 from tests.browser.record import kind_of
-from tests.unbroken.chaos.load import signed_in
+from tests.visitors import signed_in
 
 BEGINNINGS = ("/", f"/t/{people.USING}/", "/account/", "/opendata/", "/ebid/")
 WHO = [
@@ -66,7 +65,7 @@ class Read(HTMLParser):
 @pytest.mark.parametrize("email", WHO)
 def test_every_link_leads_to_a_page_that_is_whole(cloud: Any, email: str) -> None:
     guest = partial(httpx.Client, base_url=cloud.url, timeout=30, trust_env=False)
-    with closing(signed_in(cloud, email) if email else guest()) as browser:
+    with signed_in(cloud.url, email) if email else guest() as browser:
         walked, faults = 0, []
         for path, answer in walk(browser):
             walked += 1

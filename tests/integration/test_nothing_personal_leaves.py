@@ -9,7 +9,6 @@ import json
 import re
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ from sqlalchemy.engine import make_url
 from infra.local import cloud as clouds
 from infra.local import processes
 from libs.common.ids import new_id
+from tests.visitors import signed_in, visitor
 
 TOWN = "402036"
 CANARIES = {
@@ -51,8 +51,7 @@ TYPED = {
 
 def applied(url: str) -> str:
     """A guest applies with the canaries in every field; the number of the receipt."""
-    headers = {"origin": url, "sec-fetch-site": "same-origin", "accept": "text/html"}
-    with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60, follow_redirects=True) as guest:
+    with visitor(url, follow_redirects=True) as guest:
         base = f"/t/{TOWN}/eapply/event-moushikomi"
         guest.get(f"{base}/")
         draft = str(guest.post(f"{base}/start").url).rpartition("/")[0]
@@ -64,16 +63,6 @@ def applied(url: str) -> str:
         return number.group()
 
 
-@contextmanager
-def signed_in(cloud: Any, email: str) -> Iterator[httpx.Client]:
-    password = re.search(r"「(.+?)」", cloud.sign_ins)
-    assert password
-    headers = {"origin": cloud.url, "sec-fetch-site": "same-origin", "accept": "text/html"}
-    with httpx.Client(base_url=cloud.url, headers=headers, trust_env=False, timeout=60) as client:
-        assert client.post("/sign-in", data={"email": email, "password": password[1]}).status_code == 303
-        yield client
-
-
 def taken(answer: httpx.Response, *statuses: int) -> httpx.Response:
     """What was typed has been taken, so that it could have leaked."""
     assert answer.status_code in (statuses or (303,)), answer.text
@@ -82,8 +71,7 @@ def taken(answer: httpx.Response, *statuses: int) -> httpx.Response:
 
 def used(cloud: Any) -> list[str]:
     """Somebody types at every service; what was typed, and the secrets that they were given."""
-    headers = {"origin": cloud.url, "sec-fetch-site": "same-origin", "accept": "text/html"}
-    with httpx.Client(base_url=cloud.url, headers=headers, trust_env=False, timeout=60) as guest:
+    with visitor(cloud.url) as guest:
         taken(guest.post("/sign-up", data={"email": TYPED["sign-up"]}), 200)
         wrong = {"email": TYPED["sign-up"], "password": TYPED["password"]}
         taken(guest.post("/sign-in", data=wrong), 200, 401, 422)
@@ -97,7 +85,7 @@ def used(cloud: Any) -> list[str]:
             "maker": TYPED["maker"],
         }
         taken(guest.post(f"/opendata/datasets/{dataset}/apps/new", data=app))
-    with signed_in(cloud, "admin@using.example") as admin:
+    with signed_in(cloud.url, "admin@using.example") as admin:
         question = {
             "title": "質問",
             "service": "",
@@ -107,7 +95,7 @@ def used(cloud: Any) -> list[str]:
         taken(admin.post(f"/portal/{TOWN}/support/", data=question))
         invited = {"email": TYPED["invited"], "name": TYPED["member"], "roles": ["eapply.reviewer"]}
         taken(admin.post(f"/portal/{TOWN}/members/", data=invited))
-    with signed_in(cloud, "citizen@home.example") as bidder:
+    with signed_in(cloud.url, "citizen@home.example") as bidder:
         company = {
             "name": "鶫沢建設",
             "representative": TYPED["representative"],
@@ -115,7 +103,7 @@ def used(cloud: Any) -> list[str]:
             "corporate_number": "",
         }
         taken(bidder.post("/ebid/company", data=company | {"categories": ["works"]}))
-    with signed_in(cloud, "staff@using.example") as staff:
+    with signed_in(cloud.url, "staff@using.example") as staff:
         return [*TYPED.values(), TYPED["told"][3:15], *backed_up(staff)]
 
 

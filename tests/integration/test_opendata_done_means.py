@@ -2,7 +2,6 @@
 ckanapi and plain HTTP, sees it on a map, and the council sees the count move."""
 
 import re
-from contextlib import closing
 from typing import Any
 
 import ckanapi
@@ -11,32 +10,21 @@ import pytest
 
 from infra.local import processes
 from services.opendata.tests.people import AED, fields
+from tests.visitors import signed_in
 
 TOWN = "402036"
-PASSWORD = re.compile(r"「(.+?)」")
 COUNT = re.compile(r"<b>([\d,]+)<small> / 11,000")
-
-
-def signed_in(cloud: Any, email: str) -> httpx.Client:
-    """A browser in which this person of the sample has signed in."""
-    password = PASSWORD.search(cloud.sign_ins)
-    assert password, cloud.sign_ins
-    headers = {"origin": cloud.url, "sec-fetch-site": "same-origin", "accept": "text/html"}
-    client = httpx.Client(base_url=cloud.url, headers=headers, trust_env=False, timeout=60)
-    answer = client.post("/sign-in", data={"email": email, "password": password[1]})
-    assert answer.status_code == 303, answer.text
-    return client
 
 
 @pytest.fixture
 def council(cloud: Any) -> Any:
-    with closing(signed_in(cloud, "council@pref.example")) as client:
+    with signed_in(cloud.url, "council@pref.example") as client:
         yield client
 
 
 @pytest.fixture
 def clerk(cloud: Any) -> Any:
-    with closing(signed_in(cloud, "staff@using.example")) as client:
+    with signed_in(cloud.url, "staff@using.example") as client:
         desk = f"/t/{TOWN}/opendata/desk/"
         assert processes.wait_until(lambda: client.get(desk).status_code == 200, seconds=120), client.get(desk).text
         yield client

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from infra.local import cloud as clouds
 from infra.local import processes
 from infra.local.supervisor import Supervisor
+from tests.visitors import visitor
 
 TOWN = "402036"
 EVENT = {
@@ -55,8 +55,7 @@ def services(plan: clouds.Plan, *arguments: str) -> str:
 
 def apply(url: str) -> str:
     """A guest applies; the number of the receipt."""
-    headers = {"origin": url, "sec-fetch-site": "same-origin", "accept": "text/html"}
-    with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60, follow_redirects=True) as guest:
+    with visitor(url, follow_redirects=True) as guest:
         base = f"/t/{TOWN}/eapply/event-moushikomi"
         guest.get(f"{base}/")
         draft = str(guest.post(f"{base}/start").url).rpartition("/")[0]
@@ -71,8 +70,7 @@ def apply(url: str) -> str:
 def found(url: str, receipt: str) -> bool:
     """Whether the application is known by its number and key, on any device."""
     number, _, key = receipt.partition(" ")
-    headers = {"origin": url, "sec-fetch-site": "same-origin", "accept": "text/html"}
-    with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60, follow_redirects=True) as anybody:
+    with visitor(url, follow_redirects=True) as anybody:
         answer = anybody.post(f"/t/{TOWN}/eapply/enquiry", data={"number": number, "key": key})
         return answer.status_code == 200 and "イベント参加申込" in answer.text
 

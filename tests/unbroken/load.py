@@ -35,9 +35,10 @@ from infra.local import processes
 from libs.common.ids import new_id
 from tests.integration.test_kill_anything import ANSWERS, CODES
 from tests.unbroken.chaos import oracle
-from tests.unbroken.chaos.load import BACKING_UP, citizens, signed_in
+from tests.unbroken.chaos.load import BACKING_UP, citizens
 from tests.unbroken.chaos.page import kept_rows
 from tests.unbroken.chaos.writers import Applicant, everybody
+from tests.visitors import signed_in
 
 PAGE = Path(__file__).parents[2] / "docs" / "load.md"
 IN_FLIGHT = 600
@@ -225,8 +226,7 @@ def _transfer(year: Year, tally: Tally, move: str) -> None:
     )
     text = "区分,メールアドレス,氏名,権限\n" + "\n".join(names) + "\n"
     page = f"/portal/{BACKING_UP}/transfer/"
-    with contextlib.closing(signed_in(year.running, "admin@using.example")) as admin:
-        admin.timeout = 120
+    with signed_in(year.running.url, "admin@using.example", timeout=120) as admin:
         for path, sent in (
             (page, {"files": {"file": ("異動.csv", text.encode(), "text/csv")}}),
             (f"{page}take", {"data": {"text": text}}),

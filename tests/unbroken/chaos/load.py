@@ -9,7 +9,6 @@ import re
 import threading
 import time
 from collections import Counter
-from contextlib import closing
 from dataclasses import dataclass, field
 
 import httpx
@@ -17,9 +16,9 @@ import httpx
 from infra.local import cloud as clouds
 from infra.local import processes
 from tests.integration.test_kill_anything import TOWNS, Citizens
+from tests.visitors import signed_in
 
 BACKING_UP = "402036"
-PASSWORD = re.compile(r"「(.+?)」")
 PAGES = {
     "tenants": "/t/404012/",
     "eapply": "/t/404012/eapply/",
@@ -157,20 +156,9 @@ class Machine(Writer):
             ]
 
 
-def signed_in(running: clouds.Running, email: str) -> httpx.Client:
-    """A browser in which this person of the sample is signed in; it does not follow redirects."""
-    password = PASSWORD.search(running.sign_ins)
-    assert password
-    headers = {"origin": running.url, "sec-fetch-site": "same-origin", "accept": "text/html"}
-    client = httpx.Client(base_url=running.url, headers=headers, trust_env=False, timeout=30)
-    answer = client.post("/sign-in", data={"email": email, "password": password[1]})
-    assert answer.status_code == 303, answer.text
-    return client
-
-
 def machine(running: clouds.Running, stopping: threading.Event) -> Machine:
     """A repository of 久留米市 with a key that only adds."""
-    with closing(signed_in(running, "staff@using.example")) as staff:
+    with signed_in(running.url, "staff@using.example") as staff:
         desk = f"/t/{BACKING_UP}/backup/desk/"
         assert processes.wait_until(lambda: staff.get(desk).status_code == 200, seconds=600, pause=1)
         form = {"name": "chaos", "title": "試し", "quota": "10", "retention_days": "30", "promised_hours": "26"}

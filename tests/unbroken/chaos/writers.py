@@ -7,7 +7,6 @@ equal: (what, is, should be).
 import re
 import threading
 from collections import Counter
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -36,8 +35,9 @@ from services.tenants.db import tenders as tenders_told
 from services.tenants.db import usage as counted
 from services.tenants.db.requests import RequestRow, RequestStepRow
 from tests.integration.test_kill_anything import ANSWERS, CODES
-from tests.unbroken.chaos.load import BACKING_UP, Machine, Nothing, Writer, machine, signed_in
+from tests.unbroken.chaos.load import BACKING_UP, Machine, Nothing, Writer, machine
 from tests.unbroken.chaos.post import PostOffice
+from tests.visitors import signed_in
 
 Stores = dict[str, Database]
 Places = dict[str, Counter[str]]
@@ -217,8 +217,8 @@ class TownAtTheDoor(bidding.Town):
     def __init__(self, running: clouds.Running) -> None:
         self.code = BACKING_UP
         self.service: Any = SimpleNamespace(clock=SystemClock())
-        self.officer = AtTheDoor(self, signed_in(running, "staff@using.example"))
-        self.manager = AtTheDoor(self, signed_in(running, "staff2@using.example"))
+        self.officer = AtTheDoor(self, signed_in(running.url, "staff@using.example"))
+        self.manager = AtTheDoor(self, signed_in(running.url, "staff2@using.example"))
 
 
 @dataclass
@@ -402,7 +402,7 @@ class SigningIn(Everywhere):
     def send(self, number: int) -> tuple[str, str] | None:
         assert self.running
         try:
-            self._by_provider() if self.with_provider else signed_in(self.running, "citizen@home.example").close()
+            self._by_provider() if self.with_provider else signed_in(self.running.url, "citizen@home.example").close()
         except (AssertionError, KeyError) as error:
             self.failed(type(error).__name__)
             return None
@@ -481,11 +481,11 @@ def everybody(
     key, stream = _machine_key(running), _stream(running)
     town = TownAtTheDoor(running)
     announcer = Announcer(stopping, town=town)
-    companies = [AtTheDoor(town, signed_in(running, f"company{n}@bidder.example")) for n in (1, 2)]
+    companies = [AtTheDoor(town, signed_in(running.url, f"company{n}@bidder.example")) for n in (1, 2)]
     kept = machine(running, stopping)
     return {
         **{f"applications {each.town}": each for each in towns},
-        "paper": paper_clerk(signed_in(running, "staff@using.example"), stores, stopping),
+        "paper": paper_clerk(signed_in(running.url, "staff@using.example"), stores, stopping),
         "objects": Backup(stopping, address=kept.address),
         "tenders": announcer,
         **{f"bids {n}": Bidder(stopping, company=each, announcer=announcer) for n, each in enumerate(companies, 1)},
@@ -499,7 +499,7 @@ def everybody(
 
 
 def _machine_key(running: clouds.Running) -> str:
-    with closing(signed_in(running, "admin@using.example")) as admin:
+    with signed_in(running.url, "admin@using.example") as admin:
         form = {"tenant": BACKING_UP, "name": "試し", "scopes": "opendata.write", "days": "30"}
         made = admin.post("/account/machine-tokens", data=form)
     found = re.search(r'<p class="code">([^<]+)</p>', made.text)
@@ -508,7 +508,7 @@ def _machine_key(running: clouds.Running) -> str:
 
 
 def _stream(running: clouds.Running) -> str:
-    with closing(signed_in(running, "staff@using.example")) as staff:
+    with signed_in(running.url, "staff@using.example") as staff:
         form = {
             "name": "試しの水位",
             "property": "水位",
@@ -526,9 +526,9 @@ def _stream(running: clouds.Running) -> str:
 
 def _participant(running: clouds.Running, stopping: threading.Event) -> Participant:
     """大木町, which joins open data by a rule that needs no operator."""
-    with closing(signed_in(running, "operator@cloud.example")) as operator:
+    with signed_in(running.url, "operator@cloud.example") as operator:
         assert operator.post("/operator/rules/opendata", data={"auto": "1"}).status_code == 303
-    admin = signed_in(running, "admin@joining.example")
+    admin = signed_in(running.url, "admin@joining.example")
     code = re.search(r"/portal/(\d{6})/", str(admin.get("/portal/", follow_redirects=True).url))
     assert code
     answer = admin.post(f"/portal/{code[1]}/services/opendata/join", data={"when": "now"})

@@ -18,9 +18,11 @@ from sqlalchemy.engine import make_url
 from infra.local import processes
 from libs.common.clock import SystemClock, fiscal_year, local_date
 from libs.common.ids import new_id
+from services.sample import PASSWORD
 from tests.integration import test_kill_anything as story
-from tests.unbroken.chaos.load import BACKING_UP, PAGES, PASSWORD, Machine, machine
+from tests.unbroken.chaos.load import BACKING_UP, PAGES, Machine, machine
 from tests.unbroken.fleet.running import Fleet
+from tests.visitors import signed_in, visitor
 
 PAUSE = 0.25
 """Seconds one of them thinks between two requests."""
@@ -93,7 +95,10 @@ class Clerk:
 
 def clerks(fleet: Fleet) -> list[Clerk]:
     year = fiscal_year(local_date(SystemClock().now()))
-    staff, admin = signed_in(fleet, "staff@using.example"), signed_in(fleet, "admin@using.example")
+    staff, admin = (
+        signed_in(fleet.running.url, "staff@using.example"),
+        signed_in(fleet.running.url, "admin@using.example"),
+    )
 
     def plan(title: str) -> dict[str, str]:
         said = {"summary": "試し", "place": "市内", "period": "約3か月"}
@@ -104,7 +109,7 @@ def clerks(fleet: Fleet) -> list[Clerk]:
         Clerk(
             "データの要望", "opendata", "/opendata/requests/",
             lambda title: {"municipality": BACKING_UP, "title": title, "body": "試し"},
-            "SELECT title FROM requests", lambda: browser(fleet.running.url),
+            "SELECT title FROM requests", lambda: visitor(fleet.running.url),
         ),
         Clerk(
             "問い合わせ", "tenants", f"/portal/{BACKING_UP}/support/",
@@ -112,20 +117,6 @@ def clerks(fleet: Fleet) -> list[Clerk]:
             "SELECT title FROM support_threads", lambda: admin,
         ),
     ]  # fmt: skip
-
-
-def browser(url: str) -> httpx.Client:
-    headers = {"origin": url, "sec-fetch-site": "same-origin", "accept": "text/html"}
-    return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=30)
-
-
-def signed_in(fleet: Fleet, email: str) -> httpx.Client:
-    found = PASSWORD.search(fleet.running.sign_ins)
-    assert found
-    client = browser(fleet.running.url)
-    answer = client.post("/sign-in", data={"email": email, "password": found[1]})
-    assert answer.status_code == 303, answer.text
-    return client
 
 
 def _ask(client: httpx.Client, method: str, path: str, form: dict[str, str] | None = None) -> tuple[int, str]:
@@ -145,7 +136,7 @@ class Load:
         self.url = fleet.running.url
         services = {member.service for member in fleet.members}
         self.pages = {name: path for name, path in PAGES.items() if name in services}
-        ready = lambda: all(_ask(browser(self.url), "GET", path)[0] == 200 for path in self.pages.values())  # noqa: E731
+        ready = lambda: all(_ask(visitor(self.url), "GET", path)[0] == 200 for path in self.pages.values())  # noqa: E731
         assert processes.wait_until(ready, seconds=180, pause=1)
         self.applicants = Applicants(self.url, self.tally) if {"eapply", "tenants"} <= services else None
         self.archivist = self._archivist() if "backup" in services else None
@@ -181,7 +172,7 @@ class Load:
         self.threads.append(thread)
 
     def _read(self, who: str, path: str) -> None:
-        with browser(self.url) as client:
+        with visitor(self.url) as client:
             while not self.stopping.wait(PAUSE):
                 status, said = _ask(client, "GET", path)
                 self.tally.note(who, status, 200, said)
@@ -194,10 +185,9 @@ class Load:
 
     def _sign_in(self) -> None:
         """The gateway's own writing: a session each time."""
-        found = PASSWORD.search(self.fleet.running.sign_ins)
-        form = {"email": "company1@bidder.example", "password": found[1] if found else ""}
+        form = {"email": "company1@bidder.example", "password": PASSWORD}
         while not self.stopping.wait(PAUSE * 4):
-            with browser(self.url) as client:
+            with visitor(self.url) as client:
                 status, said = _ask(client, "POST", "/sign-in", form)
                 self.tally.note("gateway サインイン", status, 303, said)
 
