@@ -107,3 +107,5 @@ def test_a_stream_that_falls_silent_for_too_long_looks_broken(tmp_path: Path) ->
         assert next(pieces).startswith(b"id: 1")
         with pytest.raises(httpx.RemoteProtocolError):
             next(pieces)
+        (made.folder / "go").touch()  # or the service waits for it to its end
+        assert until(lambda: hanging(made) == 0), "the service was let go"

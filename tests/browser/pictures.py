@@ -144,6 +144,24 @@ def others(browser: Browser, url: str) -> None:
     keep(council, "desk-council", "section[aria-labelledby=counts]")
 
 
+def services(browser: Browser, url: str) -> None:
+    """A developer finds data, a company looks for work, staff keep a copy."""
+    phone = opened(browser, people.PHONE)
+    phone.goto(f"{url}/opendata/?q=ＡＥＤ")
+    keep(phone, "phone-search", "main")
+    phone.goto(f"{url}/t/{USING}/ebid/")
+    keep(phone, "phone-tenders", "main")
+    phone.locator("main a[href*='/ebid/tenders/']").first.click()
+    keep(phone, "phone-tender", "main")
+    desk = opened(browser, people.DESK)
+    desk.goto(f"{url}/opendata/?q=AED")
+    desk.locator("main a[href*='/opendata/datasets/']").first.click()
+    keep(desk, "desk-dataset", "main")
+    people.sign_in(desk, url, people.USING_STAFF)
+    desk.goto(f"{url}/t/{USING}/backup/desk/")
+    keep(desk, "desk-backup")
+
+
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with address() as url, sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
@@ -151,6 +169,7 @@ def main() -> None:
         receipt = citizen(browser, url, Path(folder))
         staff(browser, url, receipt)
         others(browser, url)
+        services(browser, url)
         offers(browser, url)
         browser.close()
 
