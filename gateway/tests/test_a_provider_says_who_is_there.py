@@ -14,6 +14,7 @@ import jwt
 import pytest
 
 from gateway import db
+from gateway.oidc.exchange import EVENT
 from gateway.tests import fake_provider
 from gateway.tests.conftest import CODE, OTHER
 from gateway.tests.fake_provider import State, logout_token
@@ -365,20 +366,31 @@ NOW = int(datetime.now(UTC).timestamp())
         ({"sub": "hanako", "events": None}, "an ID token"),
         ({"sub": "hanako", "events": {"other": {}}}, "another event"),
         ({"sub": "hanako", "events": "x"}, "no event"),
+        ({"sub": "hanako", "events": {EVENT: "x"}}, "an event without a content"),
         ({"sub": "hanako", "nonce": "n"}, "an ID token with events"),
         ({"sub": "hanako", "aud": "somebody-else"}, "another audience"),
+        ({"sub": "hanako", "aud": ["somebody-else", "others"]}, "other audiences"),
+        ({"sub": "hanako", "aud": None}, "for nobody"),
         ({"sub": "hanako", "iss": "https://other.example"}, "another issuer"),
+        ({"sub": "hanako", "iss": None}, "of nobody"),
         ({"sub": "hanako", "exp": NOW - 600, "iat": NOW - 900}, "old"),
         ({"sub": "hanako", "iat": NOW + 3600, "exp": NOW + 7200}, "of tomorrow"),
+        ({"sub": "hanako", "nbf": NOW + 3600, "exp": NOW + 7200}, "not yet good"),
+        ({"sub": "hanako", "iat": None}, "said at no time"),
+        ({"sub": "hanako", "exp": None}, "good for ever"),
+        ({"sub": "hanako", "exp": str(NOW + 300)}, "a time in words"),
         ({"sub": "hanako", "jti": None}, "without a name"),
         ({"sub": ["hanako"]}, "a list of people"),
+        ({"sub": "hanako", "sid": ["a"]}, "a list of sessions"),
+        ({"sub": "", "sid": ""}, "about nobody, in so many words"),
     ],
 )
 def test_a_word_of_an_end_that_is_not_exactly_right_ends_nothing(door: Inside, changes: dict, why: str) -> None:
     person = account(door, HANAKO)
     linked(door, person)
     as_browser(door, lambda c: come_in(c), {})
-    assert end(door, logout_token(**changes)).status_code == 400, why
+    refused = end(door, logout_token(**changes))
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request"), why
     assert len(sessions(door, person)) == 1
 
 
