@@ -146,6 +146,36 @@ def test_a_new_proof_is_asked_of_the_provider_and_its_old_one_does_not_do(door: 
     as_browser(door, do, session)
 
 
+# ---- windows --------------------------------------------------------------------------------------------------------
+
+
+async def begin(client: httpx.AsyncClient, next: str) -> str:
+    """Where the provider sends the browser back to, which does not go there yet."""
+    begun = await client.get("/sign-in/with/town", params={"next": next})
+    return httpx.get(begun.headers["location"], trust_env=False).headers["location"]  # noqa: ASYNC210 (the provider is a thread)
+
+
+def test_two_windows_on_the_way_to_a_provider_both_arrive(door: Inside) -> None:
+    """Two pages that ask for a sign-in, opened side by side: the answer of one must not spoil the other's."""
+    linked(door, account(door, HANAKO))
+
+    async def do(client: httpx.AsyncClient) -> None:
+        first, second = await begin(client, "/?first"), await begin(client, "/?second")
+        assert (await client.get(first)).headers["location"] == "/?first"
+        assert (await client.get(first)).status_code == 400, "an answer counts once"
+        assert (await client.get(second)).headers["location"] == "/?second"
+        assert door.parts.cookies.begun not in client.cookies, "nothing is left"
+        ways = [await begin(client, f"/?{number}") for number in range(4)]
+        assert [(await client.get(way)).status_code for way in ways] == [400, 303, 303, 303], (
+            "the oldest of four has ended"
+        )
+        far = [await begin(client, "/?" + letter * 1800) for letter in "ab"]
+        assert len(client.cookies[door.parts.cookies.begun]) < 4000, "a browser would drop it"
+        assert (await client.get(far[1])).status_code == 303, "the newest always arrives"
+
+    as_browser(door, do, {})
+
+
 # ---- addresses ------------------------------------------------------------------------------------------------------
 
 
