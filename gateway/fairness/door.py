@@ -63,8 +63,8 @@ class Fairness:
     def check_rates(self, caller: Caller, decision: Onward) -> None:
         """Tenant, person or program, each by its class of route; then the day's quota. Raises TooMany."""
         whose = _subject(caller)
-        if decision.tenant is not None:
-            whose["tenant"] = decision.tenant.id
+        if decision.tenant is not None and (caller.machine is None or caller.machine.tenant == decision.tenant.id):
+            whose["tenant"] = decision.tenant.id  # a key of another municipality is refused there, and uses up nothing
         rates = self.limits.rates(decision.route_class)
         wanted = [((kind, name, whose[kind]), rate) for kind, rate, name in rates if kind in whose]
         self._refuse_after(self._buckets.take_all(wanted, time.monotonic()))

@@ -18,7 +18,7 @@ from gateway.fairness.waiting_room import WaitingRoom
 from gateway.tests.conftest import CODE, OTHER, PREFECTURE
 from gateway.tests.inside import Given, echo, inside
 from gateway.upstream import UpstreamRefused
-from gateway.use_cases import accounts
+from gateway.use_cases import accounts, machine_tokens
 from libs.common.db import Database
 from libs.common.testing.service import NOW
 
@@ -226,6 +226,22 @@ def test_a_key_that_has_used_up_its_day_does_not_use_up_the_municipality_s(tmp_p
         quotas = made.parts.fairness.quotas
         assert [quotas.take(tenant=CODE, machine="a") for _ in range(50)].count(True) == 3
         assert [quotas.take(tenant=CODE) for _ in range(10)].count(True) == 7
+
+
+def test_a_key_of_one_municipality_uses_up_nothing_of_another(tmp_path: Path) -> None:
+    async def go() -> tuple[set[int], list[int]]:
+        async with made.client(authorization=f"Bearer {token}") as program, made.client() as guest:
+            refused = {(await program.get(THERE)).status_code for _ in range(20)}
+            return refused, [(await guest.get(THERE)).status_code for _ in range(4)]
+
+    with inside(tmp_path, limits={"tenant": "4/hour"}, daily_quotas={"tenant": 4}) as made:
+        with made.parts.service.database.transaction(PREFECTURE) as session:
+            maker = accounts.add_person(session, "maker@example.jp", "作る人", NOW).id
+        with made.parts.service.database.transaction(CODE) as session:
+            wish = machine_tokens.Wish(CODE, "連携", ("eapply.read",), 30)
+            token = machine_tokens.make(session, wish, by=maker, tenants={CODE}, now=NOW)
+        refused, open_to_others = asyncio.run(go())
+    assert (refused, open_to_others) == ({404}, [200] * 4)
 
 
 def test_each_has_a_limit_of_their_own(tmp_path: Path) -> None:
