@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.hygiene import Headers
-from libs.common.errors import Refusal, TooMany, TooWeak, Unavailable
+from libs.common.errors import NotSignedIn, Refusal, TooMany, TooWeak, Unavailable
 from libs.common.http import challenge, problem, wants_page
 from libs.common.web import CONTENT_SECURITY_POLICY, Link, Pages, i18n
 from libs.common.web.pages import refusal_heading
@@ -192,6 +192,8 @@ def _steps(request: Request, refusal: Refusal) -> tuple[Link | str, ...]:
     if isinstance(refusal, TooWeak):
         need = urlencode({"need": refusal.details["acr"]})
         return (Link("本人確認へ進む", f"/sign-in/confirm?{need}"), home)
+    if refusal.code == NotSignedIn.default_code:
+        return (Link("サインインする", "/sign-in"), home)
     if "home" in refusal.details:
         return (Link(f"{refusal.details['home_name']}のページへ", refusal.details["home"]), home)
     if refusal.status in (502, 503, 504):

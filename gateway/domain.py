@@ -103,16 +103,18 @@ def keyed_digest(key: bytes, text: str) -> str:
 
 FREE_TRIES = 5
 FREE_TRIES_OF_NETWORK = 100
-"""A town hall is one network: its people share an address."""
+"""A town hall or a school is one network: its people share an address."""
 FORGET_AFTER = timedelta(hours=1)
 _LONGEST = timedelta(minutes=15)
+_LONGEST_OF_NETWORK = timedelta(seconds=20)
+"""A network that has failed often waits as a whole, with all who have nothing to do with it: short, but 180 tries an hour guess nothing."""
 
 
-def pause_after(failures: int, free: int = FREE_TRIES) -> timedelta:
-    """How long the next try must wait. Doubles from 1 s; holds for one account from one network, nobody else's."""
+def pause_after(failures: int, free: int = FREE_TRIES, *, whole_network: bool = False) -> timedelta:
+    """How long the next try must wait. Doubles from 1 s; holds for one account from one network, or for a network as a whole."""
     if failures < free:
         return timedelta(0)
-    return min(timedelta(seconds=2 ** min(failures - free, 20)), _LONGEST)
+    return min(timedelta(seconds=2 ** min(failures - free, 20)), _LONGEST_OF_NETWORK if whole_network else _LONGEST)
 
 
 @lru_cache(20_000)

@@ -39,7 +39,14 @@ from gateway.db.people import (
     ticket,
     void_tickets,
 )
-from gateway.db.programs import MachineTokenRow, live_machine_token, machine_tokens, note_machine_token_used
+from gateway.db.programs import (
+    MachineTokenRow,
+    has_holder,
+    live_keys_of,
+    live_machine_token,
+    machine_tokens,
+    note_machine_token_used,
+)
 from gateway.db.second_factors import (
     PasskeyRow,
     RecoveryCodeRow,

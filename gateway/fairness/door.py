@@ -62,27 +62,21 @@ class Fairness:
 
     def check_rates(self, caller: Caller, decision: Onward) -> None:
         """Tenant, person or program, each by its class of route; then the day's quota. Raises TooMany."""
-        tenant = decision.tenant.id if decision.tenant else None
-        whose = {"tenant": tenant, **_subject(caller)}
-        now = time.monotonic()
-        for kind, rate, name in self.limits.rates(decision.route_class):
-            ident = whose.get(kind)
-            if ident is not None:
-                self._refuse_after(self._buckets.take((kind, name, ident), rate, now))
-        if tenant is not None:
-            self._count("tenant", tenant)
-        if caller.machine is not None:
-            self._count("machine", caller.machine.token)
+        whose = _subject(caller)
+        if decision.tenant is not None and (caller.machine is None or caller.machine.tenant == decision.tenant.id):
+            whose["tenant"] = decision.tenant.id  # a key of another municipality is refused there, and uses up nothing
+        rates = self.limits.rates(decision.route_class)
+        wanted = [((kind, name, whose[kind]), rate) for kind, rate, name in rates if kind in whose]
+        self._refuse_after(self._buckets.take_all(wanted, time.monotonic()))
+        whose.pop("subject", None)
+        if not self.quotas.take(**whose):
+            sentence = "今日使える回数の上限になりました。あすになると、また使えます。"
+            raise TooMany(sentence, code="quota-used-up", retry_after=self.quotas.seconds_left())
 
     def _refuse_after(self, wait: float) -> None:
         if wait > 0.0:
             sentence = "短い時間にたくさんの操作があったため、少しお待ちいただいています。しばらくしてから、もう一度お試しください。"
             raise TooMany(sentence, code="rate-limited", retry_after=int(wait) + 1)
-
-    def _count(self, kind: str, ident: str) -> None:
-        if not self.quotas.take(kind, ident):
-            sentence = "今日使える回数の上限になりました。あすになると、また使えます。"
-            raise TooMany(sentence, code="quota-used-up", retry_after=self.quotas.seconds_left())
 
     # ---- closed, resting, full ----
 

@@ -21,13 +21,14 @@ class Quotas:
         self._told: dict[str, int] = {}
         self._new: Counter[str] = Counter()
 
-    def take(self, kind: str, ident: str) -> bool:
-        """Count one request; False if the day's are used up (then it is not counted)."""
-        key = f"{kind}:{ident}"
-        most = self._most.get(kind)
-        if most is not None and self._told.get(key, 0) + self._new[key] >= most:
-            return False
-        self._new[key] += 1
+    def take(self, **whose: str) -> bool:
+        """Count one request for all of `whose` (kind=ident); False if the day's are used up for one of them: then it counts for none."""
+        keys = {kind: f"{kind}:{ident}" for kind, ident in whose.items()}
+        for kind, key in keys.items():
+            most = self._most.get(kind)
+            if most is not None and self._told.get(key, 0) + self._new[key] >= most:
+                return False
+        self._new.update(keys.values())
         return True
 
     def today(self) -> dict[str, int]:

@@ -1,8 +1,10 @@
 """How often: one rule for every key, by the Generic Cell Rate Algorithm (ITU-T I.371), which knows to the millisecond when to come back."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from heapq import nlargest
+from operator import itemgetter
 
 import limits
 
@@ -30,27 +32,36 @@ class Rate:
 
 
 class Buckets:
-    """When each key may come again. Memory is bounded: of very many keys those that have nothing to wait for are forgotten."""
+    """When each key may come again. Memory is bounded: of very many keys those that have nothing to wait for are forgotten, and if these
+    are not enough, those that are nearest to it. (Else a crowd of newcomers would wipe out what a storm has used up.)"""
 
     def __init__(self) -> None:
         self._next: dict[Hashable, float] = {}
 
     def take(self, key: Hashable, rate: Rate, now: float) -> float:
         """0.0 if the request may pass; else the seconds until it would, and it counts as not made."""
-        known = self._next.get(key, 0.0)
-        following = (known if known > now else now) + rate.each
-        wait = following - now - rate.window
-        if wait > _ROUNDING:
-            return wait
+        return self.take_all(((key, rate),), now)
+
+    def take_all(self, wanted: Iterable[tuple[Hashable, Rate]], now: float) -> float:
+        """The same for several limits at once. A request that one of them refuses counts with none of them: what one person is refused
+        must not use up what their municipality may."""
+        taken = []
+        for key, rate in wanted:
+            known = self._next.get(key, 0.0)
+            following = (known if known > now else now) + rate.each
+            wait = following - now - rate.window
+            if wait > _ROUNDING:
+                return wait
+            taken.append((key, following))
         if len(self._next) >= _MANY:
             self._forget(now)
-        self._next[key] = following
+        self._next.update(taken)
         return 0.0
 
     def _forget(self, now: float) -> None:
         self._next = {key: at for key, at in self._next.items() if at > now}
         if len(self._next) >= _MANY:
-            self._next.clear()
+            self._next = dict(nlargest(_MANY // 2, self._next.items(), key=itemgetter(1)))
 
 
 @dataclass(frozen=True)

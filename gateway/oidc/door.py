@@ -1,6 +1,7 @@
 """The providers of one gateway process: each with its own few places, so that a slow one holds up only itself."""
 
 import contextlib
+import hmac
 import logging
 import threading
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,10 @@ ENDING_WAITS = 2.0
 """Seconds for which a provider's word that something has ended waits for the one before it."""
 BEGUN_FOR = timedelta(minutes=15)
 """How long somebody may stay at a provider's page before the way back is closed."""
+BEGUN_AT_ONCE = 3
+"""Windows of one browser in which somebody may be on the way to a provider at the same time; a further one ends the oldest."""
+COOKIE_MOST = 3500
+"""Characters that these may have together: a browser drops a cookie of more than 4096 with its name and flags (RFC 6265, 6.1)."""
 PENDING_FOR = timedelta(minutes=60)
 """How long a proved identity waits for the person to say which account it belongs to."""
 
@@ -82,9 +87,11 @@ class Providers:
         """The municipality whose staff this provider knows, if it is one's own."""
         return self.seats[key].provider.tenant if key in self.seats else None
 
-    def begin(self, key: str, *, next: str, need: str, shared: bool = False, again: bool = False) -> tuple[str, str]:
+    def begin(
+        self, key: str, *, next: str, need: str, shared: bool = False, again: bool = False, beside: str = ""
+    ) -> tuple[str, str]:
         """(where to send the browser, value of the cookie that binds the answer to it). `again`: the person shall prove anew who they
-        are, whatever the provider remembers. Raises ProviderFailed."""
+        are, whatever the provider remembers. `beside`: the cookie as it is, of what was begun in other windows. Raises ProviderFailed."""
         seat, now = self.seat(key), self._clock.now()
         with self._conversation(seat):
             url, begun = exchange.begin(
@@ -95,21 +102,33 @@ class Providers:
                 shared=shared,
                 again_at=now.timestamp() if again else 0.0,
             )
-        return url, self._begun.close(begun.values(), now + BEGUN_FOR)
+        return url, _together(self._begun.close(begun.values(), now + BEGUN_FOR), beside)
 
     def finish(self, key: str, cookie: str, answer: Mapping[str, str]) -> tuple[Identity, Begun]:
         """Who came back, and what was wanted. Raises Declined or ProviderFailed; both are noted for the operator."""
         seat, now = self.seat(key), self._clock.now()
         with self._conversation(seat):
-            values = self._begun.open(cookie, now)
-            if values is None:
-                raise ProviderFailed("wrong-state")
-            begun = Begun(**_without_end(values))
+            begun = self._begun_as(cookie, answer, now)
             identity = exchange.finish(seat.known, begun, answer, self.redirect_uri(key), now)
             if begun.need and strength(identity.acr) < strength(begun.need):
                 raise ProviderFailed("too-weak", identity.acr)
         seat.record.note(now)
         return identity, begun
+
+    def _begun_as(self, cookie: str, answer: Mapping[str, str], now: datetime) -> Begun:
+        """What was begun in this browser with the state that has come back. Raises ProviderFailed."""
+        for each in cookie.split(_AND):
+            values = self._begun.open(each, now)
+            if values is not None and _is_state(values, answer):
+                return Begun(**_without_end(values))
+        raise ProviderFailed("wrong-state")
+
+    def still_begun(self, cookie: str, answer: Mapping[str, str]) -> str:
+        """The cookie without what `answer` is the answer to: that cannot be answered twice, the other windows go on. May be empty."""
+        opened = {each: self._begun.open(each, self._clock.now()) for each in cookie.split(_AND)}
+        return _AND.join(
+            each for each, values in opened.items() if values is not None and not _is_state(values, answer)
+        )
 
     @contextlib.contextmanager
     def _conversation(self, seat: Seat) -> Iterator[None]:
@@ -159,6 +178,22 @@ class Proved:
 
     identity: Identity
     shared: bool
+
+
+_AND = "~"
+
+
+def _together(newest: str, before: str) -> str:
+    """As many of them as may be, the newest first."""
+    found = newest
+    for each in before.split(_AND)[: BEGUN_AT_ONCE - 1]:
+        if each and len(found) + len(each) < COOKIE_MOST:
+            found += _AND + each
+    return found
+
+
+def _is_state(values: Mapping[str, Any], answer: Mapping[str, str]) -> bool:
+    return hmac.compare_digest(values["state"].encode(), answer.get("state", "").encode())
 
 
 def _without_end(values: dict[str, Any]) -> dict[str, Any]:

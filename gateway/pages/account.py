@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import db, passwords
 from gateway.identity import SignedIn
-from gateway.pages.again import require_fresh
-from gateway.pages.common import caller_of, page, rights_of, see
+from gateway.pages.again import is_fresh, require_fresh
+from gateway.pages.common import caller_of, only_whom_it_was_shown, page, rights_of, see
 from gateway.pages.sign_in import prove_again
 from gateway.pages.ways import linkable
 from gateway.parts import Parts, parts_of
@@ -21,9 +21,10 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotSignedIn, TooMany
 from libs.common.web import Link
 
-router = APIRouter(prefix="/account", include_in_schema=False)
+router = APIRouter(prefix="/account", include_in_schema=False, dependencies=[Depends(only_whom_it_was_shown)])
 
 DAYS = 90
+KEYS = "/account/#tokens"
 
 _ROOMS: tuple[tuple[Callable[[frozenset[str]], bool], str, str], ...] = (
     (lambda roles: "operator" in roles, "運用", "/operator/"),
@@ -122,7 +123,9 @@ def make_token(
     days: Annotated[str, Form()] = "",
     actor: Actor = access.person(),
 ) -> Response:
-    """Shows the new key this once; it is kept as a hash only."""
+    """Shows the new key this once; it is kept as a hash only. A key is a way in that outlives the session: it needs a proof as new as
+    one for a passkey; ending a key needs none."""
+    require_fresh(request, KEYS)
     parts = parts_of(request)
     administered = _administered(parts, request)
     typed = {"tenant": tenant, "name": name, "scopes": scopes or [], "days": days}
@@ -145,6 +148,7 @@ def rotate_token(
     actor: Actor = access.person(),
 ) -> Response:
     """A new secret beside the present one, which goes on for some days. Shown this once."""
+    require_fresh(request, KEYS)
     parts, tenants = parts_of(request), {tenant.id for tenant in _administered(parts_of(request), request)}
     with parts.service.database.reading() as session:
         owner = machine_tokens.tenant_of(session, ident)
@@ -213,6 +217,7 @@ def _page(
         person = db.person(session, actor.subject)
         rows = [row for row in db.sessions_of(session, actor.subject, now) if parts.is_open(row, now)]
         tokens = db.machine_tokens(session, [tenant.id for tenant in administered])
+        without_holder = {row.id for row in tokens if not db.has_holder(session, row)}
         linked = db.identities_of(session, actor.subject)
         has_password = db.credential(session, actor.subject) is not None
     return page(
@@ -230,6 +235,8 @@ def _page(
         administered=administered,
         names={tenant.id: tenant.name for tenant in administered},
         tokens=tokens,
+        without_holder=without_holder,
+        fresh=is_fresh(request),
         token=token,
         now=now,
         scope_choices=list(parts.settings.machine_scopes.items()),

@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import db, domain, hygiene
 from gateway.pages.again import require_fresh
-from gateway.pages.common import caller_of, network_of, page, see, with_cookie
+from gateway.pages.common import caller_of, network_of, only_whom_it_was_shown, page, see, with_cookie
 from gateway.parts import Parts, parts_of
 from gateway.use_cases import accounts, tickets
 from gateway.use_cases.sign_in import check_mail_pace
@@ -16,7 +16,7 @@ from libs.common import access
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound, TooMany
 
-router = APIRouter(prefix="/account/address", include_in_schema=False)
+router = APIRouter(prefix="/account/address", include_in_schema=False, dependencies=[Depends(only_whom_it_was_shown)])
 
 TICKET_COOKIE_SECONDS = 1800
 

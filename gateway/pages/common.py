@@ -3,16 +3,18 @@
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway import domain
 from gateway.identity import NOBODY, Caller
-from gateway.parts import Parts
+from gateway.parts import Parts, parts_of
 from gateway.passkeys import Site
+from libs.common.errors import Conflict
 
 _BROWSERS = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
 _SYSTEMS = (
@@ -97,7 +99,27 @@ def with_cookie(response: Response, *cookies: str) -> Response:
 
 
 def page(parts: Parts, request: Request, name: str, status: int = 200, **context: Any) -> Response:
-    return parts.pages.render(request, name, status_code=status, **context)
+    """`name` filled in. Its forms carry `shown_to` (`only_whom_it_was_shown`)."""
+    return parts.pages.render(request, name, status_code=status, **{"shown_to": _mark(request), **context})
+
+
+def only_whom_it_was_shown(request: Request, shown_to: Annotated[str, Form()] = "") -> None:
+    """For the routers of rooms that are one person's own: in another window of the same browser somebody else may have signed in since
+    the page was opened, and a button pressed afterwards must not mean them. Raises Conflict.
+
+    `shown_to` is no secret and proves nothing; that a request comes from a page of ours at all is `csrf.py`'s to know.
+    """
+    if shown_to and caller_of(request).signed_in is not None and shown_to != _mark(request):
+        raise Conflict(
+            "この画面を開いたあとに、サインインしている方が変わったため、何も変えていません。アカウントの画面を開き直して、お確かめください。",
+            code="another-person",
+        )
+
+
+def _mark(request: Request) -> str:
+    """Stands for whoever is signed in; empty for nobody."""
+    signed_in = caller_of(request).signed_in
+    return domain.keyed_digest(parts_of(request).digest_key, f"shown to {signed_in.person}") if signed_in else ""
 
 
 def first_error(errors: Mapping[str, str]) -> str:

@@ -141,6 +141,10 @@ def _asked(request: Request, next: str) -> Asked:
     half: Half | None = half_of(parts_of(request), request)
     if half is not None:
         return Asked(half.person, half.next, half.shared, half.provider, half.provider_sid, half.corporate_number)
+    if caller_of(request).signed_in is None:
+        raise NotSignedIn(
+            "この画面を開いてから時間がたったため、続けられません。お手数ですが、もう一度はじめからサインインしてください。"
+        )
     return _of_session(_signed_in(request), next)
 
 
@@ -164,6 +168,7 @@ def _form(
     """`need`: what would do; empty where the same strength again is enough."""
     parts, site = parts_of(request), site_of(parts_of(request), request)
     with parts.service.database.reading() as session:
+        person = db.person(session, asked.person)
         known = [row.credential_id for row in db.passkeys_of(session, asked.person)]
         linked = {row.provider for row in db.identities_of(session, asked.person)}
         codes = db.codes_left(session, asked.person)
@@ -183,6 +188,7 @@ def _form(
         codes=0 if strong else codes,
         again=not need,
         password=password,
+        email=person.email if person else "",
         site=site,
         next=asked.next,
         half=half_of(parts, request) is not None,

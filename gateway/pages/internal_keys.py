@@ -7,6 +7,7 @@ from datetime import datetime
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 from starlette.requests import Request
 
 from gateway import db
@@ -53,8 +54,7 @@ def make_key(request: Request, wish: KeyIn, actor: Actor = ANY_SERVICE) -> KeyOu
         raise NotFound("この自治体は見つかりません。")
     now = parts.clock.now()
     with parts.service.database.transaction(wish.tenant) as session:
-        if db.person(session, wish.by) is None:
-            raise NotFound("この人は見つかりません。")
+        _require_known(session, wish.by)
         asked = machine_tokens.Wish(wish.tenant, wish.name, wish.scopes, wish.days)
         token = machine_tokens.make(session, asked, by=wish.by, tenants={wish.tenant}, now=now)
         row = session.get_one(db.MachineTokenRow, token.split("_")[1])
@@ -76,6 +76,7 @@ def change_secret(request: Request, ident: str, change: ChangeIn, actor: Actor =
     parts, now = parts_of(request), parts_of(request).clock.now()
     owner = _owner_of_own(parts, ident, actor)
     with parts.service.database.transaction(owner) as session:
+        _require_known(session, change.by)
         asked = machine_tokens.Change(ident, change.overlap, change.days)
         token = machine_tokens.rotate(session, asked, by=change.by, tenants={owner}, now=now)
         expires_at = session.get_one(db.MachineTokenRow, ident).expires_at
@@ -92,6 +93,11 @@ def end_key(request: Request, ident: str, end: EndIn, actor: Actor = ANY_SERVICE
         machine_tokens.revoke(session, ident, by=end.by, tenants={owner}, now=parts.clock.now())
     parts.callers.forget()
     return {"status": "revoked"}
+
+
+def _require_known(session: Session, person_id: str) -> None:
+    if db.person(session, person_id) is None:
+        raise NotFound("この人は見つかりません。")
 
 
 def _owner_of_own(parts: Parts, ident: str, actor: Actor) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from gateway import db
 from gateway.pages.again import require_fresh
-from gateway.pages.common import caller_of, local, page, rights_of, see, site_of, with_cookie
+from gateway.pages.common import caller_of, local, only_whom_it_was_shown, page, rights_of, see, site_of, with_cookie
 from gateway.pages.entering import SECOND, begin_session
 from gateway.parts import HERE, Parts, parts_of
 from gateway.use_cases import accounts, second_factors
@@ -20,7 +20,7 @@ from libs.common import access
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, Refusal, TooWeak
 
-router = APIRouter(prefix="/account", include_in_schema=False)
+router = APIRouter(prefix="/account", include_in_schema=False, dependencies=[Depends(only_whom_it_was_shown)])
 
 HERE_PAGE = "/account/second-factor"
 SCRIPT = (HERE / "static" / "passkey.js").read_text("utf-8")

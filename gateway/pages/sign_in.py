@@ -65,7 +65,9 @@ def sign_in(
         return _form(parts, request, next, email=email, errors=refusal.fields, shared=bool(shared), status=422)
     except TooMany as refusal:
         errors = {"password": refusal.message}
-        return _form(parts, request, next, email=email, errors=errors, shared=bool(shared), status=429)
+        answer = _form(parts, request, next, email=email, errors=errors, shared=bool(shared), status=429)
+        answer.headers["retry-after"] = str(refusal.details["retry_after"])
+        return answer
     answer = enter(parts, request, person, next=local(next), shared=bool(shared))
     return remember(parts, request, person.email, answer, shared=bool(shared))
 

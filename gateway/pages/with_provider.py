@@ -47,7 +47,8 @@ def go(
     parts = parts_of(request)
     need = need if need in STRENGTHS else ""
     try:
-        url, cookie = parts.providers.begin(key, next=local(next), need=need, shared=shared, again=again)
+        beside = _begun(request)
+        url, cookie = parts.providers.begin(key, next=local(next), need=need, shared=shared, again=again, beside=beside)
     except ProviderFailed as failure:
         return _failed(request, key, failure, local(next))
     answer = RedirectResponse(url, 303, {"cache-control": "no-store"})
@@ -57,15 +58,21 @@ def go(
 @router.get("/with/{key}/back")
 def come_back(request: Request, key: str, actor: Actor = access.public()) -> Response:
     parts = parts_of(request)
-    gone = parts.cookies.clear(parts.cookies.begun)
-    cookie = hygiene.cookie(request.scope["headers"], parts.cookies.begun) or ""
+    cookie, said = _begun(request), _answer_of(request)
+    left = parts.providers.still_begun(cookie, said)
+    begun_cookie = parts.cookies.begun
+    gone = parts.cookies.set(begun_cookie, left, COOKIE_SECONDS) if left else parts.cookies.clear(begun_cookie)
     try:
-        identity, begun = parts.providers.finish(key, cookie, _answer_of(request))
+        identity, begun = parts.providers.finish(key, cookie, said)
     except Declined:
         return with_cookie(see("/sign-in?said=declined"), gone)
     except ProviderFailed as failure:
         return with_cookie(_failed(request, key, failure, "/"), gone)
     return with_cookie(_arrived(parts, request, identity, begun), gone)
+
+
+def _begun(request: Request) -> str:
+    return hygiene.cookie(request.scope["headers"], parts_of(request).cookies.begun) or ""
 
 
 def _answer_of(request: Request) -> Mapping[str, str]:

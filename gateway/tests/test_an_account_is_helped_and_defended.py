@@ -1,19 +1,21 @@
 """Lost passkeys, guessing neighbours, old answers, what is left in a browser: who gets in, who is told, and who does not."""
 
 import asyncio
+import contextlib
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from gateway import db
+from gateway import db, domain
 from gateway.passkeys import Made, Used
 from gateway.tests.conftest import CODE, PASSWORD
 from gateway.tests.inside import Inside, inside
 from gateway.tests.test_an_account_moves_stops_and_closes import HTML, account, as_browser, sent, signs_in
-from gateway.use_cases import second_factors, tickets
-from libs.common.errors import Invalid
+from gateway.use_cases import second_factors, sign_in, tickets
+from libs.common.errors import Invalid, TooMany
 
 HANAKO = "hanako@example.jp"
 
@@ -78,6 +80,84 @@ def test_a_neighbour_who_guesses_does_not_shut_out_the_owner_of_a_browser_that_w
             assert await sign_in(client, "neighbour@example.jp") == 303, "and it is known for one account only"
 
     asyncio.run(run())
+
+
+def test_whoever_guesses_in_a_school_makes_its_others_wait_for_seconds_and_tells_them_why(
+    door: Inside, person: str
+) -> None:
+    """Hundreds share its address. Somebody there tries one password on many accounts, and goes on as often as it is possible."""
+    school = "203.0.113.9"
+
+    def guess(number: int) -> None:
+        with door.parts.service.database.transaction() as session:
+            key, now = door.parts.digest_key, door.clock.now()
+            with contextlib.suppress(TooMany):
+                sign_in.check_pace(session, key, f"guessed{number}@example.jp", domain.network_of(school), now)
+                sign_in.note_failure(session, key, f"guessed{number}@example.jp", domain.network_of(school), now)
+
+    def fair(address: str = school) -> httpx.Response:
+        async def run() -> httpx.Response:
+            async with door.client(address, **HTML) as client:
+                return await client.post("/sign-in", data={"email": HANAKO, "password": PASSWORD})
+
+        return asyncio.run(run())
+
+    for number in range(2000):  # more than half an hour of it: as long as it pays
+        guess(number)
+        door.clock.advance(seconds=1)
+    guess(2000)
+    while fair().status_code == 303:
+        door.clock.advance(seconds=1)
+        guess(2000)
+    refused = fair()
+    seconds = int(refused.headers["retry-after"])
+    assert refused.status_code == 429 and seconds <= 21
+    for words in (f"{seconds}秒後", "パスワードが違うという意味ではありません", "スマートフォンの回線", HANAKO):
+        assert words in refused.text, words
+    assert fair("198.51.100.7").status_code == 303, "another network does not wait"
+    for number in range(seconds):
+        guess(3000 + number)
+        door.clock.advance(seconds=1)
+    assert fair().status_code == 303, "the time that was said is the time: who has to wait makes nobody wait longer"
+    guess(4000)
+    assert fair().status_code == 429, "but who guesses on may be quicker"
+    assert came_in_by_mail(door, school) == "/account/", "the mail's way in is no guess, and waits for nobody"
+
+
+def came_in_by_mail(door: Inside, address: str) -> str:
+    """Where somebody gets who says that they have forgotten the password."""
+    sent(door)
+
+    async def run() -> str:
+        async with door.client(address, **HTML) as client:
+            assert (await client.post("/reset", data={"email": HANAKO})).status_code == 200
+            [text] = [text for to, _, text in await asyncio.to_thread(sent, door) if to == HANAKO]
+            await client.get(re.search(r"http\S+(/welcome/\?t=\S+)", text)[1])
+            form = {"display_name": "見本 花子", "password": "umi to yama to kawa"}
+            answer = await client.post("/welcome/", data=form)
+            assert (await client.get("/account/")).status_code == 200
+            return answer.headers["location"]
+
+    return asyncio.run(run())
+
+
+def test_forty_who_register_in_one_room_get_their_mails(door: Inside) -> None:
+    """A training day in a town hall: all at once, behind one address."""
+
+    async def run() -> list[int]:
+        async with door.client("203.0.113.9", **HTML) as client:
+            waits = []
+            for number in range(40):
+                while (
+                    sent := await client.post("/sign-up", data={"email": f"clerk{number}@example.jp"})
+                ).status_code == 429:
+                    door.clock.advance(seconds=1)
+                    waits.append(number)
+                assert sent.status_code == 200
+            return waits
+
+    waits = asyncio.run(run())
+    assert waits and len(waits) < 10 * 21
 
 
 def test_a_machine_that_many_people_use_is_not_known_again(door: Inside, person: str) -> None:

@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -47,6 +47,25 @@ def test_an_upload_of_100_mb_passes_unchanged_with_flat_memory(cloud: Running) -
         sha.update(block)
     assert seen["sha256"] == sha.hexdigest()
     assert peak - before < 30 * MB
+
+
+def test_an_upload_that_its_service_takes_slowly_waits_with_its_sender(cloud: Running) -> None:
+    """What the service has not taken yet must not gather here: neither what the client sent (its reading pauses) nor what waits to be
+    written to the service (`Connection.drained`)."""
+    cloud.client().put(f"/t/{CODE}/backup/warm", content=blocks(20))
+    before = most = memory(cloud)
+    sent, end = 0, time.monotonic() + 3
+    with socket.create_connection(("127.0.0.1", cloud.port)) as client:
+        head = f"PUT /t/{CODE}/backup/a?slowly=0.5 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {300 * MB}\r\n\r\n"
+        client.sendall(head.encode())
+        client.settimeout(0.2)
+        while time.monotonic() < end and sent < 290 * MB:
+            with suppress(TimeoutError):
+                sent += client.send(BLOCK)
+            most = max(most, memory(cloud))
+    assert sent > MB, "it began"
+    assert sent < 100 * MB, "the sender waits"
+    assert most - before < 15 * MB
 
 
 def test_a_download_of_100_mb_to_a_slow_reader_keeps_memory_flat(cloud: Running) -> None:

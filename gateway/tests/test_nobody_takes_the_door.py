@@ -18,7 +18,7 @@ from gateway.fairness.waiting_room import WaitingRoom
 from gateway.tests.conftest import CODE, OTHER, PREFECTURE
 from gateway.tests.inside import Given, echo, inside
 from gateway.upstream import UpstreamRefused
-from gateway.use_cases import accounts
+from gateway.use_cases import accounts, machine_tokens
 from libs.common.db import Database
 from libs.common.testing.service import NOW
 
@@ -38,6 +38,24 @@ def test_a_rate_lets_a_window_through_at_once_and_then_one_at_a_time() -> None:
     assert buckets.take("a", rate, 101.0) > 0.0
     refused = [buckets.take("a", rate, 101.0) for _ in range(1000)]
     assert refused[0] == refused[-1], "who is refused does not have to wait longer for having asked"
+
+
+def test_what_one_is_refused_uses_up_nothing_of_what_all_may() -> None:
+    buckets, own, of_all = Buckets(), Rate.of("2/minute"), Rate.of("5/minute")
+    asked = [buckets.take_all([("all", of_all), ("noisy", own)], 100.0) for _ in range(50)]
+    assert [wait == 0.0 for wait in asked] == [True] * 2 + [False] * 48
+    assert [buckets.take_all([("all", of_all), (n, own)], 100.0) == 0.0 for n in range(4)] == [True] * 3 + [False]
+
+
+def test_a_crowd_of_newcomers_does_not_wipe_out_what_a_storm_has_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.fairness.rates._MANY", 100)
+    buckets, rate = Buckets(), Rate.of("10/minute")
+    for _ in range(10):
+        assert buckets.take("storm", rate, 100.0) == 0.0
+    for n in range(1000):
+        assert buckets.take(n, rate, 100.0) == 0.0
+    assert buckets.take("storm", rate, 100.0) > 0.0
+    assert len(buckets._next) <= 100, "and memory stays bounded"
 
 
 def test_several_gateways_share_a_rate() -> None:
@@ -108,16 +126,16 @@ def test_quotas_are_those_of_all_gateways_together(database: Database) -> None:
     clock = type("Clock", (), {"now": staticmethod(lambda: moment[0])})
     moment = [NOW]
     one, two = Quotas({"machine": 10}, clock), Quotas({"machine": 10}, clock)  # type: ignore[arg-type]
-    assert [one.take("machine", "a") for _ in range(6)] == [True] * 6
-    assert two.take("machine", "a")
+    assert [one.take(machine="a") for _ in range(6)] == [True] * 6
+    assert two.take(machine="a")
     one.settle(database)
     two.settle(database)
-    assert [two.take("machine", "a") for _ in range(6)] == [True] * 3 + [False] * 3
-    assert two.take("machine", "b"), "another's is untouched"
+    assert [two.take(machine="a") for _ in range(6)] == [True] * 3 + [False] * 3
+    assert two.take(machine="b"), "another's is untouched"
     assert 0 < two.seconds_left() <= 86_400
     moment[0] += timedelta(days=1)
     two.settle(database)
-    assert two.take("machine", "a"), "the next day"
+    assert two.take(machine="a"), "the next day"
     with database.reading() as session:
         assert db.counts_of(session, NOW.date())["machine:a"] == 10
 
@@ -179,6 +197,51 @@ def test_while_a_storm_waits_for_its_refusals_the_others_are_answered(
     with inside(tmp_path, limits={"tenant": "10/hour"}) as made:
         statuses, heard = asyncio.run(go())
     assert statuses == {200} and heard < 20, f"all {heard} refusals left before the others' answers"
+
+
+def test_one_person_who_asks_too_often_leaves_the_municipality_s_limit_to_the_others(tmp_path: Path) -> None:
+    """From many addresses at once, so that no network's limit stops them before."""
+
+    async def go() -> tuple[list[int], list[int]]:
+        refused = []
+        for n in range(40):
+            async with made.client(f"10.1.{n}.1") as client:
+                client.cookies.update(cookies["noisy"])
+                refused.append((await client.get(HERE)).status_code)
+        async with made.client("10.2.0.1") as client:
+            client.cookies.update(cookies["fair"])
+            return refused, [(await client.get(HERE)).status_code for _ in range(5)]
+
+    with inside(tmp_path, limits={"tenant": "20/hour", "subject": "5/hour"}) as made:
+        with made.parts.service.database.transaction(PREFECTURE) as session:
+            ids = {n: accounts.add_person(session, f"{n}@example.jp", n, NOW).id for n in ("noisy", "fair")}
+        cookies = {name: made.session(ident) for name, ident in ids.items()}
+        refused, fair = asyncio.run(go())
+    assert refused.count(429) == 35
+    assert fair == [200] * 5
+
+
+def test_a_key_that_has_used_up_its_day_does_not_use_up_the_municipality_s(tmp_path: Path) -> None:
+    with inside(tmp_path, daily_quotas={"tenant": 10, "machine": 3}) as made:
+        quotas = made.parts.fairness.quotas
+        assert [quotas.take(tenant=CODE, machine="a") for _ in range(50)].count(True) == 3
+        assert [quotas.take(tenant=CODE) for _ in range(10)].count(True) == 7
+
+
+def test_a_key_of_one_municipality_uses_up_nothing_of_another(tmp_path: Path) -> None:
+    async def go() -> tuple[set[int], list[int]]:
+        async with made.client(authorization=f"Bearer {token}") as program, made.client() as guest:
+            refused = {(await program.get(THERE)).status_code for _ in range(20)}
+            return refused, [(await guest.get(THERE)).status_code for _ in range(4)]
+
+    with inside(tmp_path, limits={"tenant": "4/hour"}, daily_quotas={"tenant": 4}) as made:
+        with made.parts.service.database.transaction(PREFECTURE) as session:
+            maker = accounts.add_person(session, "maker@example.jp", "作る人", NOW).id
+        with made.parts.service.database.transaction(CODE) as session:
+            wish = machine_tokens.Wish(CODE, "連携", ("eapply.read",), 30)
+            token = machine_tokens.make(session, wish, by=maker, tenants={CODE}, now=NOW)
+        refused, open_to_others = asyncio.run(go())
+    assert (refused, open_to_others) == ({404}, [200] * 4)
 
 
 def test_each_has_a_limit_of_their_own(tmp_path: Path) -> None:

@@ -134,3 +134,71 @@ def test_a_sign_in_that_ends_soon_is_told_before_and_lasts_on_by_one_press(
     assert told.count() == 0, "the press was a use: another hour"
     page.clock.run_for(4 * 60 * 1000)
     assert "サインインが切れました" in told.inner_text()
+
+
+def signs_in(page: Page, cloud: Running, email: str, next: str = "/account/") -> None:
+    page.goto(f"{cloud.url}/sign-in?next={next}")
+    page.fill("#email", email)
+    page.fill("#password", PASSWORD)
+    page.get_by_role("button", name="サインインする").first.click()
+    page.wait_for_url(f"**{next}")
+
+
+def test_the_back_button_shows_nothing_of_a_person_who_has_left(
+    cloud: Running, browser_page: Callable[..., Page]
+) -> None:
+    """Neither the browser's cache nor its memory of whole pages (bfcache) keeps what was seen; and back leads to no second sign-in."""
+    cloud.person("left@example.jp", "去来 一郎")
+    page = browser_page(375)
+    page.expected_errors = ["401"]  # type: ignore[attr-defined]
+    signs_in(page, cloud, "left@example.jp")
+    assert "去来 一郎" in page.content()
+    page.go_back()
+    assert page.locator("#password").count() == 0 or page.url.endswith("/account/"), (
+        "signed in: the form is not shown again"
+    )
+    page.goto(cloud.url + "/account/")
+    page.get_by_role("button", name="サインアウト").first.click()
+    page.wait_for_url(cloud.url + "/")
+    for _ in range(3):
+        page.go_back()
+        assert "去来" not in page.content() and "left@example.jp" not in page.content(), page.url
+
+
+def test_two_windows_sign_in_side_by_side(cloud: Running, browser_page: Callable[..., Page]) -> None:
+    """Both stood at the form; the second press begins the session anew, and neither window is lost."""
+    cloud.person("two-windows@example.jp", "二窓 花子")
+    first = browser_page(375)
+    second = first.context.new_page()
+    for page in (first, second):
+        page.goto(cloud.url + "/sign-in?next=/account/")
+        page.fill("#email", "two-windows@example.jp")
+        page.fill("#password", PASSWORD)
+    for page in (first, second):
+        page.get_by_role("button", name="サインインする").first.click()
+        page.wait_for_url("**/account/")
+    first.fill("#display_name", "二窓 桃子")
+    first.get_by_role("button", name="お名前を変える").click()
+    first.wait_for_url("**done=name")
+    assert "二窓 桃子" in first.content()
+
+
+def test_a_button_of_the_window_of_somebody_else_is_refused_in_words(
+    cloud: Running, browser_page: Callable[..., Page]
+) -> None:
+    for name in ("one", "another"):
+        cloud.person(f"{name}-window@example.jp", f"窓口 {name}")
+    first = browser_page(375)
+    first.expected_errors = ["409"]  # type: ignore[attr-defined]
+    signs_in(first, cloud, "one-window@example.jp")
+    second = first.context.new_page()
+    second.goto(cloud.url + "/account/")
+    second.get_by_role("button", name="サインアウト").first.click()
+    second.wait_for_url(cloud.url + "/")
+    signs_in(second, cloud, "another-window@example.jp")
+    first.fill("#display_name", "窓口 違い")
+    first.get_by_role("button", name="お名前を変える").click()
+    first.wait_for_selector("text=サインインしている方が変わったため")
+    look(first)
+    second.reload()
+    assert "窓口 another" in second.content()

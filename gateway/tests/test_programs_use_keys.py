@@ -5,8 +5,11 @@ import re
 
 import pytest
 
+from gateway import db
+from gateway.parts import build_parts
 from gateway.tests.conftest import CODE, OTHER, Running, until
 from gateway.tests.test_requests_pass_to_services import actor, headers_of
+from gateway.use_cases import accounts
 
 
 @pytest.fixture(scope="module")
@@ -14,6 +17,7 @@ def administrator(cloud: Running):
     person = cloud.person("admin@example.jp")
     cloud.publish(**{person: {CODE: ["portal.admin"], OTHER: ["eapply.reviewer"]}})
     client = cloud.signed_in("admin@example.jp")
+    client.person = person
     assert until(lambda: "プログラムのためのキー" in client.get("/account/").text, 5)
     return client
 
@@ -80,6 +84,51 @@ def test_a_key_is_renewed_without_a_pause(cloud: Running, administrator) -> None
     assert [shown(cloud, value).status_code for value in (old, new)] == [401, 401]
     wrong = administrator.post(f"/account/machine-tokens/{old.split('_')[1]}/rotate", data={"overlap": "365"})
     assert wrong.status_code == 422 and "0日から30日" in wrong.text
+
+
+WITHIN = 5.0
+"""Seconds after which a right that was lost is lost everywhere."""
+
+
+def test_the_keys_of_a_stopped_account_open_nothing_and_another_administrator_takes_one_over(
+    cloud: Running, administrator
+) -> None:
+    """Stopped at another gateway, which has the same store: this one may believe what it knows for a short while only."""
+    holder = cloud.person("holder@example.jp")
+    cloud.publish(**{person: {CODE: ["portal.admin"]} for person in (holder, administrator.person)})
+    theirs = cloud.signed_in("holder@example.jp")
+    assert until(lambda: "プログラムのためのキー" in theirs.get("/account/").text, 5)
+    token, kept = make(theirs, name="引き継ぐ"), make(theirs)
+    assert [shown(cloud, key).status_code for key in (token, kept)] == [200, 200]
+    change(cloud, lambda session, person, now: accounts.stop(session, person, by=accounts.FROM_TERMINAL, now=now))
+    assert until(lambda: {shown(cloud, key).status_code for key in (token, kept)} == {401}, WITHIN)
+    assert "いまは使えません" in administrator.get("/account/").text
+    page = administrator.post(f"/account/machine-tokens/{token.split('_')[1]}/rotate", data={"overlap": "7"})
+    new = re.search(r"kyodo_[a-z0-9]{16}_[A-Za-z0-9-]{43}", page.text)[0]
+    assert [shown(cloud, key).status_code for key in (new, token)] == [200, 401], "what was taken away stays useless"
+    change(cloud, lambda session, person, now: accounts.open_again(session, person, by=accounts.FROM_TERMINAL, now=now))
+    assert until(lambda: shown(cloud, kept).status_code == 200, WITHIN)
+    assert shown(cloud, token).status_code == 401
+    cloud.publish(**{administrator.person: {CODE: ["portal.admin"]}})
+    assert until(lambda: "使えなくなります" in signed_in_again(cloud).get("/account/close").text, WITHIN)
+    assert "アカウントを閉じました" in signed_in_again(cloud).post("/account/close").text
+    assert [shown(cloud, key).status_code for key in (kept, new)] == [401, 200], (
+        "at once, and the one taken over goes on"
+    )
+
+
+def signed_in_again(cloud: Running):
+    return cloud.signed_in("holder@example.jp")
+
+
+def change(cloud: Running, what) -> None:
+    """In the store alone, as another gateway does it."""
+    parts = build_parts(cloud.settings())
+    try:
+        with parts.service.database.transaction("400009") as session:
+            what(session, db.person_by_email(session, "holder@example.jp"), parts.clock.now())
+    finally:
+        parts.close()
 
 
 def test_only_administrators_make_and_end_keys_and_only_of_their_tenant(cloud: Running, administrator) -> None:

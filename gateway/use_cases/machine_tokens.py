@@ -58,15 +58,17 @@ class Change:
 def rotate(session: Session, change: Change, *, by: str, tenants: Collection[str], now: datetime) -> str:
     """The key with its new secret, to be shown this once. Of two earlier secrets only the last one lives on.
 
+    Whoever makes the secret holds the key from now on: so it outlives the account of the one before. If that one was stopped or closed,
+    the earlier secret does not go on: it is what somebody may have taken away.
     Raises NotFound for a key that is none of theirs or has ended.
     """
     row = session.get(db.MachineTokenRow, change.ident, with_for_update=True)
     if row is None or row.for_tenant not in tenants or row.revoked_at is not None or row.expires_at <= now:
         raise NotFound("このキーは見つからないか、もう終わっています。")
-    until = now + domain.overlap(change.overlap)
+    until = now + domain.overlap(change.overlap) if db.has_holder(session, row) else now
     secret, token = domain.new_secret_of(row.id)
     row.old_hash, row.old_until, row.old_last_used_at = row.hash, until, row.last_used_at
-    row.hash, row.last_used_at = domain.digest(secret), None
+    row.hash, row.last_used_at, row.person_id = domain.digest(secret), None, by
     if change.days is not None:
         row.expires_at = domain.expires(now, change.days)
     trail.note(session, trail.oneself(by), "machine-token.rotated", row.id, now)

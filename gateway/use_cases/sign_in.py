@@ -1,5 +1,6 @@
 """Signing in and out, and slowing down those who guess."""
 
+import math
 from collections.abc import Callable
 from datetime import datetime
 
@@ -18,11 +19,12 @@ def check_pace(session: Session, key: bytes, email: str, network: str, now: date
 
     Another network may try the same account at the same time, and so may a browser that has signed in to it before, which counts as a
     network of its own (`pages/known.py`): nobody can lock a person out by guessing, not even a neighbour behind the same address.
+    A try that has to wait is none: it makes nobody wait longer.
     """
-    for account in (domain.keyed_digest(key, email), ANY):
+    for account, wait in ((domain.keyed_digest(key, email), _wait), (ANY, _wait_of_network)):
         row = db.failures(session, account, domain.keyed_digest(key, network))
         if row is not None and row.open_at > now:
-            raise _wait(row.open_at, now)
+            raise wait(row.open_at, now)
 
 
 def note_failure(session: Session, key: bytes, email: str, network: str, now: datetime) -> None:
@@ -61,16 +63,32 @@ def _count(session: Session, account: str, network: str, free: int, now: datetim
         row.count = 0
     row.count += 1
     row.last_at = now
-    row.open_at = now + domain.pause_after(row.count, free)
+    row.open_at = now + domain.pause_after(row.count, free, whole_network=account == ANY)
 
 
 def _wait(open_at: datetime, now: datetime) -> TooMany:
-    seconds = max(1, int((open_at - now).total_seconds()) + 1)
+    seconds = _seconds(open_at, now)
     words = f"{seconds}秒" if seconds < 60 else f"{-(-seconds // 60)}分"
     return TooMany(
         f"続けてお試しになったため、少しお待ちいただいています。{words}後にもう一度お試しください。",
         retry_after=seconds,
     )
+
+
+def _wait_of_network(open_at: datetime, now: datetime) -> TooMany:
+    """Whoever reads this may have done nothing at all: it says so, and names the ways that do not wait. (Who guesses on may be quicker at
+    the end of a pause than they are, again and again; those ways stay.)"""
+    seconds = _seconds(open_at, now)
+    return TooMany(
+        "同じ場所のネットワーク（庁舎や学校など）から、サインインの失敗が続いているため、少しお待ちいただいています。"
+        f"パスワードが違うという意味ではありません。{seconds}秒後にもう一度お試しください。"
+        "前にサインインしたことのあるブラウザー、スマートフォンの回線、「パスワードをお忘れの方」のメールからなら、待たずに入れます。",
+        retry_after=seconds,
+    )
+
+
+def _seconds(open_at: datetime, now: datetime) -> int:
+    return max(1, math.ceil((open_at - now).total_seconds()))
 
 
 def open_session(
