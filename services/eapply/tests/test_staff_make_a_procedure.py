@@ -214,6 +214,43 @@ def test_taking_applications_can_be_stopped_and_begun_again(town: Town):
     assert town.guest().get("kaigishitsu/").status_code == 200
 
 
+def test_what_is_suspended_is_changed_and_stays_suspended_until_a_person_opens_it(town: Town):
+    """Its period by a draft, its fee and 決裁 at once; a citizen meets a closed door all the while."""
+    staff = make_hall(town)
+    publish(staff)
+    staff.post("desk/procedures/kaigishitsu/state", {"open": "no"})
+    with town.service.database.reading(tenant=town.code) as session:
+        handling = f"desk/procedures/{procedures.find(session, 'kaigishitsu').id}/handling"
+    assert handling in staff.get("desk/procedures").text, "there is a way to it"
+    text = staff.get(handling).text
+    assert "休止中です" in visible(text)
+    changed = as_it_stands(text) | versions_in(text) | {"fee_when": "after", "amount": "300", "second_person": "yes"}
+    assert staff.post(handling, changed, follow_redirects=False).status_code == 303
+    assert closed(town), "by its handling"
+    staff.post("desk/procedures/kaigishitsu/draft")
+    press(staff, "kaigishitsu/about", working_days="9", department="市民課")
+    assert "公開しても、受付は休止のままです" in visible(staff.get("desk/procedures/kaigishitsu").text)
+    publish(staff)
+    assert closed(town), "by its publication"
+    staff.post("desk/procedures/kaigishitsu/draft")
+    publish(staff)
+    assert closed(town), "nor by publishing the same again"
+    staff.post("desk/procedures/kaigishitsu/state", {"open": "yes"})
+    with town.service.database.reading(tenant=town.code) as session:
+        _, definition = procedures.open_procedure(session, "kaigishitsu")
+    assert definition.standard.working_days == 9 and definition.department == "市民課"
+    assert definition.handling.second_person and definition.handling.fee.amount == 300
+
+
+def closed(town: Town) -> bool:
+    return "いまオンラインでは受け付けていません" in visible(town.guest().get("kaigishitsu/").text)
+
+
+def versions_in(text: str) -> dict[str, str]:
+    """The hidden inputs by which a form says what it was made from."""
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', text))
+
+
 def test_only_those_who_manage_procedures_may(town: Town):
     make_hall(town)
     reviewer = town.staff()

@@ -16,12 +16,13 @@ from services.eapply.use_cases import build, procedures
 
 
 def change(session: Session, actor: Actor, key: str, handling: dict[str, Any], now: datetime) -> Procedure:
-    """Publish the procedure with these parts of its handling changed. Applications on their way stay on their version.
+    """Publish the procedure with these parts of its handling changed; a closed one (休止) stays closed. Applications on their way
+    stay on their version.
 
     A draft of the procedure gets them, too: published later, it would bring the old ones back.
     """
-    _, definition = procedures.open_procedure(session, key)
-    document = definition.document
+    row = procedures.find(session, key)
+    document = procedures.definition(session, row.id, row.version).document
     document["handling"] = document.get("handling", {}) | handling
     try:
         changed = from_document(edit.tidy(document))

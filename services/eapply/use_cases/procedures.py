@@ -22,17 +22,17 @@ NOT_NOW = say("この手続きは、いまオンラインでは受け付けて�
 def publish(session: Session, procedure: Procedure, now: datetime) -> ProcedureRow:
     """Offer `procedure` from now on. The same content again changes nothing; a new one becomes the next version.
 
-    Versions count per municipality; applications in flight stay on theirs.
+    Versions count per municipality; applications in flight stay on theirs. One that is closed (休止) gets its new version and
+    stays closed: only a person opens it again (`set_state`).
     """
     row = session.scalar(select(ProcedureRow).where(ProcedureRow.key == procedure.key).with_for_update())
     if row is not None and _version(session, row.id, row.version).digest == procedure.digest:
-        row.state = PUBLISHED
         return row
     if row is None:
-        row = ProcedureRow(id=new_id(), key=procedure.key, version=0)
+        row = ProcedureRow(id=new_id(), key=procedure.key, version=0, state=PUBLISHED)
         session.add(row)
     row.version = (row.version or 0) + 1
-    row.title, row.category, row.state = procedure.title, procedure.category, PUBLISHED
+    row.title, row.category = procedure.title, procedure.category
     row.search, row.updated_at = _words(procedure), now
     session.flush()
     session.add(

@@ -227,12 +227,12 @@ def _handling(
     status_code: int = 200,
 ) -> Response:
     with reading(request, actor) as session:
-        _, definition = procedures.published(session, procedure_id)
+        row, definition = procedures.published(session, procedure_id)
     crumbs = (Link(PROCEDURES, f"{base(request)}/desk/procedures"), Link(definition.title, "", True))
     return render(
         request, "desk/handling.html", desk=True, crumbs=crumbs, title=HANDLING, procedure=definition, procedure_id=procedure_id,
         rules=definition.handling, numbers=list(multipliers(definition).items()), errors=Texts(errors), typed=Texts(typed),
-        status_code=status_code,
+        status_code=status_code, closed=row.state != procedures.PUBLISHED,
     )  # fmt: skip
 
 
