@@ -281,7 +281,7 @@ def test_an_amount_that_staff_fixed_does_not_follow(town: Town):
 @pytest.mark.parametrize("wrong", ["no-such-field", "name"])
 def test_a_fee_is_multiplied_by_a_number_only(town: Town, wrong: str):
     boss = town.staff("boss", "室見", MANAGER)
-    answer = boss.post(f"desk/procedures/{procedure_id(town)}/handling", FORM | {"fee_times": wrong})
+    answer = boss.post(f"desk/procedures/{procedure_id(town)}/handling", FORM | {"version": "1", "fee_times": wrong})
     assert answer.status_code == 422 and "数を答える項目から選んでください。" in visible(answer.text)
 
 
