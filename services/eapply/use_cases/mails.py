@@ -16,11 +16,11 @@ from services.eapply.use_cases import who
 from services.eapply.use_cases.cases import Seen
 
 _FOLDER = Path(__file__).parents[1] / "templates" / "notices"
-RECEIVED, CORRECTION, DECIDED, WITHDRAWN, LAPSING, DESK, DELEGATED, COSIGN, COSIGNED, FEE, FEE_OVERDUE = (
+RECEIVED, CORRECTION, DECIDED, WITHDRAWN, LAPSING, DESK, DELEGATED, COSIGN, COSIGNED, FEE, FEE_OVERDUE, VISIT_CLOSED, VISIT_OPEN_AGAIN = (
     notices.template(_FOLDER / f"{name}.txt")
     for name in (
         "received", "correction", "decided", "withdrawn", "lapsing", "desk", "delegated", "cosign", "cosigned", "fee",
-        "fee_overdue",
+        "fee_overdue", "visit_closed", "visit_open_again",
     )
 )  # fmt: skip
 
@@ -124,6 +124,20 @@ def decided(session: Session, row: ApplicationRow, procedure: Procedure, site: s
 
 def withdrawn(session: Session, row: ApplicationRow, procedure: Procedure, site: str, now: datetime) -> None:
     _send(session, WITHDRAWN, row, procedure, site, now)
+
+
+def visit_closed(
+    session: Session, row: ApplicationRow, procedure: Procedure, at: datetime, site: str, now: datetime
+) -> bool:
+    """The office closes on the day of a booked visit. False where we know neither address nor account."""
+    return _send(session, VISIT_CLOSED, row, procedure, site, now, at=dates.moment(at))
+
+
+def visit_open_again(
+    session: Session, row: ApplicationRow, procedure: Procedure, at: datetime, site: str, now: datetime
+) -> bool:
+    """It does not close after all."""
+    return _send(session, VISIT_OPEN_AGAIN, row, procedure, site, now, at=dates.moment(at))
 
 
 def lapsing(session: Session, each: Seen, site: str, now: datetime) -> None:
