@@ -72,7 +72,7 @@ def mine(request: Request, actor: Actor = access.public()) -> Response:
     return render(
         request, "mine.html", crumbs=(Link(STATUS, "", True),), title=STATUS, drafts=open_drafts, seen=seen,
         signed_in=who.person(actor) is not None, filed=filed, givers=givers, told=told, new=new,
-        over=over, left=left_drafts,
+        over=over, left=left_drafts, english={row.id for row in told if mails.in_english(row)},
     )  # fmt: skip
 
 
