@@ -252,6 +252,29 @@ def versions_in(text: str) -> dict[str, str]:
     return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', text))
 
 
+def test_its_texts_are_written_in_english_and_easy_japanese_beside_the_japanese(town: Town):
+    staff = make_hall(town)
+    for lang, title, label in (("en", "Use of a meeting room", "Your name"), ("ja-easy", "会議室を つかう", "なまえ")):
+        page = staff.get(f"desk/procedures/kaigishitsu/languages/{lang}").text
+        names = {
+            html.unescape(text): name for name, text in re.findall(r'<label class="label" for="(t\d+)">([^<]+)<', page)
+        }
+        assert {"会議室の利用申請", "氏名", "大会議室", "市の会議室を使います。"} <= set(names), names
+        assert "kaigishitsu" not in names and "q2 * 1" not in names, "only what citizens read"
+        typed = {names["会議室の利用申請"]: title, names["氏名"]: label}
+        press(staff, f"kaigishitsu/languages/{lang}", typed)
+    assert f'value="{title}"' not in page and "訳していない文" in visible(page)
+    again = staff.get("desk/procedures/kaigishitsu/languages/en").text
+    assert "Use of a meeting room" in again, "and is there to be changed"
+    publish(staff)
+    reader = town.guest("reader")
+    for lang, words in (("en", "Use of a meeting room"), ("ja-easy", "会議室を つかう"), ("ja", "会議室の利用申請")):
+        assert words in visible(reader.get("kaigishitsu/", params={"lang": lang}).text), lang
+    reader.get("", params={"lang": "en"})
+    assert "Your name" in reader.get(f"{reader.start('kaigishitsu')}/p1").text
+    assert staff.get("desk/procedures/kaigishitsu/languages/xx").status_code == 404
+
+
 def test_only_those_who_manage_procedures_may(town: Town):
     make_hall(town)
     reviewer = town.staff()

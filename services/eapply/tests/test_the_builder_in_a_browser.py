@@ -22,7 +22,8 @@ PAGES = {
     "new": "procedures/new", "overview": "procedures/kaigishitsu", "outline": "procedures/kaigishitsu/edit",
     "about": "procedures/kaigishitsu/about", "page": "procedures/kaigishitsu/pages/p1", "choice": "procedures/kaigishitsu/fields/p1.q2",
     "number": "procedures/kaigishitsu/fields/p1.q3", "formula": "procedures/kaigishitsu/fields/p1.q4",
-    "rules": "procedures/kaigishitsu/rules", "preview": "procedures/kaigishitsu/preview/p1",
+    "rules": "procedures/kaigishitsu/rules", "english": "procedures/kaigishitsu/languages/en",
+    "preview": "procedures/kaigishitsu/preview/p1",
 }  # fmt: skip
 
 

@@ -129,6 +129,18 @@ def test_the_rules_with_one_that_rows_cannot_show(town: Town):
     assert rules["入り組んだ条件です。"] == deep and rules["13人では使えません。"]["value"] == 13
 
 
+def test_two_who_translate(town: Town):
+    one, two = make_hall(town), other(town)
+    page = two.get(f"{HALL}/languages/en")
+    names = {text: name for name, text in re.findall(r'<label class="label" for="(t\d+)">([^<]+)<', page.text)}
+    open_form = form_of(page)
+    press(one, "kaigishitsu/languages/en", {names["大会議室"]: "Large room"})
+    late = send(two, "languages/en", open_form | {names["小会議室"]: "Small room"})
+    assert late.status_code == 409 and "Large room" in visible(late.text)
+    assert send(two, "languages/en", form_of(late)).status_code == 303
+    assert draft(one)["translations"]["en"] == {"大会議室": "Large room", "小会議室": "Small room"}
+
+
 def test_half_a_rule_is_said_and_stays(town: Town):
     staff = make_hall(town)
     open_form = form_of(staff.get(f"{HALL}/rules"))

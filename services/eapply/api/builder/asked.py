@@ -8,7 +8,7 @@ from libs.common.errors import Invalid, say
 from libs.common.web import dates
 from services.eapply.api.builder.shared import soft
 from services.eapply.api.shell import Form
-from services.eapply.forms import edit, kinds, words
+from services.eapply.forms import definition, edit, kinds, words
 from services.eapply.forms.definition import FormField
 from services.eapply.forms.edit import Document
 
@@ -69,6 +69,22 @@ def about_as_typed(document: Document, sent: Form) -> tuple[Document, dict[str, 
     document = put(document, "standard", put(standard, "transit_days", whole(sent, "transit_days", errors), None), {})
     outcomes = {name: text(sent, name, 40) for name in ("approved", "partly", "refused") if text(sent, name, 40)}
     return put(document, "outcomes", outcomes, {}), errors
+
+
+# ---- in other languages
+
+
+def texts_of(document: Document) -> list[str]:
+    """Every text that citizens read, once, in the order of the pages."""
+    bare = {key: value for key, value in document.items() if key != "translations"}
+    return list(dict.fromkeys(each for each in definition.texts(bare) if each.strip()))
+
+
+def translations(document: Document, lang: str, sent: Form) -> Document:
+    """What was typed beside each text (`t<number>`, in the order of `texts_of`); what was left empty is shown in Japanese."""
+    typed = {words: text(sent, f"t{n}") for n, words in enumerate(texts_of(document))}
+    kept = {words: said for words, said in typed.items() if said}
+    return put(document, "translations", put(document.get("translations") or {}, lang, kept, {}), {})
 
 
 # ---- a page
