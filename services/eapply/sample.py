@@ -127,8 +127,11 @@ class _Maker:
         fee = {"when": "after", "amount": 500, "basis": "講座の参加費（見本）", "exempt": ["高校生以下の方"]}
         today, desk = local_date(now), self._hall.desk
         with self._hall.writing() as session:
-            handling.change(session, desk, "event-moushikomi", {"fee": fee, "visits": True}, now)
-            handling.change(session, desk, PROPOSED, {"second_person": True}, now)
+            for key, changed in (
+                ("event-moushikomi", {"fee": fee, "visits": True}),
+                (PROPOSED, {"second_person": True}),
+            ):
+                handling.change(session, desk, key, procedures.find(session, key).version, changed, now)
             closed = today + timedelta(days=40)
             calendar.close(session, desk, closed, closed, "市制施行記念日（見本）", now)
             last = today + timedelta(days=14)

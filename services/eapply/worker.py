@@ -30,6 +30,7 @@ from services.eapply.use_cases import (
     pairs,
     retention,
     scanning,
+    visits_closed,
 )
 from services.eapply.use_cases.telling import TOLD
 
@@ -109,11 +110,25 @@ def forecast_again(service: Service, job: Job) -> None:
     _forecast_again(service, job.tenant or "", job)
 
 
+@jobs.on(calendar.VISITS_CLOSED, lease=120)
+def tell_visitors(service: Service, job: Job) -> None:
+    """The calendar changed: who has booked a time on a day that is closed now is told."""
+    _tell_visitors(service, job.tenant or "")
+
+
+def _tell_visitors(service: Service, tenant: str) -> None:
+    with service.database.transaction(tenant=tenant) as session:
+        code = session.get_one(room.RoomRow, tenant).code or tenant
+        site = f"{service.settings.public_url.rstrip('/')}/t/{code}/eapply"
+        visits_closed.tell(session, site, service.clock.now())
+
+
 @jobs.every(seconds=3600, name="eapply.watch-periods", lease=300)
 def watch_periods(service: Service, job: Job) -> None:
     """Due days that move by themselves (waiting for a correction, on the way) follow; near ends are told."""
     for tenant, code in _open_rooms(service):
         _forecast_again(service, tenant, job)
+        _tell_visitors(service, tenant)  # who booked while the day was being closed
         site = f"{service.settings.public_url.rstrip('/')}/t/{code}/eapply"
         with service.database.transaction(tenant=tenant) as session:
             while clock.warn(session, site, service.clock.now()):

@@ -116,7 +116,7 @@ def saving(here: Town, rounds: int) -> bool:
     """One change to the definition, as a clerk's form makes it: read, changed, checked, analysed, written, shown as outline."""
     staff, made = here.staff(roles=MANAGER), large()
     with here.service.database.transaction(tenant=here.code) as session:
-        build.replace(session, staff.actor, KEY, made, here.service.clock.now())
+        build.replace(session, staff.actor, KEY, 0, made, here.service.clock.now())
     revision = [1]
 
     def save() -> None:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from libs.common import access
 from libs.common.actor import Actor
+from libs.common.clock import local_date
 from libs.common.errors import Forbidden, Invalid, say
 from libs.common.web import Link
 from services.eapply import paying
@@ -61,12 +62,14 @@ def application_page(request: Request, application_id: str, actor: Actor = acces
         seen = cases.seen(session, row, now)
         happened = cases.history(session, row.id)
         visit = visits.booked(session, row.id)
+        visit_closed = visit is not None and not visits.is_open(session, local_date(visit.starts_at))
         notice = delivery.notice_of(session, row.id)
         charge = fees.charge_of(session, row.id)
         slip = paying.slip(service_of(request), session, charge)
         number_kept = my_numbers.kept(session, row.id)
     return _page(
         request, "application.html", seen, title=STATUS, happened=_story(request, happened), visit=visit, letter=notice,
+        visit_closed=visit_closed,
         may_read=delivery.may_read(notice), charge=charge, owed=fees.owed(charge) if charge else None,
         charge_word=spoken(request, fee_rules.WORDS[Charge(charge.charge_state)]) if charge else "",
         overdue=charge is not None and fees.overdue(charge, now), online=slip is not None,

@@ -55,8 +55,10 @@ def mine(request: Request, actor: Actor = access.public()) -> Response:
     now = now_of(request)
     with reading(request, actor) as session:
         told = mails.of_applicant(session, actor)
-        begun = drafts.mine(session, actor, now)
-        known = procedures.definitions(session, {(row.procedure_id, row.procedure_version) for row in begun})
+        begun, left = drafts.mine(session, actor, now), delegates.left_behind(session, actor, now)
+        written = [*begun, *(row for row, _ in left)]
+        known = procedures.definitions(session, {(row.procedure_id, row.procedure_version) for row in written})
+        over = delegates.over_among(session, begun, now)
         seen = cases.seen_many(session, who.own_applications(session, actor), now)
         filed = cases.seen_many(session, who.filed_for_others(session, actor, now), now)
         givers = delegates.givers(session, [*begun, *(each.row for each in filed)])
@@ -65,10 +67,12 @@ def mine(request: Request, actor: Actor = access.public()) -> Response:
         with changing(request, actor) as session:
             mails.are_read(session, actor, new, now)
     open_drafts = [(row, shown(request, known[row.procedure_id, row.procedure_version])) for row in begun]
+    left_drafts = [(row, shown(request, known[row.procedure_id, row.procedure_version]), by) for row, by in left]
     seen, filed = ([replace(each, procedure=shown(request, each.procedure)) for each in many] for many in (seen, filed))
     return render(
         request, "mine.html", crumbs=(Link(STATUS, "", True),), title=STATUS, drafts=open_drafts, seen=seen,
         signed_in=who.person(actor) is not None, filed=filed, givers=givers, told=told, new=new,
+        over=over, left=left_drafts, english={row.id for row in told if mails.in_english(row)},
     )  # fmt: skip
 
 

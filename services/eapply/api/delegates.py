@@ -89,6 +89,14 @@ def start_for(request: Request, procedure: str, delegation_id: str, actor: Actor
     return to(f"{base(request)}/drafts/{draft.row.id}/{draft.row.step}")
 
 
+@router.post("/t/{code}/eapply/mine/drafts/{draft_id}/take-back", include_in_schema=False)
+def take_back(request: Request, draft_id: str, actor: Actor = access.person()) -> Response:
+    """Go on with what a delegate was writing when the 委任 ended."""
+    with changing(request, actor) as session:
+        row = delegates.take_back(session, actor, draft_id, now_of(request))
+    return to(f"{base(request)}/drafts/{row.id}/{row.step}")
+
+
 def _titles(request: Request, session) -> dict[str, str]:  # type: ignore[no-untyped-def]
     return {each.key: shown(request, each).title for each in procedures.offered_definitions(session, "", "")}
 

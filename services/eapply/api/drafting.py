@@ -93,7 +93,7 @@ def send(request: Request, draft_id: str, actor: Actor = access.guest(), sent: F
         with changing(request, actor) as session:
             done = submit.submit(
                 session, actor, draft_id, sent.get("key")[:60], now, site=site(request),
-                electronic=sent.get("electronic") == "yes",
+                electronic=sent.get("electronic") == "yes", language=language(request),
             )  # fmt: skip
             seen = cases.seen(session, done.application, now)
         seen = replace(seen, procedure=shown(request, seen.procedure))

@@ -20,6 +20,7 @@ from services.eapply.api.shell import (
     changing,
     form,
     form_of_answers,
+    language,
     now_of,
     reading,
     render,
@@ -185,7 +186,8 @@ def send_all(request: Request, bundle_id: str, actor: Actor = access.guest(), se
         try:
             with changing(request, actor) as session:
                 done = submit.submit(
-                    session, actor, draft.row.id, key[:60], now, site=site(request), electronic=sent.get("electronic") == "yes"
+                    session, actor, draft.row.id, key[:60], now, site=site(request), electronic=sent.get("electronic") == "yes",
+                    language=language(request),
                 )  # fmt: skip
                 seen = cases.seen(session, done.application, now)
         except Invalid as refusal:  # closed, or changed in another tab, since the page was made

@@ -46,11 +46,12 @@ def _page(request: Request, actor: Actor, application_id: str, problem: str = ""
         procedure = shown(request, cases.definition_of(session, row))
         offered = visits.bookable(session, now)
         booked = visits.booked(session, row.id)
+        closed = booked is not None and not visits.is_open(session, local_date(booked.starts_at))
     address = f"{base(request)}/applications/{application_id}"
     days: dict[object, list[visits.Offered]] = {}
     for each in offered:
         days.setdefault(local_date(each.slot.starts_at), []).append(each)
     return render(
         request, "visit.html", crumbs=(Link(STATUS, address), Link(VISIT, "", True)), title=VISIT, row=row,
-        procedure=procedure, days=days, booked=booked, address=address, problem=problem, status_code=status_code,
+        procedure=procedure, days=days, booked=booked, closed=closed, address=address, problem=problem, status_code=status_code,
     )  # fmt: skip

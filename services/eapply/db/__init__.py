@@ -2,7 +2,7 @@
 
 from services.eapply.db.after import DeletedCountRow, DeletionRow, PaperCountRow
 from services.eapply.db.base import Base
-from services.eapply.db.building import ProcedureDraftRow, ProcedureOriginRow, SharedProcedureRow
+from services.eapply.db.building import DraftEditionRow, ProcedureDraftRow, ProcedureOriginRow, SharedProcedureRow
 from services.eapply.db.cosigners import CosignerRow
 from services.eapply.db.delegates import DelegationRow
 from services.eapply.db.desk import (
@@ -48,6 +48,7 @@ __all__ = [
     "DelegationRow",
     "DeletedCountRow",
     "DeletionRow",
+    "DraftEditionRow",
     "DraftRow",
     "EnquiryFailureRow",
     "GrantRow",

@@ -29,6 +29,19 @@ class ProcedureDraftRow(TenantTable, Base):
     updated_by_name: Mapped[str] = mapped_column(String(200))
 
 
+class DraftEditionRow(TenantTable, Base):
+    """A draft as it was after one of its last changes: what somebody still has on the screen who comes to save second. Kept beyond
+    the draft, so that a number is never used twice."""
+
+    __tablename__ = "procedure_draft_editions"
+
+    key: Mapped[str] = mapped_column(String(60), primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    document: Mapped[dict[str, Any]] = mapped_column(Json)
+    at: Mapped[datetime]
+    by_name: Mapped[str] = mapped_column(String(200))
+
+
 class ProcedureOriginRow(TenantTable, Base):
     """The template a procedure was made from, as it was then: the base of the next merge.
 

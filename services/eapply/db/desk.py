@@ -135,7 +135,8 @@ class VisitSlotRow(TenantTable, Base):
 
 
 class VisitRow(TenantTable, Base):
-    """A booked visit. An application has one at a time: a new one takes the earlier one's place."""
+    """A booked visit. An application has one at a time: a new one takes the earlier one's place. `closed_told_at`: when the
+    applicant was told that the office closes on that day; `reached`: whether there was an address or an account to tell it to."""
 
     __tablename__ = "visits"
     __table_args__ = (
@@ -147,3 +148,5 @@ class VisitRow(TenantTable, Base):
     application_id: Mapped[str] = mapped_column(ID, primary_key=True)
     slot_id: Mapped[str] = mapped_column(ID)
     booked_at: Mapped[datetime]
+    closed_told_at: Mapped[datetime | None]
+    reached: Mapped[bool | None]

@@ -11,7 +11,8 @@ from services.eapply.db.base import ID, Base
 
 class InventoryRow(TenantTable, Base):
     """One procedure. `yearly_volume`: applications a year, None where nobody has counted. `reason`: a word of
-    `domain/inventory.py`, why it is not online. `procedure_key`: the online procedure here that it is."""
+    `domain/inventory.py`, why it is not online. `procedure_key`: the online procedure here that it is. `version` grows
+    with every change: the form carries it."""
 
     __tablename__ = "inventory"
     __table_args__ = (UniqueConstraint("tenant_id", "name", "department"), Index(None, "tenant_id", "online"))
@@ -27,6 +28,8 @@ class InventoryRow(TenantTable, Base):
     note: Mapped[str] = mapped_column(Text)
     procedure_key: Mapped[str | None] = mapped_column(String(60))
     updated_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
+    changed_by_name: Mapped[str | None] = mapped_column(String(200))
 
 
 class InventoryStateRow(TenantTable, Base):

@@ -110,6 +110,7 @@ class ApplicationRow(TenantTable, Base):
     `filed_by`: the delegate who sent it by the 委任 `delegation_id`; `applicant_person` is the giver then.
     `cosigned_on`: the day on which all `cosigners_needed` had first confirmed (連署); `cosign_again`: a correction has
     changed what they confirmed, and they have not confirmed that yet.
+    `language`: of the page it was sent from, in which its applicant is written to; None: not known, Japanese.
     `paired`: the `search` of which its pairs are (`db/pairs.py`).
     """
 
@@ -184,6 +185,7 @@ class ApplicationRow(TenantTable, Base):
     cosigned_on: Mapped[date | None]
     cosign_again: Mapped[bool] = mapped_column(default=False)
     bundle_id: Mapped[str | None] = mapped_column(ID)
+    language: Mapped[str | None] = mapped_column(String(10))
 
 
 class RoundRow(TenantTable, Base):

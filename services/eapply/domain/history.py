@@ -23,6 +23,8 @@ class What(StrEnum):
     DECIDED = "decided"
     VISIT_BOOKED = "visit_booked"
     VISIT_CANCELLED = "visit_cancelled"
+    VISIT_CLOSED = "visit_closed"
+    VISIT_OPEN_AGAIN = "visit_open_again"
     WITHDRAWN = "withdrawn"
     OPENED = "opened"
     DELIVERY_CHOSEN = "delivery_chosen"
@@ -59,6 +61,8 @@ WORDS = {
     What.DECIDED: say("結果を決めました"),
     What.VISIT_BOOKED: say("窓口に来る日時を予約しました"),
     What.VISIT_CANCELLED: say("窓口の予約を取り消しました"),
+    What.VISIT_CLOSED: say("予約した日が閉庁日になったことをお知らせしました"),
+    What.VISIT_OPEN_AGAIN: say("予約した日が開庁日に戻ったことをお知らせしました"),
     What.WITHDRAWN: say("申請が取り下げられました"),
     What.OPENED: say("申請した方が結果を開きました"),
     What.DELIVERY_CHOSEN: say("結果の通知の受け取り方を変えました"),
@@ -97,6 +101,8 @@ APPLICANT_READS_TEXT = frozenset(
         What.CORRECTION_CANCELLED,
         What.WITHDRAWN,
         What.VISIT_BOOKED,
+        What.VISIT_CLOSED,
+        What.VISIT_OPEN_AGAIN,
         What.FILED_BY_DELEGATE,
         What.COSIGNED,
         What.COSIGN_REFUSED,

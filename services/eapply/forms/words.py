@@ -25,6 +25,11 @@ ATTRIBUTES = {
     "item": "1件の呼び方", "amount": "計算に使う値", "ineligible": "申し込めない条件", "checks": "入力の確かめ", "at": "文を出す項目",
     "translations": "訳", "en": "英語", "ja-easy": "やさしい日本語", "version": "ファイルの版", "transit_days": "経由機関の日数",
     "key": "名前", "value": "値", "順番": "順番",
+    "handling": "扱い方", "second_person": "別の人の決裁", "visits": "窓口の予約", "notice": "通知書", "opening": "書き出し",
+    "sender": "差出人", "post_after_days": "郵送に回すまでの日数", "fee": "手数料", "times": "額に掛ける数", "exempt": "減免できる理由",
+    "due_days": "納付期限までの日数", "retention": "保存期間", "decided_months": "決定した申請（か月）",
+    "withdrawn_months": "取り下げられた申請（か月）", "my_number": "マイナンバー", "purpose": "使いみち", "cosign": "連署",
+    "persons": "人数", "statement": "確認していただく文", "export": "書き出しの列",
 }  # fmt: skip
 """Entries of a definition → what staff call them."""
 
@@ -102,7 +107,7 @@ def _entry(kind: str, name: str, procedure: Procedure | None) -> str:
 def shown(value: Any, procedure: Procedure | None = None) -> str:
     """A part of a document as text."""
     match value:
-        case _ if value is MISSING:
+        case _ if value is MISSING or value is None:
             return "（なし）"
         case bool():
             return "はい" if value else "いいえ"

@@ -18,6 +18,7 @@ from services.eapply.db import (
     DelegationRow,
     DeletedCountRow,
     DeletionRow,
+    DraftEditionRow,
     DraftRow,
     EnquiryFailureRow,
     HistoryRow,
@@ -78,14 +79,14 @@ CARRIED: dict[str, type[Base]] = {
 }
 """What the municipality owns. Sealed numbers stay behind, too: they open with this installation's key only, and no file
 may hold a 個人番号. Sessions' grants, people's own keys
-and counted wrong keys stay behind: they are of this installation.
+and counted wrong keys stay behind: they are of this installation. Earlier editions of drafts are of forms that are open here.
 Pairs for the search are made anew where the applications are taken in."""
 LEFT_OUT = {"applications": ("paired",)}
 """Columns that say something of this installation only."""
 REMOVED_LAST = (
     SimulatedPaymentRow, PaperCountRow, DeletedCountRow, DeletionRow, AttachmentRow, ClosureRow, MemberRow, SavedSearchRow,
     VisitSlotRow,
-    DraftRow, EnquiryFailureRow, CounterRow, ProcedureVersionRow, ProcedureRow, ProcedureDraftRow, ProcedureOriginRow,
+    DraftRow, EnquiryFailureRow, CounterRow, ProcedureVersionRow, ProcedureRow, ProcedureDraftRow, DraftEditionRow, ProcedureOriginRow,
     InventoryRow, InventoryStateRow, VaultEntryRow, VaultKeyRow, VaultReadRow, DelegationRow,
     OwnKeyRow,
 )  # fmt: skip

@@ -5,6 +5,7 @@ import zipfile
 from datetime import date
 
 import pytest
+from httpx import Response
 from sqlalchemy import select
 
 from libs.common.room import RoomRequest, drain
@@ -17,7 +18,7 @@ from services.eapply.forms.definition import from_document
 from services.eapply.forms.handling import Column
 from services.eapply.rooms import EapplyRoom
 from services.eapply.tests.one_store import database  # noqa: F401
-from services.eapply.tests.people import Browser, Town, visible
+from services.eapply.tests.people import Browser, Town, version_in, visible
 from services.eapply.tests.test_staff_decide import case, step, taken
 from services.eapply.tests.test_the_statutory_clock import MANAGER, offer_event, work
 from services.eapply.use_cases import build, exports, procedures, retention
@@ -328,11 +329,16 @@ FORM = {
 }  # fmt: skip
 
 
+def handle(town: Town, boss: Browser, sent: dict[str, str]) -> Response:
+    address = f"desk/procedures/{procedure_id(town)}/handling"
+    return boss.post(address, {"version": version_in(boss.get(address).text)} | sent)
+
+
 def test_the_manager_changes_how_new_applications_are_handled(town: Town):
     before = town.guest("a").apply_for_event()
     boss, staff = town.staff("boss", "室見", MANAGER), town.staff()
     assert boss.get(f"desk/procedures/{procedure_id(town)}/handling").status_code == 200
-    assert boss.post(f"desk/procedures/{procedure_id(town)}/handling", FORM).status_code == 200
+    assert handle(town, boss, FORM).status_code == 200
     after = town.guest("b").apply_for_event()
     for sent in (before, after):
         step(staff, sent, "take")
@@ -345,7 +351,7 @@ def test_the_manager_changes_how_new_applications_are_handled(town: Town):
 @pytest.mark.parametrize("wrong", [{"amount": "三百"}, {"decided_months": "0"}, {"post_after_days": "1000"}])
 def test_handling_that_makes_no_sense_is_refused(town: Town, wrong: dict[str, str]):
     boss = town.staff("boss", "室見", MANAGER)
-    answer = boss.post(f"desk/procedures/{procedure_id(town)}/handling", FORM | wrong)
+    answer = handle(town, boss, FORM | wrong)
     assert answer.status_code == 422 and next(iter(wrong)) in answer.text
     assert town.staff().post(f"desk/procedures/{procedure_id(town)}/handling", FORM).status_code == 403
 
@@ -357,7 +363,7 @@ def test_a_draft_that_is_published_later_does_not_bring_the_old_handling_back(to
     assert begun.status_code == 200
     with town.service.database.transaction(tenant=town.code) as session:
         build.open_draft(session, boss.actor, "event-moushikomi", town.service.clock.now())
-    assert boss.post(f"desk/procedures/{procedure_id(town)}/handling", FORM).status_code == 200
+    assert handle(town, boss, FORM).status_code == 200
     with town.service.database.transaction(tenant=town.code) as session:
         making = build.find(session, "event-moushikomi")
         build.publish(session, boss.actor, "event-moushikomi", making.row.revision, town.service.clock.now())
@@ -371,7 +377,7 @@ def test_a_notice_that_was_translated_can_be_worded_anew(town: Town):
     english = {"イベント参加決定通知書": "Decision"}
     offer_event(town, handling={"notice": {"title": "イベント参加決定通知書"}}, translations={"en": english})
     boss = town.staff("boss", "室見", MANAGER)
-    assert boss.post(f"desk/procedures/{procedure_id(town)}/handling", FORM).status_code == 200
+    assert handle(town, boss, FORM).status_code == 200
 
 
 def test_a_yes_is_a_1_for_another_system():

@@ -231,7 +231,7 @@ def test_a_procedure_without_co_signers_asks_for_none(town: Town):
 def test_the_manager_sets_how_many_confirm_what(town: Town, persons: str, statement: str, status: int):
     boss, id_ = town.staff("boss", "室見", MANAGER), procedure_id(town)
     wanted = {
-        "fee_when": "none", "notice_title": "{title}通知書", "notice_opening": "決めました。", "notice_sender": "市長",
+        "version": "1", "fee_when": "none", "notice_title": "{title}通知書", "notice_opening": "決めました。", "notice_sender": "市長",
         "post_after_days": "7", "decided_months": "60", "withdrawn_months": "12", "cosign_persons": persons,
         "cosign_statement": statement,
     }  # fmt: skip

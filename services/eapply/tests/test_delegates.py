@@ -115,6 +115,40 @@ def test_it_holds_to_the_end_of_the_last_day(town: Town, days: int):
     assert delegate.post(f"event-moushikomi/start/{id_}", follow_redirects=False).status_code == (409 if days else 303)
 
 
+@pytest.mark.parametrize("ended", ["revoked", "last day"])
+def test_a_delegate_reads_at_once_that_it_has_ended_and_the_giver_goes_on_with_what_was_written(town: Town, ended: str):
+    giver, delegate, id_ = pair(town)
+    begun = delegate.post(f"event-moushikomi/start/{id_}", follow_redirects=False)
+    draft = begun.headers["location"].rpartition("/")[0]
+    draft_id = draft.rpartition("/")[2]
+    delegate.post(f"{draft}/entry", EVENT)
+    assert "委任は終わりました" not in visible(delegate.get(f"{draft}/entry").text)
+    assert "代理の方が書いていた申請" not in visible(giver.get("mine").text), "it is theirs to write while it lasts"
+    assert giver.post(f"mine/drafts/{draft_id}/take-back").status_code == 404
+    if ended == "revoked":
+        giver.post(f"mine/delegates/{id_}/revoke")
+    else:
+        town.service.clock.advance(days=60)
+    for page in ("entry", "confirm"):
+        assert "筑後 太郎さんからの委任は終わりました" in visible(delegate.get(f"{draft}/{page}").text), page
+    assert f'action="{town_path(town)}/drafts/{draft_id}/submit"' not in delegate.get(f"{draft}/confirm").text
+    assert "委任が終わったため、送れません" in visible(delegate.get("mine").text)
+    assert delegate.post(f"{draft}/submit", {"key": "2222-3333-4444"}).status_code == 409
+    assert "筑後 花子さんが書きました" in visible(giver.get("mine").text)
+    assert town.person("thief").post(f"mine/drafts/{draft_id}/take-back").status_code == 404
+    taken = giver.post(f"mine/drafts/{draft_id}/take-back", follow_redirects=False)
+    assert taken.status_code == 303
+    page = giver.get(taken.headers["location"]).text
+    assert EVENT["event"] in page and EVENT["people"] in page, "nothing was lost"
+    assert delegate.get(f"{draft}/entry").status_code == 404, "and it is not the delegate's any more"
+    sent = giver.post(f"{draft}/submit", {"key": giver.confirmed_key(draft)})
+    assert "受け付けました" in visible(sent.text)
+
+
+def town_path(town: Town) -> str:
+    return f"/t/{town.code}/eapply"
+
+
 def test_only_the_chosen_procedures(town: Town):
     _, delegate, id_ = pair(town)
     assert delegate.post(f"risai-shomei/start/{id_}").status_code == 409

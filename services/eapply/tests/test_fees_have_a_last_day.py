@@ -281,17 +281,18 @@ def test_an_amount_that_staff_fixed_does_not_follow(town: Town):
 @pytest.mark.parametrize("wrong", ["no-such-field", "name"])
 def test_a_fee_is_multiplied_by_a_number_only(town: Town, wrong: str):
     boss = town.staff("boss", "室見", MANAGER)
-    answer = boss.post(f"desk/procedures/{procedure_id(town)}/handling", FORM | {"fee_times": wrong})
+    answer = boss.post(f"desk/procedures/{procedure_id(town)}/handling", FORM | {"version": "1", "fee_times": wrong})
     assert answer.status_code == 422 and "数を答える項目から選んでください。" in visible(answer.text)
 
 
 def test_saving_how_a_procedure_is_handled_keeps_the_number_and_the_days(town: Town):
     boss = town.staff("boss", "室見", MANAGER)
     page = f"desk/procedures/{procedure_id(town)}/handling"
-    assert boss.post(page, FORM | {"fee_times": "people", "due_days": "14"}).status_code == 200
+    sent = FORM | {"version": "1", "fee_times": "people", "due_days": "14"}
+    assert boss.post(page, sent).status_code == 200
     shown = boss.get(page).text
     assert '<option value="people" selected' in shown and 'value="14"' in shown
-    assert boss.post(page, FORM | {"due_days": "0"}).status_code == 422
+    assert boss.post(page, FORM | {"version": "2", "due_days": "0"}).status_code == 422
 
 
 def test_the_page_of_an_application_asks_once_whether_paying_is_switched_on(

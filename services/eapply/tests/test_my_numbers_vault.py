@@ -221,7 +221,7 @@ def test_only_the_manager_flags_a_procedure_and_only_with_a_basis(town: Town):
     page = boss.get(f"desk/procedures/{id_}/handling").text
     assert "マイナンバーを預かるか" in visible(page)
     rest = {
-        "fee_when": "none", "notice_title": "{title}通知書", "notice_opening": "決めました。", "notice_sender": "市長",
+        "version": "1", "fee_when": "none", "notice_title": "{title}通知書", "notice_opening": "決めました。", "notice_sender": "市長",
         "post_after_days": "7", "decided_months": "60", "withdrawn_months": "12",
     }  # fmt: skip
     wanted = rest | {"my_number": "need", "my_number_purpose": RULE["purpose"]}

@@ -234,8 +234,8 @@ def test_what_was_corrected_is_told_to_cosigners_in_their_language(town: Town):
 
 
 def test_what_the_office_wrote_is_marked_as_japanese_in_the_list_of_messages(town: Town):
-    person = reader(town, "en", town.person())
+    person = town.person()
     person.apply_for_event()
-    page = person.get("mine").text
+    page = reader(town, "en", person).get("mine").text
     assert "申請を受け付けました" in page
     assert unmarked_japanese(page, "筑後 陽子") == []

@@ -1,15 +1,18 @@
 """Paper applications beside the others; times at the window."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import select
 
+from libs.common import jobs
 from libs.common.clock import JST
+from libs.common.notices import NoticeRow
 from services.eapply.db import VisitSlotRow
 from services.eapply.tests.people import Browser, Sent, Town, hidden, version_in, visible
 from services.eapply.tests.test_staff_decide import step
-from services.eapply.tests.test_the_statutory_clock import MANAGER, day, offer_event
-from services.eapply.use_cases import procedures
+from services.eapply.tests.test_the_statutory_clock import MANAGER, day, offer_event, work
+from services.eapply.use_cases import calendar, procedures
 
 PAPER = {"procedure": "event-moushikomi", "name": "国分 恵", "kana": "こくぶ めぐみ", "time": "9:30"}
 
@@ -28,8 +31,6 @@ def test_a_paper_application_is_worked_on_and_counted_like_the_others(town: Town
 
 
 def test_its_key_opens_its_status_for_whoever_brought_it(town: Town):
-    import re
-
     text = visible(town.staff().post("desk/paper", PAPER | day("arrived", 8, 11, 18)).text)
     number = re.search(r"\d{6}-\d{4}-\d{5}-\d", text).group()
     key = re.search(r"[2-9A-Z]{4}-[2-9A-Z]{4}-[2-9A-Z]{4}", text).group()
@@ -138,6 +139,45 @@ def test_no_time_of_a_day_that_was_closed_later_is_booked_and_staff_see_who_come
     assert book(other, late, second).status_code == 409
     agenda = visible(manager.get("desk/visits", params={"day": "2026-11-24"}).text)
     assert "この日は閉庁日になりました" in agenda and "髙橋 𠮷郎" in agenda
+
+
+def test_whoever_booked_a_day_that_is_closed_is_told_once_and_chooses_another_time(town: Town):
+    """Three of them: a guest with an address, somebody with an account, and a guest whom nobody can write to."""
+    first, _second = offered(town, capacity="3")
+    late = town.staff().post("desk/visits", OFFER | day("first", 8, 11, 25))
+    assert late.status_code == 200
+    guest, person, unknown = town.guest(), town.person(), town.guest("unknown")
+    manager = town.staff(roles=MANAGER)
+    sents = [guest.apply_for_event(email="a@example.jp"), person.apply_for_event(), unknown.apply_for_event(email="")]
+    for browser, sent in zip((guest, person, unknown), sents, strict=True):
+        assert book(browser, sent, first).status_code == 200
+    manager.post("desk/calendar", {"name": "庁舎の停電", **day("first", 8, 11, 24)})
+    work(town)
+    assert [notice.address or notice.person for notice in closed_told(town)] == ["a@example.jp", "person-1"]
+    assert all("11月24日（火）9時00分" in notice.body and "別の日時" in notice.body for notice in closed_told(town))
+    for _ in range(2):  # the job comes again, and the timer of every hour
+        with town.service.database.transaction(tenant=town.code) as session:
+            jobs.add(session, calendar.VISITS_CLOSED, {}, now=town.service.clock.now())
+        work(town)
+    assert len(closed_told(town)) == 2, "told once"
+    agenda = visible(manager.get("desk/visits", params={"day": "2026-11-24"}).text)
+    assert agenda.count("閉庁日のお知らせ済み") == 2 and agenda.count("連絡先がありません") == 1
+    page = visible(unknown.get(f"applications/{sents[2].id}").text)
+    assert "は閉庁日になりました" in page and "別の時間を選ぶ" in page
+    choice = guest.get(f"applications/{sents[0].id}/visit").text
+    other = re.findall(r'name="slot" value="([^"]+)"', choice)
+    assert "11月25日" in visible(choice) and len(other) == 2, "no time of the closed day"
+    assert "窓口の予約：令和8年11月25日" in visible(book(guest, sents[0], other[0]).text)
+    manager.post("desk/calendar/open", {"day": "2026-11-24"})
+    work(town)
+    again = [notice.person or notice.address for notice in closed_told(town, "visit_open_again")]
+    assert again == ["person-1"], "who has chosen another time meanwhile is left alone"
+
+
+def closed_told(town: Town, template: str = "visit_closed") -> list[NoticeRow]:
+    with town.service.database.reading(tenant=town.code) as session:
+        found = select(NoticeRow).where(NoticeRow.template == template).order_by(NoticeRow.address)
+        return sorted(session.scalars(found), key=lambda notice: notice.address or "~")
 
 
 def test_two_who_book_the_last_place_at_once_do_not_both_get_it(town: Town):

@@ -1,5 +1,6 @@
 """A clerk who writes no programs makes a procedure in the browser, tries everything, publishes, and changes it later."""
 
+import html
 import re
 
 import pytest
@@ -36,7 +37,7 @@ def as_it_stands(text: str) -> dict[str, str]:
     for name, inside in re.findall(r'<select[^>]* name="([^"]+)"[^>]*>(.*?)</select>', main, re.DOTALL):
         chosen = re.search(r'<option value="([^"]*)" selected', inside) or re.search(r'<option value="([^"]*)"', inside)
         sent[name] = chosen[1] if chosen else ""
-    return sent
+    return {name: html.unescape(value) for name, value in sent.items()}
 
 
 def make_hall(town: Town) -> Browser:
@@ -142,7 +143,7 @@ def test_two_clerks_do_not_overwrite_each_other(town: Town):
         "desk/procedures/kaigishitsu/pages/p1", {"revision": seen, "title": "別の名前"}, follow_redirects=False
     )
     assert late.status_code == 409
-    assert "古賀 真理さんが先に変更した" in visible(late.text)
+    assert "古賀 真理さんが先に変更しました" in visible(late.text)
     assert "利用する方" in one.get("desk/procedures/kaigishitsu/edit").text
 
 
@@ -162,8 +163,8 @@ def test_a_procedure_leaves_as_a_file_and_comes_back(town: Town, neighbour: Town
     assert held.status_code == 409 and "下書きがあるため" in visible(held.text), "not over a draft without a word"
     assert other.get("desk/procedures/kaigishitsu/file.yaml?which=draft").text == mine
     files = {"file": ("kaigishitsu.yaml", newer.encode(), "application/yaml")}
-    assert 'name="replace"' in held.text
-    taken = other.post("desk/procedures/import", {"replace": "yes"}, files=files, follow_redirects=False)
+    agreed = {"replace": hidden(held.text, "replace")}
+    taken = other.post("desk/procedures/import", agreed, files=files, follow_redirects=False)
     assert taken.status_code == 303
     assert "会議室の予約" in other.get("desk/procedures/kaigishitsu/file.yaml?which=draft").text
     broken = {"file": ("x.yaml", text.replace("type: name", "type: nome").encode(), "application/yaml")}
@@ -212,6 +213,66 @@ def test_taking_applications_can_be_stopped_and_begun_again(town: Town):
     assert "いまオンラインでは受け付けていません" in visible(town.guest().get("kaigishitsu/").text)
     staff.post("desk/procedures/kaigishitsu/state", {"open": "yes"})
     assert town.guest().get("kaigishitsu/").status_code == 200
+
+
+def test_what_is_suspended_is_changed_and_stays_suspended_until_a_person_opens_it(town: Town):
+    """Its period by a draft, its fee and 決裁 at once; a citizen meets a closed door all the while."""
+    staff = make_hall(town)
+    publish(staff)
+    staff.post("desk/procedures/kaigishitsu/state", {"open": "no"})
+    with town.service.database.reading(tenant=town.code) as session:
+        handling = f"desk/procedures/{procedures.find(session, 'kaigishitsu').id}/handling"
+    assert handling in staff.get("desk/procedures").text, "there is a way to it"
+    text = staff.get(handling).text
+    assert "休止中です" in visible(text)
+    changed = as_it_stands(text) | versions_in(text) | {"fee_when": "after", "amount": "300", "second_person": "yes"}
+    assert staff.post(handling, changed, follow_redirects=False).status_code == 303
+    assert closed(town), "by its handling"
+    staff.post("desk/procedures/kaigishitsu/draft")
+    press(staff, "kaigishitsu/about", working_days="9", department="市民課")
+    assert "公開しても、受付は休止のままです" in visible(staff.get("desk/procedures/kaigishitsu").text)
+    publish(staff)
+    assert closed(town), "by its publication"
+    staff.post("desk/procedures/kaigishitsu/draft")
+    publish(staff)
+    assert closed(town), "nor by publishing the same again"
+    staff.post("desk/procedures/kaigishitsu/state", {"open": "yes"})
+    with town.service.database.reading(tenant=town.code) as session:
+        _, definition = procedures.open_procedure(session, "kaigishitsu")
+    assert definition.standard.working_days == 9 and definition.department == "市民課"
+    assert definition.handling.second_person and definition.handling.fee.amount == 300
+
+
+def closed(town: Town) -> bool:
+    return "いまオンラインでは受け付けていません" in visible(town.guest().get("kaigishitsu/").text)
+
+
+def versions_in(text: str) -> dict[str, str]:
+    """The hidden inputs by which a form says what it was made from."""
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', text))
+
+
+def test_its_texts_are_written_in_english_and_easy_japanese_beside_the_japanese(town: Town):
+    staff = make_hall(town)
+    for lang, title, label in (("en", "Use of a meeting room", "Your name"), ("ja-easy", "会議室を つかう", "なまえ")):
+        page = staff.get(f"desk/procedures/kaigishitsu/languages/{lang}").text
+        names = {
+            html.unescape(text): name for name, text in re.findall(r'<label class="label" for="(t\d+)">([^<]+)<', page)
+        }
+        assert {"会議室の利用申請", "氏名", "大会議室", "市の会議室を使います。"} <= set(names), names
+        assert "kaigishitsu" not in names and "q2 * 1" not in names, "only what citizens read"
+        typed = {names["会議室の利用申請"]: title, names["氏名"]: label}
+        press(staff, f"kaigishitsu/languages/{lang}", typed)
+    assert f'value="{title}"' not in page and "訳していない文" in visible(page)
+    again = staff.get("desk/procedures/kaigishitsu/languages/en").text
+    assert "Use of a meeting room" in again, "and is there to be changed"
+    publish(staff)
+    reader = town.guest("reader")
+    for lang, words in (("en", "Use of a meeting room"), ("ja-easy", "会議室を つかう"), ("ja", "会議室の利用申請")):
+        assert words in visible(reader.get("kaigishitsu/", params={"lang": lang}).text), lang
+    reader.get("", params={"lang": "en"})
+    assert "Your name" in reader.get(f"{reader.start('kaigishitsu')}/p1").text
+    assert staff.get("desk/procedures/kaigishitsu/languages/xx").status_code == 404
 
 
 def test_only_those_who_manage_procedures_may(town: Town):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.eapply.domain.inventory import BLOCKED, REASONS, Entry, first_online
 from services.eapply.forms import sheet
-from services.eapply.tests.people import Town, visible
+from services.eapply.tests.people import Town, hidden, visible
 from services.eapply.tests.test_staff_make_a_procedure import clerk
 from services.eapply.use_cases.inventory import COLUMNS
 
@@ -99,7 +99,7 @@ def test_one_entry_is_kept_changed_and_taken_away(town: Town):
     page = staff.get("desk/procedures/inventory").text
     entry = page.partition("印鑑登録")[0].rpartition('href="')[2].partition('"')[0]
     assert "印鑑登録" in staff.get(entry).text
-    staff.post(entry, {"act": "remove"})
+    staff.post(entry, {"act": "remove", "version": hidden(staff.get(entry).text, "version")})
     assert "印鑑登録" not in staff.get("desk/procedures/inventory").text
 
 

@@ -1,10 +1,13 @@
 """A template becomes a draft in a minute; its new version comes without losing what was changed; municipalities share."""
 
+import html
 import io
+import re
 import zipfile
 
 import pytest
 import yaml
+from httpx import Response
 
 from libs.common.room import RoomRow
 from services.eapply.forms.definition import from_document
@@ -54,6 +57,23 @@ def new_version(monkeypatch: pytest.MonkeyPatch):
     return release
 
 
+def take_news(staff: Browser, key: str, **more: str) -> Response:
+    """Send the form of a template's new version as it stands."""
+    page = staff.get(f"desk/procedures/{key}/template").text
+    sent = {name: hidden(page, name) for name in ("digest", "revision")}
+    return staff.post(f"desk/procedures/{key}/template", sent | more, follow_redirects=False)
+
+
+def offered_places(staff: Browser, key: str) -> list[str]:
+    page = staff.get(f"desk/procedures/{key}/template").text
+    return [html.unescape(name) for name in re.findall(r'name="theirs" value="([^"]*)"', page)]
+
+
+def share(staff: Browser, key: str, sent: dict[str, str]) -> Response:
+    page = staff.get(f"desk/procedures/{key}/template").text
+    return staff.post(f"desk/procedures/{key}/share", {"shared": hidden(page, "shared")} | sent)
+
+
 def test_a_new_version_comes_in_and_every_local_change_stays(town: Town, new_version):
     staff = clerk(town)
     adopt(staff)
@@ -67,8 +87,7 @@ def test_a_new_version_comes_in_and_every_local_change_stays(town: Town, new_ver
     words = visible(page.text)
     assert "毎月1日から利用できます。" in words and "項目「利用を始めたい月」 › 助言" in words
     assert "両方で変えたところ（1か所）" in words and "毎月10日まで" in words and "県の統一日程" in words
-    taken = {"digest": hidden(page.text, "digest")}
-    assert staff.post(f"desk/procedures/{NURSERY}/template", taken, follow_redirects=False).status_code == 303
+    assert take_news(staff, NURSERY).status_code == 303
     document = yaml.safe_load(staff.get(f"desk/procedures/{NURSERY}/file.yaml?which=draft").text)
     assert (document["deadline"], document["department"], document["version"]) == ("毎月10日まで", "こども未来課", 3)
     assert (
@@ -85,10 +104,11 @@ def test_where_both_changed_a_place_the_clerk_may_take_theirs(town: Town, new_ve
     adopt(staff)
     press(staff, f"{NURSERY}/about", deadline="毎月10日まで")
     new_version()
-    page = staff.get(f"desk/procedures/{NURSERY}/template").text
-    staff.post(f"desk/procedures/{NURSERY}/template", {"digest": hidden(page, "digest"), "theirs": "0"})
+    take_news(staff, NURSERY, theirs=offered_places(staff, NURSERY)[0])
     assert "県の統一日程" in staff.get(f"desk/procedures/{NURSERY}/file.yaml?which=draft").text
-    old = staff.post(f"desk/procedures/{NURSERY}/template", {"digest": "of yesterday"}, follow_redirects=False)
+    revision = hidden(staff.get(f"desk/procedures/{NURSERY}/edit").text, "revision")
+    sent = {"digest": "of yesterday", "revision": revision}
+    old = staff.post(f"desk/procedures/{NURSERY}/template", sent, follow_redirects=False)
     assert old.status_code == 409
 
 
@@ -96,14 +116,14 @@ def test_municipalities_share_only_what_they_expressly_give_and_to_whom(town: To
     ours, theirs = make_hall(town), clerk(neighbour)
     publish(ours)
     assert "会議室" not in theirs.get("desk/procedures/templates").text
-    ours.post("desk/procedures/kaigishitsu/share", {"to": "some", "codes": "402028"})
+    share(ours, "kaigishitsu", {"to": "some", "codes": "402028"})
     assert "会議室" not in theirs.get("desk/procedures/templates").text, "given to another"
     refused = theirs.post("desk/procedures/templates", {"take": f"{town.code}:kaigishitsu"}, follow_redirects=False)
     assert refused.status_code == 404
-    ours.post("desk/procedures/kaigishitsu/share", {"to": "some", "codes": f"402028 {neighbour.code}"})
+    share(ours, "kaigishitsu", {"to": "some", "codes": f"402028 {neighbour.code}"})
     assert "久留米市" in theirs.get("desk/procedures/templates?q=会議室").text
     adopt(theirs, town.code, "kaigishitsu")
-    ours.post("desk/procedures/kaigishitsu/share", {"to": "nobody"})
+    share(ours, "kaigishitsu", {"to": "nobody"})
     assert (
         "会議室"
         not in theirs.get("desk/procedures/templates?q=会議室").text.partition("<main")[2].partition("value=")[2][20:]
@@ -114,13 +134,13 @@ def test_municipalities_share_only_what_they_expressly_give_and_to_whom(town: To
 def test_what_was_shared_stays_as_it_was_until_it_is_shared_again(town: Town, neighbour: Town):
     ours, theirs = make_hall(town), clerk(neighbour)
     publish(ours)
-    ours.post("desk/procedures/kaigishitsu/share", {"to": "all"})
+    share(ours, "kaigishitsu", {"to": "all"})
     adopt(theirs, town.code, "kaigishitsu")
     ours.post("desk/procedures/kaigishitsu/draft")
     press(ours, "kaigishitsu/about", summary="新しくなりました。")
     publish(ours)
     assert "新しい版はありません" in theirs.get("desk/procedures/kaigishitsu/template").text
-    ours.post("desk/procedures/kaigishitsu/share", {"to": "all"})
+    share(ours, "kaigishitsu", {"to": "all"})
     assert "新しくなりました。" in theirs.get("desk/procedures/kaigishitsu/template").text
 
 
@@ -161,7 +181,7 @@ def test_what_another_made_of_a_common_procedure_is_taken_under_a_name_of_its_ow
     ours.post("desk/procedures/jido-teate-nintei/draft")
     press(ours, "jido-teate-nintei/about", summary="久留米市で工夫しました。")
     publish(ours, "jido-teate-nintei")
-    ours.post("desk/procedures/jido-teate-nintei/share", {"to": "all"})
+    share(ours, "jido-teate-nintei", {"to": "all"})
     adopt(theirs, town.code, "jido-teate-nintei")
     assert "久留米市で工夫しました。" in theirs.get("desk/procedures/jido-teate-nintei-2/file.yaml?which=draft").text
     publish(theirs, "jido-teate-nintei-2")
@@ -171,10 +191,10 @@ def test_what_another_made_of_a_common_procedure_is_taken_under_a_name_of_its_ow
     ours.post("desk/procedures/jido-teate-nintei/draft")
     press(ours, "jido-teate-nintei/about", summary="さらに工夫しました。")
     publish(ours, "jido-teate-nintei")
-    ours.post("desk/procedures/jido-teate-nintei/share", {"to": "all"})
+    share(ours, "jido-teate-nintei", {"to": "all"})
     page = theirs.get("desk/procedures/jido-teate-nintei-2/template").text
     assert "さらに工夫しました。" in visible(page)
-    theirs.post("desk/procedures/jido-teate-nintei-2/template", {"digest": hidden(page, "digest")})
+    assert take_news(theirs, "jido-teate-nintei-2").status_code == 303
     document = yaml.safe_load(theirs.get("desk/procedures/jido-teate-nintei-2/file.yaml?which=draft").text)
     assert (document["summary"], document["key"]) == ("さらに工夫しました。", "jido-teate-nintei-2")
 
@@ -183,10 +203,10 @@ def test_a_code_that_is_no_municipalitys_is_said_before_anything_is_shared(town:
     ours = make_hall(town)
     publish(ours)
     for codes in ("401308", "40130", "福岡市", f"{neighbour.code} 1"):
-        answer = ours.post("desk/procedures/kaigishitsu/share", {"to": "some", "codes": codes})
+        answer = share(ours, "kaigishitsu", {"to": "some", "codes": codes})
         assert answer.status_code == 422 and "市町村の番号ではありません" in visible(answer.text), codes
     assert "会議室" not in clerk(neighbour).get("desk/procedures/templates").text
-    wide = ours.post("desk/procedures/kaigishitsu/share", {"to": "some", "codes": "４０１３０７"})
+    wide = share(ours, "kaigishitsu", {"to": "some", "codes": "４０１３０７"})
     assert wide.status_code == 200 and "会議室" in clerk(neighbour).get("desk/procedures/templates").text
 
 
@@ -196,7 +216,7 @@ def test_a_municipality_is_given_what_is_shared_by_its_present_code_too(town: To
         session.get_one(RoomRow, neighbour.code).code = "402311"
     ours = make_hall(town)
     publish(ours)
-    ours.post("desk/procedures/kaigishitsu/share", {"to": "some", "codes": "402311"})
+    share(ours, "kaigishitsu", {"to": "some", "codes": "402311"})
     assert "会議室" in clerk(neighbour).get("desk/procedures/templates").text
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from services.eapply.tests.test_staff_make_a_procedure import make_hall, publish
+from services.eapply.tests.test_staff_make_a_procedure import make_hall, press, publish
 from services.eapply.tests.test_the_story_in_a_browser import (  # noqa: F401 (pytest finds fixtures by name)
     SIGNED_IN,
     address,
@@ -22,7 +22,8 @@ PAGES = {
     "new": "procedures/new", "overview": "procedures/kaigishitsu", "outline": "procedures/kaigishitsu/edit",
     "about": "procedures/kaigishitsu/about", "page": "procedures/kaigishitsu/pages/p1", "choice": "procedures/kaigishitsu/fields/p1.q2",
     "number": "procedures/kaigishitsu/fields/p1.q3", "formula": "procedures/kaigishitsu/fields/p1.q4",
-    "rules": "procedures/kaigishitsu/rules", "preview": "procedures/kaigishitsu/preview/p1",
+    "rules": "procedures/kaigishitsu/rules", "english": "procedures/kaigishitsu/languages/en",
+    "preview": "procedures/kaigishitsu/preview/p1",
 }  # fmt: skip
 
 
@@ -35,6 +36,35 @@ def test_every_page_of_the_builder_fits_and_is_axe_clean(town, address, browser_
         for width in (1280, 320):
             page.set_viewport_size({"width": width, "height": 800})
             check(page, f"builder-{name}-{width}")
+
+
+def test_who_saves_second_reads_what_the_first_did_and_saves_again(town, address, browser_page, check):  # noqa: F811
+    first = make_hall(town)
+    page = browser_page(375)
+    page.context.add_cookies([{"name": SIGNED_IN, "value": "manager", "url": address}])
+    page.goto(f"{address}/desk/procedures/kaigishitsu/about")
+    press(first, "kaigishitsu/about", deadline="使う日の3日前まで", summary="会議室を借りられます。")
+    page.get_by_label("申し込める方").fill("市内にお住まいの方")
+    page.get_by_label("ひとことの説明").fill("市の部屋を使えます。")
+    page.get_by_role("button", name="保存して下書きへ戻る").click()
+    page.get_by_text("古賀 真理さんが先に変更しました").wait_for()
+    for width in (1280, 375):
+        page.set_viewport_size({"width": width, "height": 800})
+        check(page, f"second-about-{width}")
+    assert page.get_by_label("申し込める方").input_value() == "市内にお住まいの方"
+    page.get_by_role("button", name="保存して下書きへ戻る").click()
+    page.get_by_role("heading", name="画面の順番").wait_for()
+    text = first.get("desk/procedures/kaigishitsu/file.yaml?which=draft").text
+    assert "使う日の3日前まで" in text and "市の部屋を使えます。" in text
+
+    page.goto(f"{address}/desk/procedures/new")
+    kept = {"name": "k.yaml", "mimeType": "application/yaml", "buffer": text.replace("利用申請", "予約").encode()}
+    page.get_by_label("手続きのファイル").set_input_files(kept)
+    page.get_by_role("button", name="取り込む", exact=True).click()
+    page.get_by_role("heading", name="「会議室の利用申請」には下書きがあります").wait_for()
+    for width in (1280, 375):
+        page.set_viewport_size({"width": width, "height": 800})
+        check(page, f"second-import-{width}")
 
 
 def test_an_answer_brings_up_its_question_while_one_fills_in(town, address, browser_page, check):  # noqa: F811

@@ -17,9 +17,11 @@ from services.eapply.forms import edit
 from services.eapply.forms.analysis import Finding
 from services.eapply.forms.definition import Procedure
 from services.eapply.forms.differences import Difference, differences
-from services.eapply.use_cases import procedures, who
+from services.eapply.use_cases import editions, procedures, who
 
 Document = dict[str, Any]
+CHANGED_MEANWHILE = "changed-meanwhile"
+NO_DRAFT = say("この手続きの下書きは見つかりません。手続きの一覧から開いてください。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,10 @@ class Making:
     findings: list[Finding]
 
 
-def find(session: Session, key: str, *, lock: bool = False) -> Making:
-    row = _draft(session, key, lock=lock)
+def find(session: Session, key: str) -> Making:
+    row = _draft(session, key)
     if row is None:
-        raise NotFound(say("この手続きの下書きは見つかりません。手続きの一覧から開いてください。"))
+        raise NotFound(NO_DRAFT)
     return Making(row, *files.check(row.document))
 
 
@@ -64,13 +66,13 @@ def create(
     return _begin(session, actor, key, edit.empty(key, title, kana.strip() or title, department.strip()), 0, now)
 
 
-def take_in(
-    session: Session, actor: Actor, document: Document, now: datetime, *, over_draft: bool = False
-) -> ProcedureDraftRow:
+def take_in(session: Session, actor: Actor, document: Document, now: datetime, *, over: int = 0) -> ProcedureDraftRow:
     """A file becomes the draft: of its procedure where there is one, of a new one else. Raises Conflict where there is a draft,
-    which is replaced only with `over_draft`: somebody's work would be gone, and nobody would have seen it."""
+    which is replaced only as it was seen (`over`: its number): somebody's work would be gone, and nobody would have seen it."""
     key = files.checked(document).key
-    if not over_draft and has_draft(session, key):
+    _published(session, key, lock=True)  # as everywhere: first what is published, then the draft
+    row = _draft(session, key, lock=True)
+    if row is not None and row.revision != over:
         raise Conflict(
             say(
                 "この手続き（%(key)s）には下書きがあるため、取り込んでいません。公開するか捨ててから、取り込んでください。",
@@ -78,29 +80,43 @@ def take_in(
             ),
             code="draft-exists",
         )
-    replace(session, actor, key, document, now)
-    return find(session, document["key"]).row
+    replace(session, actor, key, row.revision if row else 0, document, now)
+    return find(session, key).row
+
+
+def now_there(session: Session, key: str) -> Making:
+    """The draft; where it was published or thrown away meanwhile, what is published, with `revision` 0: who saves that begins a
+    new draft."""
+    row = _draft(session, key)
+    document = published_document(session, key) if row is None else None
+    if document is not None:
+        row = ProcedureDraftRow(key=key, document=document, title=document["title"], revision=0, base_version=0)
+    return Making(row, *files.check(row.document)) if row is not None else find(session, key)
 
 
 def change(
     session: Session, actor: Actor, key: str, seen: int, how: Callable[[Document], Document], now: datetime
 ) -> ProcedureDraftRow:
-    """One change to the draft as it was when the page was made. Raises Conflict when somebody else changed it since."""
-    row = find(session, key, lock=True).row
-    if row.revision != seen:
-        raise _changed_meanwhile(row)
-    _change(row, actor, edit.tidy(how(row.document)), now)
+    """One change to the draft as it was when the page was made (`seen`; 0 begins one where there is none). Raises Conflict when
+    somebody else changed it since."""
+    row = _seen(session, key, seen) or open_draft(session, actor, key, now)
+    _change(session, row, actor, edit.tidy(how(row.document)), now)
     return row
 
 
-def replace(session: Session, actor: Actor, key: str, document: Document, now: datetime) -> None:
-    """Put a whole document in the draft's place, or begin one with it."""
-    row = _draft(session, key, lock=True)
+def replace(session: Session, actor: Actor, key: str, seen: int, document: Document, now: datetime) -> None:
+    """Put a whole document in the draft's place (`seen` as in `change`), or begin one with it."""
+    row = _seen(session, key, seen, anew=True)
     if row is not None:
-        _change(row, actor, document, now)
+        _change(session, row, actor, document, now)
     else:
         published = _published(session, key)
         _begin(session, actor, key, document, published.version if published else 0, now)
+
+
+def refuse_unless_seen(session: Session, key: str, seen: int) -> None:
+    """Lock the draft before it is read for a larger change. Raises Conflict unless it is as it was seen (0: not there)."""
+    _seen(session, key, seen)
 
 
 def keys_ever(session: Session, key: str) -> set[str]:
@@ -129,14 +145,12 @@ def set_handling(session: Session, actor: Actor, key: str, handling: Document, n
     """What was published of how applications are handled stands in the draft, too, where there is one."""
     row = _draft(session, key, lock=True)
     if row is not None and row.document.get("handling", {}) != handling:
-        _change(row, actor, edit.tidy(row.document | {"handling": handling}), now)
+        _change(session, row, actor, edit.tidy(row.document | {"handling": handling}), now)
 
 
 def publish(session: Session, actor: Actor, key: str, seen: int, now: datetime) -> ProcedureRow:
     """Offer the draft to citizens. Applications and drafts of citizens in flight stay on the version they began with."""
-    row = find(session, key, lock=True).row
-    if row.revision != seen:
-        raise Conflict(say("下書きが変わっています。新しい内容を見てから公開してください。"), code="changed-meanwhile")
+    row = _there(session, key, seen)
     procedure = files.checked(row.document)
     published = procedures.publish(session, procedure, now)
     session.delete(row)
@@ -146,9 +160,7 @@ def publish(session: Session, actor: Actor, key: str, seen: int, now: datetime) 
 
 def discard(session: Session, actor: Actor, key: str, seen: int, now: datetime) -> None:
     """Throw the draft away as it was when the page was made; what is published stays. Raises Conflict when it was changed since."""
-    row = find(session, key, lock=True).row
-    if row.revision != seen:
-        raise _changed_meanwhile(row)
+    row = _there(session, key, seen)
     session.delete(row)
     audit.record(session, actor, "eapply.procedure.discard_draft", key, now=now)
 
@@ -195,13 +207,36 @@ def versions(session: Session, procedure: ProcedureRow) -> list[Version]:
 # ---- pieces
 
 
-def _changed_meanwhile(row: ProcedureDraftRow) -> Conflict:
+def _seen(session: Session, key: str, seen: int, *, anew: bool = False) -> ProcedureDraftRow | None:
+    """The draft, locked, where it still is as it was seen; None where there was none (0) and still is none. Raises Conflict, and
+    NotFound where nothing of that name is here, unless it may be made (`anew`)."""
+    published = _published(session, key, lock=True)  # so that two who begin at once do not both
+    row = _draft(session, key, lock=True)
+    if row is None and published is None and not anew:
+        raise NotFound(NO_DRAFT)
+    if (row.revision if row else 0) != seen:
+        raise _changed_meanwhile(row)
+    return row
+
+
+def _there(session: Session, key: str, seen: int) -> ProcedureDraftRow:
+    """The same, of a draft that must be there."""
+    row = _seen(session, key, seen)
+    if row is None:
+        raise NotFound(NO_DRAFT)
+    return row
+
+
+def _changed_meanwhile(row: ProcedureDraftRow | None) -> Conflict:
+    if row is None:
+        sentence = say("下書きは、その間に公開されたか、捨てられました。いまの変更は行いませんでした。")
+        return Conflict(sentence, code=CHANGED_MEANWHILE)
     return Conflict(
         say(
             "%(name)sさんが先に変更したため、いまの変更は行いませんでした。新しい内容を見てから、もう一度変えてください。",
             name=row.updated_by_name,
         ),
-        code="changed-meanwhile",
+        code=CHANGED_MEANWHILE,
     )
 
 
@@ -216,17 +251,18 @@ def _published(session: Session, key: str, *, lock: bool = False) -> ProcedureRo
 
 
 def _begin(session: Session, actor: Actor, key: str, document: Document, base: int, now: datetime) -> ProcedureDraftRow:
-    row = ProcedureDraftRow(key=key, base_version=base, revision=0)
-    _change(row, actor, document, now)
+    row = ProcedureDraftRow(key=key, base_version=base, revision=editions.last_number(session, key))
+    _change(session, row, actor, document, now)
     session.add(row)
     session.flush()
     return row
 
 
-def _change(row: ProcedureDraftRow, actor: Actor, document: Document, now: datetime) -> None:
+def _change(session: Session, row: ProcedureDraftRow, actor: Actor, document: Document, now: datetime) -> None:
     row.document, row.title = document, str(document.get("title", ""))[:200]
     row.revision += 1
     row.updated_at, row.updated_by, row.updated_by_name = now, who.person(actor), actor.name
+    editions.keep(session, row)
 
 
 def _key_errors(session: Session, key: str) -> dict[str, str]:

@@ -16,6 +16,8 @@ from services.eapply.forms.text import cleaned
 
 FORECAST_AGAIN = "eapply.forecast-again"
 """The job that counts all open applications anew."""
+VISITS_CLOSED = "eapply.visits-closed"
+"""The job that tells who booked a time on a day that was closed."""
 LONGEST = timedelta(days=60)
 _KEPT = "eapply.closures"
 
@@ -70,3 +72,4 @@ def _changed(session: Session, actor: Actor, action: str, subject: str, reason: 
     session.info.pop(_KEPT, None)
     audit.record(session, actor, action, subject, reason=reason, now=now)
     jobs.add(session, FORECAST_AGAIN, {}, now=now)
+    jobs.add(session, VISITS_CLOSED, {}, now=now)

@@ -211,7 +211,7 @@ def _complete(session: Session, row: ApplicationRow, now: datetime, site: str) -
             each.cosigned_on = today
     cases.forecast_again(session, row, now)
     outbox.add(session, events.ApplicationCosigned(application_id=row.id, cosigned_at=now), subject=row.id, now=now)
-    mails.cosigned(session, row, cases.definition_of(session, row), site, "連署がそろいました", now)
+    mails.cosigned(session, row, cases.definition_of(session, row), site, mails.ALL_SIGNED, now)
     mails.tell(session, row.assignee, "連署がそろいました", row, site, now)
 
 
@@ -222,9 +222,7 @@ def refuse(session: Session, actor: Actor, secret: str, reason: str, now: dateti
     each.reason = cleaned(reason, lines=True)[:MAX_REASON] or None
     cases.note(session, row, What.COSIGN_REFUSED, actor, now, each.name)
     audit.record(session, actor, "eapply.cosigner.refuse", row.id, detail={"cosigner": each.id}, now=now)
-    mails.cosigned(
-        session, row, cases.definition_of(session, row), site, "連署をお願いした方が、確認しませんでした", now
-    )
+    mails.cosigned(session, row, cases.definition_of(session, row), site, mails.NOT_SIGNED, now)
     cases.touch(row, now)
     return row
 

@@ -160,6 +160,34 @@ def givers(session: Session, rows: Iterable[DraftRow | ApplicationRow]) -> dict[
     return dict(session.execute(found).tuples().all()) if ids else {}
 
 
+def over_among(session: Session, rows: Iterable[DraftRow], now: datetime) -> set[str]:
+    """The ids of the 委任 by which these drafts were begun that are in force no more."""
+    ids = {row.delegation_id for row in rows if row.delegation_id}
+    found = session.scalars(select(DelegationRow).where(DelegationRow.id.in_(ids))) if ids else []
+    return {row.id for row in found if not in_force(row, now)}
+
+
+def left_behind(session: Session, actor: Actor, now: datetime) -> list[tuple[DraftRow, DelegationRow]]:
+    """What delegates were writing for this person when their 委任 ended, newest first. While it is in force, it is theirs to write."""
+    joined = select(DraftRow, DelegationRow).join(DelegationRow, DelegationRow.id == DraftRow.delegation_id)
+    waiting = (DelegationRow.giver == who.person(actor), DraftRow.application_id.is_(None), DraftRow.expires_at > now)
+    found = session.execute(joined.where(*waiting).order_by(DraftRow.saved_at.desc()).limit(50)).tuples()
+    return [(draft, row) for draft, row in found if not in_force(row, now)]
+
+
+def take_back(session: Session, actor: Actor, draft_id: str, now: datetime) -> DraftRow:
+    """What a delegate left behind is the giver's own draft from now on, and the delegate's no more, nor anybody's who has its
+    link. Raises NotFound for everybody else."""
+    session.execute(select(DraftRow.id).where(DraftRow.id == draft_id).with_for_update())
+    draft = next((draft for draft, _ in left_behind(session, actor, now) if draft.id == draft_id), None)
+    if draft is None:
+        raise NotFound(say("この書きかけは見つかりません。「申請の状況」から開いてください。"))
+    draft.owner_person, draft.owner_session, draft.delegation_id = who.person(actor), None, None
+    draft.resume_hash = draft.resume_until = draft.bundle_id = None
+    audit.record(session, actor, "eapply.delegation.take_back", draft.id, now=now)
+    return draft
+
+
 def forget_over(session: Session, now: datetime) -> None:
     """Those that have been over for a year, and that no application here names any more."""
     limit = now - KEPT

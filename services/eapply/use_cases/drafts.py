@@ -13,13 +13,13 @@ from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
-from services.eapply.db import AttachmentRow, DelegationRow, DraftRow, VaultEntryRow
+from services.eapply.db import AttachmentRow, DraftRow, VaultEntryRow
 from services.eapply.forms import tabs
 from services.eapply.forms.definition import FormField, FormStep, Procedure
 from services.eapply.forms.postal import look_up
 from services.eapply.forms.raw import Raw
 from services.eapply.forms.read import Reading, read_procedure, read_step
-from services.eapply.use_cases import procedures, who
+from services.eapply.use_cases import delegates, procedures, who
 
 LIFETIME = timedelta(days=90)
 """A draft is kept this long after its last change."""
@@ -36,6 +36,8 @@ class Draft:
     key: str
     behalf: str = ""
     """The name of the person in whose place it is filled in."""
+    mandate_over: bool = False
+    """Whether that 委任 has ended: nothing can be sent, and what is written is kept for that person."""
 
     def reading(self, now: datetime) -> Reading:
         return read_procedure(self.procedure, self.row.raw, self.row.files, local_date(now))
@@ -74,7 +76,10 @@ def find(session: Session, actor: Actor, draft_id: str, now: datetime, *, lock: 
     if row is None or not _owns(actor, row):
         raise not_found(actor)
     procedure = procedures.definition(session, row.procedure_id, row.procedure_version)
-    return Draft(row, procedure, procedure.key, _behalf(session, row))
+    mandate = delegates.of_draft(session, row)
+    if mandate is None:
+        return Draft(row, procedure, procedure.key)
+    return Draft(row, procedure, procedure.key, mandate.giver_name, not delegates.in_force(mandate, now))
 
 
 def not_found(actor: Actor) -> NotFound:
@@ -87,12 +92,6 @@ def not_found(actor: Actor) -> NotFound:
             code="sign-in-may-help",
         )
     return NotFound(say("この書きかけは見つかりません。続きからはじめるためのリンクがあれば、そちらを開いてください。"))
-
-
-def _behalf(session: Session, row: DraftRow) -> str:
-    if row.delegation_id is None:
-        return ""
-    return session.scalar(select(DelegationRow.giver_name).where(DelegationRow.id == row.delegation_id)) or ""
 
 
 def open_for_change(session: Session, actor: Actor, draft_id: str, now: datetime) -> Draft:

@@ -8,20 +8,26 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, say
+from libs.common.errors import Conflict, Invalid, say
 from services.eapply.forms import edit
 from services.eapply.forms.analysis import multipliers
 from services.eapply.forms.definition import Procedure, from_document
+from services.eapply.forms.differences import Difference, differences, join
+from services.eapply.forms.handling import Handling
 from services.eapply.use_cases import build, procedures
 
 
-def change(session: Session, actor: Actor, key: str, handling: dict[str, Any], now: datetime) -> Procedure:
-    """Publish the procedure with these parts of its handling changed. Applications on their way stay on their version.
+def change(session: Session, actor: Actor, key: str, seen: int, handling: dict[str, Any], now: datetime) -> Procedure:
+    """Publish the procedure with these parts of its handling changed; a closed one (休止) stays closed. Applications on their way
+    stay on their version. `seen`: the published version that the form was made from; Conflict where there is another by now.
 
     A draft of the procedure gets them, too: published later, it would bring the old ones back.
     """
-    _, definition = procedures.open_procedure(session, key)
-    document = definition.document
+    procedures.lock(session, key)
+    row = procedures.find(session, key)
+    if row.version != seen:
+        raise Conflict(say("この画面を開いたあとに、ほかの人が新しい版を公開しました。"), code=build.CHANGED_MEANWHILE)
+    document = procedures.definition(session, row.id, row.version).document
     document["handling"] = document.get("handling", {}) | handling
     try:
         changed = from_document(edit.tidy(document))
@@ -40,3 +46,19 @@ def change(session: Session, actor: Actor, key: str, handling: dict[str, Any], n
     build.set_handling(session, actor, key, changed.document.get("handling", {}), now)
     audit.record(session, actor, "eapply.procedure.handling", key, now=now)
     return changed
+
+
+def joined(seen: Handling, typed: dict[str, Any], now_there: Handling) -> tuple[Handling | None, list[Difference]]:
+    """What was typed over `seen` put into what is there now, None where it cannot be read; and what others changed."""
+    before, after = _plain(seen), _plain(now_there)
+    changes = list(differences(before, after))
+    try:
+        ours = _plain(Handling.model_validate(before | typed))
+        return Handling.model_validate(join(before, ours, after)[0]), changes
+    except ValidationError:
+        return None, changes
+
+
+def _plain(handling: Handling) -> dict[str, Any]:
+    """As a document in which every part stands: what one leaves out and the other writes out is the same."""
+    return handling.model_dump(mode="json")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit, outbox
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, NotFound, say
+from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.eapply import events
 from services.eapply.db import InventoryRow, InventoryStateRow, ProcedureRow
@@ -107,28 +107,46 @@ def _template_for(row: InventoryRow) -> str:
 # ---- keeping it
 
 
-def save(session: Session, actor: Actor, entry_id: str | None, typed: dict[str, str], now: datetime) -> InventoryRow:
-    """One entry from a form; None makes a new one. Raises Invalid beside the inputs."""
-    known = find(session, entry_id) if entry_id else None
+def save(
+    session: Session, actor: Actor, entry_id: str | None, seen: int, typed: dict[str, str], now: datetime
+) -> InventoryRow:
+    """One entry from a form; None makes a new one. `seen`: its version as the form had it. Raises Invalid beside the inputs,
+    Conflict where somebody changed it since."""
+    known = _as_seen(session, entry_id, seen) if entry_id else None
     values = read(typed)
     if values.errors:
         raise Invalid(say("直していただくところがあります。"), fields=values.errors)
-    row = known or _by_name(session, values)
+    same = _by_name(session, values)
+    if same is not None and same is not known:
+        sentence = say("この名前と担当課の手続きは、もう表にあります。表から開いて直してください。")
+        raise Invalid(sentence, fields={"name": sentence})
+    row = known
     if row is None:
-        row = InventoryRow(id=new_id(), procedure_key=None)
+        row = InventoryRow(id=new_id(), procedure_key=None, version=0)
         session.add(row)
-    _put(session, row, values, now)
+    _put(session, row, values, actor, now)
     session.flush()
     audit.record(session, actor, "eapply.inventory.save", row.id, now=now)
     tell(session, now)
     return row
 
 
-def remove(session: Session, actor: Actor, entry_id: str, now: datetime) -> None:
-    session.delete(find(session, entry_id))
+def remove(session: Session, actor: Actor, entry_id: str, seen: int, now: datetime) -> None:
+    session.delete(_as_seen(session, entry_id, seen))
     session.flush()
     audit.record(session, actor, "eapply.inventory.remove", entry_id, now=now)
     tell(session, now)
+
+
+def _as_seen(session: Session, entry_id: str, seen: int) -> InventoryRow:
+    """The entry, locked, as the form had it. Raises Conflict when it was changed since, NotFound when it is there no more."""
+    session.execute(select(InventoryRow.id).where(InventoryRow.id == entry_id).with_for_update())
+    row = find(session, entry_id)
+    if row.version != seen:
+        raise Conflict(
+            say("%(name)sさんが先に変更したため、まだ保存していません。", name=row.changed_by_name or "ほかの人")
+        )
+    return row
 
 
 def import_sheet(session: Session, actor: Actor, content: bytes, now: datetime) -> Told:
@@ -147,9 +165,9 @@ def import_sheet(session: Session, actor: Actor, content: bytes, now: datetime) 
             continue
         added, changed = (added + 1, changed) if row is None else (added, changed + 1)
         if row is None:
-            row = InventoryRow(id=new_id(), procedure_key=None)
+            row = InventoryRow(id=new_id(), procedure_key=None, version=0)
             session.add(row)
-        _put(session, row, values, now)
+        _put(session, row, values, actor, now)
         session.flush()
     audit.record(session, actor, "eapply.inventory.import", "inventory", detail={"lines": added + changed}, now=now)
     tell(session, now)
@@ -167,10 +185,10 @@ def take_published(session: Session, actor: Actor, now: datetime) -> int:
         values = Values(
             each.title, definition.department, definition.legal.basis, None, definition.standard.working_days, True
         )
-        row = known.get(each.key) or _by_name(session, values) or InventoryRow(id=new_id())
+        row = known.get(each.key) or _by_name(session, values) or InventoryRow(id=new_id(), version=0)
         session.add(row)
         volume, values.note = row.yearly_volume, row.note or ""
-        _put(session, row, values, now)
+        _put(session, row, values, actor, now)
         row.procedure_key, row.yearly_volume = each.key, volume
         session.flush()
     audit.record(session, actor, "eapply.inventory.take_published", "inventory", now=now)
@@ -288,9 +306,10 @@ def _named(session: Session, name: str, department: str) -> InventoryRow | None:
     return session.scalar(same)
 
 
-def _put(session: Session, row: InventoryRow, values: Values, now: datetime) -> None:
+def _put(session: Session, row: InventoryRow, values: Values, actor: Actor, now: datetime) -> None:
     row.name, row.department, row.legal_basis = values.name, values.department, values.legal_basis
     row.yearly_volume, row.working_days, row.online = values.yearly_volume, values.working_days, values.online
     row.reason, row.note, row.updated_at = values.reason, values.note, now
+    row.version, row.changed_by_name = row.version + 1, actor.name
     here = select(ProcedureRow.key).where(ProcedureRow.title == values.name)
     row.procedure_key = session.scalar(here) or row.procedure_key

@@ -1,4 +1,5 @@
-"""Notices to applicants. A mail carries the receipt number and where to look, nothing of what was applied for."""
+"""Notices to applicants, in the language of the page they sent from. A mail carries the receipt number and where to look, nothing
+of what was applied for."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -16,14 +17,37 @@ from services.eapply.use_cases import who
 from services.eapply.use_cases.cases import Seen
 
 _FOLDER = Path(__file__).parents[1] / "templates" / "notices"
-RECEIVED, CORRECTION, DECIDED, WITHDRAWN, LAPSING, DESK, DELEGATED, COSIGN, COSIGNED, FEE, FEE_OVERDUE = (
+RECEIVED, CORRECTION, DECIDED, WITHDRAWN, LAPSING, DESK, DELEGATED, COSIGN, COSIGNED, FEE, FEE_OVERDUE, VISIT_CLOSED, VISIT_OPEN_AGAIN = (
     notices.template(_FOLDER / f"{name}.txt")
     for name in (
         "received", "correction", "decided", "withdrawn", "lapsing", "desk", "delegated", "cosign", "cosigned", "fee",
-        "fee_overdue",
+        "fee_overdue", "visit_closed", "visit_open_again",
     )
 )  # fmt: skip
 
+
+TRANSLATED = {
+    (lang, path.stem): notices.template(path)
+    for lang in ("en", "ja-easy")
+    for path in sorted((_FOLDER / lang).glob("*.txt"))
+}
+"""What an applicant may be told, in the other languages. Who else is written to (the giver of a 委任, a co-signer) has told us no
+language, and gets Japanese."""
+NO_LAST_DAY = {
+    "ja": "期限の定めはありません",
+    "en": "no last day is set",
+    "ja-easy": "いつまで、と いう 日は ありません",
+}
+ALL_SIGNED = {
+    "ja": "連署がそろいました",
+    "en": "All co-signers have confirmed",
+    "ja-easy": "みんなの 確認が そろいました",
+}
+NOT_SIGNED = {
+    "ja": "連署をお願いした方が、確認しませんでした",
+    "en": "Somebody whom you asked to co-sign did not confirm",
+    "ja-easy": "確認を おねがいした 人が、確認しませんでした",
+}
 
 OF_THE_DESK = frozenset({LAPSING.name, DESK.name})
 SHOWN = 20
@@ -34,6 +58,11 @@ def of_applicant(session: Session, actor: Actor) -> list[NoticeRow]:
     person = who.person(actor)
     told = notices.inbox(session, person, limit=100) if person is not None else []
     return [row for row in told if row.tenant == actor.tenant and row.template not in OF_THE_DESK][:SHOWN]
+
+
+def in_english(row: NoticeRow) -> bool:
+    """Whether it was written in English: then its subject has the office in [ ], as in no other language."""
+    return row.subject.startswith("[")
 
 
 def are_read(session: Session, actor: Actor, ids: Iterable[str], now: datetime) -> None:
@@ -53,13 +82,27 @@ def received(
     pay_by: date | None,
 ) -> None:
     """`pay`: a fee is due at once, by `pay_by` where there is such a day."""
-    arrived = dates.moment(row.arrived_at, seconds=True)
-    words = todo(dates.day(pay_by) if pay_by else "", pay, row.cosigners_needed or 0)
+    lang = language(row)
+    arrived = dates.moment(row.arrived_at, lang=lang, seconds=True)
+    words = todo(dates.day(pay_by, lang=lang) if pay_by else "", pay, row.cosigners_needed or 0, lang)
     _send(session, RECEIVED, row, procedure, site, now, arrived=arrived, todo=words)
 
 
-def todo(pay_by: str, pay: bool, cosigners: int) -> str:
+def language(row: ApplicationRow) -> str:
+    """In which the applicant is written to."""
+    return row.language or "ja"
+
+
+def todo(pay_by: str, pay: bool, cosigners: int, lang: str = "ja") -> str:
     """What the applicant has to do next: pay (`pay_by`: a day in words, or ""), have so many persons confirm."""
+    if lang == "en":
+        words = [f"Please pay the fee{f' by {pay_by}' if pay_by else ''}."] if pay else []
+        words += [f"Please have {cosigners} other person(s) confirm it (co-signing)."] if cosigners else []
+        return "\n".join(words) or "There is nothing you need to do now."
+    if lang == "ja-easy":
+        words = [f"お金（手数料）を {f'{pay_by}までに ' if pay_by else ''}はらって ください。"] if pay else []
+        words += [f"{cosigners}人の 人に、確認を おねがいして ください。"] if cosigners else []
+        return "\n".join(words) or "いま、する ことは ありません。"
     words = [f"手数料を{pay_by}{'までに' if pay_by else ''}納めてください。"] if pay else []
     words += [f"{cosigners}人の方に、確認（連署）をお願いしてください。"] if cosigners else []
     return "\n".join(words) or "いま、していただくことはありません。"
@@ -69,14 +112,14 @@ def fee_due(
     session: Session, row: ApplicationRow, procedure: Procedure, site: str, due_on: date | None, now: datetime
 ) -> None:
     """A fee is to be paid: its amount was fixed, its last day is near or was put later."""
-    _send(session, FEE, row, procedure, site, now, until=dates.day(due_on) if due_on else "期限の定めはありません")
+    _send(session, FEE, row, procedure, site, now, until=_day(row, due_on) or NO_LAST_DAY[language(row)])
 
 
 def fee_overdue(
     session: Session, row: ApplicationRow, procedure: Procedure, site: str, due_on: date | None, now: datetime
 ) -> bool:
     """The last day of a fee is over. False where we know no address."""
-    until, section = dates.day(due_on) if due_on else "", procedure.department
+    until, section = _day(row, due_on), procedure.department
     return _send(session, FEE_OVERDUE, row, procedure, site, now, until=until, section=section)
 
 
@@ -108,14 +151,21 @@ def ask_cosigner(
     notices.send(session, to_address=address, template=COSIGN, context=context, now=now)
 
 
-def cosigned(session: Session, row: ApplicationRow, procedure: Procedure, site: str, what: str, now: datetime) -> None:
-    _send(session, COSIGNED, row, procedure, site, now, what=what)
+def cosigned(
+    session: Session, row: ApplicationRow, procedure: Procedure, site: str, what: dict[str, str], now: datetime
+) -> None:
+    """`what`: ALL_SIGNED or NOT_SIGNED."""
+    _send(session, COSIGNED, row, procedure, site, now, what=what[language(row)])
+
+
+def _day(row: ApplicationRow, day: date | None) -> str:
+    return dates.day(day, lang=language(row)) if day else ""
 
 
 def correction_requested(
     session: Session, row: ApplicationRow, procedure: Procedure, site: str, due_on: date, now: datetime
 ) -> None:
-    _send(session, CORRECTION, row, procedure, site, now, due=dates.day(due_on))
+    _send(session, CORRECTION, row, procedure, site, now, due=_day(row, due_on))
 
 
 def decided(session: Session, row: ApplicationRow, procedure: Procedure, site: str, now: datetime) -> None:
@@ -124,6 +174,20 @@ def decided(session: Session, row: ApplicationRow, procedure: Procedure, site: s
 
 def withdrawn(session: Session, row: ApplicationRow, procedure: Procedure, site: str, now: datetime) -> None:
     _send(session, WITHDRAWN, row, procedure, site, now)
+
+
+def visit_closed(
+    session: Session, row: ApplicationRow, procedure: Procedure, at: datetime, site: str, now: datetime
+) -> bool:
+    """The office closes on the day of a booked visit. False where we know neither address nor account."""
+    return _send(session, VISIT_CLOSED, row, procedure, site, now, at=dates.moment(at, lang=language(row)))
+
+
+def visit_open_again(
+    session: Session, row: ApplicationRow, procedure: Procedure, at: datetime, site: str, now: datetime
+) -> bool:
+    """It does not close after all."""
+    return _send(session, VISIT_OPEN_AGAIN, row, procedure, site, now, at=dates.moment(at, lang=language(row)))
 
 
 def lapsing(session: Session, each: Seen, site: str, now: datetime) -> None:
@@ -167,7 +231,6 @@ def _send(
         return False
     place = session.get(room.RoomRow, session.info["tenant"])
     context |= {"number": row.receipt_number, "link": f"{site}/enquiry", "place": (place and place.name) or "電子申請"}
-    notices.send(
-        session, to_person=row.applicant_person, to_address=address, template=template, context=context, now=now
-    )
+    said = TRANSLATED.get((language(row), template.name), template)
+    notices.send(session, to_person=row.applicant_person, to_address=address, template=said, context=context, now=now)
     return True

@@ -22,17 +22,17 @@ NOT_NOW = say("この手続きは、いまオンラインでは受け付けて�
 def publish(session: Session, procedure: Procedure, now: datetime) -> ProcedureRow:
     """Offer `procedure` from now on. The same content again changes nothing; a new one becomes the next version.
 
-    Versions count per municipality; applications in flight stay on theirs.
+    Versions count per municipality; applications in flight stay on theirs. One that is closed (休止) gets its new version and
+    stays closed: only a person opens it again (`set_state`).
     """
     row = session.scalar(select(ProcedureRow).where(ProcedureRow.key == procedure.key).with_for_update())
     if row is not None and _version(session, row.id, row.version).digest == procedure.digest:
-        row.state = PUBLISHED
         return row
     if row is None:
-        row = ProcedureRow(id=new_id(), key=procedure.key, version=0)
+        row = ProcedureRow(id=new_id(), key=procedure.key, version=0, state=PUBLISHED)
         session.add(row)
     row.version = (row.version or 0) + 1
-    row.title, row.category, row.state = procedure.title, procedure.category, PUBLISHED
+    row.title, row.category = procedure.title, procedure.category
     row.search, row.updated_at = _words(procedure), now
     session.flush()
     session.add(
@@ -76,6 +76,11 @@ def offered_definitions(session: Session, words: str = "", category: str = "") -
     return [known[row.id, row.version] for row in rows]
 
 
+def lock(session: Session, key: str) -> None:
+    """Whoever changes something of this procedure waits for the one who is at it."""
+    session.execute(select(ProcedureRow.id).where(ProcedureRow.key == key).with_for_update())
+
+
 def all_procedures(session: Session) -> list[ProcedureRow]:
     return list(session.scalars(select(ProcedureRow).order_by(ProcedureRow.title)))
 
@@ -107,6 +112,12 @@ def published(session: Session, procedure_id: str) -> tuple[ProcedureRow, Proced
 
 def definition(session: Session, procedure_id: str, version: int) -> Procedure:
     return _definition_of(_version(session, procedure_id, version))
+
+
+def version_seen(session: Session, row: ProcedureRow, typed: str) -> Procedure | None:
+    """The version whose number a form says it was made from; None where there is no such one."""
+    number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 6 else 0
+    return definitions(session, {(row.id, number)}).get((row.id, number))
 
 
 def definitions(session: Session, wanted: set[tuple[str, int]]) -> dict[tuple[str, int], Procedure]:

@@ -40,9 +40,17 @@ class Receipt:
 
 
 def submit(
-    session: Session, actor: Actor, draft_id: str, key: str, now: datetime, *, site: str, electronic: bool | None = None
+    session: Session,
+    actor: Actor,
+    draft_id: str,
+    key: str,
+    now: datetime,
+    *,
+    site: str,
+    electronic: bool | None = None,
+    language: str | None = None,
 ) -> Receipt:
-    """Send the draft. `electronic`: whether the decision may come on the screen instead of by post.
+    """Send the draft. `electronic`: whether the decision may come on the screen instead of by post. `language`: of the page.
     `key` is the 照会キー that the confirm page carries, so that a repetition can show it again.
 
     However often it is sent - double click, reload, back, two tabs - it is one application. Raises Invalid naming the inputs
@@ -72,6 +80,7 @@ def submit(
         person=delegation.giver if delegation else draft.row.owner_person,
         electronic=electronic,
         delegation=delegation,
+        language=None if delegation else language,
     )
     row = arrive(session, actor, arrival, key, now, site=site)
     draft.row.application_id, row.bundle_id = row.id, draft.row.bundle_id
@@ -92,7 +101,8 @@ def _again(session: Session, actor: Actor, draft: DraftRow, key: str, now: datet
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What arrives, by form, by program or on paper. `arrived_at`: when it had come, where that was earlier than now."""
+    """What arrives, by form, by program or on paper. `arrived_at`: when it had come, where that was earlier than now; `language`: of
+    the page it was sent from by the applicant's own hand."""
 
     procedure_id: str
     procedure_version: int
@@ -104,6 +114,7 @@ class Arrival:
     arrived_at: datetime | None = None
     electronic: bool | None = None
     delegation: DelegationRow | None = None
+    language: str | None = None
     id: str = field(default_factory=new_id)
 
 
@@ -142,6 +153,7 @@ def arrive(session: Session, actor: Actor, arrival: Arrival, key: str, now: date
         cosigners_needed=_cosigners(arrival),
         filed_by=arrival.delegation.delegate if arrival.delegation else None,
         filed_by_name=arrival.delegation.delegate_name if arrival.delegation else None,
+        language=arrival.language,
     )
     row.search = search_words(arrival.procedure, row)
     row.likeness = likeness(arrival.procedure, row)

@@ -4,7 +4,8 @@ What is on offer: the common procedures that come with the service, and what oth
 them) have expressly shared. The document a procedure was made from is kept, so that a new version can be joined with ours.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -134,23 +135,31 @@ def update(session: Session, key: str) -> Update | None:
     return Update(row, taken, ours, joined, list(differences(ours, joined)), collisions)
 
 
-def take_update(session: Session, actor: Actor, key: str, theirs: Iterable[int], digest: str, now: datetime) -> None:
-    """Put the joined document into the draft. `theirs`: numbers of the collisions in which their version is wanted;
-    `digest`: of the template as the person saw it."""
+def take_update(
+    session: Session, actor: Actor, key: str, theirs: Collection[str], digest: str, seen: int, now: datetime
+) -> None:
+    """Put the joined document into the draft. `theirs`: the places (`place_of`) in which their version is wanted; `digest`: of the
+    template, `seen`: the draft's number (0: none), both as the person saw them. Raises Conflict where either has changed."""
     if origin(session, key) is None:
         raise NotFound(say("この手続きは、ひな型から作られていません。"))
+    build.refuse_unless_seen(session, key, seen)
     found = update(session, key)
     if found is None or found.offer.digest != digest:
         raise Conflict(
-            say("ひな型がまた変わりました。もう一度、違いを見てから取り入れてください。"), code="changed-meanwhile"
+            say("ひな型がまた変わりました。もう一度、違いを見てから取り入れてください。"), code=build.CHANGED_MEANWHILE
         )
     document = found.document
-    for number in theirs:
-        if 0 <= number < len(found.collisions):
-            document = put(document, found.collisions[number].path, found.collisions[number].theirs)
-    build.replace(session, actor, key, edit.tidy(document), now)
+    for each in found.collisions:
+        if place_of(each) in theirs:
+            document = put(document, each.path, each.theirs)
+    build.replace(session, actor, key, seen, edit.tidy(document), now)
     remember(session, key, found.offer, now)
     audit.record(session, actor, "eapply.template.update", key, detail={"source": found.offer.source}, now=now)
+
+
+def place_of(collision: Collision) -> str:
+    """A name for the place that does not depend on how many others there are."""
+    return json.dumps(collision.path, ensure_ascii=False)
 
 
 # ---- sharing
@@ -176,6 +185,20 @@ def share(session: Session, actor: Actor, key: str, audience: list[str], now: da
     shared.audience, shared.shared_at = audience, now
     session.add(shared)
     audit.record(session, actor, "eapply.template.share", key, detail={"to": audience or ["all"]}, now=now)
+
+
+def refuse_unless_shared(session: Session, key: str, seen: str) -> None:
+    """Raises Conflict unless the procedure is shared as it was seen (`shared_as`): who decides for whom must see the last word."""
+    procedures.lock(session, key)
+    if shared_as(shared_row(session, key)) != seen:
+        raise Conflict(
+            say("ほかの人が、共有の相手を先に変えました。いまの相手を確かめてから、もう一度決めてください。"),
+            code=build.CHANGED_MEANWHILE,
+        )
+
+
+def shared_as(row: SharedProcedureRow | None) -> str:
+    return row.shared_at.isoformat() if row else ""
 
 
 def _is_code(text: str) -> bool:

@@ -140,6 +140,7 @@ def book(session: Session, actor: Actor, application_id: str, slot_id: str, now:
         session.add(VisitRow(application_id=row.id, slot_id=slot.id, booked_at=now))
     else:
         present.slot_id, present.booked_at = slot.id, now
+        present.closed_told_at = present.reached = None
     cases.note(session, row, What.VISIT_BOOKED, actor, now, f"{dates.moment(slot.starts_at)}　{slot.place}")
     audit.record(session, actor, "eapply.visit.book", row.id, now=now)
     return slot
@@ -165,15 +166,15 @@ def refuse_unless_offered(session: Session, row: ApplicationRow) -> None:
         raise NotFound(say("この申請では、窓口に来る日時の予約はできません。"))
 
 
-def agenda(session: Session, day: date) -> list[tuple[VisitSlotRow, list[ApplicationRow]]]:
+def agenda(session: Session, day: date) -> list[tuple[VisitSlotRow, list[tuple[VisitRow, ApplicationRow]]]]:
     """The times of one day, each with who comes."""
     begin = datetime.combine(day, time(), JST)
     of_day = VisitSlotRow.starts_at.between(begin, begin + timedelta(days=1, microseconds=-1))
     slots = session.scalars(select(VisitSlotRow).where(of_day).order_by(VisitSlotRow.starts_at)).all()
-    joined = select(VisitRow.slot_id, ApplicationRow).join(ApplicationRow, ApplicationRow.id == VisitRow.application_id)
-    coming: dict[str, list[ApplicationRow]] = {slot.id: [] for slot in slots}
-    for slot_id, row in session.execute(joined.where(VisitRow.slot_id.in_(list(coming))).order_by(VisitRow.booked_at)):
-        coming[slot_id].append(row)
+    joined = select(VisitRow, ApplicationRow).join(ApplicationRow, ApplicationRow.id == VisitRow.application_id)
+    coming: dict[str, list[tuple[VisitRow, ApplicationRow]]] = {slot.id: [] for slot in slots}
+    for visit, row in session.execute(joined.where(VisitRow.slot_id.in_(list(coming))).order_by(VisitRow.booked_at)):
+        coming[visit.slot_id].append((visit, row))
     return [(slot, coming[slot.id]) for slot in slots]
 
 

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.eapply.api.builder import inventory, library, overview, pages, preview, questions
+from services.eapply.api.builder import inventory, library, overview, pages, preview, questions, translating
 
 router = APIRouter()
-for _module in (inventory, library, overview, pages, questions, preview):
+for _module in (inventory, library, overview, pages, questions, translating, preview):
     router.include_router(_module.router)

@@ -1,12 +1,14 @@
 """What the builder's forms send, put into a definition: plain inputs, and conditions as rows of field, test and value."""
 
+import json
+import re
 from typing import Any
 
 from libs.common.errors import Invalid, say
 from libs.common.web import dates
 from services.eapply.api.builder.shared import soft
 from services.eapply.api.shell import Form
-from services.eapply.forms import edit, kinds, words
+from services.eapply.forms import definition, edit, kinds, words
 from services.eapply.forms.definition import FormField
 from services.eapply.forms.edit import Document
 
@@ -28,14 +30,14 @@ def lines(sent: Form, name: str) -> list[str]:
     return [line.strip() for line in text(sent, name).splitlines() if line.strip()]
 
 
-def whole(sent: Form, name: str, errors: dict[str, str]) -> int | None:
-    """A whole number, None where nothing was typed."""
+def whole(sent: Form, name: str, errors: dict[str, str]) -> Any:
+    """A whole number, None where nothing was typed; what is no number as it was typed, and said in `errors`."""
     typed = sent.get(name).strip().replace(",", "")
     if not typed:
         return None
     if not typed.lstrip("-").isascii() or not typed.lstrip("-").isdigit() or len(typed) > 12:
         errors[name] = say("数字で入力してください。")
-        return None
+        return typed[:100]
     return int(typed)
 
 
@@ -53,7 +55,7 @@ def about(document: Document, sent: Form) -> Document:
 
 
 def about_as_typed(document: Document, sent: Form) -> tuple[Document, dict[str, str]]:
-    """The entries as far as they can be read, and input → sentence for those that cannot."""
+    """The entries as they were typed, and input → sentence for those that cannot be read."""
     for name in ABOUT:
         document = put(document, name, text(sent, name))
     for name in ("words", "bring"):
@@ -69,6 +71,22 @@ def about_as_typed(document: Document, sent: Form) -> tuple[Document, dict[str, 
     return put(document, "outcomes", outcomes, {}), errors
 
 
+# ---- in other languages
+
+
+def texts_of(document: Document) -> list[str]:
+    """Every text that citizens read, once, in the order of the pages."""
+    bare = {key: value for key, value in document.items() if key != "translations"}
+    return list(dict.fromkeys(each for each in definition.texts(bare) if each.strip()))
+
+
+def translations(document: Document, lang: str, sent: Form) -> Document:
+    """What was typed beside each text (`t<number>`, in the order of `texts_of`); what was left empty is shown in Japanese."""
+    typed = {words: text(sent, f"t{n}") for n, words in enumerate(texts_of(document))}
+    kept = {words: said for words, said in typed.items() if said}
+    return put(document, "translations", put(document.get("translations") or {}, lang, kept, {}), {})
+
+
 # ---- a page
 
 
@@ -79,7 +97,7 @@ def page(document: Document, step: Document, sent: Form) -> Document:
         for n, section in enumerate(step.get("sections") or [])
     ]
     kept = [s for n, s in enumerate(sections) if n == 0 or s.get("fields") or s.get("title") or s.get("text")]
-    return put(step | {"sections": kept}, "visible", condition(document, sent, "visible", step.get("visible")), None)
+    return put(step | {"sections": kept}, "visible", condition(document, sent, "visible"), None)
 
 
 # ---- a question
@@ -100,6 +118,14 @@ USES = {
 
 def question(document: Document, field: Document, sent: Form) -> Document:
     """A field with what its form says. Raises Invalid beside the inputs that cannot be read."""
+    field, errors = question_as_typed(document, field, sent)
+    if errors:
+        raise Invalid(say("直していただくところがあります。"), fields=errors)
+    return field
+
+
+def question_as_typed(document: Document, field: Document, sent: Form) -> tuple[Document, dict[str, str]]:
+    """The field as it was typed, and input → sentence for what cannot be read."""
     errors: dict[str, str] = {}
     parts = PARTS.get(field["type"], ())
     result = put(field | {"label": text(sent, "label", 200)}, "help", text(sent, "help"))
@@ -122,23 +148,21 @@ def question(document: Document, field: Document, sent: Form) -> Document:
             result, "accept", [kind for kind in ("pdf", "jpeg", "png", "heic") if kind in sent.all("accept")], []
         )
         megabytes = whole(sent, "max_mb", errors)
-        result = put(result, "max_bytes", megabytes * 1024 * 1024 if megabytes else None, None)
+        if "max_mb" not in errors:
+            result = put(result, "max_bytes", megabytes * 1024 * 1024 if megabytes else None, None)
     for name in ("visible", "required"):
-        result = put(result, name, condition(document, sent, name, field.get(name), errors), None)
-    if errors:
-        raise Invalid(say("直していただくところがあります。"), fields=errors)
-    return result
+        result = put(result, name, condition(document, sent, name), None)
+    return result, errors
 
 
 # ---- conditions
 
 
-def condition(
-    document: Document, sent: Form, name: str, before: Any, errors: dict[str, str] | None = None
-) -> Document | None:
-    """The condition whose rows are named `<name>.<n>.…`. One that is too deep for rows is kept unless it is taken away."""
-    if sent.get(f"{name}.keep") == "yes":
-        return before
+def condition(document: Document, sent: Form, name: str) -> Document | None:
+    """The condition whose rows are named `<name>.<n>.…`. One that is too deep for rows comes as a whole in `<name>.keep`, unless it
+    is taken away. Raises Invalid for a whole that is none."""
+    if sent.get(f"{name}.keep"):
+        return _kept(sent.get(f"{name}.keep"))
     fields = {where[-1]: field for where, field in edit.every_field(document)}
     rows = []
     for n in range(50):
@@ -151,6 +175,14 @@ def condition(
     if not rows:
         return None
     return rows[0] if len(rows) == 1 else {"any" if sent.get(f"{name}.join") == "any" else "all": rows}
+
+
+def _kept(whole_one: str) -> Document:
+    try:
+        words.CONDITION.validate_json(whole_one)
+    except ValueError:
+        raise Invalid(say("条件を読めませんでした。画面を開き直してください。")) from None
+    return json.loads(whole_one)
 
 
 def _value(field: Document, typed: str) -> Any:
@@ -188,12 +220,13 @@ def condition_context(document: Document, conditions: dict[str, Any]) -> dict[st
 
 
 def _rows(condition: Any, known: dict[str, Document]) -> Document:
-    """{join, rows, deep}: `deep` says in words a condition that rows cannot show."""
+    """{join, rows, deep, whole}: `deep` says in words a condition that rows cannot show, `whole` is that condition."""
     condition = condition or {}
     join = "any" if "any" in condition else "all"
     inner = condition.get(join, [condition] if condition else [])
     if any("field" not in each or "other" in each for each in inner):
-        return {"join": join, "rows": [], "deep": words.shown(condition, None)}
+        whole_one = json.dumps(condition, ensure_ascii=False)
+        return {"join": join, "rows": [], "deep": words.shown(condition, None), "whole": whole_one}
     rows = [each | {"value": _shown(each.get("value"), known.get(each["field"], {}))} for each in inner]
     return {"join": join, "rows": rows + [{}] * ROWS, "deep": ""}
 
@@ -215,35 +248,46 @@ def _possible(known: dict[str, Document]) -> list[str]:
 # ---- rules
 
 
+KINDS = ("ineligible", "checks")
+NAMED = re.compile(r"(?:ineligible|checks)(?:[0-9]{1,4}|new)\.text")
+
+
 def rules(document: Document, sent: Form) -> Document:
-    """Who cannot apply, and which answers do not fit together."""
-    errors: dict[str, str] = {}
-    for kind in ("ineligible", "checks"):
-        before = document.get(kind) or []
-        kept = [_rule(document, sent, kind, str(n), rule, errors) for n, rule in enumerate(before)]
-        kept.append(_rule(document, sent, kind, "new", None, errors))
-        document = put(document, kind, [rule for rule in kept if rule is not None], [])
+    """Who cannot apply, and which answers do not fit together. Raises Invalid beside what is not whole."""
+    document, errors = rules_as_typed(document, sent)
     if errors:
         raise Invalid(say("直していただくところがあります。"), fields=errors)
     return document
 
 
-def _rule(
-    document: Document, sent: Form, kind: str, n: str, before: Document | None, errors: dict[str, str]
-) -> Document | None:
-    name = f"{kind}{n}"
-    when, said = condition(document, sent, name, (before or {}).get("when")), text(sent, f"{name}.text", 1000)
-    if sent.get("remove") == name or (when is None and not said):
-        return None
-    if when is None or not said:
-        errors[f"{name}.text"] = say("条件と文の両方を入力してください。")
-        return before
-    rule: Document = {"when": when, "text": said}
-    if kind == "checks":
-        rule["at"] = sent.get(f"{name}.at")
-        if not rule["at"]:
-            errors[f"{name}.at"] = say("文を出す項目を選んでください。")
-    return rule
+def rules_as_typed(document: Document, sent: Form) -> tuple[Document, dict[str, str]]:
+    """The rules as they were typed, those left empty or taken away left out, and input → sentence for what is missing. The inputs
+    are named by the places the rules have now."""
+    errors: dict[str, str] = {}
+    names = [name.removesuffix(".text") for name, _ in sent.pairs if NAMED.fullmatch(name)]
+    for kind in KINDS:
+        typed = [_rule(document, sent, kind, name) for name in names if name.startswith(kind)]
+        kept = [rule for rule in typed if rule.get("when") or rule.get("text")]
+        for number, rule in enumerate(kept):
+            errors |= _missing(kind, number, rule)
+        document = put(document, kind, kept, [])
+    return document, errors
+
+
+def _rule(document: Document, sent: Form, kind: str, name: str) -> Document:
+    if sent.get("remove") == name:
+        return {}
+    rule = put(put({}, "when", condition(document, sent, name), None), "text", text(sent, f"{name}.text", 1000))
+    return put(rule, "at", sent.get(f"{name}.at")) if kind == "checks" else rule
+
+
+def _missing(kind: str, number: int, rule: Document) -> dict[str, str]:
+    errors: dict[str, str] = {}
+    if not rule.get("when") or not rule.get("text"):
+        errors[f"{kind}{number}.text"] = say("条件と文の両方を入力してください。")
+    if kind == "checks" and not rule.get("at"):
+        errors[f"{kind}{number}.at"] = say("文を出す項目を選んでください。")
+    return errors
 
 
 def valid(field: Document) -> FormField | None:

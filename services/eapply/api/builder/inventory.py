@@ -1,15 +1,18 @@
 """The inventory's pages: the list with its numbers, one entry, spreadsheets in and out, what to put online first."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from libs.common import access, csvout
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, say
+from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.web import Link
 from services.eapply.api.builder.shared import LIST, PROCEDURES, list_address, soft
 from services.eapply.api.desk.shared import MANAGER
-from services.eapply.api.shell import Form, changing, form, now_of, reading, render, to
+from services.eapply.api.shell import Form, changing, form, now_of, reading, render, spoken, to
+from services.eapply.db import InventoryRow
 from services.eapply.domain.inventory import REASONS
 from services.eapply.use_cases import inventory
 
@@ -17,6 +20,12 @@ router = APIRouter()
 INVENTORY = say("手続きの棚卸し")
 ALL = f"{LIST}/inventory"
 FIRST = 10
+LABELS = {
+    "name": say("手続きの名前"), "department": say("担当課"), "legal_basis": say("根拠の法令・条例"), "yearly_volume": say("年間の件数"),
+    "working_days": say("標準処理期間"), "online": say("オンラインで申し込めますか"), "reason": say("オンラインでない理由"),
+    "note": say("備考"),
+}  # fmt: skip
+REMOVED = say("ほかの人が、この手続きを表から消しました。もう一度保存すると、新しい行として足します。")
 TYPED = ("name", "department", "legal_basis", "yearly_volume", "working_days", "online", "reason", "note")
 
 
@@ -77,29 +86,66 @@ def entry_page(request: Request, entry_id: str, actor: Actor = access.staff(MANA
     """`entry_id` new: an empty one."""
     with reading(request, actor) as session:
         row = None if entry_id == "new" else inventory.find(session, entry_id)
-    typed = {name: getattr(row, name) for name in TYPED} if row else {}
-    typed = {name: "" if value is None else value for name, value in typed.items()}
-    return _entry(request, entry_id, typed, {})
+    return _entry(request, entry_id, row, _stored(row), {})
 
 
-def _entry(request: Request, entry_id: str, typed: dict, errors: dict[str, str], status_code: int = 200) -> Response:  # type: ignore[type-arg]
+def _stored(row: InventoryRow | None) -> dict[str, Any]:
+    stored = {name: getattr(row, name) for name in TYPED} if row else {}
+    return {name: "" if value is None else value for name, value in stored.items()}
+
+
+def _entry(
+    request: Request,
+    entry_id: str,
+    row: InventoryRow | None,
+    typed: dict[str, Any],
+    errors: dict[str, str],
+    problem: str = "",
+    status_code: int = 200,
+) -> Response:
+    """`problem`: why what was typed has not been saved; what stands there now is shown beside it."""
     title = typed.get("name") or say("手続きを足す")
     return render(
         request, "desk/build/entry.html", desk=True, title=title, typed=soft(typed), errors=errors, entry_id=entry_id,
-        reasons=list(REASONS.items()), status_code=status_code,
+        reasons=list(REASONS.items()), version=row.version if row else 0, problem=spoken(request, problem), status_code=status_code,
+        others=_others(request, row, typed) if problem and row else [],
         crumbs=(Link(PROCEDURES, list_address(request)), Link(INVENTORY, f"{list_address(request)}/inventory"), Link(title, "", True)),
     )  # fmt: skip
+
+
+def _others(request: Request, row: InventoryRow, typed: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(what, as it stands now, as it was typed) where these differ."""
+    now = {name: _in_words(value) for name, value in _stored(row).items()}
+    ours = {name: _in_words(value) for name, value in typed.items()}
+    return [(spoken(request, LABELS[name]), now[name], ours[name]) for name in TYPED if now[name] != ours[name]]
+
+
+def _in_words(value: Any) -> str:
+    """`online` is kept as a truth and typed as a word; a reason has a word for people."""
+    text = str(value).strip()
+    return {"True": "はい", "yes": "はい", "False": "いいえ", "no": "いいえ"}.get(text, REASONS.get(text, text))
 
 
 @router.post(f"{ALL}/{{entry_id}}", include_in_schema=False)
 def save(request: Request, entry_id: str, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
     typed = {name: sent.get(name) for name in TYPED}
+    seen, known = sent.number("version"), None if entry_id == "new" else entry_id
     try:
         with changing(request, actor) as session:
             if sent.get("act") == "remove":
-                inventory.remove(session, actor, entry_id, now_of(request))
+                inventory.remove(session, actor, entry_id, seen, now_of(request))
             else:
-                inventory.save(session, actor, None if entry_id == "new" else entry_id, typed, now_of(request))
+                inventory.save(session, actor, known, seen, typed, now_of(request))
     except Invalid as refusal:
-        return _entry(request, entry_id, typed, refusal.fields, 422)
+        row = _row(request, actor, known)
+        return _entry(request, entry_id, row, typed, refusal.fields, "", 422)
+    except Conflict as refusal:
+        return _entry(request, entry_id, _row(request, actor, known), typed, {}, refusal.message, 409)
+    except NotFound:
+        return _entry(request, "new", None, typed, {}, REMOVED, 409)
     return to(f"{list_address(request)}/inventory")
+
+
+def _row(request: Request, actor: Actor, entry_id: str | None) -> InventoryRow | None:
+    with reading(request, actor) as session:
+        return inventory.find(session, entry_id) if entry_id else None

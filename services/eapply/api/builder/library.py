@@ -9,11 +9,22 @@ from fastapi.responses import Response
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, say
+from libs.common.errors import Conflict, Invalid, say
 from libs.common.web import Link
-from services.eapply.api.builder.shared import LIST, ONE, PROCEDURES, address, crumbs, list_address
+from services.eapply.api.builder.shared import (
+    LIST,
+    ONE,
+    PROCEDURES,
+    Second,
+    address,
+    came_second,
+    crumbs,
+    list_address,
+    second,
+)
 from services.eapply.api.desk.shared import MANAGER
-from services.eapply.api.shell import Form, changing, form, now_of, reading, render, to
+from services.eapply.api.shell import Form, changing, form, now_of, reading, render, spoken, to
+from services.eapply.db import SharedProcedureRow
 from services.eapply.forms import document as files
 from services.eapply.forms import words
 from services.eapply.forms.differences import MISSING
@@ -114,18 +125,38 @@ def _name(info: zipfile.ZipInfo) -> str:
 
 @router.get(f"{ONE}/template", include_in_schema=False)
 def template_page(request: Request, procedure: str, actor: Actor = access.staff(MANAGER)) -> Response:
+    return _template(request, actor, procedure, Form([], []))
+
+
+def _template(
+    request: Request,
+    actor: Actor,
+    procedure: str,
+    typed: Form,
+    meanwhile: Second | None = None,
+    problem: str = "",
+    status_code: int = 200,
+) -> Response:
+    """`typed`: what was chosen already, on a page that has changed since."""
     with reading(request, actor) as session:
         row = procedures.named(session, procedure)
         origin = templates.origin(session, procedure)
+        there = build.now_there(session, procedure)
         news = templates.update(session, procedure) if origin else None
         shared = templates.shared_row(session, procedure)
-        title = row.title if row else build.find(session, procedure).row.title
     changes, collisions = _told(news) if news else ([], [])
+    title = row.title if row else there.row.title
     return render(
         request, "desk/build/template.html", desk=True, title=TEMPLATE, origin=origin, news=news, shared=shared, row=row,
-        changes=changes, collisions=collisions, key=procedure, address=address(request, procedure),
-        crumbs=crumbs(request, procedure, title, Link(TEMPLATE, "", True)),
+        changes=changes, collisions=collisions, key=procedure, address=address(request, procedure), making=there,
+        crumbs=crumbs(request, procedure, title, Link(TEMPLATE, "", True)), chosen=typed.all("theirs"),
+        to=typed.get("to") or _audience(shared), codes=typed.get("codes") or " ".join(shared.audience if shared else []),
+        meanwhile=meanwhile, problem=spoken(request, problem), status_code=status_code,
     )  # fmt: skip
+
+
+def _audience(shared: SharedProcedureRow | None) -> str:
+    return "nobody" if shared is None else "some" if shared.audience else "all"
 
 
 def _told(news: templates.Update) -> tuple[list[tuple[str, str, str]], list[dict[str, str]]]:
@@ -135,6 +166,7 @@ def _told(news: templates.Update) -> tuple[list[tuple[str, str, str]], list[dict
     changes = [words.told(each, ours, theirs) for each in news.changes]
     collisions = [
         {
+            "name": templates.place_of(each),
             "place": words.place(each.path, theirs if each.ours is MISSING else ours),
             "base": words.shown(each.base, theirs),
             "ours": words.shown(each.ours, ours),
@@ -147,9 +179,21 @@ def _told(news: templates.Update) -> tuple[list[tuple[str, str, str]], list[dict
 
 @router.post(f"{ONE}/template", include_in_schema=False)
 def take_news(request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
-    wanted = [int(number) for number in sent.all("theirs") if number.isascii() and number.isdigit()]
-    with changing(request, actor) as session:
-        templates.take_update(session, actor, procedure, wanted, sent.get("digest"), now_of(request))
+    try:
+        with changing(request, actor) as session:
+            templates.take_update(
+                session,
+                actor,
+                procedure,
+                sent.all("theirs"),
+                sent.get("digest"),
+                sent.number("revision"),
+                now_of(request),
+            )
+    except Conflict as refusal:
+        came_second(refusal)
+        _, meanwhile = second(request, actor, procedure, sent, lambda document: document)
+        return _template(request, actor, procedure, sent, meanwhile, refusal.message, 409)
     return to(address(request, procedure))
 
 
@@ -157,11 +201,15 @@ def take_news(request: Request, procedure: str, actor: Actor = access.staff(MANA
 def share(request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
     """`to`: all · some (codes in `codes`) · nobody."""
     codes = narrow(sent.get("codes")).replace(",", " ").replace("、", " ").split()
-    with changing(request, actor) as session:
-        if sent.get("to") == "nobody":
-            templates.unshare(session, actor, procedure, now_of(request))
-        elif sent.get("to") == "some" and not codes:
-            raise Invalid(say("共有する市町村の番号（6桁）を入力してください。"))
-        else:
-            templates.share(session, actor, procedure, codes if sent.get("to") == "some" else [], now_of(request))
+    try:
+        with changing(request, actor) as session:
+            templates.refuse_unless_shared(session, procedure, sent.get("shared"))
+            if sent.get("to") == "nobody":
+                templates.unshare(session, actor, procedure, now_of(request))
+            elif sent.get("to") == "some" and not codes:
+                raise Invalid(say("共有する市町村の番号（6桁）を入力してください。"))
+            else:
+                templates.share(session, actor, procedure, codes if sent.get("to") == "some" else [], now_of(request))
+    except (Conflict, Invalid) as refusal:
+        return _template(request, actor, procedure, sent, None, refusal.message, refusal.status)
     return to(f"{address(request, procedure)}/template")

@@ -1,5 +1,7 @@
 """The list of procedures and one procedure: what is published, what is being made, and what publishing would change."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -7,11 +9,22 @@ from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, say
 from libs.common.web import Link
-from services.eapply.api.builder.shared import LIST, ONE, PROCEDURES, address, crumbs, list_address
+from services.eapply.api.builder.shared import (
+    LIST,
+    ONE,
+    PROCEDURES,
+    Second,
+    address,
+    came_second,
+    crumbs,
+    list_address,
+    second,
+)
 from services.eapply.api.desk.shared import MANAGER
 from services.eapply.api.shell import Form, Texts, changing, form, now_of, reading, render, to
 from services.eapply.forms import document as files
 from services.eapply.forms import words
+from services.eapply.forms.differences import differences
 from services.eapply.use_cases import build, procedures
 
 router = APIRouter()
@@ -56,21 +69,35 @@ def create(request: Request, actor: Actor = access.staff(MANAGER), sent: Form = 
 @router.post(f"{LIST}/import", include_in_schema=False)
 def import_file(request: Request, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
     """A procedure's file (YAML) becomes a draft, to be looked at before it is published. A draft that is there is replaced only
-    where that was asked for."""
+    after it was shown what would be gone (`replace`: the draft's number as it was shown)."""
     try:
-        text, over = _uploaded(sent), sent.get("replace") == "yes"
+        text = _uploaded(sent)
         with changing(request, actor) as session:
-            row = build.take_in(session, actor, files.read_yaml(text), now_of(request), over_draft=over)
+            row = build.take_in(
+                session, actor, files.read_yaml(text), now_of(request), over=max(0, sent.number("replace"))
+            )
     except Conflict as refusal:
-        return _new(request, {}, {"file": refusal.message}, 409, ask_replace=True)
+        return _new(request, {}, {"file": refusal.message}, 409, held=_held(request, actor, text))
     except Invalid as refusal:
         places = [f"{place}：{sentence}" for place, sentence in refusal.fields.items()]
         return _new(request, {}, {"file": "\n".join([refusal.message, *places])}, 422)
     return to(address(request, row.key))
 
 
+def _held(request: Request, actor: Actor, text: str) -> dict[str, Any]:
+    """The draft that is in the way, and what would become of it."""
+    document = files.read_yaml(text)
+    with reading(request, actor) as session:
+        there = build.now_there(session, document["key"])
+    after = files.check(document)[0]
+    changes = [words.told(each, there.procedure, after) for each in differences(there.row.document, document)]
+    return {"row": there.row, "text": text, "changes": changes, "address": address(request, there.row.key)}
+
+
 def _uploaded(sent: Form) -> str:
     upload = next((file for name, file in sent.uploads if name == "file"), None)
+    if upload is None and sent.get("text"):
+        return sent.get("text")[: files.MAX_FILE + 1]
     if upload is None:
         raise Invalid(say("ファイルを選んでください。"))
     try:
@@ -85,17 +112,23 @@ def _new(
     errors: dict[str, str],
     status_code: int = 200,
     *,
-    ask_replace: bool = False,
+    held: dict[str, Any] | None = None,
 ) -> Response:
     return render(
         request, "desk/build/new.html", desk=True, title=NEW, typed=Texts(typed), errors=errors, status_code=status_code,
-        ask_replace=ask_replace,
+        held=held,
         crumbs=(Link(PROCEDURES, list_address(request)), Link(NEW, "", True)),
     )  # fmt: skip
 
 
 @router.get(ONE, include_in_schema=False)
 def procedure_page(request: Request, procedure: str, actor: Actor = access.staff(MANAGER)) -> Response:
+    return _procedure(request, actor, procedure)
+
+
+def _procedure(
+    request: Request, actor: Actor, procedure: str, meanwhile: Second | None = None, status_code: int = 200
+) -> Response:
     with reading(request, actor) as session:
         row = procedures.named(session, procedure)
         draft = next((each for each in build.drafts(session) if each.key == procedure), None)
@@ -108,6 +141,7 @@ def procedure_page(request: Request, procedure: str, actor: Actor = access.staff
     return render(
         request, "desk/build/procedure.html", desk=True, title=title, row=row, making=making, published=published,
         versions=versions, changes=told, crumbs=crumbs(request, procedure, title), address=address(request, procedure), key=procedure,
+        meanwhile=meanwhile, status_code=status_code,
     )  # fmt: skip
 
 
@@ -120,16 +154,29 @@ def begin(request: Request, procedure: str, actor: Actor = access.staff(MANAGER)
 
 @router.post(f"{ONE}/publish", include_in_schema=False)
 def publish(request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
-    with changing(request, actor) as session:
-        build.publish(session, actor, procedure, sent.number("revision"), now_of(request))
+    try:
+        with changing(request, actor) as session:
+            build.publish(session, actor, procedure, sent.number("revision"), now_of(request))
+    except Conflict as refusal:
+        return _looked_at_again(request, actor, procedure, sent, refusal)
     return to(address(request, procedure))
+
+
+def _looked_at_again(request: Request, actor: Actor, procedure: str, sent: Form, refusal: Conflict) -> Response:
+    """The page as it is now, with what others changed since the button was shown."""
+    came_second(refusal)
+    _, meanwhile = second(request, actor, procedure, sent, lambda document: document)
+    return _procedure(request, actor, procedure, meanwhile, 409)
 
 
 @router.post(f"{ONE}/discard", include_in_schema=False)
 def discard(request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
-    with changing(request, actor) as session:
-        build.discard(session, actor, procedure, sent.number("revision"), now_of(request))
-        left = procedures.named(session, procedure)
+    try:
+        with changing(request, actor) as session:
+            build.discard(session, actor, procedure, sent.number("revision"), now_of(request))
+            left = procedures.named(session, procedure)
+    except Conflict as refusal:
+        return _looked_at_again(request, actor, procedure, sent, refusal)
     return to(address(request, procedure) if left else list_address(request))
 
 

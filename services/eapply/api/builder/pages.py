@@ -7,10 +7,21 @@ from fastapi.responses import Response
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, NotFound, say
+from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.web import Link
 from services.eapply.api.builder import asked
-from services.eapply.api.builder.shared import ONE, address, changed, show, soft
+from services.eapply.api.builder.shared import (
+    ONE,
+    Second,
+    address,
+    came_second,
+    changed,
+    gone_part,
+    second,
+    show,
+    soft,
+    typed_over,
+)
 from services.eapply.api.desk.shared import MANAGER
 from services.eapply.api.shell import Form, changing, form, now_of, reading, to
 from services.eapply.forms import edit, kinds
@@ -27,8 +38,17 @@ RULES = say("申し込めない条件と、入力の確かめ")
 def outline(request: Request, procedure: str, actor: Actor = access.staff(MANAGER)) -> Response:
     with reading(request, actor) as session:
         making = build.find(session, procedure)
+    return _outline(request, making)
+
+
+def _outline(
+    request: Request, making: build.Making, new_title: str = "", meanwhile: Second | None = None, status_code: int = 200
+) -> Response:
     counts = {step["key"]: len(list(edit.fields_of(step))) for step in edit.steps(making.row.document)}
-    return show(request, "outline.html", making, EDIT, more=(Link(EDIT, "", True),), counts=counts)
+    return show(
+        request, "outline.html", making, EDIT, more=(Link(EDIT, "", True),), counts=counts, new_title=new_title,
+        meanwhile=meanwhile, status_code=status_code,
+    )  # fmt: skip
 
 
 @router.post(f"{ONE}/edit", include_in_schema=False)
@@ -36,17 +56,21 @@ def outline_changed(
     request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form
 ) -> Response:
     act, _, key = sent.get("act").partition(":")
-    if act == "add":
-        title = sent.get("new_title").strip()[:100] or "新しい画面"
-        return changed(request, actor, procedure, sent, lambda document: edit.add_step(document, title)[0])
+    title = sent.get("new_title").strip()[:100]
     changes: dict[str, Any] = {
+        "add": lambda document: edit.add_step(document, title or "新しい画面")[0],
         "up": lambda document: edit.move_step(document, key, -1),
         "down": lambda document: edit.move_step(document, key, 1),
         "remove": lambda document: edit.change_step(document, key, lambda _: None),
     }
     if act not in changes:
         raise NotFound(say("この操作はできません。画面を開き直してください。"))
-    return changed(request, actor, procedure, sent, changes[act])
+    try:
+        return changed(request, actor, procedure, sent, changes[act])
+    except Conflict as refusal:
+        came_second(refusal)
+        making, meanwhile = second(request, actor, procedure, sent, lambda document: document)
+        return _outline(request, making, title, meanwhile, 409)
 
 
 # ---- what it is
@@ -56,7 +80,7 @@ def outline_changed(
 def about(request: Request, procedure: str, actor: Actor = access.staff(MANAGER)) -> Response:
     with reading(request, actor) as session:
         making = build.find(session, procedure)
-    return _about(request, making, soft(making.row.document), {})
+    return _about(request, making, {})
 
 
 @router.post(f"{ONE}/about", include_in_schema=False)
@@ -65,18 +89,28 @@ def about_changed(
 ) -> Response:
     try:
         return changed(request, actor, procedure, sent, lambda document: asked.about(document, sent))
+    except Conflict as refusal:
+        came_second(refusal)
+        making, meanwhile = second(
+            request, actor, procedure, sent, lambda document: asked.about_as_typed(document, sent)[0]
+        )
+        return _about(request, making, {}, meanwhile, 409)
     except Invalid as refusal:
         with reading(request, actor) as session:
-            making = build.find(session, procedure)
-        typed, _ = asked.about_as_typed(dict(making.row.document), sent)
-        return _about(request, making, soft(typed), refusal.fields, 422)
+            making = build.now_there(session, procedure)
+        typed, _ = asked.about_as_typed(making.row.document, sent)
+        return _about(request, typed_over(making, typed), refusal.fields, None, 422)
 
 
 def _about(
-    request: Request, making: build.Making, document: Any, errors: dict[str, str], status_code: int = 200
+    request: Request,
+    making: build.Making,
+    errors: dict[str, str],
+    meanwhile: Second | None = None,
+    status_code: int = 200,
 ) -> Response:
     return show(
-        request, "about.html", making, ABOUT, more=(Link(ABOUT, "", True),), errors=errors, document=document,
+        request, "about.html", making, ABOUT, more=(Link(ABOUT, "", True),), errors=errors, meanwhile=meanwhile,
         status_code=status_code,
     )  # fmt: skip
 
@@ -92,14 +126,22 @@ def page(request: Request, procedure: str, step_key: str, actor: Actor = access.
 
 
 def _page(
-    request: Request, making: build.Making, step_key: str, errors: dict[str, str], status_code: int = 200
+    request: Request,
+    making: build.Making,
+    step_key: str,
+    errors: dict[str, str],
+    typed: Form | None = None,
+    meanwhile: Second | None = None,
+    status_code: int = 200,
 ) -> Response:
+    """`typed`: what stood in the inputs for a new question, which are no part of the draft yet."""
     step = edit.step_of(making.row.document, step_key)
     if step is None:
         raise NotFound(say("この画面は見つかりません。下書きの最初から開いてください。"))
+    new = {name: typed.get(name) if typed else "" for name in ("new_type", "new_label")}
     return show(
         request, "page.html", making, step.get("title") or step_key, more=(_back(request, making), Link(step.get("title", ""), "", True)),
-        step=soft(step), kinds=kinds.NAMES, errors=errors, status_code=status_code,
+        step=soft(step), kinds=kinds.NAMES, errors=errors, status_code=status_code, new=new, meanwhile=meanwhile,
         **asked.condition_context(making.row.document, {"visible": step.get("visible")}),
     )  # fmt: skip
 
@@ -117,8 +159,11 @@ def page_changed(
     added: list[str] = []
     ever: set[str] = set()
 
+    def typed(document: Document) -> Document:
+        return edit.change_step(document, step_key, lambda step: asked.page(document, step, sent))
+
     def how(document: Document) -> Document:
-        document = edit.change_step(document, step_key, lambda step: asked.page(document, step, sent))
+        document = typed(document)
         match act:
             case "add" if what == "section":
                 return edit.change_step(
@@ -140,10 +185,12 @@ def page_changed(
         with changing(request, actor) as session:
             ever |= build.keys_ever(session, procedure)
             build.change(session, actor, procedure, sent.number("revision"), how, now_of(request))
-    except Invalid as refusal:
-        with reading(request, actor) as session:
-            making = build.find(session, procedure)
-        return _page(request, making, step_key, refusal.fields, 422)
+    except Conflict as refusal:
+        came_second(refusal)
+        making, meanwhile = second(request, actor, procedure, sent, typed)
+        if edit.step_of(making.row.document, step_key) is None:
+            return gone_part(request, making, sent, meanwhile)
+        return _page(request, making, step_key, {}, sent, meanwhile, 409)
     root = address(request, procedure)
     return to(
         f"{root}/fields/{step_key}.{added[0]}" if added else f"{root}/pages/{step_key}" if act else f"{root}/edit"
@@ -160,21 +207,20 @@ def rules(request: Request, procedure: str, actor: Actor = access.staff(MANAGER)
     return _rules(request, making, {})
 
 
-def _rules(request: Request, making: build.Making, errors: dict[str, str], status_code: int = 200) -> Response:
+def _rules(
+    request: Request,
+    making: build.Making,
+    errors: dict[str, str],
+    meanwhile: Second | None = None,
+    status_code: int = 200,
+) -> Response:
     document = making.row.document
-    listed = [
-        (kind, number, rule)
-        for kind in ("ineligible", "checks")
-        for number, rule in enumerate(document.get(kind) or [])
-    ]
-    conditions = {f"{kind}{number}": rule.get("when") for kind, number, rule in listed} | {
-        "ineligiblenew": None,
-        "checksnew": None,
-    }
+    listed = [(kind, str(number), rule) for kind in asked.KINDS for number, rule in enumerate(document.get(kind) or [])]
+    conditions = {f"{kind}{number}": rule.get("when") for kind, number, rule in listed}
     return show(
         request, "rules.html", making, RULES, more=(_back(request, making), Link(RULES, "", True)), errors=errors,
-        listed=[(kind, number, soft(rule)) for kind, number, rule in listed],
-        status_code=status_code, **asked.condition_context(document, conditions),
+        listed=[(kind, number, soft(rule)) for kind, number, rule in listed], meanwhile=meanwhile, status_code=status_code,
+        **asked.condition_context(document, conditions | {f"{kind}new": None for kind in asked.KINDS}),
     )  # fmt: skip
 
 
@@ -184,7 +230,14 @@ def rules_changed(
 ) -> Response:
     try:
         return changed(request, actor, procedure, sent, lambda document: asked.rules(document, sent), "rules")
+    except Conflict as refusal:
+        came_second(refusal)
+        making, meanwhile = second(
+            request, actor, procedure, sent, lambda document: asked.rules_as_typed(document, sent)[0]
+        )
+        return _rules(request, making, {}, meanwhile, 409)
     except Invalid as refusal:
         with reading(request, actor) as session:
-            making = build.find(session, procedure)
-        return _rules(request, making, refusal.fields, 422)
+            making = build.now_there(session, procedure)
+        typed, _ = asked.rules_as_typed(making.row.document, sent)
+        return _rules(request, typed_over(making, typed), refusal.fields, None, 422)

@@ -5,10 +5,20 @@ from fastapi.responses import Response
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, NotFound, say
+from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.web import Link
 from services.eapply.api.builder import asked
-from services.eapply.api.builder.shared import ONE, address, show, soft
+from services.eapply.api.builder.shared import (
+    ONE,
+    Second,
+    address,
+    came_second,
+    gone_part,
+    second,
+    show,
+    soft,
+    typed_over,
+)
 from services.eapply.api.desk.shared import MANAGER
 from services.eapply.api.filling import form_context
 from services.eapply.api.shell import Form, changing, form, now_of, reading, to
@@ -19,6 +29,7 @@ from services.eapply.use_cases import build
 
 router = APIRouter()
 INNER_KINDS = {kind: name for kind, name in kinds.NAMES.items() if kind != "group"}
+NO_QUESTION = say("この項目は見つかりません。下書きの最初から開いてください。")
 FIELD = f"{ONE}/fields/{{where}}"
 
 
@@ -30,7 +41,7 @@ def _where(text: str) -> Where:
 def question(request: Request, procedure: str, where: str, actor: Actor = access.staff(MANAGER)) -> Response:
     with reading(request, actor) as session:
         making = build.find(session, procedure)
-    return _page(request, making, _where(where), None, {})
+    return _page(request, making, _where(where), {})
 
 
 @router.post(FIELD, include_in_schema=False)
@@ -40,18 +51,30 @@ def question_changed(
     """`act`: save (the page it stands on comes next) · look (only shows it) · add, up, down, remove inside a group · move."""
     place = _where(where)
     act, _, what = sent.get("act").partition(":")
-    with reading(request, actor) as session:
-        making = build.find(session, procedure)
-    field = _field(making, place)
+
+    def typed(document: Document) -> Document:
+        return edit.change_field(document, place, lambda field: asked.question_as_typed(document, field, sent)[0])
+
     try:
-        changed = asked.question(making.row.document, field, sent)
         if act == "look":
-            return _page(request, making, place, changed, {})
+            with reading(request, actor) as session:
+                making = build.now_there(session, procedure)
+            return _page(request, typed_over(making, typed(making.row.document)), place, {}, sent)
         with changing(request, actor) as session:
             how = _how(place, sent, act, what, build.keys_ever(session, procedure))
             build.change(session, actor, procedure, sent.number("revision"), how, now_of(request))
+    except Conflict as refusal:
+        came_second(refusal)
+        making, meanwhile = second(request, actor, procedure, sent, typed)
+        if edit.field_at(making.row.document, place) is None:
+            return gone_part(request, making, sent, meanwhile)
+        return _page(request, making, place, {}, sent, meanwhile, 409)
     except Invalid as refusal:
-        return _page(request, making, place, None, refusal.fields, 422)
+        with reading(request, actor) as session:
+            making = build.now_there(session, procedure)
+        return _page(
+            request, typed_over(making, typed(making.row.document)), place, refusal.fields, sent, status_code=422
+        )
     root = address(request, procedure)
     inside = act in ("add", "up", "down", "remove")
     back = f"pages/{place[0]}" if len(place) == 2 else f"fields/{place[0]}.{place[1]}"
@@ -60,6 +83,8 @@ def question_changed(
 
 def _how(place: Where, sent: Form, act: str, what: str, ever: set[str]):  # type: ignore[no-untyped-def]
     def how(document: Document) -> Document:
+        if len(place) < 2 or edit.field_at(document, place) is None:
+            raise NotFound(NO_QUESTION)
         document = edit.change_field(document, place, lambda field: asked.question(document, field, sent))
         match act:
             case "add":
@@ -78,7 +103,7 @@ def _how(place: Where, sent: Form, act: str, what: str, ever: set[str]):  # type
 def _field(making: build.Making, place: Where) -> Document:
     field = edit.field_at(making.row.document, place) if len(place) >= 2 else None
     if field is None:
-        raise NotFound(say("この項目は見つかりません。下書きの最初から開いてください。"))
+        raise NotFound(NO_QUESTION)
     return field
 
 
@@ -86,11 +111,14 @@ def _page(
     request: Request,
     making: build.Making,
     place: Where,
-    changed: Document | None,
     errors: dict[str, str],
+    typed: Form | None = None,
+    meanwhile: Second | None = None,
     status_code: int = 200,
 ) -> Response:
-    field = changed or _field(making, place)
+    """`typed`: what stood in the inputs that are no part of the question itself."""
+    field = _field(making, place)
+    new = {name: typed.get(name) if typed else "" for name in ("new_type", "new_label", "to_page")}
     step = edit.step_of(making.row.document, place[0]) or {}
     root = address(request, making.row.key)
     more = (Link(step.get("title", ""), f"{root}/pages/{place[0]}"), Link(field.get("label", ""), "", True))
@@ -101,6 +129,7 @@ def _page(
         parts=asked.PARTS.get(field["type"], ()), kind=kinds.NAMES[field["type"]], uses=asked.USES.get(field["type"], ()),
         options=edit.options_as_lines(field.get("options") or []), kinds=INNER_KINDS,
         errors=errors, status_code=status_code, shown_field=shown, found=found, back_to=f"{root}/pages/{place[0]}",
+        new=new, meanwhile=meanwhile,
         pages_to=_other_pages(making, place),
         **asked.condition_context(making.row.document, {name: field.get(name) for name in ("visible", "required")}),
         **_as_citizens_see(request, shown),

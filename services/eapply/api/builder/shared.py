@@ -1,17 +1,22 @@
 """What the builder's pages share: addresses, the way back, one change at a time."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
 
 from libs.common.actor import Actor
-from libs.common.errors import say
+from libs.common.errors import Conflict, say
 from libs.common.web import Link
-from services.eapply.api.shell import Form, Texts, base, changing, now_of, render, to
+from services.eapply.api.shell import Form, Texts, base, changing, now_of, reading, render, spoken, to
+from services.eapply.db import ProcedureDraftRow
+from services.eapply.forms import document as files
+from services.eapply.forms import words
 from services.eapply.forms.edit import Document
-from services.eapply.use_cases import build
+from services.eapply.use_cases import build, editions
 from services.eapply.use_cases.build import Making
 
 LIST = "/t/{code}/eapply/desk/procedures"
@@ -38,6 +43,73 @@ def changed(
     with changing(request, actor) as session:
         build.change(session, actor, key, sent.number("revision"), how, now_of(request))
     return to(f"{address(request, key)}/{where}")
+
+
+@dataclass(frozen=True)
+class Second:
+    """What somebody is told who comes to save second: `names` changed it, the last one at `at` ("" and None: it was published or
+    thrown away); `changes` are (place, before, now), `collisions` the places that both changed; `known`: whether the changes are."""
+
+    names: str
+    at: datetime | None
+    gone: bool
+    known: bool
+    changes: list[tuple[str, str, str]]
+    collisions: list[str]
+
+
+def came_second(refusal: Conflict) -> None:
+    """Raises every conflict that is not of two who change the same draft."""
+    if refusal.code != build.CHANGED_MEANWHILE:
+        raise refusal
+
+
+def typed_over(making: Making, document: Document) -> Making:
+    """The draft with `document` in it, to be shown and not to be kept."""
+    row = making.row
+    shown = ProcedureDraftRow(key=row.key, title=row.title, revision=row.revision, document=document)
+    shown.updated_at, shown.updated_by_name = row.updated_at, row.updated_by_name
+    return Making(shown, *files.check(document))
+
+
+def second(
+    request: Request, actor: Actor, key: str, sent: Form, typed: Callable[[Document], Document]
+) -> tuple[Making, Second]:
+    """What stands there now with what was typed put into it, and what others did since the form was made."""
+    with reading(request, actor) as session:
+        there = build.now_there(session, key)
+        found = editions.since(session, key, sent.number("revision"), there.row.document, typed)
+    gone = there.row.revision == 0
+    if found is None:
+        return typed_over(there, typed(there.row.document)), Second("", None, gone, False, [], [])
+    before, now = files.check(found.base)[0], there.procedure
+    told = Second(
+        "、".join(found.names), found.at, gone, found.known, [words.told(each, before, now) for each in found.changes],
+        [words.place(each.path, now) for each in found.collisions],
+    )  # fmt: skip
+    return typed_over(there, found.document), told
+
+
+GONE = say("ほかの人が消しました")
+SHOWN = {
+    "title": say("画面の名前"), "text": say("説明"), "label": say("見出し（市民への質問）"), "help": say("助言"), "options": say("選択肢"),
+    "formula": say("式"), "unit": say("単位"), "item": say("1件の呼び方"), "new_label": say("足す項目の見出し"),
+}  # fmt: skip
+
+
+def gone_part(request: Request, making: Making, sent: Form, meanwhile: Second) -> Response:
+    """What somebody typed for a part that others have taken away."""
+    typed = [(spoken(request, SHOWN[name]), text) for name, text in sent.pairs if name in SHOWN and text.strip()]
+    return show(
+        request,
+        "gone.html",
+        making,
+        GONE,
+        more=(Link(GONE, "", True),),
+        typed=typed,
+        meanwhile=meanwhile,
+        status_code=409,
+    )
 
 
 def soft(part: Any) -> Any:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.clock import fiscal_year, local_date
-from libs.common.errors import Invalid, NotFound, say
+from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.web import Link
 from services.eapply.api.desk.queue import shift_jis
 from services.eapply.api.desk.shared import CASE, DESK, MANAGER, REVIEWER, do
@@ -24,11 +24,13 @@ from services.eapply.api.shell import (
     now_of,
     reading,
     render,
+    spoken,
     spoken_all,
     to,
 )
 from services.eapply.domain import states
 from services.eapply.domain.retention import month_of
+from services.eapply.forms import words
 from services.eapply.forms.analysis import multipliers
 from services.eapply.use_cases import exports, handling, numbers, procedures, retention
 
@@ -169,12 +171,15 @@ def handling_page(request: Request, procedure_id: str, actor: Actor = access.sta
 def change_handling(
     request: Request, procedure_id: str, actor: Actor = access.staff(MANAGER), sent: Form = form
 ) -> Response:
+    typed = dict(reversed(sent.pairs))
     try:
         with changing(request, actor) as session:
             procedure, _ = procedures.published(session, procedure_id)
-            handling.change(session, actor, procedure.key, _wanted(sent), now_of(request))
+            handling.change(session, actor, procedure.key, sent.number("version"), _wanted(sent), now_of(request))
+    except Conflict as refusal:
+        return _handling(request, actor, procedure_id, {}, typed, refusal.message, _wanted(sent), 409)
     except Invalid as refusal:
-        return _handling(request, actor, procedure_id, refusal.fields, dict(reversed(sent.pairs)), 422)
+        return _handling(request, actor, procedure_id, refusal.fields, typed, status_code=422)
     return to(f"{base(request)}/desk/procedures")
 
 
@@ -224,15 +229,24 @@ def _handling(
     procedure_id: str,
     errors: dict[str, str],
     typed: dict[str, str],
+    problem: str = "",
+    wanted: dict[str, Any] | None = None,
     status_code: int = 200,
 ) -> Response:
+    """`typed` stands in the inputs. Where `wanted` can be put into what others have published since (`problem`), that does."""
     with reading(request, actor) as session:
-        _, definition = procedures.published(session, procedure_id)
+        row, definition = procedures.published(session, procedure_id)
+        seen = procedures.version_seen(session, row, typed.get("version", "")) if wanted else None
+    rules, changes = definition.handling, []
+    if seen is not None and wanted is not None:
+        both, changes = handling.joined(seen.handling, wanted, definition.handling)
+        rules, typed = (both, {}) if both else (rules, typed)
     crumbs = (Link(PROCEDURES, f"{base(request)}/desk/procedures"), Link(definition.title, "", True))
     return render(
         request, "desk/handling.html", desk=True, crumbs=crumbs, title=HANDLING, procedure=definition, procedure_id=procedure_id,
-        rules=definition.handling, numbers=list(multipliers(definition).items()), errors=Texts(errors), typed=Texts(typed),
-        status_code=status_code,
+        rules=rules, numbers=list(multipliers(definition).items()), errors=Texts(errors), typed=Texts(typed), version=row.version,
+        problem=spoken(request, problem), changes=[words.told(each, definition, definition) for each in changes],
+        status_code=status_code, closed=row.state != procedures.PUBLISHED,
     )  # fmt: skip
 
 
