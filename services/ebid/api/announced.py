@@ -10,7 +10,7 @@ from libs.common.web import dates
 from services.ebid.api import award_form, drafting, venture_form
 from services.ebid.api.shell import spoken
 from services.ebid.db import TenderRow
-from services.ebid.domain import procedure, profile
+from services.ebid.domain import procedure, profile, wording
 
 Lines = list[tuple[str, str]]
 LIMITS = {"minimum": say("最低制限価格"), "investigation": say("調査基準価格（下回ると低入札価格調査）")}
@@ -32,8 +32,10 @@ INVALID = say(
 
 
 def lines(request: Request, row: TenderRow) -> Lines:
+    way = wording.way_of(row.method)
+
     def tell(text: str) -> str:
-        return spoken(request, text)
+        return spoken(request, wording.worded(way, text))
 
     found = [
         *_limits(row.terms["limits"], hidden=row.terms["disclosure"] == "never"),
