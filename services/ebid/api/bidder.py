@@ -279,7 +279,8 @@ def mine(request: Request, actor: Actor = access.person()) -> Response:
         found, sent = letters.own(session, ids), bids.own(session, ids)
         closings = bids.closings(session, sent) if sent else {}
         sent_for = tenders.by_ids(session, {each.tender_id for each in (*sent, *found)})
-        ways = {row.id: by_round(request, row, tenders.rounds_of(session, row)) for row in sent_for.values()}
+        held = tenders.rounds_by_tender(session, {each.tender_id for each in sent})
+        ways = {key: by_round(request, sent_for[key], rounds) for key, rounds in held.items()}
         suspended = suspending.of(session, own.id) if own else []
     return render(
         request, "mine.html", crumbs=(Link(MINE, "", True),), title=MINE, own=own, letters=found, suspended=suspended,

@@ -31,7 +31,7 @@ def test_a_company_bids_in_english(town: Town):
         "Deadline for bids",
         "Conditional open tender (qualification after)",
         "Minimum price",
-        "Save the announcement as PDF",
+        "Save these particulars as PDF",
         "Paper bids",
     ):
         assert words in page, words
