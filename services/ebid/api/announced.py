@@ -37,13 +37,14 @@ def lines(request: Request, row: TenderRow) -> Lines:
     def tell(text: str) -> str:
         return spoken(request, wording.worded(way, text))
 
+    competitive = procedure.METHODS[row.method].competitive
     found = [
-        *_limits(row.terms["limits"], hidden=row.terms["disclosure"] == "never"),
+        *(_limits(row.terms["limits"], hidden=row.terms["disclosure"] == "never") if competitive else ()),
         *_award(row.terms),
         *_ground(row.terms),
         *venture_form.lines(row.terms),
     ]
-    if procedure.METHODS[row.method].competitive:
+    if competitive:
         found.append((say("無効となる入札"), INVALID))
     found += _hours(row.terms)
     kuji = row.terms["lottery"]

@@ -19,11 +19,31 @@ from services.ebid.tests.test_papers_and_deadlines_to_keep import text_of
 OURS = ("自社の入札", "電子入札", "久留米市の入札", "見積もった")
 """Names of rooms of this cloud, and a verb: in all methods the same."""
 PROPOSAL = {"award": "addition", "criteria": "実施体制 30\n提案内容 70", "weight": "50", "curve": "linear"}
-FOREIGN = {"bid": ("見積", "契約の相手方", "特定"), "quotation": ("入札", "落札", "指名", "特定"), "proposal": ("入札", "落札", "指名")}
+FOREIGN = {
+    "bid": ("見積", "契約の相手方", "特定"),
+    "quotation": ("入札", "落札", "指名", "特定"),
+    "proposal": ("入札", "落札", "指名"),
+}
 RESULT = {
-    "bid": ("入札書", "入札の締切", "入札書受付票", "入札締切通知書", "落札者決定通知書", "落札金額（税込）", "入札調書"),
+    "bid": (
+        "入札書",
+        "入札の締切",
+        "入札書受付票",
+        "入札締切通知書",
+        "落札者決定通知書",
+        "落札金額（税込）",
+        "入札調書",
+    ),
     "quotation": ("見積書", "見積の締切", "見積書受付票", "見積締切通知書", "決定通知書", "契約の相手方", "見積調書"),
-    "proposal": ("見積書", "参加表明書受付票", "見積書受付票", "見積締切通知書", "特定通知書", "非特定通知書", "審査結果調書"),
+    "proposal": (
+        "見積書",
+        "参加表明書受付票",
+        "見積書受付票",
+        "見積締切通知書",
+        "特定通知書",
+        "非特定通知書",
+        "審査結果調書",
+    ),
 }
 
 
@@ -80,6 +100,7 @@ def admitted(town: Town, tender: str, method: str, serial: int) -> Company:
     return company
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("category", procedure.KINDS)
 @pytest.mark.parametrize("method", procedure.METHODS)
 def test_from_draft_to_result_in_its_own_words(town: Town, method: str, category: str):
