@@ -13,11 +13,11 @@ from libs.common.notices import NoticeRow
 from services.ebid.domain import procedure
 from services.ebid.domain.wording import way_of
 from services.ebid.tests.people import Browser, Company, Town, local_input_in, visible
-from services.ebid.tests.test_a_scored_tender import applied, score
+from services.ebid.tests.test_a_scored_tender import confirmed, score
 from services.ebid.tests.test_papers_and_deadlines_to_keep import text_of
 
-OURS = ("自社の入札", "電子入札", "久留米市の入札", "見積もった")
-"""Names of rooms of this cloud, and a verb: in all methods the same."""
+OURS = ("自社の入札", "電子入札", "久留米市の入札", "見積もった", "競争入札に適しない")
+"""Names of rooms of this cloud, a verb, and a ground of the law: in all methods the same."""
 PROPOSAL = {"award": "addition", "criteria": "実施体制 30\n提案内容 70", "weight": "50", "curve": "linear"}
 FOREIGN = {
     "bid": ("見積", "契約の相手方", "特定"),
@@ -89,11 +89,10 @@ class Reading:
 
 def admitted(town: Town, tender: str, method: str, serial: int) -> Company:
     """A company that may bid, in the way of the method."""
-    how = procedure.METHODS[method]
-    if how.access == "qualified":
-        return applied(town, tender, serial)
-    company = town.company(serial)
+    how, company = procedure.METHODS[method], town.company(serial)
     company.post("/ebid/company", company.form(categories=list(procedure.REGISTER)))
+    if how.access == "qualified":
+        return confirmed(town, tender, company, f"資料{serial}.pdf")
     if how.access == "invited":
         given = {"corporate_number": company.number, "nomination": "実績"}
         assert town.officer.post(f"desk/tenders/{tender}/invitations", given).status_code == 200

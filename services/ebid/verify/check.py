@@ -424,6 +424,7 @@ class Round:
         )
         self.compare(form.result(outcome, Limits() if self.terms.hidden else used), published)
         self.note_judged(judged)
+        self.note_moment(outcome)
         return outcome
 
     def beacon(self) -> None:
@@ -466,6 +467,14 @@ class Round:
                 self.report.taken.append(
                     f"第{self.number}回: {name}（{len(judged[part])}件）は、公表されたものをそのまま使いました。"
                 )
+
+    def note_moment(self, outcome: Outcome) -> None:
+        """和歌山県's draw hangs on the moment of opening, which is the server's word."""
+        if self.terms.lottery.opening_milliseconds and any(len(draw.among) > 1 for draw in outcome.draws):
+            self.report.taken.append(
+                f"第{self.number}回: くじは、開札の時刻のミリ秒によります。時刻は開札の記録のとおりですが、"
+                "開札した者がその時刻を選ばなかったことは、この道具では確かめられません。"
+            )
 
 
 def stands_beside(bid: Document, decline: Document) -> bool:
