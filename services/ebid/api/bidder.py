@@ -15,6 +15,7 @@ from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound, Refusal, TooLarge, say
 from libs.common.web import Link
+from services.ebid.api import announced
 from services.ebid.api import ventures as venture_pages
 from services.ebid.api.public import TENDER, phase_of, show, words_of
 from services.ebid.api.shell import (
@@ -35,6 +36,7 @@ from services.ebid.api.shell import (
 from services.ebid.api.wording import by_round, telling
 from services.ebid.db import CompanyRow, RoundRow, SubmissionRow, TenderRow
 from services.ebid.domain import procedure
+from services.ebid.domain.profile import Hours
 from services.ebid.use_cases import (
     bids,
     breakdowns,
@@ -43,6 +45,7 @@ from services.ebid.use_cases import (
     letters,
     log,
     participation,
+    profiles,
     proposals,
     questions,
     sealed,
@@ -80,12 +83,13 @@ def _bid_page(
         delegations.require(session, actor, row, now_of(request))
         participation.require_admitted(session, row, own, now_of(request))
     receipt = bids.receipt(session, sent) if sent else None
-    return _rendered(request, row, held, own, sent, receipt, errors, status_code)
+    hours = profiles.hours_of(session, row)
+    return _rendered(request, row, held, own, hours, sent, receipt, errors, status_code)
 
 
 def _rendered(
-    request: Request, row: TenderRow, held: RoundRow, own: CompanyRow, sent: SubmissionRow | None, receipt: dict[str, Any] | None,
-    errors: dict[str, str], status_code: int = 200,
+    request: Request, row: TenderRow, held: RoundRow, own: CompanyRow, hours: Hours, sent: SubmissionRow | None,
+    receipt: dict[str, Any] | None, errors: dict[str, str], status_code: int = 200,
 ) -> Response:  # fmt: skip
     head, tell = sealed.header(row, "bid", held.number, own.id).document(), telling(request, row, held)
     return render(
@@ -93,6 +97,8 @@ def _rendered(
         title=tell("入札書の提出"), tell=tell, row=row, held=held, own=own, sent=sent, receipt=receipt, head=json.dumps(head),
         phase=phase_of(request, row, held), errors=errors, words=words_of(request, row), status_code=status_code,
         method=procedure.METHODS[row.method], breakdown=breakdowns.is_needed(row),
+        still=announced.before_the_deadline(request, row, held, hours, now_of(request)),
+        open_now=profiles.is_open(hours, now_of(request)),
         breakdown_head=json.dumps(sealed.header(row, "breakdown", held.number, own.id).document()),
     )  # fmt: skip
 
@@ -212,7 +218,7 @@ def _bid(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response
             kept, receipt = _keep(request, session, wanted)
     except Refusal as refusal:
         return _refused_bid(request, actor, tender_id, refusal)
-    return _rendered(request, wanted.row, wanted.held, wanted.bidder, kept, receipt, {})
+    return _rendered(request, wanted.row, wanted.held, wanted.bidder, wanted.hours, kept, receipt, {})
 
 
 def _text_of(sent: Form, name: str) -> str:
@@ -228,7 +234,7 @@ def _decline(request: Request, actor: Actor, tender_id: str, sent: Form) -> Resp
             kept, receipt = _keep(request, session, wanted)
     except Refusal as refusal:
         return _refused_bid(request, actor, tender_id, refusal)
-    return _rendered(request, wanted.row, wanted.held, wanted.bidder, kept, receipt, {})
+    return _rendered(request, wanted.row, wanted.held, wanted.bidder, wanted.hours, kept, receipt, {})
 
 
 def _keep(request: Request, session: Session, wanted: bids.Wanted) -> tuple[SubmissionRow, dict[str, Any]]:

@@ -38,6 +38,7 @@ from services.ebid.use_cases import (
     opening,
     outages,
     participation,
+    profiles,
     proposals,
     questions,
     tenders,
@@ -136,6 +137,7 @@ def show(
         contract = contracts.of(session, row)
         missed = outages.before_deadline(session, row, rounds[-1])
         may_ask = room.switches.on(session, questions.ASKING)
+        hours = profiles.hours_of(session, row)
     return render(
         request, "tender.html", crumbs=(Link(row.title, "", True),), title=row.title, row=row, rounds=rounds,
         held=rounds[-1], phase=phase_of(request, row, rounds[-1]), papers=papers, questions=answered, own=own, sent=sent, closings=closings,
@@ -143,6 +145,7 @@ def show(
         announced=announced.lines(request, row), contract=contract, changes=contracts.changes(contract), outages=missed, may_ask=may_ask,
         moves=[_moved(each) for held in rounds for each in held.amendments or ()], own_papers=own_papers, typed=typed,
         errors=errors, status_code=status_code, tell=telling(request, row, rounds[-1]), ways=by_round(request, row, rounds),
+        still=announced.before_the_deadline(request, row, rounds[-1], hours, now_of(request)),
     )  # fmt: skip
 
 
