@@ -235,4 +235,4 @@ def test_who_is_about_to_bid_reads_the_hours_and_how_long_there_is_still_time(to
     assert "いまは受付時間の外です" in told and "あと12時間59分" in told, "rounded down"
     assert "Nothing is taken at this hour" in visible(company.get(f"tenders/{tender}/bid?lang=en").text)
     until(town, ten + timedelta(days=5) - timedelta(seconds=59))
-    assert "1分未満" in visible(company.get(f"tenders/{tender}/bid").text)
+    assert "1分未満" in visible(company.get(f"tenders/{tender}/bid?lang=ja").text)

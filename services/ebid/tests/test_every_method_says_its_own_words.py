@@ -16,8 +16,8 @@ from services.ebid.tests.people import Browser, Company, Town, local_input_in, v
 from services.ebid.tests.test_a_scored_tender import confirmed, score
 from services.ebid.tests.test_papers_and_deadlines_to_keep import text_of
 
-OURS = ("自社の入札", "電子入札", "久留米市の入札", "見積もった", "競争入札に適しない")
-"""Names of rooms of this cloud, a verb, and a ground of the law: in all methods the same."""
+OURS = ("自社の入札", "電子入札", "久留米市の入札", "見積もった", "競争入札に適しない", "入札 担当")
+"""Names of rooms of this cloud, a verb, a ground of the law and an officer: in all methods the same."""
 PROPOSAL = {"award": "addition", "criteria": "実施体制 30\n提案内容 70", "weight": "50", "curve": "linear"}
 FOREIGN = {
     "bid": ("見積", "契約の相手方", "特定"),
@@ -73,7 +73,8 @@ class Reading:
     def mails(self) -> None:
         with self.town.service.database.reading() as session:
             for row in session.scalars(select(NoticeRow)):
-                self.texts[f"mail {row.id}"] = f"{row.subject} {row.body}"
+                if "案件番号" in row.body:  # of a tender, not of the company's registration
+                    self.texts[f"mail {row.id}"] = f"{row.subject} {row.body}"
 
     def misfits(self, way: str) -> dict[str, list[str]]:
         """Words of another way, by where they stand."""
