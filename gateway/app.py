@@ -109,7 +109,16 @@ class Gateway:
         await self._traced(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._refusing(self._answer_any, scope, receive, send)
+        try:
+            await self._refusing(self._answer_any, scope, receive, send)
+        finally:
+            self._be_quiet(scope)
+
+    def _be_quiet(self, scope: Scope) -> None:
+        """Before the request is told of: where nobody may count what is sent in (QUIET_SERVICES), all look like pages that are read."""
+        decision = scope["state"].get("decision")
+        if isinstance(decision, Onward) and decision.service in self._settings.quiet_services:
+            scope["method"] = "GET"
 
     async def _refusing(self, answer: Callable, scope: Scope, receive: Receive, send: Send) -> None:
         """`answer`, or what it raises as an answer of ours, as long as none has begun."""

@@ -102,6 +102,10 @@ class Settings(common.Settings):
     shared_minutes: int = Field(
         default=30, ge=1, description="a session on a shared terminal ends after so long in any case"
     )
+    quiet_services: list[str] = Field(
+        default=["ebid"],
+        description="JSON: services of whose requests log, metrics and traces do not tell the method: a POST would be one that was sent in",
+    )
     demand_acr: dict[str, Literal["password", "two-factor", "certificate"]] = Field(
         default_factory=dict,
         description="JSON: route class (operator, council, portal, eapply.desk …) → strength of sign-in it demands",

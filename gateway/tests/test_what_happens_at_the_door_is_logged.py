@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gateway.tests.conftest import CODE, PASSWORD, Running, until
+from gateway.settings import Settings
+from gateway.tests.conftest import CODE, PASSWORD, Running, running, until
 
 
 def lines(cloud: Running) -> list[dict[str, Any]]:
@@ -58,3 +59,19 @@ def test_a_line_says_what_the_inventory_of_logs_promises(cloud: Running) -> None
     [*_, last] = logged(cloud, route="/sign-in")
     assert {"timestamp", "request_id", "route", "status"} <= set(last)
     assert [key for key in last if f"`{key}`" not in named] == []
+
+
+def test_of_a_quiet_service_nobody_counts_what_is_sent_in(tmp_path: Path) -> None:
+    """Who reads the door's lines and figures, or a trace, must not learn how many have bid: a bid looks like a page that is read.
+    Shown with another service, which the played upstream has."""
+    assert Settings.model_fields["quiet_services"].default == ["ebid"]
+    with running(tmp_path, QUIET_SERVICES='["backup"]') as cloud:
+        cloud.person("bidder@example.jp")
+        client, page = cloud.signed_in("bidder@example.jp"), f"/t/{CODE}/backup/tenders/1/"
+        assert client.get(page).status_code == client.post(f"{page}send", data={"act": "bid"}).status_code == 200
+        assert client.post(f"{page}send", headers={"origin": "https://evil.example"}).status_code == 403
+        assert client.post(f"/t/{CODE}/eapply/a").status_code == 200
+        until(lambda: logged(cloud, route="/t/{code}/eapply/…"), 5)
+        told = [(line["method"], line["status"]) for line in logged(cloud, route="/t/{code}/backup/…")]
+        assert told == [("GET", 200), ("GET", 200), ("GET", 403)]
+        assert logged(cloud, route="/t/{code}/eapply/…", method="POST"), "elsewhere the method is told"

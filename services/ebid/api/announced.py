@@ -1,6 +1,6 @@
 """What an announcement says about deciding, as lines for people: the same on the public page, at the desk and on paper."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from fastapi import Request
@@ -9,8 +9,8 @@ from libs.common.errors import say
 from libs.common.web import dates
 from services.ebid.api import award_form, drafting, venture_form
 from services.ebid.api.shell import spoken
-from services.ebid.db import TenderRow
-from services.ebid.domain import procedure, profile
+from services.ebid.db import RoundRow, TenderRow
+from services.ebid.domain import procedure, profile, wording
 
 Lines = list[tuple[str, str]]
 LIMITS = {"minimum": say("最低制限価格"), "investigation": say("調査基準価格（下回ると低入札価格調査）")}
@@ -32,16 +32,19 @@ INVALID = say(
 
 
 def lines(request: Request, row: TenderRow) -> Lines:
-    def tell(text: str) -> str:
-        return spoken(request, text)
+    way = wording.way_of(row.method)
 
+    def tell(text: str) -> str:
+        return spoken(request, wording.worded(way, text))
+
+    competitive = procedure.METHODS[row.method].competitive
     found = [
-        *_limits(row.terms["limits"], hidden=row.terms["disclosure"] == "never"),
+        *(_limits(row.terms["limits"], hidden=row.terms["disclosure"] == "never") if competitive else ()),
         *_award(row.terms),
         *_ground(row.terms),
         *venture_form.lines(row.terms),
     ]
-    if procedure.METHODS[row.method].competitive:
+    if competitive:
         found.append((say("無効となる入札"), INVALID))
     found += _hours(row.terms)
     kuji = row.terms["lottery"]
@@ -86,10 +89,30 @@ def _limits(rule: dict[str, Any], *, hidden: bool) -> list[tuple[str, Any]]:
     ]
 
 
+def before_the_deadline(request: Request, row: TenderRow, held: RoundRow, hours: profile.Hours, now: datetime) -> Lines:
+    """For who is about to bid: how long there is still time, and where bids are not always taken, when. Of the clock alone."""
+    way = wording.way_of(row.method, held.kind)
+    found = [(say("締切までの残り（この画面を開いた時点）"), _left(held.bid_until - now)), *_taken(hours)]
+    return [(spoken(request, wording.worded(way, name)), spoken(request, value)) for name, value in found]
+
+
+def _left(left: timedelta) -> str:
+    """Rounded down: who trusts it is not late."""
+    minutes = left // timedelta(minutes=1)
+    if minutes < 1:
+        return say("1分未満")
+    if left >= timedelta(days=2):
+        return say("あと%(days)s日と%(hours)s時間", days=left.days, hours=minutes // 60 % 24)
+    return say("あと%(hours)s時間%(minutes)s分", hours=minutes // 60, minutes=minutes % 60)
+
+
 def _hours(terms: dict[str, Any]) -> list[tuple[str, str]]:
     """When bids are taken, where that is not always."""
-    hours = profile.hours_of(terms.get("hours", {}))
-    if hours.always or terms.get("sandbox"):
+    return [] if terms.get("sandbox") else _taken(profile.hours_of(terms.get("hours", {})))
+
+
+def _taken(hours: profile.Hours) -> list[tuple[str, str]]:
+    if hours.always:
         return []
     when = say("平日の") if hours.workdays else ""
     times = {"first": f"{hours.first:%H:%M}", "last": f"{hours.last:%H:%M}"}

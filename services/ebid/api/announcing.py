@@ -28,6 +28,7 @@ from services.ebid.api.shell import (
     spoken_all,
     to,
 )
+from services.ebid.api.wording import telling
 from services.ebid.domain import procedure, states
 from services.ebid.use_cases import (
     announcing,
@@ -103,7 +104,7 @@ def approval_page(request: Request, tender_id: str, actor: Actor = access.staff(
         request, "desk/approval.html", desk=True, title=say("公告の承認"),
         crumbs=(Link(say("承認"), "../approvals"), Link(row.title, "", True)), row=row, held=held, papers=papers,
         words=words(request), method=procedure.METHODS[row.method], same=row.drafted_by == actor.subject,
-        announced=announced.lines(request, row),
+        announced=announced.lines(request, row), tell=telling(request, row, held),
         address=f"{base(request)}/desk/approvals/{row.id}",
     )  # fmt: skip
 

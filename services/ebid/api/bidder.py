@@ -15,8 +15,9 @@ from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound, Refusal, TooLarge, say
 from libs.common.web import Link
+from services.ebid.api import announced
 from services.ebid.api import ventures as venture_pages
-from services.ebid.api.public import TENDER, phase_of, show, words
+from services.ebid.api.public import TENDER, phase_of, show, words_of
 from services.ebid.api.shell import (
     MINE,
     QUIET,
@@ -32,8 +33,10 @@ from services.ebid.api.shell import (
     service_of,
     store_of,
 )
+from services.ebid.api.wording import by_round, telling
 from services.ebid.db import CompanyRow, RoundRow, SubmissionRow, TenderRow
 from services.ebid.domain import procedure
+from services.ebid.domain.profile import Hours
 from services.ebid.use_cases import (
     bids,
     breakdowns,
@@ -42,6 +45,7 @@ from services.ebid.use_cases import (
     letters,
     log,
     participation,
+    profiles,
     proposals,
     questions,
     sealed,
@@ -79,19 +83,22 @@ def _bid_page(
         delegations.require(session, actor, row, now_of(request))
         participation.require_admitted(session, row, own, now_of(request))
     receipt = bids.receipt(session, sent) if sent else None
-    return _rendered(request, row, held, own, sent, receipt, errors, status_code)
+    hours = profiles.hours_of(session, row)
+    return _rendered(request, row, held, own, hours, sent, receipt, errors, status_code)
 
 
 def _rendered(
-    request: Request, row: TenderRow, held: RoundRow, own: CompanyRow, sent: SubmissionRow | None, receipt: dict[str, Any] | None,
-    errors: dict[str, str], status_code: int = 200,
+    request: Request, row: TenderRow, held: RoundRow, own: CompanyRow, hours: Hours, sent: SubmissionRow | None,
+    receipt: dict[str, Any] | None, errors: dict[str, str], status_code: int = 200,
 ) -> Response:  # fmt: skip
-    head = sealed.header(row, "bid", held.number, own.id).document()
+    head, tell = sealed.header(row, "bid", held.number, own.id).document(), telling(request, row, held)
     return render(
-        request, "bid.html", crumbs=(Link(row.title, f"../{row.id}/"), Link(say("入札書"), "", True)),
-        title=say("入札書の提出"), row=row, held=held, own=own, sent=sent, receipt=receipt, head=json.dumps(head),
-        phase=phase_of(request, row, held), errors=errors, words=words(request), status_code=status_code,
+        request, "bid.html", crumbs=(Link(row.title, f"../{row.id}/"), Link(tell("入札書"), "", True)),
+        title=tell("入札書の提出"), tell=tell, row=row, held=held, own=own, sent=sent, receipt=receipt, head=json.dumps(head),
+        phase=phase_of(request, row, held), errors=errors, words=words_of(request, row), status_code=status_code,
         method=procedure.METHODS[row.method], breakdown=breakdowns.is_needed(row),
+        still=announced.before_the_deadline(request, row, held, hours, now_of(request)),
+        open_now=profiles.is_open(hours, now_of(request)),
         breakdown_head=json.dumps(sealed.header(row, "breakdown", held.number, own.id).document()),
     )  # fmt: skip
 
@@ -211,7 +218,7 @@ def _bid(request: Request, actor: Actor, tender_id: str, sent: Form) -> Response
             kept, receipt = _keep(request, session, wanted)
     except Refusal as refusal:
         return _refused_bid(request, actor, tender_id, refusal)
-    return _rendered(request, wanted.row, wanted.held, wanted.bidder, kept, receipt, {})
+    return _rendered(request, wanted.row, wanted.held, wanted.bidder, wanted.hours, kept, receipt, {})
 
 
 def _text_of(sent: Form, name: str) -> str:
@@ -227,7 +234,7 @@ def _decline(request: Request, actor: Actor, tender_id: str, sent: Form) -> Resp
             kept, receipt = _keep(request, session, wanted)
     except Refusal as refusal:
         return _refused_bid(request, actor, tender_id, refusal)
-    return _rendered(request, wanted.row, wanted.held, wanted.bidder, kept, receipt, {})
+    return _rendered(request, wanted.row, wanted.held, wanted.bidder, wanted.hours, kept, receipt, {})
 
 
 def _keep(request: Request, session: Session, wanted: bids.Wanted) -> tuple[SubmissionRow, dict[str, Any]]:
@@ -278,10 +285,12 @@ def mine(request: Request, actor: Actor = access.person()) -> Response:
         found, sent = letters.own(session, ids), bids.own(session, ids)
         closings = bids.closings(session, sent) if sent else {}
         sent_for = tenders.by_ids(session, {each.tender_id for each in (*sent, *found)})
+        held = tenders.rounds_by_tender(session, {each.tender_id for each in sent})
+        ways = {key: by_round(request, sent_for[key], rounds) for key, rounds in held.items()}
         suspended = suspending.of(session, own.id) if own else []
     return render(
         request, "mine.html", crumbs=(Link(MINE, "", True),), title=MINE, own=own, letters=found, suspended=suspended,
-        sent=sent, sent_for=sent_for, closings=closings,
+        sent=sent, sent_for=sent_for, closings=closings, ways=ways,
     )  # fmt: skip
 
 
@@ -289,10 +298,11 @@ def mine(request: Request, actor: Actor = access.person()) -> Response:
 def closing(request: Request, tender_id: str, round: RoundNumber = None, actor: Actor = access.person()) -> Response:
     with reading(request, actor) as session:
         found = closed_of(session, actor, tender_id, round)
-    title = say("入札締切通知書")
+    tell = telling(request, found.row, found.held)
+    title = tell("入札締切通知書")
     return render(
         request, "closing.html", crumbs=(Link(found.row.title, f"../{found.row.id}/"), Link(title, "", True)), title=title,
-        row=found.row, held=found.held, own=found.own, kept=found.kept,
+        row=found.row, held=found.held, own=found.own, kept=found.kept, tell=tell,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from libs.common.clock import local_date
 from libs.common.errors import Forbidden, Invalid, say
 from libs.common.web import Link
 from services.ebid.api import announced, drafting
-from services.ebid.api.public import named, phase_of, words
+from services.ebid.api.public import named, phase_of, words, words_of
 from services.ebid.api.shell import (
     Form,
     base,
@@ -24,6 +24,7 @@ from services.ebid.api.shell import (
     render,
     to,
 )
+from services.ebid.api.wording import by_round, telling
 from services.ebid.db import TenderRow
 from services.ebid.domain import procedure, states
 from services.ebid.domain.states import Step
@@ -194,7 +195,8 @@ def show(
     method = procedure.METHODS[row.method]
     return render(
         request, "desk/tender.html", desk=True, title=row.title, crumbs=(Link(row.title, "", True),), row=row, rounds=rounds,
-        held=held, phase=phase_of(request, row, held), may=may, typed=typed, errors=errors, method=method, words=words(request),
+        held=held, phase=phase_of(request, row, held), may=may, typed=typed, errors=errors, method=method, words=words_of(request, row),
         address=f"{base(request)}/desk/tenders/{row.id}", actor=actor, status_code=status_code,
-        rounds_allowed=procedure.rounds_of(row.method, row.category), announced=announced.lines(request, row), **context,
+        rounds_allowed=procedure.rounds_of(row.method, row.category), announced=announced.lines(request, row),
+        tell=telling(request, row, held), ways=by_round(request, row, rounds), **context,
     )  # fmt: skip

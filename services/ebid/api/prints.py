@@ -16,9 +16,11 @@ from libs.common.web.filters import number
 from services.ebid.api import announced
 from services.ebid.api.bidder import closed_of
 from services.ebid.api.desk import OFFICER
-from services.ebid.api.public import TENDER, named, words
+from services.ebid.api.public import TENDER, named, words, words_of
 from services.ebid.api.shell import RoundNumber, now_of, office, quiet, reading, spoken
+from services.ebid.api.wording import Tell, by_round, telling
 from services.ebid.db import CompanyRow, LetterRow, RoundRow, TenderRow
+from services.ebid.domain.procedure import METHODS
 from services.ebid.domain.states import State
 from services.ebid.use_cases import bids, calendars, companies, documents, letters, tenders, ventures
 
@@ -40,7 +42,7 @@ def notice(request: Request, tender_id: str, actor: Actor = access.public()) -> 
     parts: Parts = [{"heading": _t(request, say("内容")), "notes": [row.summary]}]
     if papers:
         parts.append({"heading": _t(request, say("設計書・図面など")), "notes": [each.name for each in papers]})
-    return _paper(request, row, say("入札公告"), row.published_at, (), "", lines, parts, "notice")
+    return _paper(request, row, METHODS[row.method].notice, row.published_at, (), "", lines, parts, "notice")
 
 
 @router.get("/t/{code}/ebid/letters/{letter_id}/letter.pdf", summary="A notice to one's own company as PDF")
@@ -71,9 +73,10 @@ def receipt(request: Request, tender_id: str, round: RoundNumber = None, actor: 
         own = ventures.require_own(session, actor, row)
         kept = bids.of(session, row, round or row.round, own.id)
         entry = bids.receipt(session, kept)["receipt"]["entry"] if kept else {}
-    if kept is None:
+        tell = telling(request, row, tenders.round_of(session, row, kept.round)) if kept else None
+    if kept is None or tell is None:
         raise Conflict(say("この回には、まだ提出していません。"), code="nothing-sent")
-    title = say("入札書受付票") if kept.kind == "bid" else say("辞退届受付票")
+    title = tell("入札書受付票") if kept.kind == "bid" else say("辞退届受付票")
     lines = [
         *_tender(request, row),
         (_t(request, say("受け付けた日時")), _moment(request, kept.received_at, seconds=True)),
@@ -86,7 +89,7 @@ def receipt(request: Request, tender_id: str, round: RoundNumber = None, actor: 
         lines.append(
             (_t(request, say("受任者")), "　".join(kept.delegate[name] for name in ("branch", "title", "name")))
         )
-    opening = _t(request, say("次の入札書または辞退届を受け付けました。差し替えと取消しはできません。"))
+    opening = tell("次の入札書または辞退届を受け付けました。差し替えと取消しはできません。")
     return _paper(request, row, title, kept.received_at, (own.name,), opening, lines, [], "receipt")
 
 
@@ -95,19 +98,19 @@ def closing(request: Request, tender_id: str, round: RoundNumber = None, actor: 
     quiet(request)
     with reading(request, actor) as session:
         found = closed_of(session, actor, tender_id, round)
-    held, kept = found.held, found.kept
+    held, kept, tell = found.held, found.kept, telling(request, found.row, found.held)
     assert held.closed_at is not None
     lines = [
         *_tender(request, found.row),
         (_t(request, say("回")), _t(request, say("第%(number)s回", number=held.number))),
-        (_t(request, say("入札の締切")), _moment(request, held.bid_until, seconds=True)),
+        (tell("入札の締切"), _moment(request, held.bid_until, seconds=True)),
         (_t(request, say("開札")), _moment(request, held.opens_at)),
         (_t(request, say("受け付けた日時")), _moment(request, kept.received_at, seconds=True)),
         (_t(request, say("封書の指紋")), kept.digest),
     ]
-    opening = _t(request, say("この案件の入札を締め切りました。"))
+    opening = tell("この案件の入札を締め切りました。")
     return _paper(
-        request, found.row, say("入札締切通知書"), held.closed_at, (found.own.name,), opening, lines, [], "closing"
+        request, found.row, tell("入札締切通知書"), held.closed_at, (found.own.name,), opening, lines, [], "closing"
     )
 
 
@@ -117,12 +120,12 @@ def result(request: Request, tender_id: str, actor: Actor = access.public()) -> 
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
         if row.state != State.CONCLUDED:
-            raise NotFound(say("入札調書は、結果の公表と同時に出ます。"))
+            raise NotFound(say("調書は、結果の公表と同時に出ます。"))
         opened = named(session, tenders.rounds_of(session, row))
     assert row.concluded_at is not None
     return _paper(
-        request, row, say("入札調書"), row.concluded_at, (), "", [*_tender(request, row), *_outcome(request, row, opened)],
-        _rounds(request, opened), "result",
+        request, row, telling(request, row, opened["rounds"][-1])("入札調書"), row.concluded_at, (), "",
+        [*_tender(request, row), *_outcome(request, row, opened)], _rounds(request, row, opened), "result",
     )  # fmt: skip
 
 
@@ -136,7 +139,9 @@ def desk_result(request: Request, tender_id: str, actor: Actor = access.staff(OF
     if not opened["rounds"]:
         raise NotFound(say("開札調書は、開札のあとに出ます。"))
     at = opened["rounds"][-1].opened_at
-    return _paper(request, row, say("開札調書"), at, (), "", _tender(request, row), _rounds(request, opened), "opening")
+    return _paper(
+        request, row, say("開札調書"), at, (), "", _tender(request, row), _rounds(request, row, opened), "opening"
+    )
 
 
 def _paper(
@@ -193,10 +198,11 @@ def _tender(request: Request, row: TenderRow) -> Lines:
 def _dates(request: Request, row: TenderRow, rounds: list[RoundRow]) -> Lines:
     lines = [(_t(request, say("質問の締切")), _moment(request, row.questions_until))]
     if row.apply_until:
-        lines.append((_t(request, say("資格確認申請の締切")), _moment(request, row.apply_until)))
+        lines.append((telling(request, row, None)("資格確認申請の締切"), _moment(request, row.apply_until)))
     for held in rounds:
+        tell = telling(request, row, held)
         lines += [
-            (_t(request, say("入札の締切（第%(number)s回）", number=held.number)), _moment(request, held.bid_until)),
+            (tell("入札の締切（第%(number)s回）", number=held.number), _moment(request, held.bid_until)),
             (_t(request, say("開札（第%(number)s回）", number=held.number)), _moment(request, held.opens_at)),
         ]
     disclosed = row.terms.get("announced_limits")
@@ -211,9 +217,10 @@ def _dates(request: Request, row: TenderRow, rounds: list[RoundRow]) -> Lines:
 def _outcome(request: Request, row: TenderRow, opened: dict[str, Any]) -> Lines:
     outcome = row.outcome or {}
     winner = opened["names"].get(outcome.get("winner"), _t(request, say("なし")))
+    tell = telling(request, row, opened["rounds"][-1])
     lines = [
-        (_t(request, say("落札者")), winner),
-        (_t(request, say("落札金額（税込）")), _yen(request, outcome.get("amount_with_tax"))),
+        (tell("落札者"), winner),
+        (tell("落札金額（税込）"), _yen(request, outcome.get("amount_with_tax"))),
         *_prices(request, row, outcome),
     ]
     return lines if not outcome["reason"] else [*lines, (_t(request, say("理由")), outcome["reason"])]
@@ -229,19 +236,20 @@ def _prices(request: Request, row: TenderRow, outcome: dict[str, Any]) -> Lines:
     ]
 
 
-def _rounds(request: Request, opened: dict[str, Any]) -> Parts:
-    return [_round(request, held, opened) for held in opened["rounds"]]
+def _rounds(request: Request, row: TenderRow, opened: dict[str, Any]) -> Parts:
+    ways = by_round(request, row, opened["rounds"])
+    return [_round(request, row, held, opened, ways[held.number]) for held in opened["rounds"]]
 
 
-def _round(request: Request, held: RoundRow, opened: dict[str, Any]) -> dict[str, Any]:
+def _round(request: Request, row: TenderRow, held: RoundRow, opened: dict[str, Any], tell: Tell) -> dict[str, Any]:
     found = held.result or {}
-    names, spoken_words = opened["names"], words(request)
+    names, spoken_words = opened["names"], words_of(request, row)
     scored = any(place["value"] for place in found["places"])
     scores = [say("技術点"), say("評価値")] if scored else []
     head = [
         say("順位"),
-        say("入札者"),
-        say("入札価格（税抜）"),
+        tell("入札者"),
+        tell("入札価格（税抜）"),
         *scores,
         say("判定"),
         say("くじ番号"),

@@ -22,8 +22,9 @@ from services.ebid.api.shell import (
     spoken_all,
     store_of,
 )
+from services.ebid.api.wording import by_round, telling
 from services.ebid.db import DocumentRow, ProposalRow, RoundRow, TenderRow
-from services.ebid.domain import evaluation, procedure, ranking, states
+from services.ebid.domain import evaluation, procedure, ranking, states, wording
 from services.ebid.domain.states import State
 from services.ebid.sealing import note
 from services.ebid.sealing.canonical import canonical
@@ -37,6 +38,7 @@ from services.ebid.use_cases import (
     opening,
     outages,
     participation,
+    profiles,
     proposals,
     questions,
     tenders,
@@ -74,19 +76,24 @@ def everywhere(request: Request, q: str = "", actor: Actor = access.public()) ->
     )  # fmt: skip
 
 
-def words(request: Request) -> dict[str, dict[Any, str]]:
-    """The words of the tables, in the reader's language."""
+def words(request: Request, way: str = wording.BID) -> dict[str, dict[Any, str]]:
+    """The words of the tables, in the reader's language; those that differ as they are said in `way`."""
     return {
         "categories": spoken_all(request, procedure.CATEGORIES),
         "methods": spoken_all(request, {key: each.name for key, each in procedure.METHODS.items()}),
         "states": spoken_all(request, states.WORDS),
         "phases": spoken_all(request, states.PHASE_WORDS),
         "standings": spoken_all(request, ranking.STANDINGS),
-        "outcomes": spoken_all(request, ranking.OUTCOMES),
+        "outcomes": spoken_all(request, wording.all_worded(way, ranking.OUTCOMES)),
         "findings": spoken_all(request, documents.FINDINGS),
-        "participations": spoken_all(request, participation.WORDS),
+        "participations": spoken_all(request, wording.all_worded(way, participation.WORDS)),
         "disclosures": spoken_all(request, procedure.DISCLOSURES),
     }
+
+
+def words_of(request: Request, row: TenderRow) -> dict[str, dict[Any, str]]:
+    """`words` as they are said of this tender."""
+    return words(request, wording.way_of(row.method))
 
 
 def _listed(request: Request, session: Session, rows: list[TenderRow]) -> list[dict[str, Any]]:
@@ -130,13 +137,15 @@ def show(
         contract = contracts.of(session, row)
         missed = outages.before_deadline(session, row, rounds[-1])
         may_ask = room.switches.on(session, questions.ASKING)
+        hours = profiles.hours_of(session, row)
     return render(
         request, "tender.html", crumbs=(Link(row.title, "", True),), title=row.title, row=row, rounds=rounds,
         held=rounds[-1], phase=phase_of(request, row, rounds[-1]), papers=papers, questions=answered, own=own, sent=sent, closings=closings,
-        applied=applied, method=procedure.METHODS[row.method], words=words(request), result=result, actor=actor,
+        applied=applied, method=procedure.METHODS[row.method], words=words_of(request, row), result=result, actor=actor,
         announced=announced.lines(request, row), contract=contract, changes=contracts.changes(contract), outages=missed, may_ask=may_ask,
         moves=[_moved(each) for held in rounds for each in held.amendments or ()], own_papers=own_papers, typed=typed,
-        errors=errors, status_code=status_code,
+        errors=errors, status_code=status_code, tell=telling(request, row, rounds[-1]), ways=by_round(request, row, rounds),
+        still=announced.before_the_deadline(request, row, rounds[-1], hours, now_of(request)),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from libs.common.web import Link
 from services.ebid.api.desk import DESK, OFFICER, TENDER, show
 from services.ebid.api.public import phase_of, words
 from services.ebid.api.shell import Form, base, changing, demand, form, moment_of, now_of, office, reading, render, to
+from services.ebid.api.wording import telling
 from services.ebid.domain.states import State
 from services.ebid.use_cases import awards, opening, tenders, trustees
 
@@ -73,8 +74,8 @@ def _opening_page(
     return render(
         request, "desk/opening.html", desk=True, title=say("開札"),
         crumbs=(Link(KEYS, "../trustees"), Link(row.title, "", True)), row=row, held=held, given=given,
-        phase=phase_of(request, row, held), seat=opening.place_of(row, actor), errors=errors, words=words(request),
-        address=f"{base(request)}/desk/trustees/{row.id}", status_code=status_code,
+        phase=phase_of(request, row, held), seat=opening.place_of(row, actor), tell=telling(request, row, held), errors=errors,
+        words=words(request), address=f"{base(request)}/desk/trustees/{row.id}", status_code=status_code,
     )  # fmt: skip
 
 

@@ -5,7 +5,8 @@ digits of the seconds since 1970-01-01 00:00:00 GMT at arrival; the tied bidders
 the one whose number is Σc mod n wins. Legal ground: 地方自治法施行令 167条の9 [M].
 
 The legacy algorithms are fair only while numbers are sealed and the addend is not chosen afterwards: who moves last wins. So an
-"assigned" addend belongs into the bid's log entry, and 和歌山県's, the moment of opening, rests on the trustees' word.
+"assigned" addend belongs into the bid's log entry. 和歌山県's, the moment of opening, is logged with the opening and cannot be exchanged
+after it; that it was not chosen rests on the word of whoever runs the opening, and the verifier says so.
 """
 
 import hashlib

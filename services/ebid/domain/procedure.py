@@ -50,6 +50,7 @@ class Method:
     the opening, so that needs applicants or invited companies; "self" (事後審査): each bidder seals its own points with the price
     (自己採点), and of the candidate they are examined after the opening: lowered where nothing supports them, never raised (read:
     大分県「自己採点方式」; a prefecture's 簡易型総合評価落札方式における事後審査要領 第3条: the points order the examination and bound it).
+    `notice`: what the paper of its terms is called (nothing is announced where companies are chosen).
     """
 
     key: str
@@ -60,18 +61,20 @@ class Method:
     rounds: int = 3
     competitive: bool = True
     scored: str = "no"
+    notice: str = say("入札公告")
 
 
+_ASKED, _COUNTER = say("見積依頼の概要"), say("見積依頼公告（オープンカウンター）")
 METHODS = {
     method.key: method
     for method in (
         Method("open", say("条件付一般競争入札（事前審査）"), "qualified", "before", "open", scored="may"),
         Method("open_after", say("条件付一般競争入札（事後審査）"), "registered", "after", "open", scored="self"),
-        Method("selective", say("指名競争入札"), "invited", "before", "selective", scored="may"),
-        Method("quotation", say("随意契約（見積合わせ）"), "invited", "before", "limited", competitive=False),
-        Method("direct", say("随意契約（特命）"), "invited", "before", "direct", competitive=False),
-        Method("open_counter", say("オープンカウンター"), "registered", "after", "open", 1, competitive=False),
-        Method("proposal", say("公募型プロポーザル"), "qualified", "before", "limited", 1, competitive=False, scored="must"),
+        Method("selective", say("指名競争入札"), "invited", "before", "selective", scored="may", notice=say("指名競争入札の概要")),
+        Method("quotation", say("随意契約（見積合わせ）"), "invited", "before", "limited", competitive=False, notice=_ASKED),
+        Method("direct", say("随意契約（特命）"), "invited", "before", "direct", competitive=False, notice=_ASKED),
+        Method("open_counter", say("オープンカウンター"), "registered", "after", "open", 1, competitive=False, notice=_COUNTER),
+        Method("proposal", say("公募型プロポーザル"), "qualified", "before", "limited", 1, False, "must", say("プロポーザル公告")),
     )
 }  # fmt: skip
 DISCLOSURES = {

@@ -74,7 +74,7 @@ class Phase(StrEnum):
 
 
 PHASE_WORDS = {
-    Phase.ACCEPTING: say("入札受付中"),
+    Phase.ACCEPTING: say("受付中"),
     Phase.CLOSED: say("締切・開札待ち"),
     Phase.OPENABLE: say("開札中"),
 }

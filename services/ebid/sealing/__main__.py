@@ -1,8 +1,8 @@
 """封かんと開札の道具です。通信はしません。
 
 python ebid-seal.pyz seal HEAD.json -o 入札書.json [--breakdown 内訳書.xlsx [--breakdown-head 内訳書HEAD.json]]
-                                              入札書を（内訳書も）封かんする（金額は画面でたずねます）
-python ebid-seal.pyz digest 入札書.json                                    封かんした入札書の確認番号を表示する
+                                              入札書に（内訳書にも）封をする（金額は画面でたずねます）
+python ebid-seal.pyz digest 入札書.json                                    封書の指紋を表示する
 python ebid-seal.pyz trustee new 鍵.json                                   開札用の鍵を作る（ネットワークから離したパソコンで）
 python ebid-seal.pyz trustee show 鍵.json                                  公開鍵と確認番号を表示する
 python ebid-seal.pyz trustee paper 鍵.json                                 紙の控え（3枚のうち2枚で戻せる）を表示する
@@ -81,7 +81,7 @@ def ask_points(criterion: dict[str, str]) -> int:
     """自己採点 of one criterion, in thousandths. Exits for what is no number of points up to its most: such a bid would be 無効."""
     found = read_points(ask(f"自己採点 {criterion['name']}（満点{criterion['full']}点）: "))
     if found > ratio(criterion["full"]):
-        sys.exit("その点数では入札書が無効になります。封かんしませんでした。")
+        sys.exit("その点数では入札書が無効になります。封をしませんでした。")
     return int(found * 1000)
 
 
@@ -93,16 +93,16 @@ def seal(given: argparse.Namespace) -> None:
     number = check_lottery_number(ask("くじ番号（3けた）: "))
     own = tuple(ask_points(each) for each in asked.get("points", ()))
     breakdown = hashlib.sha256(given.breakdown.read_bytes()).hexdigest() if given.breakdown else NO_BREAKDOWN
-    if ask(f"{amount:,}円、くじ番号{number}で封かんします。よければ「はい」と入力してください: ") not in {
+    if ask(f"{amount:,}円、くじ番号{number}で封をします。よければ「はい」と入力してください: ") not in {
         "はい",
         "yes",
     }:
-        sys.exit("封かんしませんでした。")
+        sys.exit("封をしませんでした。")
     made = envelope.seal(bid_payload(amount, number, breakdown, given.picks, own), header)
     write(given.output, made)
     if given.breakdown and given.breakdown_head:
         seal_breakdown(given)
-    print(f"封かんしました。確認番号: {envelope.digest(made)}")
+    print(f"封をしました。封書の指紋: {envelope.digest(made)}")
 
 
 def seal_breakdown(given: argparse.Namespace) -> None:

@@ -154,9 +154,7 @@ def check_form(envelope: Any, header: Header) -> Envelope:
         and all(_is_share(share) for share in envelope["shares"])
     )
     if not good:
-        raise Invalid(
-            "封かんされた入札書の形式が正しくありません。もう一度、画面から作り直してください。", code="envelope"
-        )
+        raise Invalid("封書の形式が正しくありません。もう一度、画面から作り直してください。", code="envelope")
     if envelope["head"] != header.document() or isinstance(envelope["head"].get("v"), bool):
         raise Invalid(
             "この入札書は、別の案件・回・入札者のものか、公告の条件が変わる前に作られたものです。もう一度作り直してください。",

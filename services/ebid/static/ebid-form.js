@@ -96,8 +96,8 @@ async function deliver(form) {
   for (let tries = 1; ; tries++) {
     const answer = await post(form.action, body).catch(() => null);
     if (answer && !BUSY.has(answer.status)) return show(answer);
-    if (Date.now() > end) throw new Mistyped("まだ届いていません。封をした入札書は、この画面に残っています。もう一度、ボタンを押してください。");
-    say(form, `混み合っているか、つながらないため、封をした入札書を送り直しています（${tries}回目）。まだ受け付けられていません。この画面を閉じないでください。`);
+    if (Date.now() > end) throw new Mistyped("まだ届いていません。封書は、この画面に残っています。もう一度、ボタンを押してください。");
+    say(form, `混み合っているか、つながらないため、封書を送り直しています（${tries}回目）。まだ受け付けられていません。この画面を閉じないでください。`);
     await pause(answer?.asked, tries);
   }
 }
@@ -150,14 +150,14 @@ async function onSubmit(event) {
   form.dataset.sealing = "yes";
   say(form, "");
   try {
-    if (!available()) throw new Mistyped("この画面では封かんできません。新しいブラウザーで開くか、封かんツールを使ってください。");
+    if (!available()) throw new Mistyped("この画面では封ができません。新しいブラウザーで開くか、封をする道具を使ってください。");
     if (!form.dataset.sealed) await sealForm(form);
     if (posted) setTimeout(() => form.requestSubmit(event.submitter)); // in a task of its own: a form in the midst of "submit" ignores it
     else await staying(() => deliver(form));
   } catch (error) {
     const old = error?.name === "NotSupportedError";
-    const known = error instanceof Mistyped ? error.message : "封かんできませんでした。何も送っていません。もう一度お試しください。";
-    say(form, old ? "このブラウザーは古いため封かんできません。新しくするか、封かんツールを使ってください。" : known);
+    const known = error instanceof Mistyped ? error.message : "封ができませんでした。何も送っていません。もう一度お試しください。";
+    say(form, old ? "このブラウザーは古いため、封ができません。新しくするか、封をする道具を使ってください。" : known);
   } finally {
     delete form.dataset.sealing;
   }

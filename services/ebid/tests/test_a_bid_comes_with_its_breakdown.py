@@ -100,7 +100,7 @@ def told(page: Page, content: bytes, amount: int) -> str:
 
 def test_the_browser_says_the_same(page: Page):
     assert told(page, GOOD, 9_000_000) == told(page, document(4, 5), 9) == ""
-    assert told(page, GOOD, 9_000_001) == "内訳書の合計は9,000,000円ですが、入札金額は9,000,001円です。"
+    assert told(page, GOOD, 9_000_001) == "内訳書の合計は9,000,000円ですが、上に入力した金額は9,000,001円です。"
     assert told(page, workbook(1, 2, total=4), 4) == "内訳の合計は3円ですが、合計の欄は4円です。"
     for content in (
         b"PK\x03\x04",

@@ -211,3 +211,28 @@ def test_who_is_always_open_is_open_in_the_last_second_of_the_day():
     evening = hours_of({"first": "09:00", "last": "17:00"})
     assert evening.hold(last.replace(hour=17, minute=0, second=0), ())
     assert not evening.hold(last.replace(hour=17, minute=0, second=1), ())
+
+
+def until(town: Town, moment: datetime) -> None:
+    town.advance(seconds=(moment - town.service.clock.now()).total_seconds())
+
+
+def test_who_is_about_to_bid_reads_the_hours_and_how_long_there_is_still_time(town: Town):
+    assert changed(town, first="08:00", last="20:00").status_code == 200
+    now = town.service.clock.now().astimezone(JST)
+    ten = now.replace(hour=10, minute=0, second=0, microsecond=0)
+    tender = town.publish(
+        bid_until=local_input(ten + timedelta(days=5)), opens_at=local_input(ten + timedelta(days=5, hours=1))
+    )
+    company = town.company(1)
+    until(town, ten + timedelta(days=2))
+    for path in (f"tenders/{tender}/", f"tenders/{tender}/bid"):
+        told = visible(company.get(path).text)
+        assert "あと3日と0時間" in told and "入札を受け付ける時間 08:00から20:00まで" in told, path
+    assert "受付時間の外です" not in visible(company.get(f"tenders/{tender}/bid").text)
+    until(town, ten + timedelta(days=4, hours=11, seconds=1))
+    told = visible(company.get(f"tenders/{tender}/bid").text)
+    assert "いまは受付時間の外です" in told and "あと12時間59分" in told, "rounded down"
+    assert "Nothing is taken at this hour" in visible(company.get(f"tenders/{tender}/bid?lang=en").text)
+    until(town, ten + timedelta(days=5) - timedelta(seconds=59))
+    assert "1分未満" in visible(company.get(f"tenders/{tender}/bid?lang=ja").text)

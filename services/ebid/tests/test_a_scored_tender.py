@@ -26,8 +26,11 @@ def published(town: Town, **changed: Any) -> str:
 
 
 def applied(town: Town, tender: str, serial: int) -> Company:
-    company = town.company(serial)
-    files = {"paper-1": (f"技術資料{serial}.pdf", PDF, "application/pdf")}
+    return confirmed(town, tender, town.company(serial), f"技術資料{serial}.pdf")
+
+
+def confirmed(town: Town, tender: str, company: Company, paper: str) -> Company:
+    files = {"paper-1": (paper, PDF, "application/pdf")}
     answer = company.post(f"tenders/{tender}/send", {"act": "apply", "statement": "許可番号"}, files=files)
     assert answer.status_code == 200, visible(answer.text)
     page = town.officer.get(f"desk/tenders/{tender}").text

@@ -108,7 +108,7 @@ def test_who_is_asked_for_a_quotation_is_not_told_that_it_is_designated_for_a_bi
     given = {"corporate_number": company.number}
     assert town.officer.post(f"desk/tenders/{tender}/invitations", given).status_code == 200
     told = company.letters()
-    assert "見積依頼書" in told and "見積書か辞退届" in told
+    assert "見積依頼通知書" in told and "見積書か辞退届" in told
     assert "指名" not in told and "無効" not in told and "入札書" not in told
 
 

@@ -43,6 +43,39 @@ def test_a_number_of_the_systems_is_drawn_at_receipt_shown_and_verified(town: To
     assert check(bundle).problems, "a number that was changed afterwards is named"
 
 
+def test_the_moment_of_opening_by_which_wakayama_draws_is_in_the_log(town: Town):
+    tender = town.publish(lottery="wakayama", limits="none")
+    for serial in (1, 2, 3):
+        town.advance(minutes=1)
+        town.company(serial).bid(tender, 9_000_000)
+    town.close()
+    town.advance(milliseconds=524)
+    town.open(tender)
+    town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+    assert town.conclude(tender).status_code == 200
+    bundle = town.guest().get(f"tenders/{tender}/bundle.json", page=False).json()
+    report = check(bundle)
+    assert not report.problems and any("ミリ秒" in each for each in report.taken), report
+    [opened] = [each for each in bundle["journal"]["events"] if each["logged"]["entry"]["kind"] == "opened"]
+    assert opened["document"]["opened_at"] == bundle["rounds"][0]["opened_at"]
+    at = bundle["rounds"][0]["opened_at"]
+    for other in (at.replace(at[-7:-4], f"{(int(at[-7:-4]) + 1) % 1000:03d}"), "2099-01-01T00:00:00.000000Z"):
+        bundle["rounds"][0]["opened_at"] = other
+        assert "opened-at-changed" in check(bundle).codes(), other
+    assert "ミリ秒" not in " ".join(check(_drawn_otherwise(town)).taken)
+
+
+def _drawn_otherwise(town: Town) -> dict:
+    """A bundle in which 和歌山県's rule has nothing to say: nobody is tied."""
+    tender = town.publish(lottery="wakayama", limits="none")
+    town.company(4).bid(tender, 9_000_000)
+    town.close()
+    town.open(tender)
+    town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+    town.conclude(tender)
+    return town.guest().get(f"tenders/{tender}/bundle.json", page=False).json()
+
+
 def test_a_lottery_without_such_a_number_has_none(town: Town):
     tender, company = town.publish(), town.company(1)
     assert "システムの番号" not in company.bid(tender, 9_000_000).text

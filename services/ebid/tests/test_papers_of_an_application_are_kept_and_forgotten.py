@@ -85,7 +85,7 @@ def test_an_empty_question_keeps_the_page_and_says_what_is_missing(town: Town):
     tender = announced(town)
     answer = town.company(1).post(f"tenders/{tender}/send", {"act": "ask", "question": "  "})
     assert answer.status_code == 422 and "1か所、直してください" in visible(answer.text)
-    assert "質問を入力してください" in answer.text and "公告の内容" in answer.text
+    assert "質問を入力してください" in answer.text and "案件の内容" in answer.text
 
 
 def test_they_go_when_the_years_are_over_and_not_a_day_before(town: Town):

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.any_store
 
 def titles(company: Company) -> list[str]:
     """Its notices, newest first."""
-    page = visible(company.get("mine").text).split("出した入札書と辞退届")[0]
+    page = visible(company.get("mine").text).split("提出した書類")[0]
     return [word for word in page.split() if word.endswith("通知書") and word != "通知書"]
 
 

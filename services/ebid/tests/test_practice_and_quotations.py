@@ -69,7 +69,11 @@ def test_after_all_are_above_the_reserve_the_lowest_is_asked_for_a_quotation(tow
     town.open(tender)
     town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
     town.conclude(tender)
-    assert f"落札者 {low.name}" in visible(town.guest().get(f"tenders/{tender}/").text)
+    page = visible(town.guest().get(f"tenders/{tender}/").text)
+    assert f"契約の相手方 {low.name}" in page and "落札者" not in page
+    told = low.letters()
+    assert "契約の相手方に決定しました" in told and "落札者決定" not in told, "there is no 落札者 in 随意契約"
+    assert "第1回の入札の結果" in page and "第2回の見積の結果" in page
     bundle = town.guest().get(f"tenders/{tender}/bundle.json", page=False).json()
     assert check(bundle).codes() == set(), check(bundle).problems
     bundle["rounds"][1]["invited"] = ["another"]

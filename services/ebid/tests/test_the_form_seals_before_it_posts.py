@@ -165,7 +165,7 @@ def test_a_breakdown_goes_along_sealed_and_only_if_it_adds_up(
     content.write_text('{"items":[{"name":"舗装","amount":8999999}],"total":8999999}')
     page.get_by_label("内訳書").set_input_files(content)
     submit.click()
-    expect(page.get_by_role("alert")).to_contain_text("入札金額は9,000,000円")
+    expect(page.get_by_role("alert")).to_contain_text("上に入力した金額は9,000,000円")
     assert posted == []
     content.write_text('{"items":[{"name":"舗装","amount":9000000}],"total":9000000}')
     page.get_by_label("内訳書").set_input_files(content)

@@ -278,7 +278,7 @@ def test_every_code_of_the_format_page_is_tested_and_every_tested_code_is_on_it(
     listed = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
     elsewhere = {"my-bid-missing", "my-bid-changed", "bid-falsely-valid", "bid-not-entitled", "log-rewritten"}
     elsewhere |= {"technical-not-logged", "technical-changed", "technical-raised", "limits-model", "beacon-changed"}
-    elsewhere |= {"opened-changed", "asked-changed", *DECISIONS}
+    elsewhere |= {"opened-changed", "opened-at-changed", "log-forked", "asked-changed", *DECISIONS}
     elsewhere |= {"decline-not-logged", "decline-changed", "decline-and-bid", "my-decline-missing"}
     elsewhere |= {"decline-dropped", "decline-added", "timestamp-other", "receipt-other"}
     assert listed == set().union(*(codes for _, codes in CHANGES.values())) | elsewhere

@@ -119,11 +119,11 @@ def _require_open(session: Session, wanted: Wanted, arrived: datetime, now: date
     if state == State.PUBLISHED and number == held.number and arrived < until and (closed_at or now >= until + SETTLE):
         sentence = say(
             "締切の前に届きましたが、混み合っていて、受け付けの処理が間に合いませんでした。"
-            "この入札は受け付けられていません。発注者に連絡してください。"
+            "まだ受け付けられていません。発注者に連絡してください。"
         )
         raise Conflict(sentence, code="too-late")
     if state != State.PUBLISHED or number != held.number or closed_at is not None or arrived >= until:
-        raise Conflict(say("入札の締切を過ぎています。締切の時刻ちょうどから後は受け付けられません。"), code="too-late")
+        raise Conflict(say("締切を過ぎています。締切の時刻ちょうどから後は受け付けられません。"), code="too-late")
     profiles.require_open(wanted.hours, arrived)
     if row.terms.get("venture") is not None:  # somebody may have agreed to one meanwhile
         if ventures.acting(session, wanted.actor, row) is not wanted.bidder:
@@ -135,7 +135,7 @@ def _require_same(before: SubmissionRow | None, wanted: Wanted) -> SubmissionRow
     if before is None or (before.kind, before.digest) != (wanted.kind, wanted.digest):
         raise Conflict(
             say(
-                "この回の入札書か辞退届は、すでに提出されています。差し替えと取消しはできません（地方自治法施行令167条の8）。"
+                "この回には、すでに提出されています。差し替えと取消しはできません（競争入札では、地方自治法施行令167条の8第3項）。"
             ),
             code="already-submitted",
         )

@@ -6,12 +6,16 @@ from icalendar import Alarm, Calendar, Event
 from sqlalchemy.orm import Session
 
 from libs.common.clock import JST
+from libs.common.errors import say
 from services.ebid.db import TenderRow
+from services.ebid.domain import wording
 from services.ebid.domain.states import State
 from services.ebid.use_cases import tenders
 
 REMIND = timedelta(days=1)
-NAMES = {"questions": "質問の締切", "apply": "資格確認申請の締切", "bid": "入札の締切", "opening": "開札"}
+NAMES = {
+    "questions": say("質問の締切"), "apply": say("資格確認申請の締切"), "bid": say("入札の締切"), "opening": say("開札"),
+}  # fmt: skip
 
 
 def calendar(session: Session, rows: list[TenderRow], site: str, name: str, now: datetime) -> bytes:
@@ -30,12 +34,14 @@ def calendar(session: Session, rows: list[TenderRow], site: str, name: str, now:
 
 def deadlines(session: Session, row: TenderRow) -> list[tuple[str, str, datetime]]:
     """Key, words and moment of everything that ends or begins."""
-    found = [("questions", NAMES["questions"], row.questions_until)]
+    found: list[tuple[str, str, datetime]] = [("questions", NAMES["questions"], row.questions_until)]
     if row.apply_until is not None:
-        found.append(("apply", NAMES["apply"], row.apply_until))
+        label = wording.worded(wording.way_of(row.method), NAMES["apply"])
+        found.append(("apply", label, row.apply_until))
     for held in tenders.rounds_of(session, row):
         nth = f"（第{held.number}回）" if held.number > 1 else ""
-        found.append((f"bid-{held.number}", NAMES["bid"] + nth, held.bid_until))
+        until = wording.worded(wording.way_of(row.method, held.kind), NAMES["bid"])
+        found.append((f"bid-{held.number}", until + nth, held.bid_until))
         found.append((f"opening-{held.number}", NAMES["opening"] + nth, held.opens_at))
     return found
 

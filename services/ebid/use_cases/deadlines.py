@@ -50,7 +50,7 @@ def postpone(
     row = tenders.changing(session, tender_id, seen, Step.POSTPONE, now)
     held = tenders.round_of(session, row, row.round, lock=True)
     if held.closed_at is not None or now >= held.bid_until:
-        raise Conflict(say("入札の締切を過ぎているため、日時は変えられません。"), code="closed")
+        raise Conflict(say("締切を過ぎているため、日時は変えられません。"), code="closed")
     if not reason.strip():
         sentence = say("変更の理由を入力してください。公表されます。")
         raise Invalid(sentence, fields={"reason": sentence})

@@ -20,6 +20,7 @@ from services.ebid.db import (
     SubmissionRow,
     TenderRow,
 )
+from services.ebid.domain import wording
 
 _MAIL = notices.template(Path(__file__).parents[1] / "templates" / "notices" / "letter.txt")
 KINDS: dict[str, tuple[str, str]] = {
@@ -38,7 +39,7 @@ KINDS: dict[str, tuple[str, str]] = {
         "参加に必要な資格のない方の入札と、入札の条件に違反した入札は、無効とします。",
     ),
     "asked": (
-        "見積依頼書",
+        "見積依頼通知書",
         "この案件の見積を依頼します（随意契約）。見積の締切までに、見積書か辞退届を提出してください。",
     ),
     "postponed": (
@@ -101,6 +102,79 @@ KINDS: dict[str, tuple[str, str]] = {
     "failed": ("入札不調通知書", "この入札は、落札者なしで終わりました。理由：%(reason)s"),
 }
 """Title and text by kind. Names of the documents as in the core system's manuals."""
+_QUOTATION: dict[str, tuple[str, str]] = {
+    "application_confirmed": (
+        "参加資格確認通知書",
+        "参加資格があることを確認しました。見積の締切までに、見積書を提出してください。",
+    ),
+    "application_refused": ("参加資格確認通知書", "参加資格がないと認めました。理由：%(reason)s"),
+    "postponed": (
+        "日時変更通知書",
+        "見積の締切を%(until)s、開札を%(opens)sに変更しました。理由：%(reason)s すでに提出した見積書は、封をしたまま有効です。",
+    ),
+    "cancelled": ("取止め通知書", "この案件を取り止めました。理由：%(reason)s 提出された見積書は、開かれません。"),
+    "cancelled_opened": (
+        "取止め通知書",
+        "開札のあとでしたが、この案件を取り止めました。理由：%(reason)s 契約の相手方は決定しません。",
+    ),
+    "rebid": (
+        "再度見積依頼通知書",
+        "再度の見積を依頼します。前の回の最低の見積価格は%(lowest)s円（税抜）でした。"
+        "これを下回る額で、%(until)sまでに提出してください。",
+    ),
+    "closed": (
+        "見積締切通知書",
+        "この案件の見積（第%(round)s回）を、%(until)sに締め切りました。開札は%(opens)sに行います。",
+    ),
+    "on_hold": (
+        "保留通知書",
+        "契約の相手方の決定を保留しました。理由：%(reason)s 決まりましたら、あらためて通知します。",
+    ),
+    "hold_review": (
+        "保留通知書",
+        "契約の候補者となりましたので、参加資格の審査を行います。契約の相手方の決定は、審査が終わるまで保留します。"
+        "求められた書類を、市町村の担当に提出してください。",
+    ),
+    "review_passed": (
+        "参加資格確認通知書",
+        "審査の結果、参加資格があることを確認しました。契約の相手方の決定は、あらためて通知します。",
+    ),
+    "review_failed": ("参加資格確認通知書", "審査の結果、参加資格がないと認め、失格としました。理由：%(reason)s"),
+    "disqualified": ("失格通知書", "見積を失格としました。理由：%(reason)s"),
+    "winner": ("決定通知書", "契約の相手方に決定しました。契約金額（税込）は%(amount)s円です。"),
+    "decliner": (
+        "見積結果通知書",
+        "辞退された見積の結果、契約の相手方は%(winner)s、契約金額（税込）は%(amount)s円です。",
+    ),
+    "loser": ("決定通知書", "契約の相手方は%(winner)s、契約金額（税込）は%(amount)s円です。"),
+    "failed": ("見積不調通知書", "この案件は、契約の相手方なしで終わりました。理由：%(reason)s"),
+}
+_PROPOSAL: dict[str, tuple[str, str]] = _QUOTATION | {
+    "application_received": (
+        "参加表明書受付票",
+        "参加表明書を、添えられた提案書などといっしょに受け付けました。参加資格の審査の結果は、あらためて通知します。",
+    ),
+    "on_hold": (
+        "保留通知書",
+        "候補者の特定を保留しました。理由：%(reason)s 決まりましたら、あらためて通知します。",
+    ),
+    "disqualified": ("失格通知書", "提案を失格としました。理由：%(reason)s"),
+    "winner": (
+        "特定通知書",
+        "審査の結果、契約の相手方となる候補者に特定しました。見積金額（税込）は%(amount)s円です。契約の手続きは、市町村の担当が案内します。",
+    ),
+    "decliner": (
+        "審査結果通知書",
+        "辞退された案件では、%(winner)sを特定しました。見積金額（税込）は%(amount)s円です。",
+    ),
+    "loser": (
+        "非特定通知書",
+        "審査の結果、特定されませんでした。特定した者は%(winner)s、見積金額（税込）は%(amount)s円です。",
+    ),
+    "failed": ("審査結果通知書", "この案件は、だれも特定せずに終わりました。理由：%(reason)s"),
+}
+_BY_WAY = {wording.BID: KINDS, wording.QUOTATION: KINDS | _QUOTATION, wording.PROPOSAL: KINDS | _PROPOSAL}
+"""The same where it is no 入札: 随意契約 has no 落札者, a プロポーザル is 特定 (`domain/wording.py`)."""
 
 
 Written = tuple[str, dict[str, str]]
@@ -116,9 +190,10 @@ def write_all(session: Session, row: TenderRow, written: Mapping[str, Written], 
     """The same to many companies, by id: whom to tell is asked once for all of them."""
     place = session.get(room.RoomRow, session.info["tenant"])
     name, code = (place and place.name) or "電子入札", (place and place.code) or session.info["tenant"]
+    texts = _BY_WAY[wording.way_of(row.method, _round_kind(session, row))]
     delegates, acting = _delegates(session, row, list(written)), persons(session, list(written))
     for company_id, (kind, values) in written.items():
-        title, body = KINDS[kind]
+        title, body = texts[kind]
         title = f"【練習】{title}" if row.terms.get("sandbox") else title
         letter = LetterRow(
             id=new_id(), tender_id=row.id, company_id=company_id, kind=kind, title=title, body=body % values, at=now,
@@ -129,6 +204,10 @@ def write_all(session: Session, row: TenderRow, written: Mapping[str, Written], 
         context = {"place": name, "title": title, "number": row.number, "path": path}
         for person in acting[company_id]:
             notices.send(session, to_person=person, template=_MAIL, context=context, now=now)
+
+
+def _round_kind(session: Session, row: TenderRow) -> str | None:
+    return session.scalar(select(RoundRow.kind).where(RoundRow.tender_id == row.id, RoundRow.number == row.round))
 
 
 def persons(session: Session, ids: list[str]) -> dict[str, list[str]]:

@@ -26,7 +26,7 @@ from services.ebid.domain.terms import SETTLE, terms_of
 from services.ebid.sealing import envelope, making
 from services.ebid.sealing.canonical import canonical
 from services.ebid.sealing.envelope import NotEnough
-from services.ebid.sealing.note import moment
+from services.ebid.sealing.note import moment, stamp
 from services.ebid.use_cases import bids, breakdowns, journal, letters, log, papers, scores, stamps, tenders
 from services.ebid.use_cases.office import Office
 from services.ebid.verify import bundle
@@ -216,7 +216,7 @@ def open_round(session: Session, tender_id: str, number: int, office: Office, no
     found: dict[str, Any] = {"opened": opened, "refused": {}, "cleared": []}
     held.result = result = found | judge(session, row, held, found)
     row.state, row.version, row.updated_at = states.after(row.state, Step.OPEN), row.version + 1, now
-    entry = journal.write(session, office, row.id, "opened", _said(row, number, result["result"]), now)
+    entry = journal.write(session, office, row.id, "opened", _said(row, held, result["result"]), now)
     actor = Actor("service", "ebid", tenant=session.info["tenant"])
     audit.record(session, actor, "ebid.tender.open", row.id, detail=
                  {"round": number, "result": entry.receipt["entry"]["digest"]}, now=now)  # fmt: skip
@@ -224,10 +224,12 @@ def open_round(session: Session, tender_id: str, number: int, office: Office, no
     return True
 
 
-def _said(row: TenderRow, number: int, result: dict[str, Any]) -> dict[str, Any]:
-    """What the log says of an opening: what will be published of it, so without 非公表 prices."""
+def _said(row: TenderRow, held: RoundRow, result: dict[str, Any]) -> dict[str, Any]:
+    """What the log says of an opening: what will be published of it, so without 非公表 prices. Its moment, too: 和歌山県's lottery
+    draws by its milliseconds, which nobody may exchange afterwards."""
+    assert held.opened_at is not None
     hidden = {"limits": dict.fromkeys(result["limits"])} if terms_of(row.terms).hidden else {}
-    return {"round": number, "result": {**result, **hidden}}
+    return {"round": held.number, "opened_at": stamp(held.opened_at), "result": {**result, **hidden}}
 
 
 def _opened(session: Session, row: TenderRow, number: int, shares: dict[int, dict[str, Any]]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def receive(
     if not row.terms.get("paper") or row.state != State.PUBLISHED:
         raise Conflict(say("この案件は、紙の入札を受け付けていません。"), code="no-paper")
     if held.closed_at is not None or now >= held.bid_until:
-        raise Conflict(say("入札の締切を過ぎています。"), code="too-late")
+        raise Conflict(say("締切を過ぎています。"), code="too-late")
     if not serial.strip():
         sentence = say("封筒に書いた番号を入力してください。")
         raise Invalid(sentence, fields={"serial": sentence})

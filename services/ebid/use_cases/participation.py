@@ -73,7 +73,7 @@ def decide(
     if application.state != "applied" or row.state != State.PUBLISHED:
         raise Conflict(say("この申請の審査は済んでいます。"), code="decided")
     if now >= tenders.round_of(session, row, row.round).bid_until:
-        raise Conflict(say("入札の締切を過ぎています。"), code="too-late")
+        raise Conflict(say("締切を過ぎています。"), code="too-late")
     if not confirmed and not reason.strip():
         sentence = say("資格がないと認めた理由を入力してください。")
         raise Invalid(sentence, fields={"reason": sentence}, code="reason-needed")
@@ -93,13 +93,13 @@ def invite(
     """指名通知, or the request for a quotation (見積依頼), to a company of the register. `reason`: why it, published of works."""
     row = tenders.load(session, tender_id)
     if procedure.METHODS[row.method].access != "invited" or row.state != State.PUBLISHED:
-        raise Conflict(say("この案件では、会社を指名できません。"), code="no-invitation")
+        raise Conflict(say("この案件では、会社の指名も見積の依頼もできません。"), code="no-invitation")
     if now >= tenders.round_of(session, row, row.round).bid_until:
-        raise Conflict(say("入札の締切を過ぎています。"), code="too-late")
+        raise Conflict(say("締切を過ぎています。"), code="too-late")
     bidder = companies.by_number(session, number)
     companies.require_qualified(session, bidder, row.category, now)
     if of(session, row, bidder.id) is not None:
-        raise Conflict(say("この会社は、すでに指名しています。"), code="already-invited")
+        raise Conflict(say("この会社には、すでに通知しています。"), code="already-invited")
     invited = ParticipationRow(
         tender_id=row.id, company_id=bidder.id, person=None, state="invited", statement="", reason=reason, applied_at=now,
         decided_at=now,

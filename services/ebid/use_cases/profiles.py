@@ -61,6 +61,11 @@ def check_hours(hours: Hours, **moments: datetime) -> None:
         raise Invalid(say("日時を確かめてください。"), fields=errors, code="outside-hours")
 
 
+def is_open(hours: Hours, now: datetime) -> bool:
+    """Whether bids are taken at this hour, as far as the hours go."""
+    return hours.hold(now, _closed(now))
+
+
 def require_open(hours: Hours, now: datetime) -> None:
     """Conflict outside the hours in which bids are taken."""
     rules.require_hours(hours, now, _closed(now))

@@ -196,6 +196,14 @@ def rounds_of(session: Session, row: TenderRow) -> list[RoundRow]:
     return list(session.scalars(select(RoundRow).where(RoundRow.tender_id == row.id).order_by(RoundRow.number)))
 
 
+def rounds_by_tender(session: Session, ids: set[str]) -> dict[str, list[RoundRow]]:
+    """Of many tenders at once."""
+    found: dict[str, list[RoundRow]] = {each: [] for each in ids}
+    for held in session.scalars(select(RoundRow).where(RoundRow.tender_id.in_(ids)).order_by(RoundRow.number)):
+        found[held.tender_id].append(held)
+    return found
+
+
 def published(session: Session, words: str = "", limit: int = 100) -> list[TenderRow]:
     """What everybody may see, newest first."""
     statement = select(TenderRow).where(TenderRow.state.in_(states.PUBLIC))

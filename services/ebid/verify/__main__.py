@@ -55,9 +55,17 @@ class Unreadable(Exception):
     """Which file, and why."""
 
 
+MOST_BYTES = 512 * 1024 * 1024
+"""Of a file: a bundle of 10,000 bids has some 90 MB. What is larger is no bundle, or fills the memory of the computer it is read on."""
+
+
 def read(path: Path) -> Any:
     """A file's JSON, saved by any editor. Unreadable, too, where a name stands twice in an object: two readers would read two files."""
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise Unreadable(
+                f"{path}: 大きすぎます（{MOST_BYTES // 1024**2}MBまで）。公表ファイルか受領証か、確かめてください。"
+            )
         return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         raise Unreadable(f"{path}: {error}") from None

@@ -37,8 +37,9 @@ def check(
     """
     report = Report()
     try:
+        downloaded = list(receipts)
         receipts = [
-            receipt.get("receipt", receipt) if isinstance(receipt, dict) else receipt for receipt in receipts
+            receipt.get("receipt", receipt) if isinstance(receipt, dict) else receipt for receipt in downloaded
         ]  # as downloaded: with its envelope and proof
         if bundle["format"] not in form.READ:
             report.bad(
@@ -59,6 +60,7 @@ def check(
         check_events(bundle, key, check_rounds(bundle, key, report, deep), report)
         for receipt in receipts:
             check_own(bundle, receipt, key, report)
+        check_one_log(bundle, downloaded, key, report)
     except (
         KeyError,
         IndexError,
@@ -424,6 +426,7 @@ class Round:
         )
         self.compare(form.result(outcome, Limits() if self.terms.hidden else used), published)
         self.note_judged(judged)
+        self.note_moment(outcome)
         return outcome
 
     def beacon(self) -> None:
@@ -467,6 +470,14 @@ class Round:
                     f"第{self.number}回: {name}（{len(judged[part])}件）は、公表されたものをそのまま使いました。"
                 )
 
+    def note_moment(self, outcome: Outcome) -> None:
+        """和歌山県's draw hangs on the moment of opening, which is the server's word."""
+        if self.terms.lottery.opening_milliseconds and any(len(draw.among) > 1 for draw in outcome.draws):
+            self.report.taken.append(
+                f"第{self.number}回: くじは、開札の時刻のミリ秒によります。時刻は開札の記録のとおりですが、"
+                "開札した者がその時刻を選ばなかったことは、この道具では確かめられません。"
+            )
+
 
 def stands_beside(bid: Document, decline: Document) -> bool:
     """Whether a bid counts beside the 辞退届 of its bidder (`decline`: its entry): on paper, and received before."""
@@ -502,6 +513,35 @@ def check_own(bundle: Document, receipt: Document, key: bytes, report: Report) -
     elif mine[0]["entry"] != entry or mine[0]["salt"] != receipt["salt"]:
         report.bad("my-bid-changed", subject, "あなたの入札が、受領証と違うものに変わっています。")
     report.passes(begun, f"あなたの入札（台帳{receipt['index']}番）は、受領証のとおり公表されています。")
+
+
+def check_one_log(bundle: Document, downloaded: Iterable[Any], key: bytes, report: Report) -> None:
+    """A checkpoint that came with a receipt and one of the bundle that are of the same size show the same log: another root is a fork,
+    signed by the log itself. Other sizes say nothing here: only a witness, or a proof of consistency, compares them."""
+    origin = bundle["log"]["origin"]
+    notes = [round_["checkpoint"] for round_ in bundle["rounds"]]
+    notes += [bundle["journal"]["checkpoint"]] if bundle.get("journal") else []
+    shown: dict[int, bytes] = {}
+    for text in notes:
+        try:
+            state = open_note(text, origin, key, curve.check)
+        except BadNote:
+            continue  # said where that checkpoint is checked
+        shown.setdefault(state.size, state.root)
+    for number, document in enumerate(downloaded, 1):
+        text = document.get("checkpoint") if isinstance(document, dict) else None
+        if text is None:
+            continue
+        try:
+            own = open_note(text, origin, key, curve.check)
+        except BadNote:
+            report.bad(
+                "receipt-signature", f"receipt {number}", "受領証に付いた台帳の署名が、この台帳のものではありません。"
+            )
+            continue
+        if shown.get(own.size, own.root) != own.root:
+            sentence = f"同じ大きさ（{own.size}件）の、内容の違う2つの台帳に署名されています。あなたには別の台帳が示されていました。"
+            report.bad("log-forked", f"receipt {number}", sentence)
 
 
 def check_own_decline(bundle: Document, receipt: Document, report: Report) -> None:

@@ -134,6 +134,9 @@ class Events:
         amounts = {place["bidder"]: place["amount"] for place in round_["result"]["places"]}
         if len(found) != 1 or found[0][0]["index"] < size_of(round_):
             self.report.bad("opened-changed", f"round {number}", "開札の記録が、締切のあとの台帳にありません。")
+        elif not same_moment(round_["opened_at"], *found[0]):
+            sentence = "公表された開札の日時が、開札のときに記録されたものと違います。"
+            self.report.bad("opened-at-changed", f"round {number}", sentence)
         elif {place["bidder"]: place["amount"] for place in found[0][1]["result"]["places"]} != amounts:
             self.report.bad(
                 "opened-changed", f"round {number}", "公表された金額が、開札のときに記録されたものと違います。"
@@ -178,6 +181,11 @@ class Events:
         said = [(each["outcome"]["winner"], each["outcome"]["amount"]) for _, each in self.said("concluded")]
         if said != [(won, amount)]:
             self.report.bad("conclusion-changed", "journal", "落札者決定の記録が、公表された結果と違います。")
+
+
+def same_moment(published: str, logged: Document, document: Document) -> bool:
+    """Whether the opening's moment is the logged one, and not after its record. Openings from before it was logged tell only the last."""
+    return document.get("opened_at", published) == published <= logged["entry"]["at"]
 
 
 def size_of(round_: Document) -> int:

@@ -1,0 +1,148 @@
+"""From draft to result in every method and kind of contract: each page, mail and notice is called what the method calls it.
+
+入札書 and 落札者 exist in 競争入札 alone; 随意契約 and オープンカウンター have 見積書 and 契約の相手方, a プロポーザル is 特定.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+import pytest
+from sqlalchemy import select
+
+from libs.common.notices import NoticeRow
+from services.ebid.domain import procedure
+from services.ebid.domain.wording import way_of
+from services.ebid.tests.people import Browser, Company, Town, local_input_in, visible
+from services.ebid.tests.test_a_scored_tender import confirmed, score
+from services.ebid.tests.test_papers_and_deadlines_to_keep import text_of
+
+OURS = ("自社の入札", "電子入札", "久留米市の入札", "見積もった", "競争入札に適しない", "入札 担当")
+"""Names of rooms of this cloud, a verb, a ground of the law and an officer: in all methods the same."""
+PROPOSAL = {"award": "addition", "criteria": "実施体制 30\n提案内容 70", "weight": "50", "curve": "linear"}
+FOREIGN = {
+    "bid": ("見積", "契約の相手方", "特定"),
+    "quotation": ("入札", "落札", "指名", "特定"),
+    "proposal": ("入札", "落札", "指名"),
+}
+RESULT = {
+    "bid": (
+        "入札書",
+        "入札の締切",
+        "入札書受付票",
+        "入札締切通知書",
+        "落札者決定通知書",
+        "落札金額（税込）",
+        "入札調書",
+    ),
+    "quotation": ("見積書", "見積の締切", "見積書受付票", "見積締切通知書", "決定通知書", "契約の相手方", "見積調書"),
+    "proposal": (
+        "見積書",
+        "参加表明書受付票",
+        "見積書受付票",
+        "見積締切通知書",
+        "特定通知書",
+        "非特定通知書",
+        "審査結果調書",
+    ),
+}
+
+
+@dataclass
+class Reading:
+    """What is read on the way, with where it stood."""
+
+    town: Town
+    texts: dict[str, str] = field(default_factory=dict[str, str])
+
+    def page(self, name: str, browser: Browser, path: str) -> None:
+        answer = browser.get(path)
+        assert answer.status_code == 200, (name, visible(answer.text))
+        self.texts[name] = visible(answer.text[answer.text.index("<main") : answer.text.index("</main>")])
+
+    def paper(self, name: str, browser: Browser, path: str) -> None:
+        answer = browser.get(path)
+        assert answer.status_code == 200, (name, answer.text)
+        self.texts[name] = text_of(answer.content)
+
+    def notices(self, name: str, company: Company) -> None:
+        self.page(f"{name}: mine", company, "mine")
+        for number, path in enumerate(re.findall(r'href="([^"]*/letters/[^"]+)"', company.get("mine").text)):
+            self.page(f"{name}: letter {number}", company, path)
+            self.paper(f"{name}: paper of letter {number}", company, f"{path}/letter.pdf")
+
+    def mails(self) -> None:
+        with self.town.service.database.reading() as session:
+            for row in session.scalars(select(NoticeRow)):
+                if "案件番号" in row.body:  # of a tender, not of the company's registration
+                    self.texts[f"mail {row.id}"] = f"{row.subject} {row.body}"
+
+    def misfits(self, way: str) -> dict[str, list[str]]:
+        """Words of another way, by where they stand."""
+        found: dict[str, list[str]] = {}
+        for name, text in self.texts.items():
+            for word in OURS:
+                text = text.replace(word, "")
+            wrong = [text[max(0, text.index(word) - 15) :][:40] for word in FOREIGN[way] if word in text]
+            if wrong:
+                found[name] = wrong
+        return found
+
+
+def admitted(town: Town, tender: str, method: str, serial: int) -> Company:
+    """A company that may bid, in the way of the method."""
+    how, company = procedure.METHODS[method], town.company(serial)
+    company.post("/ebid/company", company.form(categories=list(procedure.REGISTER)))
+    if how.access == "qualified":
+        return confirmed(town, tender, company, f"資料{serial}.pdf")
+    if how.access == "invited":
+        given = {"corporate_number": company.number, "nomination": "実績"}
+        assert town.officer.post(f"desk/tenders/{tender}/invitations", given).status_code == 200
+    return company
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("category", procedure.KINDS)
+@pytest.mark.parametrize("method", procedure.METHODS)
+def test_from_draft_to_result_in_its_own_words(town: Town, method: str, category: str):
+    how, way = procedure.METHODS[method], way_of(method)
+    more = {"apply_until": local_input_in(town, days=3)} if how.access == "qualified" else {}
+    tender = town.publish(method=method, category=category, **(PROPOSAL if how.scored == "must" else {}), **more)
+    reading, guest = Reading(town), town.guest()
+    companies = [admitted(town, tender, method, serial) for serial in (1, 2, 3)]
+    reading.page("announced", guest, f"tenders/{tender}/")
+    reading.paper("notice", guest, f"tenders/{tender}/notice.pdf")
+    reading.texts["calendar"] = guest.get(f"tenders/{tender}/calendar.ics").text
+    reading.page("before the bid", companies[0], f"tenders/{tender}/")
+    reading.page("bid", companies[0], f"tenders/{tender}/bid")
+    if how.scored == "must":
+        for company in companies:
+            assert score(town, tender, company, "20", "50").status_code == 200
+        assert town.officer.post(f"desk/tenders/{tender}/scores").status_code == 200
+    for company, amount in zip(companies, (9_000_000, 9_500_000), strict=False):
+        company.bid(tender, amount)
+    companies[2].post(f"tenders/{tender}/send", {"act": "decline"})
+    reading.page("sent", companies[0], f"tenders/{tender}/bid")
+    reading.paper("receipt", companies[0], f"tenders/{tender}/receipt.pdf")
+    reading.page("sent and after", companies[0], f"tenders/{tender}/")
+    town.close()
+    reading.page("closed", companies[0], f"tenders/{tender}/")
+    reading.page("desk before opening", town.officer, f"desk/tenders/{tender}")
+    reading.page("trustee", town.trustee("trustee-1"), f"desk/trustees/{tender}")
+    town.open(tender)
+    reading.page("desk after opening", town.officer, f"desk/tenders/{tender}")
+    reading.paper("opening", town.officer, f"desk/tenders/{tender}/result.pdf")
+    if "適格と認める" in reading.texts["desk after opening"]:
+        town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+        reading.page("desk after clearing", town.officer, f"desk/tenders/{tender}")
+    assert town.conclude(tender).status_code == 200
+    reading.page("result", guest, f"tenders/{tender}/")
+    reading.paper("record", guest, f"tenders/{tender}/result.pdf")
+    for number, company in enumerate(companies):
+        reading.notices(f"company {number}", company)
+    if how.access == "registered":
+        reading.page("closing", companies[0], f"tenders/{tender}/closing")
+        reading.paper("closing paper", companies[0], f"tenders/{tender}/closing.pdf")
+    reading.mails()
+    assert reading.misfits(way) == {}
+    told = " ".join(reading.texts.values())
+    assert [word for word in RESULT[way] if word not in told] == []
