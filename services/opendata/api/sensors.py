@@ -139,11 +139,12 @@ def stream_page(request: Request, stream_id: str, actor: Actor = access.public()
 def _lines(request: Request, correction: dict[str, Any]) -> list[tuple[str, str, str]]:
     """(what, as it stood, as it is) of a correction."""
     before, after = correction["before"], correction["after"]
-    return [
-        (shell.spoken(request, NAMES[name]), *("－" if each in (None, "") else str(each) for each in (before[name], after[name])))
-        for name in FIELDS
-        if name in before
-    ]  # fmt: skip
+
+    def told(value: Any) -> str:
+        return "－" if value in (None, "") else str(value)
+
+    changed = [name for name in FIELDS if name in before]
+    return [(shell.spoken(request, NAMES[name]), told(before[name]), told(after[name])) for name in changed]
 
 
 def outline(values: Sequence[tuple[datetime, float]], most: int) -> Sequence[tuple[datetime, float]]:
