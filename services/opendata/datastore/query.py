@@ -94,10 +94,15 @@ class Table:
         ordered = [self._order(*each) for each in question.sort] + ([] if question.distinct else ["_id"])
         order = f" ORDER BY {', '.join(ordered)}" if ordered else ""
         chosen = f" WHERE {' AND '.join(where)}" if where else ""
-        page = f"{_by(question)}{chosen}{order} LIMIT ? OFFSET ?"
+        rows = f"{_by(question)}{chosen}{order}"
+        page = f"{rows} LIMIT ? OFFSET ?"
         if start and question.sort and _is_page(question):
             # Only numbers are sorted, and the page's rows alone are read: millions of whole rows would be sorted on the disk.
             page = f" WHERE _id IN (SELECT _id FROM data{page}){order}"
+            if start >= DEEP and (where or self._column(question.sort[0][0]) not in self.indexed):
+                # With a limit SQLite keeps the first half million in a tree, row by row; without one it sorts all in a tenth of the time.
+                cells = f"WITH deep AS MATERIALIZED (SELECT _id FROM data{rows}) {cells}"
+                page = f" WHERE _id IN (SELECT _id FROM deep LIMIT ? OFFSET ?){order}"
             self.compared |= {self._column(question.sort[0][0])} if start >= DEEP and not where else set()
         return self._run(cells + page, [*values, question.limit, start])
 
