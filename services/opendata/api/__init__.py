@@ -23,6 +23,7 @@ from services.opendata.api import (
     shell,
     tables,
     telling,
+    things,
     voices,
 )
 from services.opendata.domain.visitors import Voters
@@ -46,6 +47,7 @@ def create_app(service: Service) -> FastAPI:
         desk,
         quality,
         charts,
+        things,
         sensors,
         telling,
         voices,

@@ -7,6 +7,7 @@
 
 import base64
 import binascii
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator
@@ -94,18 +95,24 @@ def rows(request: Request, resource_id: str, format: Format, actor: Actor = acce
     "/opendata/data/sql", summary="One SELECT over published tables, each named by its file's id in double quotes"
 )
 def select_sql(request: Request, q: str, actor: Actor = access.public()) -> Response:
-    """SQLite's SQL, for reading only; at most 32,000 rows, `OPENDATA_QUERY_SECONDS` long (docs/decisions/0070)."""
+    """SQLite's SQL, for reading only; at most 32,000 rows, `OPENDATA_QUERY_SECONDS` long (docs/decisions/0070). 304 while all of its
+    tables stay, unless it asks for the time or for chance."""
     tables = tables_of(shell.service_of(request))
+    found = {ident: _found(request, ident) for ident in sql.named(q)}
+    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, no-cache"}
+    if found and not sql.depends_on_more(q):
+        known = "\n".join([q, *(told["table"] for _, told in found.values())])
+        headers["ETag"] = f'"{hashlib.sha256(known.encode(errors="surrogatepass")).hexdigest()[:32]}"'
+        if shell.is_known(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
     with ExitStack() as stack:
         opened = {}
-        for ident in sql.named(q):
-            row, told = _found(request, ident)
+        for ident, (row, told) in found.items():
             table = stack.enter_context(tables.open(row.tenant, told["table"]))
             opened[ident] = table.path, table.columns
             shell.note(request, "query", row.id, ident)
         answer = sql.select(opened, q, tables.seconds)
     rows = [dict(zip(answer.names, cells, strict=True)) for cells in answer.rows]
-    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, no-cache"}
     return _json({"columns": answer.names, "rows": rows, "truncated": answer.truncated}, headers)
 
 

@@ -37,4 +37,5 @@ class Heads:
 
         # Answers in pieces listen for a reader who is gone by this edition of ASGI only.
         asgi = {**scope.get("asgi", {}), "spec_version": "2.3"}
-        await self._app({**scope, "method": "GET", "asgi": asgi, ASKED: True}, gone, head_only)
+        headers = [each for each in scope["headers"] if each[0] != b"range"]  # a part is asked of GET only (14.2)
+        await self._app({**scope, "method": "GET", "headers": headers, "asgi": asgi, ASKED: True}, gone, head_only)

@@ -9,13 +9,14 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from markupsafe import Markup
 
 from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import NotFound, say
+from libs.common.ranges import resumable, span_of
 from libs.common.web import Link
 from libs.common.web.i18n import chosen_language
 from services.opendata.api import shell
@@ -404,16 +405,23 @@ def download(request: Request, resource_id: str, filename: str, actor: Actor = a
     told = published.resource_in(row, resource_id)
     if not told.get("file"):
         raise NotFound("このファイルは、ここにはありません。")
-    etag = f'"{told["sha256"][:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "public, no-cache", "Access-Control-Allow-Origin": "*"}
-    if shell.is_known(request, etag):
-        return Response(status_code=304, headers=headers)
-    shell.note(request, "download", row.id, resource_id)
-    store = files_of(shell.service_of(request))
+    mark = told["sha256"][:32]
+    headers = {"Cache-Control": "public, no-cache", "Access-Control-Allow-Origin": "*"}
+    if shell.is_known(request, f'"{mark}"'):
+        return Response(status_code=304, headers=headers | {"ETag": f'"{mark}"'})
     headers |= {"Content-Disposition": csvout.attachment(told["filename"])}
-    place = store.place(row.tenant, told["file"]) if "x-accel-offered" in request.headers else None
-    if place is not None:  # the gateway has it sent by nginx (OFFLOAD)
-        return Response(headers=headers | {"X-Accel-Redirect": place}, media_type=told["media_type"])
-    file = store.stream(row.tenant, told["file"])
-    headers |= {"Content-Length": str(file.size)}
-    return StreamingResponse(file.chunks, headers=headers, media_type=told["media_type"])
+    store = files_of(shell.service_of(request))
+    answer = resumable(
+        request, store, row.tenant, told["file"], mark=mark, media_type=told["media_type"], headers=headers
+    )
+    if _begins(request, answer, told["size"]):
+        shell.note(request, "download", row.id, resource_id)
+    return answer
+
+
+def _begins(request: Request, answer: Response, size: int) -> bool:
+    """Whether it is the file from its first byte: the rest of a download that broke off is no further one."""
+    if "x-accel-redirect" in answer.headers:  # nginx sends the part
+        span = span_of(request.headers.get("range", ""), size)
+        return span is not None and span.start == 0
+    return answer.status_code == 200 or answer.headers.get("content-range", "").startswith("bytes 0-")

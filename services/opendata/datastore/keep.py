@@ -88,10 +88,12 @@ class Tables:
         indexed = self._indexed(tenant, table_id)
         place = _used(indexed) if indexed.exists() else self._local(tenant, table_id)
         with open_table(place, seconds or self.seconds) as table:
-            yield table
-            wanted = table.compared - {"_id"} | table.indexed
-            if table.rows >= LEAST_ROWS and wanted - table.indexed and len(wanted) <= MOST_COLUMNS:
-                self.indexer.order(self._local(tenant, table_id), indexed, wanted)
+            try:
+                yield table
+            finally:  # what took too long without an index needs it most
+                wanted = table.compared - {"_id"} | table.indexed
+                if table.rows >= LEAST_ROWS and wanted - table.indexed and len(wanted) <= MOST_COLUMNS:
+                    self.indexer.order(self._local(tenant, table_id), indexed, wanted)
 
     def compare(self, tenant: str, before: str, after: str) -> Comparison:
         """What changed from one table to another of the same tenant."""

@@ -37,7 +37,7 @@ _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION,
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`operator`: one of OPERATORS, `in` (value: a list), `contains` (text, letters' case and width as written), `empty`, or
+    """`operator`: one of OPERATORS, `in` (value: a list), `contains` (text in any of its spellings, as `words`), `empty`, or
     `any` (value: lists of conditions, of which one must hold as a whole; no column)."""
 
     column: str
@@ -94,10 +94,15 @@ class Table:
         ordered = [self._order(*each) for each in question.sort] + ([] if question.distinct else ["_id"])
         order = f" ORDER BY {', '.join(ordered)}" if ordered else ""
         chosen = f" WHERE {' AND '.join(where)}" if where else ""
-        page = f"{_by(question)}{chosen}{order} LIMIT ? OFFSET ?"
+        rows = f"{_by(question)}{chosen}{order}"
+        page = f"{rows} LIMIT ? OFFSET ?"
         if start and question.sort and _is_page(question):
             # Only numbers are sorted, and the page's rows alone are read: millions of whole rows would be sorted on the disk.
             page = f" WHERE _id IN (SELECT _id FROM data{page}){order}"
+            if start >= DEEP and (where or self._column(question.sort[0][0]) not in self.indexed):
+                # With a limit SQLite keeps the first half million in a tree, row by row; without one it sorts all in a tenth of the time.
+                cells = f"WITH deep AS MATERIALIZED (SELECT _id FROM data{rows}) {cells}"
+                page = f" WHERE _id IN (SELECT _id FROM deep LIMIT ? OFFSET ?){order}"
             self.compared |= {self._column(question.sort[0][0])} if start >= DEEP and not where else set()
         return self._run(cells + page, [*values, question.limit, start])
 
@@ -251,7 +256,7 @@ class Table:
                 self.compared.add(column)
                 return f"{column} IN ({', '.join('?' * len(given))})", given
             case "contains":
-                return f"instr({column}, ?) > 0", [_plain(_short(str(condition.value)))]
+                return self._held(column, str(condition.value))
             case "empty":
                 return f"{column} IS {'' if condition.value else 'NOT '}NULL", []
             case "eq" if condition.value is None:
@@ -260,6 +265,15 @@ class Table:
                 self.compared |= {column} if operator == "eq" else set()
                 return f"{column} {OPERATORS[operator]} ?", [self._given(condition.column, condition.value)]
         raise Invalid(f"条件「{condition.operator[:20]}」は使えません。", code="unknown-operator")
+
+    def _held(self, column: str, text: str) -> tuple[str, list[Any]]:
+        """The column's cells hold the text in one of its spellings."""
+        parts, values = [], []
+        for each in spellings(_plain(_short(text))):
+            test, value = _holds(each)
+            parts.append(f"instr({column}, ?) > 0" if test == "instr" else f"{column} LIKE ? ESCAPE '\\'")
+            values.append(value)
+        return _any(parts), values
 
     def _given(self, name: str, value: Any) -> Any:
         """A value as the column keeps it: true and false are 1 and 0 there, whichever way a program writes them; lists are JSON."""
@@ -316,14 +330,21 @@ def _holds(text: str) -> tuple[str, str]:
 
 
 def spellings(word: str) -> list[str]:
-    """The word as it may stand in a cell: as written, in half and full width, in hiragana and katakana."""
+    """The word as it may stand in a cell: as written, in half and full width, in hiragana, katakana and half-width katakana."""
     plain = unicodedata.normalize("NFKC", word)
     wide = [each.translate(_FULL_WIDTH) for each in (plain.upper(), plain.lower())]
-    return list(dict.fromkeys([word, plain, *wide, plain.translate(_TO_HIRAGANA), plain.translate(_TO_KATAKANA)]))
+    kana = plain.translate(_TO_KATAKANA)
+    return list(dict.fromkeys([word, plain, *wide, plain.translate(_TO_HIRAGANA), kana, kana.translate(_TO_HALF)]))
 
 
 _FULL_WIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 _TO_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
+_HALF = [chr(code) for code in range(0xFF61, 0xFFA0)]
+_TO_HALF = {
+    ord(wide): half
+    for half in (*_HALF, *(f"{each}{mark}" for each in _HALF for mark in "ﾞﾟ"))
+    if len(wide := unicodedata.normalize("NFKC", half)) == 1
+}
 _TO_KATAKANA = {code - 0x60: code for code in range(0x30A1, 0x30F7)}
 
 

@@ -1,7 +1,7 @@
 """SELECT over published tables, in a connection that has nothing else: unchanging files, opened for reading, under an authorizer.
 
 Not PostgreSQL's and not CKAN's `datastore_search_sql` (CVE-2026-42031 let it out of its table): there is no server behind it,
-no file it could open, no row anybody may not read. Time, memory and size of the statement are bounded.
+no file it could open, no row anybody may not read. Time, memory, disk for sorting and size of the statement are bounded.
 """
 
 # ruff: noqa: S608 (names in SQL are quoted ids of published files and columns' names with their quotes doubled)
@@ -11,6 +11,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -32,6 +33,9 @@ LIMITS = {
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20, sqlite3.SQLITE_LIMIT_VDBE_OP: 100_000, sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 50,
     sqlite3.SQLITE_LIMIT_ATTACHED: 0, sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 500, sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
 }  # fmt: skip
+MOST_SPILLED, LOOK_EVERY = 32 * 1024**2, 0.02
+"""Bytes that a statement may sort and keep on the disk: SQLite merges them into a second file as large, so 64 MiB in all. It is looked
+up every so many seconds."""
 STEPS = 1_000
 """of SQLite's machine between two looks at the clock: one may make a text of megabytes."""
 FORBIDDEN = {
@@ -43,6 +47,11 @@ FORBIDDEN = {
     "randomblob",
     "sqlite_compileoption_get",
 }
+UNSTEADY = re.compile(
+    r"\b(?:random|current_(?:date|time|timestamp)|date|time|datetime|julianday|unixepoch|strftime|timediff)\b",
+    re.IGNORECASE,
+)
+OPEN_FILES = Path("/proc/self/fd")
 _READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE}
 
 
@@ -85,19 +94,57 @@ def select(tables: Mapping[str, tuple[Path, list[Column]]], sql: str, seconds: f
         for limit, most in LIMITS.items():
             connection.setlimit(limit, most)
         functions.bind(connection, LIMITS[sqlite3.SQLITE_LIMIT_LENGTH])
-        end = time.monotonic() + seconds
-        connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+        watch = Watch(seconds)
+        connection.set_progress_handler(watch.ends, STEPS)
         connection.set_authorizer(_may)
-        return _answer(connection, sql)
+        return _answer(connection, sql, watch)
     finally:
         connection.close()
 
 
-def _answer(connection: sqlite3.Connection, sql: str) -> Answer:
+class Watch:
+    """When a statement has had its time, or its room on the disk. What another statement of this process spills meanwhile counts, too:
+    the room is the process's."""
+
+    def __init__(self, seconds: float) -> None:
+        now = time.monotonic()
+        self._end, self._next, self._before, self.spilled = now + seconds, now + LOOK_EVERY, spilled(), False
+
+    def ends(self) -> bool:
+        now = time.monotonic()
+        if now > self._next:
+            self._next = now + LOOK_EVERY
+            self.spilled = spilled() - self._before > MOST_SPILLED
+        return self.spilled or now > self._end
+
+
+def spilled() -> int:
+    """Bytes in the temporary files that SQLite has open in this process. It takes their names away at once (SQLITE_OPEN_DELETEONCLOSE):
+    they stand among the open files only. 0 where the system shows none."""
+    total = 0
+    with suppress(FileNotFoundError):
+        for file in OPEN_FILES.iterdir():
+            with suppress(OSError):  # closed meanwhile
+                if file.readlink().name.startswith("etilqs_"):
+                    total += file.stat().st_size
+    return total
+
+
+def depends_on_more(sql: str) -> bool:
+    """Whether the answer may be another one later, though the tables are the same: it asks for the time, or for chance."""
+    return UNSTEADY.search(sql) is not None
+
+
+def _answer(connection: sqlite3.Connection, sql: str, watch: Watch) -> Answer:
     try:
         cursor = connection.execute(sql)
         rows = list(_within(islice(cursor, MOST_ROWS + 1)))
     except sqlite3.OperationalError as error:
+        if watch.spilled:
+            sentence = (
+                "並べ替えや重複の除去に使う場所が足りません。行や列を減らすか、全件をダウンロードしてお使いください。"
+            )
+            raise Invalid(sentence, fields={"query": sentence}, code="too-much-to-sort") from error
         if "interrupted" in str(error):
             raise Unavailable("問い合わせに時間がかかりすぎたため、中断しました。", code="query-too-long") from error
         raise _bad(str(error)) from error

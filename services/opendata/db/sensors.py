@@ -1,5 +1,6 @@
 """Streams of sensor readings: append-only, one value for each moment of a stream, with sums by hour beside them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +12,12 @@ from libs.common.db import Json, UtcDateTime
 from libs.common.errors import NotFound
 from libs.common.tenancy import SharedTable, TenantTable
 from services.opendata.db.tables import ID, Base
-from services.opendata.domain.odata import COMPARED, Asked, Joined, Node, Not
+from services.opendata.domain.odata import COMPARED, Joined, Node, Not
 
 
 class StreamRow(TenantTable, Base):
-    """What one sensor measures at one place. `about`: name, place, property, unit, lat, lng. `state`: active, ended."""
+    """What one sensor measures at one place. `about`: name, place, property, unit, lat, lng, and `corrected`: what staff have corrected
+    of these, oldest first (use_cases/sensors.py). `state`: active, ended."""
 
     __tablename__ = "streams"
 
@@ -52,7 +54,8 @@ class HourRow(TenantTable, Base):
 
 
 class PublishedStreamRow(SharedTable, Base):
-    """A stream as everybody sees it, with its latest reading."""
+    """A stream as everybody sees it, with its latest reading. `first_at`: the earliest moment there is a reading of; not known of
+    streams that have sent nothing since this is kept."""
 
     __tablename__ = "published_streams"
     __shared_because__ = "streams are public from their first reading; use_cases/sensors.py copies one's own here"
@@ -63,10 +66,18 @@ class PublishedStreamRow(SharedTable, Base):
     state: Mapped[str] = mapped_column(String(10))
     latest_at: Mapped[datetime | None]
     latest: Mapped[float | None] = mapped_column(Float)
+    first_at: Mapped[datetime | None]
 
 
 def streams(session: Session) -> list[StreamRow]:
     return list(session.scalars(select(StreamRow).order_by(StreamRow.created_at, StreamRow.id)))
+
+
+def stream(session: Session, stream_id: str) -> StreamRow:
+    row = session.scalar(select(StreamRow).where(StreamRow.id == stream_id))
+    if row is None:
+        raise NotFound("このセンサーは見つかりません。", code="unknown-stream")
+    return row
 
 
 def published_streams(session: Session, *, ended: bool = False) -> list[PublishedStreamRow]:
@@ -136,26 +147,39 @@ def values_since(session: Session, stream_id: str, since: datetime, limit: int) 
 OBSERVED = {"phenomenonTime": ReadingRow.at, "resultTime": ReadingRow.received_at, "result": ReadingRow.value}
 
 
-def observations(session: Session, stream_id: str, asked: Asked) -> list[ReadingRow]:
+def observations(
+    session: Session,
+    stream_id: str,
+    where: Node | None,
+    order: Sequence[tuple[str, bool]],
+    limit: int,
+    offset: int = 0,
+) -> list[ReadingRow]:
     """The readings asked for; of equal ones the earlier moment first."""
-    name, down = asked.order
-    order = (OBSERVED[name].desc() if down else OBSERVED[name], ReadingRow.at)
-    return list(
-        session.scalars(
-            _asked(select(ReadingRow), stream_id, asked).order_by(*order).limit(asked.top).offset(asked.skip)
-        )
-    )
+    columns = [OBSERVED[name].desc() if down else OBSERVED[name] for name, down in order]
+    query = _asked(select(ReadingRow), stream_id, where).order_by(*columns, ReadingRow.at)
+    return list(session.scalars(query.limit(limit).offset(offset)))
 
 
-def observation_count(session: Session, stream_id: str, asked: Asked) -> int:
-    if asked.where is None:
+def observation_count(session: Session, stream_id: str, where: Node | None) -> int:
+    if where is None:
         return reading_count(session, stream_id)
-    return int(session.scalar(_asked(select(func.count()).select_from(ReadingRow), stream_id, asked)) or 0)
+    return int(session.scalar(_asked(select(func.count()).select_from(ReadingRow), stream_id, where)) or 0)
 
 
-def _asked(query: Any, stream_id: str, asked: Asked) -> Any:
+def reading(session: Session, stream_id: str, at: datetime) -> ReadingRow | None:
+    return session.scalar(select(ReadingRow).where(ReadingRow.stream_id == stream_id, ReadingRow.at == at))
+
+
+def first_moment(session: Session, stream_id: str) -> datetime | None:
+    """The earliest that was measured; the key's first entry."""
+    query = select(ReadingRow.at).where(ReadingRow.stream_id == stream_id)
+    return session.scalar(query.order_by(ReadingRow.at).limit(1))
+
+
+def _asked(query: Any, stream_id: str, where: Node | None) -> Any:
     query = query.where(ReadingRow.stream_id == stream_id)
-    return query.where(_condition(asked.where)) if asked.where is not None else query
+    return query.where(_condition(where)) if where is not None else query
 
 
 def _condition(node: Node) -> ColumnElement[bool]:

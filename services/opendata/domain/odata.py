@@ -4,15 +4,17 @@ refused, naming it: a filter misread must not give all readings, nor readings of
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from libs.common.errors import Invalid
 
 MOST, USUAL = 1000, 100
 LONGEST, DEEPEST = 2000, 20
 """Letters of a $filter, and conditions within conditions."""
+MOST_ORDERS, NESTED = 5, 5
+"""Fields of an $orderby, and $expand within $expand."""
 Kind = Literal["time", "number", "text"]
 COMPARED: dict[str, Callable[[Any, Any], Any]] = {
     "eq": operator.eq, "ne": operator.ne, "gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le,
@@ -27,17 +29,17 @@ _ORDER = re.compile(r"([\w@./]+)(?:\s+(asc|desc))?", re.IGNORECASE)
 @dataclass(frozen=True, slots=True)
 class Entity:
     """What can be asked of one kind of thing. `fields`: what filters and orders name; `order`: how they come unasked; `shown`: what
-    $select names; `expands`: what $expand names, and what can be asked of each."""
+    $select names; `expands`: what $expand names, and what can be asked of each (which may lead back here)."""
 
     fields: Mapping[str, Kind]
     order: str
     shown: frozenset[str]
-    expands: Mapping[str, "Entity"] = field(default_factory=dict)
+    expands: dict[str, "Entity"] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """`operator`: one of COMPARED, `has` or `starts` (texts)."""
+    """`operator`: one of COMPARED, `has`, `starts` or `ends` (texts)."""
 
     field: str
     operator: str
@@ -62,23 +64,25 @@ Node = Compare | Joined | Not
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`order`: a field, and whether the largest comes first. `select`: empty for everything."""
+    """`order`: fields, and whether the largest comes first. `select`: empty for everything."""
 
     where: Node | None
-    order: tuple[str, bool]
+    order: tuple[tuple[str, bool], ...]
     top: int
     skip: int
     count: bool
     select: frozenset[str]
     expand: Mapping[str, "Asked"]
+    given: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """As it was written."""
 
     def shown(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """Of what is told what was selected."""
         return {key: value for key, value in told.items() if not self.select or key in self.select}
 
 
-def asked_in(given: Mapping[str, str], entity: Entity) -> Asked:
-    """Invalid, naming it, for what is not understood."""
+def asked_in(given: Mapping[str, str], entity: Entity, depth: int = 0) -> Asked:
+    """Invalid, naming it, for what is not understood. `depth`: how many $expand it stands in."""
     for name in given:
         if name.startswith("$") and name not in (
             "$filter",
@@ -90,30 +94,40 @@ def asked_in(given: Mapping[str, str], entity: Entity) -> Asked:
             "$expand",
         ):
             raise _bad(name)
-    order = _ORDER.fullmatch(given.get("$orderby", entity.order).strip())
-    if order is None or order[1] not in entity.fields:
-        raise _bad("$orderby")
     count = given.get("$count", "false").lower()
     select = frozenset("@iot.id" if name == "id" else name for name in _names(given.get("$select", ""), ","))
     if count not in ("true", "false") or not select <= entity.shown:
         raise _bad("$select" if count in ("true", "false") else "$count")
     where = given.get("$filter", "")
     return Asked(
-        _Filter(where, entity.fields).read() if where.strip() else None, (order[1], (order[2] or "asc").lower() == "desc"),
+        _Filter(where, entity.fields).read() if where.strip() else None, _ordered(given.get("$orderby", entity.order), entity),
         min(_number(given, "$top", USUAL), MOST), _number(given, "$skip", 0), count == "true", select,
-        _expanded(given.get("$expand", ""), entity),
+        _expanded(given.get("$expand", ""), entity, depth), dict(given),
     )  # fmt: skip
 
 
-def _expanded(text: str, entity: Entity) -> dict[str, Asked]:
-    """Observations($top=1;$orderby=phenomenonTime desc),Thing"""
-    found = {}
+def _ordered(text: str, entity: Entity) -> tuple[tuple[str, bool], ...]:
+    found = [_ORDER.fullmatch(part.strip()) for part in text.split(",")]
+    if not 1 <= len(found) <= MOST_ORDERS or any(each is None or each[1] not in entity.fields for each in found):
+        raise _bad("$orderby")
+    return tuple((each[1], (each[2] or "asc").lower() == "desc") for each in found if each)
+
+
+def _expanded(text: str, entity: Entity, depth: int) -> dict[str, Asked]:
+    """Observations($top=1;$orderby=phenomenonTime desc),Thing/Locations"""
+    found: dict[str, Asked] = {}
     for part in _names(text, ","):
-        name, opened, rest = part.partition("(")
-        if name not in entity.expands or (opened and not rest.endswith(")")):
+        path, opened, rest = part.partition("(")
+        name, further, behind = path.strip().partition("/")
+        if name not in entity.expands or depth >= NESTED or (opened and not rest.endswith(")")):
             raise _bad("$expand")
         pairs = [pair.partition("=") for pair in _names(rest.removesuffix(")"), ";")]
-        found[name] = asked_in({key.strip(): value for key, _, value in pairs}, entity.expands[name])
+        inner = {key.strip(): value for key, _, value in pairs}
+        if further:
+            inner = {"$expand": f"{behind}{opened}{rest}"}
+        asked, known = asked_in(inner, entity.expands[name], depth + 1), found.get(name)
+        # Datastreams/Sensor,Datastreams/Thing: both ways begin alike.
+        found[name] = replace(known, expand={**known.expand, **asked.expand}) if known else asked
     return found
 
 
@@ -174,7 +188,7 @@ class _Filter:
             node = self._joined("or", depth + 1)
             self._need(")")
             return node
-        for name, how in (("substringof", "has"), ("contains", "has"), ("startswith", "starts")):
+        for name, how in (("substringof", "has"), ("contains", "has"), ("startswith", "starts"), ("endswith", "ends")):
             if self._take(name):
                 return self._function(how, text_first=name == "substringof")
         name = self._field()
@@ -240,7 +254,34 @@ def _moment(text: str) -> datetime:
         raise _bad("$filter") from None
 
 
-def holds(node: Node, told: Mapping[str, Any]) -> bool:
+class Told(Protocol):
+    """What is said of each field; None for what is not known."""
+
+    def get(self, name: str, /) -> Any: ...
+
+
+def narrowed(node: Node, told: Told, known: Callable[[str], bool]) -> Node | bool:
+    """What is left of it once the fields that are `known` have been looked up."""
+    if isinstance(node, Not):
+        part = narrowed(node.part, told, known)
+        return not part if isinstance(part, bool) else Not(part)
+    if isinstance(node, Compare):
+        return holds(node, told) if known(node.field) else node
+    parts, decisive = [narrowed(part, told, known) for part in node.parts], node.word == "or"
+    if decisive in parts:
+        return decisive
+    left = tuple(part for part in parts if not isinstance(part, bool))
+    return Joined(node.word, left) if left else not decisive
+
+
+def fields_of(node: Node) -> set[str]:
+    """What it compares."""
+    if isinstance(node, Compare):
+        return {node.field}
+    return set().union(*map(fields_of, node.parts)) if isinstance(node, Joined) else fields_of(node.part)
+
+
+def holds(node: Node, told: Told) -> bool:
     """Whether it is true of what `told` says of each field; of what is not known nothing is true."""
     match node:
         case Joined("and", parts):
@@ -258,6 +299,8 @@ def holds(node: Node, told: Mapping[str, Any]) -> bool:
                     return str(value) in str(there)
                 case "starts":
                     return str(there).startswith(str(value))
+                case "ends":
+                    return str(there).endswith(str(value))
             return bool(COMPARED[how](there, value))
 
 

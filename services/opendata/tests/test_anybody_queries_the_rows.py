@@ -169,3 +169,42 @@ def test_the_page_for_programs_shows_addresses_that_answer(town: Town):
     assert len(found) == 4
     for address in found:
         assert town.visitor().get(html.unescape(address), page=False).status_code == 200, address
+
+
+def test_what_a_cell_holds_is_found_in_any_width_and_case_and_kana(town: Town):
+    """As the words of a search are: whoever wrote ＡＥＤ and whoever asks for aed mean the same."""
+    rows = [
+        "ＡＥＤ設置",
+        "AED設置",
+        "aed設置",
+        "ｾﾝﾀｰ",
+        "センター",
+        "せんたー",
+        "100%完了",
+        "１００％完了",
+        "100点完了",
+        "a_b",
+        "axb",
+    ]
+    table = "名称,町名\n" + "".join(f"{name},大角\n" for name in rows)
+    told = town.visitor().result("package_show", id=town.publish(table.encode(), "aed-list.csv", use="original"))
+    address = f"/opendata/data/{told['resources'][0]['id']}.json"
+
+    def found(text: str) -> list[str]:
+        answer = town.visitor().get(address, params={"名称__contains": text}, page=False)
+        assert answer.status_code == 200, answer.text
+        return [row["名称"] for row in answer.json()["rows"]]
+
+    for text in ("AED", "ＡＥＤ", "aed", "Aed", "ＡＥＤ設置"):
+        assert found(text) == rows[:3], text
+    for text in ("センター", "せんたー", "ｾﾝﾀｰ"):
+        assert found(text) == rows[3:6], text
+    assert found("100%") == rows[6:8] and found("a_b") == ["a_b"], "no sign of ours has a meaning"
+    words = town.visitor().get(address, params={"q": "AED"}, page=False).json()["rows"]
+    assert [row["名称"] for row in words] == rows[:3], "and the same as by a word"
+    by_form = (
+        town.visitor()
+        .get(f"/opendata/datasets/{told['name']}/resources/{told['resources'][0]['id']}?c0=名称&o0=contains&v0=aed")
+        .text
+    )
+    assert "ＡＥＤ設置" in by_form

@@ -24,6 +24,7 @@ def test_no_route_lets_another_municipality_or_role_through(town: Town, neighbou
         "view": "table",
         "action": "package_list",
         "stream_id": "0198f0a0-0000-7000-8000-000000000001",
+        "path": "Things",
         "harvest_id": "0198f0a0-0000-7000-8000-000000000002",
         "request_id": "0198f0a0-0000-7000-8000-000000000003",
         "app_id": "0198f0a0-0000-7000-8000-000000000004",

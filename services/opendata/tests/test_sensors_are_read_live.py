@@ -141,6 +141,7 @@ def test_a_map_reads_all_sensors_with_their_place_and_last_reading_in_one_questi
 
     last = "Observations($top=1;$orderby=phenomenonTime desc;$select=result),Thing($select=name)"
     told = asked(f"Datastreams?$filter=substringof('水位',name)&$count=true&$select=name&$expand={last}")
+    assert told["value"][0].pop("Observations@iot.nextLink").endswith("&%24skip=1"), "four more"
     assert told == {
         "@iot.count": 1,
         "value": [{"name": "花宗川の水位", "Observations": [{"result": 4}], "Thing": {"name": "役場前"}}],

@@ -67,11 +67,37 @@ def begin(session: Session, actor: Actor, wish: StreamWish, now: datetime) -> St
     return row
 
 
-def end(session: Session, actor: Actor, stream_id: str, now: datetime) -> None:
-    """No more readings are taken; those there are stay readable."""
+def correct(session: Session, actor: Actor, stream_id: str, wish: StreamWish, reason: str, now: datetime) -> StreamRow:
+    """What was written wrong of a stream is written right; its readings stay as they are. What stood there, why and since when it does not
+    is told with the stream: who reads its older values has to know. Invalid with a sentence per field; the same again changes nothing."""
+    row = _held(session, stream_id)
+    about, reason = _checked(wish), " ".join(reason.split())
+    before = {name: row.about[name] for name, value in about.items() if row.about[name] != value}
+    if not before:
+        return row
+    if not 5 <= len(reason) <= 200:
+        raise Invalid(
+            "直していただくところがあります。",
+            fields={"reason": "直す理由を、5文字から200文字で入力してください。この理由は公開されます。"},
+        )
+    told = {"at": now.isoformat(), "reason": reason, "before": before, "after": {name: about[name] for name in before}}
+    row.about = about | {"corrected": [*row.about.get("corrected", []), told]}
+    session.flush()
+    _publish(session, row)
+    audit.record(session, actor, "stream.corrected", row.id, reason=reason, detail=told, now=now)
+    return row
+
+
+def _held(session: Session, stream_id: str) -> StreamRow:
     row = session.scalar(select(StreamRow).where(StreamRow.id == stream_id).with_for_update())
     if row is None:
         raise NotFound("このセンサーは見つかりません。", code="unknown-stream")
+    return row
+
+
+def end(session: Session, actor: Actor, stream_id: str, now: datetime) -> None:
+    """No more readings are taken; those there are stay readable."""
+    row = _held(session, stream_id)
     row.state = "ended"
     session.flush()
     _publish(session, row)
@@ -98,7 +124,7 @@ def _checked(wish: StreamWish) -> dict[str, Any]:
 def _publish(session: Session, row: StreamRow) -> None:
     known = session.get(PublishedStreamRow, row.id)
     if known is None:
-        known = PublishedStreamRow(id=row.id, tenant=session.info["tenant"], latest_at=None, latest=None)
+        known = PublishedStreamRow(id=row.id, tenant=session.info["tenant"], latest_at=None, latest=None, first_at=None)
         session.add(known)
     known.about, known.state = row.about, row.state
 
@@ -115,7 +141,7 @@ def publish_streams(session: Session) -> None:
         _publish(session, row)
         last = db.readings(session, row.id, None, None, newest=True, limit=1)
         if last:
-            _note_latest(session, row.id, last[0].at, last[0].value)
+            _note_latest(session, row.id, last[0].at, last[0].value, last[0].at)
 
 
 def take_in(session: Session, batch: Iterable[Any], now: datetime) -> Answer:
@@ -171,15 +197,24 @@ def _reading(each: Any, known: set[str], now: datetime) -> dict[str, Any]:
 
 def _note_all_latest(session: Session, rows: dict[tuple[str, datetime], dict[str, Any]]) -> None:
     latest: dict[str, dict[str, Any]] = {}
+    first: dict[str, datetime] = {}
     for row in rows.values():
-        if row["stream_id"] not in latest or latest[row["stream_id"]]["at"] < row["at"]:
-            latest[row["stream_id"]] = row
+        stream, at = row["stream_id"], row["at"]
+        if stream not in latest or latest[stream]["at"] < at:
+            latest[stream] = row
+        first[stream] = min(at, first.get(stream, at))
     for stream, row in sorted(latest.items()):
-        _note_latest(session, stream, row["at"], row["value"])
+        _note_latest(session, stream, row["at"], row["value"], first[stream])
 
 
-def _note_latest(session: Session, stream: str, at: datetime, value: float) -> None:
-    """A late reading does not become the latest one."""
+def _note_latest(session: Session, stream: str, at: datetime, value: float, first: datetime) -> None:
+    """A late reading does not become the latest one; it may become the first."""
     known = session.get(PublishedStreamRow, stream, with_for_update=True)
-    if known is not None and (known.latest_at is None or known.latest_at <= at):
+    if known is None:
+        return
+    if known.latest_at is None or known.latest_at <= at:
         known.latest_at, known.latest = at, value
+    if known.first_at is None:
+        known.first_at = db.first_moment(session, stream)
+    elif first < known.first_at:
+        known.first_at = first

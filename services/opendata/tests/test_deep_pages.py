@@ -1,0 +1,50 @@
+"""A page deep in a sorted table costs one sorting of it, the first time too; and what took too long once is quick the next time."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from libs.common import files
+from libs.common.errors import Unavailable
+from services.opendata.datastore import Condition, Question, Tables
+from services.opendata.datastore.build import build
+from services.opendata.datastore.query import open_table
+
+ROWS = 200_000
+
+
+def lines() -> Iterator[tuple[str, str]]:
+    return ((str(n), f"大木町大字八町牟田{(n * 7919) % 99_991}番地") for n in range(ROWS))
+
+
+@pytest.mark.parametrize("conditions", [(), (Condition("番号", "gte", 0),)], ids=["all rows", "chosen rows"])
+@pytest.mark.parametrize("down", [False, True])
+def test_a_page_in_the_middle_of_an_order_costs_a_sorting_not_ten(
+    tmp_path: Path, conditions: tuple[Condition, ...], down: bool
+):
+    build(tmp_path / "t.sqlite", ["番号", "住所"], lines)
+    order = f"ORDER BY c1{' DESC' if down else ''}, _id"
+    with open_table(tmp_path / "t.sqlite", 120) as table:
+        begun = time.process_time()
+        kept = table.connection.execute(f"SELECT _id FROM data {order} LIMIT 50 OFFSET 100000").fetchall()
+        before = time.process_time() - begun
+        begun = time.process_time()
+        found = list(table.select(Question(conditions, sort=(("住所", down),), limit=50, offset=100_000)))
+        took = time.process_time() - begun
+    assert [row[0] for row in found] == [row[0] for row in kept]
+    assert took < before / 2, f"{took:.2f} s; as SQLite keeps the first rows in a tree: {before:.2f} s"
+
+
+def test_a_page_that_took_too_long_is_there_the_next_time(tmp_path: Path):
+    """It was refused again and again: the index was ordered only after an answer."""
+    tables = Tables(files.local(tmp_path / "files"), tmp_path / "tables", seconds=0.01)
+    ident, _ = tables.make("405221", ["番号", "住所"], lines)
+    question = Question(sort=(("住所", False),), limit=50, offset=100_000)
+    with pytest.raises(Unavailable), tables.open("405221", ident) as table:
+        list(table.select(question))
+    tables.indexer.wait()
+    with tables.open("405221", ident, 60) as table:
+        assert table.indexed == {"c1"}
+        assert len(list(table.select(question))) == 50
