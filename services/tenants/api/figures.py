@@ -31,15 +31,19 @@ FIRST_DAY, LAST_DAY = date(1868, 1, 25), date(9000, 12, 31)
 """Days that somebody can mean, from the first of 明治 on: a year more or less of them is still a day."""
 _ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
+OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=300"}
+"""Any page may read these figures (gateway/openness.py); they change a few times a month."""
+
 On = Annotated[str, Query(description="day to count, YYYY-MM-DD; empty: today")]
 Known = Annotated[str, Query(description="as the register stood at the end of this day; empty: as known now")]
 
 
 @router.get("/participation.json", summary="Participation by service and municipality on any day")
 def participation_json(
-    request: Request, on: On = "", known: Known = "", _actor: Actor = access.public()
+    request: Request, response: Response, on: On = "", known: Known = "", _actor: Actor = access.public()
 ) -> dict[str, Any]:
     found = participation_of(request, on, known)
+    response.headers.update(OPEN)
     return {
         "on": found.at,
         "known_on": found.known_on,
@@ -72,7 +76,9 @@ def participation_csv(
         [m.code, m.name, m.region, *(int(t in found.joined[s.key]) for s in SERVICES), found.at]
         for t, m in found.municipalities.items()
     ]
-    return csv_answer(data, header, f"参加状況-{found.at.isoformat()}.csv", charset)
+    answer = csv_answer(data, header, f"参加状況-{found.at.isoformat()}.csv", charset)
+    answer.headers.update(OPEN)
+    return answer
 
 
 def csv_answer(data: list[list[Any]], header: list[str], name: str, charset: str) -> Response:
