@@ -197,7 +197,9 @@ def one_not_yet(
     return _one_not_yet(request, tenant, service)
 
 
-def _one_not_yet(request: Request, tenant: str, service: str, error: Invalid | None = None) -> Response:
+def _one_not_yet(
+    request: Request, tenant: str, service: str, error: Invalid | None = None, kind: str = "", text: str = ""
+) -> Response:
     chosen = catalogue.service(service)
     with view.service_of(request).database.reading() as session:
         town = registry.present(session, tenant, view.today_of(request))
@@ -211,6 +213,8 @@ def _one_not_yet(request: Request, tenant: str, service: str, error: Invalid | N
         town=town,
         chosen=chosen,
         heard=heard,
+        kind=kind or (heard[0].kind if heard else ""),
+        text=text,
         kinds=KINDS,
     )
 
@@ -228,7 +232,7 @@ def note_reason(
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             reasons.note(session, actor, tenant, service, kind, text, view.now_of(request))
     except Invalid as error:
-        return _one_not_yet(request, tenant, service, error)
+        return _one_not_yet(request, tenant, service, error, kind, text)
     return view.see_other(f"/council/not-yet?service={service}")
 
 

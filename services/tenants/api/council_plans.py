@@ -341,6 +341,7 @@ def _quarterly(
     quarter: int,
     error: Refusal | None = None,
     imported: int | None = None,
+    note: str = "",
 ) -> Response:
     today, reader = view.today_of(request), view.reader_of(request)
     with view.service_of(request).database.reading() as session:
@@ -361,6 +362,7 @@ def _quarterly(
         if error
         else [],
         imported=imported,
+        note=note,
         years=[(one, quarter if first_day(one, quarter) <= today else 0) for one in years],
         quarters=[one for one in range(5) if first_day(report.year, one) <= today],
         own=plan.owner == _own_prefecture(request),
@@ -408,5 +410,5 @@ def import_values(
             text, now = inputs.text_of(file), view.now_of(request)
             lines = plans.import_values(session, actor, plan_id, text, note, now)
     except Refusal as error:
-        return _quarterly(request, plan_id, None, 0, error)
+        return _quarterly(request, plan_id, None, 0, error, note=note)
     return _quarterly(request, plan_id, None, 0, imported=lines)

@@ -12,7 +12,7 @@ from libs.common.errors import Conflict, Invalid, say
 from services.tenants.db import invoices as db
 from services.tenants.db import registry as registry_db
 from services.tenants.db.invoices import InvoiceRow
-from services.tenants.domain import mergers
+from services.tenants.domain import mergers, texts
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.sharing import Share
 from services.tenants.use_cases import count, sharing, telling
@@ -108,15 +108,13 @@ def note_paid(session: Session, actor: Actor, invoice_id: str, paid_on: date, no
 
 def void(session: Session, actor: Actor, invoice_id: str, reason: str, now: datetime) -> InvoiceRow:
     """The invoice was wrong: it stays readable with the reason, and another may be issued for the year."""
-    if not reason.strip():
-        sentence = say("取り消す理由を入力してください。市町村が読みます。")
-        raise Invalid(sentence, fields={"reason": sentence})
+    said = texts.kept(reason, "reason", need=say("取り消す理由を入力してください。市町村が読みます。"))
     row = db.find_invoice(session, invoice_id, lock=True)
     if row.state == "void":
         return row
     if row.state == "paid":
         raise Conflict(say("入金のあった請求は、取り消せません。差額は、次の請求で調整してください。"))
-    row.state, row.slot, row.void_reason = "void", row.id, reason.strip()[:2000]
+    row.state, row.slot, row.void_reason = "void", row.id, said
     audit.record(session, actor, "invoice.voided", row.label, row.void_reason, now=now)
     telling.tell(session, row.tenant, "invoice", row.id, f"invoices/{row.id}", now, good=False)
     return row

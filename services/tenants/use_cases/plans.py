@@ -14,7 +14,7 @@ from libs.common.errors import Invalid, NotFound, Refusal, say
 from services.tenants.db import plans as db
 from services.tenants.db.plans import IndicatorRow, IndicatorValueRow, MeasureRow, PlanRow, ReviewRow
 from services.tenants.domain import indicators as rules
-from services.tenants.domain import tables
+from services.tenants.domain import tables, texts
 from services.tenants.domain.indicators import Source
 from services.tenants.use_cases.automatic import FIGURES
 from services.tenants.use_cases.import_history import BadLine, refuse_lines
@@ -278,9 +278,10 @@ def _record(
     by: str,
     now: datetime,
 ) -> bool:
-    """False if the same stands already."""
+    """False if the same stands already. Raises Invalid for a note that is too long."""
+    note = texts.kept(note, "note")
     standing = [v for v in db.values(session, [indicator]) if (v.fiscal_year, v.quarter) == (year, quarter)]
-    if standing and (standing[-1].value, standing[-1].source, standing[-1].note) == (value, source, note.strip()):
+    if standing and (standing[-1].value, standing[-1].source, standing[-1].note) == (value, source, note):
         return False
     db.supersede_value(session, indicator, year, quarter, now)
     session.add(
@@ -290,7 +291,7 @@ def _record(
             quarter=quarter,
             value=value,
             source=source,
-            note=note.strip()[:2000],
+            note=note,
             recorded_by=by,
             recorded_at=now,
         )
@@ -301,6 +302,7 @@ def _record(
 
 def import_values(session: Session, actor: Actor, plan_id: str, text: str, note: str, now: datetime) -> int:
     """Values of many indicators of one plan, from a CSV (indicator by its name): all lines or none. How many lines there were."""
+    texts.kept(note, "note")
     named = {row.name: row.id for row in db.indicators(session, db.measures(session, plan_id))}
     bad: list[BadLine] = []
     rows = _table(text, VALUE_COLUMNS)
