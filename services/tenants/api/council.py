@@ -11,6 +11,7 @@ from libs.common import access
 from libs.common.actor import Actor
 from libs.common.clock import fiscal_year
 from libs.common.errors import Invalid, say
+from libs.common.web import dates
 from services.tenants import reference
 from services.tenants.api import figures, view, words
 from services.tenants.api.words import Reader
@@ -93,7 +94,7 @@ def _during(counted: dict[str, list[YearCount]], request: Request) -> list[list[
     years = {key: {y.fiscal_year: y for y in own} for key, own in counted.items()}
     rows, reader = [], view.reader_of(request)
     for year in range(fiscal_year(today), min(s.since for s in SERVICES) - 1, -1):
-        cells: list[Any] = [reader(say("%(year)s年度"), year=year)]
+        cells: list[Any] = [dates.fiscal(year, lang=reader.lang)]
         for s in SERVICES:
             one = years[s.key].get(year)
             if one is None or one.during == one.at_end:

@@ -14,6 +14,7 @@ from fastapi.responses import Response, StreamingResponse
 from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, say
+from libs.common.web import dates
 from libs.common.web.charts import Chart, Series, Tile, line_chart, tile_map
 from services.tenants import reference
 from services.tenants.api import view, words
@@ -233,6 +234,7 @@ def _described(series: list[Series], reader: Reader) -> str:
     told = []
     for one in series:
         (first, begin), (last, end) = one.known()[0], one.known()[-1]
-        values = {"name": one.name, "first": first, "begin": begin, "last": last, "end": end}
-        told.append(reader(say("%(name)sは%(first)s年度の%(begin)s市町村から%(last)s年度の%(end)s市町村。"), **values))
+        years = {"first": dates.fiscal(int(first), lang=reader.lang), "last": dates.fiscal(int(last), lang=reader.lang)}
+        values = {"name": one.name, "begin": begin, "end": end, **years}
+        told.append(reader(say("%(name)sは%(first)sの%(begin)s市町村から%(last)sの%(end)s市町村。"), **values))
     return "".join([*told, reader(say("すべての値は表にあります。"))])

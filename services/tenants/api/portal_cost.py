@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from libs.common import access, pdf
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, say
+from libs.common.web import dates
 from services.tenants.api import figures, inputs, portal_papers, view, words
 from services.tenants.api.council_sharing import UNITS
 from services.tenants.db import invoices as invoices_db
@@ -85,9 +86,12 @@ def costs(
                 if shared and town.tenant_id in shared.shares:
                     amount = shared.shares[town.tenant_id].amount
                     begun[service] = ThisYear(shared.rule.fiscal_year, months, amount)
-    sentence = say("%(year)s年度は、1年で%(amount)s円です（いまの決まりと、いまの参加市町村で計算）。")
+    sentence = say("%(year)sは、1年で%(amount)s円です（いまの決まりと、いまの参加市町村で計算）。")
     reader = view.reader_of(request)
-    return {key: reader(sentence, year=start.year, amount=f"{yen:,}") for key, yen in found.items()}, begun
+    return {
+        key: reader(sentence, year=dates.fiscal(start.year, lang=reader.lang), amount=f"{yen:,}")
+        for key, yen in found.items()
+    }, begun
 
 
 @router.get("/portal/{code}/services/{service}/estimate")
