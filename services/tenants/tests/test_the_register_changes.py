@@ -325,3 +325,38 @@ def test_whoever_a_merger_made_reads_the_invoices_of_its_parts_and_nobody_else_s
         assert cloud.get(f"{home}{idents[KURUME]}{path}", new).status_code == 404
         elsewhere = replace(ADMIN, tenant=KURUME, code=KURUME)
         assert cloud.get(f"/portal/{KURUME}/invoices/{idents[OOKI]}{path}", elsewhere).status_code == 404
+
+
+def test_who_leaves_between_a_merger_s_record_and_its_day_is_not_carried_unless_somebody_else_is(cloud: Cloud) -> None:
+    """The use went on in the new municipality, which had agreed to nothing, and was counted and billed there."""
+    join(cloud.database, f"{OOKI},eapply,2010-04-01,", f"{OOKI},center,2010-04-01,", f"{TACHIARAI},center,2010-04-01,")
+    cloud.clock.advance(hours=1)
+    record(cloud, OOKI, "merge", MERGER)
+    cloud.clock.advance(hours=1)
+    day = date(2027, 4, 1)
+    assert [on(cloud.database, day).joined[s] for s in ("eapply", "center")] == [{MERGED}, {MERGED}]
+    leaving = {}
+    for service in ("eapply", "center"):
+        asked = cloud.post(f"/portal/{OOKI}/services/{service}/leave", ADMIN, {"when": "day", "day": "2027-02-28"})
+        leaving[service] = asked.headers["location"]
+    assert [on(cloud.database, day).joined[s] for s in ("eapply", "center")] == [set(), {MERGED}]
+    assert on(cloud.database, date(2027, 2, 28)).joined["eapply"] == {OOKI}
+    cloud.clock.advance(hours=1)
+    assert cloud.post(f"{leaving['eapply']}/withdraw", ADMIN).status_code == 303
+    assert on(cloud.database, day).joined["eapply"] == {MERGED}, "staying after all, it is carried again"
+    assert cloud.post(f"{leaving['center']}/withdraw", ADMIN).status_code == 303
+    assert on(cloud.database, day).joined["center"] == {MERGED}
+
+
+def test_a_use_called_off_between_a_merger_s_record_and_its_day_never_begins_in_the_new_one(cloud: Cloud) -> None:
+    asked = ask_to_join(cloud.database, effective_from=date(2027, 3, 1))
+    approve(cloud.database, asked)
+    answer(cloud.database, asked, "provisioned")
+    record(cloud, OOKI, "merge", MERGER)
+    assert on(cloud.database, date(2027, 4, 1)).joined["eapply"] == {MERGED}
+    assert cloud.post(f"/portal/{OOKI}/services/eapply/cancel", ADMIN).status_code == 303
+    assert (
+        on(cloud.database, date(2027, 3, 1)).joined["eapply"]
+        == on(cloud.database, date(2027, 4, 1)).joined["eapply"]
+        == set()
+    )
