@@ -133,7 +133,7 @@ def all_capacity(
     return _all(request, start)
 
 
-def _all(request: Request, start: str = "", error: Refusal | None = None, about: str = "") -> Response:
+def _all(request: Request, start: str = "", error: Refusal | None = None, about: str = "", typed: str = "") -> Response:
     first = _start(request, start)
     with view.service_of(request).database.reading() as session:
         towns = existing_on(registry_db.states(session), view.today_of(request))
@@ -147,6 +147,7 @@ def _all(request: Request, start: str = "", error: Refusal | None = None, about:
         "/operator/capacity",
         status_code=error.status if error else 200,
         errors=view.told(request, {f"{name}{about}" if about else name: text for name, text in fields.items()}),
+        typed=typed,
         pool={name: getattr(pool, name) for name in POOL} if pool else {},
         free=free,
         waiting=waiting,
@@ -203,7 +204,7 @@ def decide(
         with view.service_of(request).database.transaction(tenant=tenant) as session:
             capacity.decide(session, actor, reservation_id, decision == "approve", reason, view.now_of(request))
     except Invalid as error:
-        return _all(request, "", error, f"-{reservation_id}")
+        return _all(request, "", error, f"-{reservation_id}", reason)
     return view.see_other("/operator/capacity")
 
 

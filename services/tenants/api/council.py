@@ -11,6 +11,7 @@ from libs.common import access
 from libs.common.actor import Actor
 from libs.common.clock import fiscal_year
 from libs.common.errors import Invalid, say
+from libs.common.web import dates
 from services.tenants import reference
 from services.tenants.api import figures, view, words
 from services.tenants.api.words import Reader
@@ -93,7 +94,7 @@ def _during(counted: dict[str, list[YearCount]], request: Request) -> list[list[
     years = {key: {y.fiscal_year: y for y in own} for key, own in counted.items()}
     rows, reader = [], view.reader_of(request)
     for year in range(fiscal_year(today), min(s.since for s in SERVICES) - 1, -1):
-        cells: list[Any] = [reader(say("%(year)s年度"), year=year)]
+        cells: list[Any] = [dates.fiscal(year, lang=reader.lang)]
         for s in SERVICES:
             one = years[s.key].get(year)
             if one is None or one.during == one.at_end:
@@ -197,7 +198,9 @@ def one_not_yet(
     return _one_not_yet(request, tenant, service)
 
 
-def _one_not_yet(request: Request, tenant: str, service: str, error: Invalid | None = None) -> Response:
+def _one_not_yet(
+    request: Request, tenant: str, service: str, error: Invalid | None = None, kind: str = "", text: str = ""
+) -> Response:
     chosen = catalogue.service(service)
     with view.service_of(request).database.reading() as session:
         town = registry.present(session, tenant, view.today_of(request))
@@ -211,6 +214,8 @@ def _one_not_yet(request: Request, tenant: str, service: str, error: Invalid | N
         town=town,
         chosen=chosen,
         heard=heard,
+        kind=kind or (heard[0].kind if heard else ""),
+        text=text,
         kinds=KINDS,
     )
 
@@ -228,7 +233,7 @@ def note_reason(
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             reasons.note(session, actor, tenant, service, kind, text, view.now_of(request))
     except Invalid as error:
-        return _one_not_yet(request, tenant, service, error)
+        return _one_not_yet(request, tenant, service, error, kind, text)
     return view.see_other(f"/council/not-yet?service={service}")
 
 

@@ -28,7 +28,7 @@ def show(request: Request, year: Year = None, actor: Actor = access.staff("counc
     return _page(request, year or fiscal_year(view.today_of(request)))
 
 
-def _page(request: Request, year: int, error: Refusal | None = None, field: str = "") -> Response:
+def _page(request: Request, year: int, error: Refusal | None = None, field: str = "", typed: str = "") -> Response:
     with view.service_of(request).database.reading() as session:
         rows = invoices_db.invoices(session, fiscal_year=year)
         years = {*invoices_db.years(session), year, fiscal_year(view.today_of(request))}
@@ -43,6 +43,7 @@ def _page(request: Request, year: int, error: Refusal | None = None, field: str 
         HOME,
         status_code=error.status if error else 200,
         errors=view.told(request, {f"{name}{field}": text for name, text in fields.items()}),
+        typed=typed,
         rows=rows,
         year=year,
         years=sorted(years, reverse=True),
@@ -100,7 +101,7 @@ def void(
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             invoices.void(session, actor, invoice_id, reason, view.now_of(request))
     except Invalid as error:
-        return _page(request, year, error, f"-{invoice_id}")
+        return _page(request, year, error, f"-{invoice_id}", reason)
     return view.see_other(f"{HOME}?year={year}")
 
 

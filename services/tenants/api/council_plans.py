@@ -42,8 +42,9 @@ def _ledger(
     error: Refusal | None = None,
     typed: dict[str, str] | None = None,
     adding: dict[str, str] | None = None,
+    withdrawing: dict[str, str] | None = None,
 ) -> Response:
-    """`adding`: what was typed for an indicator of the council's own."""
+    """`adding`: what was typed for an indicator of the council's own; `withdrawing`: the plan to be withdrawn, and why."""
     today, reader = view.today_of(request), view.reader_of(request)
     own = _own_prefecture(request)
     with view.service_of(request).database.reading() as session:
@@ -52,6 +53,7 @@ def _ledger(
             year = min(plan.last_year, fiscal_year(today))
             made = report_cases.pillars(session, plan, year, 0, min(last_day(year, 0), today))
             found.append((plan, year, made, reports.years_of(plan, today)))
+        gone = plans_db.withdrawn(session)
     held = {plan.name for plan, *_ in found}
     others: dict[str, list[reference.Indicator]] = {}
     for indicator in reference.indicators():
@@ -69,6 +71,9 @@ def _ledger(
         else [],
         typed=typed or dict.fromkeys(("name", "first_year", "last_year", "text"), "") | {"owner": own},
         adding=adding or dict.fromkeys(("plan", "better", *plans.PLAN_COLUMNS), ""),
+        withdrawing=withdrawing or {"plan": "", "why": ""},
+        gone=gone,
+        persons=view.neighbours_of(request).persons(sorted({row.withdrawn_by for row in gone if row.withdrawn_by})),
         own=own,
         prefectures={one.code: one.name for one in reference.prefectures()},
         found=found,
@@ -105,6 +110,19 @@ def add_plan(
     except Refusal as error:
         typed = {"name": name, "first_year": first_year, "last_year": last_year, "text": text}
         return _ledger(request, error, typed | {"owner": owner})
+    return view.see_other(HOME)
+
+
+@router.post("/council/plans/{plan_id}/withdraw")
+def withdraw_plan(
+    request: Request, plan_id: str, why: Text = "", actor: Actor = access.staff("council.member")
+) -> Response:
+    """Take back a plan that was recorded wrongly."""
+    try:
+        with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+            plans.withdraw_plan(session, actor, plan_id, why, view.now_of(request))
+    except Invalid as error:
+        return _ledger(request, error, withdrawing={"plan": plan_id, "why": why})
     return view.see_other(HOME)
 
 
@@ -200,7 +218,7 @@ def _indicator(
             "period": "",
         }
         | (typed or {}),
-        years=[(str(y), y) for y in reports.years_of(plan, today) or [until]],
+        years=[(str(y), dates.fiscal(y, lang=reader.lang)) for y in reports.years_of(plan, today) or [until]],
         lights=words.LIGHTS,
         sources=words.SOURCES,
         kinds=words.REVIEWS,
@@ -341,6 +359,7 @@ def _quarterly(
     quarter: int,
     error: Refusal | None = None,
     imported: int | None = None,
+    note: str = "",
 ) -> Response:
     today, reader = view.today_of(request), view.reader_of(request)
     with view.service_of(request).database.reading() as session:
@@ -361,6 +380,7 @@ def _quarterly(
         if error
         else [],
         imported=imported,
+        note=note,
         years=[(one, quarter if first_day(one, quarter) <= today else 0) for one in years],
         quarters=[one for one in range(5) if first_day(report.year, one) <= today],
         own=plan.owner == _own_prefecture(request),
@@ -408,5 +428,5 @@ def import_values(
             text, now = inputs.text_of(file), view.now_of(request)
             lines = plans.import_values(session, actor, plan_id, text, note, now)
     except Refusal as error:
-        return _quarterly(request, plan_id, None, 0, error)
+        return _quarterly(request, plan_id, None, 0, error, note=note)
     return _quarterly(request, plan_id, None, 0, imported=lines)

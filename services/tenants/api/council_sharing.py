@@ -104,7 +104,13 @@ def one_service(
 
 
 def _service_page(
-    request: Request, key: str, year: int, typed: dict[str, str], wish: Wish, error: Refusal | None = None
+    request: Request,
+    key: str,
+    year: int,
+    typed: dict[str, str],
+    wish: Wish,
+    error: Refusal | None = None,
+    note: str = "",
 ) -> Response:
     offered = catalogue.service(key)
     with view.service_of(request).database.reading() as session:
@@ -141,6 +147,7 @@ def _service_page(
         joined_names=[basis.towns[tenant].name for tenant in joining],
         typed=_typed(decided, typed),
         wish=wish,
+        note=note,
         rows=rows,
         unit=UNITS.get(key),
         months=[(str(m), m) for m in (*range(4, 13), 1, 2, 3)],
@@ -206,7 +213,7 @@ def decide(
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             sharing.set_rule(session, actor, rule, note, view.now_of(request))
     except Invalid as error:
-        return _service_page(request, service, year, typed, Wish(), error)
+        return _service_page(request, service, year, typed, Wish(), error, note)
     return view.see_other(f"{HOME}{service}?year={year}")
 
 

@@ -14,6 +14,7 @@ from fastapi.responses import Response, StreamingResponse
 from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, say
+from libs.common.web import dates
 from libs.common.web.charts import Chart, Series, Tile, line_chart, tile_map
 from services.tenants import reference
 from services.tenants.api import view, words
@@ -31,15 +32,19 @@ FIRST_DAY, LAST_DAY = date(1868, 1, 25), date(9000, 12, 31)
 """Days that somebody can mean, from the first of 明治 on: a year more or less of them is still a day."""
 _ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
+OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=300"}
+"""Any page may read these figures (gateway/openness.py); they change a few times a month."""
+
 On = Annotated[str, Query(description="day to count, YYYY-MM-DD; empty: today")]
 Known = Annotated[str, Query(description="as the register stood at the end of this day; empty: as known now")]
 
 
 @router.get("/participation.json", summary="Participation by service and municipality on any day")
 def participation_json(
-    request: Request, on: On = "", known: Known = "", _actor: Actor = access.public()
+    request: Request, response: Response, on: On = "", known: Known = "", _actor: Actor = access.public()
 ) -> dict[str, Any]:
     found = participation_of(request, on, known)
+    response.headers.update(OPEN)
     return {
         "on": found.at,
         "known_on": found.known_on,
@@ -72,7 +77,9 @@ def participation_csv(
         [m.code, m.name, m.region, *(int(t in found.joined[s.key]) for s in SERVICES), found.at]
         for t, m in found.municipalities.items()
     ]
-    return csv_answer(data, header, f"参加状況-{found.at.isoformat()}.csv", charset)
+    answer = csv_answer(data, header, f"参加状況-{found.at.isoformat()}.csv", charset)
+    answer.headers.update(OPEN)
+    return answer
 
 
 def csv_answer(data: list[list[Any]], header: list[str], name: str, charset: str) -> Response:
@@ -227,6 +234,7 @@ def _described(series: list[Series], reader: Reader) -> str:
     told = []
     for one in series:
         (first, begin), (last, end) = one.known()[0], one.known()[-1]
-        values = {"name": one.name, "first": first, "begin": begin, "last": last, "end": end}
-        told.append(reader(say("%(name)sは%(first)s年度の%(begin)s市町村から%(last)s年度の%(end)s市町村。"), **values))
+        years = {"first": dates.fiscal(int(first), lang=reader.lang), "last": dates.fiscal(int(last), lang=reader.lang)}
+        values = {"name": one.name, "begin": begin, "end": end, **years}
+        told.append(reader(say("%(name)sは%(first)sの%(begin)s市町村から%(last)sの%(end)s市町村。"), **values))
     return "".join([*told, reader(say("すべての値は表にあります。"))])

@@ -1,4 +1,4 @@
-"""Pages everybody starts from: the cloud, a municipality's home, its staff's desk, and how things run today."""
+"""Pages everybody starts from: the cloud, a municipality's home, its staff's desk."""
 
 import unicodedata
 from typing import Annotated, Any
@@ -14,7 +14,6 @@ from libs.common.web import Place
 from libs.common.web.i18n import chosen_language
 from services.tenants import accessibility
 from services.tenants.api import figures, view
-from services.tenants.api.maintenance import coming, name_of
 from services.tenants.api.words import Reader
 from services.tenants.db import members as members_db
 from services.tenants.db import registry as registry_db
@@ -170,22 +169,6 @@ def desk(request: Request, code: str, actor: Actor = ANY_STAFF) -> Response:
         administers=actor.has("portal.admin"),
         delegated=actor.has("portal.delegate"),
         dense=True,
-    )
-
-
-@router.get("/status/")
-def status(request: Request, _actor: Actor = access.public()) -> Response:
-    """Whether each part answers now. Says nothing about anybody's data."""
-    asked = view.neighbours_of(request)
-    parts = [(say("受付（門）"), asked.ready("gateway")), (say("市町村の台帳と窓口"), True)]
-    parts += [(s.name, asked.ready(s.key)) for s in SERVICES if s.delivery == "room" and s.opened]
-    return view.public_page(
-        request,
-        "home/status.html",
-        parts=parts,
-        at=view.now_of(request),
-        maintenance=coming(request),
-        name_of=name_of,
     )
 
 

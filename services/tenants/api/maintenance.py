@@ -13,7 +13,7 @@ from libs.common.actor import Actor
 from libs.common.clock import JST
 from libs.common.errors import Invalid, say
 from libs.common.web.charts.svg import width_of
-from services.tenants.api import view
+from services.tenants.api import figures, view
 from services.tenants.db import maintenance as db
 from services.tenants.domain import catalogue
 from services.tenants.domain.catalogue import SERVICES
@@ -132,6 +132,10 @@ def ics(name: str, entries: Iterable[Entry], now: datetime, file: str) -> Respon
 # ---- the badge ------------------------------------------------------------------------------------------------------
 
 
+SHOWN_ANYWHERE = {**figures.OPEN, "Content-Security-Policy": "frame-ancestors *"}
+"""The page of any site may show the picture: on this word the gateway lets browsers hand it to them (gateway/openness.py)."""
+
+
 @router.get(
     "/participation-badge.svg", summary="How many municipalities take part in a service, as a picture for web pages"
 )
@@ -140,9 +144,7 @@ def badge(request: Request, service: Annotated[str, Query()] = "eapply", _actor:
     with view.service_of(request).database.reading() as session:
         found = count.on(session, view.today_of(request))
     text = f"{found.count(chosen.key)} / {len(found.municipalities)} 市町村"
-    return Response(
-        _drawn(str(chosen.short), text), media_type="image/svg+xml", headers={"Cache-Control": "max-age=3600"}
-    )
+    return Response(_drawn(str(chosen.short), text), media_type="image/svg+xml", headers=SHOWN_ANYWHERE)
 
 
 def _drawn(name: str, text: str) -> str:

@@ -16,7 +16,7 @@ router = APIRouter(include_in_schema=False)
 
 
 class Ways(BaseModel):
-    """The form: for each of `telling.KINDS` one of `telling.WAYS`."""
+    """The form: for each of `telling.KINDS` one of `telling.WAYS`; those that nobody can switch off are not sent."""
 
     decided: str = ""
     ready: str = ""
@@ -62,6 +62,7 @@ def _page(
         status_code=error.status if error else 200,
         errors=view.told(request, error.fields) if error else {},
         kinds=telling.KINDS,
+        always=telling.ALWAYS,
         options=telling.WAYS,
         ways=ways,
         saved=saved,

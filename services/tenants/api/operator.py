@@ -14,7 +14,7 @@ from services.tenants.db import registry as registry_db
 from services.tenants.db import requests as requests_db
 from services.tenants.db import usage as usage_db
 from services.tenants.db.requests import RequestRow
-from services.tenants.domain import catalogue, requests
+from services.tenants.domain import catalogue, requests, texts
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.municipality import existing_on
 from services.tenants.use_cases import saga, subscribe
@@ -37,7 +37,7 @@ def approvals(request: Request, actor: Actor = access.operator()) -> Response:
     return _approvals(request)
 
 
-def _approvals(request: Request, error: Invalid | None = None, about: str = "") -> Response:
+def _approvals(request: Request, error: Invalid | None = None, about: str = "", typed: str = "") -> Response:
     with view.service_of(request).database.reading() as session:
         towns = existing_on(registry_db.states(session), view.today_of(request))
         waiting = requests_db.requests_in(session, ["requested"])
@@ -50,6 +50,7 @@ def _approvals(request: Request, error: Invalid | None = None, about: str = "") 
         "/operator/",
         status_code=error.status if error else 200,
         errors=view.told(request, {about: error.message}) if error else {},
+        typed=typed,
         waiting=[row for row in waiting if _undecided(row)],
         moving=[row for row in waiting if not _undecided(row)] + moving,
         ended=ended,
@@ -91,7 +92,7 @@ def refuse(request: Request, request_id: str, reason: Text = "", actor: Actor = 
         with view.service_of(request).database.transaction(tenant=_tenant_of(request, request_id)) as session:
             subscribe.refuse(session, actor, request_id, reason, view.now_of(request))
     except Invalid as error:
-        return _approvals(request, error, f"reason-{request_id}")
+        return _approvals(request, error, f"reason-{request_id}", reason)
     return view.see_other("/operator/")
 
 
@@ -153,15 +154,21 @@ def compare_now(request: Request, actor: Actor = access.operator()) -> Response:
 @router.get("/operator/dead-letters")
 def dead_letters(request: Request, actor: Actor = access.operator()) -> Response:
     """Events no service could apply: what happened, what they hold up, and the two things to do."""
+    return _dead_letters(request)
+
+
+def _dead_letters(request: Request, error: Invalid | None = None, about: str = "", typed: str = "") -> Response:
     asked = view.neighbours_of(request)
     return view.operator_page(
         request,
         "operator/dead_letters.html",
         "/operator/dead-letters",
+        status_code=error.status if error else 200,
         found=[(key, asked.dead_letters(key)) for key in WATCHED],
         jobs=[(key, asked.stuck(key, "jobs") or []) for key in WORKING],
         mails=[(key, asked.stuck(key, "mails") or []) for key in WATCHED],
-        errors={},
+        errors=view.told(request, {f"because-{about}": error.message}) if error else {},
+        typed=typed,
     )
 
 
@@ -183,12 +190,11 @@ def resolve(
     """Re-drive or skip one event; who and why is kept with it."""
     if service not in WATCHED or step not in ("redrive", "skip"):
         raise NotFound(say("このページは見つかりません。"))
-    if not because.strip():
-        raise Invalid(
-            say("理由を入力してください。あとから読む人のために残します。"),
-            fields={"because": say("理由を入力してください。")},
-        )
-    view.neighbours_of(request).resolve(service, event_id, step, actor.subject, because.strip()[:2000])
+    try:
+        said = texts.kept(because, "because", need=say("理由を入力してください。あとから読む人のために残します。"))
+    except Invalid as error:
+        return _dead_letters(request, error, event_id, because)
+    view.neighbours_of(request).resolve(service, event_id, step, actor.subject, said)
     with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
-        audit.record(session, actor, f"dead-letter.{step}", event_id, because.strip(), now=view.now_of(request))
+        audit.record(session, actor, f"dead-letter.{step}", event_id, said, now=view.now_of(request))
     return view.see_other("/operator/dead-letters")

@@ -11,14 +11,18 @@ from fastapi.responses import Response
 from libs.common import access, pdf
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, say
+from libs.common.web import dates
 from services.tenants.api import figures, inputs, portal_papers, view, words
 from services.tenants.api.council_sharing import UNITS
 from services.tenants.db import invoices as invoices_db
+from services.tenants.db import registry as registry_db
 from services.tenants.db import sharing as sharing_db
 from services.tenants.domain import catalogue, effect, joining, sharing, subscriptions
 from services.tenants.domain.effect import FIELDS, Assumptions
+from services.tenants.domain.history import believed
+from services.tenants.domain.lives import in_order
 from services.tenants.domain.municipality import Municipality
-from services.tenants.use_cases import count
+from services.tenants.use_cases import count, invoices
 from services.tenants.use_cases import sharing as sharing_cases
 from services.tenants.use_cases.sharing import Shared
 
@@ -85,9 +89,12 @@ def costs(
                 if shared and town.tenant_id in shared.shares:
                     amount = shared.shares[town.tenant_id].amount
                     begun[service] = ThisYear(shared.rule.fiscal_year, months, amount)
-    sentence = say("%(year)s年度は、1年で%(amount)s円です（いまの決まりと、いまの参加市町村で計算）。")
+    sentence = say("%(year)sは、1年で%(amount)s円です（いまの決まりと、いまの参加市町村で計算）。")
     reader = view.reader_of(request)
-    return {key: reader(sentence, year=start.year, amount=f"{yen:,}") for key, yen in found.items()}, begun
+    return {
+        key: reader(sentence, year=dates.fiscal(start.year, lang=reader.lang), amount=f"{yen:,}")
+        for key, yen in found.items()
+    }, begun
 
 
 @router.get("/portal/{code}/services/{service}/estimate")
@@ -255,23 +262,30 @@ def keep_effect(
 def own_invoices(request: Request, code: str, actor: Actor = access.staff("portal.admin")) -> Response:
     town = view.municipality_of(request, actor)
     with view.service_of(request).database.reading() as session:
-        rows = invoices_db.invoices(session, tenant=town.tenant_id)
-    here = f"/portal/{code}/invoices/"
-    return view.portal_page(request, "portal/invoices.html", town, here, rows=rows, states=words.INVOICES)
+        rows = invoices.readable_by(session, town.tenant_id, view.today_of(request))
+        names = {state.tenant_id: state.name for state in in_order(believed(registry_db.states(session)))}
+    here, others = f"/portal/{code}/invoices/", {t: name for t, name in names.items() if t != town.tenant_id}
+    states = words.INVOICES
+    return view.portal_page(request, "portal/invoices.html", town, here, rows=rows, states=states, others=others)
+
+
+def _find(request: Request, actor: Actor, invoice_id: str) -> tuple[invoices_db.InvoiceRow, str]:
+    """The invoice and to whom it was sent, among those that the actor's municipality may read."""
+    with view.service_of(request).database.reading() as session:
+        return invoices.find_readable(session, actor.tenant or "", invoice_id, view.today_of(request))
 
 
 @router.get("/portal/{code}/invoices/{invoice_id}")
 def one_invoice(request: Request, code: str, invoice_id: str, actor: Actor = access.staff("portal.admin")) -> Response:
     """The invoice as it was issued, to be printed."""
-    town = view.municipality_of(request, actor)
-    with view.service_of(request).database.reading() as session:
-        row = invoices_db.find_invoice(session, invoice_id, tenant=town.tenant_id)
+    town, (row, sent_to) = view.municipality_of(request, actor), _find(request, actor, invoice_id)
     return view.portal_page(
         request,
         "portal/invoice.html",
         town,
         f"/portal/{code}/invoices/",
         row=row,
+        sent_to=sent_to,
         lines=invoice_table(row, view.reader_of(request)),
         states=words.INVOICES,
         council=view.council_name(view.service_of(request)),
@@ -291,17 +305,13 @@ def invoice_csv(
     charset: Asked = "utf-8",
     actor: Actor = access.staff("portal.admin"),
 ) -> Response:
-    town = view.municipality_of(request, actor)
-    with view.service_of(request).database.reading() as session:
-        row = invoices_db.find_invoice(session, invoice_id, tenant=town.tenant_id)
-    data = list(figures.invoice_lines(row, town.name))
+    row, sent_to = _find(request, actor, invoice_id)
+    data = list(figures.invoice_lines(row, sent_to))
     return figures.csv_answer(data, figures.INVOICE_HEADER, f"請求-{row.label}.csv", charset)
 
 
 @router.get("/portal/{code}/invoices/{invoice_id}/invoice.pdf")
 def invoice_pdf(request: Request, code: str, invoice_id: str, actor: Actor = access.staff("portal.admin")) -> Response:
-    town = view.municipality_of(request, actor)
-    with view.service_of(request).database.reading() as session:
-        row = invoices_db.find_invoice(session, invoice_id, tenant=town.tenant_id)
-    document = portal_papers.invoice(row, town.name, view.council_name(view.service_of(request)))
+    row, sent_to = _find(request, actor, invoice_id)
+    document = portal_papers.invoice(row, sent_to, view.council_name(view.service_of(request)))
     return pdf.answer(document, f"請求書-{row.label}.pdf")

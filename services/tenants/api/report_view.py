@@ -168,7 +168,7 @@ def _quarters(line: Line) -> dict[float, float | None]:
 
 
 def _at(point: float, reader: Reader) -> str:
-    """2018, or 2018年度1Q inside a year."""
+    """On an axis, where there is no place for an era: 2018, or 2018年度1Q inside a year."""
     year, part = divmod(point, 1)
     if not part:
         return str(int(point))
@@ -177,10 +177,7 @@ def _at(point: float, reader: Reader) -> str:
 
 def _ends(one: Series, reader: Reader) -> dict[str, Any]:
     (first, begin), (last, end) = one.known()[0], one.known()[-1]
-    days = [
-        reader(say("%(year)s年度"), year=_at(day, reader)) if day == int(day) else _at(day, reader)
-        for day in (first, last)
-    ]
+    days = [dates.fiscal(int(day), lang=reader.lang) if day == int(day) else _at(day, reader) for day in (first, last)]
     return {"name": one.name, "first": days[0], "begin": written(begin), "last": days[1], "end": written(end)}
 
 

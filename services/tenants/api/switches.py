@@ -39,7 +39,7 @@ def _page(request: Request, error: Invalid | None = None, typed: dict[str, str] 
         HERE,
         status_code=error.status if error else 200,
         errors=view.told(request, error.fields) if error else {},
-        typed={"function": "", "tenant": "", "reason": ""} | (typed or {}),
+        typed={"function": "", "tenant": "", "reason": "", "back": ""} | (typed or {}),
         silent=[key for key, found in known.items() if found is None],
         known={key: found for key, found in known.items() if found},
         rows=rows,
@@ -83,7 +83,8 @@ def turn_on(
         _turn(request, actor, tenant, service, name, True, reason)
     except Invalid as error:
         sentence = error.fields.get("reason", error.message)
-        return _page(request, Invalid(error.message, fields={f"reason-{tenant}-{service}-{name}": sentence}))
+        known = Invalid(error.message, fields={f"reason-{tenant}-{service}-{name}": sentence})
+        return _page(request, known, {"back": reason})
     return view.see_other(HERE)
 
 

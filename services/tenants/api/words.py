@@ -223,6 +223,7 @@ _AUDIT_WHOLE = {
     "maintenance.announced": say("メンテナンスをお知らせしました"),
     "maintenance.cancelled": say("メンテナンスを取りやめました"),
     "plan.added": say("計画を登録しました"),
+    "plan.withdrawn": say("計画を取り下げました"),
     "indicator.added": say("協議会の指標を加えました"),
     "indicator.owner": say("指標の担当を変えました"),
     "indicator.corrected": say("指標の中身を直しました"),

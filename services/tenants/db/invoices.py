@@ -1,5 +1,6 @@
 """請求: what the council asked each municipality to pay, as it was asked. An issued invoice is never changed, only paid or voided."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
@@ -47,6 +48,12 @@ class InvoiceRow(SharedTable, Base):
         return f"{self.fiscal_year}-{self.number:04}"
 
 
+def invoices_of(session: Session, tenants: Collection[str]) -> list[InvoiceRow]:
+    """Those of any of these municipalities, the latest first."""
+    statement = select(InvoiceRow).where(InvoiceRow.tenant.in_(tenants))
+    return list(session.scalars(statement.order_by(InvoiceRow.fiscal_year.desc(), InvoiceRow.number.desc())))
+
+
 def invoices(session: Session, *, tenant: str | None = None, fiscal_year: int | None = None) -> list[InvoiceRow]:
     """The latest first."""
     statement = select(InvoiceRow).order_by(InvoiceRow.fiscal_year.desc(), InvoiceRow.number.desc())
@@ -57,11 +64,9 @@ def invoices(session: Session, *, tenant: str | None = None, fiscal_year: int | 
     return list(session.scalars(statement))
 
 
-def find_invoice(session: Session, invoice_id: str, *, tenant: str | None = None, lock: bool = False) -> InvoiceRow:
-    """NotFound also for another municipality's."""
+def find_invoice(session: Session, invoice_id: str, *, lock: bool = False) -> InvoiceRow:
+    """Whosever it is: for the council. Raises NotFound."""
     statement = select(InvoiceRow).where(InvoiceRow.id == invoice_id)
-    if tenant is not None:
-        statement = statement.where(InvoiceRow.tenant == tenant)
     row = session.scalar(statement.with_for_update() if lock else statement)
     if row is None:
         raise NotFound(say("この請求は見つかりません。一覧から選び直してください。"))

@@ -15,7 +15,8 @@ _PUBLIC = "a plan of the council is public, and so are its indicators"
 
 
 class PlanRow(SharedTable, Base):
-    """`owner`: the code of the prefecture whose plan it is. Fiscal years, both included."""
+    """`owner`: the code of the prefecture whose plan it is. Fiscal years, both included. `withdrawn_at`: it was recorded wrongly and
+    stands nowhere any more but in the list of what was withdrawn."""
 
     __tablename__ = "plans"
     __shared_because__ = _PUBLIC
@@ -28,6 +29,9 @@ class PlanRow(SharedTable, Base):
     text: Mapped[str] = mapped_column(String(4000), default="")
     recorded_by: Mapped[str] = mapped_column(String(36))
     recorded_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[str | None] = mapped_column(String(36))
+    withdrawn_because: Mapped[str | None] = mapped_column(String(2000))
 
 
 class MeasureRow(SharedTable, Base):
@@ -112,14 +116,23 @@ def names(session: Session, idents: Collection[str]) -> dict[str, str]:
 
 def plans(session: Session, owner: str | None = None) -> list[PlanRow]:
     """The latest first; of one prefecture only where its code is given."""
-    statement = select(PlanRow).order_by(PlanRow.first_year.desc(), PlanRow.id)
+    statement = select(PlanRow).where(PlanRow.withdrawn_at.is_(None)).order_by(PlanRow.first_year.desc(), PlanRow.id)
     return list(session.scalars(statement if owner is None else statement.where(PlanRow.owner == owner)))
 
 
-def find_plan(session: Session, plan_id: str) -> PlanRow:
-    row = session.get(PlanRow, plan_id)
+def withdrawn(session: Session) -> list[PlanRow]:
+    """What was withdrawn, the latest first."""
+    statement = select(PlanRow).where(PlanRow.withdrawn_at.is_not(None))
+    return list(session.scalars(statement.order_by(PlanRow.withdrawn_at.desc(), PlanRow.id)))
+
+
+def find_plan(session: Session, plan_id: str, *, lock: bool = False) -> PlanRow:
+    """Raises NotFound, also for one that was withdrawn."""
+    row = session.get(PlanRow, plan_id, with_for_update=lock or None)
     if row is None:
         raise NotFound(say("この計画は見つかりません。一覧から選び直してください。"))
+    if row.withdrawn_at is not None:
+        raise NotFound(say("この計画は、取り下げられています。一覧から選び直してください。"))
     return row
 
 
@@ -145,7 +158,9 @@ def plan_of(session: Session, indicator: IndicatorRow) -> PlanRow:
 
 
 def automatic_indicators(session: Session) -> list[IndicatorRow]:
-    return list(session.scalars(select(IndicatorRow).where(IndicatorRow.automatic != "")))
+    """Of plans that stand."""
+    statement = select(IndicatorRow).join(MeasureRow, MeasureRow.id == IndicatorRow.measure).join(PlanRow)
+    return list(session.scalars(statement.where(IndicatorRow.automatic != "", PlanRow.withdrawn_at.is_(None))))
 
 
 def values(session: Session, indicators: Iterable[str], *, old: bool = False) -> list[IndicatorValueRow]:

@@ -39,3 +39,12 @@ def since(session: Session, first: date) -> dict[str, tuple[int, int]]:
     statement = select(ServiceDayRow.service, func.sum(ServiceDayRow.asked), func.sum(ServiceDayRow.answered))
     rows = session.execute(statement.where(ServiceDayRow.day >= first).group_by(ServiceDayRow.service))
     return {service: (int(asked), int(answered)) for service, asked, answered in rows}
+
+
+def silent(session: Session, first: date) -> list[tuple[date, str, int, int]]:
+    """(day, service, looks without an answer, looks) of the days from `first` on with such looks, the newest first."""
+    row = ServiceDayRow
+    statement = select(row).where(row.day >= first, row.answered < row.asked).order_by(row.day.desc(), row.service)
+    return [
+        (found.day, found.service, found.asked - found.answered, found.asked) for found in session.scalars(statement)
+    ]

@@ -12,6 +12,7 @@ from libs.common.testing.service import NOW
 from services.tenants import worker
 from services.tenants.api.notice_settings import Ways
 from services.tenants.db import maintenance as maintenance_db
+from services.tenants.db import notice_choices as choices_db
 from services.tenants.db import requests as requests_db
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.tests.cloud import Cloud
@@ -126,35 +127,49 @@ def test_reservations_invoices_and_maintenance_are_told_to_whom_they_concern(clo
     assert {"取りやめ" in row.subject for row in heard(cloud, ELSEWHERE)} == {True, False}
 
 
+CHOSEN = dict.fromkeys((kind for kind in telling.KINDS if kind not in telling.ALWAYS), "mail")
+
+
 def test_each_administrator_chooses_what_and_how(cloud: Cloud) -> None:
     page = cloud.get(SETTINGS, ADMIN).text
-    assert page.count('value="mail" checked') == len(telling.KINDS), "mail, unless somebody chooses"
-    everything = dict.fromkeys(telling.KINDS, "mail")
-    assert cloud.post(SETTINGS, ADMIN, everything | {"decided": "inbox", "failed": "none"}).status_code == 303
+    assert page.count('value="mail" checked') == len(CHOSEN), "mail, unless somebody chooses"
+    assert cloud.post(SETTINGS, ADMIN, CHOSEN | {"decided": "inbox", "ready": "none"}).status_code == 303
     page = cloud.get(f"{SETTINGS}?saved=true", ADMIN).text
     assert "この届け方にしました" in page and page.count('value="none" checked') == 1
     assert 'value="none" checked' not in cloud.get(SETTINGS, COLLEAGUE).text, "one's own, nobody else's"
     joining = asked(cloud)
     cloud.post(f"/operator/requests/{joining}/approve", OPERATOR)
+    answer(cloud.database, joining, "provisioned")
+    assert [(row.template, row.mail) for row in heard(cloud)] == [("decided", "none")]
+    told = {("decided", "queued"), ("ready", "queued")}
+    assert {(row.template, row.mail) for row in heard(cloud, COLLEAGUE)} == told
+
+
+def test_what_has_a_day_that_counts_cannot_be_switched_off_and_says_so(cloud: Cloud) -> None:
+    """Neither by another form nor by a choice that was made while one could."""
+    page = cloud.get(SETTINGS, ADMIN).text
+    assert all(why in page and f'name="{kind}"' not in page for kind, why in telling.ALWAYS.items())
+    refused = cloud.post(SETTINGS, ADMIN, CHOSEN | {"invoice": "none"})
+    assert refused.status_code == 422 and refused.text.count(telling.ALWAYS["invoice"]) == 2
+    with cloud.database.transaction() as session:
+        choices_db.choose(session, OOKI, ADMIN.subject, dict.fromkeys(telling.KINDS, "none"))
+    joining = asked(cloud)
+    cloud.post(f"/operator/requests/{joining}/approve", OPERATOR)
     with cloud.database.transaction(tenant=OOKI) as session:
         saga.failed(session, "eapply", room_request(cloud.database, joining), "だめでした。", NOW)
-    assert [(row.template, row.mail) for row in heard(cloud)] == [("decided", "none")]
-    assert {(row.template, row.mail) for row in heard(cloud, COLLEAGUE)} == {
-        ("decided", "queued"),
-        ("failed", "queued"),
-    }
+    assert [(row.template, row.mail) for row in heard(cloud)] == [("failed", "queued")]
 
 
 def test_a_choice_that_is_none_is_refused_beside_its_field(cloud: Cloud) -> None:
     assert set(Ways.model_fields) == set(telling.KINDS), "the form asks for each kind"
-    refused = cloud.post(SETTINGS, ADMIN, dict.fromkeys(telling.KINDS, "mail") | {"invoice": "pigeon"})
-    assert refused.status_code == 422 and 'id="invoice-error"' in refused.text
+    refused = cloud.post(SETTINGS, ADMIN, CHOSEN | {"ready": "pigeon"})
+    assert refused.status_code == 422 and 'id="ready-error"' in refused.text
     with cloud.database.reading() as session:
-        assert telling.chosen(session, OOKI, ADMIN.subject)["invoice"] == "mail"
+        assert telling.chosen(session, OOKI, ADMIN.subject)["ready"] == "mail"
 
 
 def test_the_answer_to_a_question_follows_the_choice(cloud: Cloud) -> None:
-    cloud.post(SETTINGS, COLLEAGUE, dict.fromkeys(telling.KINDS, "mail") | {"support": "none"})
+    cloud.post(SETTINGS, COLLEAGUE, CHOSEN | {"support": "none"})
     cloud.post(f"/portal/{OOKI}/support/", ADMIN, {"title": "印刷", "service": "", "text": "切れます。"})
     assert kinds(cloud, COLLEAGUE) == []
 

@@ -72,7 +72,7 @@ def test_whoever_chooses_reads_the_yen_that_a_decided_rule_gives(full: Cloud) ->
     full.post("/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "", "total": "600000"})
     for page in (f"/portal/{OOKI}/", f"/portal/{OOKI}/services/ebid"):
         # 600,000 yen alike for the 3 of the sample and the one that asks
-        assert "2027年度は、1年で150,000円です" in full.get(page, ADMIN).text
+        assert "令和9年度は、1年で150,000円です" in full.get(page, ADMIN).text
     assert full.get(f"/portal/{OOKI}/", ADMIN).text.count("円です") == 1, "no yen where nothing was decided"
 
 

@@ -209,13 +209,6 @@ def test_the_desk_of_staff_and_nobody_elses(full: Cloud) -> None:
     assert full.get(f"/t/{OOKI}/desk/", reviewer).status_code == 404
 
 
-def test_status_says_which_part_does_not_answer(full: Cloud) -> None:
-    full.others.answers["GET", "/health/ready"] = (200, {"status": "ok"})
-    assert "応答がありません</span>" not in full.get("/status/", GUEST).text
-    full.others.answers.clear()
-    assert "応答がありません</span>" in full.get("/status/", GUEST).text
-
-
 def test_every_page_fits_the_security_policy(full: Cloud) -> None:
     applied(full, KURUME, 1)
     pages = [

@@ -46,7 +46,9 @@ def test_maintenance_is_on_the_status_page_in_the_portal_and_in_the_calendar(clo
 def test_what_is_over_is_announced_no_longer(cloud: Cloud) -> None:
     cloud.post("/operator/maintenance", OPERATOR, NIGHT)
     cloud.clock.advance(days=2)
-    assert "申請の受付を止めます。" not in cloud.get("/status/", GUEST).text
+    coming, _, past = cloud.get("/status/", GUEST).text.partition("終わったメンテナンス")
+    assert "申請の受付を止めます。" not in coming and "申請の受付を止めます。" in past
+    assert "申請の受付を止めます。" not in cloud.get(f"/portal/{OOKI}/", ADMIN).text
 
 
 @pytest.mark.parametrize(

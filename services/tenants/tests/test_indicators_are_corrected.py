@@ -58,7 +58,7 @@ def test_a_plan_that_begins_years_from_now_has_no_report_yet(planned: Cloud) -> 
     ledger = planned.get("/council/indicators", MEMBER).text
     with planned.database.reading() as session:
         [plan] = [one.id for one in plans_db.plans(session) if one.first_year == 2029]
-    assert f"/council/plans/{plan}" not in ledger
+    assert f'href="/council/plans/{plan}"' not in ledger
     answer = planned.get(f"/council/plans/{plan}", MEMBER)
     assert answer.status_code == 404 and "まだ始まっていません" in answer.text, "it was our fault (500)"
     assert planned.get(f"/council/indicators/{indicator_id(planned, '指標')}", MEMBER).status_code == 200
@@ -220,3 +220,79 @@ def test_the_printed_report_names_who_answers_and_writes_days_as_the_page_does(p
     said = words_of(planned.get(f"/council/plans/{plan_id(planned)}/report.pdf?year=2018&quarter=1", MEMBER).content)
     assert "担当：情報政策課" in said and "平成30年6月30日現在" in said and "令和元年度～令和3年度" in said
     assert "この共同クラウドが数えた平成30年度の実績" in said, "a quarter's report told the year's figures as its own"
+
+
+def test_a_plan_recorded_wrongly_is_withdrawn_and_says_who_and_why(planned: Cloud) -> None:  # noqa: F811
+    """Nothing of it is reported or counted any more; below the ledger it stays to be read that it was there."""
+    assert send_plan(planned, LINE, first_year="2026", last_year="2028", name="まちがいの計画")[0] == 303
+    with planned.database.reading() as session:
+        [wrong] = [one.id for one in plans_db.plans(session) if one.name == "まちがいの計画"]
+    inside = indicator_id(planned, "指標")
+    withdraw = f"/council/plans/{wrong}/withdraw"
+    for reason, told in (("", "取り下げる理由を入力してください"), ("長" * 2001, "2,000文字まで")):
+        refused = planned.post(withdraw, MEMBER, {"why": reason})
+        assert refused.status_code == 422 and told in refused.text and reason in refused.text
+    assert f"/reports/{wrong}/" in planned.get("/reports/", GUEST).text
+    assert planned.post(withdraw, MEMBER, {"why": "年度をまちがえた"}).status_code == 303
+    ledger = planned.get("/council/indicators", MEMBER).text
+    standing, _, gone = ledger.partition("取り下げた計画")
+    assert "まちがいの計画" not in standing and "まちがいの計画" in gone and "年度をまちがえた" in gone
+    assert wrong not in planned.get("/reports/", GUEST).text
+    for path, actor in (
+        (f"/reports/{wrong}/2026/", GUEST), (f"/reports/{wrong}/2026/report.json", GUEST), (f"/council/plans/{wrong}", MEMBER),
+        (f"/council/indicators/{inside}", MEMBER),
+    ):  # fmt: skip
+        assert planned.get(path, actor).status_code == 404, path
+    assert planned.post(withdraw, MEMBER, {"why": "もう一度"}).status_code == 404
+    with planned.database.transaction() as session:
+        plans.take_automatic(session, NOW)
+        assert plans_db.values(session, [inside]) == [], "nothing is counted for it"
+    assert "計画を取り下げました" in planned.get("/operator/records", OPERATOR).text
+
+
+def test_our_figures_are_not_put_into_a_plan_of_another_prefecture_by_any_form(planned: Cloud) -> None:  # noqa: F811
+    lines = "柱,施策,よその指標,件,1,2026年度,2,2029年度,,\n"
+    assert send_plan(planned, lines, name="よその計画", owner="460001")[0] == 303
+    with planned.database.reading() as session:
+        [theirs] = [one.id for one in plans_db.plans(session) if one.owner == "460001"]
+    added = planned.post("/council/indicators", MEMBER, OWN | {"plan": theirs, "automatic": "joined.eapply"})
+    inside = indicator_id(planned, "よその指標")
+    form = {"indicator": "よその指標", "unit": "件", "baseline": "1", "target": "2", "target_date": "2029年度"}
+    mended = {**form, "baseline_date": "2026年度", "automatic": "joined.eapply", "reason": "検査"}
+    corrected = planned.post(f"/council/indicators/{inside}/correct", MEMBER, mended)
+    for answer in (added, corrected):
+        assert (
+            answer.status_code == 422
+            and "ほかの都道府県の計画には、このクラウドの自動の値を入れられません" in answer.text
+        )
+    allowed = planned.post(f"/council/indicators/{inside}/correct", MEMBER, mended | {"automatic": ""})
+    assert allowed.status_code == 303
+    with planned.database.reading() as session:
+        assert all(one.automatic == "" for one in plans_db.indicators(session, plans_db.measures(session, theirs)))
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/council/", ("平成18年度", "令和元年度")), ("/council/tenders", ("令和8年度に公告",)), ("/council/sharing/", ("令和8年度",)),
+        ("/council/applications", ("令和8年度",)), ("/council/invoices/", ("令和8年度",)), ("/council/indicators", ("令和3年度",)),
+    ],
+)  # fmt: skip
+def test_a_fiscal_year_is_said_in_one_way(planned: Cloud, path: str, said: tuple[str, ...]) -> None:  # noqa: F811
+    page = planned.get(path, MEMBER).text
+    assert all(words in page for words in said)
+    western = re.sub(
+        r"<input[^>]*>|<option[^>]*value=\"[^\"]*\"|<svg.*?</svg>|[^。]*のように入力|例：\d{4}",
+        "",
+        page,
+        flags=re.DOTALL,
+    )
+    assert not re.findall(
+        r"(?<![\d-])20\d\d年度[^ ]", western.split("ほかの計画が公表した指標")[0].split("自動で入る値")[0]
+    )
+
+
+def test_the_list_of_years_of_an_indicator_says_them_as_the_pages_do(planned: Cloud) -> None:  # noqa: F811
+    page = planned.get(f"/council/indicators/{indicator_id(planned, RATE)}", MEMBER).text
+    options = re.findall(r'<option value="(\d{4})"[^>]*>([^<]+)</option>', page)
+    assert ("2021", "令和3年度") in options and all(label.endswith("年度") for _, label in options)

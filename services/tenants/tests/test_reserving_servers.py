@@ -3,9 +3,10 @@
 import json
 import re
 import stat
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 
@@ -115,6 +116,62 @@ def test_a_cluster_that_refuses_is_asked_again_and_the_operator_reads_why(town: 
     fake_kubectl(town, tmp_path)
     cluster.keep_up(town.service)
     assert only(town).applied_at is not None
+
+
+def test_a_kubectl_that_is_not_there_is_said_and_asked_again(town: Cloud, tmp_path: Path) -> None:
+    """Not the dry mode: somebody set KUBECTL and believes that the cluster is reached."""
+    reserve(town, first="2026-11-20", last="2026-11-20")
+    town.post(f"/operator/capacity/{only(town).id}/approve", OPERATOR)
+    town.service.settings.kubectl = str(tmp_path / "nowhere" / "kubectl")
+    cluster.keep_up(town.service)
+    page = town.get("/operator/capacity", OPERATOR).text
+    assert (
+        only(town).applied_at is None
+        and "クラスターに届きませんでした" in page
+        and "クラスターには触れません" not in page
+    )
+    fake_kubectl(town, tmp_path)
+    assert cluster.keep_up(town.service) == 1 and only(town).applied_at is not None
+
+
+def test_a_reservation_begins_and_ends_at_midnight_in_japan_to_the_second(town: Cloud, tmp_path: Path) -> None:
+    reserve(town)
+    town.post(f"/operator/capacity/{only(town).id}/approve", OPERATOR)
+    calls = fake_kubectl(town, tmp_path)
+    for midnight, command in (
+        (datetime(2026, 11, 21, 15, tzinfo=UTC), "apply"),
+        (datetime(2026, 11, 24, 15, tzinfo=UTC), "delete"),
+    ):
+        before = len(calls())
+        town.clock.advance(seconds=(midnight - town.clock.now()).total_seconds() - 1)
+        assert cluster.keep_up(town.service) == 0 and len(calls()) == before, "23:59:59"
+        town.clock.advance(seconds=1)
+        assert cluster.keep_up(town.service) == 1 and calls()[-1]["command"].startswith(command), "0:00:00"
+
+
+def test_a_full_day_ends_where_the_next_begins(town: Cloud) -> None:
+    """Exactly all that there is, for one day too; what shares a single day with it does not fit, what adjoins it does."""
+    assert reserve(town, nodes="8", storage="1000")[0] == 303
+    for days in (("2026-11-24", "2026-11-24"), ("2026-11-21", "2026-11-22"), ("2026-11-20", "2026-11-30")):
+        assert reserve(town, first=days[0], last=days[1], nodes="1", storage="0")[0] == 409, days
+    assert reserve(town, first="2026-11-23", last="2026-11-23", nodes="1", storage="0")[0] == 409
+    for day in ("2026-11-21", "2026-11-25"):
+        assert reserve(town, first=day, last=day, nodes="8", storage="1000")[0] == 303, day
+        assert reserve(town, first=day, last=day, nodes="1", storage="0")[0] == 409, day
+
+
+def test_fifty_forms_at_once_get_what_there_is_and_not_one_server_more(town: Cloud) -> None:
+    start = Barrier(50)
+
+    def ask(number: int) -> int:
+        start.wait(60)
+        return reserve(town, nodes="1", storage="0", purpose=f"検査{number}")[0]
+
+    with ThreadPoolExecutor(50) as several:
+        answers = Counter(several.map(ask, range(50)))
+    assert answers == {303: 8, 409: 42}
+    with town.database.reading() as session:
+        assert sum(row.nodes for row in capacity_db.of_tenant(session, OOKI)) == 8
 
 
 def test_the_manifest_is_what_kubernetes_takes(town: Cloud) -> None:

@@ -81,3 +81,22 @@ def test_what_servers_are_for_is_read_by_who_is_signed_in_only(cloud: Cloud) -> 
     assert reserve(cloud)[0] == 303
     assert ("20261122", "サーバーの予約：町長選挙の開票速報") in dates(cloud, f"/portal/{OOKI}/dates.ics", ADMIN)
     assert ("20261122", "サーバーの予約") in dates(cloud, make(cloud))
+
+
+def test_a_use_stays_the_same_entry_when_its_first_day_moves(cloud: Cloud) -> None:
+    """A calendar program knows an entry by its UID: with another one it would show both days."""
+
+    def entries() -> dict[str, str]:
+        lines = unfolded(cloud.get(f"/portal/{OOKI}/dates.ics", ADMIN).text)
+        named = [[li.split(":", 1)[1] for li in lines if li.startswith(name)] for name in ("SUMMARY", "UID", "DTSTART")]
+        return {summary: f"{uid} {day}" for summary, uid, day in zip(*named, strict=True)}
+
+    asked = cloud.post(f"/portal/{OOKI}/services/center/join", ADMIN, {"when": "april"}).headers["location"]
+    cloud.post(f"/operator/requests/{asked.rsplit('/', 1)[1]}/approve", OPERATOR)
+    begins = next(summary for summary in entries() if summary.startswith("利用開始"))
+    before = entries()[begins].split()
+    moved = cloud.post(f"/portal/{OOKI}/services/center/move", ADMIN, {"when": "day", "day": "2027-06-01"})
+    assert moved.status_code == 303, moved.text
+    cloud.post(f"/operator/requests/{moved.headers['location'].rsplit('/', 1)[1]}/approve", OPERATOR)
+    after = entries()[begins].split()
+    assert (before[1], after[1]) == ("20270401", "20270601") and before[0] == after[0]

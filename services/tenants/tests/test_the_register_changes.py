@@ -1,6 +1,7 @@
 """Operators record that a town becomes a city, merges, ends or was recorded wrongly; they see the counts before they do."""
 
 import re
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -10,9 +11,10 @@ from libs.common import audit, jobs
 from libs.common.db import Database
 from libs.common.testing.service import NOW
 from services.tenants import worker
+from services.tenants.db import invoices as invoices_db
 from services.tenants.domain.municipality import existing_on
 from services.tenants.tests.cloud import Cloud
-from services.tenants.tests.people import KURUME, MEMBER, NAKAGAWA, OOKI, OPERATOR
+from services.tenants.tests.people import ADMIN, KURUME, MEMBER, NAKAGAWA, OOKI, OPERATOR
 from services.tenants.tests.test_joining_a_service import answer, approve, ask_to_join, told
 from services.tenants.use_cases import count, import_history, registry
 
@@ -291,3 +293,70 @@ def test_who_joins_after_its_end_in_another_was_recorded_leaves_that_as_it_is(cl
     approve(cloud.database, asked)
     answer(cloud.database, asked, "provisioned")
     assert on(cloud.database, date(2027, 4, 1)).joined["eapply"] == set(), "久留米市 decides for itself"
+
+
+# ---- what was asked of the towns before ------------------------------------------------------------------------------
+
+
+def test_whoever_a_merger_made_reads_the_invoices_of_its_parts_and_nobody_else_s(cloud: Cloud) -> None:
+    """Nobody can sign in for a town that ended: its bills would be read, paid and kept by nobody."""
+    join(cloud.database, f"{OOKI},center,2010-04-01,", f"{KURUME},center,2010-04-01,")
+    cloud.post(
+        "/council/sharing/center/rule",
+        MEMBER,
+        {"year": "2026", "total": "1000", "equal": "100", "population": "", "use": ""},
+    )
+    cloud.post("/council/invoices/issue", MEMBER, {"year": "2026", "due_on": "2027-01-31"})
+    with cloud.database.reading() as session:
+        idents = {row.tenant: row.id for row in invoices_db.invoices(session)}
+    assert record(cloud, OOKI, "merge", MERGER).status_code == 303
+    new = replace(ADMIN, tenant=MERGED, code=MERGED)
+    home = f"/portal/{MERGED}/invoices/"
+    cloud.clock.advance(days=131)  # 2027-03-31
+    assert idents[OOKI] in cloud.get(f"/portal/{OOKI}/invoices/", ADMIN).text
+    cloud.clock.advance(days=1)
+    page = cloud.get(home, new).text
+    assert idents[OOKI] in page and "合併前の大木町あて" in page and idents[KURUME] not in page
+    assert "大木町 御中" in cloud.get(f"{home}{idents[OOKI]}", new).text, "as it was sent"
+    assert "大木町" in cloud.get(f"{home}{idents[OOKI]}/lines.csv", new).text
+    assert cloud.get(f"{home}{idents[OOKI]}/invoice.pdf", new).content.startswith(b"%PDF")
+    assert cloud.get(f"/portal/{MERGED}/dates.ics", new).text.count("納期限") == 1, "what is due is due"
+    for path in ("", "/lines.csv", "/invoice.pdf"):
+        assert cloud.get(f"{home}{idents[KURUME]}{path}", new).status_code == 404
+        elsewhere = replace(ADMIN, tenant=KURUME, code=KURUME)
+        assert cloud.get(f"/portal/{KURUME}/invoices/{idents[OOKI]}{path}", elsewhere).status_code == 404
+
+
+def test_who_leaves_between_a_merger_s_record_and_its_day_is_not_carried_unless_somebody_else_is(cloud: Cloud) -> None:
+    """The use went on in the new municipality, which had agreed to nothing, and was counted and billed there."""
+    join(cloud.database, f"{OOKI},eapply,2010-04-01,", f"{OOKI},center,2010-04-01,", f"{TACHIARAI},center,2010-04-01,")
+    cloud.clock.advance(hours=1)
+    record(cloud, OOKI, "merge", MERGER)
+    cloud.clock.advance(hours=1)
+    day = date(2027, 4, 1)
+    assert [on(cloud.database, day).joined[s] for s in ("eapply", "center")] == [{MERGED}, {MERGED}]
+    leaving = {}
+    for service in ("eapply", "center"):
+        asked = cloud.post(f"/portal/{OOKI}/services/{service}/leave", ADMIN, {"when": "day", "day": "2027-02-28"})
+        leaving[service] = asked.headers["location"]
+    assert [on(cloud.database, day).joined[s] for s in ("eapply", "center")] == [set(), {MERGED}]
+    assert on(cloud.database, date(2027, 2, 28)).joined["eapply"] == {OOKI}
+    cloud.clock.advance(hours=1)
+    assert cloud.post(f"{leaving['eapply']}/withdraw", ADMIN).status_code == 303
+    assert on(cloud.database, day).joined["eapply"] == {MERGED}, "staying after all, it is carried again"
+    assert cloud.post(f"{leaving['center']}/withdraw", ADMIN).status_code == 303
+    assert on(cloud.database, day).joined["center"] == {MERGED}
+
+
+def test_a_use_called_off_between_a_merger_s_record_and_its_day_never_begins_in_the_new_one(cloud: Cloud) -> None:
+    asked = ask_to_join(cloud.database, effective_from=date(2027, 3, 1))
+    approve(cloud.database, asked)
+    answer(cloud.database, asked, "provisioned")
+    record(cloud, OOKI, "merge", MERGER)
+    assert on(cloud.database, date(2027, 4, 1)).joined["eapply"] == {MERGED}
+    assert cloud.post(f"/portal/{OOKI}/services/eapply/cancel", ADMIN).status_code == 303
+    assert (
+        on(cloud.database, date(2027, 3, 1)).joined["eapply"]
+        == on(cloud.database, date(2027, 4, 1)).joined["eapply"]
+        == set()
+    )

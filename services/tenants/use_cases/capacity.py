@@ -14,7 +14,7 @@ from services.tenants.db import registry as registry_db
 from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.db.capacity import PoolRow, ReservationRow
 from services.tenants.db.invoices import InvoiceRow
-from services.tenants.domain import capacity, mergers
+from services.tenants.domain import capacity, mergers, texts
 from services.tenants.domain.capacity import Held
 from services.tenants.domain.history import believed
 from services.tenants.domain.lives import in_order
@@ -94,12 +94,11 @@ def decide(session: Session, actor: Actor, reservation_id: str, approved: bool, 
     row = db.find(session, reservation_id, lock=True)
     if row.state != "requested":
         raise Conflict(say("この予約は、もう決まっています。"))
-    if not approved and not reason.strip():
-        sentence = say("見送る理由を入力してください。申し込んだ市町村に、そのまま伝わります。")
-        raise Invalid(sentence, fields={"reason": sentence})
+    need = "" if approved else say("見送る理由を入力してください。申し込んだ市町村に、そのまま伝わります。")
+    said = texts.kept(reason, "reason", need=need)
     if approved:
         row.first = capacity.check_decidable(row.held, local_date(now)).first
-    row.state, row.reason = ("approved" if approved else "refused"), reason.strip()[:2000] or None
+    row.state, row.reason = ("approved" if approved else "refused"), said or None
     row.decided_by, row.decided_at = actor.subject, now
     audit.record(session, actor, f"capacity.{row.state}", row.id, row.reason, _detail(row), now=now)
     telling.tell(session, row.tenant, "reservation", row.id, "capacity/", now, good=approved)

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
@@ -12,12 +13,12 @@ from libs.common.actor import Actor
 from libs.common.errors import NotFound, say
 from services.tenants.db import calendars as db
 from services.tenants.db import capacity as capacity_db
-from services.tenants.db import invoices as invoices_db
 from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.domain import catalogue, joining
 from services.tenants.domain.history import believed, is_empty
 from services.tenants.domain.ical import Entry
 from services.tenants.domain.subscriptions import Interval
+from services.tenants.use_cases import invoices
 
 DAY = timedelta(days=1)
 AFTER_APPROVAL: dict[str, str] = {
@@ -33,22 +34,30 @@ def entries(session: Session, tenant: str, today: date, *, discreet: bool = Fals
 
     `discreet`: without amounts and without what servers are for, where an address alone opens the calendar.
     """
-    for row in invoices_db.invoices(session, tenant=tenant):
+    for row in invoices.readable_by(session, tenant, today):
         if row.state == "issued":
             amount = "" if discreet else f"（{row.amount:,}円）"
             yield _day(row.id, row.due_on, f"納期限：請求 {row.label}{amount}")
-    for one in believed(subscriptions_db.intervals(session, tenant)):
-        if one.kind == "joined" and not is_empty(one):
-            yield from _of_use(one, today)
+    for number, one in _uses(session, tenant):
+        yield from _of_use(one, number, today)
     for held in capacity_db.of_tenant(session, tenant):
         if held.state in ("requested", "approved") and held.until >= today:
             purpose = "" if discreet else f"：{held.purpose}"
             yield Entry(held.id, held.first, held.until, f"サーバーの予約{purpose}")
 
 
-def _of_use(one: Interval, today: date) -> Iterator[Entry]:
+def _uses(session: Session, tenant: str) -> Iterator[tuple[int, Interval]]:
+    """Each use with its number among those of its service, the first is 1: by it a calendar knows the use again when its days move."""
+    counted: Counter[str] = Counter()
+    found = [i for i in believed(subscriptions_db.intervals(session, tenant)) if i.kind == "joined" and not is_empty(i)]
+    for one in sorted(found, key=lambda i: i.valid_from):
+        counted[one.service] += 1
+        yield counted[one.service], one
+
+
+def _of_use(one: Interval, number: int, today: date) -> Iterator[Entry]:
     name = catalogue.service(one.service).name
-    ident = f"{one.tenant_id}-{one.service}-{one.valid_from.isoformat()}"
+    ident = f"{one.tenant_id}-{one.service}-{number}"
     if one.valid_from >= today:
         yield _day(ident, one.valid_from, f"利用開始：{name}")
     for planned in joining.plan(one.valid_from, today):

@@ -60,11 +60,14 @@ def _state(row: dict[str, str], now: datetime) -> Municipality:
     code, name, kana = read_code(row["code"]), row["name"], row["kana"]
     if not name or not kana:
         raise Invalid(say("名前とよみがなを入力してください。"))
+    for text, column, most in ((name, "name", 40), (kana, "kana", 80), (row.get("region", ""), "region", 40)):
+        if len(text) > most:
+            raise Invalid(say("%(column)s は%(most)s文字までで入力してください。", column=column, most=most))
     kind = kind_of(name)
     if kind == "都道府県":
         raise Invalid(say("「%(name)s」は都道府県です。市町村だけを取り込みます。", name=name))
     return Municipality(
-        code, code, name[:40], kana[:80], kind, row.get("region", "")[:40], None, None, now,
+        code, code, name, kana, kind, row.get("region", ""), None, None, now,
         longitude=_degrees(row.get("longitude", ""), 180), latitude=_degrees(row.get("latitude", ""), 90),
     )  # fmt: skip
 

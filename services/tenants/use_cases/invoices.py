@@ -8,12 +8,15 @@ from sqlalchemy.orm import Session
 from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.clock import local_date
-from libs.common.errors import Conflict, Invalid, say
+from libs.common.errors import Conflict, Invalid, NotFound, say
 from services.tenants.db import invoices as db
 from services.tenants.db import registry as registry_db
 from services.tenants.db.invoices import InvoiceRow
-from services.tenants.domain import mergers
+from services.tenants.domain import mergers, texts
 from services.tenants.domain.catalogue import SERVICES
+from services.tenants.domain.history import believed
+from services.tenants.domain.lives import in_order
+from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.sharing import Share
 from services.tenants.use_cases import count, sharing, telling
 from services.tenants.use_cases.sharing import Shared
@@ -24,6 +27,23 @@ def year_of(session: Session, fiscal_year: int) -> dict[str, Shared]:
     register = count.read(session)
     found = {s.key: sharing.of_year(session, register, s.key, fiscal_year) for s in SERVICES}
     return {key: shared for key, shared in found.items() if shared is not None}
+
+
+def readable_by(session: Session, tenant: str, today: date) -> list[InvoiceRow]:
+    """Its own and, after a merger, those of whoever went into it: it answers for them and keeps the books. The latest first."""
+    states = registry_db.states(session)
+    into = {state.tenant_id for state in states if mergers.heir(states, state.tenant_id, today) == tenant}
+    return db.invoices_of(session, into)
+
+
+def find_readable(session: Session, tenant: str, invoice_id: str, today: date) -> tuple[InvoiceRow, str]:
+    """The invoice and the name to which it was sent. NotFound for whatever `readable_by` does not hold."""
+    row = next((row for row in readable_by(session, tenant, today) if row.id == invoice_id), None)
+    if row is None:
+        raise NotFound(say("この請求は見つかりません。一覧から選び直してください。"))
+    states = registry_db.states(session, row.tenant)
+    then = existing_on(states, local_date(row.issued_at)).get(row.tenant) or in_order(believed(states))[-1]
+    return row, then.name
 
 
 def issue(session: Session, actor: Actor, fiscal_year: int, due_on: date, now: datetime) -> list[InvoiceRow]:
@@ -108,15 +128,13 @@ def note_paid(session: Session, actor: Actor, invoice_id: str, paid_on: date, no
 
 def void(session: Session, actor: Actor, invoice_id: str, reason: str, now: datetime) -> InvoiceRow:
     """The invoice was wrong: it stays readable with the reason, and another may be issued for the year."""
-    if not reason.strip():
-        sentence = say("取り消す理由を入力してください。市町村が読みます。")
-        raise Invalid(sentence, fields={"reason": sentence})
+    said = texts.kept(reason, "reason", need=say("取り消す理由を入力してください。市町村が読みます。"))
     row = db.find_invoice(session, invoice_id, lock=True)
     if row.state == "void":
         return row
     if row.state == "paid":
         raise Conflict(say("入金のあった請求は、取り消せません。差額は、次の請求で調整してください。"))
-    row.state, row.slot, row.void_reason = "void", row.id, reason.strip()[:2000]
+    row.state, row.slot, row.void_reason = "void", row.id, said
     audit.record(session, actor, "invoice.voided", row.label, row.void_reason, now=now)
     telling.tell(session, row.tenant, "invoice", row.id, f"invoices/{row.id}", now, good=False)
     return row

@@ -152,7 +152,7 @@ def _register_line(found: File, row: dict[str, str], end: date, known: dict[Key,
     if known.get(key) == "counts":
         raise _known(key)
     line = {"number": number, "procedure": procedure, "received_on": received, "channel": channel}
-    found.lines.append({**line, "outcome": row.get("結果", "")[:40], "decided_on": decided})
+    found.lines.append({**line, "outcome": _short(row.get("結果", ""), "結果", 40), "decided_on": decided})
     found.totals[key] += 1
 
 
@@ -200,6 +200,12 @@ def _text(row: dict[str, str], name: str, most: int) -> str:
     text = _plain(row[name])
     if not text or len(text) > most:
         raise Invalid(say("「%(name)s」は、1文字から%(most)s文字までで入力してください。", name=name, most=most))
+    return text
+
+
+def _short(text: str, name: str, most: int) -> str:
+    if len(text) > most:
+        raise Invalid(say("「%(name)s」は、%(most)s文字までで入力してください。", name=name, most=most))
     return text
 
 

@@ -14,7 +14,7 @@ from libs.common.errors import Invalid, NotFound, Refusal, say
 from services.tenants.db import plans as db
 from services.tenants.db.plans import IndicatorRow, IndicatorValueRow, MeasureRow, PlanRow, ReviewRow
 from services.tenants.domain import indicators as rules
-from services.tenants.domain import tables
+from services.tenants.domain import tables, texts
 from services.tenants.domain.indicators import Source
 from services.tenants.use_cases.automatic import FIGURES
 from services.tenants.use_cases.import_history import BadLine, refuse_lines
@@ -31,6 +31,7 @@ YEARS = range(1990, 2101)
 """Fiscal years that a plan or a value may speak of."""
 LONGEST_REVIEW = 4000
 KINDS = ("check", "act", "comment")
+NOT_OURS = say("ほかの都道府県の計画には、このクラウドの自動の値を入れられません。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,21 @@ def add_plan(session: Session, actor: Actor, new: NewPlan, table: str, now: date
     return plan
 
 
+def withdraw_plan(session: Session, actor: Actor, plan_id: str, reason: str, now: datetime) -> PlanRow:
+    """It was recorded wrongly: no report, list or count has it any more; what it held stays in the store, and who withdrew it when and
+    why stands below the ledger. Raises Invalid without a reason. The session is the prefecture's."""
+    said = texts.kept(reason, "withdraw", need=say("取り下げる理由を入力してください。一覧に残ります。"))
+    row = db.find_plan(session, plan_id, lock=True)
+    row.withdrawn_at, row.withdrawn_by, row.withdrawn_because = now, actor.subject, said
+    audit.record(session, actor, "plan.withdrawn", row.id, said, now=now)
+    return row
+
+
 def _plan_lines(table: str, *, counted: bool) -> list[dict[str, str]]:
     """`counted`: false for a plan of another prefecture, whose figures are not those of this cloud."""
     rows = _table(table, PLAN_COLUMNS)
     if not counted:
-        said = say("ほかの都道府県の計画には、このクラウドの自動の値を入れられません。")
-        refuse_lines([BadLine(line, said) for line, row in rows if row["automatic"]])
+        refuse_lines([BadLine(line, NOT_OURS) for line, row in rows if row["automatic"]])
     refuse_lines([bad for line, row in rows for bad in _plan_faults(line, row)] + _twice(rows))
     return [row for _, row in rows]
 
@@ -157,6 +167,7 @@ def add_indicator(
     measures = db.measures(session, plan.id)
     present = db.indicators(session, measures)
     _check_indicator(row, better, {one.name for one in present})
+    _check_own(actor, plan, row["automatic"])
     measure = next((m for m in measures if (m.pillar, m.title) == (row["pillar"], row["measure"])), None)
     if measure is None:
         number = max((m.position for m in measures), default=0) + 1
@@ -192,6 +203,12 @@ def _check_indicator(row: dict[str, str], better: str, present: set[str]) -> Non
         raise Invalid(say("直していただくところがあります。"), fields=wrong)
 
 
+def _check_own(actor: Actor, plan: PlanRow, automatic: str) -> None:
+    """What is counted here is said of no other prefecture: whoever acts is of the prefecture whose cloud this is."""
+    if automatic and plan.owner != actor.tenant:
+        raise Invalid(NOT_OURS, fields={"automatic": NOT_OURS})
+
+
 def correct_indicator(
     session: Session,
     actor: Actor,
@@ -209,6 +226,7 @@ def correct_indicator(
     others = {one.name for one in db.indicators(session, db.measures(session, plan.id)) if one.id != found.id}
     cells = dict.fromkeys(PLAN_COLUMNS, "－") | row | {"owner": found.owner}
     _check_indicator(cells, better, others)
+    _check_own(actor, plan, row["automatic"])
     if last_year is not None and not plan.first_year - 1 <= last_year <= plan.last_year:
         sentence = say("計画の期間の年度を選んでください。")
         raise Invalid(sentence, fields={"last_year": sentence})
@@ -278,9 +296,10 @@ def _record(
     by: str,
     now: datetime,
 ) -> bool:
-    """False if the same stands already."""
+    """False if the same stands already. Raises Invalid for a note that is too long."""
+    note = texts.kept(note, "note")
     standing = [v for v in db.values(session, [indicator]) if (v.fiscal_year, v.quarter) == (year, quarter)]
-    if standing and (standing[-1].value, standing[-1].source, standing[-1].note) == (value, source, note.strip()):
+    if standing and (standing[-1].value, standing[-1].source, standing[-1].note) == (value, source, note):
         return False
     db.supersede_value(session, indicator, year, quarter, now)
     session.add(
@@ -290,7 +309,7 @@ def _record(
             quarter=quarter,
             value=value,
             source=source,
-            note=note.strip()[:2000],
+            note=note,
             recorded_by=by,
             recorded_at=now,
         )
@@ -301,6 +320,7 @@ def _record(
 
 def import_values(session: Session, actor: Actor, plan_id: str, text: str, note: str, now: datetime) -> int:
     """Values of many indicators of one plan, from a CSV (indicator by its name): all lines or none. How many lines there were."""
+    texts.kept(note, "note")
     named = {row.name: row.id for row in db.indicators(session, db.measures(session, plan_id))}
     bad: list[BadLine] = []
     rows = _table(text, VALUE_COLUMNS)

@@ -20,6 +20,7 @@ from libs.common.clock import local_date
 from libs.common.errors import Invalid, Refusal, say
 from services.tenants.db import registry as registry_db
 from services.tenants.db import sharing as db
+from services.tenants.domain import texts
 from services.tenants.domain.codes import read_code
 from services.tenants.domain.municipality import Municipality, tenants_by_code
 from services.tenants.use_cases.import_history import BadLine, refuse_lines
@@ -27,6 +28,8 @@ from services.tenants.use_cases.import_history import BadLine, refuse_lines
 CODE_HEADINGS = ("団体コード", "市区町村コード", "code")
 NUMBER_HEADINGS = ("人口", "計", "総数", "人口(計)", "総人口", "population")
 MOST = 40_000_000
+MOST_SOURCE = 200
+"""Letters: it stands below tables and on the 見積書."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +42,17 @@ class Table:
 
 def import_table(session: Session, actor: Actor, text: str, as_of: date, source: str, now: datetime) -> Table:
     """Record the table. Raises Invalid with `lines` and records nothing if one is wrong. The session is the prefecture's."""
-    if not source.strip():
-        sentence = say("出典を入力してください。住民が読む資料にも載ります。")
-        raise Invalid(sentence, fields={"source": sentence})
+    need = say("出典を入力してください。住民が読む資料にも載ります。")
+    source = texts.kept(source, "source", most=MOST_SOURCE, need=need)
     if as_of > local_date(now):
         sentence = say("いつの人口かは、今日までの日にしてください。")
         raise Invalid(sentence, fields={"as_of": sentence})
     found = read(text, registry_db.states(session))
     if not found.populations:
         raise Invalid(say("この都道府県の市町村の行がありません。"), fields={"file": say("市町村の行がありません。")})
-    db.add_populations(session, found.populations, as_of, source.strip()[:200], now)
+    db.add_populations(session, found.populations, as_of, source, now)
     detail = {"as_of": as_of.isoformat(), "lines": len(found.populations)}
-    audit.record(session, actor, "populations.imported", "populations", source.strip()[:200], detail, now=now)
+    audit.record(session, actor, "populations.imported", "populations", source, detail, now=now)
     return found
 
 

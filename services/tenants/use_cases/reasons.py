@@ -9,7 +9,7 @@ from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Conflict, Invalid, say
 from services.tenants.db import reasons as db
-from services.tenants.domain import catalogue
+from services.tenants.domain import catalogue, texts
 from services.tenants.use_cases import count, registry
 
 KINDS: dict[str, str] = {
@@ -30,8 +30,7 @@ def note(session: Session, actor: Actor, tenant: str, service: str, kind: str, t
         raise Conflict(say("%(town)sは、もう参加しています。", town=town.name))
     if kind not in KINDS:
         raise Invalid(say("理由を選んでください。"), fields={"kind": say("理由を選んでください。")})
-    row = db.ReasonRow(
-        tenant=tenant, service=service, kind=kind, text=text.strip()[:2000], heard_by=actor.subject, heard_at=now
-    )
+    said = texts.kept(text, "text")
+    row = db.ReasonRow(tenant=tenant, service=service, kind=kind, text=said, heard_by=actor.subject, heard_at=now)
     db.replace(session, row)
     audit.record(session, actor, "not-yet.noted", f"{tenant}/{service}", detail={"kind": kind}, now=now)

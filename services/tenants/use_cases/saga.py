@@ -4,7 +4,7 @@ An answer may come twice, late, or after the request has ended: it then changes 
 opened is closed again, and a room that was being prepared is deleted.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -17,13 +17,12 @@ from services.tenants.db import requests as db
 from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.db import usage as usage_db
 from services.tenants.db.requests import RequestRow
-from services.tenants.domain import catalogue, mergers, requests
+from services.tenants.domain import catalogue, requests
 from services.tenants.domain.history import believed
-from services.tenants.domain.lives import in_order
 from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.subscriptions import Interval, first_day, status_on
 from services.tenants.events import RoomRequested, SubscriptionEnded, SubscriptionStarted
-from services.tenants.use_cases import capacity, own_pages, switches, telling, terms
+from services.tenants.use_cases import capacity, carrying, own_pages, switches, telling, terms
 
 SIGN = "tenants.sign-deletion"
 """The job: `request` in its payload."""
@@ -210,6 +209,7 @@ def _finish(session: Session, row: RequestRow, now: datetime) -> None:
         subscriptions_db.close(session, row.tenant, row.service, "suspended", today, now, row.id)
         end = row.effective_from or today
         subscriptions_db.close(session, row.tenant, row.service, "joined", end, now, row.id)
+        carrying.tell_anew(session, row.tenant, row.service, now)
         usage_db.forget(session, row.service)
         if row.service == capacity.SERVICE:
             capacity.give_back(session, row.tenant, end, "自治体クラウドの利用が終わるため", now)
@@ -231,28 +231,11 @@ def _join(session: Session, row: RequestRow, now: datetime) -> None:
         return
     start = first_day(row.effective_from, today)
     subscriptions_db.add_intervals(session, [Interval(row.tenant, row.service, "joined", start, None, now)], row.id)
-    _carry_on(session, row, start, now)
+    carrying.tell_anew(session, row.tenant, row.service, now)
     event = SubscriptionStarted(service=row.service, from_date=start)
     outbox.add(session, event, subject=f"{row.tenant}/{row.service}", now=now)
     if catalogue.service(row.service).delivery == "room" and own_pages.about(session).logo:
         own_pages.tell_logo(session, now)
-
-
-def _carry_on(session: Session, row: RequestRow, start: date, now: datetime) -> None:
-    """A merger that is recorded already will end the municipality: what that makes goes on with this use too, as with those that
-    it had when the merger was recorded."""
-    states = registry_db.states(session)
-    last = in_order(s for s in believed(states) if s.tenant_id == row.tenant)[-1]
-    if last.successor is None or last.valid_until is None or last not in mergers.parts_of(states, last.successor):
-        return
-    found = [
-        i for i in believed(subscriptions_db.intervals(session, last.successor, row.service)) if i.kind == "joined"
-    ]
-    new = Interval(row.tenant, row.service, "joined", start, None, now)
-    carried = mergers.carried([*found, new], last.successor, last.valid_until, now)
-    if {(i.valid_from, i.valid_until) for i in carried} != {(i.valid_from, i.valid_until) for i in found}:
-        subscriptions_db.supersede(session, last.successor, row.service, now)
-        subscriptions_db.add_intervals(session, carried, subscriptions_db.ESTABLISHED)
 
 
 def _suspend(session: Session, row: RequestRow, now: datetime) -> None:

@@ -13,7 +13,7 @@ from libs.common.errors import Invalid, Refusal, say
 from services.tenants.db import sharing as db
 from services.tenants.db import tenders as tenders_db
 from services.tenants.db import usage as usage_db
-from services.tenants.domain import catalogue, mergers, sharing
+from services.tenants.domain import catalogue, mergers, sharing, texts
 from services.tenants.domain import usage as usage_rules
 from services.tenants.domain.history import believed
 from services.tenants.domain.municipality import Municipality, counted_on
@@ -261,11 +261,12 @@ def set_rule(session: Session, actor: Actor, rule: Rule, note: str, now: datetim
     """The council decides how a service's cost of one year is shared. The session is the prefecture's."""
     offered = catalogue.service(rule.service)
     sharing.check(rule)
+    said = texts.kept(note, "note")
     if rule.fiscal_year < offered.since:
         sentence = say("「%(name)s」は%(since)s年度からです。", name=offered.name, since=offered.since)
         raise Invalid(sentence, fields={"year": sentence})
     if db.rule_of(session, rule.service, rule.fiscal_year) == rule:
         return
-    db.add_rule(session, rule, note.strip()[:2000], actor.subject, now)
+    db.add_rule(session, rule, said, actor.subject, now)
     detail = {"fiscal_year": rule.fiscal_year, "total": rule.total}
-    audit.record(session, actor, "sharing.decided", rule.service, note.strip() or None, detail, now=now)
+    audit.record(session, actor, "sharing.decided", rule.service, said or None, detail, now=now)

@@ -12,7 +12,7 @@ from services.tenants.db import registry as registry_db
 from services.tenants.db import requests as db
 from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.db.requests import RequestRow
-from services.tenants.domain import catalogue, requests, subscriptions
+from services.tenants.domain import catalogue, requests, subscriptions, texts
 from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.use_cases import saga, telling, terms
@@ -134,13 +134,12 @@ def _check_still_there(session: Session, row: RequestRow, today: date) -> None:
 
 def refuse(session: Session, actor: Actor, request_id: str, reason: str, now: datetime) -> RequestRow:
     """An operator declines, with the reason the municipality reads."""
-    if not reason.strip():
-        sentence = say("見送る理由を入力してください。申し込んだ市町村に、そのまま伝わります。")
-        raise Invalid(sentence, fields={"reason": sentence})
+    need = say("見送る理由を入力してください。申し込んだ市町村に、そのまま伝わります。")
+    said = texts.kept(reason, "reason", need=need)
     row = db.find_request(session, request_id, lock=True)
     requests.check_step(row.state, "refused", row.decided_at)
     requests.check_decided_by_operators(row.action)
-    row.decided_by, row.decided_at, row.reason = actor.subject, now, reason.strip()[:2000]
+    row.decided_by, row.decided_at, row.reason = actor.subject, now, said
     db.add_step(session, row.id, "refused", now, label=row.reason)
     db.become(session, row, "refused", now)
     audit.record(session, actor, f"subscription.{row.action}.refused", row.service, row.reason, now=now)

@@ -7,26 +7,25 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit, outbox
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, say
+from libs.common.errors import say
 from services.tenants.db import registry as registry_db
 from services.tenants.db import switches as db
 from services.tenants.db.switches import SwitchRow
+from services.tenants.domain import texts
 from services.tenants.events import SwitchesSet
 from services.tenants.use_cases import telling
 
 LONGEST = 500
+"""Letters of the reason, which stands in the notice to the municipality."""
 
 
 def turn(session: Session, actor: Actor, service: str, name: str, on: bool, reason: str, now: datetime) -> None:
     """For the session's municipality. Raises Invalid without a reason; what is so already stays as it is."""
-    if not reason.strip():
-        sentence = say("理由を入力してください。記録に残ります。")
-        raise Invalid(sentence, fields={"reason": sentence})
+    given = texts.kept(reason, "reason", most=LONGEST, need=say("理由を入力してください。記録に残ります。"))
     tenant = session.info["tenant"]
     registry_db.version(session, lock=True)  # pressed twice at once: the second finds it done
     if db.of(session, tenant, service).get(name, True) == on:
         return
-    given = reason.strip()[:LONGEST]
     row = SwitchRow(tenant=tenant, service=service, name=name, on=on, reason=given, set_by=actor.subject, set_at=now)
     session.merge(row)
     session.flush()

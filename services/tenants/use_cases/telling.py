@@ -38,6 +38,12 @@ KINDS: dict[str, str] = {
     "switched": say("機能の停止と再開"),
 }
 """Kind of notice → what the settings call it."""
+ALWAYS: dict[str, str] = {
+    "failed": say("手当てがいるため、いつもメールでも届きます。"),
+    "exported": say("受け取れる期限があるため、いつもメールでも届きます。"),
+    "invoice": say("納める期限があるため、いつもメールでも届きます。"),
+}
+"""Kinds that nobody can switch off → why: who misses one misses a day that counts."""
 WAYS: dict[str, str] = {
     "mail": say("メールとお知らせの一覧"),
     "inbox": say("お知らせの一覧だけ"),
@@ -137,7 +143,7 @@ def deliver(session: Session, tenant: str, payload: Mapping[str, Any], site: str
         "link": f"{site}/portal/{town.code if town else tenant}/{payload['path']}",
     }
     admins = {person for person, roles in members_db.roles_of(session, tenant).items() if "portal.admin" in roles}
-    ways = db.about(session, tenant, kind)
+    ways = {} if kind in ALWAYS else db.about(session, tenant, kind)
     for person in sorted(admins):
         send(session, ways.get(person), person, _TEMPLATES[kind], context, now)
 
@@ -157,13 +163,15 @@ def send(
 
 def chosen(session: Session, tenant: str, person: str) -> dict[str, str]:
     """Kind → way, for every kind."""
-    made = db.of_person(session, tenant, person)
-    return {kind: made.get(kind, next(iter(WAYS))) for kind in KINDS}
+    made, first = db.of_person(session, tenant, person), next(iter(WAYS))
+    return {kind: first if kind in ALWAYS else made.get(kind, first) for kind in KINDS}
 
 
 def choose(session: Session, tenant: str, person: str, ways: Mapping[str, str]) -> None:
-    """The person's own choice. Raises Invalid where a kind has none of the three ways."""
-    wrong: dict[str, str] = {kind: say("届け方を選んでください。") for kind in KINDS if ways.get(kind) not in WAYS}
+    """The person's own choice. Raises Invalid where a kind has none of the three ways, or has one that cannot be chosen."""
+    offered = [kind for kind in KINDS if kind not in ALWAYS]
+    wrong: dict[str, str] = {kind: say("届け方を選んでください。") for kind in offered if ways.get(kind) not in WAYS}
+    wrong |= {kind: why for kind, why in ALWAYS.items() if ways.get(kind) not in (None, "", "mail")}
     if wrong:
         raise Invalid(say("直していただくところがあります。"), fields=wrong)
-    db.choose(session, tenant, person, {kind: ways[kind] for kind in KINDS})
+    db.choose(session, tenant, person, {kind: ways[kind] for kind in offered})

@@ -18,6 +18,7 @@ from services.tenants.db.requests import RequestRow
 from services.tenants.domain.history import believed
 from services.tenants.domain.subscriptions import Interval, Subscription, first_day, status_on
 from services.tenants.events import SubscriptionEnded, SubscriptionStarted
+from services.tenants.use_cases import carrying
 
 
 def move(session: Session, row: RequestRow, now: datetime) -> None:
@@ -38,6 +39,7 @@ def call_off(session: Session, row: RequestRow, now: datetime) -> None:
     """The use never begins: from now on nobody counts it, whenever its room answers that it is deleted."""
     coming = _coming(session, row, now)
     db.close(session, row.tenant, row.service, "joined", coming.start, now, row.id)  # type: ignore[arg-type]
+    carrying.tell_anew(session, row.tenant, row.service, now)
     _never_began(session, row, coming, now)
 
 
@@ -59,8 +61,10 @@ def agree_end(session: Session, row: RequestRow, now: datetime) -> None:
     """The use ends on the day of the request."""
     assert row.effective_from is not None
     db.close(session, row.tenant, row.service, "joined", row.effective_from, now, row.id)
+    carrying.tell_anew(session, row.tenant, row.service, now)
 
 
 def end_no_longer(session: Session, row: RequestRow, now: datetime) -> None:
     """The agreed end holds no longer. Nothing if none was agreed, or a correction has written over it."""
     db.take_back(session, row.tenant, row.service, row.id, now)
+    carrying.tell_anew(session, row.tenant, row.service, now)
