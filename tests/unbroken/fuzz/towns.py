@@ -59,9 +59,16 @@ def _eapply(database: Database, folder: Path) -> Iterator[Installation]:
 @contextmanager
 def _ebid(database: Database, folder: Path) -> Iterator[Installation]:
     town: bidders.Town = _town("ebid", ebid, bidders, database, folder)
+    awarded = town.publish()
+    for serial, amount in ((1, 9_000_000), (2, 9_500_000)):
+        town.company(serial).bid(awarded, amount)
+    town.close()
+    town.open(awarded)
+    town.officer.post(f"desk/tenders/{awarded}/clear", {"version": town.version(awarded)})
+    assert town.conclude(awarded).status_code == 200
     tender = town.publish()
     town.company(1).bid(tender, 9_000_000)
-    yield Installation(town.app, town.issuers, [town.officer.get(f"desk/tenders/{tender}").text, tender])
+    yield Installation(town.app, town.issuers, [town.officer.get(f"desk/tenders/{tender}").text, tender, awarded])
 
 
 @contextmanager
