@@ -2,9 +2,10 @@
 
     python -m tests.unbroken.fields          writes tests/unbroken/fields.json anew; read what `git diff` says before you keep it
 
-`fields.json` is the list of what is allowed: route → reader → names; what a guest may read, everybody may. tests/unbroken/test_fields_are_allowed.py reads every route anew
-and refuses a field that is not in it. A reader walks as people do: every address without a gap, then every link and id that stood in
-an answer. Names are paths into the document (`items[].title`); where the key is itself an id, a number or a date, it is `*`.
+`fields.json` is the list of what is allowed: route → reader → names; what a guest may read, everybody may.
+`test_fields_are_allowed.py` reads every route anew and refuses a field that is not in it. A reader walks as people do: every address
+without a gap, then every link and id that stood in an answer. Names are paths into the document (`items[].title`); where the key is
+itself an id, a number or a date, it is `*`.
 """
 
 import csv
