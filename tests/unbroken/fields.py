@@ -156,11 +156,19 @@ def names_in(kind: str, content: bytes) -> set[str]:
     if kind.endswith("json"):
         return set(_paths(json.loads(content)))
     if kind == "text/csv":
-        return {name for name in next(csv.reader(io.StringIO(content.decode("utf-8-sig", "replace"))), []) if name}
+        return {name for name in next(csv.reader(io.StringIO(_text(content))), []) if name}
     if kind.endswith(SHEET):
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
         return {f"{s.title}: {v}" for s in book for row in s.iter_rows(max_row=1, values_only=True) for v in row if v}
     return _packed(content) if kind == "application/zip" else set()
+
+
+def _text(content: bytes) -> str:
+    """A table as sheets write it: UTF-8, or what Japanese Windows takes for plain text."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp932", "replace")
 
 
 def _packed(content: bytes) -> set[str]:

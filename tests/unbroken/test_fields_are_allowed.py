@@ -40,11 +40,3 @@ def test_a_field_that_leaks_is_found_in_every_format() -> None:
 def test_what_somebody_typed_is_no_name_of_a_field() -> None:
     names = fields.names_in("application/json", b'{"2026-11-27": {"0193e0a0-0000-7000-8000-000000000000": [{"x": 1}]}}')
     assert names == {"*", "*.*", "*.*[].x"}
-
-
-def test_nothing_of_a_bid_or_of_who_bids_is_in_the_list_but_for_its_bidder() -> None:
-    """What stays sealed until the opening is read, before it, by nobody; the routes that show it carry the award."""
-    sealed = {"reserve", "limit", "limits", "minimum"}
-    for route, by_reader in ALLOWED["ebid"].items():
-        if not route.endswith(("bundle.json", "events.json", "publication.csv")):
-            assert not [n for names in by_reader.values() for n in names if n.rpartition(".")[2] in sealed], route
