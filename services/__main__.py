@@ -30,10 +30,10 @@ def main(arguments: list[str]) -> None:
             from services import sample
 
             sample.load()
-        case ["keep" | "restore" | "resend", value]:
+        case ["keep" | "restore", folder]:
             from services import whole
 
-            whole.run(arguments[0], value)
+            whole.run(arguments[0], folder)
         case ["own-backup"]:
             from services import own_backup
 
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> None:
             from services import event_docs
 
             sys.exit(event_docs.write())
-        case [("api" | "listen" | "work" | "migrate" | "doctor")]:
+        case [("api" | "listen" | "work" | "migrate" | "doctor")] | ["resend", _]:
             roles.run(DEPLOYABLES, arguments)
         case _:
             sys.exit(__doc__)

@@ -1,4 +1,4 @@
-"""The whole single box from a terminal: keep it, bring it back, send its last events once more (libs/common/keeping.py)."""
+"""The whole single box from a terminal: keep it, bring it back (libs/common/keeping.py)."""
 
 import sys
 import time
@@ -10,34 +10,21 @@ from libs.common.settings import Settings
 from services.own_backup import LEFT_OUT
 
 
-def run(what: str, value: str) -> None:
-    """`value`: the folder, or for `resend` how many hours."""
+def run(what: str, folder: str) -> None:
     settings, now, began = Settings(), SystemClock().now(), time.monotonic()
     try:
         match what:
             case "keep":
-                keeping.keep(settings.data_dir, settings.keys_dir, Path(value), now, LEFT_OUT)
+                keeping.keep(settings.data_dir, settings.keys_dir, Path(folder), now, LEFT_OUT)
                 print(
-                    f"kept in {value}: as of {now.astimezone(JST):%Y-%m-%d %H:%M:%S}, in {time.monotonic() - began:.1f} s"
+                    f"kept in {folder}: as of {now.astimezone(JST):%Y-%m-%d %H:%M:%S}, in {time.monotonic() - began:.1f} s"
                 )
             case "restore":
-                at = keeping.restore(Path(value), settings.data_dir, settings.keys_dir)
+                at = keeping.restore(Path(folder), settings.data_dir, settings.keys_dir)
                 lost = (now - at).total_seconds()
                 print(
                     f"restored as of {at.astimezone(JST):%Y-%m-%d %H:%M:%S} (recovery point {lost:.0f} s ago)", end=""
                 )
                 print(f" in {time.monotonic() - began:.1f} s; start the cloud, then: python -m services resend 24")
-            case "resend":
-                resend(float(value))
     except keeping.NotKept as refusal:
         sys.exit(str(refusal))
-
-
-def resend(hours: float) -> None:
-    """Every service's events; how many of each."""
-    from services.__main__ import DEPLOYABLES
-
-    for deployable in DEPLOYABLES:
-        service = deployable.build()
-        count = keeping.resend(service.database, service.clock.now(), hours)
-        print(f"{deployable.name}: {count} events go out once more")

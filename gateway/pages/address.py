@@ -27,6 +27,7 @@ def show(request: Request, t: str = "", actor: Actor = access.public()) -> Respo
     its own person, signed in, can use it: whoever a mistyped address belongs to must not get the account."""
     parts = parts_of(request)
     if t:
+        tickets.ident_of(parts.ticket_key, t)
         return with_cookie(see("/account/address"), parts.cookies.set(parts.cookies.ticket, t, TICKET_COOKIE_SECONDS))
     if caller_of(request).signed_in is None:
         return see("/sign-in?next=/account/address")

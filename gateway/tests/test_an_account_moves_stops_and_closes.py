@@ -290,3 +290,15 @@ def test_an_administrator_stops_an_account_at_once_and_opens_it_again(door: Insi
         "アカウントが、また使えるようになりました",
     ]
     assert help_with(OLD, "delete everything") == 422
+
+
+@pytest.mark.parametrize("path", ["/account/address", "/welcome/"])
+@pytest.mark.parametrize(
+    "written", ["a.b", "\uf138", "x; Domain=jp; Path=/", "x\r\nSet-Cookie: kyodo_session=planted", "é.\0"]
+)
+def test_nothing_of_a_link_that_we_never_wrote_goes_into_a_cookie(door: Inside, path: str, written: str) -> None:
+    answer = as_browser(door, lambda c: c.get(path, params={"t": written}), {})
+    assert answer.status_code == 404 and "期限が切れているか" in answer.text
+    assert "planted" not in str(answer.headers) and not [
+        v for v in answer.headers.get_list("set-cookie") if "ticket" in v
+    ]

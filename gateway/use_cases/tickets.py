@@ -47,14 +47,19 @@ def secret_of(key: bytes, ticket_id: str) -> str:
     return f"{ticket_id}.{domain.keyed_digest(key, ticket_id)}"
 
 
+def ident_of(key: bytes, secret: str) -> str:
+    """The ticket whose link this is. Raises NotFound for what we never wrote: nothing of it may go into a cookie or a query."""
+    ident, _, mac = secret.partition(".")
+    if not hmac.compare_digest(domain.keyed_digest(key, ident).encode(), mac.encode(errors="replace")):
+        raise _closed()
+    return ident
+
+
 def find(
     session: Session, key: bytes, secret: str, now: datetime, *, lock: bool = False, purposes: frozenset[str] = BEGIN
 ) -> db.TicketRow:
     """The open ticket of a link. Raises NotFound for a wrong, used or expired one, or one for something else: they look the same."""
-    ident, _, mac = secret.partition(".")
-    if not hmac.compare_digest(domain.keyed_digest(key, ident).encode(), mac.encode()):
-        raise _closed()
-    ticket = db.ticket(session, ident, lock=lock)
+    ticket = db.ticket(session, ident_of(key, secret), lock=lock)
     if ticket is None or ticket.used_at is not None or ticket.expires_at <= now or ticket.purpose not in purposes:
         raise _closed()
     return ticket

@@ -9,6 +9,7 @@ of Kubernetes that kubernetes-validate carries, and checkov with the exceptions 
 import functools
 import importlib
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import kubernetes_validate
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gateway.settings import Settings as GatewaySettings
 from infra.local import cloud, crds, dashboards
 from infra.local.needs import needs
 from libs.common.settings import Settings
@@ -67,6 +69,13 @@ class Deployed:
     def sources(self) -> list[str]:
         """Whose events it reads: it has a queue for each."""
         return importlib.import_module(f"services.{self.name}.worker").subscriptions.sources
+
+    @property
+    def scratch(self) -> int:
+        """GiB of /tmp. An upload waits there until it is whole; a pod that writes more is ended, with every request it has. So: eight
+        of the largest, and a hundred of 40 MB in the last minute before a deadline."""
+        largest = cloud.BODY_LIMITS.get(self.name) or int(GatewaySettings.model_fields["body_limit"].default)
+        return max(4, math.ceil(8 * largest / 2**30)) if self.files else 1
 
     @property
     def ports(self) -> dict[str, int]:

@@ -15,19 +15,23 @@ from libs.common.settings import Settings
 _HERE = Path(__file__).parent
 
 
-def migrate(settings: Settings, service: str, package: str) -> None:
+def migrate(settings: Settings, service: str, package: str) -> list[str]:
     """Create the database where we may, run every migration that is missing, install guards. Safe to run again.
 
-    `package` is the folder of the service as an import path: `services.eapply`.
+    `package` is the folder of the service as an import path: `services.eapply`. Gives the migrations of a later release that the
+    store has already: then an earlier release was put back, and nothing is touched (tables and guards stay the later one's).
     """
     url = settings.database_url_of(service, owner=True)
     if settings.database_url and make_url(url).get_backend_name() == "postgresql":
         postgres.provision(settings, service)
     engine = make_engine(url)
     try:
-        upgrade(engine, package)
-        app_role = make_url(settings.database_url_of(service)).username
-        guards.install(engine, metadatas(package), app_role)
+        later = migrated.later(engine, package)
+        if not later:
+            upgrade(engine, package)
+            app_role = make_url(settings.database_url_of(service)).username
+            guards.install(engine, metadatas(package), app_role)
+        return later
     finally:
         engine.dispose()
 

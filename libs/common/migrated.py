@@ -54,12 +54,27 @@ def _numbers(folder: Path) -> list[str]:
     return ["_".join(file.stem.split("_")[:2]) for file in folder.glob("*_[0-9][0-9][0-9][0-9]_*.py")]
 
 
+def later(engine: Engine, package: str) -> list[str]:
+    """Migrations of a later release that the store has, and this code has all of its own: whoever put an earlier release back
+    changes nothing. Empty before the first migration, and where something of ours is missing yet."""
+    known = {number for folder in folders(package) for number in _numbers(folder)}
+    done = _done(engine)
+    return [] if _lacking(done, package) else sorted(set(done) - known)
+
+
 def _missing(engine: Engine, package: str) -> list[str]:
+    return _lacking(_done(engine), package)
+
+
+def _lacking(done: list[str], package: str) -> list[str]:
+    return [wanted for wanted in newest(package) if not any(_is_at(version, wanted) for version in done)]
+
+
+def _done(engine: Engine) -> list[str]:
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
-            return newest(package)
-        done = list(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())
-    return [wanted for wanted in newest(package) if not any(_is_at(version, wanted) for version in done)]
+            return []
+        return list(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())
 
 
 def _is_at(version: str, wanted: str) -> bool:

@@ -1,4 +1,5 @@
-"""The four roles of every service: `python -m services.<name> api | listen | work | migrate`.
+"""The four roles of every service: `python -m services.<name> api | listen | work | migrate`; and what operators ask of each from
+a terminal: `doctor`, `resend HOURS`.
 
 A service's `__main__.py` is only:
 
@@ -83,8 +84,10 @@ def run(deployables: Sequence[Deployable], arguments: list[str]) -> None:
             migrate(deployables)
         case ["doctor"]:
             sys.exit(max(doctor(each.name, each.settings()) for each in deployables))
+        case ["resend", hours]:
+            resend(deployables, float(hours))
         case _:
-            sys.exit("usage: python -m services[.<name>] api | listen | work | migrate | doctor")
+            sys.exit("usage: python -m services[.<name>] api | listen | work | migrate | doctor | resend HOURS")
 
 
 def refuse_unsafe(deployables: Sequence[Deployable]) -> None:
@@ -228,12 +231,23 @@ def migrate(deployables: Sequence[Deployable]) -> None:
 
     for deployable in deployables:
         settings = deployable.settings()
-        migrate_database(settings, deployable.name, deployable.package)
+        later = migrate_database(settings, deployable.name, deployable.package)
         if settings.bus == "rabbitmq":
             from libs.common.bus.rabbitmq import declare_topology
 
             declare_topology(settings.amqp_url, deployable.name, deployable.sources())
-        print(f"{deployable.name}: the store is up to date", flush=True)
+        said = f"has tables of a later release ({', '.join(later)}), left as they are" if later else "is up to date"
+        print(f"{deployable.name}: the store {said}", flush=True)
+
+
+def resend(deployables: Sequence[Deployable], hours: float) -> None:
+    """After a restore: the relay sends once more what it sent in the last hours."""
+    from libs.common import keeping
+
+    for deployable in deployables:
+        service = deployable.build()
+        count = keeping.resend(service.database, service.clock.now(), hours)
+        print(f"{deployable.name}: {count} events go out once more")
 
 
 def _name(deployables: Sequence[Deployable]) -> str:

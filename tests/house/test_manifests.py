@@ -4,6 +4,7 @@
 """
 
 import copy
+import ipaddress
 import json
 import shutil
 from collections.abc import Iterator
@@ -303,6 +304,26 @@ def test_nothing_is_open_by_default(documents: list[Document]) -> None:
     assert "ingress" not in default["spec"]
 
 
+def test_names_are_looked_up_at_the_cluster_s_dns_or_the_node_s_cache_only(documents: list[Document]) -> None:
+    (default,) = (d for d in documents if d["kind"] == "NetworkPolicy" and d["spec"]["podSelector"] == {})
+    [rule] = default["spec"]["egress"]
+    assert {port["port"] for port in rule["ports"]} == {53}
+    [cluster, node] = rule["to"]
+    assert cluster["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "kube-system"}
+    cache, secrets_of_the_node = ipaddress.ip_address("169.254.25.10"), "169.254.169.254/32"
+    assert cache in ipaddress.ip_network(node["ipBlock"]["cidr"]) and node["ipBlock"]["except"] == [secrets_of_the_node]
+
+
+@needs_kubectl
+@pytest.mark.parametrize("name", ["production", "single-box", "two-doors"])
+def test_the_usual_ingress_lets_an_upload_through(name: str) -> None:
+    """ingress-nginx refuses bodies of more than 1 MB unless it is told otherwise; the gateway is the one that limits."""
+    for each in (d for d in overlay(name) if d["kind"] == "Ingress"):
+        said = each["metadata"]["annotations"]
+        assert said["nginx.ingress.kubernetes.io/proxy-body-size"] == "0"
+        assert said["nginx.ingress.kubernetes.io/proxy-request-buffering"] == "off"
+
+
 def closed_doors(documents: list[Document]) -> list[str]:
     """What a pod is told to call and its policy does not let it. Empty is what we want."""
     rules = {d["metadata"]["name"]: d["spec"] for d in documents if d["kind"] == "NetworkPolicy"}
@@ -420,6 +441,33 @@ def test_a_site_only_one_node_may_hold_is_found(documents: list[Document]) -> No
     claim = next(d for d in planted if d["metadata"]["name"] == "backup-first-site")
     claim["spec"]["accessModes"] = ["ReadWriteOnce"]
     assert unshared_sites(planted) == [f"backup-{role}: backup-first-site" for role in ("api", "listen", "work")]
+
+
+def too_small(documents: list[Document]) -> list[str]:
+    """Pods whose /tmp does not hold eight uploads of the largest kind: Kubernetes ends them, with every request they have."""
+    largest = {
+        name: cloud.BODY_LIMITS.get(name, GatewaySettings.model_fields["body_limit"].default) for name in SERVICES
+    }
+    found = []
+    for name, pod in pods(documents).items():
+        service, _, role = name.rpartition("-")
+        [tmp] = [v["emptyDir"]["sizeLimit"] for v in pod["volumes"] if v["name"] == "tmp"]
+        if (
+            role in ("api", "work")
+            and service in largest
+            and int(tmp.removesuffix("Gi")) * 2**30 < 8 * largest[service]
+        ):
+            found.append(name)
+    return found
+
+
+def test_uploads_that_come_together_fit_where_they_wait(documents: list[Document]) -> None:
+    assert too_small(documents) == []
+    planted = copy.deepcopy(documents)
+    for volume in pods(planted)["ebid-api"]["volumes"]:
+        if volume["name"] == "tmp":
+            volume["emptyDir"]["sizeLimit"] = "1Gi"
+    assert too_small(planted) == ["ebid-api"]
 
 
 def test_services_find_their_pods(documents: list[Document]) -> None:

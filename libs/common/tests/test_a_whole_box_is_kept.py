@@ -1,7 +1,10 @@
 """A whole single box is copied while it runs, brought back elsewhere, and what was on its way is sent again."""
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -133,3 +136,18 @@ def test_events_of_the_last_hours_go_out_once_more_older_ones_do_not(database: D
         assert [row.published_at is None for row in session.scalars(select(OutboxRow).order_by(OutboxRow.position))] == [
             False, True, True,
         ]  # fmt: skip
+
+
+def test_each_service_sends_its_own_events_once_more_where_it_runs_alone(tmp_path: Path) -> None:
+    """In Kubernetes no process reaches every store: `kubectl exec deployment/<service>-api -- /app/run resend 24`."""
+    environment = {**os.environ, "DATA_DIR": str(tmp_path), "KEYS_DIR": str(tmp_path / "keys"), "BUS": "embedded"}
+    environment.pop("DATABASE_URL", None)
+    steps = (
+        ("libs.common.keys", "ensure", "gateway", "tenants", "ebid"),
+        ("services.ebid", "migrate"),
+        ("services.ebid", "resend", "24"),
+    )
+    for step in steps:
+        command = [sys.executable, "-m", *step]
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert done.stdout == "ebid: 0 events go out once more\n"

@@ -105,3 +105,20 @@ def test_while_the_server_is_away_it_is_said_and_what_was_kept_is_there_again(se
         store.read(A, stored.id)
     server.start()
     assert store.read(A, stored.id) == PDF
+
+
+def test_the_store_is_reached_with_the_variables_that_an_operator_puts_into_a_secret(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """infra/k8s/README.md: Secret `<service>-files-account`."""
+    options = server.options()
+    account = {"AWS_ENDPOINT_URL": "endpoint", "AWS_REGION": "region", "AWS_ACCESS_KEY_ID": "access_key_id"}
+    account |= {"AWS_SECRET_ACCESS_KEY": "secret_access_key"}
+    for variable, option in account.items():
+        monkeypatch.setenv(variable, options[option])
+    rest = {name: options[name] for name in ("client_options", "retry_config")}
+    store = files.s3(f"s3://{BUCKET}/by-variables", **rest)
+    assert store.read(A, store.put(A, [PDF], limit=MB).id) == PDF
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of somebody else")
+    with pytest.raises(Unavailable):
+        files.s3(f"s3://{BUCKET}/by-variables", **rest).put(A, [PDF], limit=MB)

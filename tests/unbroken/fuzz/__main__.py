@@ -1,4 +1,5 @@
-"""`make fuzz`: requests made from the OpenAPI document of each service (schemathesis), EXAMPLES for each operation.
+"""`make fuzz`: requests made from the OpenAPI document of each service and of the gateway's own pages (schemathesis), EXAMPLES for
+each operation.
 
     make fuzz                       20 for each operation of all services
     make fuzz EXAMPLES=200 SERVICE=ebid
@@ -11,18 +12,18 @@ import logging
 import sys
 
 from tests.unbroken.fuzz.attack import fuzzed
-from tests.unbroken.fuzz.towns import MAKERS, installed
+from tests.unbroken.fuzz.towns import NAMES, installed
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make fuzz")
     parser.add_argument("--examples", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--service", choices=sorted(MAKERS), action="append")
+    parser.add_argument("--service", choices=sorted(NAMES), action="append")
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
     faults = 0
-    for service in asked.service or sorted(MAKERS):
+    for service in asked.service or NAMES:
         with installed(service) as made:
             report = fuzzed(service, made, asked.examples, asked.seed)
         said = ", ".join(f"{status or 'unsendable'} × {count}" for status, count in sorted(report.answers.items()))

@@ -56,7 +56,7 @@ def fuzzed(service: str, made: Installation, examples: int, first: int = 1) -> R
     for text in made.seen:
         known.learn(text)
     rules = _rules(made.app)
-    client = TestClient(made.app, raise_server_exceptions=False, follow_redirects=False)
+    client = TestClient(made.door or made.app, made.url, raise_server_exceptions=False, follow_redirects=False)
     schema = schemathesis.openapi.from_dict(document(made.app))
     for found in schema.get_all_operations():
         operation = found.ok()
@@ -126,7 +126,7 @@ class Known:
 
 
 def _send(client: TestClient, case: Any, headers: dict[str, str], report: Report, known: Known) -> None:
-    told = {n: v for n, v in case.as_transport_kwargs(base_url="http://testserver").items() if v is not None}
+    told = {n: v for n, v in case.as_transport_kwargs(base_url=str(client.base_url)).items() if v is not None}
     told["headers"] = {
         n: v for n, v in told["headers"].items() if n.lower() not in ("authorization", "accept")
     } | headers

@@ -1,5 +1,6 @@
 """One installation of each service, in one process, with something of each kind in it: what the fuzzing walks through."""
 
+import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,15 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from gateway.app import InternalDoor
+from gateway.pages.app import create_own_app
+from gateway.tests.conftest import PASSWORD, PREFECTURE
+from gateway.tests.inside import URL, Inside, inside
+from gateway.use_cases import accounts
+from libs.common.actor import Actor
 from libs.common.db import Database
+from libs.common.inner_token import TokenSigner
+from libs.common.keys import private_key
 from libs.common.testing.database import open_database
 from libs.common.testing.service import Issuers, make_service
 from services.backup.tests.town import open_cloud
@@ -28,11 +37,13 @@ HOME = "402036"
 
 @dataclass(frozen=True)
 class Installation:
-    """`seen`: answers in which ids of real things stand."""
+    """`seen`: answers in which ids of real things stand. `door`: what takes the requests, where that is not the app itself."""
 
     app: FastAPI
-    issuers: Issuers
+    issuers: "Issuers | Visitors"
     seen: list[str]
+    door: Any = None
+    url: str = "http://testserver"
 
 
 @contextmanager
@@ -40,10 +51,61 @@ def installed(service: str) -> Iterator[Installation]:
     """The service on SQLite; gone when the block ends."""
     with tempfile.TemporaryDirectory(prefix="kyodo-fuzz-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
+        if service == "gateway":
+            with _gateway(folder) as made:
+                yield made
+            return
         factory: Any = SimpleNamespace(mktemp=lambda prefix: Path(tempfile.mkdtemp(prefix=prefix, dir=folder)))
         for database in open_database("sqlite", service, f"services.{service}", folder, factory):
             with MAKERS[service](database, folder) as made:
                 yield made
+
+
+class Visitors:
+    """Who comes to the gateway: each request a person of its own, since many pages end the session or close the account. A third of
+    those who could be signed in are not; services come by the inner port, with tokens of their own."""
+
+    def __init__(self, inside: Inside) -> None:
+        self._inside, self._chance, self._number = inside, random.Random(1), 0
+        self._secret = inside.parts.passwords.hash(PASSWORD)
+
+    def headers(self, actor: Actor, audience: str, *, html: bool = False) -> dict[str, str]:
+        told = {"Accept": "text/html" if html else "application/json", "origin": URL, "sec-fetch-site": "same-origin"}
+        if actor.kind == "service":
+            key = private_key(self._inside.parts.settings.keys_dir, actor.subject)
+            return told | {"Authorization": f"Bearer {TokenSigner(actor.subject, key).sign(actor, audience)}"}
+        if actor.kind in ("guest", "machine") or self._chance.random() < 0.3:
+            return told
+        [(name, secret)] = self._inside.session(self._person(), acr="two-factor").items()
+        return told | {"Cookie": f"{name}={secret}"}
+
+    def _person(self) -> str:
+        self._number += 1
+        parts, email = self._inside.parts, f"visitor-{self._number}@example.jp"
+        with parts.service.database.transaction(PREFECTURE) as session:
+            person = accounts.sample_person(session, email, "試す人", self._secret, parts.clock.now())
+        self._inside.publish(**{person: {HOME: ["portal.admin", "eapply.reviewer"], PREFECTURE: ["operator"]}})
+        return person
+
+
+class Doors:
+    """Both ports of the gateway as one: people's, and the one that only services reach."""
+
+    def __init__(self, people: Any, services: Any) -> None:
+        self._people, self._services = people, services
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        inner = scope.get("path", "").startswith("/internal/")
+        await (self._services if inner else self._people)(scope, receive, send)
+
+
+@contextmanager
+def _gateway(folder: Path) -> Iterator[Installation]:
+    """Limits are those of many people: all requests come from one address."""
+    with inside(folder, limits=dict.fromkeys(("tenant", "subject", "machine", "network"), "")) as made:
+        own = create_own_app(made.parts)
+        visitors = Visitors(made)
+        yield Installation(own, visitors, [PREFECTURE], Doors(made.app, InternalDoor(own)), URL)
 
 
 @contextmanager
@@ -59,9 +121,16 @@ def _eapply(database: Database, folder: Path) -> Iterator[Installation]:
 @contextmanager
 def _ebid(database: Database, folder: Path) -> Iterator[Installation]:
     town: bidders.Town = _town("ebid", ebid, bidders, database, folder)
+    awarded = town.publish()
+    for serial, amount in ((1, 9_000_000), (2, 9_500_000)):
+        town.company(serial).bid(awarded, amount)
+    town.close()
+    town.open(awarded)
+    town.officer.post(f"desk/tenders/{awarded}/clear", {"version": town.version(awarded)})
+    assert town.conclude(awarded).status_code == 200
     tender = town.publish()
     town.company(1).bid(tender, 9_000_000)
-    yield Installation(town.app, town.issuers, [town.officer.get(f"desk/tenders/{tender}").text, tender])
+    yield Installation(town.app, town.issuers, [town.officer.get(f"desk/tenders/{tender}").text, tender, awarded])
 
 
 @contextmanager
@@ -105,3 +174,4 @@ MAKERS: Mapping[str, Callable[[Database, Path], Any]] = {
     "opendata": _opendata,
     "tenants": _tenants,
 }
+NAMES = ("gateway", *sorted(MAKERS))
