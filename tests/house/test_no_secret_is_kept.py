@@ -20,9 +20,9 @@ SECRETS = {
     "key of a payment provider": rb"\b[rs]k_live_[0-9A-Za-z]{20,}",
     "key of a map": rb"\bAIza[0-9A-Za-z_-]{35}\b",
     "signed token": rb"\beyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,}",
-    # `password`, `secret` and `hunter2` are how examples write one.
+    # `password` (also PASSWORD, to be replaced), `secret` and `hunter2` are how examples write one.
     "password in an address": (
-        rb"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"{}$<>]+:(?!(?:password|secret|hunter2)@)[^\s/@'\"{}$<>*]{6,}@[\w.-]+"
+        rb"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"{}$<>]+:(?!(?:(?i:password)|secret|hunter2)@)[^\s/@'\"{}$<>*]{6,}@[\w.-]+"
     ),
 }
 PLANTED = {
