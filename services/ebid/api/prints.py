@@ -231,6 +231,13 @@ def _prices(request: Request, row: TenderRow, outcome: dict[str, Any]) -> Lines:
         return [(_t(request, say("予定価格などの額")), _t(request, say("非公表")))]
     return [
         (_t(request, say("予定価格（税込）")), _yen(request, outcome.get("reserve_with_tax"))),
+        *(_limits(request, outcome) if METHODS[row.method].competitive else ()),
+    ]
+
+
+def _limits(request: Request, outcome: dict[str, Any]) -> Lines:
+    """They exist in 競争入札 alone (施行令167条の10)."""
+    return [
         (_t(request, say("最低制限価格（税抜）")), _yen(request, outcome["limits"]["minimum"])),
         (_t(request, say("調査基準価格（税抜）")), _yen(request, outcome["limits"]["investigation"])),
     ]

@@ -132,6 +132,7 @@ def show(
         applied = participation.of(session, row, own.id) if own else None
         own_papers = proposals.of(session, row, own.id) if own and applied else []
         sent = bids.own(session, [own.id], row) if own else []
+        asked = bool(own) and participation.is_asked(session, row, own)
         closings = bids.closings(session, sent) if sent else {}
         result = result_of(session, row, rounds)
         contract = contracts.of(session, row)
@@ -140,8 +141,8 @@ def show(
         hours = profiles.hours_of(session, row)
     return render(
         request, "tender.html", crumbs=(Link(row.title, "", True),), title=row.title, row=row, rounds=rounds,
-        held=rounds[-1], phase=phase_of(request, row, rounds[-1]), papers=papers, questions=answered, own=own, sent=sent, closings=closings,
-        applied=applied, method=procedure.METHODS[row.method], words=words_of(request, row), result=result, actor=actor,
+        held=rounds[-1], phase=phase_of(request, row, rounds[-1]), papers=papers, questions=answered, own=own, asked=asked, sent=sent,
+        closings=closings, applied=applied, method=procedure.METHODS[row.method], words=words_of(request, row), result=result, actor=actor,
         announced=announced.lines(request, row), contract=contract, changes=contracts.changes(contract), outages=missed, may_ask=may_ask,
         moves=[_moved(each) for held in rounds for each in held.amendments or ()], own_papers=own_papers, typed=typed,
         errors=errors, status_code=status_code, tell=telling(request, row, rounds[-1]), ways=by_round(request, row, rounds),

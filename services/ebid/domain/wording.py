@@ -99,6 +99,8 @@ _NAMES: dict[str, str | tuple[str, str]] = {
     say("入札を取り止める"): say("この案件を取り止める"),
     say("この入札を取り止めますか。元には戻せません。"): say("この案件を取り止めますか。元には戻せません。"),
     say("落札候補者あり"): (say("契約の候補者あり"), say("特定の候補者あり")),
+    say("保留（事後審査・総合評価の審査）"): say("保留（参加資格の審査）"),
+    say("事後審査を行うため"): say("参加資格の審査を行うため"),
     say("不調（応札者なし）"): (say("不調（見積者なし）"), say("不調（提案者なし）")),
 }  # fmt: skip
 """What is said of 入札 → what is said of a 見積, or of 見積 and プロポーザル where these differ, too."""

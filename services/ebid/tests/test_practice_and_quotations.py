@@ -63,6 +63,9 @@ def test_after_all_are_above_the_reserve_the_lowest_is_asked_for_a_quotation(tow
     assert "見積依頼通知書" in low.letters() and "10,100,000円" in low.letters()
     refused = high.get(f"tenders/{tender}/bid")
     assert refused.status_code == 403
+    page = visible(high.get(f"tenders/{tender}/").text)
+    assert "この回に参加できるのは" in page and "見積書か辞退届を出す" not in page, "no way leads to a refusal"
+    assert "見積書か辞退届を出す" in visible(low.get(f"tenders/{tender}/").text)
     low.bid(tender, 9_990_000)
     town.advance(days=1, hours=2)
     town.work()

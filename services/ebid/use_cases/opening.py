@@ -17,7 +17,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, Forbidden, Invalid, say
 from services.ebid.db import RoundRow, ShareRow, TenderRow
 from services.ebid.domain import limits as limit_rules
-from services.ebid.domain import lottery, procedure, ranking, states
+from services.ebid.domain import lottery, procedure, ranking, states, wording
 from services.ebid.domain.limits import Limits, limits_of
 from services.ebid.domain.opened import limits_against, read_bid
 from services.ebid.domain.ranking import Bid
@@ -33,7 +33,7 @@ from services.ebid.verify import bundle
 
 OPEN = "ebid.open"
 """The job that opens a round when enough trustees have given their shares."""
-HOLDS = {"hold_review": "事後審査を行うため", "hold_investigation": "低入札価格調査を行うため"}
+HOLDS = {"hold_review": say("事後審査を行うため"), "hold_investigation": say("低入札価格調査を行うため")}
 
 
 # ---- 締切
@@ -358,7 +358,8 @@ def tell_holds(session: Session, row: TenderRow, held: RoundRow, before: Mapping
         return
     told: dict[str, letters.Written] = {}
     if before.get("outcome") not in HOLDS:
-        told = {place["bidder"]: ("on_hold", {"reason": HOLDS[outcome]}) for place in result["places"]}
+        reason = str(wording.worded(wording.way_of(row.method), HOLDS[outcome]))
+        told = {place["bidder"]: ("on_hold", {"reason": reason}) for place in result["places"]}
     if (candidate, outcome) != (before.get("candidate"), before.get("outcome")):
         told[candidate] = (outcome, {})
     letters.write_all(session, row, told, now)

@@ -138,6 +138,11 @@ def listed(session: Session, row: TenderRow) -> list[tuple[ParticipationRow, Com
     return [(each, known[each.company_id]) for each in found]
 
 
+def is_asked(session: Session, row: TenderRow, bidder: CompanyRow) -> bool:
+    """Whether the present round is open to this bidder, as far as the rounds before go."""
+    return row.round == 1 or bidder.id in tenders.entitled(session, row)
+
+
 def require_admitted(
     session: Session, row: TenderRow, bidder: CompanyRow, now: datetime, *, alone: bool = True
 ) -> None:
@@ -147,5 +152,5 @@ def require_admitted(
         found = of(session, row, bidder.id)
         if found is None or found.state not in ADMITTED:
             raise Forbidden(say("この案件の入札に参加する資格が確認されていません。"), code="not-admitted")
-    if row.round > 1 and bidder.id not in tenders.entitled(session, row):
-        raise Forbidden(say("再度入札に参加できるのは、前の回の対象となった方だけです。"), code="not-admitted")
+    if not is_asked(session, row, bidder):
+        raise Forbidden(say("この回に参加できるのは、前の回の結果により求められた方だけです。"), code="not-admitted")

@@ -56,7 +56,8 @@ class Unreadable(Exception):
 
 
 MOST_BYTES = 512 * 1024 * 1024
-"""Of a file: a bundle of 10,000 bids has some 90 MB. What is larger is no bundle, or fills the memory of the computer it is read on."""
+"""Of a file: 4.7 kB a bid, so some 50 MB for 10,000 of them (reckoned, not made).
+What is larger is no bundle, or fills the memory of the computer it is read on."""
 
 
 def read(path: Path) -> Any:
