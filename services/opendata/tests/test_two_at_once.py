@@ -67,3 +67,19 @@ def test_two_lists_of_one_kind_would_have_the_same_address_and_both_data_sets_ar
     assert together(*works) == [303, 303, 303], [visible(town.staff().get("desk/").text)]
     names = [entry.name for entry in town.service.extras["catalogue"].refresh().entries.values()]
     assert len(names) == len(set(names)) == 3, names
+
+
+def test_two_programs_make_a_data_set_of_one_name_and_one_is_told_in_ckans_words(town: Town):
+    for turn in range(3):
+        begin = threading.Barrier(4)
+
+        def make(_: int, name: str = f"hall-{turn}", begin: threading.Barrier = begin) -> tuple[int, str]:
+            program = town.machine()
+            begin.wait()
+            answer = program.act("package_create", name=name, title="公民館")
+            return answer.status_code, answer.text
+
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(make, range(4)))
+        assert sorted(status for status, _ in answers) == [200, 409, 409, 409], answers
+        assert all("That URL is already in use" in text for status, text in answers if status == 409)
