@@ -11,7 +11,6 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from libs.common import audit, outbox
@@ -136,11 +135,7 @@ def _check_name(session: Session, name: str, now: datetime) -> None:
         session.flush()
         project(session, old, now)
     elif old is not None or published.find(session, name):
-        raise _taken()
-
-
-def _taken() -> Conflict:
-    return Conflict("That URL is already in use.", code="name-taken")
+        raise Conflict("That URL is already in use.", code="name-taken")
 
 
 def create(session: Session, wish: Wish, now: datetime, ident: str | None = None) -> DatasetRow:
@@ -155,12 +150,9 @@ def create(session: Session, wish: Wish, now: datetime, ident: str | None = None
         license="", frequency="", kind="", tags=[],
         about={}, state="draft", version=0, reason="", created_at=now, modified_at=now,
     )  # fmt: skip
+    session.add(row)
     change(row, wish)
-    try:
-        with session.begin_nested():  # somebody may take the name in this very moment
-            session.add(row)
-    except IntegrityError as error:
-        raise _taken() from error
+    session.flush()
     return row
 
 
