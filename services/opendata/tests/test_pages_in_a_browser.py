@@ -79,6 +79,8 @@ class Filled:
             for n in range(300)
         ]
         assert send(self.town.machine(), batch).status_code == 201
+        right = {"unit": "cm", "place": "大木町役場前の橋", "reason": "機器が送る値はcmで、場所も橋の上でした。"}
+        assert self.town.staff().post(f"desk/sensors/{stream}", form | right).status_code == 303
         return stream
 
     def _request(self) -> str:
@@ -121,6 +123,7 @@ class Filled:
         return {
             "desk": desk, "desk-draft": self.draft, "desk-dataset": f"{desk}datasets/{self.aed}",
             "desk-withdrawn": f"{desk}datasets/{self.old}", "desk-voices": f"{desk}voices", "desk-sensors": f"{desk}sensors",
+            "desk-sensor": f"{desk}sensors/{self.stream}",
             "desk-schedule": f"{desk}resources/{self.file_of(self.aed)}/schedule", "desk-harvests": f"{desk}harvests",
             "desk-webhooks": f"{desk}webhooks/",
         }  # fmt: skip

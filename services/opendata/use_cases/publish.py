@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from libs.common import audit, outbox
@@ -84,16 +85,30 @@ def describe(session: Session, actor: Actor, dataset_id: str, wish: Description,
 
 
 def new_dataset(session: Session, actor: Actor, wish: Description, now: datetime) -> DatasetRow:
-    """A data set nobody can read yet. Conflict if its name is taken."""
+    """A data set nobody can read yet. Conflict if the name it shall have is taken; without one it gets a name that is free, also where
+    another of its kind is published in the same moment."""
     ident = new_id()
-    name = wish.name or _free_name(session, proposed_name(actor.code or "", wish.kind and _word(wish), ident), ident)
-    if datasets.by_name(session, name) or published.find(session, name):
-        raise Conflict("この名前は、ほかのデータセットで使われています。", code="name-taken")
+    proposed = proposed_name(actor.code or "", wish.kind and _word(wish), ident)
+    for name in [wish.name] if wish.name else [proposed, f"{proposed}_{ident[-6:]}"]:
+        row = _named(session, ident, replace(wish, name=name), now)
+        if row is not None:
+            return row
+    raise Conflict("この名前は、ほかのデータセットで使われています。", code="name-taken")
+
+
+def _named(session: Session, ident: str, wish: Description, now: datetime) -> DatasetRow | None:
+    """None where the name is taken: the store is asked last, as it knows of those who are about to take it."""
+    if datasets.by_name(session, wish.name) or published.find(session, wish.name):
+        return None
     row = DatasetRow(
-        id=ident, name=name, about={}, state="draft", version=0, reason="", created_at=now, modified_at=now
+        id=ident, name=wish.name, about={}, state="draft", version=0, reason="", created_at=now, modified_at=now
     )
-    _take_over(row, replace(wish, name=name))
-    session.add(row)
+    _take_over(row, wish)
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return None
     return row
 
 
@@ -101,11 +116,6 @@ def _word(wish: Description) -> str:
     """An ASCII word for the address: what harvesters call this recommended data set."""
     kind = standards.kind(wish.kind)
     return (kind and kind.bodik_api) or ""
-
-
-def _free_name(session: Session, name: str, ident: str) -> str:
-    taken = datasets.by_name(session, name) or published.find(session, name)
-    return f"{name}_{ident[-6:]}" if taken else name
 
 
 def _take_over(row: DatasetRow, wish: Description) -> None:
