@@ -50,6 +50,30 @@ def test_a_circle_inside_a_group_is_found():
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        [
+            field("rows", "group", fields=[field("yen", "yen", visible=test("sum", "above", 10))]),
+            field("sum", "computed", formula="total(rows.yen)"),
+        ],
+        [
+            field("rows", "group", fields=[field("yen", "yen")], visible=test("many", "above", 1)),
+            field("many", "computed", formula="count(rows)"),
+        ],
+        [
+            field("start", "number", visible=test("far", "above", 1)),
+            field("near", "computed", formula="start + 1"),
+            field("rows", "group", fields=[field("yen", "yen", visible=test("near", "above", 1))]),
+            field("far", "computed", formula="total(rows.yen) * 2"),
+        ],
+    ],
+)
+def test_a_circle_through_what_is_computed_from_a_group_is_found(fields):
+    """Shown by the sum of its own rows, by its own number, and around three corners."""
+    assert any("輪" in each.sentence for each in findings(procedure(*fields)))
+
+
+@pytest.mark.parametrize(
     ("condition", "words"),
     [
         (test("gone", "is", "a"), "項目（gone）がありません"),
