@@ -99,6 +99,25 @@ def keyed_digest(key: bytes, text: str) -> str:
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
+# ---- how somebody came in ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """What another provider's word on a session is, as long as it lives; all None for a password or passkey of ours.
+
+    `provider`: by whose account (its key); `sid`: by which session there, where it says so; `corporate_number`: of the company for which
+    it vouches.
+    """
+
+    provider: str | None = None
+    sid: str | None = None
+    corporate_number: str | None = None
+
+
+OURS = Voucher()
+
+
 # ---- slowing down ---------------------------------------------------------------------------------------------------
 
 FREE_TRIES = 5

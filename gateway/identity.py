@@ -163,11 +163,9 @@ class SignedIn:
     sid: str
     cookie_hash: str
     earlier_guest: str | None = None
-    provider: str | None = None
+    voucher: domain.Voucher = domain.OURS
     proved_at: datetime | None = None
     shared: bool = False
-    corporate_number: str | None = None
-    provider_sid: str | None = None
     staff_of: str | None = None
     """The municipality whose own provider says that this is its member of staff: it says nothing about rights elsewhere."""
 
@@ -332,7 +330,7 @@ def actor_for(caller: Caller, decision: Onward | Own, snapshot: Snapshot, *, wit
             acr=who.acr,
             sid=who.sid,
             earlier_guest=was,
-            corporate_number=who.corporate_number,
+            corporate_number=who.voucher.corporate_number,
             **where,
         )  # type: ignore[arg-type]
     return Actor(kind="guest", subject=caller.guest_sid or "guest", sid=caller.guest_sid, **where)

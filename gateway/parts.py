@@ -210,11 +210,9 @@ class Stored:
             row.id,
             cookie_hash,
             was,
-            row.provider,
+            domain.Voucher(row.provider, row.provider_sid, row.corporate_number),
             row.proved_at or row.created_at,
             row.shared,
-            row.corporate_number,
-            row.provider_sid,
             self._staff_of(row.provider) if row.provider else None,
         )
 

@@ -1,6 +1,5 @@
 """`/sign-in/confirm`: the second proof, at sign-in or when something asks for more than this session has shown, or for a newer proof."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -23,18 +22,6 @@ from libs.common.actor import STRENGTHS, Actor, strength
 from libs.common.errors import Invalid, NotSignedIn, TooMany, TooWeak
 
 router = APIRouter(prefix="/sign-in/confirm", include_in_schema=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who is to give the second proof, and where they wanted to go."""
-
-    person: str
-    next: str
-    shared: bool = False
-    provider: str | None = None
-    provider_sid: str | None = None
-    corporate_number: str | None = None
 
 
 @router.get("")
@@ -128,19 +115,16 @@ def _use_code(parts: Parts, person: str, code: str, network: str) -> None:
         raise Invalid(sentence, fields={"code": sentence})
 
 
-def _done(parts: Parts, request: Request, asked: Asked, to: str = "", *, acr: str = SECOND) -> Response:
-    cookies = begin_session(
-        parts, request, asked.person, acr=acr, provider=asked.provider, provider_sid=asked.provider_sid, shared=asked.shared,
-        corporate_number=asked.corporate_number,
-    )  # fmt: skip
+def _done(parts: Parts, request: Request, asked: Half, to: str = "", *, acr: str = SECOND) -> Response:
+    cookies = begin_session(parts, request, asked.person, acr=acr, voucher=asked.voucher, shared=asked.shared)
     return with_cookie(see(to or asked.next), *cookies)
 
 
-def _asked(request: Request, next: str) -> Asked:
+def _asked(request: Request, next: str) -> Half:
     """Whoever is half in, else whoever is signed in. Raises NotSignedIn for anybody else."""
-    half: Half | None = half_of(parts_of(request), request)
+    half = half_of(parts_of(request), request)
     if half is not None:
-        return Asked(half.person, half.next, half.shared, half.provider, half.provider_sid, half.corporate_number)
+        return half
     if caller_of(request).signed_in is None:
         raise NotSignedIn(
             "この画面を開いてから時間がたったため、続けられません。お手数ですが、もう一度はじめからサインインしてください。"
@@ -148,11 +132,8 @@ def _asked(request: Request, next: str) -> Asked:
     return _of_session(_signed_in(request), next)
 
 
-def _of_session(signed_in: SignedIn, next: str) -> Asked:
-    return Asked(
-        signed_in.person, local(next), signed_in.shared, signed_in.provider, signed_in.provider_sid,
-        signed_in.corporate_number,
-    )  # fmt: skip
+def _of_session(signed_in: SignedIn, next: str) -> Half:
+    return Half(signed_in.person, local(next), signed_in.shared, signed_in.voucher)
 
 
 def _signed_in(request: Request) -> SignedIn:
@@ -163,7 +144,7 @@ def _signed_in(request: Request) -> SignedIn:
 
 
 def _form(
-    request: Request, asked: Asked, need: str, *, errors: dict[str, str] | None = None, status: int = 200
+    request: Request, asked: Half, need: str, *, errors: dict[str, str] | None = None, status: int = 200
 ) -> Response:
     """`need`: what would do; empty where the same strength again is enough."""
     parts, site = parts_of(request), site_of(parts_of(request), request)

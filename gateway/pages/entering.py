@@ -1,7 +1,7 @@
 """The step after somebody has proved who they are: a session, or first the second proof that they have chosen to have."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import db, hygiene
+from gateway.domain import OURS, Voucher
 from gateway.pages.common import address_is_shared, caller_of, device_of, see, with_cookie
 from gateway.parts import Parts
 from gateway.use_cases import sign_in as use_cases
@@ -21,14 +22,13 @@ HALF_FOR = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """A person whose first proof was good and whose second is still missing. Travels sealed in a cookie; opens nothing."""
+    """A person whose first proof was good and whose second is still missing, and where they wanted to go. Travels sealed in a cookie;
+    opens nothing."""
 
     person: str
     next: str
     shared: bool
-    provider: str | None = None
-    provider_sid: str | None = None
-    corporate_number: str | None = None
+    voucher: Voucher
 
 
 def enter(
@@ -38,10 +38,8 @@ def enter(
     *,
     next: str,
     acr: str = "password",
-    provider: str | None = None,
-    provider_sid: str | None = None,
+    voucher: Voucher = OURS,
     shared: bool = False,
-    corporate_number: str | None = None,
     proved_at: datetime | None = None,
 ) -> Response:
     """On to `next` with a session, or to the question for the passkey if `acr` is one proof and the person has one."""
@@ -50,19 +48,9 @@ def enter(
     if not more:
         return with_cookie(
             see(next),
-            *begin_session(
-                parts,
-                request,
-                person.id,
-                acr=acr,
-                provider=provider,
-                provider_sid=provider_sid,
-                shared=shared,
-                corporate_number=corporate_number,
-                proved_at=proved_at,
-            ),
+            *begin_session(parts, request, person.id, acr=acr, voucher=voucher, shared=shared, proved_at=proved_at),
         )
-    half = asdict(Half(person.id, next, shared, provider, provider_sid, corporate_number))
+    half = asdict(Half(person.id, next, shared, voucher))
     cookie = parts.halves.close(half, parts.clock.now() + HALF_FOR)
     answer = see("/sign-in/confirm")
     return with_cookie(answer, parts.cookies.set(parts.cookies.half, cookie, int(HALF_FOR.total_seconds())))
@@ -71,7 +59,9 @@ def enter(
 def half_of(parts: Parts, request: Request) -> Half | None:
     sealed = hygiene.cookie(request.scope["headers"], parts.cookies.half)
     values: Mapping[str, Any] | None = parts.halves.open(sealed, parts.clock.now()) if sealed else None
-    return Half(**{each.name: values[each.name] for each in fields(Half) if each.name in values}) if values else None
+    if not values or "voucher" not in values:  # one that a gateway of before this version has sealed
+        return None
+    return Half(values["person"], values["next"], values["shared"], Voucher(**values["voucher"]))
 
 
 def begin_session(
@@ -80,10 +70,8 @@ def begin_session(
     person_id: str,
     *,
     acr: str = "password",
-    provider: str | None = None,
-    provider_sid: str | None = None,
+    voucher: Voucher = OURS,
     shared: bool = False,
-    corporate_number: str | None = None,
     proved_at: datetime | None = None,
 ) -> list[str]:
     """A new session for `person` in this browser, the old one ended; returns the Set-Cookie values. `proved_at`: None for now.
@@ -101,10 +89,8 @@ def begin_session(
             session,
             person_id,
             acr=acr,
-            provider=provider,
-            provider_sid=provider_sid,
+            voucher=voucher,
             shared=shared,
-            corporate_number=corporate_number,
             proved_at=proved_at,
             device=device_of(request),
             now=now,

@@ -68,9 +68,8 @@ def _with_proof(parts: Parts, request: Request, actor: Actor, answer: Response) 
     if signed_in is None or actor.proved(SECOND):
         return answer
     cookies = begin_session(
-        parts, request, actor.subject, acr=SECOND, provider=signed_in.provider, provider_sid=signed_in.provider_sid,
-        shared=signed_in.shared, corporate_number=signed_in.corporate_number,
-    )  # fmt: skip
+        parts, request, actor.subject, acr=SECOND, voucher=signed_in.voucher, shared=signed_in.shared
+    )
     return with_cookie(answer, *cookies)
 
 

@@ -64,8 +64,8 @@ def sign_in(
     except Invalid as refusal:
         return _form(parts, request, next, email=email, errors=refusal.fields, shared=bool(shared), status=422)
     except TooMany as refusal:
-        errors = {"password": refusal.message}
-        answer = _form(parts, request, next, email=email, errors=errors, shared=bool(shared), status=429)
+        wait = parts.pages.translate(request, refusal.message)
+        answer = _form(parts, request, next, email=email, wait=wait, shared=bool(shared), status=429)
         answer.headers["retry-after"] = str(refusal.details["retry_after"])
         return answer
     answer = enter(parts, request, person, next=local(next), shared=bool(shared))
@@ -80,7 +80,8 @@ def sign_out(request: Request, actor: Actor = access.public()) -> Response:
         with parts.service.database.transaction(parts.home) as session:
             use_cases.end_session(session, signed_in.cookie_hash, parts.clock.now())
         parts.callers.forget()
-    elsewhere = parts.providers.sign_out_link(signed_in.provider) if signed_in and signed_in.provider else None
+    provider = signed_in.voucher.provider if signed_in else None
+    elsewhere = parts.providers.sign_out_link(provider) if provider else None
     answer = page(parts, request, "signed-out.html", elsewhere=elsewhere, actor=None) if elsewhere else see("/")
     if signed_in is not None and signed_in.shared:
         answer.headers.update(CLEARED)
@@ -132,6 +133,7 @@ def _form(
     email: str = "",
     errors: dict[str, str] | None = None,
     said: str = "",
+    wait: str = "",
     shared: bool = False,
     status: int = 200,
 ) -> Response:
@@ -146,6 +148,7 @@ def _form(
         errors=errors or {},
         ways=ways,
         said=said,
+        wait=wait,
         shared=shared,
         on_shared=address_is_shared(parts, request),
     )

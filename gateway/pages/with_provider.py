@@ -101,12 +101,8 @@ def _arrived(parts: Parts, request: Request, identity: Identity, begun: Begun) -
 
 def _vouched(identity: Identity) -> dict[str, Any]:
     """What a session keeps of the provider that it came from."""
-    return {
-        "provider": identity.provider,
-        "provider_sid": identity.sid or None,
-        "corporate_number": identity.corporate_number or None,
-        "proved_at": datetime.fromtimestamp(identity.proved_at, UTC),
-    }
+    voucher = domain.Voucher(identity.provider, identity.sid or None, identity.corporate_number or None)
+    return {"voucher": voucher, "proved_at": datetime.fromtimestamp(identity.proved_at, UTC)}
 
 
 @router.post("/with/{key}/ended")

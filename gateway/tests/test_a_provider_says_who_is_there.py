@@ -14,6 +14,7 @@ import jwt
 import pytest
 
 from gateway import db
+from gateway.domain import Voucher
 from gateway.oidc.exchange import EVENT
 from gateway.tests import fake_provider
 from gateway.tests.conftest import CODE, OTHER
@@ -42,6 +43,7 @@ client_id = "kyodo"
 secret_file = "town.secret"
 """
 HANAKO = "hanako@example.jp"
+TOWN = Voucher("town")
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +121,7 @@ def test_a_new_proof_is_asked_of_the_provider_and_its_old_one_does_not_do(door: 
     with door.parts.service.database.transaction("400009") as session:
         person = identities.accounts.add_person(session, "only-there@example.jp", "花子", door.clock.now()).id
     linked(door, person)
-    session = door.session(person, proved_at=datetime.fromtimestamp(0, UTC), provider="town")
+    session = door.session(person, proved_at=datetime.fromtimestamp(0, UTC), voucher=TOWN)
 
     async def do(client: httpx.AsyncClient) -> None:
         asked = await client.get("/account/address")
@@ -226,13 +228,13 @@ def test_the_provider_of_one_municipality_opens_no_rights_in_another(door: Insid
         return at(CODE), at(OTHER), "both" if f"/portal/{OTHER}/" in account_page else "one"
 
     assert seen(door.session(person)) == ("staff", "staff", "both")
-    assert seen(door.session(person, provider="app")) == ("staff", "staff", "both")
-    assert seen(door.session(person, provider="town")) == ("staff", "person", "one")
-    desk = as_browser(door, lambda c: c.get(f"/t/{OTHER}/eapply/desk/"), door.session(person, provider="town"))
+    assert seen(door.session(person, voucher=Voucher("app"))) == ("staff", "staff", "both")
+    assert seen(door.session(person, voucher=TOWN)) == ("staff", "person", "one")
+    desk = as_browser(door, lambda c: c.get(f"/t/{OTHER}/eapply/desk/"), door.session(person, voucher=TOWN))
     assert desk.status_code == 403 and "サインアウトしてから" in desk.text
     theirs = {"tenant": OTHER, "name": "x", "scopes": "opendata.write", "days": "10"}
     made = as_browser(
-        door, lambda c: c.post("/account/machine-tokens", data=theirs), door.session(person, provider="town")
+        door, lambda c: c.post("/account/machine-tokens", data=theirs), door.session(person, voucher=TOWN)
     )
     assert made.status_code == 403
 
@@ -380,7 +382,7 @@ def test_a_word_sent_twice_ends_nothing_that_began_after_it(door: Inside) -> Non
     door.clock.advance(seconds=90)
     with door.parts.service.database.transaction("400009") as session:
         sign_in.open_session(
-            session, person, acr="password", device="", now=door.clock.now(), life=door.parts.life, provider="town"
+            session, person, acr="password", device="", now=door.clock.now(), life=door.parts.life, voucher=TOWN
         )
     assert end(door, token).status_code == 200
     assert len(sessions(door, person)) == 1

@@ -185,7 +185,11 @@ def test_a_page_that_was_left_open_over_night_says_what_to_do(door: Inside, pers
         door.clock.advance(hours=14)
         for path, form in (("confirm/code", {"code": "x"}), ("confirm/passkey", {"credential": "x", "challenge": "x"})):
             late = await client.post(f"/sign-in/{path}", data=form)
-            assert late.status_code == 401 and "時間がたった" in late.text and 'href="/sign-in"' in late.text
+            assert (
+                late.status_code == 401
+                and "この画面を開いてから時間がたった" in late.text
+                and 'href="/sign-in"' in late.text
+            )
         morning = await client.post("/sign-in", data={**fields, "email": OLD, "password": PASSWORD})
         assert morning.headers["location"] == "/sign-in/confirm"
         wrong = await client.post("/sign-in", data={**fields, "email": OLD, "password": "wrong wrong wrong"})

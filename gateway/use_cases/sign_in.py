@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from gateway import db, domain, trail
 from gateway.use_cases import guests
-from libs.common.errors import Forbidden, TooMany
+from libs.common.errors import Forbidden, TooMany, say
 from libs.common.ids import new_id
 
 ANY = "*"
@@ -68,11 +68,16 @@ def _count(session: Session, account: str, network: str, free: int, now: datetim
 
 def _wait(open_at: datetime, now: datetime) -> TooMany:
     seconds = _seconds(open_at, now)
-    words = f"{seconds}秒" if seconds < 60 else f"{-(-seconds // 60)}分"
-    return TooMany(
-        f"続けてお試しになったため、少しお待ちいただいています。{words}後にもう一度お試しください。",
-        retry_after=seconds,
-    )
+    if seconds < 60:
+        words = say(
+            "続けてお試しになったため、少しお待ちいただいています。%(n)s秒後にもう一度お試しください。", n=seconds
+        )
+    else:
+        minutes = -(-seconds // 60)
+        words = say(
+            "続けてお試しになったため、少しお待ちいただいています。%(n)s分後にもう一度お試しください。", n=minutes
+        )
+    return TooMany(words, retry_after=seconds)
 
 
 def _wait_of_network(open_at: datetime, now: datetime) -> TooMany:
@@ -80,9 +85,12 @@ def _wait_of_network(open_at: datetime, now: datetime) -> TooMany:
     the end of a pause than they are, again and again; those ways stay.)"""
     seconds = _seconds(open_at, now)
     return TooMany(
-        "同じ場所のネットワーク（庁舎や学校など）から、サインインの失敗が続いているため、少しお待ちいただいています。"
-        f"パスワードが違うという意味ではありません。{seconds}秒後にもう一度お試しください。"
-        "前にサインインしたことのあるブラウザー、スマートフォンの回線、「パスワードをお忘れの方」のメールからなら、待たずに入れます。",
+        say(
+            "同じ場所のネットワーク（庁舎や学校など）で、サインインの失敗が続いています。%(n)s秒後に、もう一度お試しください。"
+            "パスワードが違うという意味ではありません。"
+            "お急ぎのときは、スマートフォンの回線か、「パスワードをお忘れの方」のメールからなら、待たずに入れます。",
+            n=seconds,
+        ),
         retry_after=seconds,
     )
 
@@ -100,17 +108,14 @@ def open_session(
     now: datetime,
     life: domain.SessionLife,
     guest_sid: str | None = None,
-    provider: str | None = None,
+    voucher: domain.Voucher = domain.OURS,
     shared: bool = False,
-    provider_sid: str | None = None,
-    corporate_number: str | None = None,
     proved_at: datetime | None = None,
     digest: Callable[[str], str] = domain.digest,
 ) -> str:
     """A new session; returns the cookie's value. Always a new one: what a browser brought along is never continued.
 
-    `guest_sid`: the guest this browser was until now. `provider`: by whose account, if not by ours, and `provider_sid`: by which
-    session there; `corporate_number`: of the company for which it vouches; `proved_at`: when the person proved who they are, if not now.
+    `guest_sid`: the guest this browser was until now. `proved_at`: when the person proved who they are, if not now.
     `shared`: the machine is one that many people use; `life` is then a short one. `digest`: of this side of the door.
     Raises Forbidden for an account that was stopped: only whoever has proved to be its owner is told so.
     """
@@ -133,10 +138,10 @@ def open_session(
             last_used_at=now,
             expires_at=now + life.absolute,
             earlier_guest=earlier_guest,
-            provider=provider,
+            provider=voucher.provider,
             shared=shared,
-            provider_sid=provider_sid,
-            corporate_number=corporate_number,
+            provider_sid=voucher.sid,
+            corporate_number=voucher.corporate_number,
             proved_at=proved_at,
         )
     )
