@@ -15,7 +15,7 @@ from infra.local import nodes, processes
 from tests.integration.test_a_function_is_switched_off import PAGE, TOWN, operator
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]  # `make slow`
-WELL, LATE = "動いています", "そのあとの処理が遅れています"
+WELL, LATE = "動いています", "処理が遅れています"
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ PARTS = {"gateway": say("受付（門）"), REGISTRY: say("市町村の台帳と
 STATES = {
     "up": (say("動いています"), "good", "check"),
     "slow": (say("応答に時間がかかっています"), "warn", "alert"),
-    "late": (say("受付はできます。そのあとの処理が遅れています"), "warn", "alert"),
+    "late": (say("受付はできますが、処理が遅れています"), "warn", "alert"),
     "down": (say("応答がありません"), "bad", "alert"),
 }
 

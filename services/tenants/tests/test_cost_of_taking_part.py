@@ -461,3 +461,21 @@ def test_what_the_estimate_said_is_what_the_invoice_asks_for(full: Cloud) -> Non
     with full.database.reading() as session:
         [row] = [one for one in invoices_db.invoices(session, fiscal_year=2026) if one.tenant == OOKI]
     assert f"{row.amount:,}" == first_year
+
+
+def test_an_estimate_without_a_known_population_says_so_and_names_no_yen(full: Cloud) -> None:  # noqa: F811
+    """On the page and on the paper that goes to the assembly: a figure that nobody knows is not made up, not even as 0."""
+    rule = RULE | {"subsidy": "", "equal": "50", "population": "50"}
+    assert full.post("/council/sharing/eapply/rule", MEMBER, rule).status_code == 303
+    why = "人口が取り込まれていない市町村があるため"
+    here = f"/portal/{OOKI}/services/eapply"
+    page = full.get(f"{here}/estimate?start=2027-10-01", ADMIN).text
+    paper = words_of(full.get(f"{here}/estimate.pdf?start=2027-10-01", ADMIN).content)
+    assert why in page and why in re.sub(r"\s", "", paper) and "見積書" in re.sub(r"\s", "", paper)
+    for text in (page, paper):
+        assert not re.findall(r"\d円", text)
+    for path in (f"/portal/{OOKI}/", here):
+        assert "1年で" not in full.get(path, ADMIN).text, path
+    people(full, every_town(full))
+    known = full.get(f"{here}/estimate?start=2027-10-01", ADMIN).text
+    assert why not in known and re.findall(r"\d円", known)
