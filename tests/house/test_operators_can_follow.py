@@ -229,7 +229,7 @@ def test_the_databases_that_an_administrator_makes_by_hand_do(tmp_path: Path) ->
         try:
             for statement in statements.strip().split(";\n"):
                 administrator.execute(statement.rstrip(";"))  # type: ignore[arg-type]
-            by_hand = server.set(database=name, password="PASSWORD")
+            by_hand = server.set(database=name, password="password")
             owner, app = (by_hand.set(username=role).render_as_string(hide_password=False) for role in roles)
             own = {"EBID_DATABASE_URL": app, "EBID_OWNER_DATABASE_URL": owner}
             environment = {**os.environ, **own, "DATA_DIR": str(tmp_path), "KEYS_DIR": str(tmp_path), "BUS": "embedded"}
