@@ -121,6 +121,25 @@ def test_everything_is_reached_with_the_keyboard(browser_page, base):  # noqa: F
     assert page.evaluate("document.activeElement.id") == "main"
 
 
+def test_many_destinations_are_one_line_on_a_phone_until_they_are_asked_for(browser_page, base):  # noqa: F811
+    phone, desk = browser_page(375), browser_page(1280)
+    phone.goto(base + "/desk")
+    menu, links = (
+        phone.locator("summary", has_text="メニュー"),
+        phone.get_by_role("navigation", name="主な行き先").get_by_role("link"),
+    )
+    expect(menu).to_contain_text("申請")
+    assert links.count() == 0
+    menu.focus()
+    phone.keyboard.press("Enter")
+    assert links.all_inner_texts() == ["申請", "予約", "入札", "お知らせ", "データの写し", "設定"]
+    assert_axe_clean(phone)
+    assert_targets_large_enough(phone)
+    desk.goto(base + "/desk")
+    expect(desk.locator("summary", has_text="メニュー")).to_be_hidden()
+    assert desk.get_by_role("navigation", name="主な行き先").get_by_role("link").count() == 6
+
+
 def test_mistakes_are_told_first_and_lead_to_their_fields(browser_page, base):  # noqa: F811
     page = browser_page(375)
     page.goto(base + "/form?wrong=1")

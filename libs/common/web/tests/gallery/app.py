@@ -26,6 +26,10 @@ PLACE = Place(
     ("霧原市役所", "〒000-0000 あさぎり県霧原市朝霧町1番1号", "平日 8時30分～17時15分"),
 )
 DESK = Place("霧原市", "職員の机", "/desk", ("この画面での操作は、だれが・いつ・なぜ行ったかを記録しています。",))
+DESKS = [
+    Link("申請", "/desk", True),
+    *(Link(name, f"/{n}") for n, name in enumerate(("予約", "入札", "お知らせ", "データの写し", "設定"))),
+]
 STAFF = Actor("staff", "s-1", "霧島 職子", code="000000", roles=frozenset({"desk"}))
 NOW = datetime(2026, 11, 20, 1, 52, 7, tzinfo=UTC)
 ERRORS = {
@@ -102,9 +106,7 @@ def gallery() -> FastAPI:
     @app.get("/desk")
     def desk(request: Request) -> Response:
         request.state.actor = STAFF
-        return pages.render(
-            request, "desk.html", place=DESK, rooms=[Link("申請", "/desk", True), Link("予約", "/r")], now=NOW
-        )
+        return pages.render(request, "desk.html", place=DESK, rooms=DESKS, now=NOW)
 
     @app.get("/job")
     def job(request: Request) -> Response:
