@@ -48,7 +48,11 @@ def press(page: Page, words: str | re.Pattern[str]) -> None:
 
 
 def follow(page: Page, words: str | re.Pattern[str]) -> None:
-    page.get_by_role("link", name=words).first.click()
+    """On a phone, many destinations are in a menu: it is opened for one that stands nowhere else."""
+    link, menu = page.get_by_role("link", name=words), page.locator(".rooms-menu:not([open]) > summary")
+    if not link.count() and menu.is_visible():
+        menu.click()
+    link.first.click()
     page.wait_for_load_state()
 
 
