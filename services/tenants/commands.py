@@ -6,6 +6,7 @@ from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.service import Service
 from services.tenants import carryin, deletions, reference
+from services.tenants.neighbours import Neighbours
 from services.tenants.use_cases import members, registry
 
 TERMINAL = Actor(kind="service", subject="terminal")
@@ -20,7 +21,11 @@ def load(service: Service) -> str:
 
 
 def appoint(service: Service, person_id: str, role: str, code: str | None = None) -> str:
-    """Give a person a role: for the whole cloud, or for the municipality with `code`. Refusals are the use cases' own."""
+    """Give a person a role: for the whole cloud, or for the municipality with `code`. Refusals are the use cases' own; exits with a
+    sentence for an id that the gateway does not know: a slip of the pen would leave a cloud that nobody can run."""
+    neighbours = service.extras.setdefault("neighbours", Neighbours(service))
+    if neighbours.knows(person_id) is False:
+        raise SystemExit(f"{person_id}: the gateway knows nobody with this id; nothing was changed")
     load(service)
     now = service.clock.now()
     tenant = reference.prefecture(service.settings.prefecture).code
@@ -35,6 +40,8 @@ def appoint(service: Service, person_id: str, role: str, code: str | None = None
 def take_in(service: Service, archive: Path) -> str:
     """An archive of everything of one municipality, from another installation; the worker goes on, `/operator/take-ins` shows how far."""
     load(service)
+    if not archive.is_file():
+        raise SystemExit(f"{archive}: there is no such file")
     with archive.open("rb") as content:
         row = carryin.begin(service, TERMINAL, content, archive.name)
     return f"{archive.name}: {row.size} bytes kept, sha256 {row.sha256}; see /operator/take-ins"

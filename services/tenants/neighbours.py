@@ -78,6 +78,11 @@ class Neighbours:
             known |= {p["id"]: Person(p["id"], p["display_name"], p["email"], bool(p["active"])) for p in found.json()}
         return known
 
+    def knows(self, person: str) -> bool | None:
+        """Whether the gateway has somebody with this id; None when it does not answer."""
+        found = self._try("gateway", "/internal/gateway/persons", params={"ids": person})
+        return None if found is None else any(p["id"] == person for p in found.json())
+
     def address_of(self, person: str) -> str | None:
         """Where to write to; None for somebody the gateway does not know (any more). Unavailable while it does not answer."""
         found = self._ask("gateway", "GET", "/internal/gateway/persons", params={"ids": person}).json()
