@@ -50,6 +50,13 @@ class PersonOut(BaseModel):
     """Whether this person has a password or another way to sign in."""
 
 
+class ClosureOut(BaseModel):
+    service: str | None
+    """None: every service."""
+    mode: str
+    """maintenance (closed) or read-only."""
+
+
 class AddressOut(BaseModel):
     email: str | None
     """None: nobody, or somebody who cannot sign in."""
@@ -92,6 +99,16 @@ def persons(
             )
             for row in db.persons(session, wanted)
         ]
+
+
+@router.get("/closures")
+def closures(request: Request, actor: Actor = access.service("tenants")) -> list[ClosureOut]:
+    """What operators keep closed now, to all municipalities."""
+    parts = parts_of(request)
+    now = parts.clock.now()
+    with parts.service.database.reading() as session:
+        held = [row for row in db.closures(session, now) if row.for_tenant is None and row.begins_at <= now]
+    return [ClosureOut(service=row.service, mode=row.mode) for row in held]
 
 
 @router.get("/addresses")

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gateway import db
@@ -15,11 +16,14 @@ from gateway.fairness.quotas import Quotas
 from gateway.fairness.rates import Buckets, Limits, Rate
 from gateway.fairness.refusals import APART, LONGEST, Paced
 from gateway.fairness.waiting_room import WaitingRoom
+from gateway.pages.app import create_own_app
 from gateway.tests.conftest import CODE, OTHER, PREFECTURE
 from gateway.tests.inside import Given, echo, inside
 from gateway.upstream import UpstreamRefused
 from gateway.use_cases import accounts, machine_tokens
+from libs.common import keys
 from libs.common.db import Database
+from libs.common.inner_token import TokenSigner
 from libs.common.testing.service import NOW
 
 HTML = {"accept": "text/html"}
@@ -152,6 +156,40 @@ def test_closures_are_read_from_the_store(database: Database) -> None:
     known = Closures()
     known.read(database, NOW)
     assert [(one.tenant, one.mode) for one in known.known] == [(CODE, "read-only")]
+
+
+def test_the_registry_hears_what_is_closed_to_everybody_now(tmp_path: Path) -> None:
+    """For the public status page; what one municipality has closed is said on its own pages."""
+    hour = timedelta(hours=1)
+    rows = [
+        (None, "ebid", "maintenance", NOW),
+        (CODE, "eapply", "maintenance", NOW),
+        (None, "backup", "maintenance", NOW + hour),
+        (None, None, "read-only", NOW - hour),
+    ]
+
+    async def asked() -> dict[str, httpx.Response]:
+        transport = httpx.ASGITransport(create_own_app(made.parts))
+        async with httpx.AsyncClient(transport=transport, base_url="http://inside") as client:
+            found = {}
+            for name in ("tenants", "eapply"):
+                signer = TokenSigner(name, keys.private_key(tmp_path / "keys", name))
+                said = {"authorization": f"Bearer {signer.sign_as_service('gateway')}"}
+                found[name] = await client.get("/internal/gateway/closures", headers=said)
+            return found
+
+    with inside(tmp_path) as made:
+        with made.parts.service.database.transaction(PREFECTURE) as session:
+            for number, (tenant, service, mode, begins) in enumerate(rows):
+                closed = db.ClosureRow(id=str(number), for_tenant=tenant, service=service, mode=mode, begins_at=begins)
+                closed.sentence, closed.made_by = "", "o"
+                session.add(closed)
+        answers = asyncio.run(asked())
+    assert answers["tenants"].json() == [
+        {"service": None, "mode": "read-only"},
+        {"service": "ebid", "mode": "maintenance"},
+    ]
+    assert answers["eapply"].status_code == 403
 
 
 # ---- at the door -----------------------------------------------------------------------------------------------------

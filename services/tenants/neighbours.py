@@ -88,6 +88,12 @@ class Neighbours:
         found = self._ask("gateway", "GET", "/internal/gateway/persons", params={"ids": person}).json()
         return next((str(p["email"]) for p in found if p["id"] == person and p["active"]), None)
 
+    def closures(self) -> dict[str | None, str]:
+        """Service (None: every one) → how an operator has closed it to all municipalities: `maintenance` or `read-only`. Empty when
+        the gateway does not answer."""
+        found = self._try("gateway", "/internal/gateway/closures")
+        return {one["service"]: one["mode"] for one in found.json()} if found is not None else {}
+
     # ---- pages of services
 
     def fragment(self, service: str, path: str, *, tenant: str, code: str, seconds: float, lang: str) -> str | None:

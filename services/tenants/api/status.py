@@ -39,6 +39,8 @@ STATES = {
     "up": (say("動いています"), "good", "check"),
     "slow": (say("応答に時間がかかっています"), "warn", "alert"),
     "late": (say("受付はできますが、処理が遅れています"), "warn", "alert"),
+    "read-only": (say("保守のため、見ることだけできます"), "warn", "alert"),
+    "maintenance": (say("保守のため止めています"), "warn", "alert"),
     "down": (say("応答がありません"), "bad", "alert"),
 }
 
@@ -75,10 +77,16 @@ def _seen(request: Request, now: datetime) -> tuple[datetime, dict[str, str]]:
         known = kept.get("status_seen")
         if known is None or not now - known[0] < FRESH:
             asked = view.neighbours_of(request)
+            closed = asked.closures()
             with ThreadPoolExecutor(len(PARTS)) as pool:
-                found = list(pool.map(lambda key: _state(asked, key), PARTS))
+                found = list(pool.map(lambda key: _closed(closed, key) or _state(asked, key), PARTS))
             known = kept["status_seen"] = (now, dict(zip(PARTS, found, strict=True)))
     return known
+
+
+def _closed(closed: Mapping[str | None, str], key: str) -> str | None:
+    """How an operator has closed it; the gateway itself cannot be closed, and the registry keeps answering (gateway/fairness)."""
+    return None if key in ("gateway", REGISTRY) else closed.get(key) or closed.get(None)
 
 
 def _state(asked: Neighbours, key: str) -> str:

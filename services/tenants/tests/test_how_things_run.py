@@ -75,6 +75,18 @@ def test_a_slow_service_is_said_to_be_slow_and_nobody_waits_for_each_in_turn(
     assert time.monotonic() - begun < 0.4 * len(found)
 
 
+def test_what_an_operator_has_closed_is_not_said_to_run(cloud: Cloud) -> None:
+    all_well(cloud)
+    closed = cloud.others.answers
+    closed["GET", "/internal/gateway/closures"] = (200, [{"service": "ebid", "mode": "maintenance"}])
+    found = said(cloud)
+    assert found.pop("電子入札サービス") == status.STATES["maintenance"][0] and set(found.values()) == {UP}
+    closed["GET", "/internal/gateway/closures"] = (200, [{"service": None, "mode": "read-only"}])
+    found = said(cloud)
+    assert [found.pop(name) for name in ("受付（門）", "市町村の台帳と窓口")] == [UP, UP]
+    assert set(found.values()) == {status.STATES["read-only"][0]}
+
+
 def test_a_crowd_of_readers_asks_the_services_once(cloud: Cloud) -> None:
     all_well(cloud)
     said(cloud)
