@@ -77,11 +77,16 @@ SAYING = {
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
 
 
+def opened(client: httpx.Client, page: str) -> None:
+    """A cloud that has just started opens one municipality's rooms after another."""
+    assert processes.wait_until(lambda: client.get(page).status_code == 200, seconds=120), client.get(page).text
+
+
 def applied(url: str) -> str:
     """A guest applies with the canaries in every field; the number of the receipt."""
     with visitor(url, follow_redirects=True) as guest:
         base = f"/t/{TOWN}/eapply/event-moushikomi"
-        guest.get(f"{base}/")
+        opened(guest, f"{base}/")
         draft = str(guest.post(f"{base}/start").url).rpartition("/")[0]
         page = guest.post(f"{draft}/entry", data={**CANARIES, "people": "2"})
         key = re.search(r'name="key" value="([^"]+)"', page.text)
@@ -189,6 +194,8 @@ def looked_for(client: httpx.Client, *pages: str) -> None:
 
 def mistyped(guest: httpx.Client, number: str) -> None:
     """A guest at every door: searches, addresses that are none, a wrong key, a wrong password, JSON that is none."""
+    for service in ("ebid", "opendata"):
+        opened(guest, f"/t/{TOWN}/{service}/")
     looked_for(guest, "/", "/ebid/", f"/t/{TOWN}/ebid/", "/opendata/", "/opendata/suggest", f"/t/{TOWN}/eapply/")
     looked_for(guest, "/opendata/api/3/action/package_search", f"/t/{TOWN}/eapply/api/procedures")
     taken(guest.get("/opendata/data/sql", params={"q": f'SELECT 1 FROM "{UNKEPT["search"]}"'}), 400, 404, 422)
@@ -229,7 +236,9 @@ def at_the_desk(staff: httpx.Client) -> None:
             taken(staff.post(f"{sent.headers['location']}/discard"))
     source = {"kind": "csv", "url": f"https://{UNKEPT['source']}.invalid/{quote(UNKEPT['file'])}", "every": "DAILY"}
     taken(staff.post(f"{room}/harvests", data=source))
-    assert processes.wait_until(lambda: "集められませんでした" in staff.get(f"{room}/harvests").text, seconds=60), "it could not"
+    assert processes.wait_until(lambda: "集められませんでした" in staff.get(f"{room}/harvests").text, seconds=60), (
+        "it could not"
+    )
     [harvest] = re.findall(r"/harvests/([\w-]+)/stop", staff.get(f"{room}/harvests").text)
     taken(staff.post(f"{room}/harvests/{harvest}/stop"))
     tenders = f"/t/{TOWN}/ebid/desk/tenders"
