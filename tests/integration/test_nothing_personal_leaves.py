@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import httpx
 import pytest
@@ -162,8 +162,8 @@ def backed_up(staff: httpx.Client) -> list[str]:
 
 
 def spelled(value: str) -> list[str]:
-    """As it may stand in an address, and in JSON."""
-    return [value, quote(value), json.dumps(value)[1:-1]]
+    """As it may stand in a path, in a query, and in JSON."""
+    return [value, quote(value), quote_plus(value), json.dumps(value)[1:-1]]
 
 
 def refused(cloud: Any) -> list[str]:
