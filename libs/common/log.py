@@ -36,12 +36,17 @@ SECRET_VALUES = (
     re.compile(r"(?<=://)[^/@\s:]+:[^/@\s]+(?=@)"),  # user:password@ in an address
     re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"),  # mail addresses
     re.compile(r"(?<=[?&])(?:token|key|secret|code|t|k)=[^&\s\"']+", re.IGNORECASE),
-    re.compile(r"(?<==)\([^()]*\)(?= already exists| is not present| is still referenced)"),  # PostgreSQL's DETAIL
+    re.compile(r"(?<=\)=)\([\s\S]*?\)(?= already exists| is not present| is still referenced)"),  # PostgreSQL's DETAIL
+    re.compile(
+        r"(?<=Failing row contains )[\s\S]*?(?=\n\[SQL: |\n\nThe above exception|\Z)"
+    ),  # the same, of a whole row
     re.compile(r"(?<=\[parameters: )[\s\S]*?\](?=\n|$)"),  # SQLAlchemy's statement parameters
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"),
 )
 # What each of them, and a personal number, needs at least: most texts have none of it and are not searched further.
-MAYBE = re.compile(r"[@=]|eyJ|\b(?:Bearer|Basic)\s|_[A-Za-z0-9-]{6,}_|\[param|BEGIN|\d{4}[ -]?\d{4}", re.IGNORECASE)
+MAYBE = re.compile(
+    r"[@=]|eyJ|\b(?:Bearer|Basic)\s|_[A-Za-z0-9-]{6,}_|\[param|BEGIN|Failing row|\d{4}[ -]?\d{4}", re.IGNORECASE
+)
 TWELVE_DIGITS = re.compile(r"(?<![\w.-])(?:\d{4}[ -]?){2}\d{4}(?![\w.-])")
 
 
