@@ -14,8 +14,8 @@ def visitor(url: str, **settings: Any) -> httpx.Client:
 
 
 def signed_in(url: str, email: str, **settings: Any) -> httpx.Client:
-    """This person of the sample, signed in; redirects are not followed."""
-    client = visitor(url, **settings)
-    answer = client.post("/sign-in", data={"email": email, "password": PASSWORD})
-    assert answer.status_code == 303, answer.text
-    return client
+    """This person of the sample, signed in; redirects are not followed. The client has asked nothing yet: a used one refuses `with`."""
+    with visitor(url, **settings) as door:
+        answer = door.post("/sign-in", data={"email": email, "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+        return visitor(url, cookies=door.cookies, **settings)

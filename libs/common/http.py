@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.telemetry import TelemetryConfig
 from sqlalchemy import select
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
@@ -44,7 +45,19 @@ def create_app(
 
 
 def _bare_app(name: str) -> FastAPI:
-    return FastAPI(title=name, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    return FastAPI(
+        title=name, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=_UNSEEN
+    )
+
+
+_UNSEEN: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI's own spans hold the path and the query that were asked: names that people look for. `TracingMiddleware` tells the route."""
 
 
 _read: dict[tuple[int, ...], tuple[list[APIRouter], list[BaseRoute]]] = {}

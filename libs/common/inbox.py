@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Index, Integer, Row, String, bindparam, func,
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from libs.common import telemetry, tenancy
+from libs.common import log, telemetry, tenancy
 from libs.common.clock import Clock
 from libs.common.db import CommonBase, Database, Json
 from libs.common.errors import Conflict, NotFound
@@ -288,7 +288,7 @@ def _note_failure(database: Database, event_id: str, error: Exception, now: date
         if row.status != "pending":
             return
         row.attempts += 1
-        row.error = f"{type(error).__name__}: {error}"[:2000]
+        row.error = log.told(error)[:2000]
         wait = _wait(row.attempts)
         if isinstance(error, Mismatch) or wait is None:
             row.status = "dead"

@@ -11,6 +11,7 @@ import json
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -35,12 +36,17 @@ SECRET_VALUES = (
     re.compile(r"(?<=://)[^/@\s:]+:[^/@\s]+(?=@)"),  # user:password@ in an address
     re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"),  # mail addresses
     re.compile(r"(?<=[?&])(?:token|key|secret|code|t|k)=[^&\s\"']+", re.IGNORECASE),
-    re.compile(r"(?<==)\([^()]*\)(?= already exists| is not present| is still referenced)"),  # PostgreSQL's DETAIL
+    re.compile(r"(?<=\)=)\([\s\S]*?\)(?= already exists| is not present| is still referenced)"),  # PostgreSQL's DETAIL
+    re.compile(
+        r"(?<=Failing row contains )[\s\S]*?(?=\n\[SQL: |\n\nThe above exception|\Z)"
+    ),  # the same, of a whole row
     re.compile(r"(?<=\[parameters: )[\s\S]*?\](?=\n|$)"),  # SQLAlchemy's statement parameters
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"),
 )
 # What each of them, and a personal number, needs at least: most texts have none of it and are not searched further.
-MAYBE = re.compile(r"[@=]|eyJ|\b(?:Bearer|Basic)\s|_[A-Za-z0-9-]{6,}_|\[param|BEGIN|\d{4}[ -]?\d{4}", re.IGNORECASE)
+MAYBE = re.compile(
+    r"[@=]|eyJ|\b(?:Bearer|Basic)\s|_[A-Za-z0-9-]{6,}_|\[param|BEGIN|Failing row|\d{4}[ -]?\d{4}", re.IGNORECASE
+)
 TWELVE_DIGITS = re.compile(r"(?<![\w.-])(?:\d{4}[ -]?){2}\d{4}(?![\w.-])")
 
 
@@ -92,12 +98,53 @@ def _is_personal_number(digits: list[int]) -> bool:
     return digits[11] == (0 if rest <= 1 else 11 - rest)
 
 
+CITED = re.compile(r"(?<=input_value=)[\s\S]*?(?=, input_type=)|(?<!\w)'[\s\S]*'|\"[\s\S]*\"")
+"""What Pydantic has read, and what stands between the first and the last mark of a quotation, but for an apostrophe."""
+CITING = frozenset({"ValueError", "LookupError", "DataError"})
+"""Classes of errors about a value, PostgreSQL's too: their messages say the value, and nobody knows whose it is."""
+
+
+def told(error: BaseException) -> str:
+    """What an error says, for a row that operators see: its class, and its message without a value."""
+    return clean_text(f"{type(error).__name__}: {_uncited(error)}")
+
+
+def _uncited(error: BaseException) -> str:
+    try:
+        said = str(error)
+    except Exception:  # an error that cannot even be said must not end the work that tells of it
+        return ""
+    return CITED.sub(HIDDEN, said) if CITING & {kind.__name__ for kind in type(error).__mro__} else said
+
+
+def _traceback(exc_info: Any) -> str:
+    """Without local variables, and without the values that messages cite."""
+    text = "".join(traceback.format_exception(exc_info[1])).removesuffix("\n")
+    for error in _with_causes(exc_info[1], set()):
+        if uncited := _uncited(error):
+            text = text.replace(str(error), uncited)
+    return text
+
+
+def _with_causes(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
+    if error is None or id(error) in seen:
+        return
+    seen.add(id(error))
+    yield error
+    inside = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    for each in (error.__cause__, error.__context__, *inside):
+        yield from _with_causes(each, seen)
+
+
 def _add_trace(_logger: Any, _method: str, event: EventDict) -> EventDict:
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         event["trace_id"] = f"{context.trace_id:032x}"
         event["span_id"] = f"{context.span_id:016x}"
     return event
+
+
+_exceptions = structlog.processors.ExceptionRenderer(_traceback)
 
 
 def _shared() -> list[Processor]:
@@ -116,7 +163,7 @@ structlog.configure(
     processors=[
         structlog.stdlib.filter_by_level,
         *_shared(),
-        structlog.processors.format_exc_info,  # the traceback without local variables
+        _exceptions,
         redact,
         structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
     ],
@@ -131,7 +178,7 @@ def start(service: str, *, level: str = "INFO", stream: TextIO | None = None) ->
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*_shared(), structlog.stdlib.ExtraAdder(), structlog.processors.format_exc_info, redact],
+            foreign_pre_chain=[*_shared(), structlog.stdlib.ExtraAdder(), _exceptions, redact],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 lambda _logger, _method, event: {"process": service, **event},

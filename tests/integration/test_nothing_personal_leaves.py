@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import httpx
 import pytest
@@ -47,13 +47,46 @@ TYPED = {
     "told": "電話は0942-99-7532です",
 }
 """What people type at the other services: by what it is."""
+UNKEPT = {
+    "search": "鶍田 交喙",
+    "path": "交喙塚町",
+    "file": "鶍田花鶏の診断書",
+    "refused": "花鶏の病状",
+    "date": "鶍年鶍月",
+    "agent": "isuka-agent-7531",
+    "page before": "isuka-page-7531",
+    "address before": "198.51.100.75",
+    "request": "isuka-request-7531",
+    "trace": "isuka-trace-7531",
+    "broken": "鶍沢 獦子鳥",
+    "key": "isuka-key-7531",
+    "sign-in": "isuka-in-7531@canary.example",
+    "reset": "isuka-out-7531@canary.example",
+    "source": "isuka-source-7531",
+}
+"""What people say by the way, or what is refused: nothing of it has to be kept, so that nobody looks after it."""
+SAYING = {
+    "user-agent": f"Mozilla/5.0 ({UNKEPT['agent']})",
+    "referer": f"https://elsewhere.example/?q={UNKEPT['page before']}",
+    "x-forwarded-for": UNKEPT["address before"],
+    "x-request-id": UNKEPT["request"],
+    "tracestate": f"canary={UNKEPT['trace']}",
+    "baggage": f"name={UNKEPT['trace']}",
+}
+"""Headers of who asks; none of them is believed where no proxy of ours stands before the door."""
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
+
+
+def opened(client: httpx.Client, page: str) -> None:
+    """A cloud that has just started opens one municipality's rooms after another."""
+    assert processes.wait_until(lambda: client.get(page).status_code == 200, seconds=120), client.get(page).text
 
 
 def applied(url: str) -> str:
     """A guest applies with the canaries in every field; the number of the receipt."""
     with visitor(url, follow_redirects=True) as guest:
         base = f"/t/{TOWN}/eapply/event-moushikomi"
-        guest.get(f"{base}/")
+        opened(guest, f"{base}/")
         draft = str(guest.post(f"{base}/start").url).rpartition("/")[0]
         page = guest.post(f"{draft}/entry", data={**CANARIES, "people": "2"})
         key = re.search(r'name="key" value="([^"]+)"', page.text)
@@ -128,6 +161,94 @@ def backed_up(staff: httpx.Client) -> list[str]:
     return [secret]
 
 
+def spelled(value: str) -> list[str]:
+    """As it may stand in a path, in a query, and in JSON."""
+    return [value, quote(value), quote_plus(value), json.dumps(value)[1:-1]]
+
+
+def refused(cloud: Any) -> list[str]:
+    """Somebody looks for a name, mistypes, sends what is no form; what was said, as it may be written."""
+    number = applied(cloud.url)
+    with visitor(cloud.url) as guest:
+        guest.headers.update(SAYING)
+        mistyped(guest, number)
+        begun(guest)
+    with signed_in(cloud.url, "staff@using.example") as staff:
+        at_the_desk(staff)
+    with signed_in(cloud.url, "admin@using.example") as admin:
+        looked_for(admin, f"/portal/{TOWN}/records/", f"/portal/{TOWN}/past/")
+        wrong_day = {"q": UNKEPT["search"], "since": UNKEPT["date"]}
+        taken(admin.get(f"/portal/{TOWN}/records/", params=wrong_day), 422)
+        question = {"title": UNKEPT["refused"] * 100, "text": UNKEPT["refused"], "idempotency_key": new_id()}
+        paper = {"papers": (f"{UNKEPT['file']}.exe", b"MZ")}
+        taken(admin.post(f"/portal/{TOWN}/support/", data=question, files=paper), 422)
+    with signed_in(cloud.url, "operator@cloud.example") as operator:
+        looked_for(operator, "/operator/records")
+    return [spelling for value in UNKEPT.values() for spelling in spelled(value)]
+
+
+def looked_for(client: httpx.Client, *pages: str) -> None:
+    for page in pages:
+        taken(client.get(page, params={"q": UNKEPT["search"]}), 200)
+
+
+def mistyped(guest: httpx.Client, number: str) -> None:
+    """A guest at every door: searches, addresses that are none, a wrong key, a wrong password, JSON that is none."""
+    for service in ("ebid", "opendata"):
+        opened(guest, f"/t/{TOWN}/{service}/")
+    looked_for(guest, "/", "/ebid/", f"/t/{TOWN}/ebid/", "/opendata/", "/opendata/suggest", f"/t/{TOWN}/eapply/")
+    looked_for(guest, "/opendata/api/3/action/package_search", f"/t/{TOWN}/eapply/api/procedures")
+    taken(guest.get("/opendata/data/sql", params={"q": f'SELECT 1 FROM "{UNKEPT["search"]}"'}), 400, 404, 422)
+    for place in ("", f"t/{TOWN}/eapply/", f"t/{TOWN}/ebid/tenders/", "opendata/datasets/", "portal/", "t/", "status/"):
+        taken(guest.get(f"/{place}{UNKEPT['path']}"), 303, 404)
+    wrong = {"number": number, "key": UNKEPT["key"]}
+    taken(guest.post(f"/t/{TOWN}/eapply/enquiry", data=wrong), 422)
+    taken(guest.post(f"/t/{TOWN}/eapply/enquiry", data=wrong | {"number": UNKEPT["refused"]}), 422)
+    taken(guest.post("/sign-in", data={"email": UNKEPT["sign-in"], "password": UNKEPT["key"]}), 422)
+    taken(guest.post("/reset", data={"email": UNKEPT["reset"]}), 200)
+    told = {"municipality": TOWN, "title": UNKEPT["refused"] * 100, "body": UNKEPT["refused"]}
+    taken(guest.post("/opendata/requests/", data=told), 422)
+    form = {"content-type": "application/json", "idempotency-key": UNKEPT["key"]}
+    for place in (f"/t/{TOWN}/eapply/api/applications", "/opendata/api/3/action/package_search"):
+        taken(guest.post(place, content=f'{{"answers": {{"name": "{UNKEPT["broken"]}', headers=form), 400, 409, 422)
+    misshapen = {"procedure": [UNKEPT["broken"]], "answers": UNKEPT["broken"], UNKEPT["broken"]: 1}
+    taken(guest.post(f"/t/{TOWN}/eapply/api/applications", json=misshapen, headers=form), 422)
+
+
+def begun(guest: httpx.Client) -> None:
+    """An application whose answers and file are refused."""
+    base = f"/t/{TOWN}/eapply/risai-shomei"
+    guest.get(f"{base}/")
+    draft = taken(guest.post(f"{base}/start")).headers["location"].rpartition("/")[0]
+    damage = {"disaster_date": UNKEPT["date"], "damage": UNKEPT["refused"] * 300, "copies": UNKEPT["refused"]}
+    named = f"{UNKEPT['file']}.png"
+    for paper in ((named, PNG), (named, UNKEPT["refused"].encode())):
+        taken(guest.post(f"{draft}/damage", data=damage, files={"photos": paper}), 422)
+
+
+def at_the_desk(staff: httpx.Client) -> None:
+    """Searches, files whose names say whose they are, and a job that cannot do what it was told."""
+    looked_for(staff, f"/t/{TOWN}/eapply/desk/", f"/t/{TOWN}/eapply/desk/queue.csv", f"/t/{TOWN}/ebid/desk/companies")
+    room = f"/t/{TOWN}/opendata/desk"
+    for name, content in ((f"{UNKEPT['file']}.csv", "名称\n駅\n".encode()), (f"{UNKEPT['file']}.xlsx", b"PK\3\4")):
+        sent = taken(staff.post(f"{room}/drafts", files={"file": (name, content)}), 303, 422)
+        if sent.status_code == 303:
+            taken(staff.post(f"{sent.headers['location']}/discard"))
+    source = {"kind": "csv", "url": f"https://{UNKEPT['source']}.invalid/{quote(UNKEPT['file'])}", "every": "DAILY"}
+    taken(staff.post(f"{room}/harvests", data=source))
+    assert processes.wait_until(lambda: "集められませんでした" in staff.get(f"{room}/harvests").text, seconds=60), (
+        "it could not"
+    )
+    [harvest] = re.findall(r"/harvests/([\w-]+)/stop", staff.get(f"{room}/harvests").text)
+    taken(staff.post(f"{room}/harvests/{harvest}/stop"))
+    tenders = f"/t/{TOWN}/ebid/desk/tenders"
+    [tender] = re.findall(rf'href="{tenders}/([\w-]+)"[^>]*>\s*図書館書架購入', staff.get(f"/t/{TOWN}/ebid/desk/").text)
+    found = re.search(r'name="version" value="(\d+)"', staff.get(f"{tenders}/{tender}").text)
+    assert found
+    paper = {"document": (f"{UNKEPT['file']}.pdf", b"%PDF-1.4\n%%EOF\n", "application/pdf")}
+    taken(staff.post(f"{tenders}/{tender}/documents", data={"version": found[1]}, files=paper), 303, 422)
+
+
 class Overheard:
     """Everything that goes over the broker from now on: a queue of our own at every exchange."""
 
@@ -175,12 +296,15 @@ def places(running: clouds.Running) -> Iterator[tuple[str, str]]:
 
 
 def tables(running: clouds.Running, service: str) -> Iterator[tuple[str, str]]:
-    """The events of a service, and its jobs."""
+    """The events of a service, and its jobs, with why they failed."""
     engine = create_engine(store(running, service))
     with engine.connect() as connection:
         for name, column in (("outbox", "envelope"), ("inbox", "envelope"), ("jobs", "payload")):
             found = connection.execute(text(f"SELECT CAST({column} AS text) FROM {name}")).scalars()
             yield f"{name} of {service}", "\n".join(found)
+        for name in ("inbox", "jobs"):
+            found = connection.execute(text(f"SELECT error FROM {name} WHERE error IS NOT NULL")).scalars()
+            yield f"errors in {name} of {service}", "\n".join(found)
     engine.dispose()
 
 
@@ -238,5 +362,21 @@ def test_what_people_type_at_every_service_stays_where_it_belongs(cloud: Any) ->
         overheard.listen()
         assert bool(overheard.said) == bool(running.plan.amqp_url), "events went over the broker"
         assert leaks(running, [*FORMS, *values], overheard.said) == []
+    finally:
+        overheard.close()
+
+
+def test_what_is_refused_or_said_by_the_way_is_written_nowhere(cloud: Any) -> None:
+    if cloud.local is None:
+        pytest.skip("looks into the folders of processes; containers run the same code")
+    running: clouds.Running = cloud.local
+    overheard = Overheard(running.plan.amqp_url)
+    try:
+        before = arrived(running)
+        values = refused(cloud)
+        applied(cloud.url)  # its event goes the whole way after everything else
+        assert processes.wait_until(lambda: arrived(running) > before + 1, seconds=120)
+        overheard.listen()
+        assert leaks(running, values, overheard.said) == []
     finally:
         overheard.close()

@@ -183,7 +183,7 @@ class Jobs:
 
     def _failed(self, service: "Service", claimed: table.Claimed, kind: _Kind, error: Exception) -> None:
         now = service.clock.now()
-        said = log.clean_text(f"{type(error).__name__}: {error}")[:2000]
+        said = log.told(error)[:2000]
         if kind.every is not None:
             values, result = table.waiting(now + kind.every, said), "failed"
         elif isinstance(error, GiveUp) or claimed.attempt >= kind.attempts:

@@ -5,15 +5,18 @@ import base64
 import io
 import json
 import logging
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -25,12 +28,16 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags, TraceState
 from prometheus_client import REGISTRY, generate_latest
+from pydantic import BaseModel
 
 from libs.common import log, telemetry
+from libs.common.db import Database
+from libs.common.http import create_app
 from libs.common.log import HIDDEN, clean_text, redact
 from libs.common.settings import Settings
 from libs.common.telemetry import propagation, tracing
 from libs.common.telemetry.files import JsonLinesExporter, otlp_json
+from libs.common.testing.service import make_service
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SAMPLED, NOT_SAMPLED = f"00-{TRACE}-00f067aa0ba902b7-01", f"00-{TRACE}-00f067aa0ba902b7-00"
@@ -321,6 +328,8 @@ PROCESS = """
 import sys, urllib.request
 from pathlib import Path
 from libs.common import log, telemetry
+from libs.common.db import Database
+from libs.common.http import create_app
 log.start("shop")
 telemetry.start("shop", data_dir=Path(sys.argv[1]), metrics_port=int(sys.argv[2]))
 telemetry.start("another", trace_ratio=0.0)  # a second service of the same process changes nothing
@@ -435,6 +444,79 @@ def test_what_databases_say_about_values_is_hidden() -> None:
     assert "花子" in sqlalchemy
     assert "花子" not in clean_text(sqlalchemy)
     assert "[SQL: INSERT INTO t]" in clean_text(sqlalchemy)
+    nested = clean_text("DETAIL:  Key (name)=(田中 (花子)) already exists.")
+    assert nested == f"DETAIL:  Key (name)={HIDDEN} already exists."
+    row = "null value in a column\nDETAIL:  Failing row contains (1, 田中 (花子)\n.).\n"
+    assert (
+        clean_text(f"{row}[SQL: UPDATE t]")
+        == f"null value in a column\nDETAIL:  Failing row contains {HIDDEN}\n[SQL: UPDATE t]"
+    )
+    assert "花子" not in clean_text(row)
+
+
+NAME = """田中 "花子" d'Arc"""
+
+
+class Aged(BaseModel):
+    age: int
+
+
+def _refused_by_postgresql() -> None:
+    raise psycopg.errors.InvalidTextRepresentation(
+        f'invalid input syntax for type integer: "{NAME}"\nLINE 1: SELECT $1'
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda: int(NAME),
+        lambda: {}[NAME],
+        lambda: date.fromisoformat(NAME),
+        lambda: Aged(age=NAME),  # type: ignore[arg-type]
+        lambda: Aged.model_validate({"age": [NAME, {"name": NAME * 20}]}),
+        lambda: NAME.encode("ascii"),
+        _refused_by_postgresql,
+    ],
+)
+def test_an_error_about_a_value_is_told_without_it(fault: Callable[[], Any], lines: Any) -> None:
+    """In the log, also as the cause of another error, and in the row of a job or an event that failed."""
+    with pytest.raises((ValueError, LookupError, psycopg.DataError)) as raised:
+        fault()
+    try:
+        raise RuntimeError("the page was not made") from raised.value
+    except RuntimeError:
+        log.get("shop.things").exception("failed")
+        logging.getLogger("some.library").exception("failed too")
+    ours, theirs = (line["exception"] for line in lines())
+    for said in (ours, theirs, log.told(raised.value)):
+        assert HIDDEN in said and type(raised.value).__name__ in said
+        assert not re.search(r"田中|花子|Arc|\\u7530", said), said
+    assert "RuntimeError: the page was not made" in ours and ", in test_an_error" in ours
+
+
+def test_an_error_that_cannot_be_said_is_logged_all_the_same(lines: Any) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise OSError
+
+    log.get("shop.things").error("failed", exc_info=Mute())
+    [line] = lines()
+    assert "Mute" in line["exception"]
+
+
+def test_what_was_asked_is_in_no_span(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in ours nor in one that the framework makes by itself: with a provider of the process, as in production."""
+    kept = InMemorySpanExporter()
+    provider = tracing.make_provider("shop", None, 1.0, kept)
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    client = TestClient(create_app(make_service("shop", database, tmp_path), [], watcher="tenants"))
+    assert client.get("/canary-path", params={"q": "canary-query"}).status_code == 404
+    provider.force_flush()
+    [server] = kept.get_finished_spans()
+    provider.shutdown()
+    assert server.name == "GET (none)"
+    assert "canary" not in server.to_json()
 
 
 @pytest.mark.parametrize(
