@@ -13,6 +13,7 @@ from services.ebid.api import announced, drafting
 from services.ebid.api.bidder import envelope_of
 from services.ebid.api.desk import DESK, MANAGER, OFFICER, TENDER, show
 from services.ebid.api.public import words
+from services.ebid.api.script_words import script_words
 from services.ebid.api.shell import (
     Form,
     base,
@@ -66,6 +67,7 @@ def limits_page(request: Request, tender_id: str, actor: Actor = access.staff(OF
         crumbs=(Link(row.title, f"../{row.id}"), Link(title, "", True)), row=row, head=head,
         rule=row.terms["limits"], tax=row.terms["tax"], ceiling=ceiling, parts=spoken_all(request, COMPONENTS),
         address=f"{base(request)}/desk/tenders/{row.id}", tell=telling(request, row, None),
+        script_words=script_words(request),
     )  # fmt: skip
 
 
