@@ -56,6 +56,9 @@ def test_a_bidder_who_reads_english_is_told_in_english_what_does_not_fit(scene: 
     tender = scene.town.publish(breakdown="1")
     page = bid_page(scene, scene.town.company(1), tender)
     send = page.get_by_role("button", name="Seal and submit the bid")
+    content = tmp_path / "breakdown.json"
+    content.write_text("{}")
+    page.locator("#breakdown").set_input_files(content)
     page.locator("#amount").fill("0")
     page.locator("#lottery_number").fill("41")
     send.click()
@@ -65,8 +68,7 @@ def test_a_bidder_who_reads_english_is_told_in_english_what_does_not_fit(scene: 
     assert "three digits" in alert(page)
     page.locator("#lottery_number").fill("418")
     send.click()
-    assert "Choose the file" in alert(page)
-    content = tmp_path / "breakdown.json"
+    assert "JSON of the breakdown cannot be read" in alert(page)
     for amount, total, told in (
         (9_000_000, 9_000_001, "add up to 9,000,000 yen, but its total says 9,000,001 yen"),
         (8_999_999, 8_999_999, "is 8,999,999 yen, but the amount entered above is 9,000,000 yen"),
