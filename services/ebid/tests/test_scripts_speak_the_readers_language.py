@@ -70,7 +70,7 @@ def test_a_bidder_who_reads_english_is_told_in_english_what_does_not_fit(scene: 
     send.click()
     assert "JSON of the breakdown cannot be read" in alert(page)
     for amount, total, told in (
-        (9_000_000, 9_000_001, "add up to 9,000,000 yen, but its total says 9,000,001 yen"),
+        (9_000_000, 9_000_001, "add up to 9,000,000 yen, but the total says 9,000,001 yen"),
         (8_999_999, 8_999_999, "is 8,999,999 yen, but the amount entered above is 9,000,000 yen"),
     ):
         content.write_text(json.dumps({"items": [{"name": "a", "amount": amount}], "total": total}))
