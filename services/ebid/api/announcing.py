@@ -13,6 +13,7 @@ from services.ebid.api import announced, drafting
 from services.ebid.api.bidder import envelope_of
 from services.ebid.api.desk import DESK, MANAGER, OFFICER, TENDER, show
 from services.ebid.api.public import words
+from services.ebid.api.script_words import script_words
 from services.ebid.api.shell import (
     Form,
     base,
@@ -65,7 +66,8 @@ def limits_page(request: Request, tender_id: str, actor: Actor = access.staff(OF
         request, "desk/limits.html", desk=True, title=title,
         crumbs=(Link(row.title, f"../{row.id}"), Link(title, "", True)), row=row, head=head,
         rule=row.terms["limits"], tax=row.terms["tax"], ceiling=ceiling, parts=spoken_all(request, COMPONENTS),
-        address=f"{base(request)}/desk/tenders/{row.id}",
+        address=f"{base(request)}/desk/tenders/{row.id}", tell=telling(request, row, None),
+        script_words=script_words(request),
     )  # fmt: skip
 
 
@@ -100,11 +102,12 @@ def approval_page(request: Request, tender_id: str, actor: Actor = access.staff(
         row = tenders.load(session, tender_id)
         held = tenders.round_of(session, row, 1)
         papers = documents.listed(session, row)
+    tell = telling(request, row, held)
     return render(
-        request, "desk/approval.html", desk=True, title=say("公告の承認"),
+        request, "desk/approval.html", desk=True, title=tell("公告の承認"),
         crumbs=(Link(say("承認"), "../approvals"), Link(row.title, "", True)), row=row, held=held, papers=papers,
         words=words(request), method=procedure.METHODS[row.method], same=row.drafted_by == actor.subject,
-        announced=announced.lines(request, row), tell=telling(request, row, held),
+        announced=announced.lines(request, row), tell=tell,
         address=f"{base(request)}/desk/approvals/{row.id}",
     )  # fmt: skip
 

@@ -18,6 +18,7 @@ from libs.common.web import Link
 from services.ebid.api import announced
 from services.ebid.api import ventures as venture_pages
 from services.ebid.api.public import TENDER, phase_of, show, words_of
+from services.ebid.api.script_words import script_words
 from services.ebid.api.shell import (
     MINE,
     QUIET,
@@ -100,6 +101,7 @@ def _rendered(
         still=announced.before_the_deadline(request, row, held, hours, now_of(request)),
         open_now=profiles.is_open(hours, now_of(request)),
         breakdown_head=json.dumps(sealed.header(row, "breakdown", held.number, own.id).document()),
+        script_words=script_words(request),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from libs.common.errors import Invalid, say
 from libs.common.web import Link
 from services.ebid.api.desk import DESK, OFFICER, TENDER, show
 from services.ebid.api.public import phase_of, words
+from services.ebid.api.script_words import script_words
 from services.ebid.api.shell import Form, base, changing, demand, form, moment_of, now_of, office, reading, render, to
 from services.ebid.api.wording import telling
 from services.ebid.domain.states import State
@@ -76,6 +77,7 @@ def _opening_page(
         crumbs=(Link(KEYS, "../trustees"), Link(row.title, "", True)), row=row, held=held, given=given,
         phase=phase_of(request, row, held), seat=opening.place_of(row, actor), tell=telling(request, row, held), errors=errors,
         words=words(request), address=f"{base(request)}/desk/trustees/{row.id}", status_code=status_code,
+        script_words=script_words(request),
     )  # fmt: skip
 
 

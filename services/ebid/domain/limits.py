@@ -173,9 +173,13 @@ PRELIMINARY, PICKS = 15, 2
 """How many preliminary prices there are, and how many each bidder draws (KONEPS 複数予備価格)."""
 
 
+AMOUNTS = ("reserve", "minimum", "investigation", "disqualify", "reserve_with_tax")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What decides an opening, all 税抜 yen: `reserve` 入札書比較価格 (None: no 予定価格 is set), `minimum` 最低制限価格,
+    """What decides an opening, all 税抜 yen but `reserve_with_tax`, which is 予定価格 itself (None: none is sealed beside the reserve):
+    `reserve` 入札書比較価格 (None: no 予定価格 is set), `minimum` 最低制限価格,
     `investigation` 調査基準価格, `disqualify` 失格基準価格 below which no investigation is made, `preliminary` 予備価格 of which the
     reserve is drawn."""
 
@@ -183,6 +187,7 @@ class Limits:
     minimum: int | None = None
     investigation: int | None = None
     disqualify: int | None = None
+    reserve_with_tax: int | None = None
     preliminary: tuple[int, ...] = ()
 
 
@@ -190,7 +195,7 @@ def limits_of(document: Mapping[str, Any]) -> Limits:
     """From the JSON that the buyer sealed. Raises Invalid unless each is yen and disqualify ≤ investigation ≤ reserve,
     minimum ≤ reserve."""
     preliminary = document.get("preliminary", [])
-    values = {name: document.get(name) for name in ("reserve", "minimum", "investigation", "disqualify")}
+    values = {name: document.get(name) for name in AMOUNTS}
     if not isinstance(preliminary, list) or len(preliminary) not in {0, PRELIMINARY}:
         raise Invalid(f"予備価格は、{PRELIMINARY}個にしてください。", code="limits")
     for value in (*values.values(), *preliminary):

@@ -118,7 +118,7 @@ def judge(terms: Terms, bid: Bid, limits: Limits, last_lowest: int | None, refus
         return Place(bid, "invalid")
     if last_lowest is not None and not better(terms, bid.amount, last_lowest):
         return Place(replace(bid, invalid="前回の最低入札価格を下回っていません"), "invalid")
-    if limits.reserve is not None and better(terms, limits.reserve, bid.amount):
+    if is_beyond(terms, bid.amount, limits):
         return Place(bid, "over_reserve")
     if limits.minimum is not None and bid.amount < limits.minimum:
         return Place(bid, "below_minimum")
@@ -127,6 +127,18 @@ def judge(terms: Terms, bid: Bid, limits: Limits, last_lowest: int | None, refus
     if bid.bidder in refused:
         return Place(replace(bid, invalid=refused[bid.bidder]), "refused")
     return Place(bid, "eligible", investigate=limits.investigation is not None and bid.amount < limits.investigation)
+
+
+def is_beyond(terms: Terms, amount: int, limits: Limits) -> bool:
+    """予定価格超過: `amount` (税抜) is beyond 入札書比較価格, or the contract that it would become is beyond 予定価格 itself.
+
+    The law bounds the contract (法234条3項), and a comparison price that was rounded up lets it pass by a yen:
+    10,000,000 → 9,090,910 → 10,000,001.
+    """
+    with_tax = limits.reserve_with_tax if terms.bound_with_tax else None
+    if with_tax is not None and better(terms, with_tax, terms.tax.contract_amount(amount)):
+        return True
+    return limits.reserve is not None and better(terms, limits.reserve, amount)
 
 
 def better(terms: Terms, left: int, right: int) -> bool:
@@ -241,13 +253,16 @@ def limits_at_opening(terms: Terms, bids: Sequence[Bid], limits: Limits, seed: b
         limits = replace(limits, minimum=None)
     rule = terms.limits
     if rule.kind == "none":  # announced as not set: whatever was sealed does not count
-        return Limits(reserve=limits.reserve)
+        return Limits(reserve=limits.reserve, reserve_with_tax=limits.reserve_with_tax)
     limits = announced(limits, rule)
     if rule.kind == "mean_of_lowest" and limits.reserve is not None:
         amounts = [bid.amount for bid in bids if not bid.invalid]
         return replace(limits, **{rule.target: limit_rules.mean_of_lowest(rule.mean, amounts, limits.reserve)})
     if rule.kind == "drawn_reserve":
-        return replace(limits, reserve=limit_rules.drawn_reserve(limits.preliminary, picks_of(bids)))
+        drawn = limit_rules.drawn_reserve(limits.preliminary, picks_of(bids))
+        return replace(
+            limits, reserve=drawn, reserve_with_tax=None
+        )  # what was sealed is only where the prices came from
     base = getattr(limits, rule.target)
     if rule.kind == "random_factor" and base is not None:
         if not seed:

@@ -45,7 +45,7 @@ PUBLIC = frozenset({State.PUBLISHED, State.OPENED, State.CONCLUDED, State.CANCEL
 WORDS = {
     State.DRAFT: say("作成中"),
     State.REVIEW: say("承認待ち"),
-    State.PUBLISHED: say("公告中"),
+    State.PUBLISHED: say("公表中"),
     State.OPENED: say("開札済み（審査中）"),
     State.CONCLUDED: say("結果公表"),
     State.CANCELLED: say("取止め"),

@@ -52,7 +52,8 @@ class Terms:
     their own (自己採点), empty where officials give them; `announced` what the announcement itself tells (事前公表 of 予定価格):
     "reserve_with_tax" and "reserve" in yen, empty where nothing is told before the opening; `ranks_stand` whether くじ is drawn once,
     at the opening: when the first is found unfit afterwards (失格), the next of that draw comes up. Announcements from before this was
-    settled drew anew among those who were left."""
+    settled drew anew among those who were left. `bound_with_tax`: whether the contract, with tax, keeps within 予定価格 with tax, too
+    (`ranking.is_beyond`); announcements from before that looked at 入札書比較価格 alone."""
 
     tender: str
     lottery: Profile = lottery.PROFILES["core"]
@@ -69,6 +70,7 @@ class Terms:
     self_points: tuple[int, ...] = ()
     announced: Mapping[str, int] = field(default_factory=dict)
     ranks_stand: bool = False
+    bound_with_tax: bool = False
 
     @property
     def sealed_amounts(self) -> tuple[str, ...]:
@@ -90,7 +92,7 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
 
     `{"tender": id, "lottery": "core", "evaluation": {…}, "tax": {"percent": 10, "comparison": {"mode", "unit"}},
     "limits": {"kind": "sealed"}, "highest_wins": false, "tie_chain": ["technical"], "rebids": 2, "minimum_bids": 1,
-    "review_after": false, "standard_value": false, "ranks": "stand", "disclosure": "after",
+    "review_after": false, "standard_value": false, "ranks": "stand", "bound": "with_tax", "disclosure": "after",
     "announced_limits": {"reserve_with_tax": yen, "reserve": yen}}`
     (the last with "disclosure": "before" only); all but `tender` may be missing. Raises Invalid for what
     contradicts the law or itself.
@@ -111,6 +113,7 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
         hidden=document.get("disclosure") == "never",
         self_points=self_points_of(document),
         ranks_stand=document.get("ranks") == "stand",
+        bound_with_tax=document.get("bound") == "with_tax",
         announced={str(name): int(amount) for name, amount in document.get("announced_limits", {}).items()},
     )
     check(terms)

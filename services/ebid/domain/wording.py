@@ -2,7 +2,8 @@
 
 In 随意契約 and オープンカウンター a company sends a 見積書 and becomes 契約の相手方, in a プロポーザル one is 特定; 落札者 and 入札書
 are words of 競争入札 alone (法234条3項, 施行令167条の2 [M]; 見積書, 見積依頼通知書 and 決定通知書 as in the core system's manuals; of
-プロポーザル the usual words [M]). 開札 is said of all of them.
+プロポーザル the usual words [M]). 開札 is said of all of them. Where companies are chosen, nothing is 公告: what is approved is 公表, and
+then they are told (指名通知, 見積依頼).
 """
 
 from collections.abc import Mapping
@@ -10,8 +11,16 @@ from typing import Any
 
 from libs.common.errors import Sentence, say
 
-BID, QUOTATION, PROPOSAL = "bid", "quotation", "proposal"
-_WAYS = {"quotation": QUOTATION, "direct": QUOTATION, "open_counter": QUOTATION, "proposal": PROPOSAL}
+BID, DESIGNATED, QUOTATION, COUNTER, PROPOSAL = "bid", "designated", "quotation", "counter", "proposal"
+"""An 入札 that is announced or among 指名 companies; 見積 that is asked of some or announced (オープンカウンター); a プロポーザル."""
+_WAYS = {
+    "selective": DESIGNATED,
+    "quotation": QUOTATION,
+    "direct": QUOTATION,
+    "open_counter": COUNTER,
+    "proposal": PROPOSAL,
+}
+_BIDS, _CHOSEN = {BID, DESIGNATED}, {DESIGNATED, QUOTATION}
 
 _NAMES: dict[str, str | tuple[str, str]] = {
     say("入札書"): say("見積書"),
@@ -57,6 +66,7 @@ _NAMES: dict[str, str | tuple[str, str]] = {
     say("第%(number)s回：入札はありませんでした。"): say("第%(number)s回：見積はありませんでした。"),
     say("入札者"): (say("見積者"), say("提案者")),
     say("入札価格（税抜）"): say("見積価格（税抜）"),
+    say("入札書比較価格（税抜、円）"): say("見積書比較価格（税抜、円）"),
     say("落札者"): (say("契約の相手方"), say("特定した者")),
     say("落札金額（税込）"): say("決定金額（税込）"),
     say("落札者はありませんでした。"): (say("契約の相手方はありませんでした。"), say("特定した者はありませんでした。")),
@@ -105,15 +115,39 @@ _NAMES: dict[str, str | tuple[str, str]] = {
 }  # fmt: skip
 """What is said of 入札 → what is said of a 見積, or of 見積 and プロポーザル where these differ, too."""
 
+_UNANNOUNCED: dict[str, str | tuple[str, str]] = {
+    say("公告の承認"): (say("指名競争入札の承認"), say("見積依頼の承認")),
+    say("公告の承認を頼む"): (say("指名競争入札の承認を頼む"), say("見積依頼の承認を頼む")),
+    say("公告を承認する権限のある、別の方に頼んでください。"): say("承認する権限のある、別の方に頼んでください。"),
+    say("承認して公告する"): say("承認して公表する"),
+    say("この内容で公告しますか。"): say("この内容で公表しますか。"),
+    say("承認すると、すぐに公告されます。公告の内容は記録に固定され、あとから変えられません。"): (
+        say("承認すると、すぐに公表され、会社を指名できるようになります。公表した内容は記録に固定され、あとから変えられません。"),
+        say("承認すると、すぐに公表され、会社に見積を依頼できるようになります。公表した内容は記録に固定され、あとから変えられません。"),
+    ),
+    say("書類の警告を読み、公告してよいことを確かめました"): say("書類の警告を読み、公表してよいことを確かめました"),
+    say("書類に見えない文字や作成者の情報があります。確かめてから公告してください。"): say(
+        "書類に見えない文字や作成者の情報があります。確かめてから公表してください。"
+    ),
+    say("額は、公告の前に封をしてあります"): say("額は、公表の前に封をしてあります"),
+}  # fmt: skip
+"""What is said of a 公告 → what is said where companies are chosen, or of 指名競争 and 見積依頼 where these differ."""
+
 
 def way_of(method: str, round_kind: str | None = None) -> str:
-    """BID, QUOTATION or PROPOSAL. `round_kind`: "quotation" where 不落 led from an 入札 to 見積 (随意契約)."""
-    return _WAYS.get(method, QUOTATION if round_kind == "quotation" else BID)
+    """One of the ways. `round_kind`: "quotation" where 不落 led from an 入札 to 見積 (随意契約)."""
+    way = _WAYS.get(method, BID)
+    return QUOTATION if round_kind == "quotation" and way in _BIDS else way
 
 
 def worded(way: str, sentence: str) -> str:
     """`sentence`, one of 入札's, as it is said in `way`, with its values. What has no other word stays, as texts of people do."""
-    if way == BID or not isinstance(sentence, Sentence):
+    if not isinstance(sentence, Sentence):
+        return sentence
+    told = _UNANNOUNCED.get(sentence.template) if way in _CHOSEN else None
+    if told is not None:
+        return say(told if isinstance(told, str) else told[way == QUOTATION], **sentence.values)
+    if way in _BIDS:
         return sentence
     told = _NAMES.get(sentence.template, sentence.template)
     return say(told if isinstance(told, str) else told[way == PROPOSAL], **sentence.values)
@@ -126,6 +160,6 @@ def all_worded(way: str, words: Mapping[Any, str]) -> dict[Any, str]:
 
 def sentence_of(text: str, **values: Any) -> Sentence:
     """For pages, which name a sentence by its text. KeyError where it is the same in all ways: then it needs no table."""
-    if text not in _NAMES:
+    if text not in _NAMES and text not in _UNANNOUNCED:
         raise KeyError(text)
     return say(text, **values)

@@ -1,8 +1,8 @@
 """封かんと開札の道具です。通信はしません。
 
-python ebid-seal.pyz seal HEAD.json -o 入札書.json [--breakdown 内訳書.xlsx [--breakdown-head 内訳書HEAD.json]]
-                                              入札書に（内訳書にも）封をする（金額は画面でたずねます）
-python ebid-seal.pyz digest 入札書.json                                    封書の指紋を表示する
+python ebid-seal.pyz seal HEAD.json -o 封書.json [--breakdown 内訳書.xlsx [--breakdown-head 内訳書HEAD.json]]
+                                              入札書か見積書に（内訳書にも）封をする（金額は画面でたずねます）
+python ebid-seal.pyz digest 封書.json                                      封書の指紋を表示する
 python ebid-seal.pyz trustee new 鍵.json                                   開札用の鍵を作る（ネットワークから離したパソコンで）
 python ebid-seal.pyz trustee show 鍵.json                                  公開鍵と確認番号を表示する
 python ebid-seal.pyz trustee paper 鍵.json                                 紙の控え（3枚のうち2枚で戻せる）を表示する
@@ -81,7 +81,7 @@ def ask_points(criterion: dict[str, str]) -> int:
     """自己採点 of one criterion, in thousandths. Exits for what is no number of points up to its most: such a bid would be 無効."""
     found = read_points(ask(f"自己採点 {criterion['name']}（満点{criterion['full']}点）: "))
     if found > ratio(criterion["full"]):
-        sys.exit("その点数では入札書が無効になります。封をしませんでした。")
+        sys.exit("その点数では無効になります。封をしませんでした。")
     return int(found * 1000)
 
 
@@ -89,7 +89,7 @@ def seal(given: argparse.Namespace) -> None:
     head = {name: value for name, value in read(given.head).items() if name != "v"}
     asked = head.pop("asks", {})
     header = Header(**{**head, "trustees": tuple(head["trustees"])})
-    amount = parse_amount(ask("入札金額（税抜、円）: "))
+    amount = parse_amount(ask("金額（税抜、円）: "))
     number = check_lottery_number(ask("くじ番号（3けた）: "))
     own = tuple(ask_points(each) for each in asked.get("points", ()))
     breakdown = hashlib.sha256(given.breakdown.read_bytes()).hexdigest() if given.breakdown else NO_BREAKDOWN
@@ -174,9 +174,9 @@ def open_(given: argparse.Namespace) -> None:
         f"案件: {request.get('title', '')} {request['tender']} 第{request['round']}回 封書{len(request['envelopes'])}通"
     )
     if begins is None:
-        print("このファイルには公告の条件がないため、開札の日時を確かめられません。")
+        print("このファイルには公表された条件がないため、開札の日時を確かめられません。")
     else:
-        print(f"公告の開札日時: {begins.astimezone(JST):%Y-%m-%d %H:%M}")
+        print(f"公表された開札日時: {begins.astimezone(JST):%Y-%m-%d %H:%M}")
     if ask("この案件を、いま開札してよければ「はい」と入力してください: ") not in {"はい", "yes"}:
         sys.exit("開札しませんでした。")
     answer = trustee.answer(request, unlock(given.key), datetime.now(UTC))

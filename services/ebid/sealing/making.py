@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
-from libs.common.errors import Invalid
+from libs.common.errors import Invalid, say
 from services.ebid.sealing import schedule, shamir
 from services.ebid.sealing.canonical import canonical, hkdf, tagged
 
@@ -154,10 +154,12 @@ def check_form(envelope: Any, header: Header) -> Envelope:
         and all(_is_share(share) for share in envelope["shares"])
     )
     if not good:
-        raise Invalid("封書の形式が正しくありません。もう一度、画面から作り直してください。", code="envelope")
+        raise Invalid(say("封書の形式が正しくありません。もう一度、画面から作り直してください。"), code="envelope")
     if envelope["head"] != header.document() or isinstance(envelope["head"].get("v"), bool):
         raise Invalid(
-            "この入札書は、別の案件・回・入札者のものか、公告の条件が変わる前に作られたものです。もう一度作り直してください。",
+            say(
+                "この封書は、別の案件・回・会社のものか、案件の条件が変わる前に作られたものです。もう一度作り直してください。"
+            ),
             code="envelope-header",
         )
     return envelope

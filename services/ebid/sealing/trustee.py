@@ -120,7 +120,7 @@ def opening_time(request: Mapping[str, Any]) -> datetime | None:
         return None
     digest = tagged("terms", canonical(dict(terms))).hex()
     if any(each["head"]["terms"] != digest for each in request["envelopes"]):
-        raise Invalid("公告の条件が、封書に結び付けられたものと違います。開札してはいけません。", code="terms")
+        raise Invalid("公表された条件が、封書に結び付けられたものと違います。開札してはいけません。", code="terms")
     return moment(terms["opens_at"])
 
 

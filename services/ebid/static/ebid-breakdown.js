@@ -104,6 +104,6 @@ export async function checkBreakdown(bytes, amount) {
   const { amounts, total } = packed ? fromCells(await rowsOf(bytes)) : fromJson(bytes);
   const added = amounts.reduce((sum, each) => sum + each, 0);
   const yen = (value) => value.toLocaleString("ja");
-  if (added !== total) throw new Mistyped(`内訳の合計は${yen(added)}円ですが、合計の欄は${yen(total)}円です。`);
-  if (total !== amount) throw new Mistyped(`内訳書の合計は${yen(total)}円ですが、上に入力した金額は${yen(amount)}円です。`);
+  if (added !== total) throw new Mistyped("内訳の合計は%(added)s円ですが、合計の欄は%(total)s円です。", { added: yen(added), total: yen(total) });
+  if (total !== amount) throw new Mistyped("内訳書の合計は%(total)s円ですが、上に入力した金額は%(amount)s円です。", { total: yen(total), amount: yen(amount) });
 }

@@ -9,7 +9,7 @@
 // On submit the fields are read, sealed, emptied; the envelope is posted. Without this script nothing secret can be posted.
 // A bid is posted until the door takes it: of what is sealed nothing can be typed anew, and in the last minute the door may be busy.
 
-import { Mistyped, available, canonical, digest, parseAmount, parseLotteryNumber, parsePoints, seal, sealFile, sha256 } from "./ebid-seal.js";
+import { Mistyped, available, canonical, digest, parseAmount, parseLotteryNumber, parsePoints, said, seal, sealFile, sha256 } from "./ebid-seal.js";
 
 import { checkBreakdown } from "./ebid-breakdown.js";
 
@@ -61,7 +61,7 @@ function limitsPayload(fields, ceiling) {
   const costs = typed.filter(([name]) => name.startsWith(COST)).map(([name, value]) => [name.slice(COST.length), value]);
   if (costs.length) limits.components = Object.fromEntries(costs);
   if (ceiling && limits.reserve_with_tax > ceiling) {
-    throw new Mistyped(`少額の随意契約は、予定価格が${ceiling.toLocaleString("ja")}円以下のときだけです。`);
+    throw new Mistyped("少額の随意契約は、予定価格が%(most)s円以下のときだけです。", { most: ceiling.toLocaleString("ja") });
   }
   for (const [low, high] of [["disqualify", "investigation"], ["investigation", "reserve"], ["minimum", "reserve"]]) {
     if (limits[low] > limits[high]) throw new Mistyped("最低制限価格・調査基準価格は、予定価格以下にしてください。");
@@ -97,7 +97,7 @@ async function deliver(form) {
     const answer = await post(form.action, body).catch(() => null);
     if (answer && !BUSY.has(answer.status)) return show(answer);
     if (Date.now() > end) throw new Mistyped("まだ届いていません。封書は、この画面に残っています。もう一度、ボタンを押してください。");
-    say(form, `混み合っているか、つながらないため、封書を送り直しています（${tries}回目）。まだ受け付けられていません。この画面を閉じないでください。`);
+    say(form, said("混み合っているか、つながらないため、封書を送り直しています（%(tries)s回目）。まだ受け付けられていません。この画面を閉じないでください。", { tries }));
     await pause(answer?.asked, tries);
   }
 }
@@ -156,8 +156,8 @@ async function onSubmit(event) {
     else await staying(() => deliver(form));
   } catch (error) {
     const old = error?.name === "NotSupportedError";
-    const known = error instanceof Mistyped ? error.message : "封ができませんでした。何も送っていません。もう一度お試しください。";
-    say(form, old ? "このブラウザーは古いため、封ができません。新しくするか、封をする道具を使ってください。" : known);
+    const known = error instanceof Mistyped ? error.message : said("封ができませんでした。何も送っていません。もう一度お試しください。");
+    say(form, old ? said("このブラウザーは古いため、封ができません。新しくするか、封をする道具を使ってください。") : known);
   } finally {
     delete form.dataset.sealing;
   }

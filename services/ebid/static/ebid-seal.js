@@ -213,9 +213,9 @@ export async function answerOpening(opening, privateBytes, now = new Date()) {
     const { head } = envelope;
     const belongs = head.tender === tender && (head.round === round || (head.purpose === "limits" && head.round === 1));
     if (!belongs) throw new Mistyped("ほかの案件か、ほかの回の封書が混じっています。開札してはいけません。");
-    if (bound && head.terms !== bound) throw new Mistyped("公告の条件が、封書に結び付けられたものと違います。開札してはいけません。");
+    if (bound && head.terms !== bound) throw new Mistyped("公表された条件が、封書に結び付けられたものと違います。開札してはいけません。");
     const place = head.trustees.indexOf(publicKey) + 1;
-    if (!place) throw new Mistyped("この案件の封書は、あなたの鍵あてではありません。");
+    if (!place) throw new Mistyped("この案件の封書は、あなたのかぎあてではありません。");
     shares[await digest(envelope)] = await openShare(envelope, place, privateBytes);
   }
   return { format: "kyodo-ebid-shares/1", tender, round, trustee: publicKey, shares };
@@ -246,7 +246,18 @@ export async function unlock(file, passphrase) {
 
 // ---- what people type
 
-export class Mistyped extends Error {}
+// What is said to people, in the reader's language where the page has it (api/script_words.py); %(name)s are `values`.
+const words = JSON.parse(globalThis.document?.querySelector('meta[name="ebid-words"]')?.content || "{}");
+
+export function said(sentence, values = {}) {
+  return (words[sentence] ?? sentence).replace(/%\((\w+)\)s/g, (_, name) => values[name]);
+}
+
+export class Mistyped extends Error {
+  constructor(sentence, values) {
+    super(said(sentence, values));
+  }
+}
 
 // Full-width digits as a Japanese keyboard types them. Not NFKC: that would read 10² as 102.
 function halfWidth(typed) {
@@ -264,7 +275,7 @@ export function parseAmount(typed) {
 export function parsePoints(typed, most) {
   const plain = halfWidth(typed.replace(/．/g, "."));
   const points = /^[0-9]{1,4}(\.[0-9]{1,3})?$/.test(plain) ? Math.round(Number(plain) * 1000) : NaN;
-  if (!(points >= 0 && points <= Math.round(Number(most) * 1000))) throw new Mistyped(`自己採点の点数を、0から${most}までで入力してください。`);
+  if (!(points >= 0 && points <= Math.round(Number(most) * 1000))) throw new Mistyped("自己採点の点数を、0から%(most)sまでで入力してください。", { most });
   return points;
 }
 

@@ -4,7 +4,7 @@
 //     <input type="file" data-key> <input type="password" data-words>     no name: never sent
 //     <input type="hidden" name="shares"> <p data-trustee-error role="alert" hidden>
 
-import { Mistyped, answerOpening, unlock } from "./ebid-seal.js";
+import { Mistyped, answerOpening, said, unlock } from "./ebid-seal.js";
 
 const form = document.querySelector("form[data-ebid-trustee]");
 const place = form.querySelector("[data-trustee-error]");
@@ -15,15 +15,15 @@ const say = (sentence) => {
 
 async function give() {
   const file = form.querySelector("[data-key]").files[0];
-  if (!file) return say("かぎのファイルを選んでください。");
+  if (!file) return say(said("かぎのファイルを選んでください。"));
   let key;
   try {
     key = await unlock(JSON.parse(await file.text()), form.querySelector("[data-words]").value);
   } catch {
-    return say("合言葉が違うか、かぎのファイルではありません。");
+    return say(said("合言葉が違うか、かぎのファイルではありません。"));
   }
   const answer = await fetch(form.dataset.ebidTrustee, { headers: { accept: "application/json" } });
-  if (!answer.ok) return say("開札のファイルを受け取れませんでした。画面を開き直してください。");
+  if (!answer.ok) return say(said("開札のファイルを受け取れませんでした。画面を開き直してください。"));
   const opening = await answer.json();
   form.elements.shares.value = JSON.stringify(await answerOpening(opening, key));
   form.querySelector("[data-words]").value = "";
@@ -38,7 +38,7 @@ form.addEventListener("submit", (event) => {
   say("");
   give().catch((error) => {
     const refused = error instanceof Mistyped && error.message;
-    say(refused || "かぎを使えませんでした。何も送っていません。もう一度お試しください。");
+    say(refused || said("かぎを使えませんでした。何も送っていません。もう一度お試しください。"));
   });
 });
 for (const button of form.querySelectorAll("[data-needs-key]")) button.disabled = false;

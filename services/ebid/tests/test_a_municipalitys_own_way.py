@@ -16,6 +16,7 @@ from services.ebid.domain.procedure import KINDS, METHODS, check_terms
 from services.ebid.domain.profile import Hours, Profile, hours_of, profile_of, require_hours
 from services.ebid.domain.terms import terms_of
 from services.ebid.tests.people import Town, hidden, visible
+from services.ebid.verify.check import check
 
 pytestmark = pytest.mark.any_store
 
@@ -236,3 +237,30 @@ def test_who_is_about_to_bid_reads_the_hours_and_how_long_there_is_still_time(to
     assert "Nothing is taken at this hour" in visible(company.get(f"tenders/{tender}/bid?lang=en").text)
     until(town, ten + timedelta(days=5) - timedelta(seconds=59))
     assert "1分未満" in visible(company.get(f"tenders/{tender}/bid?lang=ja").text)
+
+
+def test_where_the_comparison_price_is_rounded_up_no_contract_is_a_yen_above_the_reserve(town: Town):
+    """法234条3項: 10,000,000 yen with tax are compared as 9,090,910 without, and that with tax would be 10,000,001."""
+    assert changed(town, comparison="ceiling").status_code == 200
+    town.register_trustees()
+    tender = town.draft(method="open_counter", category="goods", limits="none", paper="")
+    assert town.seal_limits(tender, 10_000_000, reserve=9_090_910).status_code == 200
+    town.officer.post(f"desk/tenders/{tender}/submit", {"version": town.version(tender)})
+    version = hidden(town.manager.get(f"desk/approvals/{tender}").text, "version")
+    assert town.manager.post(f"desk/approvals/{tender}/publish", {"version": version}).status_code == 200
+    over, within = town.company(1), town.company(2)
+    over.bid(tender, 9_090_910)
+    within.bid(tender, 9_090_909)
+    town.close()
+    town.open(tender)
+    assert "予定価格超過" in visible(town.officer.get(f"desk/tenders/{tender}").text)
+    town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+    assert town.conclude(tender).status_code == 200
+    told = visible(town.guest().get(f"tenders/{tender}/").text)
+    assert f"契約の相手方 {within.name}" in told and "9,999,999" in told and "10,000,001" not in told
+    bundle = town.guest().get(f"tenders/{tender}/bundle.json", page=False).json()
+    report = check(
+        bundle, [company.get(f"tenders/{tender}/receipt.json", page=False).json() for company in (over, within)]
+    )
+    assert report.codes() == set(), report.problems
+    assert {place["standing"] for place in bundle["rounds"][0]["result"]["places"]} == {"eligible", "over_reserve"}

@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from libs.common.errors import Invalid
-from services.ebid.domain.limits import Limits
+from services.ebid.domain.limits import Limits, limits_of
 from services.ebid.domain.money import MOST_YEN, Rounding, Tax, check_amount, parse_amount
-from services.ebid.domain.ranking import decide
+from services.ebid.domain.ranking import decide, limits_at_opening
 from services.ebid.tests.test_ranking_and_award import bids, order, standing, terms
 
 QUADRILLION = 10**15
@@ -42,7 +42,8 @@ def test_tax_is_taken_off_the_reserve_and_put_on_the_bid_to_the_yen(with_tax: in
 
 @given(yen)
 def test_a_contract_stays_within_the_reserve_where_the_comparison_price_is_cut_off(with_tax: int) -> None:
-    """法234条3項: 予定価格の制限の範囲内. With 切上げ or 四捨五入 it may be a yen above, and never more."""
+    """法234条3項: 予定価格の制限の範囲内. With 切上げ or 四捨五入 the comparison price lets it pass by a yen, and never more: that yen is
+    what the next test is about."""
     assert Tax(10, Rounding("floor")).contract_amount(Tax().comparison_price(with_tax)) <= with_tax
     for mode in ("ceiling", "half_up"):
         tax = Tax(10, Rounding(mode))
@@ -52,6 +53,40 @@ def test_a_contract_stays_within_the_reserve_where_the_comparison_price_is_cut_o
 def test_a_yen_above_the_reserve_is_found_where_there_is_one() -> None:
     tax = Tax(10, Rounding("ceiling"))
     assert tax.contract_amount(tax.comparison_price(10_000_000)) == 10_000_001
+
+
+@given(yen, st.sampled_from([8, 10]), modes, st.booleans(), st.integers(-2, 2))
+@example(10_000_000, 10, "ceiling", False, 0)
+@example(10_000_000, 10, "half_up", False, 0)
+@example(10_000_000, 10, "floor", True, 0)
+def test_no_contract_leaves_the_reserve_with_tax_by_a_yen(
+    with_tax: int, percent: int, mode: str, sale: bool, off: int
+) -> None:
+    """法234条3項 bounds the contract, whatever the comparison price was rounded to; in a sale from below."""
+    rule = terms(bound="with_tax", highest_wins=sale, tax={"percent": percent, "comparison": {"mode": mode}})
+    reserve = rule.tax.comparison_price(with_tax)
+    amount = max(1, min(MOST_YEN, reserve + off))
+    contract_in_hundredths = amount * (100 + percent)  # the contract's yen are what is whole of it
+    inside = contract_in_hundredths >= with_tax * 100 if sale else contract_in_hundredths < (with_tax + 1) * 100
+    compared = amount >= reserve if sale else amount <= reserve
+    outcome = decide(rule, bids(amount), Limits(reserve=reserve, reserve_with_tax=with_tax))
+    assert standing(outcome) == {"a": "eligible" if inside and compared else "over_reserve"}
+
+
+def test_who_was_a_yen_above_bids_again_and_what_was_announced_before_is_decided_as_it_was() -> None:
+    limits = limits_of({"reserve": 9_090_910, "reserve_with_tax": 10_000_000})
+    known = limits_at_opening(terms(bound="with_tax", limits={"kind": "none"}), bids(9_090_910), limits)
+    again = decide(terms(bound="with_tax"), bids(9_090_910), known)
+    assert (again.outcome, again.rebidders, again.lowest) == ("rebid", ("a",), 9_090_910)
+    assert decide(terms(bound="with_tax"), bids(9_090_909), known).outcome == "award"
+    assert decide(terms(), bids(9_090_910), known).outcome == "award"
+
+
+def test_a_drawn_reserve_has_no_tax_of_its_own() -> None:
+    """複数予備価格: 予定価格 is the drawn price; the one that was sealed is only where the fifteen came from."""
+    rule = terms(bound="with_tax", limits={"kind": "drawn_reserve"})
+    limits = limits_of({"reserve": 100, "reserve_with_tax": 110, "preliminary": [*range(90, 105)]})
+    assert limits_at_opening(rule, bids(99), limits).reserve_with_tax is None
 
 
 @given(st.integers(0, 10**9), st.integers(1, 10**6), st.integers(0, 6), modes)

@@ -30,6 +30,7 @@ def test_what_is_saved_is_what_the_page_names_and_says_what_it_needs(town: Town,
         assert digest == saved.headers["X-Sha256"] and digest in page
         assert f'href="/ebid/{name}.pyz"' in page and f"ebid-{name}.pyz" in saved.headers["Content-Disposition"]
     words = visible(page)
+    assert "入札書や見積書に封をする" in words and "道具で封をした見積書を出す" in words
     assert "Python 3.11以降" in words and all(each in words for each in build.NEEDS["seal"])
     (tmp_path / "ebid-seal.pyz").write_bytes(town.guest().get("/ebid/seal.pyz", page=False).content)
     alone = [sys.executable, "-I", "-S", "ebid-seal.pyz", "trustee", "new", "key.json"]

@@ -143,6 +143,9 @@ def test_a_bidder_without_a_browser_seals_on_the_command_line(tmp_path: Path) ->
         opened.payload is not None and opened.payload["amount"] == 9_200_000 and opened.payload["breakdown"] != "0" * 64
     )
     assert b"9200000" not in canonical(sealed)
+    said = done.stdout + tool(tmp_path, "seal", "head.json", "-o", "other.json", typed="x\n").stderr
+    assert "金額（税抜、円）" in said and "入札" not in said, "it may be a 見積書: the head does not tell"
+    assert "見積書" in tool(tmp_path, "--help").stdout
     assert tool(tmp_path, *arguments[:3], "zero.json", typed="0\n").returncode == 1
 
 

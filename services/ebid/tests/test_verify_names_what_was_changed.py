@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.ebid.domain import ranking
 from services.ebid.domain.limits import MODELS
 from services.ebid.domain.opened import bid_payload
 from services.ebid.sealing import envelope, hpke, making, note
@@ -413,3 +414,32 @@ def test_a_limit_that_the_announced_table_does_not_give_is_named(minimum: int, c
     tender.close()
     tender.open()
     assert check(published(tender)).codes() == codes
+
+
+def a_yen_above() -> Tender:
+    """10,000,000 yen with tax, compared as 9,090,910: the only bid would become a contract of 10,000,001."""
+    tender = Tender()
+    tender.terms |= {"bound": "with_tax", "tax": {"percent": 10, "comparison": {"mode": "ceiling", "unit": "1"}}}
+    tender.announce({"reserve": 9_090_910, "reserve_with_tax": 10_000_000})
+    tender.bid("a", 9_090_910)
+    tender.close()
+    return tender
+
+
+def test_a_contract_a_yen_above_the_reserve_with_tax_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = a_yen_above()
+    assert honest.open().outcome == "rebid"
+    assert check(published(honest), deep=True).codes() == set()
+    awarded = a_yen_above()
+    with monkeypatch.context() as careless:
+        careless.setattr(ranking, "is_beyond", lambda terms, amount, limits: amount > limits.reserve)
+        assert awarded.open().outcome == "award"
+    assert {"result-ranking", "result-award", "result-outcome"} <= check(published(awarded)).codes()
+
+
+def test_a_rule_that_an_earlier_format_does_not_know_is_not_read_under_its_number() -> None:
+    tender = a_yen_above()
+    tender.open()
+    for number in (1, 2):
+        assert "format" in check({**published(tender), "format": f"kyodo-ebid-bundle/{number}"}).codes()
+    assert check({**published(), "format": "kyodo-ebid-bundle/2"}).codes() == set(), "as it was before"

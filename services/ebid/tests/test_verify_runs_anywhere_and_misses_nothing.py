@@ -166,7 +166,7 @@ def test_a_receipt_of_another_tender_says_nothing_of_a_bid_that_is_missing() -> 
         (json.dumps(published()), ["[]"], 1, "受領証のファイルではありません"),
         (json.dumps(published()), [""], 2, "receipt.json"),
         ("[" * 200_000, [], 2, "bundle.json"),
-        ('{"format": "kyodo-ebid-bundle/2", ' + json.dumps(published())[1:], [], 2, "2つあります"),
+        ('{"format": "kyodo-ebid-bundle/3", ' + json.dumps(published())[1:], [], 2, "2つあります"),
         ("\ufeff" + json.dumps(published()), [], 0, "問題は見つかりませんでした"),
     ],
     ids=["empty", "list", "exchanged", "no receipt", "a list", "empty receipt", "deep", "twice", "editor"],
@@ -209,7 +209,7 @@ def test_one_file_checks_without_network_and_without_libraries(tmp_path: Path) -
 
 def test_a_bundle_newer_than_the_tool_is_not_judged_and_it_is_said_where_the_new_tool_is(tmp_path: Path) -> None:
     """Whoever saved the verifier years ago must not read of a fault where the rules have become richer."""
-    newer = {**published(), "format": "kyodo-ebid-bundle/3"}
+    newer = {**published(), "format": "kyodo-ebid-bundle/4"}
     newer["rounds"] = [{"of": "another shape"}]
     (tmp_path / "bundle.json").write_text(json.dumps(newer))
     done = run_file(tmp_path, "bundle.json")

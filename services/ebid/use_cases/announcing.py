@@ -10,7 +10,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, Forbidden, Invalid, say
 from services.ebid import events
 from services.ebid.db import RoundRow, TenderRow
-from services.ebid.domain import procedure
+from services.ebid.domain import procedure, wording
 from services.ebid.domain.procedure import Dates
 from services.ebid.domain.states import Step
 from services.ebid.sealing import envelope
@@ -71,9 +71,8 @@ def publish(
     trustees.require_apart(row.trustees, row.threshold)
     _require_sealed(row)
     if not warned and any(each.findings for each in documents.listed(session, row)):
-        raise Conflict(
-            say("書類に見えない文字や作成者の情報があります。確かめてから公告してください。"), code="papers-unread"
-        )
+        sentence = say("書類に見えない文字や作成者の情報があります。確かめてから公告してください。")
+        raise Conflict(wording.worded(wording.way_of(row.method), sentence), code="papers-unread")
     first = tenders.round_of(session, row, 1)
     procedure.check_dates(
         Dates(row.questions_until, row.apply_until, first.bid_until, first.opens_at),

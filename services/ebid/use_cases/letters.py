@@ -173,7 +173,13 @@ _PROPOSAL: dict[str, tuple[str, str]] = _QUOTATION | {
     ),
     "failed": ("審査結果通知書", "この案件は、だれも特定せずに終わりました。理由：%(reason)s"),
 }
-_BY_WAY = {wording.BID: KINDS, wording.QUOTATION: KINDS | _QUOTATION, wording.PROPOSAL: KINDS | _PROPOSAL}
+_BY_WAY = {
+    wording.BID: KINDS,
+    wording.DESIGNATED: KINDS,
+    wording.QUOTATION: KINDS | _QUOTATION,
+    wording.COUNTER: KINDS | _QUOTATION,
+    wording.PROPOSAL: KINDS | _PROPOSAL,
+}
 """The same where it is no 入札: 随意契約 has no 落札者, a プロポーザル is 特定 (`domain/wording.py`)."""
 
 

@@ -237,11 +237,13 @@ def _opened(session: Session, row: TenderRow, number: int, shares: dict[int, dic
     found: dict[str, Any] = {"limits": _open_one(row.reserve or {}, shares), "bids": {}}
     if found["limits"]["payload"] is None:
         raise Conflict(
-            say("封をした予定価格を読めませんでした。この入札は取り止めてください。"), code="limits-unreadable"
+            say("封をした予定価格を読めませんでした。この案件は取り止めてください。"), code="limits-unreadable"
         )
     contradiction = limits_against(terms_of(row.terms), found["limits"]["payload"])
     if contradiction:
-        raise Conflict(say("封をした価格が、公告と違います。この入札は取り止めてください。"), code=contradiction)
+        raise Conflict(
+            say("封をした価格が、公表した内容と違います。この案件は取り止めてください。"), code=contradiction
+        )
     for kept in bids.sealed_of(session, row, number):
         found["bids"][kept.company_id] = _open_one(kept.envelope or {}, shares)
     return found

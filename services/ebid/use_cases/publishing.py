@@ -199,7 +199,7 @@ def _documents(session: Session, row: TenderRow, site: str) -> Iterator[dict[str
     yield {
         "id": "notice",
         "documentType": "tenderNotice",
-        "title": "公告",
+        "title": procedure.METHODS[row.method].notice,
         "url": f"{address}/",
         "datePublished": published,
     }

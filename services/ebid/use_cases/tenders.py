@@ -121,6 +121,7 @@ def _write(session: Session, row: TenderRow, wanted: Draft, now: datetime) -> No
         "threshold": row.threshold,
         "opens_at": opens,
         "ranks": "stand",
+        "bound": "with_tax",
         "admission": procedure.METHODS[
             row.method
         ].access,  # and that decisions are in the log: the verifier asks for them

@@ -10,10 +10,11 @@ from services.ebid.domain.ranking import Outcome, Place
 from services.ebid.sealing.canonical import canonical, tagged
 from services.ebid.sealing.note import stamp
 
-FORMAT = "kyodo-ebid-bundle/2"
+FORMAT = "kyodo-ebid-bundle/3"
 """Raised whenever a bundle means more, or something else, than a verifier that somebody saved earlier knows: it refuses then."""
-READ = ("kyodo-ebid-bundle/1", FORMAT)
-"""What this verifier reads. In the first, no closing list has 辞退届."""
+FIRST, SECOND = "kyodo-ebid-bundle/1", "kyodo-ebid-bundle/2"
+READ = (FIRST, SECOND, FORMAT)
+"""What this verifier reads. In the first, no closing list has 辞退届; in the first two, no terms have `bound`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,13 @@ def bundle(origin: str, key: bytes, terms: Mapping[str, Any], rounds: Sequence[R
         "terms": dict(terms),
         "rounds": [round_.document() for round_ in rounds],
     }
+
+
+def is_of_its_number(bundle: Mapping[str, Any]) -> bool:
+    """Whether the bundle has nothing that its format's number does not know yet. KeyError where it is no bundle."""
+    if bundle["format"] == FIRST and any("declines" in round_["closing"] for round_ in bundle["rounds"]):
+        return False
+    return bundle["format"] == FORMAT or "bound" not in bundle["terms"]
 
 
 def event_digest(kind: str, salt: str, document: Mapping[str, Any]) -> str:

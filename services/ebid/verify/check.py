@@ -46,7 +46,7 @@ def check(
                 "format-version", "bundle", f"この公表ファイルの形式（{bundle['format']}）を、この道具は知りません。"
             )
             return report
-        if bundle["format"] != form.FORMAT and any("declines" in round_["closing"] for round_ in bundle["rounds"]):
+        if not form.is_of_its_number(bundle):
             report.bad("format", "bundle", "公表ファイルの形式の番号が、内容と合っていません。")
         strange = [number for number, receipt in enumerate(receipts, 1) if not is_receipt(receipt)]
         for number in strange:
