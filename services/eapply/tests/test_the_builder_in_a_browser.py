@@ -25,6 +25,7 @@ PAGES = {
     "about": "procedures/kaigishitsu/about", "page": "procedures/kaigishitsu/pages/p1", "choice": "procedures/kaigishitsu/fields/p1.q2",
     "number": "procedures/kaigishitsu/fields/p1.q3", "formula": "procedures/kaigishitsu/fields/p1.q4",
     "rules": "procedures/kaigishitsu/rules", "english": "procedures/kaigishitsu/languages/en",
+    "translation": "procedures/kaigishitsu/languages/ja-easy/p1",
     "preview": "procedures/kaigishitsu/preview/p1",
 }  # fmt: skip
 
@@ -75,7 +76,7 @@ def looked_at(page, check, name: str) -> None:  # noqa: F811
         check(page, name + f"-{width}")
 
 
-def second_at(page, address: str, path: str, act, button: str, fill: dict[str, str]) -> None:
+def second_at(page, address: str, path: str, act, button: str, fill: dict[str, str]) -> None:  # noqa: F811
     """Open the form at `path`, let the first clerk `act`, fill in and press: the page of who comes second."""
     page.goto(f"{address}/desk/procedures/{path}")
     for label, text in fill.items():
@@ -110,14 +111,15 @@ def test_every_form_of_the_builder_is_legible_to_who_comes_second(town, address,
         second_at(page, address, f"{hall}/{path}", act, button, fill)
         looked_at(page, check, f"second-{name}")
 
-    english = first.get(f"desk/procedures/{hall}/languages/en").text
-    names = {text: name for name, text in re.findall(r'<label class="label" for="(t\d+)">([^<]+)<', english)}
-    act = press_("languages/en", {names["大会議室"]: "Large room"})
-    second_at(page, address, f"{hall}/languages/en", act, "保存して下書きへ戻る", {"小会議室": "Small room"})
+    english = first.get(f"desk/procedures/{hall}/languages/en/p1").text
+    names = {text: name for name, text in re.findall(r'<label class="label" for="(t\w+)">([^<]+)<', english)}
+    act = press_("languages/en/p1", {names["大会議室"]: "Large room"})
+    second_at(page, address, f"{hall}/languages/en/p1", act, "保存して訳の一覧へ戻る", {"小会議室": "Small room"})
     looked_at(page, check, "second-english")
     for lang in ("en", "ja-easy"):
-        page.goto(f"{address}/desk/procedures/{hall}/languages/{lang}")
-        looked_at(page, check, f"languages-{lang}")
+        for part in ("", "/0", "/p1"):
+            page.goto(f"{address}/desk/procedures/{hall}/languages/{lang}{part}")
+            looked_at(page, check, f"languages-{lang}-{part[1:] or 'all'}")
 
     publish(first)
     with town.service.database.reading(tenant=town.code) as session:
@@ -131,7 +133,7 @@ def test_every_form_of_the_builder_is_legible_to_who_comes_second(town, address,
     second_at(page, address, handling, handle, "この扱い方にする", {"根拠": "会議室条例"})
     looked_at(page, check, "second-handling")
 
-    new = {"version": "0", "name": "印鑑登録", "department": "市民課", "online": "no", "reason": "face"}
+    new = {"version": "0", "name": "印鑑登録", "department": "市民課", "online": "no", "reason": "in_person"}
     first.post("desk/procedures/inventory/new", new)
     entry = re.search(r'desk/procedures/inventory/([0-9a-f-]{36})"', first.get("desk/procedures/inventory").text)
     assert entry
