@@ -84,7 +84,9 @@ def test_a_question_that_was_taken_away_meanwhile(town: Town):
         "nothing changed here: it stays away"
     )
     late = send(two, "fields/p1.q1", open_form | {"act": "save", "help": "住民票のとおりに書いてください。"})
-    assert "項目「氏名」" in visible(late.text) and "項目「q1」" not in visible(late.text), "as people call it"
+    assert "項目「氏名」（ほかの人が消しました" in visible(late.text) and "項目「q1」" not in visible(late.text), (
+        "as people call it"
+    )
     assert late.status_code == 409 and "住民票のとおりに書いてください。" in late.text, "what was typed can be copied"
 
 
