@@ -8,6 +8,7 @@ from typing import Any
 
 import openpyxl
 
+from libs.common import csvout
 from libs.common.errors import Invalid, say
 from services.eapply.domain import mynumber
 
@@ -24,7 +25,7 @@ def rows(content: bytes) -> Iterator[tuple[int, Row]]:
     for number, line in enumerate(lines, start=1):
         if number > MAX_ROWS:
             raise Invalid(say("行が多すぎます。%(most)s行までに分けてください。", most=f"{MAX_ROWS:,}"))
-        texts = [str(cell).strip() if cell is not None else "" for cell in line]
+        texts = [csvout.original(str(cell).strip()) if cell is not None else "" for cell in line]
         mynumber.refuse_in_line(number, texts)
         if not any(texts):
             continue

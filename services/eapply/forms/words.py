@@ -81,7 +81,9 @@ def place(path: Path, procedure: Procedure | None) -> str:
         word = ATTRIBUTES.get(name, name)
         if name in ("steps", "fields", "options", "sections", "ineligible", "checks", "translations"):
             entry = next(names, None)
-            if entry is not None and name != "sections":
+            if entry is None:
+                parts.append(word)
+            elif name != "sections":
                 parts.append(word if entry == "順番" else f"{word}「{_entry(name, entry, procedure)}」")
             if entry == "順番":
                 parts.append("順番")

@@ -1,15 +1,17 @@
 """Saved searches, steps for many cases, decisions by spreadsheet, duplicates."""
 
 import csv
+import html
 import io
 import json
+import re
 
 import pytest
 from sqlalchemy import select
 
 from services.eapply.db import ApplicationRow
 from services.eapply.tests.one_store import database  # noqa: F401
-from services.eapply.tests.people import Browser, Sent, Town, version_in, visible
+from services.eapply.tests.people import Browser, Sent, Town, hidden, version_in, visible
 from services.eapply.tests.test_staff_decide import case, step
 from services.eapply.tests.test_the_statutory_clock import MANAGER, offer_event
 from services.eapply.use_cases.roundtrip import HEADER, OUTCOME, REASON
@@ -50,6 +52,35 @@ def test_a_shared_search_of_a_clerk_who_left_is_deleted_by_a_manager(town: Town)
     shared = boss.get("desk/").text.partition("/desk/searches/")[2][:36]
     assert boss.post(f"desk/searches/{shared}/forget").status_code == 200
     assert "みんなの未着手" not in staff.get("desk/").text
+
+
+def test_a_search_for_what_is_gone_meanwhile_opens_and_finds_nothing(town: Town):
+    """Its procedure, or whoever it names, is here no more: the desk opens as with a search that finds nothing."""
+    staff = town.staff()
+    several(town, 1)
+    gone = {"procedure": "00000000-0000-7000-8000-000000000009", "assignee": "left", "tab": "no-such-tab", "state": "x"}
+    for name, value in gone.items():
+        assert staff.post("desk/searches", {"name": f"消えた{name}", name: value}).status_code == 200
+    links = re.findall(r'href="(/t/[^"]*/desk/[?][^"]+)"[^>]*>消えた', staff.get("desk/").text)
+    assert len(links) == len(gone)
+    for link in links:
+        answer = staff.get(html.unescape(link))
+        assert answer.status_code == 200, link
+        if "procedure=" in link or "assignee=" in link:
+            assert "髙橋 𠮷郎" not in visible(answer.text), link
+
+
+def test_a_search_is_its_municipalitys(town: Town, neighbour: Town):
+    """Also where somebody has the same name in both, and knows the number of the search."""
+    staff, boss = town.staff(), town.staff("boss", "室見 課長", MANAGER)
+    staff.post("desk/searches", {"name": "久留米の検索", "tab": "new", "shared": "yes"})
+    search_id = staff.get("desk/").text.partition("/desk/searches/")[2][:36]
+    for theirs in (neighbour.staff(), neighbour.staff("boss", "室見 課長", MANAGER)):
+        assert "久留米の検索" not in theirs.get("desk/").text
+        assert theirs.post(f"desk/searches/{search_id}/forget").status_code == 404
+        crossed = theirs.post(f"/t/{town.code}/eapply/desk/searches/{search_id}/forget")
+        assert crossed.status_code in (403, 404)
+    assert "久留米の検索" in boss.get("desk/").text
 
 
 def test_many_are_taken_and_granted_at_once_and_each_failure_is_named(town: Town):
@@ -143,8 +174,6 @@ def test_decisions_go_out_and_come_back_by_spreadsheet(town: Town, charset: str)
     preview = send(staff, written(rows, charset))
     assert "2件をこの内容で決める" in visible(preview.text) and "決められます" in visible(preview.text)
     assert town.events("eapply.application.decided.v1") == [], "the preview decides nothing"
-    from services.eapply.tests.people import hidden
-
     lines = hidden(preview.text, "lines")
     page = visible(staff.post("desk/sheet/carry-out", {"lines": lines}).text)
     assert "2件のうち2件を行いました" in page
@@ -203,6 +232,28 @@ def test_a_broken_file_is_explained(town: Town, content: str, words: str):
     line = {"number": 2, "receipt_number": 5, "version": 1, "outcome": [], "reason": "", "remark": ""}
     for lines in ("[{}]", json.dumps([line]), "["):
         assert town.staff().post("desk/sheet/carry-out", {"lines": lines}).status_code == 422, lines
+
+
+def test_columns_in_another_order_and_one_more_change_nothing(town: Town):
+    """As a spreadsheet leaves them that somebody sorted and wrote into; one that is missing is named."""
+    staff = examined(town, 2)
+    rows = sheet(staff)
+    rows[0] |= {OUTCOME: "不承認", REASON: "定員に達したため。"}
+    columns = ["メモ", *reversed(HEADER)]
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(row | {"メモ": "承認"} for row in rows)
+    preview = send(staff, buffer.getvalue().encode())
+    assert "1件をこの内容で決める" in visible(preview.text)
+    staff.post("desk/sheet/carry-out", {"lines": hidden(preview.text, "lines")})
+    (decided,) = town.events("eapply.application.decided.v1")
+    assert decided["data"]["outcome"] == "refused", "and the other line is still open"
+    for missing in (HEADER[1], REASON):
+        kept = [name for name in HEADER if name != missing]
+        lines = [",".join(kept), ",".join(rows[1][name] or "承認" for name in kept)]
+        answer = send(staff, "\r\n".join(lines).encode())
+        assert answer.status_code == 422 and f"列が足りません：{missing}" in visible(answer.text)
 
 
 def test_a_name_that_looks_like_a_formula_comes_back_unchanged(town: Town):

@@ -164,6 +164,7 @@ def test_whoever_booked_a_day_that_is_closed_is_told_once_and_chooses_another_ti
     assert agenda.count("閉庁日のお知らせ済み") == 2 and agenda.count("連絡先がありません") == 1
     page = visible(unknown.get(f"applications/{sents[2].id}").text)
     assert "は閉庁日になりました" in page and "別の時間を選ぶ" in page
+    assert "いま、していただくことはありません" not in page, "there is"
     choice = guest.get(f"applications/{sents[0].id}/visit").text
     other = re.findall(r'name="slot" value="([^"]+)"', choice)
     assert "11月25日" in visible(choice) and len(other) == 2, "no time of the closed day"

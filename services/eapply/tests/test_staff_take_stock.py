@@ -1,5 +1,6 @@
 """棚卸し: every procedure by hand or by spreadsheet, what to put online first, and the numbers the council counts by."""
 
+import csv
 import io
 import zipfile
 from itertools import pairwise
@@ -132,6 +133,23 @@ def test_a_sheet_with_some_columns_changes_only_these(town: Town):
     send(staff, "手続名,担当課,備考\n住民票の写し,市民課,コンビニでも".encode())
     lines = staff.get("desk/procedures/inventory/file.csv").content.decode("utf-8-sig").splitlines()
     assert next(line for line in lines if "住民票" in line).endswith(",45000,1,○,,コンビニでも"), "still online"
+
+
+def test_a_sheet_in_another_order_with_one_column_more_is_the_same_sheet(town: Town):
+    staff = clerk(town)
+    send(staff, "\n".join([HEADER, *LINES]).encode())
+    whole = staff.get("desk/procedures/inventory/file.csv").content
+    rows = list(csv.DictReader(io.StringIO(whole.decode("utf-8-sig"))))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, ["番号", *reversed(COLUMNS)])
+    writer.writeheader()
+    writer.writerows(row | {"番号": str(number)} for number, row in enumerate(rows))
+    words = visible(send(staff, buffer.getvalue().encode()).text)
+    assert "0件を加え、4件を新しくしました" in words and "使わなかった列：番号" in words
+    assert staff.get("desk/procedures/inventory/file.csv").content == whole
+    nameless = send(staff, "担当課,年間件数\n市民課,5".encode())
+    assert nameless.status_code == 422 and "列の名前がありません" in visible(nameless.text)
+    assert staff.get("desk/procedures/inventory/file.csv").content == whole
 
 
 def test_not_decided_yet_may_be_written_in_words(town: Town):

@@ -8,8 +8,15 @@ import yaml
 from httpx import Response
 
 from services.eapply.tests.people import Browser, Town, hidden, visible
-from services.eapply.tests.test_staff_make_a_procedure import as_it_stands, clerk, make_hall, press, publish
-from services.eapply.use_cases import procedures
+from services.eapply.tests.test_staff_make_a_procedure import (
+    as_it_stands,
+    clerk,
+    inputs_beside,
+    make_hall,
+    press,
+    publish,
+)
+from services.eapply.use_cases import editions, procedures
 
 pytestmark = pytest.mark.any_store
 
@@ -77,6 +84,9 @@ def test_a_question_that_was_taken_away_meanwhile(town: Town):
         "nothing changed here: it stays away"
     )
     late = send(two, "fields/p1.q1", open_form | {"act": "save", "help": "住民票のとおりに書いてください。"})
+    assert "項目「氏名」（ほかの人が消しました" in visible(late.text) and "項目「q1」" not in visible(late.text), (
+        "as people call it"
+    )
     assert late.status_code == 409 and "住民票のとおりに書いてください。" in late.text, "what was typed can be copied"
 
 
@@ -104,6 +114,7 @@ def test_the_outline(town: Town):
     assert [step["title"] for step in draft(one)["steps"]] == ["申し込む方", "備品"]
     stale = send(two, "edit", open_form | {"act": "remove:p1"})
     assert stale.status_code == 409 and len(draft(one)["steps"]) == 2, "nothing is taken away that was not looked at"
+    assert "何も行っていません" in visible(stale.text) and "入力した内容" not in visible(stale.text)
 
 
 def test_the_rules_with_one_that_rows_cannot_show(town: Town):
@@ -131,14 +142,34 @@ def test_the_rules_with_one_that_rows_cannot_show(town: Town):
 
 def test_two_who_translate(town: Town):
     one, two = make_hall(town), other(town)
-    page = two.get(f"{HALL}/languages/en")
-    names = {text: name for name, text in re.findall(r'<label class="label" for="(t\d+)">([^<]+)<', page.text)}
+    page = two.get(f"{HALL}/languages/en/p1")
+    names = inputs_beside(page.text)
     open_form = form_of(page)
-    press(one, "kaigishitsu/languages/en", {names["大会議室"]: "Large room"})
-    late = send(two, "languages/en", open_form | {names["小会議室"]: "Small room"})
+    press(one, "kaigishitsu/languages/en/p1", {names["大会議室"]: "Large room"})
+    late = send(two, "languages/en/p1", open_form | {names["小会議室"]: "Small room"})
     assert late.status_code == 409 and "Large room" in visible(late.text)
-    assert send(two, "languages/en", form_of(late)).status_code == 303
+    assert "いま 訳 （なし）" in visible(late.text) and "全体" not in visible(late.text), (
+        "what was changed has its name"
+    )
+    assert send(two, "languages/en/p1", form_of(late)).status_code == 303
     assert draft(one)["translations"]["en"] == {"大会議室": "Large room", "小会議室": "Small room"}
+
+
+def test_who_translates_a_page_that_was_taken_away_or_grew_loses_nothing(town: Town):
+    one, two = make_hall(town), other(town)
+    press(one, "kaigishitsu/edit", act="add", new_title="備品")
+    page = two.get(f"{HALL}/languages/en/p1")
+    names, open_form = inputs_beside(page.text), form_of(page)
+    for _ in range(editions.KEPT + 1):  # what the form was made from is kept no more
+        press(one, "kaigishitsu/pages/p1", act="up:q3")
+        press(one, "kaigishitsu/pages/p1", act="down:q3")
+    late = send(two, "languages/en/p1", open_form | {names["大会議室"]: "Large room"})
+    assert late.status_code == 409 and "変更が多いため" in visible(late.text)
+    again = form_of(late)
+    assert again[names["大会議室"]] == "Large room", "beside the same Japanese, wherever that is now"
+    press(one, "kaigishitsu/edit", act="remove:p1")
+    gone = send(two, "languages/en/p1", again)
+    assert gone.status_code == 409 and "もうありません" in visible(gone.text) and "Large room" in visible(gone.text)
 
 
 def test_half_a_rule_is_said_and_stays(town: Town):
@@ -257,6 +288,7 @@ def test_an_entry_of_the_inventory(town: Town):
         and "古賀 真理さんが先に変更した" in words
         and "1200" in words
         and "実印のみ" in late.text
+        and "まだ決めていない" not in words.partition("あなたの入力")[2].partition("手続きの名前")[0]
     )
     assert two.post(address, open_form | {"act": "remove"}, follow_redirects=False).status_code == 409
     again = form_of(late) | {"online": "no", "yearly_volume": "1200"}

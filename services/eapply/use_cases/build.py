@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from libs.common import audit
@@ -21,6 +22,7 @@ from services.eapply.use_cases import editions, procedures, who
 
 Document = dict[str, Any]
 CHANGED_MEANWHILE = "changed-meanwhile"
+TAKEN = say("この名前の手続きは、もうあります。別の名前にしてください。")
 NO_DRAFT = say("この手続きの下書きは見つかりません。手続きの一覧から開いてください。")
 
 
@@ -63,7 +65,11 @@ def create(
     errors |= _key_errors(session, key)
     if errors:
         raise Invalid(say("直していただくところがあります。"), fields=errors)
-    return _begin(session, actor, key, edit.empty(key, title, kana.strip() or title, department.strip()), 0, now)
+    document = edit.empty(key, title, kana.strip() or title, department.strip())
+    try:
+        return _begin(session, actor, key, document, 0, now)
+    except Conflict:
+        raise Invalid(say("直していただくところがあります。"), fields={"key": TAKEN}) from None
 
 
 def take_in(session: Session, actor: Actor, document: Document, now: datetime, *, over: int = 0) -> ProcedureDraftRow:
@@ -73,13 +79,7 @@ def take_in(session: Session, actor: Actor, document: Document, now: datetime, *
     _published(session, key, lock=True)  # as everywhere: first what is published, then the draft
     row = _draft(session, key, lock=True)
     if row is not None and row.revision != over:
-        raise Conflict(
-            say(
-                "この手続き（%(key)s）には下書きがあるため、取り込んでいません。公開するか捨ててから、取り込んでください。",
-                key=key,
-            ),
-            code="draft-exists",
-        )
+        raise _draft_exists(key)
     replace(session, actor, key, row.revision if row else 0, document, now)
     return find(session, key).row
 
@@ -250,11 +250,26 @@ def _published(session: Session, key: str, *, lock: bool = False) -> ProcedureRo
     return session.scalar(statement.with_for_update() if lock else statement)
 
 
+def _draft_exists(key: str) -> Conflict:
+    return Conflict(
+        say(
+            "この手続き（%(key)s）には下書きがあるため、取り込んでいません。公開するか捨ててから、取り込んでください。",
+            key=key,
+        ),
+        code="draft-exists",
+    )
+
+
 def _begin(session: Session, actor: Actor, key: str, document: Document, base: int, now: datetime) -> ProcedureDraftRow:
+    """A new draft. Raises Conflict where somebody else began one of this name in the same moment: where nothing is published yet,
+    there is no row to lock, and only the store knows of both."""
     row = ProcedureDraftRow(key=key, base_version=base, revision=editions.last_number(session, key))
-    _change(session, row, actor, document, now)
-    session.add(row)
-    session.flush()
+    try:
+        with session.begin_nested():
+            _change(session, row, actor, document, now)
+            session.add(row)
+    except IntegrityError:
+        raise _draft_exists(key) from None
     return row
 
 
@@ -271,5 +286,5 @@ def _key_errors(session: Session, key: str) -> dict[str, str]:
     if wrong:
         return {"key": say("英小文字で始まる、英小文字・数字・ハイフンの名前にしてください。例：kaigishitsu-riyou")}
     if _draft(session, key) is not None or _published(session, key) is not None:
-        return {"key": say("この名前の手続きは、もうあります。別の名前にしてください。")}
+        return {"key": TAKEN}
     return {}

@@ -26,7 +26,10 @@ def change(session: Session, actor: Actor, key: str, seen: int, handling: dict[s
     procedures.lock(session, key)
     row = procedures.find(session, key)
     if row.version != seen:
-        raise Conflict(say("この画面を開いたあとに、ほかの人が新しい版を公開しました。"), code=build.CHANGED_MEANWHILE)
+        raise Conflict(
+            say("この画面を開いたあとに、ほかの人が扱い方を変えたか、新しい版を公開しました。"),
+            code=build.CHANGED_MEANWHILE,
+        )
     document = procedures.definition(session, row.id, row.version).document
     document["handling"] = document.get("handling", {}) | handling
     try:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from libs.common import audit, outbox
@@ -20,6 +21,7 @@ from services.eapply.forms.text import narrow, search_key
 from services.eapply.use_cases import procedures, templates
 
 COLUMNS = ("手続名", "担当課", "根拠法令", "年間件数", "標準処理期間（開庁日）", "オンライン", "していない理由", "備考")
+TWIN = say("この名前と担当課の手続きは、もう表にあります。表から開いて直してください。")
 YES = frozenset({"○", "〇", "◯", "はい", "済", "可", "有", "yes", "1", "true", "対応"})
 NO = frozenset({"", "×", "✕", "いいえ", "未", "不可", "無", "no", "0", "false", "未対応", "-", "－"})
 
@@ -118,14 +120,9 @@ def save(
         raise Invalid(say("直していただくところがあります。"), fields=values.errors)
     same = _by_name(session, values)
     if same is not None and same is not known:
-        sentence = say("この名前と担当課の手続きは、もう表にあります。表から開いて直してください。")
-        raise Invalid(sentence, fields={"name": sentence})
-    row = known
-    if row is None:
-        row = InventoryRow(id=new_id(), procedure_key=None, version=0)
-        session.add(row)
+        raise Invalid(TWIN, fields={"name": TWIN})
+    row = known or InventoryRow(id=new_id(), procedure_key=None, version=0)
     _put(session, row, values, actor, now)
-    session.flush()
     audit.record(session, actor, "eapply.inventory.save", row.id, now=now)
     tell(session, now)
     return row
@@ -163,12 +160,12 @@ def import_sheet(session: Session, actor: Actor, content: bytes, now: datetime) 
         if values.errors:
             faults[number] = " ".join(values.errors.values())
             continue
+        try:
+            _put(session, row or InventoryRow(id=new_id(), procedure_key=None, version=0), values, actor, now)
+        except Invalid as refusal:
+            faults[number] = refusal.message
+            continue
         added, changed = (added + 1, changed) if row is None else (added, changed + 1)
-        if row is None:
-            row = InventoryRow(id=new_id(), procedure_key=None, version=0)
-            session.add(row)
-        _put(session, row, values, actor, now)
-        session.flush()
     audit.record(session, actor, "eapply.inventory.import", "inventory", detail={"lines": added + changed}, now=now)
     tell(session, now)
     ignored = tuple(name for name in read_lines[0][1] if name and name not in COLUMNS) if read_lines else ()
@@ -186,7 +183,6 @@ def take_published(session: Session, actor: Actor, now: datetime) -> int:
             each.title, definition.department, definition.legal.basis, None, definition.standard.working_days, True
         )
         row = known.get(each.key) or _by_name(session, values) or InventoryRow(id=new_id(), version=0)
-        session.add(row)
         volume, values.note = row.yearly_volume, row.note or ""
         _put(session, row, values, actor, now)
         row.procedure_key, row.yearly_volume = each.key, volume
@@ -307,6 +303,16 @@ def _named(session: Session, name: str, department: str) -> InventoryRow | None:
 
 
 def _put(session: Session, row: InventoryRow, values: Values, actor: Actor, now: datetime) -> None:
+    """Raises Invalid where somebody else entered the same in the same moment: only the store knows of both."""
+    try:
+        with session.begin_nested():
+            _fill(session, row, values, actor, now)
+            session.add(row)
+    except IntegrityError:
+        raise Invalid(TWIN, fields={"name": TWIN}) from None
+
+
+def _fill(session: Session, row: InventoryRow, values: Values, actor: Actor, now: datetime) -> None:
     row.name, row.department, row.legal_basis = values.name, values.department, values.legal_basis
     row.yearly_volume, row.working_days, row.online = values.yearly_volume, values.working_days, values.online
     row.reason, row.note, row.updated_at = values.reason, values.note, now

@@ -1,5 +1,6 @@
 """What the builder's forms send, put into a definition: plain inputs, and conditions as rows of field, test and value."""
 
+import hashlib
 import json
 import re
 from typing import Any
@@ -80,10 +81,41 @@ def texts_of(document: Document) -> list[str]:
     return list(dict.fromkeys(each for each in definition.texts(bare) if each.strip()))
 
 
+MOST_TEXTS = 500
+"""Texts in one form: a form may have `MAX_INPUTS` inputs, and nobody translates more without a pause."""
+WHOLE = "0"
+"""The part of what stands on no page: no page is named by a number."""
+
+
+def parts_to_translate(document: Document, whole: str) -> dict[str, tuple[str, list[str]]]:
+    """The forms in which texts are translated: name → heading (`whole` for what stands on no page), texts. Each text is where it
+    comes first; a page of more than `MOST_TEXTS` has several."""
+    bare = {key: value for key, value in document.items() if key != "steps"}
+    found: dict[str, tuple[str, list[str]]] = {}
+    seen: set[str] = set()
+    for key, heading, part in [
+        (WHOLE, whole, bare),
+        *((s["key"], s.get("title", ""), s) for s in edit.steps(document)),
+    ]:
+        own = [each for each in texts_of(part) if each not in seen]
+        seen |= set(own)
+        for number, begin in enumerate(range(0, len(own), MOST_TEXTS), 1):
+            name, more = (key, "") if number == 1 else (f"{key}.{number}", f"（{number}）")
+            found[name] = (heading + more, own[begin : begin + MOST_TEXTS])
+    return found
+
+
+def input_of(words: str) -> str:
+    """The input in which a text is translated: named by the text, so that what was typed beside it never comes beside another."""
+    return "t" + hashlib.sha256(words.encode()).hexdigest()[:16]
+
+
 def translations(document: Document, lang: str, sent: Form) -> Document:
-    """What was typed beside each text (`t<number>`, in the order of `texts_of`); what was left empty is shown in Japanese."""
-    typed = {words: text(sent, f"t{n}") for n, words in enumerate(texts_of(document))}
-    kept = {words: said for words, said in typed.items() if said}
+    """What was typed beside each text of the form; what was left empty is shown in Japanese. Other texts stay as they are."""
+    known = (document.get("translations") or {}).get(lang) or {}
+    names = {name for name, _ in sent.pairs}
+    typed = {words: text(sent, input_of(words)) for words in texts_of(document) if input_of(words) in names}
+    kept = {words: said for words, said in (known | typed).items() if said}
     return put(document, "translations", put(document.get("translations") or {}, lang, kept, {}), {})
 
 

@@ -123,6 +123,8 @@ def _others(request: Request, row: InventoryRow, typed: dict[str, Any]) -> list[
 def _in_words(value: Any) -> str:
     """`online` is kept as a truth and typed as a word; a reason has a word for people."""
     text = str(value).strip()
+    if not text:  # nothing, and not the reason that nobody has decided yet
+        return ""
     return {"True": "はい", "yes": "はい", "False": "いいえ", "no": "いいえ"}.get(text, REASONS.get(text, text))
 
 

@@ -1,6 +1,6 @@
 """What the builder's pages share: addresses, the way back, one change at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,8 @@ from services.eapply.api.shell import Form, Texts, base, changing, now_of, readi
 from services.eapply.db import ProcedureDraftRow
 from services.eapply.forms import document as files
 from services.eapply.forms import words
+from services.eapply.forms.definition import Procedure
+from services.eapply.forms.differences import MISSING, Collision
 from services.eapply.forms.edit import Document
 from services.eapply.use_cases import build, editions
 from services.eapply.use_cases.build import Making
@@ -85,9 +87,16 @@ def second(
     before, now = files.check(found.base)[0], there.procedure
     told = Second(
         "、".join(found.names), found.at, gone, found.known, [words.told(each, before, now) for each in found.changes],
-        [words.place(each.path, now) for each in found.collisions],
+        [_collision(request, each, before, now) for each in found.collisions],
     )  # fmt: skip
     return typed_over(there, found.document), told
+
+
+def _collision(request: Request, each: Collision, before: Procedure | None, now: Procedure | None) -> str:
+    if each.theirs is not MISSING:
+        return words.place(each.path, now)
+    place = words.place(each.path, before)
+    return spoken(request, say("%(place)s（ほかの人が消しました。保存すると、もう一度作ります）", place=place))
 
 
 GONE = say("ほかの人が消しました")
@@ -97,9 +106,11 @@ SHOWN = {
 }  # fmt: skip
 
 
-def gone_part(request: Request, making: Making, sent: Form, meanwhile: Second) -> Response:
-    """What somebody typed for a part that others have taken away."""
-    typed = [(spoken(request, SHOWN[name]), text) for name, text in sent.pairs if name in SHOWN and text.strip()]
+def gone_part(
+    request: Request, making: Making, sent: Form, meanwhile: Second, inputs: Mapping[str, str] = SHOWN
+) -> Response:
+    """What somebody typed for a part that others have taken away. `inputs`: input → what it is called."""
+    typed = [(spoken(request, inputs[name]), text) for name, text in sent.pairs if name in inputs and text.strip()]
     return show(
         request,
         "gone.html",
