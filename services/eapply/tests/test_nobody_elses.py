@@ -51,6 +51,8 @@ def test_no_route_lets_another_municipality_or_role_through(town: Town, neighbou
         "procedure": "canary-hall",
         "key": "canary-hall",
         "where": "entry.name",
+        "lang": "en",
+        "part": "0",
         "entry_id": "00000000-0000-7000-8000-000000000001",
         "secret": "unknown-secret",
         "postal": "8300022",

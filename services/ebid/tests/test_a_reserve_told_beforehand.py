@@ -152,4 +152,4 @@ def test_another_reserve_than_the_announced_one_is_not_opened_with(town: Town):
     town.close()
     town.open(tender)
     page = visible(town.officer.get(f"desk/tenders/{tender}").text)
-    assert "開札の結果" not in page and "公告と違っています" in page
+    assert "開札の結果" not in page and "公表した内容と違っています" in page

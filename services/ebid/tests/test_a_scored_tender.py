@@ -110,7 +110,7 @@ def test_a_proposal_is_chosen_by_its_points_within_the_price_limit(town: Town):
     town.close()
     town.open(tender)
     town.conclude(tender)
-    assert f"落札者 {companies[0].name}" in visible(town.guest().get(f"tenders/{tender}/").text)
+    assert f"特定した者 {companies[0].name}" in visible(town.guest().get(f"tenders/{tender}/").text)
 
 
 @pytest.mark.parametrize(

@@ -286,6 +286,8 @@ def test_what_renews_itself_is_stopped_and_goes_on_by_one_button(browser_page, b
     assert_axe_clean(page)
     page.get_by_role("button", name="自動の更新を再開する").click()
     expect(page.locator("#live")).not_to_have_text(stopped)
+    page.get_by_role("button", name="自動の更新を止める").click()  # or one that is on its way is cut off with the page
+    page.wait_for_load_state("networkidle")
 
 
 def test_without_script_the_story_is_the_same(browser_page, base, app):  # noqa: F811

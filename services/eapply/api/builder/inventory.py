@@ -144,6 +144,8 @@ def save(request: Request, entry_id: str, actor: Actor = access.staff(MANAGER), 
     except Conflict as refusal:
         return _entry(request, entry_id, _row(request, actor, known), typed, {}, refusal.message, 409)
     except NotFound:
+        if seen < 0:  # not from the page of a line that was there
+            raise
         return _entry(request, "new", None, typed, {}, REMOVED, 409)
     return to(f"{list_address(request)}/inventory")
 
