@@ -196,7 +196,7 @@ def test_the_browser_s_tool_gives_the_same_shares_and_refuses_the_same(browser_p
         assert "時刻より前" in answer(file, OPENING - timedelta(milliseconds=1))
         assert "条件が" in answer(request(terms={**TERMS, "opens_at": "2020-01-01T00:00:00Z"}), OPENING)
         assert "ほかの案件" in answer(request(header(), header(round_=2)), OPENING)
-        assert "鍵あてではありません" in answer(file, OPENING, trustee.generate())
+        assert "かぎあてではありません" in answer(file, OPENING, trustee.generate())
 
 
 def test_a_key_that_is_not_a_trustee_s_opens_nothing() -> None:
