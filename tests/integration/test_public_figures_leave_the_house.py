@@ -7,8 +7,7 @@ from typing import Any
 
 import httpx
 
-from services.sample import PASSWORD
-from tests.integration.test_a_function_is_switched_off import browser
+from tests.visitors import signed_in
 
 ELSEWHERE = {"origin": "https://www.city.example", "sec-fetch-site": "cross-site"}
 
@@ -25,8 +24,7 @@ def asked_from_elsewhere(cloud: Any, path: str, mode: str) -> httpx.Response:
 
 def of_the_council(cloud: Any) -> dict[str, tuple[int, int]]:
     """Service → (who takes part, of how many), as the council's page says today."""
-    with browser(cloud.url) as member:
-        member.post("/sign-in", data={"email": "council@pref.example", "password": PASSWORD})
+    with signed_in(cloud.url, "council@pref.example") as member:
         page = member.get("/council/").text
     cards = re.findall(r"<li><b>(\d+)<small> / (\d+)</small></b><h3>([^<]+)</h3>", page)
     return {name: (int(count), int(all_)) for count, all_, name in cards}
