@@ -97,6 +97,12 @@ def offers(browser: Browser, url: str) -> None:
     offer(admin, url, f"/portal/{USING}/capacity/", PICTURES["cloud"][0])
 
 
+def wait_for_the_sample(browser: Browser, url: str) -> None:
+    """The town's services are made ready one by one after the cloud has started; with them its home gets a search box."""
+    page = opened(browser, people.PHONE)
+    people.open_when(page, f"{url}/t/{USING}/", lambda at: at.get_by_role("searchbox").count() > 0, "the town's home")
+
+
 def citizen(browser: Browser, url: str, folder: Path) -> people.Receipt:
     page = opened(browser, people.PHONE)
     page.goto(f"{url}/t/{USING}/")
@@ -145,27 +151,19 @@ def others(browser: Browser, url: str) -> None:
 
 
 def services(browser: Browser, url: str) -> None:
-    """A developer finds data, a company looks for work, staff keep a copy."""
+    """A company looks for work."""
     phone = opened(browser, people.PHONE)
-    phone.goto(f"{url}/opendata/?q=ＡＥＤ")
-    keep(phone, "phone-search", "main")
     phone.goto(f"{url}/t/{USING}/ebid/")
     keep(phone, "phone-tenders", "main")
     phone.locator("main a[href*='/ebid/tenders/']").first.click()
     keep(phone, "phone-tender", "main")
-    desk = opened(browser, people.DESK)
-    desk.goto(f"{url}/opendata/?q=AED")
-    desk.locator("main a[href*='/opendata/datasets/']").first.click()
-    keep(desk, "desk-dataset", "main")
-    people.sign_in(desk, url, people.USING_STAFF)
-    desk.goto(f"{url}/t/{USING}/backup/desk/")
-    keep(desk, "desk-backup")
 
 
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with address() as url, sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        wait_for_the_sample(browser, url)
         receipt = citizen(browser, url, Path(folder))
         staff(browser, url, receipt)
         others(browser, url)
