@@ -20,7 +20,7 @@ from services.eapply.api.builder.shared import (
     second,
     show,
     soft,
-    typed_over,
+    with_typed,
 )
 from services.eapply.api.desk.shared import MANAGER
 from services.eapply.api.shell import Form, changing, form, now_of, reading, to
@@ -87,19 +87,17 @@ def about(request: Request, procedure: str, actor: Actor = access.staff(MANAGER)
 def about_changed(
     request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form
 ) -> Response:
+    def typed(document: Document) -> Document:
+        return asked.about_as_typed(document, sent)[0]
+
     try:
         return changed(request, actor, procedure, sent, lambda document: asked.about(document, sent))
     except Conflict as refusal:
         came_second(refusal)
-        making, meanwhile = second(
-            request, actor, procedure, sent, lambda document: asked.about_as_typed(document, sent)[0]
-        )
+        making, meanwhile = second(request, actor, procedure, sent, typed)
         return _about(request, making, {}, meanwhile, 409)
     except Invalid as refusal:
-        with reading(request, actor) as session:
-            making = build.now_there(session, procedure)
-        typed, _ = asked.about_as_typed(making.row.document, sent)
-        return _about(request, typed_over(making, typed), refusal.fields, None, 422)
+        return _about(request, with_typed(request, actor, procedure, typed), refusal.fields, None, 422)
 
 
 def _about(
@@ -228,16 +226,14 @@ def _rules(
 def rules_changed(
     request: Request, procedure: str, actor: Actor = access.staff(MANAGER), sent: Form = form
 ) -> Response:
+    def typed(document: Document) -> Document:
+        return asked.rules_as_typed(document, sent)[0]
+
     try:
         return changed(request, actor, procedure, sent, lambda document: asked.rules(document, sent), "rules")
     except Conflict as refusal:
         came_second(refusal)
-        making, meanwhile = second(
-            request, actor, procedure, sent, lambda document: asked.rules_as_typed(document, sent)[0]
-        )
+        making, meanwhile = second(request, actor, procedure, sent, typed)
         return _rules(request, making, {}, meanwhile, 409)
     except Invalid as refusal:
-        with reading(request, actor) as session:
-            making = build.now_there(session, procedure)
-        typed, _ = asked.rules_as_typed(making.row.document, sent)
-        return _rules(request, typed_over(making, typed), refusal.fields, None, 422)
+        return _rules(request, with_typed(request, actor, procedure, typed), refusal.fields, None, 422)

@@ -17,7 +17,7 @@ from services.eapply.api.builder.shared import (
     second,
     show,
     soft,
-    typed_over,
+    with_typed,
 )
 from services.eapply.api.desk.shared import MANAGER
 from services.eapply.api.filling import form_context
@@ -57,9 +57,7 @@ def question_changed(
 
     try:
         if act == "look":
-            with reading(request, actor) as session:
-                making = build.now_there(session, procedure)
-            return _page(request, typed_over(making, typed(making.row.document)), place, {}, sent)
+            return _page(request, with_typed(request, actor, procedure, typed), place, {}, sent)
         with changing(request, actor) as session:
             how = _how(place, sent, act, what, build.keys_ever(session, procedure))
             build.change(session, actor, procedure, sent.number("revision"), how, now_of(request))
@@ -70,11 +68,8 @@ def question_changed(
             return gone_part(request, making, sent, meanwhile)
         return _page(request, making, place, {}, sent, meanwhile, 409)
     except Invalid as refusal:
-        with reading(request, actor) as session:
-            making = build.now_there(session, procedure)
-        return _page(
-            request, typed_over(making, typed(making.row.document)), place, refusal.fields, sent, status_code=422
-        )
+        making = with_typed(request, actor, procedure, typed)
+        return _page(request, making, place, refusal.fields, sent, status_code=422)
     root = address(request, procedure)
     inside = act in ("add", "up", "down", "remove")
     back = f"pages/{place[0]}" if len(place) == 2 else f"fields/{place[0]}.{place[1]}"

@@ -74,6 +74,13 @@ def typed_over(making: Making, document: Document) -> Making:
     return Making(shown, *files.check(document))
 
 
+def with_typed(request: Request, actor: Actor, key: str, typed: Callable[[Document], Document]) -> Making:
+    """The draft as it stands with what was typed put into it, to be shown and not to be kept."""
+    with reading(request, actor) as session:
+        making = build.now_there(session, key)
+    return typed_over(making, typed(making.row.document))
+
+
 def second(
     request: Request, actor: Actor, key: str, sent: Form, typed: Callable[[Document], Document]
 ) -> tuple[Making, Second]:
