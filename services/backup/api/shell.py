@@ -2,46 +2,27 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
-from libs.common import room
+from libs.common import shell
 from libs.common.actor import Actor
-from libs.common.service import Service
-from libs.common.web import Link, Pages, own_logo
+from libs.common.shell import changing, logo, now_of, service_of
+from libs.common.web import Link, Pages
 from libs.common.web import Place as Head
 from services.backup.domain.script import Place
 from services.backup.use_cases import overview
 
-
-def service_of(request: Request) -> Service:
-    return request.app.state.service
-
-
-def now_of(request: Request) -> datetime:
-    return service_of(request).clock.now()
-
-
-@contextmanager
-def changing(request: Request, actor: Actor) -> Iterator[Session]:
-    """A transaction in the room of the path's municipality. Forbidden while the room is not in use."""
-    with service_of(request).database.transaction(tenant=actor.tenant) as session:
-        room.check_open(session)
-        yield session
+__all__ = ["changing", "logo", "now_of", "service_of"]
+"""What others take from here that is every service's."""
 
 
 @contextmanager
 def reading(request: Request, actor: Actor) -> Iterator[Session]:
-    with service_of(request).database.reading(tenant=actor.tenant) as session:
-        room.check_open(session)
-        row = session.get(room.RoomRow, actor.tenant)
-        code = request.path_params["code"]
-        request.state.place_name = (row.name if row else None) or code
-        request.state.place_logo = own_logo(f"/t/{code}/", row.logo if row else None)
+    with shell.reading(request, actor) as session:
         request.state.standing = overview.standing(session, now_of(request))
         yield session
 

@@ -44,5 +44,5 @@ def create_app(service: Service) -> FastAPI:
     app = create_service_app(
         service, [internal.router(WATCHER), archives, *routers], watcher=WATCHER, error_page=shell.error_page
     )
-    app.add_middleware(shell.BodyLimit)
+    app.add_middleware(shell.BodyLimit, limit=shell.MAX_BODY, refusal=shell.too_large)
     return app

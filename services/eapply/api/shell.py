@@ -1,10 +1,10 @@
 """What all pages here share: the municipality in the head, the way back, transactions in its room, forms."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, time
 from typing import Any
 
 from fastapi import Depends, Request
@@ -13,12 +13,22 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
-from libs.common import room, webhooks
+from libs.common import shell, webhooks
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, Refusal, Sentence, TooLarge, say
-from libs.common.files import Store
-from libs.common.service import Service
-from libs.common.web import Link, Pages, Place, i18n, own_logo, own_pages
+from libs.common.errors import Invalid, Refusal, Sentence, say
+from libs.common.shell import (
+    BodyLimit,
+    Texts,
+    logo,
+    now_of,
+    pages_of,
+    remember_place,
+    service_of,
+    spoken,
+    spoken_all,
+    store_of,
+)
+from libs.common.web import Link, Place, i18n, own_pages
 from libs.common.web.dates import read_date
 from libs.common.web.filters import written
 from libs.common.web.pages import known_actor, refusal_heading
@@ -26,6 +36,20 @@ from services.eapply.domain import mynumber
 from services.eapply.forms.definition import Procedure
 from services.eapply.forms.text import narrow
 from services.eapply.use_cases import drafts
+
+__all__ = [
+    "BodyLimit",
+    "Texts",
+    "logo",
+    "now_of",
+    "pages_of",
+    "remember_place",
+    "service_of",
+    "spoken",
+    "spoken_all",
+    "store_of",
+]
+"""What others take from here that is every service's."""
 
 MAX_BODY = 120 * 1024 * 1024
 """Bytes of one form with its files; each field has its own limit below that."""
@@ -51,35 +75,10 @@ DESK_ROOMS = (
 )
 
 
-class Texts(dict[str, str]):
-    """A mapping for templates in which everything that is missing is an empty text."""
-
-    def __missing__(self, key: str) -> str:
-        return ""
-
-
-def service_of(request: Request) -> Service:
-    return request.app.state.service
-
-
-def pages_of(request: Request) -> Pages:
-    return service_of(request).extras["pages"]
-
-
-def store_of(request: Request) -> Store:
-    return service_of(request).extras["files"]
-
-
-def now_of(request: Request) -> datetime:
-    return service_of(request).clock.now()
-
-
 @contextmanager
 def changing(request: Request, actor: Actor) -> Iterator[Session]:
     """A transaction in the room of the path's municipality. Forbidden while the room is not in use."""
-    with service_of(request).database.transaction(tenant=actor.tenant) as session:
-        room.check_open(session)
-        remember_place(request, session)
+    with shell.changing(request, actor) as session:
         drafts.take_over(session, actor, now_of(request))
         yield session
 
@@ -88,9 +87,7 @@ def changing(request: Request, actor: Actor) -> Iterator[Session]:
 def reading(request: Request, actor: Actor) -> Iterator[Session]:
     if actor.earlier_guest:
         _go_on(request, actor)
-    with service_of(request).database.reading(tenant=actor.tenant) as session:
-        room.check_open(session)
-        remember_place(request, session)
+    with shell.reading(request, actor) as session:
         yield session
 
 
@@ -104,19 +101,6 @@ def _go_on(request: Request, actor: Actor) -> None:
             pass
 
 
-def remember_place(request: Request, session: Session) -> None:
-    """The municipality's name for the head of the page."""
-    row = session.get(room.RoomRow, session.info["tenant"])
-    code = request.path_params.get("code", "")
-    request.state.place_name = (row.name if row else None) or code
-    request.state.place_logo = own_logo(f"/t/{code}/", row.logo if row else None)
-
-
-def logo(request: Request) -> str:
-    """The municipality's picture for the head of the page; "" for none."""
-    return getattr(request.state, "place_logo", "")
-
-
 def base(request: Request) -> str:
     return f"/t/{request.path_params['code']}/eapply"
 
@@ -128,15 +112,6 @@ def site(request: Request) -> str:
 
 def language(request: Request) -> str:
     return i18n.chosen_language(request)
-
-
-def spoken(request: Request, text: str) -> str:
-    """A sentence of ours in the reader's language. Texts of people and of definitions stay as they are."""
-    return pages_of(request).translate(request, text) if isinstance(text, Sentence) else text
-
-
-def spoken_all(request: Request, words: Mapping[Any, str]) -> dict[Any, str]:
-    return {key: spoken(request, text) for key, text in words.items()}
 
 
 def shown(request: Request, procedure: Procedure) -> Procedure:
@@ -308,30 +283,7 @@ form: Any = Depends(_form_without_numbers)
 form_of_answers: Any = Depends(_form)
 """For forms whose answers pass `forms/raw.py` or the vault, where each input is looked at by itself."""
 
-Message = MutableMapping[str, Any]
 
-
-class BodyLimit:
-    """Stops a request whose body is longer than any form of ours may be, while it arrives. The cloud's own services may send more."""
-
-    def __init__(self, app: Callable[..., Awaitable[None]], limit: int = MAX_BODY) -> None:
-        self._app, self._limit = app, limit
-
-    async def __call__(self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Any) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/internal/"):
-            await self._app(scope, receive, send)
-            return
-        taken = 0
-
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self._limit:
-                most = self._limit // (1024 * 1024)
-                raise TooLarge(
-                    say("一度に送れるのは%(most)sMBまでです。ファイルを減らすか、小さくしてお送りください。", most=most)
-                )
-            return message
-
-        await self._app(scope, counted, send)
+def too_large(most: int) -> Sentence:
+    """The refusal of a form of more than `most` MB."""
+    return say("一度に送れるのは%(most)sMBまでです。ファイルを減らすか、小さくしてお送りください。", most=most)

@@ -2,8 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import SimpleNamespace
@@ -17,15 +15,41 @@ from starlette.datastructures import UploadFile
 from libs.common import room
 from libs.common.actor import Actor
 from libs.common.clock import JST, local_date
-from libs.common.errors import Invalid, Refusal, Sentence, TooWeak, say
-from libs.common.files import Store
-from libs.common.service import Service
-from libs.common.web import Link, Pages, Place, i18n, own_logo, own_pages
+from libs.common.errors import Invalid, Refusal, TooWeak, say
+from libs.common.shell import (
+    Texts,
+    changing,
+    logo,
+    now_of,
+    pages_of,
+    reading,
+    remember_place,
+    service_of,
+    spoken,
+    spoken_all,
+    store_of,
+)
+from libs.common.web import Link, Place, i18n, own_pages
 from libs.common.web.filters import written
 from libs.common.web.pages import refusal_heading
 from services.ebid.settings import office_of
 from services.ebid.use_cases import log
 from services.ebid.use_cases.office import Office
+
+__all__ = [
+    "Texts",
+    "changing",
+    "logo",
+    "now_of",
+    "pages_of",
+    "reading",
+    "remember_place",
+    "service_of",
+    "spoken",
+    "spoken_all",
+    "store_of",
+]
+"""What others take from here that is every service's."""
 
 MAX_UPLOADS, MAX_INPUTS = 5, 200
 TENDERS = say("入札")
@@ -53,31 +77,8 @@ RoundNumber = Annotated[int | None, Query(ge=1, le=99)]
 """`?round=` of what belongs to one round."""
 
 
-class Texts(dict[str, str]):
-    """A mapping for templates in which everything that is missing is an empty text."""
-
-    def __missing__(self, key: str) -> str:
-        return ""
-
-
-def service_of(request: Request) -> Service:
-    return request.app.state.service
-
-
-def pages_of(request: Request) -> Pages:
-    return service_of(request).extras["pages"]
-
-
-def store_of(request: Request) -> Store:
-    return service_of(request).extras["files"]
-
-
 def office(request: Request) -> Office:
     return office_of(service_of(request))
-
-
-def now_of(request: Request) -> datetime:
-    return service_of(request).clock.now()
 
 
 def quiet(request: Request) -> None:
@@ -101,53 +102,14 @@ def demand(request: Request, actor: Actor, act: str) -> None:
         raise TooWeak(acr)
 
 
-@contextmanager
-def changing(request: Request, actor: Actor) -> Iterator[Session]:
-    """A transaction in the room of the path's municipality. Forbidden while the room is not in use."""
-    with service_of(request).database.transaction(tenant=actor.tenant) as session:
-        room.check_open(session)
-        remember_place(request, session)
-        yield session
-
-
-@contextmanager
-def reading(request: Request, actor: Actor) -> Iterator[Session]:
-    with service_of(request).database.reading(tenant=actor.tenant) as session:
-        room.check_open(session)
-        remember_place(request, session)
-        yield session
-
-
-def remember_place(request: Request, session: Session) -> None:
-    """The municipality's name for the head of the page."""
-    row = session.get(room.RoomRow, session.info["tenant"])
-    code = request.path_params.get("code", "")
-    request.state.place_name = (row.name if row else None) or code
-    request.state.place_logo = own_logo(f"/t/{code}/", row.logo if row else None)
-
-
 def places_of(session: Session) -> dict[str, str]:
     """Municipalities that use e-bidding, by id."""
     found = {tenant: session.get(room.RoomRow, tenant) for tenant in room.rooms(session)}
     return {tenant: (place and place.name) or tenant for tenant, place in found.items()}
 
 
-def logo(request: Request) -> str:
-    """The municipality's picture for the head of the page; "" for none."""
-    return getattr(request.state, "place_logo", "")
-
-
 def base(request: Request) -> str:
     return f"/t/{request.path_params['code']}/ebid"
-
-
-def spoken(request: Request, text: str) -> str:
-    """A sentence of ours in the reader's language. Texts of people stay as they are."""
-    return pages_of(request).translate(request, text) if isinstance(text, Sentence) else text
-
-
-def spoken_all(request: Request, words: Mapping[Any, str]) -> dict[Any, str]:
-    return {key: spoken(request, text) for key, text in words.items()}
 
 
 def link(request: Request, each: Link) -> Link:

@@ -60,7 +60,7 @@ def create_app(service: Service) -> FastAPI:
     app = http.create_app(service, routers, watcher=WATCHER, error_page=service.extras["pages"].refused)
     app.state.uses = Uses(service.database)
     app.state.voters = Voters()
-    app.add_middleware(shell.BodyLimit, limit=settings_of(service).opendata_file_limit + FORM)
+    app.add_middleware(shell.BodyLimit, limit=settings_of(service).opendata_file_limit + FORM, refusal=shell.too_large)
     app.add_middleware(heads.Heads)
     app.add_middleware(answers.KeptAnswers, service=service, uses=app.state.uses)
     return app

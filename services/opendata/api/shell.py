@@ -1,24 +1,26 @@
 """What all pages here share: the municipality or the prefecture in the head, transactions, visitors, forms."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
-from libs.common import room
+from libs.common import shell
 from libs.common.actor import Actor
-from libs.common.errors import Sentence, TooLarge, say
-from libs.common.service import Service
-from libs.common.web import Link, Pages, Place, own_logo, own_pages
+from libs.common.errors import Sentence, say
+from libs.common.shell import BodyLimit, logo, now_of, pages_of, reading, remember_place, service_of, spoken
+from libs.common.web import Link, Place, own_pages
 from services.opendata.api.heads import ASKED
 from services.opendata.catalogue import Catalogue
 from services.opendata.kept import Kept
 from services.opendata.settings import Settings, catalogue_of, settings_of
 from services.opendata.use_cases.usage import Kind, Uses
+
+__all__ = ["BodyLimit", "logo", "now_of", "pages_of", "reading", "remember_place", "service_of", "spoken"]
+"""What others take from here that is every service's."""
 
 CATALOGUE = say("オープンデータ")
 ROOMS = (
@@ -29,16 +31,8 @@ CRUMB = 24
 """Letters of a step of the way back."""
 
 
-def service_of(request: Request) -> Service:
-    return request.app.state.service
-
-
 def settings_in(request: Request) -> Settings:
     return settings_of(service_of(request))
-
-
-def pages_of(request: Request) -> Pages:
-    return service_of(request).extras["pages"]
 
 
 def catalogue_in(request: Request) -> Catalogue:
@@ -58,26 +52,12 @@ def is_known(request: Request, etag: str) -> bool:
     )
 
 
-def now_of(request: Request) -> datetime:
-    return service_of(request).clock.now()
-
-
 @contextmanager
 def changing(request: Request, actor: Actor) -> Iterator[Session]:
     """A transaction in the room of the actor's municipality. Forbidden while the room is not in use."""
-    with service_of(request).database.transaction(tenant=actor.tenant) as session:
-        room.check_open(session)
-        remember_place(request, session)
+    with shell.changing(request, actor) as session:
         yield session
     catalogue_in(request).look_again()
-
-
-@contextmanager
-def reading(request: Request, actor: Actor) -> Iterator[Session]:
-    with service_of(request).database.reading(tenant=actor.tenant) as session:
-        room.check_open(session)
-        remember_place(request, session)
-        yield session
 
 
 @contextmanager
@@ -87,30 +67,14 @@ def public(request: Request) -> Iterator[Session]:
         yield session
 
 
-def remember_place(request: Request, session: Session) -> None:
-    row = session.get(room.RoomRow, session.info["tenant"])
-    code = request.path_params.get("code", "")
-    request.state.place_name = (row.name if row else None) or code
-    request.state.place_logo = own_logo(f"/t/{code}/", row.logo if row else None)
-
-
 def site(request: Request) -> str:
     """The catalogue's address as people outside type it, without the last slash."""
     return service_of(request).settings.public_url.rstrip("/") + "/opendata"
 
 
-def logo(request: Request) -> str:
-    """The municipality's picture for the head of the page; "" for none."""
-    return getattr(request.state, "place_logo", "")
-
-
 def base(request: Request) -> str:
     """The municipality's own pages, without the last slash."""
     return f"/t/{request.path_params['code']}/opendata"
-
-
-def spoken(request: Request, text: str) -> str:
-    return pages_of(request).translate(request, text) if isinstance(text, Sentence) else text
 
 
 def spoken_options(request: Request, words: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -195,28 +159,6 @@ def to(address: str) -> Response:
     return RedirectResponse(address, 303)
 
 
-Message = MutableMapping[str, Any]
-
-
-class BodyLimit:
-    """Stops a request whose body is longer than any file may be, while it arrives. The cloud's own services may send more."""
-
-    def __init__(self, app: Callable[..., Awaitable[None]], limit: int) -> None:
-        self._app, self._limit = app, limit
-
-    async def __call__(self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Any) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/internal/"):
-            await self._app(scope, receive, send)
-            return
-        taken = 0
-
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self._limit:
-                most = self._limit // (1024 * 1024)
-                raise TooLarge(say("一度に送れるのは%(most)sMBまでです。分けてお送りください。", most=most))
-            return message
-
-        await self._app(scope, counted, send)
+def too_large(most: int) -> Sentence:
+    """The refusal of a file of more than `most` MB."""
+    return say("一度に送れるのは%(most)sMBまでです。分けてお送りください。", most=most)

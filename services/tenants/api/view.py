@@ -12,7 +12,8 @@ from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Refusal, say
 from libs.common.service import Service
-from libs.common.web import Brand, Link, Pages, Place, own_logo, own_pages
+from libs.common.shell import now_of, pages_of, service_of
+from libs.common.web import Brand, Link, Place, own_logo, own_pages
 from libs.common.web.i18n import chosen_language
 from libs.common.web.pages import RESULTS_OF_ACCESSIBILITY, refusal_heading
 from services.tenants import reference
@@ -22,6 +23,9 @@ from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.municipality import Municipality, existing_on
 from services.tenants.neighbours import Neighbours
 from services.tenants.use_cases.own_pages import About
+
+__all__ = ["now_of", "pages_of", "service_of"]
+"""What others take from here that is every service's."""
 
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 """A moment that stands for any."""
@@ -59,20 +63,8 @@ def council_name(service: Service) -> str:
 # ---- of a request ---------------------------------------------------------------------------------------------------
 
 
-def service_of(request: Request) -> Service:
-    return request.app.state.service
-
-
-def pages_of(request: Request) -> Pages:
-    return service_of(request).extras["pages"]
-
-
 def neighbours_of(request: Request) -> Neighbours:
     return service_of(request).extras["neighbours"]
-
-
-def now_of(request: Request) -> datetime:
-    return service_of(request).clock.now()
 
 
 def today_of(request: Request) -> date:
