@@ -54,7 +54,8 @@ def run(deployables: list[Deployable]) -> None:
 
 def gather_one(deployables: list[Deployable], name: str, folder: Path) -> None:
     """What `name` gives; beside what others have given, each with its own secrets."""
-    gather(folder, Settings(), {each.name: each.build() for each in deployables if each.name == name}, [name])
+    services = {each.name: each.build() for each in deployables if each.name == name and name in ROOMS}
+    gather(folder, Settings(), services, [name])
 
 
 def gather(folder: Path, settings: Settings, services: dict[str, Service], names: list[str] | None = None) -> None:

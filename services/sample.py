@@ -90,7 +90,7 @@ def load() -> None:
     eapply = services["eapply"]
     eapply_sample.load(eapply, tenant=tenant, code=code, name=name, staff=staff, citizen=citizen, say=say)
     _load_tenders(services["ebid"], ebid_sample.Town(tenant, code, name), ids)
-    [keeper] = [ids[person.email] for person in PEOPLE if "backup.manager" in person.roles]
+    [keeper] = [ids[p.email] for p in PEOPLE if "backup.manager" in p.roles and p.town == "using"]
     backup_sample.load(services["backup"], place=backup_sample.Place(tenant, code, name), staff=keeper, say=say)
     own = towns["prefecture"]
     backup_sample.load_own(

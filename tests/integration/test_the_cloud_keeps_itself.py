@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
@@ -173,6 +174,36 @@ def test_no_dump_of_postgresql_holds_the_vault(
         monkeypatch.setattr(own_backup, "LEFT_OUT", keeping.NOTHING)
         own_backup.dump(settings, "eapply", tmp_path / "all")
         assert sealed in bytes_below(tmp_path / "all"), "the search would find it"
+
+
+def test_a_role_that_only_reads_dumps_every_row(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As infra/k8s/README.md has it made: row security hides nothing from it, and it changes nothing."""
+    for database in open_database("postgresql", "eapply", "services.eapply", tmp_path, tmp_path_factory):
+        with database.transaction(tenant=HOME) as session:
+            session.add(RoomRow(tenant=HOME, code=HOME, name="見本市", state="provisioned", changed_at=NOW))
+            session.add(VaultKeyRow(id="k", wrapped=b"w", made_at=NOW))
+        url = make_url(os.environ["TEST_DATABASE_URL"]).set(database=database.engine.url.database)
+        with closing(
+            psycopg.connect(url.set(drivername="postgresql").render_as_string(False), autocommit=True)
+        ) as admin:
+            role = f"reader_{os.getpid()}"
+            admin.execute(
+                f"CREATE ROLE {role} LOGIN PASSWORD 'password' NOSUPERUSER BYPASSRLS IN ROLE pg_read_all_data"
+            )
+            admin.execute(f"GRANT CONNECT ON DATABASE {url.database} TO {role}")
+            reader = url.set(username=role, password="password")
+            try:
+                own_backup._pg_dump(reader, tmp_path / "eapply.sql", ())
+                as_reader = psycopg.connect(reader.set(drivername="postgresql").render_as_string(False))
+                with closing(as_reader), pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    as_reader.execute("DELETE FROM rooms")
+            finally:
+                admin.execute(f"REVOKE ALL ON DATABASE {url.database} FROM {role}")
+                admin.execute(f"DROP ROLE {role}")
+        text = (tmp_path / "eapply.sql").read_text()
+        assert f"{HOME}\tk\t" in text, "a row that row security binds to its municipality"
 
 
 def test_what_each_service_gives_with_its_own_secrets_is_sent_only_when_all_is_there(
