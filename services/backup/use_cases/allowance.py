@@ -51,7 +51,8 @@ def listed(database: Database) -> list[Listed]:
         with database.reading(tenant=room.tenant) as session:
             row = session.scalars(select(AllowanceRow)).one_or_none()
         if row is not None:
-            found.append(Listed(room.code, room.name or room.code, row.quota, row.live, row.held))
+            code = room.code or room.tenant
+            found.append(Listed(code, room.name or code, row.quota, row.live, row.held))
     return found
 
 
