@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from libs.common import audit, log, notices, room
+from libs.common.errors import Unavailable
 from libs.common.events import Envelope
 from libs.common.inbox import Subscriptions
 from libs.common.jobs import Job, Jobs, Later
@@ -28,8 +29,8 @@ room.listen(subscriptions, jobs, room_events, BackupRoom)
 _log = log.get(__name__)
 
 COPY_EVERY, CHECK_EVERY = 2.0, 10.0
-AGAIN = 3600.0
-"""Seconds until our own backup is tried again: to gather it is work for every service."""
+SOON, AGAIN = 60.0, 3600.0
+"""Seconds until our own backup is tried again: where nothing was gathered yet, and where it was, which is work for every service."""
 ABANDONED = 3600.0
 """Seconds after which an unlocked temporary file is nobody's any more."""
 
@@ -120,7 +121,10 @@ def keep_ourselves(service: Service, job: Job) -> None:
     path, row = settings_of(service).backup_own_env, own.repository(service)
     if path is None or row is None or not own.is_due(row.last_point_at, row.created_at, service.clock.now()):
         return
-    told = own.credentials(service, row, path)
+    try:
+        told = own.credentials(service, row, path)
+    except Unavailable as starting:  # the gateway, which makes the key, may still be reading who there is
+        raise Later(SOON) from starting
     command = ["nice", "-n", "10", sys.executable, "-m", "services", "own-backup"]
     done = subprocess.run(command, env={**os.environ, **told}, check=False)  # noqa: S603 (our own program)
     if done.returncode:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from libs.common.errors import Unavailable
 from libs.common.jobs import Later
 from services.backup import vault, worker
 from services.backup.db import AccessKeyRow, AlertRow, RepositoryRow
@@ -132,6 +133,24 @@ def test_what_fails_is_tried_again_and_that_nothing_arrives_is_told_of(
         assert [a.kind for a in session.query(AlertRow).all()] == ["overdue"]
     arrived(small_cloud, row)
     assert own.age(small_cloud.service) == 0
+
+
+def test_a_gateway_that_is_still_starting_is_asked_again_in_a_minute(
+    small_cloud: Cloud, kept: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_cloud.repository(NAME)
+    small_cloud.clock.advance(days=1)
+
+    def away(*_: object, **__: object) -> None:
+        raise Unavailable("いまキーの手続きができませんでした。", code="gateway-unreachable")
+
+    with monkeypatch.context() as starting:
+        starting.setattr(small_cloud.tokens, "make", away)
+        with pytest.raises(Later) as later:
+            night(small_cloud)
+    assert later.value.seconds == worker.SOON and not (small_cloud.folder / "own.env").exists()
+    night(small_cloud)
+    assert len(kept) == 1
 
 
 def test_metrics_tell_its_age(small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
