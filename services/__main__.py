@@ -7,10 +7,13 @@ python -m services restore FOLDER                    bring such a copy back into
 python -m services resend HOURS                      after a restore: send the events of the last hours once more
 python -m services sample                            load the sample prefecture (only into an empty registry)
 python -m services own-backup                        every room and database into a repository of this cloud
+python -m services own-backup gather NAME FOLDER     what one service, or the gateway, gives to it
+python -m services own-backup send FOLDER            … and all of it together, sent
 python -m services events                            write docs/events.md and the schemas; refuses breaking changes
 """
 
 import sys
+from pathlib import Path
 
 from libs.common import roles
 from libs.common.roles import Deployable
@@ -38,6 +41,14 @@ def main(arguments: list[str]) -> None:
             from services import own_backup
 
             own_backup.run(DEPLOYABLES)
+        case ["own-backup", "gather", name, folder]:
+            from services import own_backup
+
+            own_backup.gather_one(DEPLOYABLES, name, Path(folder))
+        case ["own-backup", "send", folder]:
+            from services import own_backup
+
+            own_backup.send(Path(folder), {"gateway", *(each.name for each in DEPLOYABLES)})
         case ["events"]:
             from services import event_docs
 

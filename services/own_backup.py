@@ -1,6 +1,8 @@
 """Our own medicine: every room's export and the cloud's own databases go into a repository of this cloud, every night.
 
-    python -m services own-backup          needs RESTIC_REPOSITORY, RESTIC_PASSWORD_FILE …, as a key's page shows them
+    python -m services own-backup                     needs RESTIC_REPOSITORY, RESTIC_PASSWORD_FILE …, as a key's page shows them
+    python -m services own-backup gather NAME FOLDER  what one service (or `gateway`) gives, where each has its own secrets
+    python -m services own-backup send FOLDER         … and all of it together, sent
 
 The repository is the prefecture's, its password is deposited: so the monthly drill brings everything back, counts the rows
 and compares them with what was counted here. The data plane's objects are not in it: they are at two sites already.
@@ -15,8 +17,9 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy.engine import URL, make_url
 
@@ -43,32 +46,67 @@ LEFT_OUT = keeping.LeftOut({"eapply": OFF_COPIES}, ("eapply-vault*",))
 
 def run(deployables: list[Deployable]) -> None:
     """Gather and send. Whatever cannot be gathered ends it: a backup that lacks something must not look like one."""
-    settings = Settings()
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
         folder = Path(name) / "kyodo-cloud"
-        gather(folder, settings, {each.name: each.build() for each in deployables})
-        done = subprocess.run(["restic", "backup", "--host", "kyodo-cloud", "."], cwd=folder, check=False)  # noqa: S607
-    if done.returncode:
-        sys.exit(f"restic ended with {done.returncode}: nothing of tonight may be relied on")
+        gather(folder, Settings(), {each.name: each.build() for each in deployables})
+        send(folder, {"gateway", *(each.name for each in deployables)})
 
 
-def gather(folder: Path, settings: Settings, services: dict[str, Service]) -> None:
-    """Write `rooms/<tenant>/<service>.zip`, `databases/<service>.sqlite | .sql`, `keys/` and the list of what was counted."""
-    counted = {}
-    for name in [*services, "gateway"]:
+def gather_one(deployables: list[Deployable], name: str, folder: Path) -> None:
+    """What `name` gives; beside what others have given, each with its own secrets."""
+    services = {each.name: each.build() for each in deployables if each.name == name and name in ROOMS}
+    gather(folder, Settings(), services, [name])
+
+
+def gather(folder: Path, settings: Settings, services: dict[str, Service], names: list[str] | None = None) -> None:
+    """Write `rooms/<tenant>/<service>.zip`, `databases/<service>.sqlite | .sql`, `keys/` and the list of what was counted.
+
+    `names`: whose databases; default: those of `services` and the gateway's.
+    """
+    told = Told.of(folder)
+    for name in names or [*services, "gateway"]:
         path = dump(settings, name, folder / "databases")
         if path is not None:
             tables, rows = rows_of(path)
-            counted[path.relative_to(folder).as_posix()] = {"tables": tables, "rows": rows}
-    held_back = []
+            told.databases[path.relative_to(folder).as_posix()] = {"tables": tables, "rows": rows}
     for name, make_room in ROOMS.items():
         if name in services:
-            held_back += export_rooms(services[name], make_room, folder / "rooms")
-    kept_apart = shutil.ignore_patterns(*LEFT_OUT.keys)
+            told.held_back += export_rooms(services[name], make_room, folder / "rooms")
+    # `..data` and the like: how Kubernetes lays files that may change.
+    kept_apart = shutil.ignore_patterns(*LEFT_OUT.keys, "..*")
     shutil.copytree(settings.keys_dir, folder / "keys", dirs_exist_ok=True, ignore=kept_apart)
-    (folder / LIST).write_text(
-        json.dumps({"databases": counted, "held_back": held_back}, indent=1, sort_keys=True), "utf-8"
-    )
+    told.write(folder)
+
+
+@dataclass
+class Told:
+    """The list beside the files: path of a database → what was counted in it; rooms that may not be handed out now."""
+
+    databases: dict[str, dict[str, int]]
+    held_back: list[str]
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        path = folder / LIST
+        return cls(**json.loads(path.read_text("utf-8"))) if path.exists() else cls({}, [])
+
+    def write(self, folder: Path) -> None:
+        (folder / LIST).write_text(json.dumps(asdict(self), indent=1, sort_keys=True), "utf-8")
+
+
+def send(folder: Path, names: set[str]) -> None:
+    """Into the repository that restic is told of. The files of all `names` must be there."""
+    kept = {Path(path).stem for path in Told.of(folder).databases}
+    if kept != names:
+        sys.exit(f"nothing is sent: {', '.join(sorted(kept ^ names))} is not what was to be kept")
+    _restic(folder, "unlock" if _restic(folder, "cat", "config") == 0 else "init")
+    if result := _restic(folder, "backup", "--host", "kyodo-cloud", "."):
+        sys.exit(f"restic ended with {result}: nothing of tonight may be relied on")
+
+
+def _restic(folder: Path, *arguments: str) -> int:
+    command = [os.environ.get("BACKUP_RESTIC", "restic"), *arguments]
+    return subprocess.run(command, cwd=folder, check=False).returncode  # noqa: S603 (our own arguments)
 
 
 def dump(settings: Settings, name: str, folder: Path) -> Path | None:

@@ -16,6 +16,7 @@ from services.backup import sample as backup_sample
 from services.eapply import sample as eapply_sample
 from services.ebid import sample as ebid_sample
 from services.opendata import sample as opendata_sample
+from services.tenants import reference
 from services.tenants import sample as tenants_sample
 from services.tenants.settings import Settings
 from services.tenants.use_cases import registry
@@ -37,7 +38,10 @@ class Person:
 
 OPENDATA = ("opendata.publisher", "opendata.manager")
 PEOPLE = [
-    Person("operator@cloud.example", "運用 太郎", "prefecture", frozenset({"operator"}), "運用担当（申込みの承認、見守り）"),
+    Person(
+        "operator@cloud.example", "運用 太郎", "prefecture", frozenset({"operator", "backup.manager"}),
+        "運用担当（申込みの承認、見守り、共同クラウド自身のバックアップ）",
+    ),
     Person("council@pref.example", "協議会 事務局", "prefecture", frozenset({"council.member"}), "協議会（参加数、実績、指標）"),
     Person("admin@joining.example", "石川 恵", "joining", frozenset({"portal.admin"}), "{town} 管理者（電子申請を申し込む）"),
     Person(
@@ -86,8 +90,12 @@ def load() -> None:
     eapply = services["eapply"]
     eapply_sample.load(eapply, tenant=tenant, code=code, name=name, staff=staff, citizen=citizen, say=say)
     _load_tenders(services["ebid"], ebid_sample.Town(tenant, code, name), ids)
-    [keeper] = [ids[person.email] for person in PEOPLE if "backup.manager" in person.roles]
+    [keeper] = [ids[p.email] for p in PEOPLE if "backup.manager" in p.roles and p.town == "using"]
     backup_sample.load(services["backup"], place=backup_sample.Place(tenant, code, name), staff=keeper, say=say)
+    own = towns["prefecture"]
+    backup_sample.load_own(
+        services["backup"], place=backup_sample.Place(own[0], own[0], own[1]), operator=ids["operator@cloud.example"]
+    )
     opendata_sample.load(services["opendata"], room=opendata_sample.Place(tenant, code, name), say=say)
     _write(path, towns)
 
@@ -110,8 +118,8 @@ def _towns(tenants: Service, prefecture: int) -> dict[str, tuple[str, str]]:
     """(tenant, name) by what the town is for."""
     today = local_date(tenants.clock.now())
     using, joining = tenants_sample.example_towns(tenants.database, today)
-    own = tenants_sample.prefecture_tenant(prefecture)
-    return {"using": using, "joining": joining, "prefecture": (own, "")}
+    own = reference.prefecture(prefecture)
+    return {"using": using, "joining": joining, "prefecture": (own.code, own.name)}
 
 
 def _accounts(people: list[Person]) -> list[str]:

@@ -76,6 +76,8 @@ class Plan:
             "GATEWAY_INTERNAL_PORT": str(self.internal_port),
             "APPS_PORT": str(self.apps_port),
             "UPSTREAMS": json.dumps(upstreams),
+            "BACKUP_OWN": f"{reference.prefecture(int(prefecture)).code}/kyodo-cloud",
+            "BACKUP_OWN_ENV": str(self.data / "own-backup.env"),
             "BODY_LIMITS": json.dumps(BODY_LIMITS),
             "MACHINE_SCOPES": json.dumps(MACHINE_SCOPES, ensure_ascii=False),
             "SMTP_URL": self.smtp_url,

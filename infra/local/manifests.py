@@ -134,6 +134,7 @@ def _components(services: list[Deployed]) -> dict[Path, str]:
     return {
         folder / "each-replica" / "kustomization.yaml": _k8s("each-replica-kustomization", replicas=json.dumps(each)),
         folder / "each-replica" / "services.yaml": _k8s("each-replica", services=services),
+        folder / "own-backup" / "own-backup.yaml": _k8s("own-backup", services=services),
         folder / "computed-roles" / "kustomization.yaml": _k8s("computed-roles", services=services),
         folder / "keda" / "work.yaml": _k8s("keda", services=services),
         folder / "monitoring" / "alerts.yaml": _k8s("alerts", rules=rules[rules.index("groups:") :].rstrip()),

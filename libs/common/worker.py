@@ -53,6 +53,8 @@ class Worker:
         if self.subscriptions.handlers:
             loops += [(f"inbox-{n}", self._inbox, IDLE) for n in range(inbox_loops)]
         loops += [(f"jobs-{n}", self._jobs, JOBS_IDLE) for n in range(job_loops)]
+        if self.jobs.has_long:
+            loops.append(("jobs-long", self._long_jobs, JOBS_IDLE))
         # Jobs may take hours: that one runs, or is waited for, says nothing of whether this process does its work.
         self._went_well = {name: False for name, *_ in loops if not name.startswith("jobs")}
         for name, step, idle in loops:
@@ -127,7 +129,10 @@ class Worker:
         return inbox.handle_ready(self.service.database, self.subscriptions, self.service.clock) >= inbox.GROUP
 
     def _jobs(self) -> bool:
-        return jobs.run_next(self.service, self.jobs, self.holder)
+        return jobs.run_next(self.service, self.jobs, self.holder, long=False)
+
+    def _long_jobs(self) -> bool:
+        return jobs.run_next(self.service, self.jobs, self.holder, long=True)
 
     def _close_bus(self) -> None:
         bus, self._bus = self._bus, None

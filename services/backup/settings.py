@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 from sqlalchemy import select
 
-from libs.common import files, keys, room
+from libs.common import files, keys, room, telemetry
 from libs.common import settings as common
 from libs.common.files.bucket import Bucket
 from libs.common.room.table import OPEN
@@ -65,8 +65,14 @@ class Settings(common.Settings):
         default=0,
         description="bytes per second of the line to the outside, shared evenly by municipalities; 0: no limit",
     )
+    backup_own: str | None = Field(
+        default=None,
+        pattern=r"^[0-9]{6}/[a-z0-9-]{1,62}$",
+        description="CODE/REPOSITORY of the cloud's own backup: that none arrives there is told of",
+    )
     backup_own_env: Path | None = Field(
-        default=None, description="file with RESTIC_REPOSITORY and the like: every night the cloud keeps itself there"
+        default=None,
+        description="file with RESTIC_REPOSITORY and the like: every night the cloud keeps itself there; with BACKUP_OWN it is made",
     )
     backup_restic: str = Field(default="restic", description="the restic program of the drills")
 
@@ -129,6 +135,10 @@ def furnish(service: Service) -> None:
     folder = settings.data_dir / "files" / service.name
     service.extras["files"] = files.s3(settings.files_url) if settings.files_url else files.local(folder)
     service.extras["pages"] = make_pages(service)
+    if settings.backup_own:
+        from services.backup.use_cases import own
+
+        telemetry.metrics.watch_age(service.name, "own-backup", lambda: own.age(service))
 
 
 def _site(service: Service, name: SiteName) -> Site:

@@ -5,11 +5,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from libs.common import audit, notices, room
+from libs.common import audit, log, notices, room
+from libs.common.errors import Unavailable
 from libs.common.events import Envelope
 from libs.common.inbox import Subscriptions
 from libs.common.jobs import Job, Jobs, Later
@@ -19,15 +19,18 @@ from services.backup.events import room_events
 from services.backup.rooms import BackupRoom
 from services.backup.settings import held, settings_of
 from services.backup.sites import SiteDown
-from services.backup.use_cases import disposal, drill, sites, watch
+from services.backup.use_cases import disposal, drill, own, sites, watch
 
 subscriptions = Subscriptions("backup")
 jobs = Jobs()
 audit.register(jobs)
 notices.register(jobs, address_of=notices.gateway.address_of)
 room.listen(subscriptions, jobs, room_events, BackupRoom)
+_log = log.get(__name__)
 
 COPY_EVERY, CHECK_EVERY = 2.0, 10.0
+SOON, AGAIN = 60.0, 3600.0
+"""Seconds until our own backup is tried again: where nothing was gathered yet, and where it was, which is work for every service."""
 ABANDONED = 3600.0
 """Seconds after which an unlocked temporary file is nobody's any more."""
 
@@ -112,22 +115,24 @@ def plan_drills(service: Service, job: Job) -> None:
             drill.plan(session, now)
 
 
-@jobs.every(seconds=86_400, name="backup.own", lease=6 * 3600)
+@jobs.every(seconds=600, name="backup.own", lease=600, long=True)
 def keep_ourselves(service: Service, job: Job) -> None:
-    """Our own medicine, where it is set up. Not its failure is told of: that nothing arrives is, like everybody's."""
-    told = settings_of(service).backup_own_env
-    if told is not None:
-        command = [sys.executable, "-m", "services", "own-backup"]
-        subprocess.run(command, env={**os.environ, **environment(told)}, check=True)  # noqa: S603 (our own program)
+    """Our own medicine, where it is set up. What fails is tried again in an hour; told of is, like everybody's, that nothing arrives."""
+    path, row = settings_of(service).backup_own_env, own.repository(service)
+    if path is None or row is None or not own.is_due(row.last_point_at, row.created_at, service.clock.now()):
+        return
+    try:
+        told = own.credentials(service, row, path)
+    except Unavailable as starting:  # the gateway, which makes the key, may still be reading who there is
+        raise Later(SOON) from starting
+    command = ["nice", "-n", "10", sys.executable, "-m", "services", "own-backup"]
+    done = subprocess.run(command, env={**os.environ, **told}, check=False)  # noqa: S603 (our own program)
+    if done.returncode:
+        _log.error("own_backup_failed", code=done.returncode)
+        raise Later(AGAIN)
 
 
-def environment(path: Path) -> dict[str, str]:
-    """NAME=value lines, as systemd reads them from an environment file."""
-    lines = (line.strip() for line in path.read_text("utf-8").splitlines())
-    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-
-
-@jobs.on(drill.KIND, attempts=2, lease=120)
+@jobs.on(drill.KIND, attempts=2, lease=120, long=True)
 def carry_out_drill(service: Service, job: Job) -> None:
     try:
         drill.carry_out(service, str(job.tenant), job.payload["drill"], job)

@@ -53,6 +53,8 @@ FIRST_IN = {
 }
 """久留米市 and 那珂川町 use e-application from the start: a count of 2018-09 then contains the town.
 久留米市 keeps backups and tenders electronically, too."""
+OWN_BACKUP = "backup,2016-04-01,"
+"""The prefecture keeps the cloud itself where municipalities keep their data; it is no municipality, so it is not counted."""
 STAYS_OUT = {"eapply": ("405221", "401005", "401307")}
 """大木町 can opt in by hand; the two largest have systems of their own in this example."""
 
@@ -64,7 +66,7 @@ def load(database: Database, now: datetime, prefecture: int = 40, say: Say = pri
             return False
         towns = counted_on(registry_db.states(session), local_date(now))
     say(f"台帳：{len(towns)}市町村")
-    table = participation_csv(list(towns.values()))
+    table = participation_csv(list(towns.values())) + f"{prefecture_tenant(prefecture)},{OWN_BACKUP}\n"
     with database.transaction() as session:
         found = import_history.import_history(session, table, ORIGIN, now)
     say(f"参加の記録（例）：{len(found)}件")

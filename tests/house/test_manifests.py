@@ -292,6 +292,66 @@ def test_only_settings_that_exist_are_set(documents: list[Document]) -> None:
     assert named - known == set()
 
 
+def nightly(folder: Path) -> tuple[Document, list[Document]]:
+    """The pod of the cloud's own backup and everything beside it."""
+    listed = list(yaml.safe_load_all((folder / "own-backup.yaml").read_text()))
+    [job] = [d for d in listed if d["kind"] == "CronJob"]
+    return job["spec"]["jobTemplate"]["spec"]["template"]["spec"], listed
+
+
+def strangers_secrets(pod: Document) -> list[str]:
+    """What a container of the own backup could read that is another's. Empty is what we want."""
+    keys = {
+        volume["name"]: [s["secret"]["name"] for s in volume["projected"]["sources"] if "secret" in s]
+        for volume in pod["volumes"]
+        if "projected" in volume
+    }
+    found = []
+    for container in [*pod["initContainers"], *pod["containers"]]:
+        own = {f"{container['name']}-{what}" for what in ("key", "database", "files", "files-account")}
+        own |= {"own-backup"} if container["name"] == "send" else set()
+        named = secrets(container) | {e["secretRef"]["name"] for e in container.get("envFrom", []) if "secretRef" in e}
+        named |= {name for mount in container["volumeMounts"] for name in keys.get(mount["name"], [])}
+        found += [f"{container['name']}: {name}" for name in sorted(named - own)]
+    return found
+
+
+def test_the_cloud_s_own_backup_gathers_from_every_service_with_that_service_s_secrets_only() -> None:
+    pod, listed = nightly(K8S / "components" / "own-backup")
+    assert (
+        [c["name"] for c in pod["initContainers"]] == [*cloud.ISSUERS] == [c["args"][3] for c in pod["initContainers"]]
+    )
+    assert strangers_secrets(pod) == []
+    assert weaknesses({**pod, "containers": [*pod["initContainers"], *pod["containers"]]}) == []
+    [policy] = [d for d in listed if d["kind"] == "NetworkPolicy"]
+    out = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+    assert out == DOORS["DATABASE_URL"] | DOORS["FILES_URL"] and "ingress" not in policy["spec"]
+    pod["containers"][0]["volumeMounts"].append({"name": "ebid-keys", "mountPath": "/keys"})
+    assert strangers_secrets(pod) == ["send: ebid-key"], "one too many is found"
+
+
+@needs_kubectl
+@pytest.mark.parametrize("name", ["single-box", "operators"])
+def test_every_overlay_keeps_the_cloud_itself_every_night(name: str) -> None:
+    objects = overlay(name)
+    [job] = [d for d in objects if d["kind"] == "CronJob"]
+    assert (job["spec"]["schedule"], job["spec"]["timeZone"]) == ("30 1 * * *", "Asia/Tokyo")
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    containers = [*pod["initContainers"], *pod["containers"]]
+    assert {c["image"].rpartition(":")[0] for c in containers} == {"kyodo-box"}
+    for container in pod["initContainers"]:  # computed roles: the administrator's address, no role's own
+        assert {n for n in told(container) if n.endswith("DATABASE_URL")} == {"DATABASE_URL"}
+        assert "postgresql" in secrets(container)
+        assert name == "operators" or "FILES_URL" not in told(container)
+    if name == "single-box":
+        held = {v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "persistentVolumeClaim" in v}
+        assert held == {f"{service}-data" for service in SERVICES}, "files lie there"
+    labels = job["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
+    store = next(d for d in objects if d["kind"] == "NetworkPolicy" and d["metadata"]["name"] == "postgresql")
+    peers = [peer["podSelector"] for rule in store["spec"]["ingress"] for peer in rule["from"] if "podSelector" in peer]
+    assert any(selects(peer, labels) for peer in peers), "the database lets it in"
+
+
 def test_every_role_of_a_service_is_told_of_the_broker(documents: list[Document]) -> None:
     """Also `api`: the operator's page of lost events reads the broker's queues through it."""
     without = [name for name, pod in pods(documents).items() if "AMQP_URL" not in told(pod["containers"][0])]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
@@ -25,7 +26,6 @@ from services.backup.db import DrillRow, RepositoryRow
 from services.backup.db import repositories as db
 from services.backup.tests.town import HOME, Cloud, Machine, open_cloud
 from services.backup.use_cases import drill
-from services.backup.worker import environment
 from services.eapply.db import VaultEntryRow, VaultKeyRow
 from services.eapply.settings import Settings as EapplySettings
 from services.eapply.settings import furnish as furnish_eapply
@@ -176,11 +176,63 @@ def test_no_dump_of_postgresql_holds_the_vault(
         assert sealed in bytes_below(tmp_path / "all"), "the search would find it"
 
 
+def test_a_role_that_only_reads_dumps_every_row(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As infra/k8s/README.md has it made: row security hides nothing from it, and it changes nothing."""
+    for database in open_database("postgresql", "eapply", "services.eapply", tmp_path, tmp_path_factory):
+        with database.transaction(tenant=HOME) as session:
+            session.add(RoomRow(tenant=HOME, code=HOME, name="見本市", state="provisioned", changed_at=NOW))
+            session.add(VaultKeyRow(id="k", wrapped=b"w", made_at=NOW))
+        url = make_url(os.environ["TEST_DATABASE_URL"]).set(database=database.engine.url.database)
+        with closing(
+            psycopg.connect(url.set(drivername="postgresql").render_as_string(False), autocommit=True)
+        ) as admin:
+            role = f"reader_{os.getpid()}"
+            admin.execute(
+                f"CREATE ROLE {role} LOGIN PASSWORD 'password' NOSUPERUSER BYPASSRLS IN ROLE pg_read_all_data"
+            )
+            admin.execute(f"GRANT CONNECT ON DATABASE {url.database} TO {role}")
+            reader = url.set(username=role, password="password")
+            try:
+                own_backup._pg_dump(reader, tmp_path / "eapply.sql", ())
+                as_reader = psycopg.connect(reader.set(drivername="postgresql").render_as_string(False))
+                with closing(as_reader), pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    as_reader.execute("DELETE FROM rooms")
+            finally:
+                admin.execute(f"REVOKE ALL ON DATABASE {url.database} FROM {role}")
+                admin.execute(f"DROP ROLE {role}")
+        text = (tmp_path / "eapply.sql").read_text()
+        assert f"{HOME}\tk\t" in text, "a row that row security binds to its municipality"
+
+
+def test_what_each_service_gives_with_its_own_secrets_is_sent_only_when_all_is_there(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the CronJob does: one after another into one folder, then sent by one who has none of their secrets."""
+    common = Settings(data_dir=tmp_path, keys_dir=tmp_path / "keys")
+    (tmp_path / "keys" / "..data").mkdir()
+    (tmp_path / "keys" / "..data" / "backup.key").write_text("laid a second time by Kubernetes")
+    with closing(sqlite3.connect(tmp_path / "gateway.sqlite")) as database:
+        database.executescript("CREATE TABLE persons (id); INSERT INTO persons VALUES (1)")
+    own_backup.gather(tmp_path / "own", common, {"backup": cloud.service}, ["backup"])
+    machine = cloud.machine(cloud.repository("kyodo-cloud"), "append")
+    for name, value in machine.environment().items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match="gateway is not what was to be kept"):
+        own_backup.send(tmp_path / "own", {"backup", "gateway"})
+    own_backup.gather(tmp_path / "own", common, {}, ["gateway"])
+    for _ in range(2):
+        own_backup.send(tmp_path / "own", {"backup", "gateway"})
+    assert len(json.loads(machine.restic("snapshots", "--json").stdout)) == 2
+    machine.restic("restore", "latest", "--target", str(tmp_path / "back"))
+    found = count(tmp_path / "back")
+    assert (found.databases, found.broken) == (2, [])
+    assert not list((tmp_path / "back").rglob("..data"))
+    with pytest.raises(SystemExit, match="nothing of tonight may be relied on"):
+        monkeypatch.setenv("RESTIC_PASSWORD", "another")
+        own_backup.send(tmp_path / "own", {"backup", "gateway"})
+
+
 def bytes_below(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
-
-
-def test_the_file_that_tells_where_is_read_like_systemd_s(tmp_path: Path) -> None:
-    path = tmp_path / "own.env"
-    path.write_text("# ours\nRESTIC_REPOSITORY=rest:http://x:y=z@h/\n\nRESTIC_CACHE_DIR=/c\n")
-    assert environment(path) == {"RESTIC_REPOSITORY": "rest:http://x:y=z@h/", "RESTIC_CACHE_DIR": "/c"}

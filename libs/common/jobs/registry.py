@@ -51,6 +51,7 @@ class _Kind:
     lease: timedelta
     every: timedelta | None = None
     stall: float | None = None
+    long: bool = False
 
 
 class Job:
@@ -102,26 +103,30 @@ class Jobs:
     def __init__(self) -> None:
         self._kinds: dict[str, _Kind] = {}
         self._prepared: WeakSet[Database] = WeakSet()
+        self._preparing = threading.Lock()
 
     def on(
-        self, kind: str, *, attempts: int = 8, lease: float = 60.0, stall: float | None = None
+        self, kind: str, *, attempts: int = 8, lease: float = 60.0, stall: float | None = None, long: bool = False
     ) -> Callable[[Handler], Handler]:
         """The decorated function does jobs of `kind`. Dead after `attempts`; taken over `lease` seconds after a death,
-        or after it has said nothing (`job.progress`, `job.alive`) for `stall` seconds: then it hangs."""
+        or after it has said nothing (`job.progress`, `job.alive`) for `stall` seconds: then it hangs. `long`: it may take
+        hours, and no other job and no timer of the worker waits for it."""
 
         def register(handler: Handler) -> Handler:
-            self._register(kind, _Kind(handler, attempts, timedelta(seconds=lease), stall=stall))
+            self._register(kind, _Kind(handler, attempts, timedelta(seconds=lease), stall=stall, long=long))
             return handler
 
         return register
 
-    def every(self, *, seconds: float, name: str, lease: float = 60.0) -> Callable[[Handler], Handler]:
+    def every(
+        self, *, seconds: float, name: str, lease: float = 60.0, long: bool = False
+    ) -> Callable[[Handler], Handler]:
         """The decorated function runs every `seconds`, in one process at a time. A failure is logged and waits for
-        the next."""
+        the next. `long` as in `on`."""
 
         def register(handler: Handler) -> Handler:
             every = timedelta(seconds=seconds)
-            self._register(TIMER + name, _Kind(handler, 0, timedelta(seconds=lease), every))
+            self._register(TIMER + name, _Kind(handler, 0, timedelta(seconds=lease), every, long=long))
             return handler
 
         return register
@@ -135,6 +140,10 @@ class Jobs:
     def kinds(self) -> frozenset[str]:
         return frozenset(self._kinds)
 
+    @property
+    def has_long(self) -> bool:
+        return any(kind.long for kind in self._kinds.values())
+
     def prepare(self, service: "Service") -> None:
         """Make the rows of the timers, and the timer that forgets old jobs. Once for each worker; the loop does it."""
         if TIMER + "jobs.forget-done" not in self._kinds:
@@ -145,11 +154,13 @@ class Jobs:
                     table.ensure_timer(session, name, service.clock.now())
         self._prepared.add(service.database)
 
-    def run_next(self, service: "Service") -> bool:
-        """Run the next job that may run now. True if there was one, whether it went well or not."""
-        if service.database not in self._prepared:
-            self.prepare(service)
-        claimed = self._claim(service)
+    def run_next(self, service: "Service", *, long: bool | None = None) -> bool:
+        """Run the next job that may run now. True if there was one, whether it went well or not. `long`: only those, or only the
+        others."""
+        with self._preparing:  # a worker has a loop for long ones beside the other
+            if service.database not in self._prepared:
+                self.prepare(service)
+        claimed = self._claim(service, long)
         if claimed is None:
             return False
         kind = self._kinds[claimed.kind]
@@ -173,12 +184,12 @@ class Jobs:
                 self._end(service, claimed, _after_success(kind, service), "done")
         return True
 
-    def _claim(self, service: "Service") -> table.Claimed | None:
+    def _claim(self, service: "Service", long: bool | None) -> table.Claimed | None:
+        leases = {name: kind.lease for name, kind in self._kinds.items() if long is None or kind.long == long}
         # An idle loop must not take the write lock each time it looks.
-        if not table.any_due(service.database, self._kinds, service.clock.now()):
+        if not table.any_due(service.database, leases, service.clock.now()):
             return None
         with service.database.transaction() as session:
-            leases = {name: kind.lease for name, kind in self._kinds.items()}
             return table.claim(session, leases, service.clock.now())
 
     def _failed(self, service: "Service", claimed: table.Claimed, kind: _Kind, error: Exception) -> None:
@@ -234,7 +245,7 @@ def _renewed(job: Job, kind: _Kind) -> Iterator[None]:
         stop.set()
 
 
-def run_next(service: "Service", jobs: Jobs, holder: str | None = None) -> bool:
-    """The step of a worker's loop. `holder` is for the log only: each run has a holder's name of its own."""
+def run_next(service: "Service", jobs: Jobs, holder: str | None = None, *, long: bool | None = None) -> bool:
+    """The step of a worker's loop. `holder` is for the log only: each run has a holder's name of its own. `long` as in `Jobs.run_next`."""
     with log.bound(worker=holder):
-        return jobs.run_next(service)
+        return jobs.run_next(service, long=long)

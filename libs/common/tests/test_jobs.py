@@ -13,12 +13,15 @@ import pytest
 from sqlalchemy import select
 
 from libs.common import jobs, leases
+from libs.common.bus.embedded import EmbeddedBus
 from libs.common.clock import FixedClock, SystemClock
 from libs.common.db import Database
 from libs.common.errors import NotFound
+from libs.common.inbox import Subscriptions
 from libs.common.jobs import GiveUp, Job, JobRow, Jobs
 from libs.common.service import Service
 from libs.common.testing.service import NOW, make_service
+from libs.common.worker import Worker
 
 A, B = "402036", "401307"
 
@@ -365,3 +368,30 @@ def test_a_lease_of_a_clock_that_ran_ahead_binds_nobody(database: Database) -> N
     assert take("whose clock was ten minutes ahead", 600)
     assert take("started after the clock was set", 1), "ten minutes of silence otherwise"
     assert not take("another", 2)
+
+
+def test_a_job_of_hours_keeps_no_timer_of_its_worker_waiting(database: Database, tmp_path: Path) -> None:
+    service = make_service("shop", database, tmp_path, clock=SystemClock())  # type: ignore[arg-type]
+    registry, begun, looked, ended = Jobs(), threading.Event(), threading.Event(), threading.Event()
+    seen: list[bool] = []
+
+    @registry.on("shop.hours", long=True)
+    def hours(_service: Service, job: Job) -> None:
+        begun.set()
+        seen.append(looked.wait(20))
+        ended.set()
+
+    @registry.every(seconds=0.1, name="shop.look")
+    def look(_service: Service, job: Job) -> None:
+        if begun.wait(60):
+            looked.set()
+
+    job_id = add(service, "shop.hours")
+    worker = Worker(service, Subscriptions("shop"), registry, lambda: EmbeddedBus([]))
+    worker.start()
+    try:
+        assert ended.wait(60)
+    finally:
+        worker.stop()
+    assert seen == [True], "the timer ran beside it"
+    assert row(service, job_id).status == "done"

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from libs.common import http
 from libs.common.room import carried
 from libs.common.service import Service
-from services.backup.api import desk, evidence, fragments, plane
+from services.backup.api import allowances, desk, evidence, fragments, plane
 from services.backup.api.exchange import SLOTS, Memory
 from services.backup.api.turns import Turns
 from services.backup.rooms.room import FORMAT, MAX_ARCHIVE
@@ -15,7 +15,7 @@ from services.backup.settings import settings_of
 def create_app(service: Service) -> FastAPI:
     pages = service.extras["pages"]
     archives = carried.router("backup", "tenants", FORMAT, limit=MAX_ARCHIVE)
-    routers = [fragments.router, evidence.router, archives, desk.router]
+    routers = [fragments.router, evidence.router, archives, allowances.router, desk.router]
     app = http.create_app(service, routers, watcher="tenants", error_page=pages.refused)
     app.state.memory = Memory()
     app.state.turns = Turns(SLOTS, settings_of(service).backup_line_rate)

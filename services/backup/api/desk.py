@@ -9,7 +9,7 @@ from libs.common import access
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound
 from libs.common.web import Link
-from services.backup.api.shell import base, changing, now_of, place_of, reading, render, service_of, to
+from services.backup.api.shell import base, changing, now_of, place_of, reading, render, service_of, to, whole_number
 from services.backup.db import repositories as db
 from services.backup.domain import script
 from services.backup.domain.asof import after, read_moment, write_moment
@@ -89,12 +89,14 @@ def make_key(
         row = db.by_id(session, repository_id)
     repositories.check_in_use(row)
     try:
-        repositories.check_key_wish(mode, key_name, _number(days), script.check_plan(plan) if mode == "append" else {})
+        repositories.check_key_wish(
+            mode, key_name, whole_number(days), script.check_plan(plan) if mode == "append" else {}
+        )
     except Invalid as refusal:
         typed = {"mode": mode, "key_name": key_name, "days": days, "folder": folder, "at": at}
         return _detail_page(request, actor, repository_id, errors=refusal.fields, typed=typed, status=422)
     chosen: Mode = mode  # type: ignore[assignment]
-    token = held(service).tokens.make(row.tenant_id, key_name, scope_of(chosen), _number(days), actor.subject)
+    token = held(service).tokens.make(row.tenant_id, key_name, scope_of(chosen), whole_number(days), actor.subject)
     with changing(request, actor) as session:
         repositories.add_key(session, actor, repository_id, token, chosen, key_name, now_of(request))
     place = place_of(request, row.name)
@@ -142,7 +144,7 @@ def set_retention(
 ) -> Response:
     try:
         with changing(request, actor) as session:
-            repositories.raise_retention(session, actor, repository_id, _number(retention_days), now_of(request))
+            repositories.raise_retention(session, actor, repository_id, whole_number(retention_days), now_of(request))
     except Invalid as refusal:
         typed = {"retention_days": retention_days}
         return _detail_page(request, actor, repository_id, errors=refusal.fields, typed=typed, status=422)
@@ -227,7 +229,7 @@ def _list_page(
              "promised_hours": "26", "alert_address": ""}  # fmt: skip
     return render(
         request, "desk/list.html", status=status, title="データバックアップ", seen=seen, allowance=allowance,
-        errors=errors or {}, typed=usual | (typed or {}), words=WORDS, steps=STEPS,
+        errors=errors or {}, typed=usual | (typed or {}), words=WORDS, steps=STEPS, operator="operator" in actor.roles,
     )  # fmt: skip
 
 
@@ -269,14 +271,8 @@ def _wish(
     return repositories.Wish(
         name=name.strip(),
         title=title,
-        quota=_number(quota) * GIB,
-        retention_days=_number(retention_days),
-        promised_hours=_number(promised_hours),
+        quota=whole_number(quota) * GIB,
+        retention_days=whole_number(retention_days),
+        promised_hours=whole_number(promised_hours),
         alert_address=alert_address.strip() or None,
     )
-
-
-def _number(text: str) -> int:
-    """A whole number as typed, -1 for anything else: then the rule's own sentence is shown."""
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else -1

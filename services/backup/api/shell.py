@@ -1,5 +1,6 @@
 """What the pages here share: the municipality in the head, transactions in its room, the place of a repository."""
 
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -57,3 +58,9 @@ def render(
 def to(address: str) -> Response:
     """See another page next: reloading it sends nothing again."""
     return RedirectResponse(address, 303)
+
+
+def whole_number(text: str) -> int:
+    """A whole number as typed, also in full-width digits; -1 for anything else: then the rule's own sentence is shown."""
+    text = unicodedata.normalize("NFKC", text).strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else -1

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page
+from sqlalchemy import select
 
 from libs.common.testing.browser import (
     assert_axe_clean,
@@ -13,22 +14,23 @@ from libs.common.testing.browser import (
     browser_page,  # noqa: F401
 )
 from libs.common.web import static_app
+from services.backup.db import AllowanceRow
 from services.backup.db import repositories as db
 from services.backup.tests.test_staff_set_up_a_backup import DESK, NEW
-from services.backup.tests.town import HOME, Cloud, named, serving
+from services.backup.tests.town import GIB, HOME, Cloud, named, serving
 from services.backup.use_cases import drill, sites
 
 
 class Front:
     """What the gateway does for these pages: static files, and the token of the clerk who is signed in."""
 
-    def __init__(self, cloud: Cloud) -> None:
-        self._cloud, self._static = cloud, static_app()
+    def __init__(self, cloud: Cloud, *roles: str) -> None:
+        self._cloud, self._static, self._roles = cloud, static_app(), roles
 
     async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def]
         if scope["type"] == "http" and scope["path"].startswith("/static/"):
             return await self._static(scope, receive, send)
-        token = self._cloud.issuers.signer("gateway").sign(self._cloud.staff(), "backup")
+        token = self._cloud.issuers.signer("gateway").sign(self._cloud.staff(HOME, *self._roles), "backup")
         scope["headers"] = [*scope["headers"], (b"authorization", f"Bearer {token}".encode())]
         await self._cloud.app(scope, receive, send)
 
@@ -92,3 +94,32 @@ def test_a_clerk_makes_a_repository_and_a_key_on_a_phone_and_reads_it_at_a_desk(
                 assert_targets_large_enough(page)
             page.goto(f"{url}{DESK}{repository_id}?date=2026-11-21")
             look(page, f"past-{width}", tmp_path)
+
+
+def test_an_operator_changes_an_allowance_by_keyboard_and_on_a_phone(
+    small_cloud: Cloud,
+    browser_page: Callable[..., Page],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    with small_cloud.database.transaction(tenant=HOME) as session:
+        session.scalars(select(AllowanceRow)).one().live = 60 * GIB
+    with serving(Front(small_cloud, "operator", "backup.manager")) as url:
+        for width in (375, 1280):
+            page = browser_page(width)
+            page.goto(url + DESK)
+            page.click("text=市町村の上限（運用担当）")
+            look(page, f"allowances-{width}", tmp_path)
+            assert_targets_large_enough(page)
+            page.focus("[name=municipality]")
+            for typed in (HOME, "50", "ディスクを入れ替える"):
+                page.keyboard.type(typed)
+                page.keyboard.press("Tab")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("text=いま60GBを使っています")
+            look(page, f"allowances-asked-{width}", tmp_path)
+            page.focus("[name=even_below]")
+            page.keyboard.press("Space")
+            page.keyboard.press("Tab")
+            page.keyboard.press("Enter")
+            page.wait_for_url(f"**/allowances?municipality={HOME}")
+            assert page.is_visible("text=50GB")

@@ -1,5 +1,6 @@
 """Operators change how much a municipality may keep. What arrives is held to it from the next block on (`store.bytes_left`)."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import or_, select
@@ -7,8 +8,10 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit
 from libs.common.actor import Actor
+from libs.common.db import Database
 from libs.common.errors import Conflict, Invalid, NotFound
 from libs.common.room import RoomRow
+from libs.common.room.table import OPEN
 from services.backup.db import AllowanceRow
 
 GIB = 1024**3
@@ -26,6 +29,33 @@ def tenant_of(session: Session, code: str) -> str:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a municipality may keep, keeps, and still holds of what was deleted; bytes."""
+
+    code: str
+    name: str
+    quota: int
+    live: int
+    held: int
+
+
+def listed(database: Database) -> list[Listed]:
+    """Every municipality that has a room, suspended ones too; one after another, as whoever serves all of them must."""
+    with database.reading() as session:
+        rooms = session.scalars(
+            select(RoomRow).where(RoomRow.state.in_((OPEN, "suspended"))).order_by(RoomRow.code)
+        ).all()
+    found = []
+    for room in rooms:
+        with database.reading(tenant=room.tenant) as session:
+            row = session.scalars(select(AllowanceRow)).one_or_none()
+        if row is not None:
+            code = room.code or room.tenant
+            found.append(Listed(code, room.name or code, row.quota, row.live, row.held))
+    return found
+
+
 def change(
     session: Session, gib: int, reason: str, now: datetime, *, by: str, even_below: bool = False
 ) -> AllowanceRow:
@@ -35,9 +65,9 @@ def change(
     NotFound where it has no room.
     """
     if not 1 <= gib <= MOST:
-        raise Invalid(f"自治体全体の上限は、1GBから{MOST}GBの間にしてください。")
+        raise Invalid(f"自治体全体の上限は、1GBから{MOST}GBの間にしてください。", code="allowance-gib")
     if not reason.strip():
-        raise Invalid("上限を変える理由を書いてください。自治体の記録に残ります。")
+        raise Invalid("上限を変える理由を書いてください。自治体の記録に残ります。", code="allowance-reason")
     row = session.scalars(select(AllowanceRow).with_for_update()).one_or_none()
     if row is None:
         raise NotFound(NOWHERE)
@@ -45,7 +75,7 @@ def change(
         used = -(-row.live // GIB)
         raise Conflict(
             f"いま{used}GBを使っています。それより少なくすると、整理するまで新しいバックアップを受け取れません。"
-            "それでも変えるときは --even-below-what-is-used を付けてください。",
+            "それでも変えるときは、分かっていることを示してください（画面では印、命令では --even-below-what-is-used）。",
             code="less-than-used",
         )
     before, row.quota = row.quota, gib * GIB
