@@ -78,6 +78,20 @@ class Deployed:
         return max(4, math.ceil(8 * largest / 2**30)) if self.files else 1
 
     @property
+    def kept(self) -> int:
+        """GiB of /data, where it is not a disk of its own: traces, and what is being sent to the object store."""
+        return 8 if self.files else 1
+
+    def scratch_of(self, role: str) -> int:
+        """GiB of /tmp in a pod of that role."""
+        return self.scratch if role in ("api", "work") else 1
+
+    def storage_of(self, role: str) -> int:
+        """GiB of the node's disk that a pod may fill, before it alone is ended and not its neighbours with it: both folders and its
+        log. What it takes while nothing large is under way is far less: the request in the template."""
+        return self.kept + self.scratch_of(role) + 1
+
+    @property
     def ports(self) -> dict[str, int]:
         return {"people": 8080, "services": 8079, "staff": 8077} if self.door else {"http": 8081}
 

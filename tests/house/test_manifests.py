@@ -157,10 +157,24 @@ def weaknesses(pod: Document) -> list[str]:
         found += [] if context.get("readOnlyRootFilesystem") else ["can write its own code"]
         found += [] if context.get("allowPrivilegeEscalation") is False else ["may gain privileges"]
         found += [] if context.get("capabilities", {}).get("drop") == ["ALL"] else ["keeps capabilities"]
-        found += [] if container.get("resources", {}).get("limits", {}).get("memory") else ["may eat all memory"]
+        limits = container.get("resources", {}).get("limits", {})
+        found += [] if limits.get("memory") else ["may eat all memory"]
+        found += [] if quantity(limits.get("ephemeral-storage", "0")) > _folders(pod) else ["may fill the node's disk"]
         plain = [e["name"] for e in container.get("env", []) if e["name"].endswith("_URL") and "value" in e]
         found += [f"{name} stands in plain text" for name in plain]
     return found
+
+
+def quantity(text: str) -> int:
+    """Bytes of `512Mi`, `8Gi`."""
+    units = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+    return int(text[:-2]) * units[text[-2:]] if text[-2:] in units else int(text)
+
+
+def _folders(pod: Document) -> int:
+    """Bytes that its folders on the node's disk may hold; one without a limit holds more than any. The log comes on top."""
+    empty = [volume["emptyDir"] for volume in pod["volumes"] if "emptyDir" in volume]
+    return sum(quantity(each.get("sizeLimit", f"{2**30}Gi")) for each in empty if each.get("medium") != "Memory")
 
 
 @pytest.mark.parametrize("folder", ["base", "overlays/single-box"])
@@ -175,6 +189,11 @@ def test_every_pod_is_hardened(folder: str) -> None:
         (("securityContext", "runAsNonRoot"), False, "may run as root"),
         (("containers", 0, "securityContext", "readOnlyRootFilesystem"), False, "can write its own code"),
         (("containers", 0, "resources", "limits"), {}, "may eat all memory"),
+        (
+            ("containers", 0, "resources", "limits"),
+            {"memory": "1Gi", "ephemeral-storage": "2Gi"},
+            "may fill the node's disk",
+        ),
         (("containers", 0, "env"), [{"name": "AMQP_URL", "value": "amqp://a:b@c"}], "AMQP_URL stands in plain text"),
     ],
 )
