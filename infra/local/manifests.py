@@ -34,9 +34,10 @@ CHECKOV = "checkov==3.3.30"
 MAIL = [25, 465, 587]
 TRACES = 4318
 """A collector's usual port for OTLP over HTTP (`OTEL_EXPORTER_OTLP_ENDPOINT`)."""
-BESIDE = {"eapply": [80, 3310], "ebid": [80], "opendata": [80]}
-"""What else the settings of a service may name: time stamps are asked for over plain HTTP (they are signed), ClamAV's clamd, and what
-municipalities' own sites offer without encryption."""
+BESIDE = {"eapply": [3310]}
+"""What else the settings of a service may name: ClamAV's clamd."""
+PLAIN = ("eapply", "ebid", "opendata")
+"""They ask over plain HTTP: for time stamps (they are signed), and for what municipalities' own sites offer without encryption."""
 
 _templates = Environment(  # noqa: S701 (YAML for operators, made of our own names)
     loader=FileSystemLoader(ROOT / "infra"), undefined=StrictUndefined, keep_trailing_newline=True
@@ -160,7 +161,7 @@ def _folder(service: Deployed) -> dict[str, str]:
     found["migrate.yaml"] = _k8s("migrate", service=service)
     found["service.yaml"] = _k8s("service", service=service)
     found["network.yaml"] = _k8s(
-        "network", service=service, services=cloud.SERVICES, mail=MAIL, traces=TRACES, beside=BESIDE
+        "network", service=service, services=cloud.SERVICES, mail=MAIL, traces=TRACES, beside=BESIDE, plain=PLAIN
     )
     found["kustomization.yaml"] = _kustomization([*found, *(["sites.yaml"] if service.sites else [])])
     return found

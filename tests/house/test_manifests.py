@@ -362,13 +362,8 @@ def test_every_pod_may_call_what_it_is_told_of(documents: list[Document]) -> Non
 
 def test_what_an_overlay_may_name_can_be_reached(documents: list[Document]) -> None:
     """Sign-in providers, a collector, ClamAV, time stamps: whoever sets one should not have to find out which door is shut."""
-    out = {
-        d["metadata"]["name"]: {
-            p["port"] for rule in d["spec"].get("egress", []) if "to" not in rule for p in rule["ports"]
-        }
-        for d in documents
-        if d["kind"] == "NetworkPolicy"
-    }
+    somewhere = ipaddress.ip_address("203.0.113.80")
+    out = {d["metadata"]["name"]: let_out(d, somewhere) for d in documents if d["kind"] == "NetworkPolicy"}
     classes = {"gateway": GatewaySettings} | {each.name: type(each.settings()) for each in DEPLOYABLES}
     fields = {name: set(kind.model_fields) - set(Settings.model_fields) for name, kind in classes.items()}
     asked = {
@@ -381,6 +376,31 @@ def test_what_an_overlay_may_name_can_be_reached(documents: list[Document]) -> N
     asked |= {(name, "otel_exporter_otlp_endpoint") for name in out if name.endswith(("-api", "-listen", "-work"))}
     assert {name for _, name in asked} >= {"oidc_providers", "clamav_address", "ebid_tsa_url", "notice_timestamps_url"}
     assert [(pod, name) for pod, name in sorted(asked) if pod in out and not BY_PEOPLE[name] <= out[pod]] == []
+
+
+def let_out(policy: Document, address: ipaddress.IPv4Address) -> set[int | str]:
+    """The ports at `address`, outside the cluster, that the policy lets its pods reach."""
+    return {
+        port["port"]
+        for rule in policy["spec"].get("egress", [])
+        if "to" not in rule or any("ipBlock" in peer and _is_of(address, peer["ipBlock"]) for peer in rule["to"])
+        for port in rule["ports"]
+    }
+
+
+def _is_of(address: ipaddress.IPv4Address, block: Document) -> bool:
+    ranges = [ipaddress.ip_network(each) for each in [block["cidr"], *block.get("except", [])]]
+    return address in ranges[0] and not any(address in each for each in ranges[1:])
+
+
+def test_no_pod_may_ask_the_node_for_the_node_s_account(documents: list[Document]) -> None:
+    """Clouds answer at this address, over plain HTTP, to whoever asks. What municipalities tell us to fetch must never lead there."""
+    of_the_node = ipaddress.ip_address("169.254.169.254")
+    policies = [d for d in documents if d["kind"] == "NetworkPolicy"]
+    assert len(policies) > len(SERVICES)
+    assert {d["metadata"]["name"]: 80 for d in policies if 80 in let_out(d, of_the_node)} == {}
+    planted = {"spec": {"egress": [{"ports": [{"port": 80}]}]}}
+    assert let_out(planted, of_the_node) == {80}, "one without addresses lets everybody be asked"
 
 
 def test_a_door_that_was_forgotten_is_found(documents: list[Document]) -> None:
