@@ -198,10 +198,11 @@ def listen(deployables: Sequence[Deployable]) -> None:
 
 def work(deployables: Sequence[Deployable]) -> None:
     """Relay, inbox, jobs, until SIGTERM."""
-    from libs.common import instances
+    from libs.common import instances, unsafe
 
     refuse_unsafe(deployables)
     settings, workers = deployables[0].settings(), list["Worker"]()
+    unsafe.refuse_lone_relay([deployable.name for deployable in deployables], settings)
     observe(
         deployables,
         "work",
