@@ -194,6 +194,23 @@ def test_the_key_of_another_service_is_a_warning(tmp_path: Path) -> None:
     assert (found.level, "bank.key" in found.said) == (Level.WARNING, True)
 
 
+def test_a_key_that_nobody_believes_and_a_replacement_left_half_done_are_found(tmp_path: Path) -> None:
+    chosen = settings(tmp_path)
+    check = address.keys_are_believed
+    assert levels(check("shop", chosen, NOW)) == {"public keys": Level.GOOD}
+    keys.announce(chosen.keys_dir, "shop")
+    assert levels(check("shop", chosen, NOW)) == {"public keys": Level.WARNING}
+    keys.switch(chosen.keys_dir, "shop")
+    keys.retire(chosen.keys_dir, "shop")
+    assert levels(check("shop", chosen, NOW)) == {"public keys": Level.GOOD}
+    keys.ensure(tmp_path / "another", ["shop"])
+    (chosen.keys_dir / "shop.key").write_bytes((tmp_path / "another" / "shop.key").read_bytes())
+    assert levels(check("shop", chosen, NOW)) == {"public keys": Level.BAD}
+    (chosen.keys_dir / "shop.pub").unlink()
+    assert levels(check("shop", chosen, NOW)) == {"public keys": Level.BAD}
+    assert check in doctor.CHECKS
+
+
 # ---- stores
 
 
