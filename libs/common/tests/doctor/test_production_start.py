@@ -68,18 +68,13 @@ def test_postgresql_in_kubernetes_and_guest_on_this_machine_are_not_refused(tmp_
     assert list(unsafe.reasons("shop", chosen, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"})) == []
 
 
-@pytest.mark.parametrize("service", ["eapply", "tenants"])
-def test_a_service_that_works_alone_does_not_count_events_as_sent_that_nobody_else_can_hear(
-    tmp_path: Path, service: str
-) -> None:
+def test_a_service_that_works_alone_does_not_count_events_as_sent_that_nobody_else_can_hear(tmp_path: Path) -> None:
     """The embedded bus is what a process takes that was not told of a broker; it hands events to its own process only."""
-    keys.ensure(tmp_path / "keys", [service])
+    keys.ensure(tmp_path / "keys", ["eapply"])
     told = {"DATA_DIR": str(tmp_path), "KEYS_DIR": str(tmp_path / "keys"), "UPSTREAMS": '{"ebid": "http://ebid"}'}
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_URL") and name != "BUS"}
-    command = [sys.executable, "-m", f"services.{service}", "work"]
-    done = subprocess.run(
-        command, env=environment | told, cwd=ROOT, check=False, capture_output=True, text=True, timeout=120
-    )
+    command = [sys.executable, "-m", "services.eapply", "work"]
+    done = subprocess.run(command, env=environment | told, cwd=ROOT, check=False, capture_output=True, text=True)
     assert done.returncode == 1
     assert "UPSTREAMS names ebid" in done.stderr
 
