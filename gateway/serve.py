@@ -33,7 +33,7 @@ def run(settings: Settings) -> None:
     if settings.staff_url:
         refuse_sample_on_staff_network(settings)
     log.start("gateway")
-    telemetry.metrics.BUILD.labels("gateway", settings.release, settings.fingerprint()).set(1)
+    telemetry.metrics.BUILD.labels("gateway", "api", settings.release, settings.fingerprint()).set(1)
     telemetry.start(
         "gateway",
         data_dir=settings.data_dir,

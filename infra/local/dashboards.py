@@ -40,7 +40,10 @@ CLOUD = (
     Panel("あきらめた数", 'max by (service, queue) (queue_rows{state="dead"})', "{{service}} {{queue}}", "short", 1),
     Panel("出来事（1秒あたり）", "sum by (service, result) (rate(events_total[5m]))", "{{service}} {{result}}", "cps"),
     Panel("メール（1時間あたり）", "sum by (service, result) (increase(mails_total[1h]))", "{{service}} {{result}}"),
-    Panel("動いている版と設定", "count by (service, release, settings) (build_info)", "{{service}} {{release}} {{settings}}"),
+    Panel(
+        "動いている版と設定", "count by (service, role, release, settings) (build_info)",
+        "{{service}} {{role}} {{release}} {{settings}}",
+    ),
     Panel("使っているメモリー", "sum by (pod) (process_resident_memory_bytes)", "{{pod}}", "bytes"),
     Panel("使っている CPU（コア）", "sum by (pod) (rate(process_cpu_seconds_total[5m]))", "{{pod}}"),
 )  # fmt: skip

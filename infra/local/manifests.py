@@ -34,9 +34,10 @@ CHECKOV = "checkov==3.3.30"
 MAIL = [25, 465, 587]
 TRACES = 4318
 """A collector's usual port for OTLP over HTTP (`OTEL_EXPORTER_OTLP_ENDPOINT`)."""
-BESIDE = {"eapply": [80, 3310], "ebid": [80], "opendata": [80]}
-"""What else the settings of a service may name: time stamps are asked for over plain HTTP (they are signed), ClamAV's clamd, and what
-municipalities' own sites offer without encryption."""
+BESIDE = {"eapply": [3310]}
+"""What else the settings of a service may name: ClamAV's clamd."""
+PLAIN = ("eapply", "ebid", "opendata")
+"""They ask over plain HTTP: for time stamps (they are signed), and for what municipalities' own sites offer without encryption."""
 
 _templates = Environment(  # noqa: S701 (YAML for operators, made of our own names)
     loader=FileSystemLoader(ROOT / "infra"), undefined=StrictUndefined, keep_trailing_newline=True
@@ -76,6 +77,20 @@ class Deployed:
         of the largest, and a hundred of 40 MB in the last minute before a deadline."""
         largest = cloud.BODY_LIMITS.get(self.name) or int(GatewaySettings.model_fields["body_limit"].default)
         return max(4, math.ceil(8 * largest / 2**30)) if self.files else 1
+
+    @property
+    def kept(self) -> int:
+        """GiB of /data, where it is not a disk of its own: traces, and what is being sent to the object store."""
+        return 8 if self.files else 1
+
+    def scratch_of(self, role: str) -> int:
+        """GiB of /tmp in a pod of that role."""
+        return self.scratch if role in ("api", "work") else 1
+
+    def storage_of(self, role: str) -> int:
+        """GiB of the node's disk that a pod may fill, before it alone is ended and not its neighbours with it: both folders and its
+        log. What it takes while nothing large is under way is far less: the request in the template."""
+        return self.kept + self.scratch_of(role) + 1
 
     @property
     def ports(self) -> dict[str, int]:
@@ -147,7 +162,7 @@ def _folder(service: Deployed) -> dict[str, str]:
     found["migrate.yaml"] = _k8s("migrate", service=service)
     found["service.yaml"] = _k8s("service", service=service)
     found["network.yaml"] = _k8s(
-        "network", service=service, services=cloud.SERVICES, mail=MAIL, traces=TRACES, beside=BESIDE
+        "network", service=service, services=cloud.SERVICES, mail=MAIL, traces=TRACES, beside=BESIDE, plain=PLAIN
     )
     found["kustomization.yaml"] = _kustomization([*found, *(["sites.yaml"] if service.sites else [])])
     return found

@@ -113,13 +113,21 @@ def await_tables(deployables: Sequence[Deployable]) -> None:
 
 
 def observe(
-    name: str, settings: "Settings", metrics_port: int | None = None, ready: Callable[[], bool] | None = None
+    deployables: "Sequence[Deployable]",
+    role: str,
+    settings: "Settings",
+    metrics_port: int | None = None,
+    ready: Callable[[], bool] | None = None,
 ) -> None:
     """Begin the log, the figures and the traces. `ready` of a role without a port of its own, as in `telemetry.metrics.serve`."""
     from libs.common import log, telemetry
 
+    service = deployables[0].name if len(deployables) == 1 else "apps"
+    name = service if role == "api" else f"{service}-{role}"
     log.start(name)
-    telemetry.metrics.BUILD.labels(name, settings.release, settings.fingerprint()).set(1)
+    telemetry.metrics.BUILD.labels(service, role, settings.release, settings.fingerprint()).set(1)
+    if ready:
+        telemetry.metrics.watch_ready(service, role, ready)
     telemetry.start(
         name, data_dir=settings.data_dir, trace_ratio=settings.trace_ratio, metrics_port=metrics_port,
         metrics_host=settings.metrics_host, ready=ready,
@@ -136,7 +144,7 @@ def serve(deployables: Sequence[Deployable]) -> None:
 
     refuse_unsafe(deployables)
     settings = deployables[0].settings()
-    observe(_name(deployables), settings, settings.metrics_port)
+    observe(deployables, "api", settings, settings.metrics_port)
     await_tables(deployables)
     built = {deployable.name: deployable.build() for deployable in deployables}
     apps = {d.name: d.create_app(built[d.name]) for d in deployables}
@@ -190,12 +198,14 @@ def listen(deployables: Sequence[Deployable]) -> None:
 
 def work(deployables: Sequence[Deployable]) -> None:
     """Relay, inbox, jobs, until SIGTERM."""
-    from libs.common import instances
+    from libs.common import instances, unsafe
 
     refuse_unsafe(deployables)
     settings, workers = deployables[0].settings(), list["Worker"]()
+    unsafe.refuse_lone_relay([deployable.name for deployable in deployables], settings)
     observe(
-        f"{_name(deployables)}-work",
+        deployables,
+        "work",
         settings,
         _port("WORK_METRICS_PORT"),
         ready=lambda: bool(workers) and all(worker.ready for worker in workers),
@@ -248,10 +258,6 @@ def resend(deployables: Sequence[Deployable], hours: float) -> None:
         service = deployable.build()
         count = keeping.resend(service.database, service.clock.now(), hours)
         print(f"{deployable.name}: {count} events go out once more")
-
-
-def _name(deployables: Sequence[Deployable]) -> str:
-    return deployables[0].name if len(deployables) == 1 else "apps"
 
 
 def _port(name: str) -> int | None:

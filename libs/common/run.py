@@ -67,8 +67,7 @@ def listen(deployables: "Sequence[Deployable]") -> None:
     from libs.common import roles
 
     settings, readers = deployables[0].settings(), list[Reader]()
-    name = deployables[0].name if len(deployables) == 1 else "apps"
-    roles.observe(f"{name}-listen", settings, settings.metrics_port, ready=lambda: is_consuming(readers))
+    roles.observe(deployables, "listen", settings, settings.metrics_port, ready=lambda: is_consuming(readers))
     roles.await_tables(deployables)
     built = [(deployable, deployable.build()) for deployable in deployables]
     readers += [deployable.reader(service) for deployable, service in built]

@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,12 +23,25 @@ def refuse(name: str, settings: Settings) -> None:
         raise SystemExit("the start is refused:\n" + "\n".join(f"  - {reason}" for reason in found))
 
 
+def refuse_lone_relay(names: Collection[str], settings: Settings) -> None:
+    """SystemExit where `work` of the services `names` would hand events to nobody but them, and count them as sent."""
+    others = sorted(set(settings.upstreams) - {*names, "gateway"})
+    if settings.bus == "embedded" and others:
+        listed = ", ".join(others)
+        raise SystemExit(
+            f"the start is refused:\n  - BUS=embedded reaches the services of one process only, but UPSTREAMS names {listed}: "
+            "they would never hear of what happens here. Set BUS=rabbitmq, or start all together (python -m services work)"
+        )
+
+
 def reasons(name: str, settings: Settings, environment: Mapping[str, str]) -> Iterator[str]:
     """Why a process of `name` must not start with these settings."""
     if settings.sample and not is_loopback(urlsplit(settings.public_url).hostname or ""):
         yield "SAMPLE=1, but PUBLIC_URL is not on this machine: the sample's passwords are published"
     if settings.database_url_of_is_file(name) and "KUBERNETES_SERVICE_HOST" in environment:
         yield "SQLite in Kubernetes: each replica would have a store of its own, gone with its pod. Set DATABASE_URL"
+    if settings.bus == "embedded" and "KUBERNETES_SERVICE_HOST" in environment:
+        yield "BUS=embedded in Kubernetes: events would never reach the services of other pods. Set BUS=rabbitmq"
     yield from _broker(settings)
     yield from _keys(settings.keys_dir)
 

@@ -53,6 +53,55 @@ def test_every_expression_names_metrics_that_are_told() -> None:
     assert seen - told() == set()
 
 
+SELECTED = re.compile(r"\b([a-z]+(?:_[a-z]+)+)\{([^}]*)\}")
+GROUPED = re.compile(r"\bby \(([^)]*)\)")
+ADDED = {"pod", "job", "le"}
+"""Labels that Prometheus adds."""
+
+
+def labels_told() -> dict[str, set[str]]:
+    """Under each name that Prometheus keeps: the labels that we tell with it. (The client can be asked no other way for a metric that
+    has no samples yet.)"""
+    told()
+    return {
+        name: set(metric._labelnames) | ADDED
+        for metric in set(REGISTRY._collector_to_names)
+        if hasattr(metric, "_labelnames")
+        for name in REGISTRY._collector_to_names[metric]
+    }
+
+
+def labels_never_told(expression: str) -> set[str]:
+    """Labels by which `expression` selects or groups, although nothing that it names is told with them: Prometheus says nothing
+    of such, the alert is silent for ever."""
+    known = labels_told()
+    names = named(expression) & known.keys()
+    found = {
+        f"{name}{{{label}}}"
+        for name, selector in SELECTED.findall(expression)
+        if name in known
+        for label in re.findall(r"(\w+)\s*[=!]", selector)
+        if label not in known[name]
+    }
+    grouped = {label.strip() for group in GROUPED.findall(expression) for label in group.split(",")}
+    return found | {f"by {label}" for label in grouped if names and not any(label in known[name] for name in names)}
+
+
+def test_every_expression_asks_for_labels_that_are_told() -> None:
+    assert labels_never_told('sum by (role) (build_info{rol="api"})') == {"build_info{rol}"}, "a wrong one is found"
+    assert labels_never_told("sum by (rôle_of) (role_ready)") == {"by rôle_of"}
+    assert set().union(*(labels_never_told(expression) for expression in expressions())) == set()
+
+
+def test_every_alert_is_seen_to_ring_and_to_keep_silent() -> None:
+    """In rules_test.yaml, which `promtool` plays below."""
+    played = yaml.safe_load((OBSERVE / "rules_test.yaml").read_text())["tests"]
+    cases = [case for each in played for case in each["alert_rule_test"]]
+    every = {rule["alert"] for rule in alerts() if "alert" in rule}
+    assert {case["alertname"] for case in cases if case.get("exp_alerts")} == every
+    assert {case["alertname"] for case in cases if not case.get("exp_alerts")} == every
+
+
 def test_every_alert_leads_to_a_section_of_the_runbooks_and_back() -> None:
     anchors = set(re.findall(r'<a id="(\w+)">', RUNBOOKS.read_text()))
     wanted = {

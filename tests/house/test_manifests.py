@@ -157,10 +157,24 @@ def weaknesses(pod: Document) -> list[str]:
         found += [] if context.get("readOnlyRootFilesystem") else ["can write its own code"]
         found += [] if context.get("allowPrivilegeEscalation") is False else ["may gain privileges"]
         found += [] if context.get("capabilities", {}).get("drop") == ["ALL"] else ["keeps capabilities"]
-        found += [] if container.get("resources", {}).get("limits", {}).get("memory") else ["may eat all memory"]
+        limits = container.get("resources", {}).get("limits", {})
+        found += [] if limits.get("memory") else ["may eat all memory"]
+        found += [] if quantity(limits.get("ephemeral-storage", "0")) > _folders(pod) else ["may fill the node's disk"]
         plain = [e["name"] for e in container.get("env", []) if e["name"].endswith("_URL") and "value" in e]
         found += [f"{name} stands in plain text" for name in plain]
     return found
+
+
+def quantity(text: str) -> int:
+    """Bytes of `512Mi`, `8Gi`."""
+    units = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+    return int(text[:-2]) * units[text[-2:]] if text[-2:] in units else int(text)
+
+
+def _folders(pod: Document) -> int:
+    """Bytes that its folders on the node's disk may hold; one without a limit holds more than any. The log comes on top."""
+    empty = [volume["emptyDir"] for volume in pod["volumes"] if "emptyDir" in volume]
+    return sum(quantity(each.get("sizeLimit", f"{2**30}Gi")) for each in empty if each.get("medium") != "Memory")
 
 
 @pytest.mark.parametrize("folder", ["base", "overlays/single-box"])
@@ -175,6 +189,11 @@ def test_every_pod_is_hardened(folder: str) -> None:
         (("securityContext", "runAsNonRoot"), False, "may run as root"),
         (("containers", 0, "securityContext", "readOnlyRootFilesystem"), False, "can write its own code"),
         (("containers", 0, "resources", "limits"), {}, "may eat all memory"),
+        (
+            ("containers", 0, "resources", "limits"),
+            {"memory": "1Gi", "ephemeral-storage": "2Gi"},
+            "may fill the node's disk",
+        ),
         (("containers", 0, "env"), [{"name": "AMQP_URL", "value": "amqp://a:b@c"}], "AMQP_URL stands in plain text"),
     ],
 )
@@ -403,13 +422,8 @@ def test_every_pod_may_call_what_it_is_told_of(documents: list[Document]) -> Non
 
 def test_what_an_overlay_may_name_can_be_reached(documents: list[Document]) -> None:
     """Sign-in providers, a collector, ClamAV, time stamps: whoever sets one should not have to find out which door is shut."""
-    out = {
-        d["metadata"]["name"]: {
-            p["port"] for rule in d["spec"].get("egress", []) if "to" not in rule for p in rule["ports"]
-        }
-        for d in documents
-        if d["kind"] == "NetworkPolicy"
-    }
+    somewhere = ipaddress.ip_address("203.0.113.80")
+    out = {d["metadata"]["name"]: let_out(d, somewhere) for d in documents if d["kind"] == "NetworkPolicy"}
     classes = {"gateway": GatewaySettings} | {each.name: type(each.settings()) for each in DEPLOYABLES}
     fields = {name: set(kind.model_fields) - set(Settings.model_fields) for name, kind in classes.items()}
     asked = {
@@ -422,6 +436,31 @@ def test_what_an_overlay_may_name_can_be_reached(documents: list[Document]) -> N
     asked |= {(name, "otel_exporter_otlp_endpoint") for name in out if name.endswith(("-api", "-listen", "-work"))}
     assert {name for _, name in asked} >= {"oidc_providers", "clamav_address", "ebid_tsa_url", "notice_timestamps_url"}
     assert [(pod, name) for pod, name in sorted(asked) if pod in out and not BY_PEOPLE[name] <= out[pod]] == []
+
+
+def let_out(policy: Document, address: ipaddress.IPv4Address) -> set[int | str]:
+    """The ports at `address`, outside the cluster, that the policy lets its pods reach."""
+    return {
+        port["port"]
+        for rule in policy["spec"].get("egress", [])
+        if "to" not in rule or any("ipBlock" in peer and _is_of(address, peer["ipBlock"]) for peer in rule["to"])
+        for port in rule["ports"]
+    }
+
+
+def _is_of(address: ipaddress.IPv4Address, block: Document) -> bool:
+    ranges = [ipaddress.ip_network(each) for each in [block["cidr"], *block.get("except", [])]]
+    return address in ranges[0] and not any(address in each for each in ranges[1:])
+
+
+def test_no_pod_may_ask_the_node_for_the_node_s_account(documents: list[Document]) -> None:
+    """Clouds answer at this address, over plain HTTP, to whoever asks. What municipalities tell us to fetch must never lead there."""
+    of_the_node = ipaddress.ip_address("169.254.169.254")
+    policies = [d for d in documents if d["kind"] == "NetworkPolicy"]
+    assert len(policies) > len(SERVICES)
+    assert {d["metadata"]["name"]: 80 for d in policies if 80 in let_out(d, of_the_node)} == {}
+    planted = {"spec": {"egress": [{"ports": [{"port": 80}]}]}}
+    assert let_out(planted, of_the_node) == {80}, "one without addresses lets everybody be asked"
 
 
 def test_a_door_that_was_forgotten_is_found(documents: list[Document]) -> None:

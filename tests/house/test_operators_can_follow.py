@@ -247,6 +247,29 @@ def test_the_databases_that_an_administrator_makes_by_hand_do(tmp_path: Path) ->
                 administrator.execute(f'DROP ROLE IF EXISTS "{role}"')
 
 
+OF_THE_CLUSTER = {
+    "Ingress": "Ingress の制御役",
+    "NetworkPolicy": "NetworkPolicy を守らせる網",
+    "HorizontalPodAutoscaler": "metrics-server",
+    "PersistentVolumeClaim": "StorageClass",
+}
+"""Kinds that any API server takes, although nothing comes of them where the cluster lacks who acts on them."""
+OF_ITSELF = {
+    "Namespace", "ServiceAccount", "ConfigMap", "Service", "Deployment", "StatefulSet", "Job", "PodDisruptionBudget",
+}  # fmt: skip
+
+
+@needs_kubectl
+@pytest.mark.parametrize("name", ["production", "single-box"])
+def test_what_a_bare_cluster_must_bring_is_listed(name: str) -> None:
+    kinds = {each["kind"] for each in overlay(name)}
+    assert kinds - OF_ITSELF <= set(OF_THE_CLUSTER), "a new kind: who in a cluster acts on it?"
+    [listed] = re.findall(
+        r"クラスターに入っていなければならないもの.*?\n\n(\|.*?)\n\n", text_of("docs/operators.md"), re.DOTALL
+    )
+    assert [word for kind, word in OF_THE_CLUSTER.items() if kind in kinds and word not in listed] == []
+
+
 def test_every_overlay_is_one_that_is_checked() -> None:
     there = {path.parent.name for path in (K8S / "overlays").glob("*/kustomization.yaml")}
     assert there == set(manifests.OVERLAYS)

@@ -83,6 +83,15 @@ def said(url: str) -> int:
         return 0
 
 
+def figure(told: str, role: str) -> float:
+    """What `/metrics` says of whether this role of this service does its work."""
+    with urllib.request.urlopen(f"{told}/metrics", timeout=5) as answer:
+        [line] = [line for line in answer.read().decode().splitlines() if line.startswith("role_ready{")]
+    labels, value = line.rsplit(" ", 1)
+    assert labels == f'role_ready{{role="{role}",service="{SERVICE}"}}'
+    return float(value)
+
+
 def becomes(url: str, status: int, seconds: float = 60) -> bool:
     return processes.wait_until(lambda: said(url) == status, seconds=seconds, pause=0.2)
 
@@ -101,9 +110,11 @@ def test_who_takes_no_requests_is_ready_while_the_broker_answers_and_shows_figur
         told = stage.start(role)
         assert becomes(f"{told}/metrics", 200)
         assert said(f"{told}/health/ready") == 503, "it does not consume, and has sent nothing"
+        assert figure(told, role) == 0, "the alarm KyodoRoleIdle looks at it"
     finally:
         stage.broker.start()
     assert becomes(f"{told}/health/ready", 200)
+    assert figure(told, role) == 1
     if role == "listen":
         stage.broker.stop()
         try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+from libs.common import keys
 from libs.common.doctor.finding import Finding, bad, good, unknown, warning
 from libs.common.settings import Settings
 from libs.common.unsafe import is_loopback
@@ -121,3 +122,22 @@ def keys_are_private(name: str, settings: Settings, now: datetime) -> Iterator[F
         yield warning("keys", f"also holds {', '.join(others)}", "一つの箱でないなら、自分の鍵だけを渡します")
     if not readable and not others:
         yield good("keys", f"{own.name}, private")
+
+
+def keys_are_believed(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
+    """What we sign with is what the others are told to believe, and no replacement of a key was left half done (docs/operators.md)."""
+    own, believed = settings.keys_dir / f"{name}.key", keys.public_keys(settings.keys_dir)
+    if not own.exists():
+        return  # `keys_are_private` says so
+    if keys.private_key(settings.keys_dir, name).public_key() not in believed.get(name, ()):
+        said = f"{name}.pub does not hold the key of {own.name}: nobody believes what is signed with it"
+        yield bad("public keys", said, f"{own.name} と組の {name}.pub を、全サービスとゲートウェイに渡して再起動します")
+        return
+    two = sorted(issuer for issuer, each in believed.items() if len(each) > 1)
+    if two:
+        said = f"two keys are believed of {', '.join(two)}"
+        yield warning(
+            "public keys", said, "鍵の取り替えの途中です。switch のあと retire まで進めます(docs/operators.md)"
+        )
+    else:
+        yield good("public keys", f"one of each of {len(believed)} issuers; ours is the one we sign with")

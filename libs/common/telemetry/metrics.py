@@ -25,7 +25,8 @@ AGE_SECONDS = Gauge(
     "oldest_waiting_seconds", "Age of the longest waiting row: outbox, inbox, jobs.", ["service", "queue"]
 )
 ROWS = Gauge("queue_rows", "Rows of a queue by state: pending, running, dead.", ["service", "queue", "state"])
-BUILD = Gauge("build_info", "1: which release runs with which settings.", ["service", "release", "settings"])
+BUILD = Gauge("build_info", "1: which release runs with which settings.", ["service", "role", "release", "settings"])
+READY = Gauge("role_ready", "1: the role does its work; 0: it runs, but does not.", ["service", "role"])
 MAILS = Counter("mails_total", "Mails by what happened to them: sent, failed, unknown.", ["service", "result"])
 INTEGRITY = Counter(
     "integrity_faults_total", "Things that were not as they must be, also those that were mended.", ["service", "kind"]
@@ -69,6 +70,11 @@ def watch_age(service: str, queue: str, seconds: Callable[[], float]) -> None:
     """Tell the age that `seconds()` gives at each look; NaN while it cannot be known, so that a scrape never fails."""
 
     AGE_SECONDS.labels(service, queue).set_function(lambda: _known(seconds))
+
+
+def watch_ready(service: str, role: str, ready: Callable[[], bool]) -> None:
+    """Tell at each look whether a role without a port for people does its work: what its `/health/ready` says."""
+    READY.labels(service, role).set_function(lambda: _known(ready))
 
 
 def watch_rows(service: str, queue: str, state: str, rows: Callable[[], float]) -> None:

@@ -4,6 +4,8 @@ import contextlib
 import os
 import socketserver
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,6 +27,7 @@ from libs.common.testing.bucket import free_port
 from libs.common.testing.certificates import Authority
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
+ROOT = Path(__file__).parents[4]
 
 
 def settings(folder: Path, **values: Any) -> Settings:
@@ -48,7 +51,8 @@ def test_a_usual_start_is_not_refused(tmp_path: Path) -> None:
     ("values", "environment", "word"),
     [
         ({"sample": True, "public_url": "https://kyodo.example.jp"}, {}, "SAMPLE=1"),
-        ({}, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "SQLite"),
+        ({"bus": "rabbitmq"}, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "SQLite"),
+        ({"database_url": "postgresql://db/postgres"}, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "BUS=embedded"),
         ({"bus": "rabbitmq", "amqp_url": "amqp://guest:guest@broker:5672//"}, {}, "guest"),
     ],
 )
@@ -62,6 +66,24 @@ def test_an_unsafe_combination_is_refused(
 def test_postgresql_in_kubernetes_and_guest_on_this_machine_are_not_refused(tmp_path: Path) -> None:
     chosen = settings(tmp_path, database_url="postgresql://db/postgres", bus="rabbitmq")
     assert list(unsafe.reasons("shop", chosen, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"})) == []
+
+
+def test_a_service_that_works_alone_does_not_count_events_as_sent_that_nobody_else_can_hear(tmp_path: Path) -> None:
+    """The embedded bus is what a process takes that was not told of a broker; it hands events to its own process only."""
+    keys.ensure(tmp_path / "keys", ["eapply"])
+    told = {"DATA_DIR": str(tmp_path), "KEYS_DIR": str(tmp_path / "keys"), "UPSTREAMS": '{"ebid": "http://ebid"}'}
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_URL") and name != "BUS"}
+    command = [sys.executable, "-m", "services.eapply", "work"]
+    done = subprocess.run(command, env=environment | told, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "UPSTREAMS names ebid" in done.stderr
+
+
+def test_services_that_work_together_or_with_a_broker_or_without_others_are_not_refused(tmp_path: Path) -> None:
+    others = {"shop": "http://shop", "bank": "http://bank", "gateway": "http://gateway"}
+    unsafe.refuse_lone_relay(["bank", "shop"], settings(tmp_path, upstreams=others))
+    unsafe.refuse_lone_relay(["shop"], settings(tmp_path, upstreams=others, bus="rabbitmq"))
+    unsafe.refuse_lone_relay(["shop"], settings(tmp_path))
 
 
 def test_issuers_that_share_a_key_and_secrets_that_are_none_are_refused(tmp_path: Path) -> None:
@@ -165,6 +187,23 @@ def test_the_key_of_another_service_is_a_warning(tmp_path: Path) -> None:
     keys.ensure(chosen.keys_dir, ["bank"])
     [found] = address.keys_are_private("shop", chosen, NOW)
     assert (found.level, "bank.key" in found.said) == (Level.WARNING, True)
+
+
+def test_a_key_that_nobody_believes_and_a_replacement_left_half_done_are_found(tmp_path: Path) -> None:
+    chosen = settings(tmp_path)
+    check = address.keys_are_believed
+    assert levels(check("shop", chosen, NOW)) == {"public keys": Level.GOOD}
+    keys.announce(chosen.keys_dir, "shop")
+    assert levels(check("shop", chosen, NOW)) == {"public keys": Level.WARNING}
+    keys.switch(chosen.keys_dir, "shop")
+    keys.retire(chosen.keys_dir, "shop")
+    assert levels(check("shop", chosen, NOW)) == {"public keys": Level.GOOD}
+    keys.ensure(tmp_path / "another", ["shop"])
+    (chosen.keys_dir / "shop.key").write_bytes((tmp_path / "another" / "shop.key").read_bytes())
+    assert levels(check("shop", chosen, NOW)) == {"public keys": Level.BAD}
+    (chosen.keys_dir / "shop.pub").unlink()
+    assert levels(check("shop", chosen, NOW)) == {"public keys": Level.BAD}
+    assert check in doctor.CHECKS
 
 
 # ---- stores
