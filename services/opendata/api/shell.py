@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from fastapi import Request
@@ -220,3 +221,8 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+
+def begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """`pieces`, of which the first is made before the answer begins: a refusal until then is told, and nothing half is sent."""
+    return chain((next(pieces, b""),), pieces)
