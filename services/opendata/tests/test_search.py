@@ -310,9 +310,14 @@ def test_what_titles_name_says_more_than_what_descriptions_say_in_passing(index)
 
 
 def test_a_word_that_every_municipality_has_demands_nothing(index):
-    index.put([Document("street", "町字一覧"), Document("money", "財政状況資料集"), Document("staff", "人事異動一覧")])
-    assert keys(index, "町の財政状況") == ["money"]
-    assert keys(index, "町の人の人事異動") == ["staff"]
+    index.put(
+        [
+            Document(f"{kind}-{n}", title)
+            for n in range(3)
+            for kind, title in (("street", "町字一覧"), ("money", "財政状況資料集"))
+        ]
+    )
+    assert set(keys(index, "町の財政状況")) == {"money-0", "money-1", "money-2"}
 
 
 def test_no_synonym_leads_to_a_word_that_is_never_demanded():
