@@ -61,6 +61,7 @@ def rows(request: Request, resource_id: str, format: Format, actor: Actor = acce
             return _json(_page(request, table, question_in(request, table, LIMIT)), headers)
     with tables.open(row.tenant, told["table"]) as table:
         question = question_in(request, table, told["rows"] or 1, most=None)
+        table.check_size(question)
         names = table.wanted(question)
         places = (
             tuple(told["points"][each] for each in ("lat", "lng")) if told.get("points") and format == "geojson" else ()
@@ -88,7 +89,7 @@ def rows(request: Request, resource_id: str, format: Format, actor: Actor = acce
         headers["Content-Disposition"] = csvout.attachment(
             f"{told['filename'].rpartition('.')[0] or resource_id}.{format}"
         )
-    return StreamingResponse(pieces(), headers=headers, media_type=MEDIA[format])
+    return StreamingResponse(shell.begun(pieces()), headers=headers, media_type=MEDIA[format])
 
 
 @router.get(

@@ -88,6 +88,22 @@ def choose_kind(request: Request, draft_id: str, kind: Text = "", actor: Actor =
     return to(f"{base(request)}/desk/drafts/{draft_id}")
 
 
+@router.post("/drafts/{draft_id}/cells", summary="Write cells of a file anew; it is read again with these")
+def correct_cells(
+    request: Request,
+    draft_id: str,
+    place: Annotated[list[str], Form(default_factory=list)],
+    value: Annotated[list[str], Form(default_factory=list)],
+    actor: Actor = access.staff(PUBLISHER),
+) -> Response:
+    """`place` and `value` come in pairs. An unequal number of both is no form of ours: what has no partner is left."""
+    with changing(request, actor) as session:
+        row = drafts.correct(session, draft_id, dict(zip(place, value, strict=False)), now_of(request))
+    if row.size <= drafts.AT_ONCE:
+        drafts.read_now(service_of(request), row.tenant_id, row.id)
+    return to(f"{base(request)}/desk/drafts/{draft_id}#found")
+
+
 @router.post("/drafts/{draft_id}/sheets", summary="A draft for each other sheet of the workbook")
 def take_sheets(request: Request, draft_id: str, actor: Actor = access.staff(PUBLISHER)) -> Response:
     with changing(request, actor) as session:

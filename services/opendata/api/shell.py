@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from fastapi import Request
@@ -162,3 +163,8 @@ def to(address: str) -> Response:
 def too_large(most: int) -> Sentence:
     """The refusal of a file of more than `most` MB."""
     return say("一度に送れるのは%(most)sMBまでです。分けてお送りください。", most=most)
+
+
+def begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """`pieces`, of which the first is made before the answer begins: a refusal until then is told, and nothing half is sent."""
+    return chain((next(pieces, b""),), pieces)

@@ -16,12 +16,22 @@ from fastapi.responses import JSONResponse, Response
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, NotFound
+from libs.common.errors import NotFound
 from services.opendata.api import shell
 from services.opendata.db import sensors as db
 from services.opendata.db.sensors import PublishedStreamRow, ReadingRow
 from services.opendata.domain import things
-from services.opendata.domain.odata import Asked, Compare, Joined, Node, asked_in, fields_of, holds, narrowed
+from services.opendata.domain.odata import (
+    Asked,
+    Compare,
+    Joined,
+    Node,
+    NotUnderstood,
+    asked_in,
+    fields_of,
+    holds,
+    narrowed,
+)
 
 router = APIRouter(tags=["sensors"])
 API = "/opendata/sensors/v1.1"
@@ -82,9 +92,7 @@ class Site:
     def count(self) -> None:
         self.entities += 1
         if self.entities > MOST_ENTITIES:
-            raise Invalid(
-                "$expandで読む数が多すぎます。$topで減らしてください。", code="bad-query", parameter="$expand"
-            )
+            raise NotUnderstood("$expandで読む数が多すぎます。$topで減らしてください。", "$expand")
 
     def link(self, one: One) -> str:
         return f"{self.address}/{one.kind}('{one.id}')"
@@ -386,7 +394,7 @@ def _left(site: Site, row: PublishedStreamRow, where: Node | None) -> Node | boo
 
 
 def _check_cost(wanted: Wanted, asked: Asked) -> None:
-    """Invalid where an answer would need every reading of every stream."""
+    """NotUnderstood where an answer would need every reading of every stream."""
     fields = {name for _, where in wanted if where is not None for name in fields_of(where)}
     by_time = fields <= {"phenomenonTime"} and asked.order[0][0] == "phenomenonTime" and not (asked.count and fields)
     deep = asked.skip + asked.top > DEEPEST_PAGE
@@ -394,9 +402,9 @@ def _check_cost(wanted: Wanted, asked: Asked) -> None:
         raise _too_many()
 
 
-def _too_many() -> Invalid:
+def _too_many() -> NotUnderstood:
     sentence = "一度に調べるセンサーが多すぎます。$filterで Datastream/id を指定するか、$topで減らしてください。"
-    return Invalid(sentence, code="bad-query", parameter="$filter")
+    return NotUnderstood(sentence, "$filter")
 
 
 def _merged(site: Site, wanted: Wanted, asked: Asked) -> list[tuple[PublishedStreamRow, ReadingRow]]:

@@ -5,15 +5,17 @@
 import json
 import re
 import sqlite3
+import threading
 import time
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from libs.common.errors import Invalid, Unavailable
+from libs.common.errors import Invalid, TooLarge, Unavailable
 from services.opendata.datastore.build import Column
 from services.opendata.datastore.types import DOCUMENTS, NUMERIC, BadValue, affinity, kept, shown
 
@@ -21,6 +23,12 @@ OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "eq": "=", "ne": "<
 ROWS_AT_ONCE, TOGETHER = 500, 100
 LARGEST_PAGE, DEEP = 10_000, 5_000
 """Rows of what is a page; so many rows before it, and an index on the column it is ordered by is worth making."""
+LARGEST_ANSWER = 32_000
+"""Rows of what is no export: SQLite keeps only so many while it sorts."""
+MOST_SORTED, SORTED_AT_ONCE = 512 * 1024**2, 4
+"""Bytes of a table whose rows are sorted as a whole, and how many are in one process: SQLite sorts them on the disk, at most twice their
+size each."""
+_SORTING = threading.BoundedSemaphore(SORTED_AT_ONCE)
 WIDE = 300
 """Columns; in wider tables a word is looked for as it is written only."""
 NUMERAL = re.compile(r"[-+.\dEe]+", re.ASCII)
@@ -73,6 +81,8 @@ class Table:
     """Columns that have an index."""
     compared: set[str] = field(default_factory=set)
     """Columns (c0, c1, …) by which single values or a deep page were asked for: an index would find them."""
+    sorting: bool = False
+    """It has one of the places for sorting on the disk, until it is closed."""
     _numbers: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +114,24 @@ class Table:
                 cells = f"WITH deep AS MATERIALIZED (SELECT _id FROM data{rows}) {cells}"
                 page = f" WHERE _id IN (SELECT _id FROM deep LIMIT ? OFFSET ?){order}"
             self.compared |= {self._column(question.sort[0][0])} if start >= DEEP and not where else set()
+        self._take_room(question)
         return self._run(cells + page, [*values, question.limit, start])
+
+    def _take_room(self, question: Question) -> None:
+        """Rows that are no page are sorted on the disk: of so much, so often at once. Unavailable where others do it now."""
+        if not _sorts_whole(question) or self.sorting:
+            return
+        self.check_size(question)
+        if not _SORTING.acquire(blocking=False):
+            sentence = "並べ替えた全件の書き出しが、いま重なっています。少し待つか、並べ替えずに書き出してください。"
+            raise Unavailable(sentence, code="sorting-busy", retry_after=30)
+        self.sorting = True
+
+    def check_size(self, question: Question) -> None:
+        """TooLarge where all rows of a table beyond `MOST_SORTED` are wanted in an order."""
+        if _sorts_whole(question) and self.path.stat().st_size > MOST_SORTED:
+            sentence = "この表は大きいため、全件を並べ替えて書き出せません。並べ替えずに書き出すか、limitを32000以下にしてください。"
+            raise TooLarge(sentence, code="too-large-to-sort")
 
     def _without_gap(self) -> bool:
         """Whether rows are numbered 1, 2, 3 …; where a program has deleted some, they are not."""
@@ -116,6 +143,7 @@ class Table:
         self._where(question)
         for name, *_ in question.sort:
             self._column(name)
+        self.check_size(question)
 
     def wanted(self, question: Question) -> list[str]:
         names = list(question.columns) or self.names
@@ -286,13 +314,23 @@ class Table:
             raise Invalid("条件の値は、列の種類に合わせて指定してください。", code="bad-value") from error
 
     def _run(self, sql: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        """The first rows are there when it returns: what was sorted is sorted, and what could not be is refused before anything is sent."""
+        rest = self._fetched(sql, values)
+        return chain(next(rest, []), chain.from_iterable(rest))
+
+    def _fetched(self, sql: str, values: Sequence[Any]) -> Iterator[list[tuple[Any, ...]]]:
         try:
             cursor = self.connection.execute(sql, values)
             while rows := cursor.fetchmany(ROWS_AT_ONCE):
-                yield from rows
+                yield rows
         except sqlite3.OperationalError as error:
             if "integer overflow" in str(error):
                 raise Invalid("合計が大きすぎて、計算できません。", code="bad-aggregate") from error
+            if "disk" in str(error):
+                sentence = (
+                    "並べ替えに使う場所が、いま足りません。並べ替えずに書き出すか、しばらくしてからお試しください。"
+                )
+                raise Unavailable(sentence, code="no-room-to-sort", retry_after=60) from error
             if "interrupted" not in str(error):
                 raise
             sentence = "問い合わせに時間がかかりすぎたため、中断しました。条件を減らすか、全件をダウンロードしてお使いください。"
@@ -309,6 +347,10 @@ def _by(question: Question) -> str:
     single = any(each.operator in ("eq", "in") for each in question.conditions)
     whole = not (question.conditions or question.words or question.after)
     return "" if single or (whole and question.sort and _is_page(question)) else " NOT INDEXED"
+
+
+def _sorts_whole(question: Question) -> bool:
+    return bool(question.sort) and not 0 <= question.limit <= LARGEST_ANSWER
 
 
 def _is_page(question: Question) -> bool:
@@ -388,7 +430,12 @@ def open_table(path: Path, seconds: float) -> Iterator[Table]:
         end = time.monotonic() + seconds
         connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
         connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
-        yield Table(connection, [Column(**column) for column in json.loads(told)], rows, path, indexed)
+        table = Table(connection, [Column(**column) for column in json.loads(told)], rows, path, indexed)
+        try:
+            yield table
+        finally:
+            if table.sorting:
+                _SORTING.release()
     finally:
         connection.close()
 

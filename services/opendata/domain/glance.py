@@ -13,7 +13,7 @@ from services.opendata.domain.texts import PLATFORM
 
 Glance = Callable[[Sequence[str]], bool]
 _END = "\x1f"
-_SUSPECT = re.compile(rf"(?:^|{_END})[ 　\t\r\n=#]|[ 　\t\r\n]{_END}|[\r\n｡-ﾟ]|{PLATFORM.pattern}")
+_SUSPECT = re.compile(rf"(?:^|{_END})[ 　\t\r\n=#]|[ 　\t\r\n]{_END}|[\r\n｡-ﾟ〃″仝]|同上|{PLATFORM.pattern}")
 
 # Days up to the 28th exist in every month; numbers of ten or eleven digits have twelve or thirteen characters with two hyphens.
 _RIGHT: dict[Role, str] = {

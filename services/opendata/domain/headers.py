@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
+from services.opendata.domain.places import is_latitude_name, is_longitude_name
 from services.opendata.domain.standards import definitions
 
 # What towns write for the standard's items, seen in published municipal CSVs; left = folded, right = names in order of preference.
@@ -138,7 +139,14 @@ def candidates(name: str) -> tuple[str, ...]:
     """The standard names that a column called `name` may be, the likeliest first; empty when none is known."""
     folded = fold(name)
     exact = _standard_names().get(folded, ())
-    return tuple(dict.fromkeys((*exact, *_aliases().get(folded, ()))))
+    return tuple(dict.fromkeys((*exact, *_aliases().get(folded, ())))) or _degrees(name)
+
+
+def _degrees(name: str) -> tuple[str, ...]:
+    """緯度 and 経度 are the same under whatever stands above them; other names (代表者 over 電話番号) are not."""
+    if is_latitude_name(name):
+        return ("緯度",)
+    return ("経度",) if is_longitude_name(name) else ()
 
 
 def standard_names(columns: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ class Asked:
 
 
 def asked_in(given: Mapping[str, str], entity: Entity, depth: int = 0) -> Asked:
-    """Invalid, naming it, for what is not understood. `depth`: how many $expand it stands in."""
+    """NotUnderstood, naming it, for what is none of these. `depth`: how many $expand it stands in."""
     for name in given:
         if name.startswith("$") and name not in (
             "$filter",
@@ -311,5 +311,14 @@ def _number(given: Mapping[str, str], name: str, usual: int) -> int:
     return int(text)
 
 
-def _bad(name: str) -> Invalid:
-    return Invalid(f"{name}の書き方が正しくないか、ここでは使えません。", code="bad-query", parameter=name)
+class NotUnderstood(Invalid):
+    """A question that cannot be answered as it stands: 400, as SensorThings 1.1 wants it (9.3.1, `query-status-code`)."""
+
+    status = 400
+
+    def __init__(self, sentence: str, parameter: str) -> None:
+        super().__init__(sentence, code="bad-query", parameter=parameter)
+
+
+def _bad(name: str) -> NotUnderstood:
+    return NotUnderstood(f"{name}の書き方が正しくないか、ここでは使えません。", name)

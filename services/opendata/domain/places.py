@@ -21,6 +21,20 @@ _DMS = re.compile(
 )
 
 
+_LATITUDE_NAME = re.compile(r"(?:^|[_・])(?:緯度|北緯|latitude|lat)(?:[(（][^()（）]*[)）])?$", re.I)
+_LONGITUDE_NAME = re.compile(r"(?:^|[_・])(?:経度|東経|longitude|lng|lon)(?:[(（][^()（）]*[)）])?$", re.I)
+
+
+def is_latitude_name(name: str) -> bool:
+    """Whether a column is called 緯度, also under a group's name (緯度・経度_緯度, 位置情報_緯度) or with its system (世界測地系)."""
+    return bool(_LATITUDE_NAME.search(name.strip())) and not is_longitude_name(name)
+
+
+def is_longitude_name(name: str) -> bool:
+    """As `is_latitude_name`, of 経度."""
+    return bool(_LONGITUDE_NAME.search(name.strip()))
+
+
 def check_digit(first_five: str) -> int:
     """The sixth digit: 11 − (Σ d·(6,5,4,3,2) mod 11), its last digit; sums below 11 subtract from 11 (JIS X 0402 附属書)."""
     total = sum(int(digit) * weight for digit, weight in zip(first_five, (6, 5, 4, 3, 2), strict=True))

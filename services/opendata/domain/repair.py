@@ -4,17 +4,20 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from services.opendata.domain.cells import Cleaned
+from services.opendata.domain.cells import Cleaned, unsure
+from services.opendata.domain.cells import mended as mended_cell
 from services.opendata.domain.cleaning import cleaner
 from services.opendata.domain.glance import glance
 from services.opendata.domain.headers import standard_names
 from services.opendata.domain.places import PREFECTURES, clean_code, is_latitude, is_longitude
 from services.opendata.domain.roles import Role, roles_of
 from services.opendata.domain.standards import Definition
-from services.opendata.domain.table import Finding, Findings, Row, Table
+from services.opendata.domain.table import Finding, Findings, Row, Table, total_at
 from services.opendata.domain.texts import full_kana
 
 SHOWN = 1_000
+DITTO = frozenset(["〃", "″", "仝", "同上"])
+"""What stands for the cell above (機械判読性ルール L2-02)."""
 ERRORS = frozenset({"date-impossible", "time-impossible", "excel-error", "code-wrong", "degrees-outside", "formula"})
 
 
@@ -97,23 +100,53 @@ def _mended_rows(plan: Plan, without: frozenset[str], result: Repair | None = No
     ]
     pair = _pair(plan.roles)
     prefecture_at = _index(plan.columns, "都道府県名", "所在地_都道府県")
+    one_each = _one_each(plan.definition) and "total-row" not in without
+    above: Sequence[str] = ("",) * len(plan.columns)
     for block in plan.table.blocks():
-        cells = [row.cells for row in block]
+        rows = [row for row in block if not _is_sum(plan, row, result)] if one_each else block
+        cells = [row.cells for row in rows]
         doubtful = [
             column for column, values in zip(columns, zip(*cells, strict=True), strict=True) if not column[3](values)
-        ]
+        ] if rows else []  # fmt: skip
         if not doubtful:
-            yield from block
+            yield from rows
+            above = cells[-1] if cells else above
             continue
-        for row in block:
+        for row in rows:
             mended = list(row.cells)
             for at, role, clean, _ in doubtful:
                 if value := row.cells[at]:
-                    cleaned = clean_code(value, _prefecture(row, prefecture_at)) if role == "code" else clean(value)
+                    if value.strip() in DITTO:
+                        cleaned = _as_above(value, above[at])
+                    else:
+                        cleaned = clean_code(value, _prefecture(row, prefecture_at)) if role == "code" else clean(value)
                     _mend(plan, row, mended, at, cleaned, without, result)
             if pair:
                 _mend_position(plan, row, mended, pair, without, result)
+            above = mended
             yield Row(row.number, tuple(mended))
+
+
+def _one_each(definition: Definition | None) -> bool:
+    """Whether each row is one thing somewhere (a facility, a sign): a row that sums up the others is none of them."""
+    return definition is not None and definition.column("緯度") is not None
+
+
+def _is_sum(plan: Plan, row: Row, result: Repair | None) -> bool:
+    at = total_at(row)
+    if at is None or at >= len(plan.columns):
+        return False
+    if result:
+        word = row.cells[at]
+        message = f"「{word.strip()}」の行を除きました。1行に1つの場所だけを書く表です。"
+        _note(result, Change(row.number, plan.table.place(at), plan.columns[at], word, "", "total-row", message))
+    return True
+
+
+def _as_above(value: str, above: str) -> Cleaned:
+    if above.strip() in ("", *DITTO):
+        return unsure(value, "ditto", f"「{value}」が指す上の行の値がありません。値を書いてください。")
+    return mended_cell(above, "ditto", f"「{value}」を上の行の値に直しました：{above}")
 
 
 def _prefecture(row: Row, at: int | None) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 from services.opendata.domain.cells import Cleaned
 from services.opendata.domain.dates import EXCEL_DAYS, clean_date
 from services.opendata.domain.numbers import clean_number, clean_percent
+from services.opendata.domain.places import is_latitude_name, is_longitude_name
 from services.opendata.domain.standards import Definition, StandardColumn
 from services.opendata.domain.table import Table
 
@@ -41,8 +42,6 @@ _NAMES: tuple[tuple[str, Role], ...] = (
     ),
     (r"(電話|FAX|ファックス)番号$|^(電話|TEL|FAX)$", "phone"),
     (r"^郵便番号$|_郵便番号$", "postal"),
-    (r"^緯度$|^latitude$|^lat$", "latitude"),
-    (r"^経度$|^longitude$|^lng$|^lon$", "longitude"),
     (r"(年月日|指定日|登録日|更新日|開始日|終了日|設置日|許可日|公開日)$", "date"),
     (r"(開始|終了|開館|閉館|受付)(時間|時刻)$", "time"),
     (r"^(NO|ID|番号|連番|法人番号|内線番号|医療機関コード|事業所番号|POIコード|町字ID)\.?$", "identifier"),
@@ -57,6 +56,10 @@ def role_of(name: str, standard: StandardColumn | None = None) -> Role | None:
     """The role by name and definition alone; None when only the values can tell. A known name is stronger than the type `text`."""
     if standard and standard.choices:
         return "choice"
+    if is_latitude_name(name):
+        return "latitude"
+    if is_longitude_name(name):
+        return "longitude"
     for pattern, role in _BY_NAME:
         if pattern.search(name):
             return role

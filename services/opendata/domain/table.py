@@ -1,8 +1,9 @@
 """A table as rows of text, and what is found in it. Rows are read again from their source each time: a table of millions fits."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal, NamedTuple
 
@@ -95,6 +96,18 @@ class Table:
     def rows(self) -> Iterator[Row]:
         return self.source()
 
+    def with_cells(self, values: Mapping[str, str]) -> "Table":
+        """The table with other values in some cells, named as Excel names them (`{"J6": "2019-02-28"}`); what is no cell of it is left."""
+        if not values:
+            return self
+        at_place = {column_letters(self.place(at)): at for at in range(len(self.columns))}
+        by_row: dict[int, dict[int, str]] = {}
+        for place, value in values.items():
+            letters, number = place.rstrip("0123456789"), place.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+            if letters in at_place and number.isdecimal():
+                by_row.setdefault(int(number), {})[at_place[letters]] = value
+        return replace(self, source=lambda: (_with(row, by_row.get(row.number, {})) for row in self.source()))
+
     def blocks(self) -> Iterator[list[Row]]:
         """The rows, `BLOCK` at a time: what is right is told of a whole column faster than of each cell."""
         rows = self.source()
@@ -106,6 +119,24 @@ class Table:
         """A table held in memory; its rows count from 2, below the header."""
         kept = tuple(Row(number, tuple(cells)) for number, cells in enumerate(rows, start=2))
         return cls(tuple(columns), lambda: iter(kept), sheet)
+
+
+def _with(row: Row, values: Mapping[int, str]) -> Row:
+    return Row(row.number, tuple(values.get(at, cell) for at, cell in enumerate(row.cells))) if values else row
+
+
+_TOTAL = re.compile(r"^(?:合\s*計|総\s*計|小\s*計|総\s*数|[市区町村県郡]\s*計|計|平\s*均)$")
+
+
+def is_total(cell: str) -> bool:
+    """Whether a cell says that its row sums up others (合計, 小 計, 平均)."""
+    return bool(_TOTAL.match(cell.strip()))
+
+
+def total_at(row: Row) -> int | None:
+    """The column (from 0) whose cell says that the row sums up others: the first that is filled."""
+    at = next((at for at, cell in enumerate(row.cells) if cell.strip()), None)
+    return at if at is not None and is_total(row.cells[at]) else None
 
 
 def column_letters(column: int) -> str:

@@ -11,7 +11,7 @@ from libs.common.errors import Invalid, TooLarge, say
 from services.opendata.domain.cells import half_width
 from services.opendata.domain.headers import candidates, tidy
 from services.opendata.domain.numbers import SIGNS, UNIT
-from services.opendata.domain.table import Finding, Findings, Row, Table, column_letters
+from services.opendata.domain.table import Finding, Findings, Row, Table, column_letters, is_total, total_at
 from services.opendata.reading.limits import Limits
 from services.opendata.reading.merges import Merge, fill
 
@@ -22,7 +22,6 @@ _NUMBER = re.compile(r"[-+▲△]?[\d０-９,，.．]+[%％]?")
 _NOTE = re.compile(
     r"^\s*+(?:[※*＊]|[（(]?注[\d０-９）):：.]?|[（(]?備考[）):：]|出典|資料|[（(]単位|.*(?:現在|時点)[）)]?$)"
 )
-_TOTAL = re.compile(r"^(?:合\s*計|総\s*計|小\s*計|総\s*数|[市区町村県郡]\s*計|計|平\s*均)$")
 _SECTION = re.compile(r"^\s*[■□◆◇●▼▽★☆【《〈<＜]")
 _UNIT_CELL = re.compile(
     r"\([^()]{1,8}\)|\[[^\[\]]{1,8}\]|単位|"
@@ -449,7 +448,7 @@ def _last(scan: _Scan, width: int, sheet: str, findings: Findings, beyond: int =
 
 def _is_note(row: Row, width: int) -> bool:
     first = next(cell for cell in row.cells if cell.strip())
-    if _TOTAL.match(first.strip()):
+    if is_total(first):
         return False
     return (_filled(row) == 1 and width >= 3) or (_filled(row) * 3 <= width and bool(_NOTE.match(first)))
 
@@ -500,17 +499,11 @@ def _note_rows(rows: Iterator[Row], layout: Layout, sheet: str, findings: Findin
                 f"{row.number}行目は「{text}」という見出しだけの行です。列を作ってその値とし、行は除いてください。"
             )
             findings.add(Finding("section-row", "warning", message, sheet, row.number, 1, layout.columns[0], text))
-        if (at := _total_at(row)) is not None and at < width:
+        if (at := total_at(row)) is not None and at < width:
             word = row.cells[at]
             message = f"{row.number}行目は「{word.strip()}」の行です。データと合計が混ざらないよう、除くことを検討してください。"
             findings.add(Finding("total-row", "warning", message, sheet, row.number, at + 1, layout.columns[at], word))
     group.note(layout, sheet, findings)
-
-
-def _total_at(row: Row) -> int | None:
-    """The column whose cell says that the row sums up others: the first that is filled."""
-    at = next((at for at, cell in enumerate(row.cells) if cell.strip()), None)
-    return at if at is not None and _TOTAL.match(row.cells[at].strip()) else None
 
 
 @dataclass

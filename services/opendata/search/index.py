@@ -14,7 +14,7 @@ from services.opendata.search.document import Answer, Document, Hit
 from services.opendata.search.fold import fold
 from services.opendata.search.postings import numbers_of
 from services.opendata.search.query import Reader, Term, Understood
-from services.opendata.search.ranking import Levels, levels_of
+from services.opendata.search.ranking import WEIGHTS, Levels, levels_of
 from services.opendata.search.suggest import suggestions
 
 _NOTHING: Mapping[str, Collection[str]] = {}
@@ -234,8 +234,13 @@ def _matching(levels: list[tuple[Term, Levels]], allowed: int) -> tuple[int, boo
 
 
 def _with_the_rarest(found: int, levels: list[tuple[Term, Levels]]) -> int:
-    """Of words not found together the rarest says most: トイレ of 公園トイレ. Of words about equally rare none is preferred."""
-    having = [found & _any_of(here) for term, here in levels if term.demanded and not term.places]
+    """Of words not found together the rarest says most: トイレ of 公園トイレ. Of words about equally rare none is preferred, and what only
+    descriptions say in passing (利用可能時間) says nothing beside what titles name."""
+    named = [
+        (found & _any_of(here), max(here, default=0.0)) for term, here in levels if term.demanded and not term.places
+    ]
+    in_titles = [bits for bits, best in named if bits and best > WEIGHTS["description"]]
+    having = in_titles or [bits for bits, _ in named]
     rarest, *others = sorted((bits for bits in having if bits), key=int.bit_count) or [found]
     return found if others and others[0].bit_count() < 1.5 * rarest.bit_count() else rarest
 

@@ -68,11 +68,19 @@ def test_who_is_no_member_can_be_taken_out(program: Browser):
 @pytest.mark.parametrize(
     "action",
     ["api_token_list", "api_token_revoke", "config_option_show", "package_collaborator_create", "datastore_function_create",
-     "datastore_function_delete"],
+     "datastore_function_delete", "task_status_update", "task_status_update_many", "task_status_delete", "term_translation_update",
+     "term_translation_update_many"],
 )  # fmt: skip
 def test_what_no_key_may_do_is_refused_and_not_unknown(program: Browser, action: str):
     refused = program.act(action, id="x", name="f", definition="BEGIN END;")
     assert refused.status_code == 403 and refused.json()["error"]["__type"] == "Authorization Error"
+
+
+def test_tasks_and_translations_are_asked_for_and_there_are_none(town: Town):
+    visitor = town.visitor()
+    assert visitor.act("task_status_show", id="x").status_code == 404
+    assert visitor.act("task_status_show", entity_id="x").json()["error"]["task_type"] == ["Missing value"]
+    assert visitor.result("term_translation_show", terms=["水"]) == []
 
 
 def test_a_plain_word_is_a_document(town: Town, program: Browser):

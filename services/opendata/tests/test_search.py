@@ -302,6 +302,24 @@ def test_katakana_that_begins_with_another_word_is_not_taken_for_it(index):
     assert keys(index, "マチバス") == ["bus"]
 
 
+def test_what_titles_name_says_more_than_what_descriptions_say_in_passing(index):
+    """Nothing has both words: 時間 stands in fewer data sets, but only in their descriptions."""
+    index.put([Document(f"bus-{n}", "コミュニティバス停留所") for n in range(4)])
+    index.put([Document("aed", "AED設置箇所", description="利用できる時間。")])
+    assert keys(index, "バス 時間") == [f"bus-{n}" for n in range(4)]
+
+
+def test_a_word_that_every_municipality_has_demands_nothing(index):
+    index.put(
+        [
+            Document(f"{kind}-{n}", title)
+            for n in range(3)
+            for kind, title in (("street", "町字一覧"), ("money", "財政状況資料集"))
+        ]
+    )
+    assert set(keys(index, "町の財政状況")) == {"money-0", "money-1", "money-2"}
+
+
 def test_no_synonym_leads_to_a_word_that_is_never_demanded():
     assert not {given for given in words().others if given in words().stop}
 
@@ -312,7 +330,7 @@ def test_the_judged_queries_do_not_get_worse():
     floors_of = {
         "tuned": (0.99, 0.98, 0.95), "held-out": (0.93, 0.94, 0.95), "second": (0.95, 0.98, 0.97), "third": (0.92, 0.92, 0.96),
         "fourth": (0.89, 0.95, 0.90), "fifth": (0.95, 0.96, 0.87),
-        "sixth": (0.96, 0.95, 0.94), "seventh": (0.95, 0.93, 0.95),
+        "sixth": (0.96, 0.95, 0.94), "seventh": (0.95, 0.93, 0.95), "eighth": (0.97, 0.97, 0.93),
     }  # fmt: skip
     for part, floors in floors_of.items():
         assert all(mean >= floor for mean, floor in zip(means(found, part), floors, strict=True)), (

@@ -1,5 +1,7 @@
 """A file on its way to being published: kept, read, looked at, thrown away."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -8,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import jobs, room
 from libs.common.actor import Actor
-from libs.common.errors import Refusal
+from libs.common.errors import Invalid, Refusal, say
 from libs.common.files import StoredFile
 from libs.common.ids import new_id
 from libs.common.service import Service
@@ -20,6 +22,10 @@ from services.opendata.use_cases.examine import Source, examine
 AT_ONCE = 3 * 1024 * 1024
 """Bytes up to which a file is read while the clerk waits; larger ones are read by a job, with progress shown."""
 READ = "opendata.read-draft"
+PLACE = re.compile(r"[A-Z]{1,3}[1-9][0-9]{0,6}", re.ASCII)
+"""A cell as Excel names it."""
+CORRECTED, LONGEST = 500, 4_000
+"""Cells that may be written anew in the cloud, and characters of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +70,47 @@ def read_now(service: Service, tenant: str, draft_id: str) -> None:
         return
     stored = StoredFile(row.file_id, row.size, row.sha256, row.media_type)
     source = Source(tenant, stored, row.filename, (place.name if place else None) or "", row.report.get("asked"),
-                    row.report.get("sheet_asked"))  # fmt: skip
+                    row.report.get("sheet_asked"), row.report.get("corrected", {}))  # fmt: skip
     try:
         found = examine(files_of(service), tables_of(service), source)
     except Refusal as refusal:
         _finish(service, tenant, draft_id, {"state": "unreadable", "report": {"reason": str(refusal.message)}})
         return
-    sheet = row.report.get("sheet_asked")
     told: dict[str, Any] = {
-        "state": "read", "report": found.report | ({"sheet_asked": sheet} if sheet else {}), "original_table": found.original_table,
+        "state": "read", "report": found.report | _asked(row), "original_table": found.original_table,
         "repaired_table": found.repaired_table, "repaired_file": found.repaired_file,
     }  # fmt: skip
     _finish(service, tenant, draft_id, told)
 
 
+def _asked(row: DraftRow) -> dict[str, Any]:
+    """What a person said of the file, which holds however often it is read again."""
+    return {
+        name: row.report[name] for name in ("asked", "sheet_asked", "corrected") if row.report.get(name) is not None
+    }
+
+
 def read_as(session: Session, draft_id: str, kind: str, now: datetime) -> DraftRow:
     """The clerk says which recommended data set a file follows ("" for none): it is read again, as that."""
+    return _read_again(session, draft_id, {"asked": kind if standards.kind(kind) else ""}, now)
+
+
+def correct(session: Session, draft_id: str, cells: Mapping[str, str], now: datetime) -> DraftRow:
+    """The clerk writes some cells anew ({"J6": "2019-02-28"}, an empty text for a cell that is left as it is): the file is read again with
+    these. The file as sent stays as it was. Invalid `too-many` beyond `CORRECTED` cells."""
+    row = datasets.draft(session, draft_id)
+    written = {place: value[:LONGEST] for place, value in cells.items() if value.strip() and PLACE.fullmatch(place)}
+    corrected = row.report.get("corrected", {}) | written
+    if len(corrected) > CORRECTED:
+        sentence = say("画面で直せるのは%(most)sか所までです。ファイルを直して送ってください。", most=CORRECTED)
+        raise Invalid(sentence, code="too-many")
+    return _read_again(session, draft_id, {"corrected": corrected}, now)
+
+
+def _read_again(session: Session, draft_id: str, said: dict[str, Any], now: datetime) -> DraftRow:
     row = datasets.draft(session, draft_id, lock=True)
     if row.state in ("read", "unreadable"):
-        told = {"asked": kind if standards.kind(kind) else ""}
-        sheet = row.report.get("sheet_asked")
-        row.state, row.report = "reading", told | ({"sheet_asked": sheet} if sheet else {})
+        row.state, row.report = "reading", _asked(row) | said
         if row.size > AT_ONCE:
             jobs.add(session, READ, {"draft": row.id}, tenant=row.tenant_id, key=new_id(), now=now)
     return row

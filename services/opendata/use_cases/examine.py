@@ -5,8 +5,9 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -26,6 +27,10 @@ from services.opendata.use_cases import whereabouts
 
 PREVIEW = 20
 SHOWN = 200
+AROUND, LINES_AROUND = 300, 10
+"""Characters of a line above or below a table that go into the description, and how many lines do."""
+PLACES = 5
+"""Places named where many are alike."""
 MAX_CSV = 16 * 1024**3
 """Bytes of a repaired file."""
 EDITION_TAGS = {"自治体標準オープンデータセット": "自治体標準ODS", "推奨データセット": "推奨データセット"}
@@ -46,6 +51,7 @@ class Source:
     """A stored file to be examined; `place` is the municipality's name, for the proposed description.
 
     `sheet`: the sheet of a workbook that a person chose.
+    `corrected`: cells a person wrote anew in the cloud, by their place in the file ({"J6": "2019-02-28"}).
     `kind`: the number of the recommended data set a person says it follows ("" for none); None: recognise it.
     """
 
@@ -55,6 +61,7 @@ class Source:
     place: str
     kind: str | None = None
     sheet: str | None = None
+    corrected: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def examine(store: Store, tables: Tables, source: Source) -> Examined:
@@ -76,12 +83,17 @@ def _examine(store: Store, tables: Tables, source: Source, reading: Reading) -> 
     table = reading.tables[0]
     stem = PurePath(source.filename).stem
     definition = _definition(source, table, stem)
-    chosen = plan(table, definition)
+    chosen = plan(table.with_cells(source.corrected), definition)
     mended = repair(chosen)
     report = _understood(source, reading, definition, mended.table.columns)
-    report |= _findings(reading, mended) | _changes(mended) | _beside(table, mended)
+    report |= (
+        _findings(reading, mended)
+        | _changes(mended, _corrections(table, source.corrected, mended.table.columns))
+        | _beside(table, mended)
+    )
+    report["corrected"] = dict(source.corrected)
     report["acting"] = sorted(_more_than_values(reading))
-    mends = bool(mended.counts or report["acting"] or RESHAPED & report["counts"].keys())
+    mends = bool(mended.counts or source.corrected or report["acting"] or RESHAPED & report["counts"].keys())
     best = mended.table if mends else table
     report["conformance"] = _conformance(assess(best, definition)) if definition else None
     report["readability"] = _readability(reading, chosen.roles, mended, definition, mends)
@@ -122,15 +134,22 @@ def _understood(
         "kind": definition.kind.number if definition else "",
         "proposed": {
             "title": title, "theme": vocabulary.proposed_theme(title), "frequency": "ANNUAL" if definition else "IRREG",
-            "notes": _notes(source.place, title, columns), "tags": _tags(definition),
+            "notes": _notes(source.place, title, columns, _said_around(reading)), "tags": _tags(definition),
         },
     }  # fmt: skip
 
 
-def _notes(place: str, title: str, columns: Sequence[str]) -> str:
+def _notes(place: str, title: str, columns: Sequence[str], around: Sequence[str]) -> str:
     named = [name for name in columns if name.strip()]
     more = "など" if len(named) > 6 else ""
-    return f"{place}の{title}です。項目：{'、'.join(named[:6])}{more}。"
+    return "\n".join([f"{place}の{title}です。項目：{'、'.join(named[:6])}{more}。", *around])
+
+
+def _said_around(reading: Reading) -> list[str]:
+    """What stood above and below the table of the file: it leaves the table, and goes into the description that a clerk reads."""
+    sheet = reading.tables[0].sheet
+    found = [*reading.findings.of("row-above-header"), *reading.findings.of("note-below")]
+    return [each.value[:AROUND] for each in found if each.sheet == sheet and each.value.strip()][:LINES_AROUND]
 
 
 def _tags(definition: Definition | None) -> list[str]:
@@ -145,28 +164,67 @@ def _findings(reading: Reading, mended: Repair) -> dict[str, Any]:
     """About the file as it came, and the cells that stay as they were and need a person."""
     counts = reading.findings.counts + mended.findings.counts
     shown = [*reading.findings.shown, *mended.findings.shown]
+    cells = {id(each) for each in mended.findings.shown if each.row and each.column}
+    if mended.counts["total-row"]:  # the repaired table has none left: nothing to be considered any more
+        counts -= Counter({"total-row": mended.counts["total-row"]})
+        out = {change.row for change in mended.changes if change.code == "total-row"}
+        shown = [each for each in shown if each.code != "total-row" or each.row not in out]
     shown.sort(key=lambda each: (each.row or 0, each.column or 0))
     return {
         "counts": dict(counts), "findings_total": sum(counts.values()),
-        "findings": [_finding(each) for each in shown[:SHOWN]],
+        "findings": _together([_finding(each, id(each) in cells) for each in shown[:SHOWN]]),
     }  # fmt: skip
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _together(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is said of many places alike, without a value of its own (merged cells), is said once, with the places."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for number, each in enumerate(found):
+        own = str(number) if each["value"] or each["proposal"] is not None or not each["place"] else ""
+        alike.setdefault((each["code"], each["message"], each["column_name"], own), []).append(each)
+    return [group[0] | {"place": _places([each["place"] for each in group])} for group in alike.values()]
+
+
+def _places(places: Sequence[str]) -> str:
+    more = f"、ほか{len(places) - PLACES}か所" if len(places) > PLACES else ""
+    return "、".join(places[:PLACES]) + more
+
+
+def _finding(finding: Finding, of_cell: bool) -> dict[str, Any]:
+    """`of_cell`: repair left the cell to a person, who may write it anew."""
     return {
         "code": finding.code, "severity": finding.severity, "message": str(finding.message), "place": finding.place,
         "column_name": finding.column_name, "value": finding.value[:200], "proposal": finding.proposal,
+        "open": of_cell,
     }  # fmt: skip
 
 
-def _changes(mended: Repair) -> dict[str, Any]:
+def _corrections(table: Table, corrected: Mapping[str, str], names: Sequence[str]) -> list[Change]:
+    """What a person wrote anew, with what stood there: found in one pass, only where there is something."""
+    if not corrected:
+        return []
+    after = table.with_cells(corrected).rows()
+    return [
+        Change(row.number, table.place(at), names[at], old, new, "corrected", "画面で入力した値です。")
+        for row, written in zip(table.rows(), after, strict=True)
+        if row.cells != written.cells
+        for at, (old, new) in enumerate(zip(row.cells, written.cells, strict=True))
+        if old != new
+    ]
+
+
+def _changes(mended: Repair, corrections: Sequence[Change]) -> dict[str, Any]:
+    changes = sorted([*corrections, *mended.changes], key=lambda each: (each.row, each.column))
     return {
-        "changes_total": sum(mended.counts.values()),
-        "changes": [_change(each) for each in mended.changes[:SHOWN]],
+        "changes_total": sum(mended.counts.values()) + len(corrections),
+        "changes": [_change(each) for each in changes[:SHOWN]],
     }
 
 
 def _change(change: Change) -> dict[str, Any]:
+    if change.code == "total-row":
+        return {"place": f"{change.row}行目", "column_name": "", "before": change.before[:200], "after": "（行を除きました）",
+                "message": change.message}  # fmt: skip
     return {
         "place": f"{column_letters(change.column)}{change.row}", "column_name": change.column_name,
         "before": change.before[:200], "after": change.after[:200], "message": str(change.message),
@@ -175,24 +233,29 @@ def _change(change: Change) -> dict[str, Any]:
 
 def _beside(table: Table, mended: Repair) -> dict[str, Any]:
     """The first rows as they came and as repaired, cell by cell."""
-    before = [row.cells for row, _ in zip(table.rows(), range(PREVIEW), strict=False)]
-    after = [row.cells for row, _ in zip(mended.table.rows(), range(PREVIEW), strict=False)]
+    before = {row.number: row.cells for row in islice(table.rows(), PREVIEW)}
+    after = [row for row in islice(mended.table.rows(), PREVIEW) if row.number in before]
     return {
-        "before": {"columns": list(table.columns), "rows": [[{"text": cell} for cell in row] for row in before]},
+        "before": {
+            "columns": list(table.columns),
+            "rows": [[{"text": cell} for cell in row] for row in before.values()],
+        },
         "after": {
             "columns": list(mended.table.columns),
             "rows": [
-                [{"text": new, "changed": number >= len(old) or old[number] != new} for number, new in enumerate(row)]
-                for old, row in zip(before, after, strict=False)
+                [{"text": new, "changed": old != new} for old, new in zip(before[row.number], row.cells, strict=True)]
+                for row in after
             ],
         },
     }
 
 
 def _conformance(found: Conformance) -> dict[str, Any]:
+    gone = {each.column for each in found.shortfalls if each.aspect == "column"}
+    told = [each for each in found.shortfalls if not (each.aspect == "required" and each.column in gone)]
     return {
         "score": found.score, "edition": found.definition.edition, "kind": found.definition.kind.number,
-        "complete": found.definition.complete, "shortfalls": [str(each.message) for each in found.shortfalls],
+        "complete": found.definition.complete, "shortfalls": [str(each.message) for each in told],
     }  # fmt: skip
 
 
@@ -207,7 +270,8 @@ def _readability(
     if not mends:
         return {"original": _judged(original)}
     roles_after = roles_of(mended.table, mended.table.columns, definition)
-    rest = judge(Evidence("csv", mended.table, tuple(roles_after), mended.findings, Counter(), described))
+    anew = replace(mended.table, header_row=1)  # the repaired file begins with its names, whatever stood above them
+    rest = judge(Evidence("csv", anew, tuple(roles_after), mended.findings, Counter(), described))
     return {"original": _judged(original), "repaired": _judged(rest)}
 
 

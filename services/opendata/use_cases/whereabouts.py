@@ -16,6 +16,7 @@ from services.opendata.datastore import Table
 from services.opendata.datastore.build import Column
 from services.opendata.db import DatasetRow, ResourceRow, VersionRow, datasets
 from services.opendata.domain import meshes, periods
+from services.opendata.domain.places import is_latitude_name, is_longitude_name
 from services.opendata.settings import catalogue_of, tables_of
 from services.opendata.use_cases.project import project
 
@@ -37,9 +38,9 @@ def of(opened: Table) -> dict[str, Any]:
 
 def _points(columns: Sequence[Column]) -> dict[str, str] | None:
     """The columns that say where on the map a row is."""
-    numbers = {column.name for column in columns if column.type in ("int", "numeric")}
-    lat = next((name for name in ("緯度", "緯度（世界測地系）", "lat", "latitude") if name in numbers), None)
-    lng = next((name for name in ("経度", "経度（世界測地系）", "lng", "lon", "longitude") if name in numbers), None)
+    numbers = [column.name for column in columns if column.type in ("int", "numeric")]
+    lat = next(filter(is_latitude_name, numbers), None)
+    lng = next(filter(is_longitude_name, numbers), None)
     return {"lat": lat, "lng": lng} if lat and lng else None
 
 

@@ -56,14 +56,15 @@ def dump(
 
     def pieces() -> Iterator[bytes]:
         with tables.open(row.tenant, told["table"], SECONDS) as table:
-            yield b"\xef\xbb\xbf" if bom else b""
-            yield from WRITERS[format](table, question)
+            written = WRITERS[format](table, question)
+            yield (b"\xef\xbb\xbf" if bom else b"") + next(written, b"")
+            yield from written
 
     headers = {
         "Content-Disposition": f'attachment; filename="{told["id"]}.{format}"',
         "Access-Control-Allow-Origin": "*",
     }
-    return StreamingResponse(pieces(), media_type=MEDIA[format], headers=headers)
+    return StreamingResponse(shell.begun(pieces()), media_type=MEDIA[format], headers=headers)
 
 
 def _question(call: Call, given: Given, table: Table) -> Question:

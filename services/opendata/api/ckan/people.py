@@ -163,6 +163,52 @@ def config_option_update(call: Call) -> None:
     raise not_allowed("User not authorized to update config options")
 
 
+TASKS, TERMS = "User not authorized to update task_status table", "User not authorized to update term_translation table"
+
+
+@actions.writes
+def task_status_update(call: Call) -> None:
+    """Jobs of ours tell their state on the desk's pages; programs keep none of theirs here."""
+    raise not_allowed(TASKS)
+
+
+@actions.writes
+def task_status_update_many(call: Call) -> None:
+    raise not_allowed(TASKS)
+
+
+@actions.writes
+def task_status_delete(call: Call) -> None:
+    raise not_allowed("User not authorized to delete task_status")
+
+
+@actions.reads
+def task_status_show(call: Call) -> None:
+    """As there are none, none is found: by `id`, or by `entity_id`, `task_type` and `key`."""
+    wanted = ["id"] if call.given.get("id") else ["entity_id", "task_type", "key"]
+    if missing := next((name for name in wanted if not call.given.get(name)), None):
+        raise invalid(**{missing: ["Missing value"]})
+    raise not_found()
+
+
+@actions.writes
+def term_translation_update(call: Call) -> None:
+    raise not_allowed(TERMS)
+
+
+@actions.writes
+def term_translation_update_many(call: Call) -> None:
+    raise not_allowed(TERMS)
+
+
+@actions.reads
+def term_translation_show(call: Call) -> list[Dict]:
+    """No word of a data set has a translation: there is none of `terms`."""
+    if not call.given.get("terms"):
+        raise invalid(terms=["Missing value"])
+    return []
+
+
 COLLABORATORS = "Dataset collaborators not enabled"
 
 
