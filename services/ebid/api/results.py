@@ -19,7 +19,7 @@ from services.ebid.use_cases import awards, opening, tenders, trustees
 
 router = APIRouter()
 TRUSTEE = "ebid.trustee"
-KEYS = say("開札のかぎ")
+KEYS = say("開封のかぎ")
 OPENING = f"{DESK}/trustees/{{tender_id}}"
 
 
@@ -72,10 +72,11 @@ def _opening_page(
         row = tenders.load(session, tender_id)
         held = tenders.round_of(session, row, row.round)
         given = {each.trustee_id: each for each in opening.given_by(session, row, held.number)}
+    tell = telling(request, row, held)
     return render(
-        request, "desk/opening.html", desk=True, title=say("開札"),
+        request, "desk/opening.html", desk=True, title=tell("開札"),
         crumbs=(Link(KEYS, "../trustees"), Link(row.title, "", True)), row=row, held=held, given=given,
-        phase=phase_of(request, row, held), seat=opening.place_of(row, actor), tell=telling(request, row, held), errors=errors,
+        phase=phase_of(request, row, held), seat=opening.place_of(row, actor), tell=tell, errors=errors,
         words=words(request), address=f"{base(request)}/desk/trustees/{row.id}", status_code=status_code,
         script_words=script_words(request),
     )  # fmt: skip
@@ -146,7 +147,7 @@ def refuse(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER
 @router.post(f"{TENDER}/rebid", include_in_schema=False)
 def rebid(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
     try:
-        until, opens = moment_of(sent, "bid_until", say("入札の締切")), moment_of(sent, "opens_at", say("開札"))
+        until, opens = moment_of(sent, "bid_until", say("締切")), moment_of(sent, "opens_at", say("開く日時"))
         with changing(request, actor) as session:
             awards.rebid(
                 session, actor, tender_id, sent.number("version"), until, opens, office(request), now_of(request)
@@ -159,7 +160,7 @@ def rebid(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER)
 @router.post(f"{TENDER}/negotiate", include_in_schema=False)
 def negotiate(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
     try:
-        until, opens = moment_of(sent, "bid_until", say("見積の締切")), moment_of(sent, "opens_at", say("開札"))
+        until, opens = moment_of(sent, "bid_until", say("締切")), moment_of(sent, "opens_at", say("開く日時"))
         with changing(request, actor) as session:
             awards.negotiate(
                 session,

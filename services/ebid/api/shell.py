@@ -34,8 +34,8 @@ HOME = say("手続きと情報の窓口")
 DESK_ROOMS = (
     ("ebid.officer", "", say("入札の案件")),
     ("ebid.officer", "plans", say("発注見通し")),
-    ("ebid.manager", "approvals", say("公告の承認")),
-    ("ebid.trustee", "trustees", say("開札のかぎ")),
+    ("ebid.manager", "approvals", say("案件の承認")),
+    ("ebid.trustee", "trustees", say("開封のかぎ")),
     ("ebid.officer", "companies", say("会社の確認")),
     ("ebid.officer", "qualifications", say("参加資格の審査")),
     ("ebid.officer", "suspensions", say("指名停止")),

@@ -249,6 +249,9 @@ def test_where_the_comparison_price_is_rounded_up_no_contract_is_a_yen_above_the
     version = hidden(town.manager.get(f"desk/approvals/{tender}").text, "version")
     assert town.manager.post(f"desk/approvals/{tender}/publish", {"version": version}).status_code == 200
     over, within = town.company(1), town.company(2)
+    said = visible(over.get(f"tenders/{tender}/").text)
+    assert "契約の対象となる金額 見積金額に10%の税を加えた額（1円未満切捨て）が、予定価格（税込）以下のもの" in said
+    assert "10,000,000" not in said, "事後公表"
     over.bid(tender, 9_090_910)
     within.bid(tender, 9_090_909)
     town.close()

@@ -164,7 +164,7 @@ def test_dates_move_away_only(town: Town):
     held = timedelta(days=5), timedelta(days=5, hours=1)
     for until, opens, sentence in (
         (held[0] - timedelta(hours=1), held[1], "締切を早めることはできません"),
-        (held[0], held[1] - timedelta(minutes=30), "開札を早めることはできません"),
+        (held[0], held[1] - timedelta(minutes=30), "この日時を早めることはできません"),
         (*held, "日時が変わっていません"),
         (held[1], held[1], "締切から1分以上あと"),
     ):
@@ -267,5 +267,5 @@ def test_with_two_keys_lost_nothing_opens_and_the_desk_says_what_to_do(town: Tow
     assert town.give(tender, "trustee-2").status_code == 409, "one person is one key, however often"
     town.work()
     assert "開札の結果" not in town.officer.get(f"desk/tenders/{tender}").text
-    assert judged(town, tender, "cancel", cancel_reason="開札のかぎが失われたため").status_code == 200
+    assert judged(town, tender, "cancel", cancel_reason="開封のかぎが失われたため").status_code == 200
     assert "取止め" in visible(company.get(f"tenders/{tender}/").text)

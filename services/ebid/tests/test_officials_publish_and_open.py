@@ -56,10 +56,10 @@ def test_nothing_is_published_with_open_limits_or_too_few_trustees(town: Town):
     ("changed", "field"),
     [
         ({"title": " "}, "件名を入力"),
-        ({"bid_until": ""}, "入札の締切の日時を入力"),
+        ({"bid_until": ""}, "入札・見積の締切の日時を入力"),
         ({"bid_until": "2020-01-01T10:00"}, "いまより後"),
         ({"opens_at": "2026-11-25T10:52"}, "1分以上あと"),
-        ({"method": "open"}, "資格確認申請の締切を入力"),
+        ({"method": "open"}, "申請の締切を入力"),
         ({"category": "x"}, "区分を選んで"),
         ({"disclosure": "before", "reserve_with_tax": "0"}, "1円以上"),
     ],

@@ -97,10 +97,10 @@ def request(session: Session, actor: Actor, tender_id: str, now: datetime) -> di
     """What a trustee's tool needs: given out at 開札 only, and that it was given out is recorded."""
     row, place = _openable(session, actor, tender_id, now)
     if not scores.are_fixed(session, row):
-        raise Conflict(say("技術点が確定していません。確定してから開札します。"), code="scores-missing")
+        raise Conflict(say("技術点が確定していません。確定してから開きます。"), code="scores-missing")
     if not papers.are_typed(session, row):
         raise Conflict(
-            say("紙の入札の入力が済んでいません。2人での入力を済ませてから開札します。"), code="papers-untyped"
+            say("紙で届いたものの入力が済んでいません。2人での入力を済ませてから開きます。"), code="papers-untyped"
         )
     if stamps.is_missing(session, row, tenders.round_of(session, row, row.round)):
         raise Conflict(
@@ -129,7 +129,7 @@ def give(session: Session, actor: Actor, tender_id: str, given: Mapping[str, Any
     shares = given.get("shares")
     if not isinstance(shares, dict) or set(shares) != set(known):
         raise Invalid(
-            say("この案件の開札ファイルから作ったものではありません。ファイルを選び直してください。"), code="shares"
+            say("この案件のファイルから作ったものではありません。ファイルを選び直してください。"), code="shares"
         )
     wrong = [
         digest for digest, value in shares.items() if value is not None and not _is_right(known[digest], place, value)
@@ -173,9 +173,9 @@ def _openable(session: Session, actor: Actor, tender_id: str, now: datetime) -> 
     row = tenders.load(session, tender_id, lock=True)
     held = tenders.round_of(session, row, row.round)
     if row.state != State.PUBLISHED:
-        raise Conflict(say("この案件は、いま開札するところではありません。"), code="wrong-state")
+        raise Conflict(say("この案件は、いま開くところではありません。"), code="wrong-state")
     if now < held.opens_at or held.closed_at is None:
-        raise Conflict(say("開札の時刻になっていません。時刻より前には、だれも開けません。"), code="too-early")
+        raise Conflict(say("まだ開く時刻ではありません。時刻より前には、だれも開けません。"), code="too-early")
     place = place_of(row, actor)
     if place is None:
         raise Forbidden(say("あなたは、この案件のかぎの管理者ではありません。"), code="not-a-trustee")
