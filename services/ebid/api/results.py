@@ -1,13 +1,16 @@
 """Trustees' part of an opening, and what officials do with its result."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.orm import Session
 
 from libs.common import access, csvout
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, say
+from libs.common.errors import Invalid, Refusal, say
 from libs.common.web import Link
 from services.ebid.api.desk import DESK, OFFICER, TENDER, show
 from services.ebid.api.public import phase_of, words
@@ -85,10 +88,22 @@ def _opening_page(
 @router.get(f"{OPENING}/opening.json", summary="What the trustees' tool opens; not before the opening", tags=["desk"])
 def opening_file(request: Request, tender_id: str, actor: Actor = access.staff(TRUSTEE)) -> Response:
     demand(request, actor, "trustee")
-    with changing(request, actor) as session:
+    with _opening(request, actor, tender_id) as session:
         document = opening.request(session, actor, tender_id, now_of(request))
     name = csvout.attachment(f"opening-{document['round']}-{document['place']}.json")
     return JSONResponse(document, headers={"Content-Disposition": name, "Cache-Control": "no-store"})
+
+
+@contextmanager
+def _opening(request: Request, actor: Actor, tender_id: str) -> Iterator[Session]:
+    """As `changing`, and what a trustee must not have tried stays in the audit record."""
+    try:
+        with changing(request, actor) as session:
+            yield session
+    except Refusal as refusal:
+        with changing(request, actor) as session:
+            opening.record_refusal(session, actor, tender_id, refusal, now_of(request))
+        raise
 
 
 @router.post(f"{OPENING}/shares", include_in_schema=False)
@@ -102,7 +117,7 @@ def give_shares(request: Request, tender_id: str, actor: Actor = access.staff(TR
     except (ValueError, RecursionError):
         document = {}
     try:
-        with changing(request, actor) as session:
+        with _opening(request, actor, tender_id) as session:
             opening.give(session, actor, tender_id, document if isinstance(document, dict) else {}, now_of(request))
     except Invalid as refusal:
         return _opening_page(request, actor, tender_id, {"file": refusal.message}, 422)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit, jobs
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, Forbidden, Invalid, say
+from libs.common.errors import Conflict, Forbidden, Invalid, Refusal, say
 from services.ebid.db import RoundRow, ShareRow, TenderRow
 from services.ebid.domain import limits as limit_rules
 from services.ebid.domain import lottery, procedure, ranking, states, wording
@@ -135,7 +135,6 @@ def give(session: Session, actor: Actor, tender_id: str, given: Mapping[str, Any
         digest for digest, value in shares.items() if value is not None and not _is_right(known[digest], place, value)
     ]
     if wrong:
-        audit.record(session, actor, "ebid.opening.wrong-share", row.id, detail={"digests": wrong}, now=now)
         raise Invalid(say("あなたのかぎの分が、封入されたものと一致しません。"), code="wrong-share", digests=wrong)
     trustee = row.trustees[place - 1]["id"]
     if session.get(ShareRow, (session.info["tenant"], row.id, row.round, trustee)) is not None:
@@ -158,6 +157,19 @@ def give(session: Session, actor: Actor, tender_id: str, given: Mapping[str, Any
     payload = {"tender": row.id, "round": row.round}
     jobs.add(session, OPEN, payload, key=f"{row.id}:{row.round}:{count}", now=now)
     return True
+
+
+REFUSED = {"too-early": "ebid.opening.too-early", "wrong-share": "ebid.opening.wrong-share"}
+"""Refusals of a trustee that are written down, by their code."""
+
+
+def record_refusal(session: Session, actor: Actor, tender_id: str, refusal: Refusal, now: datetime) -> None:
+    """Who asked before the hour, or gave what was not sealed. In a transaction of its own: the refused one leaves nothing."""
+    action = REFUSED.get(refusal.code)
+    if action is not None:
+        audit.record(
+            session, actor, action, tenders.load(session, tender_id).id, detail=dict(refusal.details) or None, now=now
+        )
 
 
 def _is_right(closed: dict[str, Any], place: int, value: Any) -> bool:
