@@ -203,7 +203,7 @@ INDICATORS = (
     ),
     Indicator(
         "period",
-        say("公表から締切まで5日未満"),
+        say("公告から締切まで5日未満"),
         say("短すぎると、知っていた者だけが間に合います。"),
         period,
         lambda value: value < 5,

@@ -199,6 +199,7 @@ def test_a_tender_given_up_after_an_opening_is_told_to_who_bid_and_names_nobody_
     assert told["tender"]["status"] == "cancelled" and "bids" not in told
     page = town.guest().get(f"tenders/{tender}/").text
     assert one.name not in page and declined.name not in page and "9,876,543" not in page
+    assert "11,000,000" not in page and "11000000" not in str(told), "the same reserve may serve once more"
     assert town.guest().get(f"tenders/{tender}/bundle.json").status_code == 404
     for step in ("cancel", "conclude", "refuse", "rebid", "postpone"):
         assert town.officer.post(f"desk/tenders/{tender}/{step}", given).status_code in (409, 422), step

@@ -275,6 +275,7 @@ def test_without_any_bid_it_ends_without_award(town: Town):
     town.close()
     town.open(tender)
     assert result(town, tender)["outcome"] == "no_bids"
+    assert "同じ予定価格でやり直すときは、公表せずに" in town.officer.get(f"desk/tenders/{tender}").text
     assert town.conclude(tender).status_code == 422
     assert town.conclude(tender, conclusion="応札者がなかったため").status_code == 200
     assert "応札者がなかったため" in town.guest().get(f"tenders/{tender}/").text
