@@ -11,13 +11,14 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
 from libs.common import room
 from libs.common.actor import Actor
 from libs.common.clock import JST, local_date
-from libs.common.errors import Invalid, Refusal, Sentence, TooWeak, say
+from libs.common.errors import Conflict, Invalid, Refusal, Sentence, TooWeak, say
 from libs.common.files import Store
 from libs.common.service import Service
 from libs.common.web import Link, Pages, Place, i18n, own_logo, own_pages
@@ -46,6 +47,8 @@ DESK_ROOMS = (
 """Role, path below the desk, words."""
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 """Control and direction characters and half surrogates: nobody types them, no store or paper takes all of them."""
+_UNIQUE = "23505"
+"""unique_violation (PostgreSQL, Appendix A of its manual)."""
 _QUIET = SimpleNamespace(path="/t/{code}/ebid/…")
 
 
@@ -104,10 +107,31 @@ def demand(request: Request, actor: Actor, act: str) -> None:
 @contextmanager
 def changing(request: Request, actor: Actor) -> Iterator[Session]:
     """A transaction in the room of the path's municipality. Forbidden while the room is not in use."""
-    with service_of(request).database.transaction(tenant=actor.tenant) as session:
+    with _no_other_first(), service_of(request).database.transaction(tenant=actor.tenant) as session:
         room.check_open(session)
         remember_place(request, session)
         yield session
+
+
+@contextmanager
+def changing_common(request: Request) -> Iterator[Session]:
+    """A transaction about what all municipalities share: companies and whom they entrust."""
+    with _no_other_first(), service_of(request).database.transaction() as session:
+        yield session
+
+
+@contextmanager
+def _no_other_first() -> Iterator[None]:
+    """Conflict for the second of two who make the same new thing at once, such as two clicks on one button: on PostgreSQL both find
+    nothing of it, and the key alone tells them apart."""
+    try:
+        yield
+    except IntegrityError as error:
+        if getattr(error.orig, "sqlstate", None) != _UNIQUE:
+            raise
+        raise Conflict(
+            say("同じものが、いま別に保存されました。画面を開き直して、確かめてください。"), code="changed"
+        ) from None
 
 
 @contextmanager

@@ -16,7 +16,8 @@ class Category:
     """What is bought. `contract`: 請負 (工事・製造その他), where alone 最低制限価格 and 低入札価格調査 exist. `register`: the category of
     the company register that it asks for. `ocds`: code of mainProcurementCategory. `rounds`: 初度 and 再度入札 together, at most.
     `small`: 少額随契 up to so many yen with tax, (市町村, 都道府県と指定都市): 施行令 別表第五 after 令和7年政令94号, as quoted in
-    municipal texts; 製造の請負 has a higher line, which an officer states as another ground."""
+    municipal texts; 製造の請負 has a higher line, which an officer states as another ground, 借入れ a lower one (80万円 of a 市町村; of a
+    prefecture 150万円 [M]), which the form tells and the officer looks after."""
 
     name: str
     register: str

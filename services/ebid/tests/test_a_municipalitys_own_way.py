@@ -163,6 +163,9 @@ def test_a_small_contract_without_competition_has_its_line(town: Town):
     small = {"method": "open_counter", "category": "goods", "ground": "1", "disclosure": "before"}
     too_much = town.officer.post("desk/new", town.form(**small, reserve_with_tax="1500001"))
     assert too_much.status_code == 422 and "1,500,000円以下" in visible(too_much.text)
+    assert "借りるときは、予定価格が80万円" in visible(too_much.text), (
+        "one category for buying and hiring: the lower line is told"
+    )
     town.draft(**small, reserve_with_tax="1500000")
     without = town.officer.post("desk/new", town.form(method="direct", ground=""))
     assert without.status_code == 422 and "随意契約の根拠" in visible(without.text)
