@@ -91,7 +91,7 @@ def load(
         maker.draft("図書館書架購入", now),
         maker.cancelled("城南町水路浚渫工事", now, 15),
     ]
-    say(f"{town.name}の入札（見本）：{len(stages)}件。開札のかぎは {service.data_dir / KEY_FILE.format(number='1〜3')}")
+    say(f"{town.name}の入札（見本）：{len(stages)}件。開封のかぎは {service.data_dir / KEY_FILE.format(number='1〜3')}")
 
 
 def _open_room(service: Service, town: Town, now: datetime) -> None:

@@ -39,6 +39,7 @@ def lines(request: Request, row: TenderRow) -> Lines:
 
     competitive = procedure.METHODS[row.method].competitive
     found = [
+        *_bound(row.terms),
         *(_limits(row.terms["limits"], hidden=row.terms["disclosure"] == "never") if competitive else ()),
         *_award(row.terms),
         *_ground(row.terms),
@@ -67,6 +68,20 @@ def lines(request: Request, row: TenderRow) -> Lines:
     return [
         (tell(name), "　".join(map(tell, value)) if isinstance(value, list) else tell(value)) for name, value in found
     ]
+
+
+def _bound(terms: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What the law bounds is the contract, with tax (法234条3項). A drawn reserve is known without tax alone."""
+    percent = terms.get("tax", {}).get("percent", 10)
+    if terms.get("bound") != "with_tax" or terms["limits"]["kind"] == "drawn_reserve" or not percent:
+        return []
+    if terms["disclosure"] == "before":
+        value = say("入札金額に%(percent)s%%の税を加えた額（1円未満切捨て）が、上の予定価格以下のもの", percent=percent)
+    else:
+        value = say(
+            "入札金額に%(percent)s%%の税を加えた額（1円未満切捨て）が、予定価格（税込）以下のもの", percent=percent
+        )
+    return [(say("落札の対象となる金額"), value)]
 
 
 def _limits(rule: dict[str, Any], *, hidden: bool) -> list[tuple[str, Any]]:

@@ -12,7 +12,7 @@ from libs.common.web import Link
 from services.ebid.api import announced, drafting
 from services.ebid.api.bidder import envelope_of
 from services.ebid.api.desk import DESK, MANAGER, OFFICER, TENDER, show
-from services.ebid.api.public import words
+from services.ebid.api.public import words_of
 from services.ebid.api.script_words import script_words
 from services.ebid.api.shell import (
     Form,
@@ -106,7 +106,7 @@ def approval_page(request: Request, tender_id: str, actor: Actor = access.staff(
     return render(
         request, "desk/approval.html", desk=True, title=tell("公告の承認"),
         crumbs=(Link(say("承認"), "../approvals"), Link(row.title, "", True)), row=row, held=held, papers=papers,
-        words=words(request), method=procedure.METHODS[row.method], same=row.drafted_by == actor.subject,
+        words=words_of(request, row), method=procedure.METHODS[row.method], same=row.drafted_by == actor.subject,
         announced=announced.lines(request, row), tell=tell,
         address=f"{base(request)}/desk/approvals/{row.id}",
     )  # fmt: skip
@@ -140,7 +140,7 @@ def give_back(request: Request, tender_id: str, actor: Actor = access.staff(MANA
 @router.post(f"{TENDER}/postpone", include_in_schema=False)
 def postpone(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
     try:
-        until, opens = moment_of(sent, "bid_until", say("入札の締切")), moment_of(sent, "opens_at", say("開札"))
+        until, opens = moment_of(sent, "bid_until", say("締切")), moment_of(sent, "opens_at", say("開く日時"))
         with changing(request, actor) as session:
             now = log.moment(session, service_of(request).clock)
             deadlines.postpone(

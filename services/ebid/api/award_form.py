@@ -50,7 +50,7 @@ def read(sent: Form) -> dict[str, Any]:
     """The announcement's part: `evaluation`, `criteria`, `hearing`, `tie_chain`; nothing where price alone decides."""
     kind = sent.get("award") or "price"
     if kind not in AWARDS:
-        raise _wrong("award", say("落札者の決め方を選んでください。"))
+        raise _wrong("award", say("決め方を選んでください。"))
     if kind == "price":
         return {}
     criteria = scoring.read_criteria(sent.get("criteria"))

@@ -257,14 +257,14 @@ def envelope_of(sent: Form) -> dict[str, Any]:
     upload = sent.uploads.get("file")
     text = upload.file.read(MOST + 1) if upload else sent.get("envelope").encode()
     if len(text) > MOST:
-        raise TooLarge(say("入札書のファイルではありません。"))
+        raise TooLarge(say("封をしたファイルではありません。"))
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise Invalid(
-            say("封をした入札書がありません。画面で作るか、道具で作ったファイルを選んでください。"), code="envelope"
+            say("封をしたファイルがありません。画面で作るか、道具で作ったファイルを選んでください。"), code="envelope"
         )
     return found
 
@@ -325,7 +325,7 @@ def closed_of(session: Session, actor: Actor, tender_id: str, number: int | None
     kept = bids.of(session, row, number or row.round, own.id)
     held = tenders.round_of(session, row, kept.round) if kept else None
     if kept is None or held is None or held.closed_at is None:
-        raise NotFound(say("この回の入札締切通知書は、ありません。入札を出した方に、締切のあとに出ます。"))
+        raise NotFound(say("この回の締切通知書は、ありません。入札書か見積書を出した方に、締切のあとに出ます。"))
     return Closed(row, held, own, kept)
 
 

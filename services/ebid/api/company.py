@@ -6,7 +6,7 @@ from fastapi.responses import Response
 from libs.common import access
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, say
-from services.ebid.api.shell import Form, form, now_of, render, service_of, spoken_all, to
+from services.ebid.api.shell import Form, changing_common, form, now_of, render, service_of, spoken_all, to
 from services.ebid.db import CompanyRow
 from services.ebid.domain import procedure
 from services.ebid.domain.company import CHECKS
@@ -43,7 +43,7 @@ def register(request: Request, actor: Actor = access.person(), sent: Form = form
     if sent.get("kind") in KINDS:
         given["kind"] = sent.get("kind")
     try:
-        with service_of(request).database.transaction() as session:
+        with changing_common(request) as session:
             companies.register(session, actor, given, sent.all("categories"), now_of(request))
     except (Invalid, Conflict) as refusal:
         errors = getattr(refusal, "fields", {}) or {"corporate_number": refusal.message}

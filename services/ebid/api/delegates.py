@@ -9,7 +9,18 @@ from libs.common import access
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, say
 from libs.common.web import Link
-from services.ebid.api.shell import Form, demand, form, now_of, places_of, render, service_of, spoken_all, to
+from services.ebid.api.shell import (
+    Form,
+    changing_common,
+    demand,
+    form,
+    now_of,
+    places_of,
+    render,
+    service_of,
+    spoken_all,
+    to,
+)
 from services.ebid.domain import procedure
 from services.ebid.use_cases import companies, delegations
 from services.ebid.use_cases.delegations import Wanted
@@ -48,7 +59,7 @@ def entrust(request: Request, actor: Actor = access.person(), sent: Form = form)
     categories, tenants = sent.all("categories"), sent.all("tenants")
     wanted = Wanted(texts, categories, tenants, _day(sent.get("first")), _day(sent.get("last")))
     try:
-        with service_of(request).database.transaction() as session:
+        with changing_common(request) as session:
             _, code = delegations.entrust(session, actor, wanted, now_of(request))
     except Invalid as refusal:
         return _page(request, actor, sent.typed, categories, tenants, refusal.fields, "", 422)
@@ -65,7 +76,7 @@ def _day(typed: str) -> date | None:
 @router.post("/ebid/company/delegates/{delegation_id}/end", include_in_schema=False)
 def end(request: Request, delegation_id: str, actor: Actor = access.person()) -> Response:
     demand(request, actor, "entrust")
-    with service_of(request).database.transaction() as session:
+    with changing_common(request) as session:
         delegations.end(session, actor, delegation_id, now_of(request))
     return to("/ebid/company/delegates")
 
@@ -78,7 +89,7 @@ def taking_up(request: Request, actor: Actor = access.person()) -> Response:
 @router.post("/ebid/delegate", include_in_schema=False)
 def take_up(request: Request, actor: Actor = access.person(), sent: Form = form) -> Response:
     try:
-        with service_of(request).database.transaction() as session:
+        with changing_common(request) as session:
             delegations.take_up(session, actor, sent.get("code")[:40], now_of(request))
     except (Invalid, Conflict) as refusal:
         errors = getattr(refusal, "fields", {}) or {"code": refusal.message}

@@ -50,11 +50,11 @@ LOTTERY_HELP = {
     "shizuoka": say("くじ番号に、届いた時刻のミリ秒を足した数の合計で1位を決め、2位からは並び順です。"),
     "tokushima": say("くじ番号に、届いた時刻のミリ秒を足した数の合計で決め、2位からも引き直します。"),
     "kochi": say("徳島県と同じで、合計の下3けたを使います。"),
-    "wakayama": say("届いた日時の数字の合計に、開札した時刻のミリ秒を足して決めます。くじ番号は使いません。"),
+    "wakayama": say("届いた日時の数字の合計に、開いた時刻のミリ秒を足して決めます。くじ番号は使いません。"),
     "assigned": say("くじ番号に、届いたときにシステムが引いた3けたの数（受付票に載ります）を足して決めます。"),
     "osaka": say("群馬・香川・兵庫県と同じ数で1位を決め、2位からは並び順です。"),
 }
-MOMENTS = {"questions_until": say("質問の締切"), "bid_until": say("入札の締切"), "opens_at": say("開札")}
+MOMENTS = {"questions_until": say("質問の締切"), "bid_until": say("入札・見積の締切"), "opens_at": say("開札・開封")}
 T = TypeVar("T")
 assert set(LOTTERIES) == set(LOTTERY_HELP) == set(PROFILES)
 

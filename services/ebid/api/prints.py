@@ -104,7 +104,7 @@ def closing(request: Request, tender_id: str, round: RoundNumber = None, actor: 
         *_tender(request, found.row),
         (_t(request, say("回")), _t(request, say("第%(number)s回", number=held.number))),
         (tell("入札の締切"), _moment(request, held.bid_until, seconds=True)),
-        (_t(request, say("開札")), _moment(request, held.opens_at)),
+        (tell("開札"), _moment(request, held.opens_at)),
         (_t(request, say("受け付けた日時")), _moment(request, kept.received_at, seconds=True)),
         (_t(request, say("封書の指紋")), kept.digest),
     ]
@@ -137,11 +137,10 @@ def desk_result(request: Request, tender_id: str, actor: Actor = access.staff(OF
         row = tenders.load(session, tender_id)
         opened = named(session, tenders.rounds_of(session, row))
     if not opened["rounds"]:
-        raise NotFound(say("開札調書は、開札のあとに出ます。"))
-    at = opened["rounds"][-1].opened_at
-    return _paper(
-        request, row, say("開札調書"), at, (), "", _tender(request, row), _rounds(request, row, opened), "opening"
-    )
+        raise NotFound(say("調書は、開いたあとに出ます。"))
+    last = opened["rounds"][-1]
+    title, parts = telling(request, row, last)("開札調書"), _rounds(request, row, opened)
+    return _paper(request, row, title, last.opened_at, (), "", _tender(request, row), parts, "opening")
 
 
 def _paper(
@@ -203,13 +202,13 @@ def _dates(request: Request, row: TenderRow, rounds: list[RoundRow]) -> Lines:
         tell = telling(request, row, held)
         lines += [
             (tell("入札の締切（第%(number)s回）", number=held.number), _moment(request, held.bid_until)),
-            (_t(request, say("開札（第%(number)s回）", number=held.number)), _moment(request, held.opens_at)),
+            (tell("開札（第%(number)s回）", number=held.number), _moment(request, held.opens_at)),
         ]
     disclosed = row.terms.get("announced_limits")
     price = (
         _yen(request, disclosed["reserve_with_tax"])
         if disclosed
-        else words(request)["disclosures"][row.terms["disclosure"]]
+        else words_of(request, row)["disclosures"][row.terms["disclosure"]]
     )
     return [*lines, (_t(request, say("予定価格")), price)]
 
@@ -265,7 +264,7 @@ def _round(request: Request, row: TenderRow, held: RoundRow, opened: dict[str, A
         [
             str(place["rank"] or "－"), _who(request, opened, place["bidder"]), _yen(request, place["amount"]),
             *([opened["shown"](place["technical"]), opened["shown"](place["value"]) if place["value"] else "－"] if scored else []),
-            "　".join(filter(None, (spoken_words["standings"][place["standing"]], place["reason"]))), place["lottery_number"],
+            _judged(spoken_words, place), place["lottery_number"],
         ]
         for place in found["places"]
     ]  # fmt: skip
@@ -282,6 +281,14 @@ def _round(request: Request, row: TenderRow, held: RoundRow, opened: dict[str, A
     title = _t(request, say("第%(number)s回", number=held.number))
     part: dict[str, Any] = {"heading": f"{title}　{spoken_words['outcomes'][found['outcome']]}", "notes": draws}
     return part | ({"head": [_t(request, each) for each in head], "rows": rows} if rows else {})  # no table of nobody
+
+
+def _judged(spoken_words: dict[str, dict[Any, str]], place: dict[str, Any]) -> str:
+    """Its standing, and why."""
+    why = place["reason"]
+    return "　".join(
+        filter(None, (spoken_words["standings"][place["standing"]], spoken_words["reasons"].get(why, why)))
+    )
 
 
 def _who(request: Request, opened: dict[str, Any], bidder: str) -> str:

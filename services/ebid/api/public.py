@@ -25,6 +25,7 @@ from services.ebid.api.shell import (
 from services.ebid.api.wording import by_round, telling
 from services.ebid.db import DocumentRow, ProposalRow, RoundRow, TenderRow
 from services.ebid.domain import evaluation, procedure, ranking, states, wording
+from services.ebid.domain.opened import REASONS
 from services.ebid.domain.states import State
 from services.ebid.sealing import note
 from services.ebid.sealing.canonical import canonical
@@ -87,7 +88,8 @@ def words(request: Request, way: str = wording.BID) -> dict[str, dict[Any, str]]
         "outcomes": spoken_all(request, wording.all_worded(way, ranking.OUTCOMES)),
         "findings": spoken_all(request, documents.FINDINGS),
         "participations": spoken_all(request, wording.all_worded(way, participation.WORDS)),
-        "disclosures": spoken_all(request, procedure.DISCLOSURES),
+        "disclosures": spoken_all(request, wording.all_worded(way, procedure.DISCLOSURES)),
+        "reasons": spoken_all(request, REASONS),
     }
 
 

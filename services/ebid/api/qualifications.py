@@ -17,6 +17,7 @@ from services.ebid.api.shell import (
     Form,
     base,
     changing,
+    changing_common,
     form,
     now_of,
     reading,
@@ -67,7 +68,7 @@ def answer(request: Request, actor: Actor = access.person(), sent: Form = form) 
     with service_of(request).database.reading() as session:
         company = delegations.require_representative(session, actor)
     try:
-        with service_of(request).database.transaction() as session:
+        with changing_common(request) as session:
             qualifications.answer(session, delegations.require_representative(session, actor), typed, now_of(request))
     except Invalid as refusal:
         return _common(request, company, typed, refusal.fields, 422)

@@ -1,13 +1,16 @@
 """Trustees' part of an opening, and what officials do with its result."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.orm import Session
 
 from libs.common import access, csvout
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, say
+from libs.common.errors import Invalid, Refusal, say
 from libs.common.web import Link
 from services.ebid.api.desk import DESK, OFFICER, TENDER, show
 from services.ebid.api.public import phase_of, words
@@ -19,7 +22,7 @@ from services.ebid.use_cases import awards, opening, tenders, trustees
 
 router = APIRouter()
 TRUSTEE = "ebid.trustee"
-KEYS = say("開札のかぎ")
+KEYS = say("開封のかぎ")
 OPENING = f"{DESK}/trustees/{{tender_id}}"
 
 
@@ -72,10 +75,11 @@ def _opening_page(
         row = tenders.load(session, tender_id)
         held = tenders.round_of(session, row, row.round)
         given = {each.trustee_id: each for each in opening.given_by(session, row, held.number)}
+    tell = telling(request, row, held)
     return render(
-        request, "desk/opening.html", desk=True, title=say("開札"),
+        request, "desk/opening.html", desk=True, title=tell("開札"),
         crumbs=(Link(KEYS, "../trustees"), Link(row.title, "", True)), row=row, held=held, given=given,
-        phase=phase_of(request, row, held), seat=opening.place_of(row, actor), tell=telling(request, row, held), errors=errors,
+        phase=phase_of(request, row, held), seat=opening.place_of(row, actor), tell=tell, errors=errors,
         words=words(request), address=f"{base(request)}/desk/trustees/{row.id}", status_code=status_code,
         script_words=script_words(request),
     )  # fmt: skip
@@ -84,10 +88,22 @@ def _opening_page(
 @router.get(f"{OPENING}/opening.json", summary="What the trustees' tool opens; not before the opening", tags=["desk"])
 def opening_file(request: Request, tender_id: str, actor: Actor = access.staff(TRUSTEE)) -> Response:
     demand(request, actor, "trustee")
-    with changing(request, actor) as session:
+    with _opening(request, actor, tender_id) as session:
         document = opening.request(session, actor, tender_id, now_of(request))
     name = csvout.attachment(f"opening-{document['round']}-{document['place']}.json")
     return JSONResponse(document, headers={"Content-Disposition": name, "Cache-Control": "no-store"})
+
+
+@contextmanager
+def _opening(request: Request, actor: Actor, tender_id: str) -> Iterator[Session]:
+    """As `changing`, and what a trustee must not have tried stays in the audit record."""
+    try:
+        with changing(request, actor) as session:
+            yield session
+    except Refusal as refusal:
+        with changing(request, actor) as session:
+            opening.record_refusal(session, actor, tender_id, refusal, now_of(request))
+        raise
 
 
 @router.post(f"{OPENING}/shares", include_in_schema=False)
@@ -101,7 +117,7 @@ def give_shares(request: Request, tender_id: str, actor: Actor = access.staff(TR
     except (ValueError, RecursionError):
         document = {}
     try:
-        with changing(request, actor) as session:
+        with _opening(request, actor, tender_id) as session:
             opening.give(session, actor, tender_id, document if isinstance(document, dict) else {}, now_of(request))
     except Invalid as refusal:
         return _opening_page(request, actor, tender_id, {"file": refusal.message}, 422)
@@ -146,7 +162,7 @@ def refuse(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER
 @router.post(f"{TENDER}/rebid", include_in_schema=False)
 def rebid(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
     try:
-        until, opens = moment_of(sent, "bid_until", say("入札の締切")), moment_of(sent, "opens_at", say("開札"))
+        until, opens = moment_of(sent, "bid_until", say("締切")), moment_of(sent, "opens_at", say("開く日時"))
         with changing(request, actor) as session:
             awards.rebid(
                 session, actor, tender_id, sent.number("version"), until, opens, office(request), now_of(request)
@@ -159,7 +175,7 @@ def rebid(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER)
 @router.post(f"{TENDER}/negotiate", include_in_schema=False)
 def negotiate(request: Request, tender_id: str, actor: Actor = access.staff(OFFICER), sent: Form = form) -> Response:
     try:
-        until, opens = moment_of(sent, "bid_until", say("見積の締切")), moment_of(sent, "opens_at", say("開札"))
+        until, opens = moment_of(sent, "bid_until", say("締切")), moment_of(sent, "opens_at", say("開く日時"))
         with changing(request, actor) as session:
             awards.negotiate(
                 session,

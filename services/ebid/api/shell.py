@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import SimpleNamespace
@@ -9,16 +11,16 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
-from libs.common import room
+from libs.common import room, shell
 from libs.common.actor import Actor
 from libs.common.clock import JST, local_date
-from libs.common.errors import Invalid, Refusal, TooWeak, say
+from libs.common.errors import Conflict, Invalid, Refusal, TooWeak, say
 from libs.common.shell import (
     Texts,
-    changing,
     logo,
     now_of,
     pages_of,
@@ -38,7 +40,6 @@ from services.ebid.use_cases.office import Office
 
 __all__ = [
     "Texts",
-    "changing",
     "logo",
     "now_of",
     "pages_of",
@@ -58,8 +59,8 @@ HOME = say("手続きと情報の窓口")
 DESK_ROOMS = (
     ("ebid.officer", "", say("入札の案件")),
     ("ebid.officer", "plans", say("発注見通し")),
-    ("ebid.manager", "approvals", say("公告の承認")),
-    ("ebid.trustee", "trustees", say("開札のかぎ")),
+    ("ebid.manager", "approvals", say("案件の承認")),
+    ("ebid.trustee", "trustees", say("開封のかぎ")),
     ("ebid.officer", "companies", say("会社の確認")),
     ("ebid.officer", "qualifications", say("参加資格の審査")),
     ("ebid.officer", "suspensions", say("指名停止")),
@@ -70,6 +71,8 @@ DESK_ROOMS = (
 """Role, path below the desk, words."""
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 """Control and direction characters and half surrogates: nobody types them, no store or paper takes all of them."""
+_UNIQUE = "23505"
+"""unique_violation (PostgreSQL, Appendix A of its manual)."""
 _QUIET = SimpleNamespace(path="/t/{code}/ebid/…")
 
 
@@ -100,6 +103,34 @@ def demand(request: Request, actor: Actor, act: str) -> None:
     acr = getattr(service_of(request).settings, "ebid_demand_acr", {}).get(act)
     if acr is not None and not actor.proved(acr):
         raise TooWeak(acr)
+
+
+@contextmanager
+def changing(request: Request, actor: Actor) -> Iterator[Session]:
+    """A transaction in the room of the path's municipality. Forbidden while the room is not in use."""
+    with _no_other_first(), shell.changing(request, actor) as session:
+        yield session
+
+
+@contextmanager
+def changing_common(request: Request) -> Iterator[Session]:
+    """A transaction about what all municipalities share: companies and whom they entrust."""
+    with _no_other_first(), service_of(request).database.transaction() as session:
+        yield session
+
+
+@contextmanager
+def _no_other_first() -> Iterator[None]:
+    """Conflict for the second of two who make the same new thing at once, such as two clicks on one button: on PostgreSQL both find
+    nothing of it, and the key alone tells them apart."""
+    try:
+        yield
+    except IntegrityError as error:
+        if getattr(error.orig, "sqlstate", None) != _UNIQUE:
+            raise
+        raise Conflict(
+            say("同じものが、いま別に保存されました。画面を開き直して、確かめてください。"), code="changed"
+        ) from None
 
 
 def places_of(session: Session) -> dict[str, str]:

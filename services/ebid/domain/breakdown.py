@@ -47,7 +47,7 @@ def problems(breakdown: Breakdown, amount: int) -> list[str]:
     if breakdown.total != amount:
         found.append(
             say(
-                "合計の欄は%(total)s円ですが、入札金額は%(amount)s円です。",
+                "合計の欄は%(total)s円ですが、金額は%(amount)s円です。",
                 total=f"{breakdown.total:,}",
                 amount=f"{amount:,}",
             )

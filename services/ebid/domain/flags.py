@@ -30,7 +30,8 @@ class Round:
 @dataclass(frozen=True, slots=True)
 class Result:
     """A concluded tender. `limit` 最低制限価格 or 調査基準価格, None where none; `open_for` from the announcement to the deadline;
-    `limit_known` whether bidders could know or compute the limit beforehand (not by an announced 予定価格 alone)."""
+    `limit_known` whether bidders could know or compute the limit beforehand (not by an announced 予定価格 alone); `competitive` whether
+    it is a 競争入札, of which alone a short period says anything; `one_asked` 特命随意契約, where one bid is the method itself."""
 
     tender: str
     rounds: tuple[Round, ...]
@@ -40,6 +41,8 @@ class Result:
     limit: int | None
     open_for: timedelta
     limit_known: bool
+    competitive: bool = True
+    one_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +91,10 @@ def relative_distance(result: Result) -> float | None:
 
 
 def single(result: Result) -> float | None:
-    """1 where there was one bid only."""
-    return float(len(_bids(result)) == 1) if result.rounds and result.rounds[0].valid else None
+    """1 where there was one bid only, though there could have been more."""
+    if result.one_asked or not result.rounds or not result.rounds[0].valid:
+        return None
+    return float(len(_bids(result)) == 1)
 
 
 def award_rate(result: Result) -> float | None:
@@ -127,8 +132,8 @@ def ties(result: Result) -> float | None:
 
 
 def period(result: Result) -> float | None:
-    """Days from the announcement to the deadline."""
-    return result.open_for / timedelta(days=1)
+    """Days from the announcement of a 競争入札 to the deadline: a small 見積 is usually asked for within days."""
+    return result.open_for / timedelta(days=1) if result.competitive else None
 
 
 INDICATORS = (

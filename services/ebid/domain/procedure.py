@@ -16,7 +16,8 @@ class Category:
     """What is bought. `contract`: 請負 (工事・製造その他), where alone 最低制限価格 and 低入札価格調査 exist. `register`: the category of
     the company register that it asks for. `ocds`: code of mainProcurementCategory. `rounds`: 初度 and 再度入札 together, at most.
     `small`: 少額随契 up to so many yen with tax, (市町村, 都道府県と指定都市): 施行令 別表第五 after 令和7年政令94号, as quoted in
-    municipal texts; 製造の請負 has a higher line, which an officer states as another ground."""
+    municipal texts; 製造の請負 has a higher line, which an officer states as another ground, 借入れ a lower one (80万円 of a 市町村; of a
+    prefecture 150万円 [M]), which the form tells and the officer looks after."""
 
     name: str
     register: str
@@ -118,7 +119,7 @@ def check_terms(method: str, category: str, terms: Terms) -> None:
     if scored and terms.limits.excludes and terms.limits.target == "minimum":
         errors["limits"] = say("総合評価では、最低制限価格ではなく調査基準価格を設けます（施行令167条の10の2）。")
     if scored and how.scored == "no":
-        errors["award"] = say("総合評価は、資格確認の申請か指名のある方法で行います。評価を開札の前に終えるためです。")
+        errors["award"] = say("総合評価は、資格確認の申請か指名のある方法で行います。評価を開く前に終えるためです。")
     if not scored and how.scored == "must":
         errors["award"] = say("プロポーザルでは、加算方式で提案の評価項目を決めてください。")
     if terms.limits.kind == "drawn_reserve" and terms.announced:
@@ -130,7 +131,7 @@ def check_terms(method: str, category: str, terms: Terms) -> None:
     if terms.hidden and (
         scored or terms.limits.kind not in ("none", "sealed")
     ):  # a published 評価値 or draw would tell it
-        errors["disclosure"] = say("予定価格を非公表にできるのは、価格だけで決め、開札のときに額を算定しない案件です。")
+        errors["disclosure"] = say("予定価格を非公表にできるのは、価格だけで決め、開くときに額を算定しない案件です。")
     if terms.rebids + 1 > rounds_of(method, category):
         errors["rebids"] = say("再度入札の回数が、この方法と区分の上限を超えています。")
     if errors:
@@ -157,14 +158,14 @@ def check_dates(dates: Dates, access: str, now: datetime) -> None:
     if dates.questions_until <= now:
         errors["questions_until"] = say("質問の締切は、いまより後にしてください。")
     if access == "qualified" and dates.apply_until is None:
-        errors["apply_until"] = say("資格確認申請の締切を入力してください。")
+        errors["apply_until"] = say("申請の締切を入力してください。")
     elif dates.apply_until is not None and not now < dates.apply_until < dates.bid_until:
-        errors["apply_until"] = say("資格確認申請の締切は、いまより後、入札の締切より前にしてください。")
+        errors["apply_until"] = say("申請の締切は、いまより後、入札や見積の締切より前にしてください。")
     if not dates.questions_until <= dates.bid_until:
-        errors["questions_until"] = say("質問の締切は、入札の締切より前にしてください。")
+        errors["questions_until"] = say("質問の締切は、入札や見積の締切より前にしてください。")
     if dates.bid_until <= now:
-        errors["bid_until"] = say("入札の締切は、いまより後にしてください。")
+        errors["bid_until"] = say("締切は、いまより後にしてください。")
     if dates.opens_at < dates.bid_until + OPENING_AT_LEAST:
-        errors["opens_at"] = say("開札は、入札の締切から1分以上あとにしてください。")
+        errors["opens_at"] = say("開く日時は、締切から1分以上あとにしてください。")
     if errors:
         raise Invalid(say("日時の順番を確かめてください。"), fields=errors, code="bad-dates")

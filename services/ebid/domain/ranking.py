@@ -117,7 +117,10 @@ def judge(terms: Terms, bid: Bid, limits: Limits, last_lowest: int | None, refus
     if bid.invalid:
         return Place(bid, "invalid")
     if last_lowest is not None and not better(terms, bid.amount, last_lowest):
-        return Place(replace(bid, invalid="前回の最低入札価格を下回っていません"), "invalid")
+        reason = (
+            "前回の最高入札価格を上回っていません" if terms.highest_wins else "前回の最低入札価格を下回っていません"
+        )
+        return Place(replace(bid, invalid=reason), "invalid")
     if is_beyond(terms, bid.amount, limits):
         return Place(bid, "over_reserve")
     if limits.minimum is not None and bid.amount < limits.minimum:

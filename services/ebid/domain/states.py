@@ -46,7 +46,7 @@ WORDS = {
     State.DRAFT: say("作成中"),
     State.REVIEW: say("承認待ち"),
     State.PUBLISHED: say("公表中"),
-    State.OPENED: say("開札済み（審査中）"),
+    State.OPENED: say("審査中"),
     State.CONCLUDED: say("結果公表"),
     State.CANCELLED: say("取止め"),
 }
@@ -75,8 +75,8 @@ class Phase(StrEnum):
 
 PHASE_WORDS = {
     Phase.ACCEPTING: say("受付中"),
-    Phase.CLOSED: say("締切・開札待ち"),
-    Phase.OPENABLE: say("開札中"),
+    Phase.CLOSED: say("締切済み"),
+    Phase.OPENABLE: say("開封中"),
 }
 
 

@@ -136,7 +136,7 @@ def _refuse_sealed(session: Session) -> None:
     waiting = session.scalar(select(TenderRow.id).where(TenderRow.state.in_(SEALED)).limit(1))
     if waiting is not None:
         raise Conflict(
-            "開札が済んでいない案件があるため、書き出せません。開札か取止めのあとに、もう一度お試しください。",
+            "まだ開いていない案件があるため、書き出せません。開いたあとか取止めのあとに、もう一度お試しください。",
             code="sealed-bids",
         )
 

@@ -1,13 +1,13 @@
-"""封かんと開札の道具です。通信はしません。
+"""封をする道具、封を開ける道具です。通信はしません。
 
 python ebid-seal.pyz seal HEAD.json -o 封書.json [--breakdown 内訳書.xlsx [--breakdown-head 内訳書HEAD.json]]
                                               入札書か見積書に（内訳書にも）封をする（金額は画面でたずねます）
 python ebid-seal.pyz digest 封書.json                                      封書の指紋を表示する
-python ebid-seal.pyz trustee new 鍵.json                                   開札用の鍵を作る（ネットワークから離したパソコンで）
-python ebid-seal.pyz trustee show 鍵.json                                  公開鍵と確認番号を表示する
-python ebid-seal.pyz trustee paper 鍵.json                                 紙の控え（3枚のうち2枚で戻せる）を表示する
-python ebid-seal.pyz trustee restore 鍵.json                               紙の控えから鍵のファイルを作り直す
-python ebid-seal.pyz trustee open 鍵.json 開札.json -o 分散鍵.json           開札のファイルから、自分の分を取り出す
+python ebid-seal.pyz trustee new かぎ.json                                 開封のかぎを作る（ネットワークから離したパソコンで）
+python ebid-seal.pyz trustee show かぎ.json                                公開鍵と確認番号を表示する
+python ebid-seal.pyz trustee paper かぎ.json                               紙の控え（3枚のうち2枚で戻せる）を表示する
+python ebid-seal.pyz trustee restore かぎ.json                             紙の控えからかぎのファイルを作り直す
+python ebid-seal.pyz trustee open かぎ.json 開封.json -o 自分の分.json       開封のファイルから、自分の分を取り出す
 """
 
 import argparse
@@ -151,7 +151,7 @@ def paper(given: argparse.Namespace) -> None:
     sheets = trustee.paper(unlock(given.key))
     for place, sheet in enumerate(sheets, 1):
         words = sheet.split()
-        print(f"\n開札用の鍵の控え {place}枚目（全{len(sheets)}枚、うち2枚で戻せます）")
+        print(f"\n開封のかぎの控え {place}枚目（全{len(sheets)}枚、うち2枚で戻せます）")
         for start in range(0, len(words), 4):
             print(
                 "  "
@@ -174,11 +174,11 @@ def open_(given: argparse.Namespace) -> None:
         f"案件: {request.get('title', '')} {request['tender']} 第{request['round']}回 封書{len(request['envelopes'])}通"
     )
     if begins is None:
-        print("このファイルには公表された条件がないため、開札の日時を確かめられません。")
+        print("このファイルには公表された条件がないため、開く日時を確かめられません。")
     else:
-        print(f"公表された開札日時: {begins.astimezone(JST):%Y-%m-%d %H:%M}")
-    if ask("この案件を、いま開札してよければ「はい」と入力してください: ") not in {"はい", "yes"}:
-        sys.exit("開札しませんでした。")
+        print(f"公表された、開く日時: {begins.astimezone(JST):%Y-%m-%d %H:%M}")
+    if ask("この案件を、いま開けてよければ「はい」と入力してください: ") not in {"はい", "yes"}:
+        sys.exit("開けませんでした。")
     answer = trustee.answer(request, unlock(given.key), datetime.now(UTC))
     write(given.output, answer)
     broken = sum(value is None for value in answer["shares"].values())

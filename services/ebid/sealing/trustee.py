@@ -63,11 +63,11 @@ def unlock(document: dict[str, Any], passphrase: str) -> bytes:
         key = _derive(passphrase, bytes.fromhex(document["salt"]), iterations)
         private = AESGCM(key).decrypt(bytes(12), bytes.fromhex(document["sealed"]), document["public"].encode())
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise Invalid("開札用の鍵のファイルではありません。", code="key-file") from None
+        raise Invalid("開封のかぎのファイルではありません。", code="key-file") from None
     except InvalidTag:
-        raise Invalid("合言葉が違うか、鍵のファイルが壊れています。", code="passphrase") from None
+        raise Invalid("合言葉が違うか、かぎのファイルが壊れています。", code="passphrase") from None
     if public_of(private) != document["public"]:
-        raise Invalid("鍵のファイルが壊れています。", code="key-file")
+        raise Invalid("かぎのファイルが壊れています。", code="key-file")
     return private
 
 
@@ -91,9 +91,9 @@ def from_paper(sheets: Sequence[str]) -> bytes:
     try:
         private = combine_mnemonics([" ".join(sheet.lower().split()) for sheet in sheets])
     except MnemonicError as error:
-        raise Invalid(f"紙の控えから鍵を戻せません（{error}）。", code="paper") from None
+        raise Invalid(f"紙の控えからかぎを戻せません（{error}）。", code="paper") from None
     if len(private) != 32:
-        raise Invalid("開札用の鍵の控えではありません。", code="paper")
+        raise Invalid("開封のかぎの控えではありません。", code="paper")
     return private
 
 
@@ -120,7 +120,7 @@ def opening_time(request: Mapping[str, Any]) -> datetime | None:
         return None
     digest = tagged("terms", canonical(dict(terms))).hex()
     if any(each["head"]["terms"] != digest for each in request["envelopes"]):
-        raise Invalid("公表された条件が、封書に結び付けられたものと違います。開札してはいけません。", code="terms")
+        raise Invalid("公表された条件が、封書に結び付けられたものと違います。開けてはいけません。", code="terms")
     return moment(terms["opens_at"])
 
 
@@ -135,15 +135,15 @@ def answer(request: Mapping[str, Any], private: bytes, now: datetime) -> dict[st
         good = request["format"] == OPENING and all(_belongs(each["head"], request) for each in request["envelopes"])
         begins = opening_time(request)
     except (KeyError, TypeError, ValueError):
-        raise Invalid("開札のファイルではありません。", code="opening") from None
+        raise Invalid("開封のファイルではありません。", code="opening") from None
     if not good:
-        raise Invalid("ほかの案件か、ほかの回の封書が混じっています。開札してはいけません。", code="other-tender")
+        raise Invalid("ほかの案件か、ほかの回の封書が混じっています。開けてはいけません。", code="other-tender")
     if begins is not None and now < begins:
-        raise Conflict("開札の日時になっていません。時刻より前に開けてはいけません。", code="too-early")
+        raise Conflict("まだ開く日時ではありません。時刻より前に開けてはいけません。", code="too-early")
     public, shares = public_of(private), {}
     for each in request["envelopes"]:
         if public not in each["head"]["trustees"]:
-            raise Invalid("この案件の封書は、あなたの鍵あてではありません。", code="other-key")
+            raise Invalid("この案件の封書は、あなたのかぎあてではありません。", code="other-key")
         value = envelope.open_share(each, each["head"]["trustees"].index(public) + 1, private)
         shares[envelope.digest(each)] = None if value is None else value.hex()
     return {

@@ -208,12 +208,12 @@ export async function answerOpening(opening, privateBytes, now = new Date()) {
   const { tender, round, terms } = opening;
   const shares = {};
   const bound = terms?.opens_at && toHex(await tagged("terms", text.encode(canonical(terms))));
-  if (bound && now < new Date(terms.opens_at)) throw new Mistyped("開札の日時になっていません。時刻より前に開けてはいけません。");
+  if (bound && now < new Date(terms.opens_at)) throw new Mistyped("まだ開く日時ではありません。時刻より前に開けてはいけません。");
   for (const envelope of opening.envelopes) {
     const { head } = envelope;
     const belongs = head.tender === tender && (head.round === round || (head.purpose === "limits" && head.round === 1));
-    if (!belongs) throw new Mistyped("ほかの案件か、ほかの回の封書が混じっています。開札してはいけません。");
-    if (bound && head.terms !== bound) throw new Mistyped("公表された条件が、封書に結び付けられたものと違います。開札してはいけません。");
+    if (!belongs) throw new Mistyped("ほかの案件か、ほかの回の封書が混じっています。開けてはいけません。");
+    if (bound && head.terms !== bound) throw new Mistyped("公表された条件が、封書に結び付けられたものと違います。開けてはいけません。");
     const place = head.trustees.indexOf(publicKey) + 1;
     if (!place) throw new Mistyped("この案件の封書は、あなたのかぎあてではありません。");
     shares[await digest(envelope)] = await openShare(envelope, place, privateBytes);

@@ -23,7 +23,7 @@ async function give() {
     return say(said("合言葉が違うか、かぎのファイルではありません。"));
   }
   const answer = await fetch(form.dataset.ebidTrustee, { headers: { accept: "application/json" } });
-  if (!answer.ok) return say(said("開札のファイルを受け取れませんでした。画面を開き直してください。"));
+  if (!answer.ok) return say(said("開封のファイルを受け取れませんでした。画面を開き直してください。"));
   const opening = await answer.json();
   form.elements.shares.value = JSON.stringify(await answerOpening(opening, key));
   form.querySelector("[data-words]").value = "";

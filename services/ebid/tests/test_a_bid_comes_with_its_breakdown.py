@@ -68,7 +68,7 @@ def test_what_is_no_breakdown_is_said_to_be_none(content: bytes):
 def test_each_kind_of_mistake_is_named():
     wrong = Breakdown((Line("a", 1), Line("b", 2)), 4)
     assert [str(each) for each in rules.problems(wrong, 5)] == [
-        "内訳の合計は3円ですが、合計の欄は4円です。", "合計の欄は4円ですが、入札金額は5円です。",
+        "内訳の合計は3円ですが、合計の欄は4円です。", "合計の欄は4円ですが、金額は5円です。",
     ]  # fmt: skip
     assert rules.problems(Breakdown((), 0), 0) and rules.problems(Breakdown((Line("a", 10**15),), 10**15), 10**15)
 

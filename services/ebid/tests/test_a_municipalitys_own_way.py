@@ -163,6 +163,9 @@ def test_a_small_contract_without_competition_has_its_line(town: Town):
     small = {"method": "open_counter", "category": "goods", "ground": "1", "disclosure": "before"}
     too_much = town.officer.post("desk/new", town.form(**small, reserve_with_tax="1500001"))
     assert too_much.status_code == 422 and "1,500,000円以下" in visible(too_much.text)
+    assert "借りるときは、予定価格が80万円" in visible(too_much.text), (
+        "one category for buying and hiring: the lower line is told"
+    )
     town.draft(**small, reserve_with_tax="1500000")
     without = town.officer.post("desk/new", town.form(method="direct", ground=""))
     assert without.status_code == 422 and "随意契約の根拠" in visible(without.text)
@@ -249,6 +252,9 @@ def test_where_the_comparison_price_is_rounded_up_no_contract_is_a_yen_above_the
     version = hidden(town.manager.get(f"desk/approvals/{tender}").text, "version")
     assert town.manager.post(f"desk/approvals/{tender}/publish", {"version": version}).status_code == 200
     over, within = town.company(1), town.company(2)
+    said = visible(over.get(f"tenders/{tender}/").text)
+    assert "契約の対象となる金額 見積金額に10%の税を加えた額（1円未満切捨て）が、予定価格（税込）以下のもの" in said
+    assert "10,000,000" not in said, "事後公表"
     over.bid(tender, 9_090_910)
     within.bid(tender, 9_090_909)
     town.close()

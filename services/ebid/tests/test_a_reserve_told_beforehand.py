@@ -134,6 +134,7 @@ def test_the_minimum_beside_an_announced_reserve_is_sealed_stays_secret_and_coun
     tender = published(town, minimum=MINIMUM)
     page = visible(town.guest().get(f"tenders/{tender}/").text)
     assert "11,000,000円（税込、事前公表）" in page and "結果といっしょに公表します" in page
+    assert "落札の対象となる金額 入札金額に10%の税を加えた額（1円未満切捨て）が、上の予定価格以下のもの" in page
     assert f"{MINIMUM:,}" not in page
     for serial, amount in enumerate((1_000, 9_000_000), start=1):
         town.company(serial).bid(tender, amount)

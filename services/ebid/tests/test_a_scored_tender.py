@@ -116,7 +116,7 @@ def test_a_proposal_is_chosen_by_its_points_within_the_price_limit(town: Town):
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [({"hearing": ""}, "学識経験者2人以上"), ({"criteria": ""}, "評価項目を"), ({"criteria": "施工計画"}, "読み取れません"),
-     ({"limits": "sealed"}, "調査基準価格を設けます"), (BY_QUOTATION, "評価を開札の前に終える"),
+     ({"limits": "sealed"}, "調査基準価格を設けます"), (BY_QUOTATION, "評価を開く前に終える"),
      ({"award": "addition", "weight": "x"}, "価格評価点の満点"), ({"award": "auction"}, "決め方を選んで"),
      ({"award": "addition", "curve": "secret"}, "式を選んで"), ({"decimals": "12"}, "桁数"),
      ({"method": "proposal", "award": "price", "limits": "none", "ground": "2", "ground_reason": "x"}, "加算方式で")],

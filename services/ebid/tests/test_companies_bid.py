@@ -1,15 +1,18 @@
 """A company registers, is qualified, bids once, in time, and holds a receipt for ever."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import func, select
 
 from libs.common import room
 from libs.common.clock import SystemClock
-from services.ebid.db import RoundRow, SubmissionRow
+from services.ebid.db import CompanyRow, ParticipationRow, RoundRow, SubmissionRow
 from services.ebid.domain.company import check_digit, corporate_number
 from services.ebid.domain.terms import SETTLE
 from services.ebid.sealing import envelope, merkle, note, signing
@@ -113,7 +116,6 @@ def test_who_is_asked_for_a_quotation_is_not_told_that_it_is_designated_for_a_bi
 
 
 def submissions(town: Town) -> int:
-    from sqlalchemy import func, select
 
     with town.service.database.reading(tenant=town.code) as session:
         return session.scalar(select(func.count()).select_from(SubmissionRow)) or 0
@@ -136,6 +138,38 @@ def test_a_hundred_at_once_are_one_bid(town: Town):
     assert submissions(town) == 1
     assert sorted(set(answers)) == [200, 409]
     assert answers.count(200) == 10, "the same envelope again is the same bid"
+
+
+def at_once(post: Callable[[], int], times: int = 6) -> list[int]:
+    """What so many get who send the same at the same moment."""
+    answers, ready = list[int](), threading.Barrier(times)
+
+    def send() -> None:
+        ready.wait()
+        answers.append(post())
+
+    threads = [threading.Thread(target=send) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(answers)
+
+
+def test_who_presses_a_button_twice_is_told_that_it_is_done(town: Town):
+    """Neither an error of ours nor two of the same: on PostgreSQL both clicks find nothing yet."""
+    tender, company = town.publish(method="selective"), town.company(1)
+    given = {"corporate_number": company.number, "nomination": "実績"}
+    post = partial(town.officer.post, f"desk/tenders/{tender}/invitations", given)
+    assert set(at_once(lambda: post().status_code)) == {200, 409}
+    newcomer = Company.of(town, town.company_actor(2), number_of(2))
+    registered = at_once(lambda: newcomer.post("/ebid/company", newcomer.form()).status_code)
+    assert registered[0] == 200 and set(registered) <= {200, 409}
+    with town.service.database.reading() as session:
+        claimed = select(func.count()).select_from(CompanyRow).where(CompanyRow.claimed_number == number_of(2))
+        assert session.scalar(claimed) == 1
+    with town.service.database.reading(tenant=town.code) as session:
+        assert session.scalar(select(func.count()).select_from(ParticipationRow)) == 1
 
 
 @pytest.mark.parametrize(

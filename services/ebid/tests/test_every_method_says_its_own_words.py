@@ -4,8 +4,11 @@
 Where companies are chosen there is no 公告.
 """
 
+import ast
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,17 +16,22 @@ from sqlalchemy import select
 
 from libs.common.notices import NoticeRow
 from services.ebid.domain import procedure, wording
+from services.ebid.domain.limits import Limits
+from services.ebid.domain.opened import REASONS, bid_payload, read_bid
+from services.ebid.domain.ranking import Bid, judge
+from services.ebid.domain.terms import terms_of
 from services.ebid.tests.people import Browser, Company, Town, hidden, local_input_in, visible
 from services.ebid.tests.test_a_scored_tender import confirmed, score
 from services.ebid.tests.test_papers_and_deadlines_to_keep import text_of
 
+NOON = datetime(2026, 11, 27, 3, tzinfo=UTC)
 OURS = ("自社の入札", "電子入札", "久留米市の入札", "見積もった", "競争入札に適しない", "入札 担当")
 """Names of rooms of this cloud, a verb, a ground of the law and an officer: in all methods the same."""
 PROPOSAL = {"award": "addition", "criteria": "実施体制 30\n提案内容 70", "weight": "50", "curve": "linear"}
 FOREIGN = {
     "bid": ("見積", "契約の相手方", "特定"),
-    "quotation": ("入札", "落札", "指名", "特定", "最低制限", "事後審査", "総合評価"),
-    "proposal": ("入札", "落札", "指名", "最低制限"),
+    "quotation": ("入札", "開札", "落札", "指名", "特定", "最低制限", "事後審査", "総合評価"),
+    "proposal": ("入札", "開札", "落札", "指名", "最低制限"),
 }
 WAYS = {"designated": "bid", "counter": "quotation"} | {way: way for way in FOREIGN}
 RESULT = {
@@ -129,7 +137,7 @@ def test_from_draft_to_result_in_its_own_words(town: Town, method: str, category
     more = {"apply_until": local_input_in(town, days=3)} if how.access == "qualified" else {}
     reading, guest = Reading(town), town.guest()
     tender = published(reading, method=method, category=category, **(PROPOSAL if how.scored == "must" else {}), **more)
-    companies = [admitted(town, tender, method, serial) for serial in (1, 2, 3)]
+    companies = [admitted(town, tender, method, serial) for serial in (1, 2, 3, 4)]
     reading.page("announced", guest, f"tenders/{tender}/")
     reading.paper("notice", guest, f"tenders/{tender}/notice.pdf")
     reading.texts["calendar"] = guest.get(f"tenders/{tender}/calendar.ics").text
@@ -141,6 +149,7 @@ def test_from_draft_to_result_in_its_own_words(town: Town, method: str, category
         assert town.officer.post(f"desk/tenders/{tender}/scores").status_code == 200
     for company, amount in zip(companies, (9_000_000, 9_500_000), strict=False):
         company.bid(tender, amount)
+    companies[3].bid(tender, 0)  # 無効
     companies[2].post(f"tenders/{tender}/send", {"act": "decline"})
     reading.page("sent", companies[0], f"tenders/{tender}/bid")
     reading.paper("receipt", companies[0], f"tenders/{tender}/receipt.pdf")
@@ -166,4 +175,56 @@ def test_from_draft_to_result_in_its_own_words(town: Town, method: str, category
     reading.mails()
     assert reading.misfits(FOREIGN[way] + (("公告",) if how.access == "invited" else ())) == {}
     told = " ".join(reading.texts.values())
-    assert [word for word in RESULT[way] if word not in told] == []
+    assert [word for word in (*RESULT[way], "無効 金額が正しくありません") if word not in told] == []
+
+
+TOOLS = ("sealing", "verify", "domain/breakdown.py", "domain/money.py")
+"""What does not know the method of the tender it speaks of: both tools, and what is refused of a typed amount."""
+
+
+def test_a_tool_that_cannot_know_the_method_says_no_word_that_one_method_has_alone():
+    said = {text for path in sources(TOOLS) for text in texts(path)} - set(REASONS)
+    assert len(said) > 150
+    wrong = [text for text in said for word in ("開札", "公告", "落札者決定", "入札金額", "入札者") if word in text]
+    keys = [text for text in said if "鍵" in text.replace("公開鍵", "")]
+    assert wrong == keys == []
+
+
+def sources(places: tuple[str, ...]) -> list[Path]:
+    root = Path(wording.__file__).parents[1]
+    return [
+        path
+        for place in places
+        for path in ((root / place).glob("*.py") if (root / place).is_dir() else [root / place])
+    ]
+
+
+def texts(path: Path) -> list[str]:
+    """Japanese constants; of the docstrings only the tools' own help."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    told = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    docs = {
+        node.body[0].value.value for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node)
+    }  # fmt: skip
+    loose = {
+        node.value.value for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }  # fmt: skip
+    help_ = (ast.get_docstring(tree) or "") if path.name == "__main__.py" else ""
+    return [text for text in [*(each for each in told if each not in docs | loose), help_] if not text.isascii()]
+
+
+@pytest.mark.parametrize("given", [None, {}, {"amount": 0}, {"lottery_number": "1"}, {"blind": "x"}, {"picks": [1, 1]}])
+def test_every_reason_why_a_bid_is_invalid_has_words_for_all_methods(given: dict[str, Any] | None):
+    whole = bid_payload(9_000_000, "418") | {"blind": "0" * 64}
+    made = read_bid(given if not given else whole | given, "", bidder="a", arrived_at=NOON, sequence=0)
+    assert made.invalid in REASONS
+    below = judge(terms_of({"tender": "t"}), bid_at(10), Limits(), last_lowest=9, refused={})
+    above = judge(terms_of({"tender": "t", "highest_wins": True}), bid_at(9), Limits(), last_lowest=10, refused={})
+    assert below.bid.invalid in REASONS and above.bid.invalid in REASONS
+    assert "低" in str(REASONS[below.bid.invalid]) and "高" in str(REASONS[above.bid.invalid])
+
+
+def bid_at(amount: int) -> Bid:
+    return Bid("a", amount, "418", NOON, 0)

@@ -107,6 +107,20 @@ def test_the_model_of_2022_as_computed_by_hand() -> None:
     assert by_model(MODELS["kanagawa"], costs, 100_000_000) == 90_000_000
 
 
+@pytest.mark.parametrize(
+    ("name", "costs", "limit"),
+    [("sakata-survey", {"direct": 4_000_000, "survey": 1_000_000, "general": 5_000_000}, 7_400_000),  # 4 + 1 + 2.4
+     ("sakata-survey", {"direct": 9_000_000, "survey": 0, "general": 1_000_000}, 8_200_000),
+     ("sakata-survey", {"direct": 1_000_000, "survey": 500_000, "general": 8_500_000}, 6_000_000),
+     ("sakata-geology", {"direct": 3_000_000, "indirect": 1_000_000, "analysis": 1_000_000, "general": 5_000_000}, 7_200_000),
+     ("sakata-geology", {"direct": 9_000_000, "indirect": 1_000_000, "analysis": 0, "general": 0}, 8_500_000),
+     ("sakata-geology", {"direct": 1_000_000, "indirect": 0, "analysis": 0, "general": 9_000_000}, 6_666_666)],
+)  # fmt: skip
+def test_surveys_and_borings_have_their_own_shares_and_bounds(name: str, costs: dict[str, int], limit: int) -> None:
+    """By hand, of a design and a reserve of 10,000,000 yen; two thirds of it are cut off to the yen."""
+    assert by_model(MODELS[name], costs, 10_000_000) == limit
+
+
 def test_the_limit_follows_the_reserve_price_when_that_is_below_the_design_price() -> None:
     assert by_model(MODELS["higashiyamato"], COSTS, 98_765_432) == 90_700_000 * 98_765_432 // 100_000_000
 

@@ -164,7 +164,7 @@ def test_dates_move_away_only(town: Town):
     held = timedelta(days=5), timedelta(days=5, hours=1)
     for until, opens, sentence in (
         (held[0] - timedelta(hours=1), held[1], "締切を早めることはできません"),
-        (held[0], held[1] - timedelta(minutes=30), "開札を早めることはできません"),
+        (held[0], held[1] - timedelta(minutes=30), "この日時を早めることはできません"),
         (*held, "日時が変わっていません"),
         (held[1], held[1], "締切から1分以上あと"),
     ):
@@ -199,6 +199,7 @@ def test_a_tender_given_up_after_an_opening_is_told_to_who_bid_and_names_nobody_
     assert told["tender"]["status"] == "cancelled" and "bids" not in told
     page = town.guest().get(f"tenders/{tender}/").text
     assert one.name not in page and declined.name not in page and "9,876,543" not in page
+    assert "11,000,000" not in page and "11000000" not in str(told), "the same reserve may serve once more"
     assert town.guest().get(f"tenders/{tender}/bundle.json").status_code == 404
     for step in ("cancel", "conclude", "refuse", "rebid", "postpone"):
         assert town.officer.post(f"desk/tenders/{tender}/{step}", given).status_code in (409, 422), step
@@ -267,5 +268,5 @@ def test_with_two_keys_lost_nothing_opens_and_the_desk_says_what_to_do(town: Tow
     assert town.give(tender, "trustee-2").status_code == 409, "one person is one key, however often"
     town.work()
     assert "開札の結果" not in town.officer.get(f"desk/tenders/{tender}").text
-    assert judged(town, tender, "cancel", cancel_reason="開札のかぎが失われたため").status_code == 200
+    assert judged(town, tender, "cancel", cancel_reason="開封のかぎが失われたため").status_code == 200
     assert "取止め" in visible(company.get(f"tenders/{tender}/").text)

@@ -1,11 +1,14 @@
 """Two persons publish; trustees open, none of them alone; officials decide; a killed opening comes to the same result."""
 
+import json
 import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from libs.common.audit.table import AuditEntryRow
 from services.ebid.api.shell import local_input
 from services.ebid.db import RoundRow, TenderRow
 from services.ebid.sealing import envelope, trustee
@@ -56,10 +59,10 @@ def test_nothing_is_published_with_open_limits_or_too_few_trustees(town: Town):
     ("changed", "field"),
     [
         ({"title": " "}, "件名を入力"),
-        ({"bid_until": ""}, "入札の締切の日時を入力"),
+        ({"bid_until": ""}, "入札・見積の締切の日時を入力"),
         ({"bid_until": "2020-01-01T10:00"}, "いまより後"),
         ({"opens_at": "2026-11-25T10:52"}, "1分以上あと"),
-        ({"method": "open"}, "資格確認申請の締切を入力"),
+        ({"method": "open"}, "申請の締切を入力"),
         ({"category": "x"}, "区分を選んで"),
         ({"disclosure": "before", "reserve_with_tax": "0"}, "1円以上"),
     ],
@@ -96,10 +99,16 @@ def sealed_by_three(town: Town, *amounts: int) -> str:
     return tender
 
 
+def recorded(town: Town, action: str) -> list[AuditEntryRow]:
+    with town.service.database.reading(tenant=town.code) as session:
+        return list(session.scalars(select(AuditEntryRow).where(AuditEntryRow.action == action)))
+
+
 def test_nobody_opens_before_the_hour_and_no_trustee_alone(town: Town):
     tender = sealed_by_three(town, 9_000_000)
     early = town.trustee("trustee-1").get(f"desk/trustees/{tender}/opening.json", page=False)
     assert early.status_code == 409 and early.json()["code"] == "too-early"
+    assert [entry.actor for entry in recorded(town, "ebid.opening.too-early")] == [f"{town.code}-trustee-1"]
     town.close()
     outsider = town.trustee("somebody").get(f"desk/trustees/{tender}/opening.json", page=False)
     assert outsider.status_code == 403
@@ -119,6 +128,10 @@ def test_a_share_that_is_not_the_sealed_one_is_named_and_refused(town: Town):
     forged = {envelope.digest(each): "11" * 32 for each in request["envelopes"]}
     answer = browser.post(f"desk/trustees/{tender}/shares", {"shares": json_text({"shares": forged})})
     assert answer.status_code == 422 and "一致しません" in answer.text
+    [entry] = recorded(town, "ebid.opening.wrong-share")
+    assert entry.actor == f"{town.code}-trustee-1" and len(json.loads(entry.detail or "")["digests"]) == 2, (
+        "the limits and the bid"
+    )
     assert "届きました" not in town.officer.get(f"desk/tenders/{tender}").text
 
 
@@ -262,6 +275,7 @@ def test_without_any_bid_it_ends_without_award(town: Town):
     town.close()
     town.open(tender)
     assert result(town, tender)["outcome"] == "no_bids"
+    assert "同じ予定価格でやり直すときは、公表せずに" in town.officer.get(f"desk/tenders/{tender}").text
     assert town.conclude(tender).status_code == 422
     assert town.conclude(tender, conclusion="応札者がなかったため").status_code == 200
     assert "応札者がなかったため" in town.guest().get(f"tenders/{tender}/").text

@@ -61,7 +61,7 @@ def test_the_candidates_points_are_examined_and_the_next_one_comes_up_when_they_
     tender = opened(town)
     page = visible(town.officer.get(f"desk/tenders/{tender}").text)
     assert "保留（事後審査・総合評価の審査）：株式会社筑後1組" in page and "1421.0526" in page
-    assert page.count("自己採点の点数が正しくありません") == 1 and page.count("入札書の項目が正しくありません") == 1
+    assert page.count("自己採点の点数が正しくありません") == 1 and page.count("封書の中の項目が正しくありません") == 1
     for points, reason, sentence in (
         (("20", "10", "5.5"), "x", "地域貢献の点数を、0から5まで"),
         (("20", "10", "5"), "x", "点数が変わっていません"),

@@ -22,7 +22,7 @@ def test_the_sample_has_a_tender_at_each_stage_and_is_loaded_once(service: Servi
     seen = Town(service, issuers, "402036")
     page = seen.officer.get("desk/").text
     assert page.count("/desk/tenders/") == 9
-    for words in ("受付中", "開札中", "開札済み", "結果公表", "取止め", "承認待ち", "作成中"):
+    for words in ("受付中", "開封中", "審査中", "結果公表", "取止め", "承認待ち", "作成中"):
         assert words in visible(page), words
     locked = json.loads((service.data_dir / "sample-trustee-1.json").read_text())
     assert trustee.public_of(trustee.unlock(locked, PASSPHRASE)) == locked["public"]

@@ -1,10 +1,11 @@
 """Indicators computed by hand, base rates beside them, and a page that only the watchers see."""
 
 import math
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.ebid.db import RoundRow, TenderRow
 from services.ebid.domain import flags
 from services.ebid.domain.flags import Result, Round, base_rates, firms, rotation, screen
 from services.ebid.tests.people import Town, hidden, visible
@@ -12,7 +13,7 @@ from services.ebid.use_cases import watching
 
 pytestmark = pytest.mark.any_store
 
-WATCHER = frozenset({"ebid.watcher"})
+NOON, WATCHER = datetime(2026, 11, 27, 3, tzinfo=UTC), frozenset({"ebid.watcher"})
 
 
 def result(*amounts: int, out: int = 0, again: tuple[int, ...] = (), **more: object) -> Result:
@@ -100,6 +101,24 @@ def test_a_limit_is_known_beforehand_only_where_it_was_told_or_follows_from_what
 def test_base_rates_say_how_many_of_how_many():
     rates = base_rates([result(900), result(900, 950), result(900, 950, 1000)])
     assert rates["single"] == (1, 3) and rates["variation"] == (0, 1)
+
+
+def test_one_bid_of_the_only_company_asked_and_few_days_for_a_quotation_are_no_flag_and_no_base():
+    usual = result(900, open_for=timedelta(days=2), competitive=False, one_asked=True)
+    counter = result(900, open_for=timedelta(days=2), competitive=False)
+    assert not {"single", "period"} & screen(usual).keys()
+    assert "single" in screen(counter) and "period" not in screen(counter)
+    rates = base_rates([usual, counter, result(900, 950)])
+    assert (rates["single"], rates["period"]) == ((1, 2), (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("method", "said"), [("direct", (False, True)), ("quotation", (False, False)), ("open", (True, False))]
+)
+def test_what_a_method_is_follows_from_the_table(method: str, said: tuple[bool, bool]):
+    row = TenderRow(id="t", method=method, terms={"limits": {"kind": "none"}}, outcome={}, published_at=NOON)
+    found = watching.result(row, [RoundRow(tender_id="t", number=1, bid_until=NOON + timedelta(days=2))])
+    assert (found.competitive, found.one_asked) == said
 
 
 def test_a_bidders_awards_stand_beside_what_lots_would_have_given():

@@ -99,7 +99,7 @@ def test_two_of_three_sheets_of_paper_bring_a_lost_key_back(tmp_path: Path) -> N
     printed = tool(tmp_path, "trustee", "paper", "key.json", typed=f"{WORDS}\n").stdout
     sheets = [
         [word for word in part.split() if word.isalpha() and word.isascii()]
-        for part in printed.split("開札用の鍵の控え")[1:]
+        for part in printed.split("開封のかぎの控え")[1:]
     ]
     assert [len(sheet) for sheet in sheets] == [33, 33, 33]
     typed = f"{' '.join(sheets[2])}\n{' '.join(sheets[0]).upper()}\n{WORDS}\n{WORDS}\n"

@@ -53,7 +53,7 @@ def test_years_beyond_the_calendar_are_no_dates(town: Town, year: str):
     town.register_trustees()
     given = {"bid_until": f"{year}-12-31T23:59", "opens_at": f"{year}-12-31T23:59"}
     answer = town.officer.post("desk/new", town.form(**given))
-    assert answer.status_code == 422 and "入札の締切の日時を入力してください" in visible(answer.text)
+    assert answer.status_code == 422 and "入札・見積の締切の日時を入力してください" in visible(answer.text)
 
 
 def test_a_file_s_name_is_only_shown(town: Town):

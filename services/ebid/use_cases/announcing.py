@@ -39,7 +39,7 @@ def submit(session: Session, actor: Actor, tender_id: str, seen: int, now: datet
     row = tenders.changing(session, tender_id, seen, Step.SUBMIT, now)
     if len(row.trustees) < trustees.LEAST:
         raise Conflict(
-            say("開札のかぎを持つ人を%(least)s人以上選んでください。", least=trustees.LEAST), code="too-few-trustees"
+            say("開封のかぎを持つ人を%(least)s人以上選んでください。", least=trustees.LEAST), code="too-few-trustees"
         )
     trustees.require_apart(row.trustees, row.threshold)
     _require_sealed(row)

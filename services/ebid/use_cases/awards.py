@@ -85,7 +85,7 @@ def refuse(
     """The candidate is out (失格), with the reason that will be public; the next one comes up."""
     row, held, result = _opened(session, tender_id, seen)
     if result["candidate"] is None:
-        raise Conflict(say("落札候補者がいません。"), code="no-candidate")
+        raise Conflict(say("候補者がいません。"), code="no-candidate")
     if not reason.strip():
         sentence = say("失格とする理由を入力してください。公表されます。")
         raise Invalid(sentence, fields={"reason": sentence}, code="reason-needed")
@@ -103,7 +103,7 @@ def _opened(session: Session, tender_id: str, seen: int) -> tuple[TenderRow, Rou
     if row.version != seen:
         raise Conflict(say("ほかの方が先に変更しました。画面を開き直して、確かめてください。"), code="changed")
     if row.state != State.OPENED:
-        raise Conflict(say("この案件は、開札の審査中ではありません。"), code="wrong-state")
+        raise Conflict(say("この案件は、いま審査中ではありません。"), code="wrong-state")
     held = tenders.round_of(session, row, row.round, lock=True)
     return row, held, held.result or {}
 
@@ -142,7 +142,7 @@ def rebid(
     row = tenders.changing(session, tender_id, seen, Step.REBID, now)
     result = tenders.round_of(session, row, row.round).result or {}
     if result["outcome"] != "rebid" or row.round >= procedure.rounds_of(row.method, row.category):
-        raise Conflict(say("再度入札ができる結果ではありません。"), code="no-rebid")
+        raise Conflict(say("次の回を行える結果ではありません。"), code="no-rebid")
     held = _next_round(session, row, until, opens, office, now)
     values = {"lowest": f"{result['lowest']:,}", "until": letters.moment(until)}
     letters.write_all(session, row, dict.fromkeys(result["rebidders"], ("rebid", values)), now)
@@ -208,7 +208,7 @@ def conclude(
         raise Conflict(say("候補者の審査が済んでいません。"), code="held")
     awarded = result["outcome"] == "award"
     if not awarded and not reason.strip():
-        sentence = say("落札者なしで終える理由を入力してください。公表されます。")
+        sentence = say("終える理由を入力してください。公表されます。")
         raise Invalid(sentence, fields={"reason": sentence}, code="reason-needed")
     row.outcome, row.concluded_at = _outcome(row, result, reason.strip()), now
     session.flush()

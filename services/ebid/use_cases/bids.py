@@ -150,8 +150,8 @@ def _require_no_paper(session: Session, wanted: Wanted, arrived: datetime) -> No
     paper = session.get(PaperRow, key)
     if paper is not None and paper.received_at <= arrived:
         sentence = say(
-            "紙の入札書の封筒を、この辞退届より前に受け付けています。提出した入札書は取り消せないため、辞退届は受け付けられません"
-            "（地方自治法施行令167条の8第3項）。封筒を出していないときは、締切までに発注者に連絡してください。"
+            "紙で出された封筒を、この辞退届より前に受け付けています。提出したものは取り消せないため、辞退届は受け付けられません"
+            "（競争入札では、地方自治法施行令167条の8第3項）。封筒を出していないときは、締切までに発注者に連絡してください。"
         )
         raise Conflict(sentence, code="already-submitted")
 

@@ -37,7 +37,7 @@ def keep(
     if not is_needed(row):
         return
     if sent is None:
-        raise Invalid(say("内訳書を、入札書といっしょに出してください。"), code="breakdown-missing")
+        raise Invalid(say("内訳書を、金額といっしょに出してください。"), code="breakdown-missing")
     envelope, ciphertext = sent
     checked, digest = sealed.check(envelope, sealed.header(row, "breakdown", held.number, bidder.id))
     if len(ciphertext) % files.BLOCK != 16 or not files.BLOCK < len(ciphertext) <= MOST_BLOCKS * files.BLOCK + 16:
@@ -76,7 +76,7 @@ def opened(kept: BreakdownRow, payload: dict[str, Any] | None, bid: dict[str, An
 def content_of(kept: BreakdownRow) -> bytes:
     """The file. Raises Invalid when it cannot be opened, NotFound before the opening."""
     if kept.opened is None and kept.problems is None:
-        raise NotFound(say("内訳書は、開札のあとに読めます。"))
+        raise NotFound(say("内訳書は、開いたあとに読めます。"))
     return files.open_file(kept.opened or {}, base64.b64decode(kept.sealed), kept.envelope["head"])
 
 

@@ -40,9 +40,9 @@ def deadlines(session: Session, row: TenderRow) -> list[tuple[str, str, datetime
         found.append(("apply", label, row.apply_until))
     for held in tenders.rounds_of(session, row):
         nth = f"（第{held.number}回）" if held.number > 1 else ""
-        until = wording.worded(wording.way_of(row.method, held.kind), NAMES["bid"])
-        found.append((f"bid-{held.number}", until + nth, held.bid_until))
-        found.append((f"opening-{held.number}", NAMES["opening"] + nth, held.opens_at))
+        way = wording.way_of(row.method, held.kind)
+        for key, at in (("bid", held.bid_until), ("opening", held.opens_at)):
+            found.append((f"{key}-{held.number}", wording.worded(way, NAMES[key]) + nth, at))
     return found
 
 

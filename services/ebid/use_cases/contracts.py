@@ -114,7 +114,7 @@ def _check_days(pairs: dict[str, tuple[date, date]]) -> None:
 def _awarded(session: Session, tender_id: str) -> TenderRow:
     row = tenders.load(session, tender_id, lock=True)
     if row.state != State.CONCLUDED or not (row.outcome or {}).get("winner"):
-        raise Conflict(say("落札者が決まった案件だけ、契約を記録できます。"), code="not-awarded")
+        raise Conflict(say("相手方が決まった案件だけ、契約を記録できます。"), code="not-awarded")
     return row
 
 

@@ -80,7 +80,7 @@ def _require_later(held: RoundRow, until: datetime, opens: datetime) -> None:
     if until < held.bid_until:
         wrong["bid_until"] = say("締切を早めることはできません。")
     if opens < held.opens_at:
-        wrong["opens_at"] = say("開札を早めることはできません。")
+        wrong["opens_at"] = say("この日時を早めることはできません。")
     if (until, opens) == (held.bid_until, held.opens_at):
         wrong["bid_until"] = say("日時が変わっていません。")
     if wrong:

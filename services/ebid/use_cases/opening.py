@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit, jobs
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, Forbidden, Invalid, say
+from libs.common.errors import Conflict, Forbidden, Invalid, Refusal, say
 from services.ebid.db import RoundRow, ShareRow, TenderRow
 from services.ebid.domain import limits as limit_rules
 from services.ebid.domain import lottery, procedure, ranking, states, wording
@@ -97,10 +97,10 @@ def request(session: Session, actor: Actor, tender_id: str, now: datetime) -> di
     """What a trustee's tool needs: given out at 開札 only, and that it was given out is recorded."""
     row, place = _openable(session, actor, tender_id, now)
     if not scores.are_fixed(session, row):
-        raise Conflict(say("技術点が確定していません。確定してから開札します。"), code="scores-missing")
+        raise Conflict(say("技術点が確定していません。確定してから開きます。"), code="scores-missing")
     if not papers.are_typed(session, row):
         raise Conflict(
-            say("紙の入札の入力が済んでいません。2人での入力を済ませてから開札します。"), code="papers-untyped"
+            say("紙で届いたものの入力が済んでいません。2人での入力を済ませてから開きます。"), code="papers-untyped"
         )
     if stamps.is_missing(session, row, tenders.round_of(session, row, row.round)):
         raise Conflict(
@@ -129,13 +129,12 @@ def give(session: Session, actor: Actor, tender_id: str, given: Mapping[str, Any
     shares = given.get("shares")
     if not isinstance(shares, dict) or set(shares) != set(known):
         raise Invalid(
-            say("この案件の開札ファイルから作ったものではありません。ファイルを選び直してください。"), code="shares"
+            say("この案件のファイルから作ったものではありません。ファイルを選び直してください。"), code="shares"
         )
     wrong = [
         digest for digest, value in shares.items() if value is not None and not _is_right(known[digest], place, value)
     ]
     if wrong:
-        audit.record(session, actor, "ebid.opening.wrong-share", row.id, detail={"digests": wrong}, now=now)
         raise Invalid(say("あなたのかぎの分が、封入されたものと一致しません。"), code="wrong-share", digests=wrong)
     trustee = row.trustees[place - 1]["id"]
     if session.get(ShareRow, (session.info["tenant"], row.id, row.round, trustee)) is not None:
@@ -160,6 +159,19 @@ def give(session: Session, actor: Actor, tender_id: str, given: Mapping[str, Any
     return True
 
 
+REFUSED = {"too-early": "ebid.opening.too-early", "wrong-share": "ebid.opening.wrong-share"}
+"""Refusals of a trustee that are written down, by their code."""
+
+
+def record_refusal(session: Session, actor: Actor, tender_id: str, refusal: Refusal, now: datetime) -> None:
+    """Who asked before the hour, or gave what was not sealed. In a transaction of its own: the refused one leaves nothing."""
+    action = REFUSED.get(refusal.code)
+    if action is not None:
+        audit.record(
+            session, actor, action, tenders.load(session, tender_id).id, detail=dict(refusal.details) or None, now=now
+        )
+
+
 def _is_right(closed: dict[str, Any], place: int, value: Any) -> bool:
     try:
         share = bytes.fromhex(value)
@@ -173,9 +185,9 @@ def _openable(session: Session, actor: Actor, tender_id: str, now: datetime) -> 
     row = tenders.load(session, tender_id, lock=True)
     held = tenders.round_of(session, row, row.round)
     if row.state != State.PUBLISHED:
-        raise Conflict(say("この案件は、いま開札するところではありません。"), code="wrong-state")
+        raise Conflict(say("この案件は、いま開くところではありません。"), code="wrong-state")
     if now < held.opens_at or held.closed_at is None:
-        raise Conflict(say("開札の時刻になっていません。時刻より前には、だれも開けません。"), code="too-early")
+        raise Conflict(say("まだ開く時刻ではありません。時刻より前には、だれも開けません。"), code="too-early")
     place = place_of(row, actor)
     if place is None:
         raise Forbidden(say("あなたは、この案件のかぎの管理者ではありません。"), code="not-a-trustee")

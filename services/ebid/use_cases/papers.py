@@ -43,7 +43,7 @@ def receive(
     row = tenders.load(session, tender_id)
     held = tenders.round_of(session, row, row.round)
     if not row.terms.get("paper") or row.state != State.PUBLISHED:
-        raise Conflict(say("この案件は、紙の入札を受け付けていません。"), code="no-paper")
+        raise Conflict(say("この案件は、紙での提出を受け付けていません。"), code="no-paper")
     if held.closed_at is not None or now >= held.bid_until:
         raise Conflict(say("締切を過ぎています。"), code="too-late")
     if not serial.strip():
@@ -158,7 +158,7 @@ def _typing(session: Session, tender_id: str, now: datetime) -> tuple[TenderRow,
     held = tenders.round_of(session, row, row.round)
     given = select(ShareRow.trustee_id).where(ShareRow.tender_id == row.id, ShareRow.round == row.round).limit(1)
     if row.state != State.PUBLISHED or held.closed_at is None or now < held.opens_at or session.scalar(given):
-        raise Conflict(say("紙の入札は、開札の時刻から、かぎが使われるまでの間に入力します。"), code="not-now")
+        raise Conflict(say("紙で届いたものは、開く時刻から、かぎが使われるまでの間に入力します。"), code="not-now")
     return row, held
 
 

@@ -151,6 +151,6 @@ def require_admitted(
     if procedure.METHODS[row.method].access != "registered":
         found = of(session, row, bidder.id)
         if found is None or found.state not in ADMITTED:
-            raise Forbidden(say("この案件の入札に参加する資格が確認されていません。"), code="not-admitted")
+            raise Forbidden(say("この案件に参加する資格が確認されていません。"), code="not-admitted")
     if not is_asked(session, row, bidder):
         raise Forbidden(say("この回に参加できるのは、前の回の結果により求められた方だけです。"), code="not-admitted")

@@ -95,7 +95,7 @@ def _written(row: PlanRow, wanted: Plan, now: datetime) -> PlanRow:
 def _open(session: Session, plan_id: str) -> PlanRow:
     row = load(session, plan_id, lock=True)
     if row.state != PLANNED:
-        raise Conflict(say("この発注見通しは、公告されたか取り下げられています。"), code="wrong-state")
+        raise Conflict(say("この発注見通しは、使われたか取り下げられています。"), code="wrong-state")
     return row
 
 

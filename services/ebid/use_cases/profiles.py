@@ -53,7 +53,7 @@ def hours_of(session: Session, row: TenderRow) -> Hours:
 def check_hours(hours: Hours, **moments: datetime) -> None:
     """Invalid, field by field, where a deadline or an opening lies outside the hours."""
     errors: dict[str, str] = {
-        name: say("受付時間の外です。市町村の設定（公告のあとは、公告）にある受付時間の中にしてください。")
+        name: say("受付時間の外です。市町村の設定（公表のあとは、公表した内容）にある受付時間の中にしてください。")
         for name, moment in moments.items()
         if not hours.hold(moment, _closed(moment))
     }

@@ -28,9 +28,9 @@ from services.ebid.db import (
     TenderRow,
     heads,
 )
-from services.ebid.domain import company, procedure
+from services.ebid.domain import company, procedure, wording
 from services.ebid.domain.states import State
-from services.ebid.use_cases import bids, companies, delegations, profiles
+from services.ebid.use_cases import bids, calendars, companies, delegations, profiles
 
 BIDS = "https://raw.githubusercontent.com/open-contracting-extensions/ocds_bid_extension/v1.1.5/extension.json"
 OWN = "/ebid/ocds/extension/extension.json"
@@ -73,7 +73,7 @@ def release_plan(session: Session, row: PlanRow, now: datetime) -> ReleaseRow:
         "tenderPeriod": {"startDate": f"{start.isoformat()}T00:00:00+09:00"},
     }  # fmt: skip
     planning = {
-        "rationale": f"{row.fiscal_year}年度 第{row.quarter}四半期に公告の予定。場所：{row.place}。期間：{row.period}。"
+        "rationale": f"{row.fiscal_year}年度 第{row.quarter}四半期に入札または見積の予定。場所：{row.place}。期間：{row.period}。"
     }
     return _append(
         session,
@@ -170,9 +170,11 @@ def _tender(session: Session, row: TenderRow, buyer: dict[str, str], site: str) 
         tender["eligibilityCriteria"] = row.requirements
     amendments = [each for held in rounds for each in held.amendments or ()]
     if amendments:
+        way = wording.way_of(row.method, rounds[-1].kind)
+        until, opens = (wording.worded(way, calendars.NAMES[key]) for key in ("bid", "opening"))
         tender["amendments"] = [
             {"id": f"{row.number}-{number}", "date": each["at"], "rationale": each["reason"],
-             "description": f"入札の締切 {each['until']}、開札 {each['opens']}"}
+             "description": f"{until} {each['until']}、{opens} {each['opens']}"}
             for number, each in enumerate(amendments, start=1)
         ]  # fmt: skip
     if "announced_limits" in row.terms:  # 事前公表

@@ -91,7 +91,7 @@ def missing(given: Callable[[str], str]) -> dict[str, str]:
     if given("category") not in procedure.CATEGORIES:
         errors["category"] = say("区分を選んでください。")
     if given("method") not in procedure.METHODS:
-        errors["method"] = say("入札の方法を選んでください。")
+        errors["method"] = say("方法を選んでください。")
     return errors
 
 

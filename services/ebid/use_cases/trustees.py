@@ -34,8 +34,8 @@ def require_apart(held: Iterable[Mapping[str, Any]], needed: int) -> None:
     keys = Counter("".join(unicodedata.normalize("NFKC", each["institution"]).casefold().split()) for each in held)
     if len(keys) < needed or max(keys.values()) >= needed:
         sentence = say(
-            "開札のかぎを持つ人は、%(needed)s以上のちがう所属から選んでください。1つの所属だけで%(needed)s人がそろうと、"
-            "その所属だけで開札できてしまいます。",
+            "開封のかぎを持つ人は、%(needed)s以上のちがう所属から選んでください。1つの所属だけで%(needed)s人がそろうと、"
+            "その所属だけで開けてしまいます。",
             needed=needed,
         )
         raise Conflict(sentence, code="same-institution")

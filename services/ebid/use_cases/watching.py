@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from services.ebid.db import RoundRow, TenderRow
 from services.ebid.domain import flags
 from services.ebid.domain.flags import Result, Round
+from services.ebid.domain.procedure import METHODS
 from services.ebid.domain.states import State
 from services.ebid.use_cases import tenders
 
@@ -34,6 +35,7 @@ def result(row: TenderRow, rounds: list[RoundRow]) -> Result:
         tender=row.id, rounds=tuple(_round(held.result) for held in rounds if held.result), winner=outcome.get("winner"),
         amount=outcome.get("amount"), reserve=limits.get("reserve"), limit=limits.get("minimum") or limits.get("investigation"),
         open_for=first.bid_until - row.published_at, limit_known=_limit_known(row.terms),
+        competitive=METHODS[row.method].competitive, one_asked=row.method == "direct",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""ebid-verify: 開札の公表ファイルを、手元で確かめます（通信はしません）。
+"""ebid-verify: 入札・見積の公表ファイルを、手元で確かめます（通信はしません）。
 
 python ebid-verify.pyz 公表ファイル.json [受領証.json …] [--log-key 台帳の公開鍵] [--deep] [--json]
 
@@ -12,15 +12,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from services.ebid.domain.opened import REASONS
 from services.ebid.domain.ranking import OUTCOMES, STANDINGS
 from services.ebid.verify.check import check
 from services.ebid.verify.report import Report
 
 NEWER = (
-    "何も確かめていません。開札に問題があるという意味ではありません。\n"
+    "何も確かめていません。結果に問題があるという意味ではありません。\n"
     "新しい ebid-verify を、電子入札の「入札の道具」のページ（/ebid/tools）から受け取って、もう一度確かめてください。"
 )
 """What to do with a bundle of a format that this verifier does not know."""
+_SAID = OUTCOMES | {
+    "award": "候補者あり",
+    "hold_review": "保留（審査）",
+    "rebid": "再度の提出",
+    "no_bids": "不調（提出なし）",
+}
+"""A bundle does not tell its method: no word that 入札, 見積 or プロポーザル has for itself."""
 
 
 def main() -> None:
@@ -31,7 +39,7 @@ def run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser("ebid-verify", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("bundle", type=Path, help="公表ファイル")
     parser.add_argument("receipts", type=Path, nargs="*", help="自分の受領証")
-    parser.add_argument("--log-key", help="台帳の公開鍵（16進）。公告や新聞などで知ったもの")
+    parser.add_argument("--log-key", help="台帳の公開鍵（16進）。公表や新聞などで知ったもの")
     parser.add_argument("--deep", action="store_true", help="すべての封書を作り直して確かめる（1通あたり約0.1秒）")
     parser.add_argument("--json", action="store_true", help="結果をJSONで出力する")
     given = parser.parse_args(arguments)
@@ -99,14 +107,13 @@ def result_lines(bundle: Any) -> list[str]:
     lines = []
     for round_ in bundle["rounds"]:
         result = round_["result"]
-        lines.append(f"第{round_['round']}回: {OUTCOMES[result['outcome']]}")
+        lines.append(f"第{round_['round']}回: {_SAID[result['outcome']]}")
         for place in result["places"]:
             rank = f"{place['rank']}位" if place["rank"] else "―"
             amount = f"{place['amount']:,}円" if place["amount"] else "―"
             drawn = "（くじ）" if place["drawn"] else ""
-            lines.append(
-                f"  {rank} {place['bidder']} {amount} {STANDINGS[place['standing']]}{drawn} {place['reason']}".rstrip()
-            )
+            reason = REASONS.get(place["reason"], place["reason"])
+            lines.append(f"  {rank} {place['bidder']} {amount} {STANDINGS[place['standing']]}{drawn} {reason}".rstrip())
     return lines
 
 

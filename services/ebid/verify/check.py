@@ -22,8 +22,8 @@ from services.ebid.verify.report import Report
 
 Document = Mapping[str, Any]
 AGAINST = {
-    "limits-announced": "封かんされた予定価格が、公告で事前に公表された額と違います。",
-    "limits-missing": "公告で設けるとした最低制限価格などが、封かんされていません。",
+    "limits-announced": "封かんされた予定価格が、事前に公表された額と違います。",
+    "limits-missing": "公表された条件で設けるとした最低制限価格などが、封かんされていません。",
 }
 
 
@@ -161,13 +161,15 @@ class Round:
         begun = len(self.report.problems)
         self.announced()
         deadline = self.deadline()
-        self.report.passes(begun, f"第{self.number}回: 公告の条件と締切は、締切より前に台帳に記録されています。")
+        self.report.passes(begun, f"第{self.number}回: 公表された条件と締切は、締切より前に台帳に記録されています。")
         begun = len(self.report.problems)
         self.closed(deadline)
         if self.round["opened_at"] < deadline:
-            self.report.bad("opened-early", self.subject, "締切より前に開札されています。")
+            self.report.bad("opened-early", self.subject, "締切より前に開かれています。")
         bids = [self.bid(bid, deadline) for bid in self.round["bids"]]
-        self.report.passes(begun, f"第{self.number}回: 入札{len(bids)}件に、締切後の追加・削除・変更はありません。")
+        self.report.passes(
+            begun, f"第{self.number}回: 入札書・見積書{len(bids)}通に、締切後の追加・削除・変更はありません。"
+        )
         self.declined(deadline)
         begun = len(self.report.problems)
         limits = self.limits(deadline)
@@ -186,7 +188,7 @@ class Round:
         terms = self.round["terms"]
         self.logged(terms, "terms-not-logged", self.subject)
         if terms["entry"]["kind"] != "terms" or terms["entry"]["digest"] != self.terms_digest:
-            self.report.bad("terms-changed", self.subject, "公告の条件が、台帳に記録されたものと違います。")
+            self.report.bad("terms-changed", self.subject, "公表された条件が、台帳に記録されたものと違います。")
 
     def deadline(self) -> str:
         """The deadline in force: each change must have been logged before the deadline that it moves."""
@@ -214,23 +216,25 @@ class Round:
             self.terms.tender, self.number, listed, tuple(sealed) if sealed else None, declines
         )
         if entry["kind"] != "closing" or entry["digest"] != digest or entry["at"] < deadline:
-            self.report.bad("closing-changed", self.subject, "締切時の入札の一覧が、台帳に記録されたものと違います。")
+            self.report.bad("closing-changed", self.subject, "締切時の封書の一覧が、台帳に記録されたものと違います。")
         present = {bid["logged"]["index"]: bid for bid in self.round["bids"]}
         for index, _ in listed:
             if index not in present:
                 self.report.bad(
-                    "bid-dropped", f"log {index}", f"締切までに届いた入札（台帳{index}番）が、公表されていません。"
+                    "bid-dropped",
+                    f"log {index}",
+                    f"締切までに届いた入札書・見積書（台帳{index}番）が、公表されていません。",
                 )
         for index, bid in present.items():
             if index not in dict(listed):
                 self.report.bad(
-                    "bid-added", form.bidder_of(bid), "締切時の一覧にない入札が、あとから加えられています。"
+                    "bid-added", form.bidder_of(bid), "締切時の一覧にない入札書・見積書が、あとから加えられています。"
                 )
             elif dict(listed)[index] != bid["logged"]["entry"]["digest"]:
-                self.report.bad("bid-changed", form.bidder_of(bid), "締切時の一覧と違う入札です。")
+                self.report.bad("bid-changed", form.bidder_of(bid), "締切時の一覧と違う入札書・見積書です。")
         for bidder, count in Counter(form.bidder_of(bid) for bid in self.round["bids"]).items():
             if count > 1:
-                self.report.bad("bid-twice", bidder, "同じ入札者の入札が、2通以上あります。")
+                self.report.bad("bid-twice", bidder, "同じ者の入札書・見積書が、2通以上あります。")
 
     def bid(self, bid: Document, deadline: str) -> Bid:
         """One published bid, checked and read."""
@@ -248,23 +252,25 @@ class Round:
         }
         if "paper" in bid:
             if entry["kind"] != "paper":
-                self.report.bad("bid-changed", bidder, "電子で受け付けた入札が、紙の入札に変えられています。")
+                self.report.bad("bid-changed", bidder, "電子で受け付けた入札書・見積書が、紙のものに変えられています。")
             elif entry["digest"] != form.paper_digest(
                 self.terms.tender, self.number, bidder, bid["paper"].get("serial", "")
             ):
-                self.report.bad("bid-changed", bidder, "紙の入札が、台帳に記録された封筒のものではありません。")
+                self.report.bad(
+                    "bid-changed", bidder, "紙の入札書・見積書が、台帳に記録された封筒のものではありません。"
+                )
             elif entry["at"] >= deadline:
-                self.report.bad("bid-late", bidder, "締切のあとに受け付けた紙の入札です。")
+                self.report.bad("bid-late", bidder, "締切のあとに受け付けた、紙の入札書・見積書です。")
             return self.paper(bid["paper"], facts)
         if entry["at"] >= deadline:
-            self.report.bad("bid-late", bidder, "締切のあとに受け付けた入札です。")
+            self.report.bad("bid-late", bidder, "締切のあとに受け付けた入札書・見積書です。")
         if entry["kind"] != "bid" or making.digest(dict(bid["envelope"])) != entry["digest"]:
             self.report.bad("bid-changed", bidder, "公表された封書が、台帳に記録されたものと違います。")
         self.bound(bid["envelope"]["head"], "bid", self.number, bidder)
         payload, invalid = envelopes.opened(bid, bidder, "bid", self.report, deep=self.deep)
         read = read_bid(payload, invalid, **facts, most=self.terms.self_points)
         if self.terms.self_points and not read.invalid and read.technical > own_points(payload or {}):
-            self.report.bad("technical-raised", bidder, "技術点が、入札者の自己採点より高くなっています。")
+            self.report.bad("technical-raised", bidder, "技術点が、提出した者の自己採点より高くなっています。")
         return read
 
     def declined(self, deadline: str) -> None:
@@ -281,7 +287,7 @@ class Round:
                 self.report.bad("decline-changed", bidder, "辞退届が、締切より前に台帳に記録されたものと違います。")
             self.taken_in(entry, deadline, bidder)
             if bidder in bids and not stands_beside(bids[bidder], entry):
-                self.report.bad("decline-and-bid", bidder, "辞退した者の入札が、公表されています。")
+                self.report.bad("decline-and-bid", bidder, "辞退した者の入札書・見積書が、公表されています。")
         if told:
             self.report.passes(begun, f"第{self.number}回: 辞退届{len(told)}件は、締切より前に台帳に記録されています。")
 
@@ -323,16 +329,18 @@ class Round:
         entry = logged["entry"]
         digest = form.technical_digest(self.terms.tender, bidder, points)
         if entry["kind"] != "technical" or entry["digest"] != digest or entry["at"] > self.round["opened_at"]:
-            self.report.bad("technical-changed", bidder, "技術点が、開札より前に台帳に記録されたものと違います。")
+            self.report.bad("technical-changed", bidder, "技術点が、開くより前に台帳に記録されたものと違います。")
         if int(logged["index"]) < self.checkpoint.size:
             self.logged(logged, "technical-not-logged", bidder)
         else:
             self.report.taken.append(
-                f"技術点（{bidder}）は、締切のあと開札の前に確定されました。時刻は、公表されたとおりとしました。"
+                f"技術点（{bidder}）は、締切のあと、開く前に確定されました。時刻は、公表されたとおりとしました。"
             )
 
     def paper(self, paper: Document, facts: dict[str, Any]) -> Bid:
-        self.report.taken.append(f"紙の入札（{facts['bidder']}）の金額とくじ番号は、開札時に入力されたものです。")
+        self.report.taken.append(
+            f"紙の入札書・見積書（{facts['bidder']}）の金額とくじ番号は、開くときに入力されたものです。"
+        )
         return read_bid(paper_payload(paper), str(paper.get("invalid", "")), **facts)
 
     def taken_in(self, entry: Document, deadline: str, bidder: str) -> None:
@@ -341,10 +349,12 @@ class Round:
         if kept is None:
             return
         if not entry["at"] <= kept <= closed or (deadline and moment(kept) >= moment(deadline) + SETTLE):
-            self.report.bad("bid-late", bidder, "締切の前に届いたとされる入札が、おそすぎる時刻に記録されています。")
+            self.report.bad(
+                "bid-late", bidder, "締切の前に届いたとされる入札書・見積書が、おそすぎる時刻に記録されています。"
+            )
         elif kept >= deadline:
             self.report.taken.append(
-                f"{bidder}の入札は、{entry['at']}に届き、締切のあとの{kept}に記録されたとされています。"
+                f"{bidder}の入札書・見積書は、{entry['at']}に届き、締切のあとの{kept}に記録されたとされています。"
             )
 
     def bound(self, head: Document, kind: str, number: int, subject: str) -> None:
@@ -383,7 +393,9 @@ class Round:
             self.report.bad(contradiction, self.subject, AGAINST[contradiction])
         if with_tax is not None and limits.reserve != self.terms.tax.comparison_price(with_tax):
             self.report.bad(
-                "limits-tax", self.subject, "入札書比較価格が、予定価格（税込）から公告の端数処理で求めた額と違います。"
+                "limits-tax",
+                self.subject,
+                "比較価格（税抜）が、予定価格（税込）から、公表された端数処理で求めた額と違います。",
             )
         self.by_model(limits, payload)
         return limits
@@ -399,7 +411,7 @@ class Round:
         except Refusal:
             right = False
         if not right:
-            self.report.bad("limits-model", self.subject, "公告の算定式で計算した額と、封かんされた額が違います。")
+            self.report.bad("limits-model", self.subject, "公表された算定式で計算した額と、封かんされた額が違います。")
 
     def recomputed(self, bids: list[Bid], limits: Limits, last: Outcome | None) -> Outcome:
         """Limits at opening, ranking, rounding and lottery again; the result must be the published one."""
@@ -407,7 +419,7 @@ class Round:
         self.beacon()
         for bid in bids:
             if last and bid.bidder not in self.round.get("invited", last.rebidders):
-                self.report.bad("bid-not-entitled", bid.bidder, "再度入札に参加できない者の入札です。")
+                self.report.bad("bid-not-entitled", bid.bidder, "この回に参加できない者の入札書・見積書です。")
         tickets = [ranking.ticket(bid) for bid in bids if not bid.invalid]
         seed = lottery.seed(
             self.terms.tender, self.number, self.checkpoint.root, tickets, bytes.fromhex(self.round["beacon"])
@@ -444,15 +456,15 @@ class Round:
             "result-limits": ("limits", "予定価格・最低制限価格などの額"),
             "result-lottery": ("draws", "くじの計算"),
             "result-ranking": ("places", "順位・有効無効・評価値"),
-            "result-award": ("candidate", "落札候補者"),
-            "result-outcome": ("outcome", "開札の結果（落札・再度入札・不調など）"),
-            "result-rebid": ("lowest", "再度入札で知らせる最低入札価格"),
-            "result-rebidders": ("rebidders", "再度入札に参加できる者"),
+            "result-award": ("candidate", "落札者または契約の相手方の候補者"),
+            "result-outcome": ("outcome", "開いた結果（候補者あり・再度・不調など）"),
+            "result-rebid": ("lowest", "次の回で知らせる最低の価格"),
+            "result-rebidders": ("rebidders", "次の回に参加できる者"),
         }
         begun = len(self.report.problems)
         for code, (part, name) in parts.items():
             if ours[part] != published[part]:
-                self.report.bad(code, self.subject, f"{name}が、公告のとおりに計算し直した結果と違います。")
+                self.report.bad(code, self.subject, f"{name}が、公表された条件のとおりに計算し直した結果と違います。")
         self.report.passes(
             begun, f"第{self.number}回: 順位・端数処理・くじを計算し直し、公表された結果と一致しました。"
         )
@@ -474,8 +486,8 @@ class Round:
         """和歌山県's draw hangs on the moment of opening, which is the server's word."""
         if self.terms.lottery.opening_milliseconds and any(len(draw.among) > 1 for draw in outcome.draws):
             self.report.taken.append(
-                f"第{self.number}回: くじは、開札の時刻のミリ秒によります。時刻は開札の記録のとおりですが、"
-                "開札した者がその時刻を選ばなかったことは、この道具では確かめられません。"
+                f"第{self.number}回: くじは、開いた時刻のミリ秒によります。時刻は、開いたときの記録のとおりですが、"
+                "開いた者がその時刻を選ばなかったことは、この道具では確かめられません。"
             )
 
 
@@ -504,15 +516,15 @@ def check_own(bundle: Document, receipt: Document, key: bytes, report: Report) -
         check_own_decline(bundle, receipt, report)
         return
     if entry["kind"] != "bid":
-        report.taken.append(f"受領証（台帳{receipt['index']}番）は、入札書の受領証ではありません。")
+        report.taken.append(f"受領証（台帳{receipt['index']}番）は、入札書・見積書の受領証ではありません。")
         return
     bids = [bid["logged"] for round_ in bundle["rounds"] for bid in round_["bids"]]
     mine = [logged for logged in bids if logged["index"] == receipt["index"]]
     if not mine:
-        report.bad("my-bid-missing", subject, "あなたの入札が、公表ファイルにありません。")
+        report.bad("my-bid-missing", subject, "あなたの入札書・見積書が、公表ファイルにありません。")
     elif mine[0]["entry"] != entry or mine[0]["salt"] != receipt["salt"]:
-        report.bad("my-bid-changed", subject, "あなたの入札が、受領証と違うものに変わっています。")
-    report.passes(begun, f"あなたの入札（台帳{receipt['index']}番）は、受領証のとおり公表されています。")
+        report.bad("my-bid-changed", subject, "あなたの入札書・見積書が、受領証と違うものに変わっています。")
+    report.passes(begun, f"あなたの入札書・見積書（台帳{receipt['index']}番）は、受領証のとおり公表されています。")
 
 
 def check_one_log(bundle: Document, downloaded: Iterable[Any], key: bytes, report: Report) -> None:
@@ -564,8 +576,8 @@ def check_own_decline(bundle: Document, receipt: Document, report: Report) -> No
             continue
         if stands_beside(bid, entry):
             report.taken.append(
-                f"あなたの紙の入札書は、辞退届より先に受け付けられたため、有効とされています（台帳{bid['logged']['index']}番）。"
+                f"あなたの紙の入札書・見積書は、辞退届より先に受け付けられたため、有効とされています（台帳{bid['logged']['index']}番）。"
             )
         else:
-            report.bad("decline-and-bid", bidder, "辞退したあなたの入札が、公表されています。")
+            report.bad("decline-and-bid", bidder, "辞退したあなたの入札書・見積書が、公表されています。")
     report.passes(begun, f"あなたの辞退届（台帳{index}番）は、受領証のとおり公表されています。")

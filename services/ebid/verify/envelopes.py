@@ -23,7 +23,7 @@ def opened(
         return None, unopenable(sealed, bound, subject, kind, report)
     seed = bytes.fromhex(sealed["seed"])
     if making.seed_commit(seed, bound).hex() != envelope["seed_commit"]:
-        report.bad(f"{kind}-opened-wrong", subject, "公表された封かんの鍵は、この封書のものではありません。")
+        report.bad(f"{kind}-opened-wrong", subject, "公表された封のかぎは、この封書のものではありません。")
         return None, claimed
     if claimed or deep:
         return remade(sealed, seed, bound, subject, kind, report)
@@ -72,7 +72,13 @@ def unopenable(sealed: Mapping[str, Any], bound: bytes, subject: str, kind: str,
     }
     needed = envelope["head"]["threshold"]
     if len(right) < needed:
-        report.bad(f"{kind}-not-opened", subject, "開かれていませんが、開けないことを示す分散鍵が公表されていません。")
+        report.bad(
+            f"{kind}-not-opened",
+            subject,
+            "開かれていませんが、開けないことを示す、かぎの管理者の分が公表されていません。",
+        )
     elif making.seed_commit(shamir.join(dict(sorted(right.items())[:needed])), bound).hex() == envelope["seed_commit"]:
-        report.bad(f"{kind}-falsely-invalid", subject, "公表された分散鍵で開けるのに、開けないとされています。")
+        report.bad(
+            f"{kind}-falsely-invalid", subject, "公表されたかぎの管理者の分で開けるのに、開けないとされています。"
+        )
     return claimed or "入札書を開けません"

@@ -20,13 +20,11 @@ def check_events(bundle: Document, key: bytes, last: Checkpoint | None, report: 
     """`last`: the last round's checkpoint. Terms that name no `admission` are older than these events: nothing is asked of them."""
     admission = bundle["terms"].get("admission")
     if admission is None:
-        report.taken.append(
-            "資格の確認、失格、落札者決定などは、台帳に記録される前の案件です。公表されたとおりとしました。"
-        )
+        report.taken.append("資格の確認、失格、決定などは、台帳に記録される前の案件です。公表されたとおりとしました。")
         return
     journal = bundle.get("journal")
     if journal is None or last is None:
-        report.bad("journal-missing", "bundle", "資格の確認、失格、落札者決定などの記録が、公表されていません。")
+        report.bad("journal-missing", "bundle", "資格の確認、失格、決定などの記録が、公表されていません。")
         return
     try:
         newest = open_note(journal["checkpoint"], bundle["log"]["origin"], key, curve.check)
@@ -35,7 +33,7 @@ def check_events(bundle: Document, key: bytes, last: Checkpoint | None, report: 
         return
     proof = [bytes.fromhex(step) for step in journal["consistency"]]
     if not merkle.verify_consistency(last.size, newest.size, last.root, newest.root, proof):
-        report.bad("log-rewritten", "journal", "開札のあとで、台帳が書き換えられています。")
+        report.bad("log-rewritten", "journal", "開いたあとで、台帳が書き換えられています。")
     Events(bundle, journal, newest, report).run(admission)
 
 
@@ -55,7 +53,7 @@ class Events:
         self.report.passes(begun, f"決定などの記録{len(self.events)}件は、そろって順番どおり台帳にあります。")
         begun = len(self.report.problems)
         self.trustees()
-        self.report.passes(begun, "開札のかぎは、公告より前に台帳に記録されたものです。")
+        self.report.passes(begun, "開封のかぎは、公表より前に台帳に記録されたものです。")
         begun = len(self.report.problems)
         if admission in EXAMINED:
             self.admitted()
@@ -66,7 +64,7 @@ class Events:
             self.asked(round_, before)
             before = round_["result"]
         self.concluded()
-        self.report.passes(begun, "公表された結果は、台帳に記録された資格・失格・審査・落札者決定のとおりです。")
+        self.report.passes(begun, "公表された結果は、台帳に記録された資格・失格・審査・決定のとおりです。")
 
     def logged(self, event: Document) -> None:
         """In the log, and says what it committed to."""
@@ -95,7 +93,7 @@ class Events:
             before = entry["digest"]
         kinds = [event["logged"]["entry"]["kind"] for event in self.events]
         if kinds.count("concluded") != 1 or set(kinds[kinds.index("concluded") + 1 :]) - set(AFTER) or len(tenants) > 1:
-            self.report.bad("event-missing", "journal", "落札者決定（または不調）の記録がないか、順番が違います。")
+            self.report.bad("event-missing", "journal", "決定（または不調）の記録がないか、順番が違います。")
 
     def said(self, *kinds: str) -> Iterable[tuple[Document, Document]]:
         """(entry's place, document) of the shown events of these kinds."""
@@ -113,7 +111,7 @@ class Events:
         announced = self.bundle["rounds"][0]["terms"]["entry"]["at"]
         for key in self.bundle["terms"]["trustees"]:
             if not known.get(key) or known[key] > announced:
-                self.report.bad("trustee-not-logged", key, "このかぎは、公告より前に台帳に記録されていません。")
+                self.report.bad("trustee-not-logged", key, "このかぎは、公表より前に台帳に記録されていません。")
 
     def admitted(self) -> None:
         """Who bid was admitted or invited, and that was in the log of the first deadline."""
@@ -125,7 +123,9 @@ class Events:
         }
         for round_ in self.bundle["rounds"]:
             for bidder in sorted({form.bidder_of(bid) for bid in round_["bids"]} - admitted):
-                self.report.bad("bid-not-admitted", bidder, "締切より前に、参加を認めた記録が台帳にない者の入札です。")
+                self.report.bad(
+                    "bid-not-admitted", bidder, "締切より前に、参加を認めた記録が台帳にない者の入札書・見積書です。"
+                )
 
     def opened(self, round_: Document) -> None:
         """The opening found the amounts that are published now, and was logged after the deadline's checkpoint."""
@@ -133,13 +133,13 @@ class Events:
         found = [(logged, each) for logged, each in self.said("opened") if each["round"] == number]
         amounts = {place["bidder"]: place["amount"] for place in round_["result"]["places"]}
         if len(found) != 1 or found[0][0]["index"] < size_of(round_):
-            self.report.bad("opened-changed", f"round {number}", "開札の記録が、締切のあとの台帳にありません。")
+            self.report.bad("opened-changed", f"round {number}", "開いた記録が、締切のあとの台帳にありません。")
         elif not same_moment(round_["opened_at"], *found[0]):
-            sentence = "公表された開札の日時が、開札のときに記録されたものと違います。"
+            sentence = "公表された、開いた日時が、開いたときに記録されたものと違います。"
             self.report.bad("opened-at-changed", f"round {number}", sentence)
         elif {place["bidder"]: place["amount"] for place in found[0][1]["result"]["places"]} != amounts:
             self.report.bad(
-                "opened-changed", f"round {number}", "公表された金額が、開札のときに記録されたものと違います。"
+                "opened-changed", f"round {number}", "公表された金額が、開いたときに記録されたものと違います。"
             )
 
     def judged(self, round_: Document) -> None:
@@ -170,7 +170,7 @@ class Events:
         """Who was asked to bid again, or for a quotation after 不落, is who was logged; `before`: the result of the round before."""
         asked = [each["asked"] for _, each in self.said("asked") if each["round"] == round_["round"]]
         if before and asked != [round_.get("invited", before["rebidders"])]:
-            sentence = "再度入札や見積を求めた相手の記録が、台帳のものと違います。"
+            sentence = "次の回の提出を求めた相手の記録が、台帳のものと違います。"
             self.report.bad("asked-changed", f"round {round_['round']}", sentence)
 
     def concluded(self) -> None:
@@ -180,7 +180,7 @@ class Events:
         amount = next((place["amount"] for place in result["places"] if place["bidder"] == won), None)
         said = [(each["outcome"]["winner"], each["outcome"]["amount"]) for _, each in self.said("concluded")]
         if said != [(won, amount)]:
-            self.report.bad("conclusion-changed", "journal", "落札者決定の記録が、公表された結果と違います。")
+            self.report.bad("conclusion-changed", "journal", "決定の記録が、公表された結果と違います。")
 
 
 def same_moment(published: str, logged: Document, document: Document) -> bool:
