@@ -14,7 +14,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.eapply import events
-from services.eapply.db import InventoryRow, InventoryStateRow, ProcedureRow
+from services.eapply.db import InventoryRow, InventoryStateRow, ProcedureRow, heads
 from services.eapply.domain.inventory import BY_WORD, REASONS, Entry, first_online
 from services.eapply.forms import sheet
 from services.eapply.forms.text import narrow, search_key
@@ -199,9 +199,10 @@ def set_finished(session: Session, actor: Actor, finished: bool, now: datetime) 
         raise Invalid(
             say("オンラインでない手続きに、理由が決まっていないものがあります。理由を入れてから完了にしてください。")
         )
-    row = state(session) or InventoryStateRow(one=1)
+    row = heads.locked(session, InventoryStateRow, {"one": 1}, {"finished_by_name": ""})
+    if finished == (row.finished_at is not None):  # somebody else said so in the same moment: it is theirs
+        return
     row.finished_at, row.finished_by_name = (now, actor.name) if finished else (None, "")
-    session.add(row)
     session.flush()
     audit.record(
         session,
