@@ -145,8 +145,8 @@ def keep_rate(session: Session, gone: Iterable[ApplicationRow]) -> None:
         key = {"procedure_id": procedure_id, "month": month}
         kept = heads.locked(session, DeletedRateRow, key, asdict(_Sum()))
         whole = _Sum(kept.decided, kept.counted, kept.within, kept.days_used, kept.longest) + more
-        for name, value in asdict(whole).items():
-            setattr(kept, name, value)
+        kept.decided, kept.counted, kept.within = whole.decided, whole.counted, whole.within
+        kept.days_used, kept.longest = whole.days_used, whole.longest
 
 
 def _sum_of(row: ApplicationRow) -> _Sum:
