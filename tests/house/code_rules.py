@@ -43,6 +43,7 @@ COLUMNS_BY_NAME = {
     "services/backup/use_cases/repositories.py": "the four names stand above",
     "services/backup/use_cases/sites.py": "four counters, named there; no row",
     "services/eapply/use_cases/attach.py": "what the store of files has measured, and the place, named there",
+    "services/eapply/db/heads.py": "rows that its callers write out name by name",
     "services/ebid/db/heads.py": "rows that its callers write out name by name",
     "services/ebid/use_cases/bids.py": "the nine names stand above",
     "services/ebid/use_cases/companies.py": "FIELDS, the form's own list",

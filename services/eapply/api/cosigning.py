@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from libs.common import access
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, say
-from libs.common.web import Link
+from libs.common.web import Link, i18n
 from services.eapply.api.applications import APPLICATION
 from services.eapply.api.shell import (
     STATUS,
@@ -17,6 +17,7 @@ from services.eapply.api.shell import (
     base,
     changing,
     form,
+    language,
     now_of,
     reading,
     render,
@@ -47,12 +48,17 @@ def ask(request: Request, application_id: str, actor: Actor = access.guest(), se
         with changing(request, actor) as session:
             each, secret = cosign.ask(
                 session, actor, application_id, sent.get("name"), sent.get("address"), now_of(request),
-                site=site(request),
+                site=site(request), language=_language(request, sent),
             )  # fmt: skip
             asked = {"name": each.name, "mailed": bool(each.address)}
     except Invalid as refusal:
         return _page(request, actor, application_id, refusal.fields, dict(sent.pairs), 422)
     return _page(request, actor, application_id, {}, {}, link=f"{site(request)}/sign/{secret}", asked=asked)
+
+
+def _language(request: Request, sent: Form) -> str:
+    chosen = sent.get("language")
+    return chosen if chosen in i18n.LANGUAGES else language(request)
 
 
 @router.post(f"{APPLICATION}/cosigners/{{cosigner_id}}/renew", include_in_schema=False)
@@ -90,6 +96,7 @@ def _page(
         request, "cosigners.html", crumbs=(Link(STATUS, address), Link(TITLE, "", True)), title=TITLE, row=row,
         procedure=procedure, people=asked, needed=needed, free=free, address=address, errors=Texts(errors),
         typed=Texts(typed), words=spoken_all(request, cosign.STATES), still=row.state in OPEN, status_code=status_code,
+        mail_languages=list(i18n.LANGUAGES.items()), mail_language=language(request),
         **({"link": "", "asked": None} | more),
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from services.eapply.api.shell import (
     base,
     changing,
     form,
+    language,
     now_of,
     reading,
     render,
@@ -41,7 +42,7 @@ def make(request: Request, actor: Actor = access.person(), sent: Form = form) ->
     try:
         last_day = typed_date(sent, "last")
         with changing(request, actor) as session:
-            row, secret = delegates.make(session, actor, sent.get("label"), chosen, last_day, now)
+            row, secret = delegates.make(session, actor, sent.get("label"), chosen, last_day, now, language(request))
             label, until = row.label, row.invite_until
     except Invalid as refusal:
         return _page(request, actor, refusal.fields, dict(reversed(sent.pairs)), chosen, 422)

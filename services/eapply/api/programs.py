@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse
@@ -53,6 +53,7 @@ class ApplicationIn(BaseModel):
     answers: dict[str, Any]
     files: list[FileIn] = Field([], max_length=MAX_UPLOADS)
     electronic_notice: bool = Field(False, description="agree to get the decision electronically instead of by post")
+    language: Literal["ja", "en", "ja-easy"] = Field("ja", description="in which the applicant gets mails")
 
 
 class ReceiptOut(BaseModel):
@@ -98,6 +99,7 @@ def apply(
     """
     now = now_of(request)
     typed = take_in(from_json(body.answers))
+    spoken = () if body.language == "ja" else (body.language,)  # as before there was a choice
     files = [(each.path, each.name, hashlib.sha256(each.content).hexdigest()) for each in body.files]
     with uploads(request, actor, body) as sent, changing(request, actor) as session:
         whose = own_keys.holder(session, actor, applicant_key, now) if applicant_key else actor
@@ -111,7 +113,7 @@ def apply(
             session,
             idempotency_key,
             scope=f"{who.person(whose) or who.session_hash(whose) or whose.subject}:apply",
-            fingerprint=idempotency.fingerprint(body.procedure, typed, body.electronic_notice, *files),
+            fingerprint=idempotency.fingerprint(body.procedure, typed, body.electronic_notice, *spoken, *files),
             make=make,
             now=now,
         )
@@ -183,8 +185,9 @@ def _apply(
     if errors:
         raise Invalid("直していただくところがあります。", fields=errors, code="not-complete")
     arrival = submit.Arrival(
-        row.id, row.version, definition, reading.answers, None, who.person(actor), electronic=body.electronic_notice
-    )
+        row.id, row.version, definition, reading.answers, None, who.person(actor), electronic=body.electronic_notice,
+        language=body.language,
+    )  # fmt: skip
     made = submit.arrive(session, actor, arrival, receipt.derived_enquiry_key(secret, arrival.id), now, site=here)
     for path, stored in sent.kept:
         attach.hold(session, path, stored, now, application_id=made.id)

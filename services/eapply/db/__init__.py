@@ -1,6 +1,6 @@
 """Tables and queries of e-application. Every row belongs to one municipality; the session says which."""
 
-from services.eapply.db.after import DeletedCountRow, DeletionRow, PaperCountRow
+from services.eapply.db.after import DeletedCountRow, DeletedRateRow, DeletionRow, PaperCountRow
 from services.eapply.db.base import Base
 from services.eapply.db.building import DraftEditionRow, ProcedureDraftRow, ProcedureOriginRow, SharedProcedureRow
 from services.eapply.db.cosigners import CosignerRow
@@ -47,6 +47,7 @@ __all__ = [
     "CounterRow",
     "DelegationRow",
     "DeletedCountRow",
+    "DeletedRateRow",
     "DeletionRow",
     "DraftEditionRow",
     "DraftRow",

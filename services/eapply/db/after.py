@@ -1,4 +1,4 @@
-"""Tables of what comes after: counted paper applications, and certificates of what was deleted."""
+"""Tables of what comes after: counted paper applications, what deleted ones count for, and certificates of what was deleted."""
 
 from datetime import date, datetime
 from typing import Any
@@ -36,6 +36,23 @@ class DeletedCountRow(TenantTable, Base):
     fiscal_year: Mapped[int] = mapped_column(primary_key=True)
     channel: Mapped[str] = mapped_column(String(10), primary_key=True)
     applications: Mapped[int]
+
+
+class DeletedRateRow(TenantTable, Base):
+    """How the 標準処理期間 was kept by the applications of a procedure that were decided in a month (`month`: its first day) and deleted
+    since: of `decided`, `counted` had such a period, `within` of them kept it; `days_used` is the sum of their working days,
+    `longest` the most of them, None where nothing was counted."""
+
+    __tablename__ = "deleted_rates"
+    __table_args__ = (points_at(["procedure_id"], "procedures", ["id"]),)
+
+    procedure_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    decided: Mapped[int]
+    counted: Mapped[int]
+    within: Mapped[int]
+    days_used: Mapped[int]
+    longest: Mapped[int | None]
 
 
 class DeletionRow(TenantTable, Base):

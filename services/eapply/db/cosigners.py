@@ -14,7 +14,8 @@ class CosignerRow(TenantTable, Base):
     lapsed (confirmed, and then a correction changed what that was: another row asks the same person again).
 
     `secret_hash` is of the newest link's secret, good until `good_until`, and goes when they have answered. `account` and
-    `session_hash` say who answered, so that nobody confirms twice.
+    `session_hash` say who answered, so that nobody confirms twice. `language`: in which they are written to, as the applicant said;
+    None: Japanese.
     """
 
     __tablename__ = "cosigners"
@@ -39,3 +40,4 @@ class CosignerRow(TenantTable, Base):
     signed_name: Mapped[str | None] = mapped_column(String(200))
     answered_at: Mapped[datetime | None]
     reason: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(String(10))

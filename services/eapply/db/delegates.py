@@ -14,7 +14,8 @@ class DelegationRow(TenantTable, Base):
     """`giver` lets the one who accepts apply in their place: for `procedures` (keys), to the end of `last_day`.
 
     `label`: whom the giver meant. `secret_hash` is of the link's secret, good once until `invite_until`. It is in force from
-    `accepted_at` on; `revoked_at` ends it at once, by either of the two (`revoked_by`).
+    `accepted_at` on; `revoked_at` ends it at once, by either of the two (`revoked_by`). `language`: of the page on which it was given,
+    in which the giver is written to; None: not known, Japanese.
     """
 
     __tablename__ = "delegations"
@@ -38,3 +39,4 @@ class DelegationRow(TenantTable, Base):
     accepted_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     revoked_by: Mapped[str | None] = mapped_column(String(200))
+    language: Mapped[str | None] = mapped_column(String(10))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "-"})()
-IDENTITIES = ("key", "value", "at", "title", "text")
+IDENTITIES = ("key", "value", "at", "title", "text", "name")
 """What an entry of a list is known by, the first that it has."""
 ATOMS = frozenset({"visible", "required", "when", "bring", "words", "accept"})
 """Compared and joined as a whole: half a condition of one side and half of the other would be nobody's."""

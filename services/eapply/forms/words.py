@@ -32,6 +32,25 @@ ATTRIBUTES = {
     "persons": "人数", "statement": "確認していただく文", "export": "書き出しの列",
 }  # fmt: skip
 """Entries of a definition → what staff call them."""
+LISTS = frozenset({"steps", "fields", "options", "sections", "ineligible", "checks", "translations", "export"})
+"""Parts of which a path names one entry next."""
+WITHIN = {
+    ("fee", "when"): "納める時期", ("fee", "amount"): "額（円）", ("fee", "basis"): "根拠", ("fields", "when"): "受け付ける日",
+    ("notice", "title"): "題名", ("my_number", "basis"): "預かる根拠の法令", ("my_number", "need"): "必ず入力してもらう",
+    ("export", "field"): "項目", ("export", "name"): "列の名前", ("export", "form"): "書き方",
+}  # fmt: skip
+"""The same word of a definition means something else in these parts."""
+CHOICES = {
+    ("fee", "when"): {"before": "申請のとき（納付のあとに決める）", "after": "結果が決まったあと"},
+    ("fields", "when"): {"any": "いつでも", "past": "今日まで", "future": "今日から"},
+    ("fields", "use"): {
+        "applicant_name": "申請した方の氏名", "applicant_kana": "氏名のよみがな", "email": "メールアドレス", "phone": "電話番号",
+        "birth": "生年月日", "address": "住所",
+    },
+    ("export", "form"): {"as_is": "そのまま", "date8": "西暦8桁", "wareki7": "和暦7桁", "halfwidth": "半角カナ"},
+    ("fields", "type"): NAMES,
+}  # fmt: skip
+"""(part, entry) → what its values are called."""
 
 
 def said(condition: Condition | None, field_of: Callable[[str], FormField | None]) -> str:
@@ -77,9 +96,11 @@ def place(path: Path, procedure: Procedure | None) -> str:
     """Where something stands: 画面「請求する方」 › 項目「氏名」 › 見出し."""
     parts: list[str] = []
     names = iter(path)
+    part = ""
     for name in names:
-        word = ATTRIBUTES.get(name, name)
-        if name in ("steps", "fields", "options", "sections", "ineligible", "checks", "translations"):
+        word = _word(part, name)
+        part = name
+        if name in LISTS:
             entry = next(names, None)
             if entry is None:
                 parts.append(word)
@@ -90,6 +111,20 @@ def place(path: Path, procedure: Procedure | None) -> str:
         else:
             parts.append(word)
     return " › ".join(parts) or "全体"
+
+
+def _word(part: str, name: str) -> str:
+    """What staff call the entry `name` of a part."""
+    return WITHIN.get((part, name)) or ATTRIBUTES.get(name, name)
+
+
+def _part(path: Path) -> str:
+    """The part that `path` leads into; names of entries of lists (a question's key) are no parts."""
+    part, names = "", iter(path)
+    for part in names:
+        if part in LISTS:
+            next(names, None)
+    return part
 
 
 def _entry(kind: str, name: str, procedure: Procedure | None) -> str:
@@ -106,9 +141,11 @@ def _entry(kind: str, name: str, procedure: Procedure | None) -> str:
     return name
 
 
-def shown(value: Any, procedure: Procedure | None = None) -> str:
-    """A part of a document as text."""
+def shown(value: Any, procedure: Procedure | None = None, path: Path = ()) -> str:
+    """A part of a document as text; `path` says what it is of."""
     match value:
+        case str() if path and value in CHOICES.get((_part(path[:-1]), path[-1]), {}):
+            return CHOICES[_part(path[:-1]), path[-1]][value]
         case _ if value is MISSING or value is None:
             return "（なし）"
         case bool():
@@ -117,12 +154,15 @@ def shown(value: Any, procedure: Procedure | None = None) -> str:
             return f"「{value['label']}」（{NAMES.get(value['type'], value['type'])}）"
         case dict() if "label" in value or "title" in value or "text" in value:
             return str(value.get("label") or value.get("title") or value.get("text"))
-        case dict() if {"field", "all", "any"} & set(value):
+        case dict() if {"all", "any"} & set(value) or {"field", "op"} <= set(value):
             return _condition(value, procedure)
         case dict():
-            return "、".join(f"{ATTRIBUTES.get(key, key)}：{shown(each, procedure)}" for key, each in value.items())
+            part = _part(path)
+            return "、".join(
+                f"{_word(part, key)}：{shown(each, procedure, (*path, key))}" for key, each in value.items()
+            )
         case list():
-            return "、".join(shown(each, procedure) for each in value) or "（なし）"
+            return "、".join(shown(each, procedure, path) for each in value) or "（なし）"
     return str(value)
 
 
@@ -136,4 +176,5 @@ def _condition(document: dict[str, Any], procedure: Procedure | None) -> str:
 def told(difference: Difference, old: Procedure | None, new: Procedure | None) -> tuple[str, str, str]:
     """(place, what stood, what stands)."""
     gone = difference.new is MISSING
-    return place(difference.path, old if gone else new), shown(difference.old, old), shown(difference.new, new)
+    path = difference.path
+    return place(path, old if gone else new), shown(difference.old, old, path), shown(difference.new, new, path)

@@ -17,6 +17,7 @@ from services.eapply.db import (
     CounterRow,
     DelegationRow,
     DeletedCountRow,
+    DeletedRateRow,
     DeletionRow,
     DraftEditionRow,
     DraftRow,
@@ -72,6 +73,7 @@ CARRIED: dict[str, type[Base]] = {
     "payment_reports": PaymentReportRow,
     "paper_counts": PaperCountRow,
     "deleted_counts": DeletedCountRow,
+    "deleted_rates": DeletedRateRow,
     "deletions": DeletionRow,
     "vault_reads": VaultReadRow,
     "delegations": DelegationRow,
@@ -84,7 +86,7 @@ Pairs for the search are made anew where the applications are taken in."""
 LEFT_OUT = {"applications": ("paired",)}
 """Columns that say something of this installation only."""
 REMOVED_LAST = (
-    SimulatedPaymentRow, PaperCountRow, DeletedCountRow, DeletionRow, AttachmentRow, ClosureRow, MemberRow, SavedSearchRow,
+    SimulatedPaymentRow, PaperCountRow, DeletedCountRow, DeletedRateRow, DeletionRow, AttachmentRow, ClosureRow, MemberRow, SavedSearchRow,
     VisitSlotRow,
     DraftRow, EnquiryFailureRow, CounterRow, ProcedureVersionRow, ProcedureRow, ProcedureDraftRow, DraftEditionRow, ProcedureOriginRow,
     InventoryRow, InventoryStateRow, VaultEntryRow, VaultKeyRow, VaultReadRow, DelegationRow,

@@ -20,8 +20,8 @@ from services.eapply.rooms import EapplyRoom
 from services.eapply.tests.one_store import database  # noqa: F401
 from services.eapply.tests.people import Browser, Town, version_in, visible
 from services.eapply.tests.test_staff_decide import case, step, taken
-from services.eapply.tests.test_the_statutory_clock import MANAGER, offer_event, work
-from services.eapply.use_cases import build, exports, procedures, retention
+from services.eapply.tests.test_the_statutory_clock import MANAGER, decided, offer_event, work
+from services.eapply.use_cases import build, clock, exports, procedures, retention
 from services.eapply.worker import KEEPER
 
 
@@ -235,6 +235,26 @@ def test_a_years_numbers_stay_what_they_were_when_applications_are_deleted(town:
     town.service.clock.advance(days=62)
     assert delete_over(town).certificate is not None and there(town) == 1
     assert line in boss.get("desk/numbers.csv", params={"year": "2026"}).text
+
+
+def test_a_months_rate_stays_what_it_was_when_applications_are_deleted(town: Town, elsewhere: Service):
+    """Whether the 標準処理期間 was kept is asked for years: a month without its applications had no rate."""
+    boss, _, _ = ended(town)
+    decided(town, town.guest("late"), 7)
+    line = "イベント参加申込,2,2,1,"
+    before = boss.get("desk/period.csv", params={"month": "2026-11"}).text
+    assert line in before
+    town.service.clock.advance(days=62)
+    assert delete_over(town).certificate is not None and there(town) == 0
+    assert boss.get("desk/period.csv", params={"month": "2026-11"}).text == before
+    made = drain(EapplyRoom(town.service).export(RoomRequest("r", town.code, "export")))
+    with town.service.extras["files"].open(town.code, made["file"]) as archive:
+        carried = elsewhere.extras["files"].put(town.code, archive.chunks, limit=10**9)
+    drain(EapplyRoom(elsewhere).import_(RoomRequest("i", town.code, "import", archive=carried.id)))
+    with elsewhere.database.reading(tenant=town.code) as session:
+        assert [rate.within for rate in clock.monthly(session, date(2026, 11, 1))] == [1], (
+            "it moves with the municipality"
+        )
 
 
 def test_a_deletion_while_the_room_is_exported_breaks_neither(town: Town, elsewhere: Service):

@@ -8,14 +8,18 @@ from jinja2 import Environment, meta
 from sqlalchemy import select
 
 from libs.common.notices import NoticeRow
-from services.eapply.tests.people import Town, version_in
+from services.eapply.tests import test_cosigners as cosigners
+from services.eapply.tests import test_delegates as delegates
+from services.eapply.tests import test_programs_apply as programs
+from services.eapply.tests.people import EVENT, Town, version_in
 from services.eapply.tests.test_staff_decide import DUE, step
-from services.eapply.use_cases import mails
+from services.eapply.tests.test_the_statutory_clock import SITE
+from services.eapply.use_cases import cosign, mails
 
 pytestmark = pytest.mark.any_store
 
 FOLDER = Path(mails.__file__).parents[1] / "templates" / "notices"
-NOT_TO_THE_APPLICANT = {"cosign", "delegated", "desk", "lapsing"}
+TO_THE_DESK = {"desk", "lapsing"}
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
 
@@ -76,8 +80,54 @@ def test_an_english_message_in_the_list_is_not_read_aloud_as_japanese(town: Town
     assert re.search(r'<summary lang="en">\[久留米市\] We have', person.get("mine", params={"lang": "ja"}).text)
 
 
-def test_every_notice_to_an_applicant_is_there_in_every_language_and_says_the_same_things():
-    names = {path.stem for path in FOLDER.glob("*.txt")} - NOT_TO_THE_APPLICANT
+def by_template(town: Town, template: str) -> list[NoticeRow]:
+    with town.service.database.reading(tenant=town.code) as session:
+        return list(session.scalars(select(NoticeRow).where(NoticeRow.template == template).order_by(NoticeRow.id)))
+
+
+def test_a_co_signer_is_asked_in_the_language_that_the_applicant_chose_for_them(town: Town):
+    cosigners.flag(town)
+    guest = town.guest()
+    sent = guest.apply_for_event()
+    page = guest.get(f"applications/{sent.id}/cosigners", params={"lang": "en"})
+    assert re.search(r'<option value="en" selected', page.text), "the language of the page, until another is chosen"
+    for number, lang in enumerate(("en", "ja-easy")):
+        asked = {"name": f"Signer {number}", "address": f"s{number}@example.jp", "language": lang}
+        assert guest.post(f"applications/{sent.id}/cosigners", asked).status_code == 200
+    english, easy = by_template(town, "cosign")
+    assert "asks you to confirm it" in english.body and "?lang=en" in english.body and "2026" in english.body
+    assert "確認を おねがいして います" in easy.body and "?lang=ja-easy" in easy.body
+    link = re.search(r"/t/\d+/eapply/sign/\S+", english.body)
+    assert link and "Signer" not in link[0]
+    opened = town.guest("signer").get(link[0])
+    assert opened.status_code == 200 and '<html lang="en"' in opened.text
+    town.service.clock.advance(days=8)
+    with town.service.database.transaction(tenant=town.code) as session:
+        assert cosign.remind(session, SITE, town.service.clock.now()) == 2
+    assert "asks you to confirm it" in by_template(town, "cosign")[2].body, "reminders, too"
+
+
+def test_who_gave_a_delegation_is_told_in_the_language_of_that_page(town: Town):
+    giver, delegate = town.person("giver", "筑後 太郎"), town.person("delegate", "筑後 花子")
+    giver.get("mine/delegates", params={"lang": "en"})
+    delegate.post(delegates.link(giver))
+    delegates.filed(delegate, delegates.delegation(town).id)
+    (told,) = by_template(town, "delegated")
+    assert "has sent an application in your name" in told.body
+    (received,) = [each for each in by_template(town, "received") if each.person == "giver"]
+    assert "We have received your application" in received.subject, "and so is all that follows"
+
+
+def test_an_application_by_program_says_its_language(town: Town):
+    body = {"procedure": "event-moushikomi", "answers": EVENT | {"email": "a@example.jp"}, "language": "en"}
+    assert programs.apply(town.guest(), "in-english-1", body).status_code == 201
+    (received,) = told(town)
+    assert "We have received your application" in received.subject
+    assert programs.apply(town.guest(), "in-english-2", body | {"language": "xx"}).status_code == 422
+
+
+def test_every_notice_to_people_outside_is_there_in_every_language_and_says_the_same_things():
+    names = {path.stem for path in FOLDER.glob("*.txt")} - TO_THE_DESK
     parsed = Environment(autoescape=True)
     for lang in ("en", "ja-easy"):
         assert {path.stem for path in (FOLDER / lang).glob("*.txt")} == names

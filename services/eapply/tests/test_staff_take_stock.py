@@ -89,6 +89,20 @@ def test_the_inventory_is_finished_only_when_every_reason_is_known_and_the_counc
     assert "埋火葬" not in str(told)
 
 
+def test_an_inventory_is_complete_no_longer_when_a_line_without_a_reason_comes_in(town: Town):
+    """The council read of a town that had finished, with lines of which nobody had said why they are not online."""
+    staff = clerk(town)
+    staff.post("desk/procedures/inventory", {"act": "take"})
+    assert "棚卸し完了" in visible(staff.post("desk/procedures/inventory", {"act": "finish"}).text)
+    staff.post("desk/procedures/inventory/new", {"name": "犬の登録", "department": "環境課", "online": "no"})
+    page = visible(staff.get("desk/procedures/inventory").text)
+    assert "棚卸し完了" not in page and "棚卸し中" in page and "理由が決まっていない手続き 1件" in page
+    assert "一つずつ開いて理由を入れると、棚卸しを完了にできます" in page, "and what to do next"
+    assert town.events("eapply.inventory.counted.v1")[-1]["data"]["finished_at"] is None
+    send(staff, "\n".join([HEADER, "犬の登録,環境課,,,,×,件数が少ない,"]).encode())
+    assert "棚卸し完了" in visible(staff.post("desk/procedures/inventory", {"act": "finish"}).text)
+
+
 def test_one_entry_is_kept_changed_and_taken_away(town: Town):
     staff = clerk(town)
     wrong = staff.post("desk/procedures/inventory/new", {"name": "", "department": "市民課", "online": "no"})

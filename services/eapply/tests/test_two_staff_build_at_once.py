@@ -291,7 +291,8 @@ def test_an_entry_of_the_inventory(town: Town):
         and "まだ決めていない" not in words.partition("あなたの入力")[2].partition("手続きの名前")[0]
     )
     assert two.post(address, open_form | {"act": "remove"}, follow_redirects=False).status_code == 409
-    again = form_of(late) | {"online": "no", "yearly_volume": "1200"}
+    again = form_of(late) | {"online": "no"}
+    assert again["yearly_volume"] == "1200", "what was not touched here is the other's"
     assert two.post(address, again, follow_redirects=False).status_code == 303
     one.post(address, form_of(one.get(address)) | {"act": "remove"})
     gone = two.post(address, again, follow_redirects=False)

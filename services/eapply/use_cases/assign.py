@@ -9,7 +9,7 @@ from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Forbidden, Invalid, NotFound, say
 from libs.common.ids import new_id
-from services.eapply.db import ApplicationRow, MemberRow, NoteRow, ProcedureRow
+from services.eapply.db import ApplicationRow, MemberRow, NoteRow, ProcedureRow, heads
 from services.eapply.domain.history import What
 from services.eapply.domain.states import OPEN, State, Step
 from services.eapply.forms.text import cleaned
@@ -37,10 +37,8 @@ def is_stale(row: MemberRow | None, actor: Actor, now: datetime) -> bool:
 def remember(session: Session, actor: Actor, now: datetime, section: str | None = None) -> None:
     """Somebody is at the desk: name, section and right as they are now. Raises Forbidden for a section of one's own choice where
     a manager has said which it is."""
-    row = member(session, actor.subject)
-    if row is None:
-        row = MemberRow(subject=actor.subject, section="")
-        session.add(row)
+    first = {"section": "", "name": actor.name, "approves": MANAGER in actor.roles, "seen_at": now}
+    row = heads.locked(session, MemberRow, {"subject": actor.subject}, first)
     row.name, row.approves, row.seen_at = actor.name, MANAGER in actor.roles, now
     if section is None:
         return

@@ -10,7 +10,7 @@ from libs.common import audit, jobs
 from libs.common.actor import Actor
 from libs.common.closures import closures
 from libs.common.errors import Invalid, say
-from services.eapply.db import ClosureRow
+from services.eapply.db import ClosureRow, heads
 from services.eapply.domain.period import Closures
 from services.eapply.forms.text import cleaned
 
@@ -40,10 +40,8 @@ def close(session: Session, actor: Actor, first: date, last: date, name: str, no
     """The office is closed from `first` to `last`, both included, at most 60 days. Forecasts are counted anew."""
     name = cleaned(name)[:100]
     _check(first, last, name)
-    known = {row.day for row in own_closures(session, first, last)}
-    for day in _days(first, last):
-        if day not in known:
-            session.add(ClosureRow(day=day, name=name, added_by=actor.subject, added_at=now))
+    for day in _days(first, last):  # a day that is closed already keeps its reason
+        heads.added(session, ClosureRow, {"day": day, "name": name, "added_by": actor.subject, "added_at": now})
     _changed(session, actor, "eapply.closure.add", f"{first}/{last}", name, now)
 
 

@@ -1,7 +1,7 @@
 """What the clock does by itself and what it tells: forecasts counted anew, warnings before the end, the monthly rate."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, or_, select
@@ -11,7 +11,7 @@ from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.clock import JST, local_date
 from libs.common.errors import Conflict, Invalid, say
-from services.eapply.db import ApplicationRow, ProcedureRow
+from services.eapply.db import ApplicationRow, DeletedRateRow, ProcedureRow, heads
 from services.eapply.db.tables import in_states
 from services.eapply.domain.history import What
 from services.eapply.domain.states import COUNTING, OPEN
@@ -84,27 +84,75 @@ class Rate:
     longest: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """What a rate is made of: as in `DeletedRateRow`."""
+
+    decided: int = 0
+    counted: int = 0
+    within: int = 0
+    days_used: int = 0
+    longest: int | None = None
+
+    def __add__(self, other: "_Sum") -> "_Sum":
+        longest = max((each for each in (self.longest, other.longest) if each is not None), default=None)
+        return _Sum(
+            self.decided + other.decided, self.counted + other.counted, self.within + other.within,
+            self.days_used + other.days_used, longest,
+        )  # fmt: skip
+
+
 def monthly(session: Session, month: date) -> list[Rate]:
-    """The rates of the month that `month` lies in, by procedure's title (行政手続法6条: whether the period is kept)."""
+    """The rates of the month that `month` lies in, by procedure's title (行政手続法6条: whether the period is kept). Those whose
+    保存期間 is over are in it."""
     first, end = _bounds(month)
-    columns = (
-        func.count(),
-        func.count(ApplicationRow.days_used),
-        func.count().filter(ApplicationRow.within_period.is_(True)),
-        func.avg(ApplicationRow.days_used),
-        func.max(ApplicationRow.days_used),
-    )
-    statement = (
-        select(ProcedureRow.title, *columns)
-        .join(ProcedureRow, ProcedureRow.id == ApplicationRow.procedure_id)
+    of_stored = (
+        select(
+            ApplicationRow.procedure_id,
+            func.count(),
+            func.count(ApplicationRow.days_used),
+            func.count().filter(ApplicationRow.within_period.is_(True)),
+            func.coalesce(func.sum(ApplicationRow.days_used), 0),
+            func.max(ApplicationRow.days_used),
+        )
         .where(ApplicationRow.decided_at >= first, ApplicationRow.decided_at < end)
-        .group_by(ProcedureRow.id, ProcedureRow.title)
-        .order_by(ProcedureRow.title)
+        .group_by(ApplicationRow.procedure_id)
     )
-    return [
-        Rate(title, decided, counted, within, float(average) if average is not None else None, longest)
-        for title, decided, counted, within, average, longest in session.execute(statement)
-    ]
+    row = DeletedRateRow
+    of_deleted = select(row.procedure_id, row.decided, row.counted, row.within, row.days_used, row.longest).where(
+        row.month == month.replace(day=1)
+    )
+    sums: dict[str, _Sum] = {}
+    for procedure_id, *parts in (*session.execute(of_stored), *session.execute(of_deleted)):
+        sums[procedure_id] = sums.get(procedure_id, _Sum()) + _Sum(*parts)
+    titles = select(ProcedureRow.id, ProcedureRow.title).where(ProcedureRow.id.in_(sums)).order_by(ProcedureRow.title)
+    return [_rate(title, sums[procedure_id]) for procedure_id, title in session.execute(titles).tuples()]
+
+
+def _rate(title: str, of: _Sum) -> Rate:
+    average = float(of.days_used / of.counted) if of.counted else None
+    return Rate(title, of.decided, of.counted, of.within, average, of.longest)
+
+
+def keep_rate(session: Session, gone: Iterable[ApplicationRow]) -> None:
+    """These are about to be deleted: how their period was kept stays in the month's rate."""
+    sums: dict[tuple[str, date], _Sum] = {}
+    for row in gone:
+        if row.decided_at is not None:
+            place = row.procedure_id, local_date(row.decided_at).replace(day=1)
+            sums[place] = sums.get(place, _Sum()) + _sum_of(row)
+    for (procedure_id, month), more in sums.items():
+        key = {"procedure_id": procedure_id, "month": month}
+        kept = heads.locked(session, DeletedRateRow, key, asdict(_Sum()))
+        whole = _Sum(kept.decided, kept.counted, kept.within, kept.days_used, kept.longest) + more
+        kept.decided, kept.counted, kept.within = whole.decided, whole.counted, whole.within
+        kept.days_used, kept.longest = whole.days_used, whole.longest
+
+
+def _sum_of(row: ApplicationRow) -> _Sum:
+    if row.days_used is None:
+        return _Sum(decided=1)
+    return _Sum(1, 1, int(row.within_period is True), row.days_used, row.days_used)
 
 
 def _bounds(month: date) -> tuple[datetime, datetime]:

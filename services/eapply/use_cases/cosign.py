@@ -65,9 +65,17 @@ def refuse_incomplete(row: ApplicationRow) -> None:
 
 
 def ask(
-    session: Session, actor: Actor, application_id: str, name: str, address: str, now: datetime, *, site: str
+    session: Session,
+    actor: Actor,
+    application_id: str,
+    name: str,
+    address: str,
+    now: datetime,
+    *,
+    site: str,
+    language: str | None = None,
 ) -> tuple[CosignerRow, str]:
-    """Ask one more person; the secret of their link, which is mailed where there is an address. Raises Invalid, or
+    """Ask one more person; the secret of their link, which is mailed, in `language`, where there is an address. Raises Invalid, or
     Conflict when enough have been asked."""
     row = _own_open(session, actor, application_id, now)
     name, address = cleaned(name), cleaned(address)
@@ -83,16 +91,23 @@ def ask(
         raise Conflict(say("お願いする方は、もうそろっています。"), code="enough-asked")
     if sum(each.state != "lapsed" for each in before) >= TRIES:
         raise Conflict(say("お願いできる回数を超えました。担当へお問い合わせください。"), code="too-many")
-    return _ask(session, actor, row, name, address or None, site, now)
+    return _ask(session, actor, row, name, address or None, language, site, now)
 
 
 def _ask(
-    session: Session, actor: Actor, row: ApplicationRow, name: str, address: str | None, site: str, now: datetime
+    session: Session,
+    actor: Actor,
+    row: ApplicationRow,
+    name: str,
+    address: str | None,
+    language: str | None,
+    site: str,
+    now: datetime,
 ) -> tuple[CosignerRow, str]:
     secret = secrets.token_urlsafe(24)
     each = CosignerRow(
         id=new_id(), application_id=row.id, name=name, address=address, state="waiting",
-        secret_hash=_hashed(secret), asked_at=now, good_until=now + GOOD, reminders=0,
+        secret_hash=_hashed(secret), asked_at=now, good_until=now + GOOD, reminders=0, language=language,
     )  # fmt: skip
     session.add(each)
     audit.record(session, actor, "eapply.cosigner.ask", row.id, detail={"cosigner": each.id}, now=now)
@@ -106,7 +121,7 @@ def ask_again(session: Session, actor: Actor, row: ApplicationRow, now: datetime
     confirmed = [each for each in asked(session, row.id) if each.state == "confirmed"]
     for each in confirmed:
         each.state = "lapsed"
-        _ask(session, actor, row, each.name, each.address, site, now)
+        _ask(session, actor, row, each.name, each.address, each.language, site, now)
     if confirmed:
         row.cosign_again = row.cosigned_on is not None
         cases.note(session, row, What.COSIGN_AGAIN, actor, now)
@@ -162,9 +177,9 @@ def _new_link(session: Session, row: ApplicationRow, each: CosignerRow, site: st
 
 def _mail(session: Session, row: ApplicationRow, each: CosignerRow, secret: str, site: str, now: datetime) -> None:
     if each.address:
-        link, title = f"{site}/sign/{secret}", cases.definition_of(session, row).title
         again = any(one.state == "lapsed" and one.name == each.name for one in asked(session, row.id))
-        mails.ask_cosigner(session, each.address, title, row.applicant_name, link, each.good_until, again, now)
+        link = f"{site}/sign/{secret}" + (f"?lang={each.language}" if each.language not in (None, "ja") else "")
+        mails.ask_cosigner(session, each, row, cases.definition_of(session, row), link, again, now)
 
 
 # ---- those who are asked

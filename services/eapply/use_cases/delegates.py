@@ -32,9 +32,16 @@ KEPT = timedelta(days=365)
 
 
 def make(
-    session: Session, actor: Actor, label: str, keys: Iterable[str], last_day: date, now: datetime
+    session: Session,
+    actor: Actor,
+    label: str,
+    keys: Iterable[str],
+    last_day: date,
+    now: datetime,
+    language: str | None = None,
 ) -> tuple[DelegationRow, str]:
-    """A 委任 and the secret of its link, of which only the hash is kept. Raises Invalid naming what is not right."""
+    """A 委任 and the secret of its link, of which only the hash is kept. `language`: of the page, in which the giver is written to.
+    Raises Invalid naming what is not right."""
     label, chosen = cleaned(label)[:200], sorted(set(keys))
     offered = {row.key for row in procedures.offered(session)}
     errors = {}
@@ -51,7 +58,7 @@ def make(
     secret = secrets.token_urlsafe(24)
     row = DelegationRow(
         id=new_id(), giver=who.person(actor) or "", giver_name=actor.name, label=label, procedures=chosen, last_day=last_day,
-        secret_hash=_hashed(secret), invite_until=now + INVITE, made_at=now,
+        secret_hash=_hashed(secret), invite_until=now + INVITE, made_at=now, language=language,
     )  # fmt: skip
     session.add(row)
     audit.record(session, actor, "eapply.delegation.make", row.id, detail={"procedures": chosen}, now=now)

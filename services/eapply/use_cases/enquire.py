@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, TooMany, say
-from services.eapply.db import ApplicationRow, EnquiryFailureRow
+from services.eapply.db import ApplicationRow, EnquiryFailureRow, heads
 from services.eapply.domain import receipt
 from services.eapply.use_cases import submit, who
 
@@ -34,7 +34,7 @@ def enquire(session: Session, actor: Actor, number: str, key: str, now: datetime
     _refuse_while_resting(failures, now)
     row = session.scalar(select(ApplicationRow).where(ApplicationRow.receipt_number == number))
     if not submit.key_fits(row or _NOBODY, key) or row is None:
-        _count(session, failures, number, now)
+        _count(session, number, now)
         return None
     if failures is not None:
         session.delete(failures)
@@ -65,10 +65,9 @@ def _refuse_while_resting(failures: EnquiryFailureRow | None, now: datetime) -> 
         )
 
 
-def _count(session: Session, failures: EnquiryFailureRow | None, number: str, now: datetime) -> None:
-    if failures is None:
-        session.add(EnquiryFailureRow(receipt_number=number, count=1, last_at=now))
-    elif failures.last_at < now - FORGOTTEN_AFTER:
+def _count(session: Session, number: str, now: datetime) -> None:
+    failures = heads.locked(session, EnquiryFailureRow, {"receipt_number": number}, {"count": 0, "last_at": now})
+    if failures.last_at < now - FORGOTTEN_AFTER:
         failures.count, failures.last_at = 1, now
     else:
         failures.count, failures.last_at = min(failures.count + 1, 30), now

@@ -14,7 +14,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.eapply import events
-from services.eapply.db import InventoryRow, InventoryStateRow, ProcedureRow
+from services.eapply.db import InventoryRow, InventoryStateRow, ProcedureRow, heads
 from services.eapply.domain.inventory import BY_WORD, REASONS, Entry, first_online
 from services.eapply.forms import sheet
 from services.eapply.forms.text import narrow, search_key
@@ -124,7 +124,7 @@ def save(
     row = known or InventoryRow(id=new_id(), procedure_key=None, version=0)
     _put(session, row, values, actor, now)
     audit.record(session, actor, "eapply.inventory.save", row.id, now=now)
-    tell(session, now)
+    _counted(session, actor, now)
     return row
 
 
@@ -132,7 +132,7 @@ def remove(session: Session, actor: Actor, entry_id: str, seen: int, now: dateti
     session.delete(_as_seen(session, entry_id, seen))
     session.flush()
     audit.record(session, actor, "eapply.inventory.remove", entry_id, now=now)
-    tell(session, now)
+    _counted(session, actor, now)
 
 
 def _as_seen(session: Session, entry_id: str, seen: int) -> InventoryRow:
@@ -167,7 +167,7 @@ def import_sheet(session: Session, actor: Actor, content: bytes, now: datetime) 
             continue
         added, changed = (added + 1, changed) if row is None else (added, changed + 1)
     audit.record(session, actor, "eapply.inventory.import", "inventory", detail={"lines": added + changed}, now=now)
-    tell(session, now)
+    _counted(session, actor, now)
     ignored = tuple(name for name in read_lines[0][1] if name and name not in COLUMNS) if read_lines else ()
     return Told(added, changed, faults, ignored)
 
@@ -188,7 +188,7 @@ def take_published(session: Session, actor: Actor, now: datetime) -> int:
         row.procedure_key, row.yearly_volume = each.key, volume
         session.flush()
     audit.record(session, actor, "eapply.inventory.take_published", "inventory", now=now)
-    tell(session, now)
+    _counted(session, actor, now)
     return len(published)
 
 
@@ -199,9 +199,10 @@ def set_finished(session: Session, actor: Actor, finished: bool, now: datetime) 
         raise Invalid(
             say("オンラインでない手続きに、理由が決まっていないものがあります。理由を入れてから完了にしてください。")
         )
-    row = state(session) or InventoryStateRow(one=1)
+    row = heads.locked(session, InventoryStateRow, {"one": 1}, {"finished_by_name": ""})
+    if finished == (row.finished_at is not None):  # somebody else said so in the same moment: it is theirs
+        return
     row.finished_at, row.finished_by_name = (now, actor.name) if finished else (None, "")
-    session.add(row)
     session.flush()
     audit.record(
         session,
@@ -211,16 +212,20 @@ def set_finished(session: Session, actor: Actor, finished: bool, now: datetime) 
         detail={"finished": "yes" if finished else "no"},
         now=now,
     )
-    tell(session, now)
+    _counted(session, actor, now)
 
 
 def state(session: Session) -> InventoryStateRow | None:
     return session.scalar(select(InventoryStateRow))
 
 
-def tell(session: Session, now: datetime) -> None:
-    """The numbers as an event, for the council's count."""
+def _counted(session: Session, actor: Actor, now: datetime) -> None:
+    """The numbers as an event, for the council's count. Complete ends where a line comes in of which nobody has said why it is not
+    online."""
     now_counts, current = counts(entries(session)), state(session)
+    if current is not None and current.finished_at is not None and (now_counts.undecided or not now_counts.total):
+        current.finished_at, current.finished_by_name = None, ""
+        audit.record(session, actor, "eapply.inventory.finish", "inventory", detail={"finished": "no"}, now=now)
     fact = events.InventoryCounted(
         procedures=now_counts.total,
         online=now_counts.online,

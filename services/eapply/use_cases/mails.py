@@ -11,7 +11,7 @@ from libs.common import notices, room
 from libs.common.actor import Actor
 from libs.common.notices import NoticeRow
 from libs.common.web import dates
-from services.eapply.db import ApplicationRow
+from services.eapply.db import ApplicationRow, CosignerRow
 from services.eapply.forms.definition import Procedure
 from services.eapply.use_cases import who
 from services.eapply.use_cases.cases import Seen
@@ -31,8 +31,7 @@ TRANSLATED = {
     for lang in ("en", "ja-easy")
     for path in sorted((_FOLDER / lang).glob("*.txt"))
 }
-"""What an applicant may be told, in the other languages. Who else is written to (the giver of a 委任, a co-signer) has told us no
-language, and gets Japanese."""
+"""What people may be told, in the other languages."""
 NO_LAST_DAY = {
     "ja": "期限の定めはありません",
     "en": "no last day is set",
@@ -128,27 +127,36 @@ def delegated(session: Session, row: ApplicationRow, site: str, now: datetime) -
     place = session.get(room.RoomRow, session.info["tenant"])
     context = {
         "number": row.receipt_number,
-        "arrived": dates.moment(row.arrived_at, seconds=True),
+        "arrived": dates.moment(row.arrived_at, lang=language(row), seconds=True),
         "place": (place and place.name) or "電子申請",
         "link": f"{site}/mine",
     }
-    notices.send(session, to_person=row.applicant_person, template=DELEGATED, context=context, now=now)
+    said = TRANSLATED.get((language(row), DELEGATED.name), DELEGATED)
+    notices.send(session, to_person=row.applicant_person, template=said, context=context, now=now)
 
 
 def ask_cosigner(
-    session: Session, address: str, title: str, applicant: str, link: str, until: datetime, again: bool, now: datetime
+    session: Session,
+    asked: CosignerRow,
+    row: ApplicationRow,
+    procedure: Procedure,
+    link: str,
+    again: bool,
+    now: datetime,
 ) -> None:
-    """To somebody whom the applicant asks to confirm; `again`: what they have confirmed was corrected."""
-    place = session.get(room.RoomRow, session.info["tenant"])
+    """To somebody whom the applicant asks to confirm, in the language the applicant chose for them; `again`: what they have confirmed
+    was corrected."""
+    place, lang = session.get(room.RoomRow, session.info["tenant"]), asked.language or "ja"
     context = {
-        "title": title,
-        "applicant": applicant,
+        "title": procedure.in_language(lang).title,
+        "applicant": row.applicant_name,
         "link": link,
-        "until": dates.day(until),
+        "until": dates.day(asked.good_until, lang=lang),
         "again": again,
         "place": (place and place.name) or "電子申請",
     }
-    notices.send(session, to_address=address, template=COSIGN, context=context, now=now)
+    said = TRANSLATED.get((lang, COSIGN.name), COSIGN)
+    notices.send(session, to_address=asked.address, template=said, context=context, now=now)
 
 
 def cosigned(

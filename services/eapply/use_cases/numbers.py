@@ -13,7 +13,7 @@ from libs.common.actor import Actor
 from libs.common.clock import fiscal_year, local_date
 from libs.common.errors import Invalid, NotFound, say
 from services.eapply import events
-from services.eapply.db import ApplicationRow, DeletedCountRow, PaperCountRow, ProcedureRow
+from services.eapply.db import ApplicationRow, DeletedCountRow, PaperCountRow, ProcedureRow, heads
 from services.eapply.domain.numbers import Count
 
 MOST = 10_000_000
@@ -56,11 +56,8 @@ def keep_count(session: Session, gone: Iterable[ApplicationRow]) -> None:
     """These are about to be deleted: what they count for stays."""
     for key, number in Counter((row.procedure_id, row.fiscal_year, row.channel) for row in gone).items():
         procedure_id, year, channel = key
-        row = session.get(DeletedCountRow, (session.info["tenant"], procedure_id, year, channel), with_for_update=True)
-        if row is None:
-            row = DeletedCountRow(procedure_id=procedure_id, fiscal_year=year, channel=channel, applications=0)
-            session.add(row)
-        row.applications += number
+        place = {"procedure_id": procedure_id, "fiscal_year": year, "channel": channel}
+        heads.locked(session, DeletedCountRow, place, {"applications": 0}).applications += number
 
 
 def whole(lines: list[Line]) -> Count:
@@ -73,12 +70,9 @@ def count_paper(
     """Say how many came on paper in a month, in place of what was said before. The council's figures follow."""
     month = month.replace(day=1)
     _check(session, procedure_id, month, applications, now)
-    found = select(PaperCountRow).where(PaperCountRow.procedure_id == procedure_id, PaperCountRow.month == month)
-    row = session.scalar(found.with_for_update())
-    added = applications - (row.applications if row else 0)
-    if row is None:
-        row = PaperCountRow(procedure_id=procedure_id, month=month)
-        session.add(row)
+    none = {"applications": 0, "entered_by": actor.subject, "entered_at": now}
+    row = heads.locked(session, PaperCountRow, {"procedure_id": procedure_id, "month": month}, none)
+    added = applications - row.applications
     row.applications, row.entered_by, row.entered_at = applications, actor.subject, now
     audit.record(session, actor, "eapply.paper.count", procedure_id, detail={"month": month.isoformat()}, now=now)
     if added:

@@ -22,7 +22,7 @@ from services.eapply.domain.retention import kept_until, month_of
 from services.eapply.domain.states import OPEN, State
 from services.eapply.forms.definition import Procedure
 from services.eapply.forms.text import cleaned
-from services.eapply.use_cases import cases, numbers
+from services.eapply.use_cases import cases, clock, numbers
 from services.eapply.use_cases.erase import erase, files_of
 
 BATCH = 200
@@ -143,6 +143,7 @@ def delete_over(session: Session, actor: Actor, now: datetime) -> Deleted:
     files = files_of(session, ids)
     certificate = _certified(session, rows, len(files), now)
     numbers.keep_count(session, rows)
+    clock.keep_rate(session, rows)
     erase(session, ids)
     audit.record(session, actor, "eapply.retention.delete", certificate.id, detail={"count": len(ids)}, now=now)
     return Deleted(certificate, files, more=len(rows) == BATCH)

@@ -80,7 +80,7 @@ def submit(
         person=delegation.giver if delegation else draft.row.owner_person,
         electronic=electronic,
         delegation=delegation,
-        language=None if delegation else language,
+        language=delegation.language if delegation else language,
     )
     row = arrive(session, actor, arrival, key, now, site=site)
     draft.row.application_id, row.bundle_id = row.id, draft.row.bundle_id
@@ -101,8 +101,8 @@ def _again(session: Session, actor: Actor, draft: DraftRow, key: str, now: datet
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What arrives, by form, by program or on paper. `arrived_at`: when it had come, where that was earlier than now; `language`: of
-    the page it was sent from by the applicant's own hand."""
+    """What arrives, by form, by program or on paper. `arrived_at`: when it had come, where that was earlier than now; `language`: in
+    which the applicant is written to."""
 
     procedure_id: str
     procedure_version: int

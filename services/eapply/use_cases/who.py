@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Forbidden, NotFound, say
-from services.eapply.db import ApplicationRow, CosignerRow, DelegationRow, GrantRow
+from services.eapply.db import ApplicationRow, CosignerRow, DelegationRow, GrantRow, heads
 
 ACCOUNTS = frozenset({"person", "staff", "operator"})
 """Kinds that have an account of their own; staff are citizens too."""
@@ -56,13 +56,8 @@ def grant(session: Session, actor: Actor, application_id: str, now: datetime) ->
     if hashed is None:
         return
     until = now + (PROGRAM_GRANT if actor.kind == "machine" else GRANT)
-    row = session.scalar(
-        select(GrantRow).where(GrantRow.session_hash == hashed, GrantRow.application_id == application_id)
-    )
-    if row is None:
-        session.add(GrantRow(session_hash=hashed, application_id=application_id, until=until))
-    else:
-        row.until = until
+    key = {"session_hash": hashed, "application_id": application_id}
+    heads.locked(session, GrantRow, key, {"until": until}).until = until
 
 
 def own_application(

@@ -1,7 +1,5 @@
 """The inventory's pages: the list with its numbers, one entry, spreadsheets in and out, what to put online first."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
@@ -20,6 +18,7 @@ router = APIRouter()
 INVENTORY = say("手続きの棚卸し")
 ALL = f"{LIST}/inventory"
 FIRST = 10
+Difference = tuple[str, str, str]
 LABELS = {
     "name": say("手続きの名前"), "department": say("担当課"), "legal_basis": say("根拠の法令・条例"), "yearly_volume": say("年間の件数"),
     "working_days": say("標準処理期間"), "online": say("オンラインで申し込めますか"), "reason": say("オンラインでない理由"),
@@ -89,43 +88,60 @@ def entry_page(request: Request, entry_id: str, actor: Actor = access.staff(MANA
     return _entry(request, entry_id, row, _stored(row), {})
 
 
-def _stored(row: InventoryRow | None) -> dict[str, Any]:
+def _stored(row: InventoryRow | None) -> dict[str, str]:
+    """The entry as a browser would send it."""
     stored = {name: getattr(row, name) for name in TYPED} if row else {}
-    return {name: "" if value is None else value for name, value in stored.items()}
+    texts = {name: "" if value is None else str(value) for name, value in stored.items()}
+    return texts | {"online": "yes" if row.online else "no"} if row else {}
 
 
 def _entry(
     request: Request,
     entry_id: str,
     row: InventoryRow | None,
-    typed: dict[str, Any],
+    typed: dict[str, str],
     errors: dict[str, str],
     problem: str = "",
     status_code: int = 200,
+    changes: list[Difference] | None = None,
 ) -> Response:
-    """`problem`: why what was typed has not been saved; what stands there now is shown beside it."""
+    """`problem`: why what was typed has not been saved; what stands there now is shown beside it, and `changes` is what others did."""
     title = typed.get("name") or say("手続きを足す")
     return render(
         request, "desk/build/entry.html", desk=True, title=title, typed=soft(typed), errors=errors, entry_id=entry_id,
         reasons=list(REASONS.items()), version=row.version if row else 0, problem=spoken(request, problem), status_code=status_code,
-        others=_others(request, row, typed) if problem and row else [],
+        others=_differing(request, _stored(row), typed) if problem and row else [], changes=changes, was=_stored(row),
         crumbs=(Link(PROCEDURES, list_address(request)), Link(INVENTORY, f"{list_address(request)}/inventory"), Link(title, "", True)),
     )  # fmt: skip
 
 
-def _others(request: Request, row: InventoryRow, typed: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """(what, as it stands now, as it was typed) where these differ."""
-    now = {name: _in_words(value) for name, value in _stored(row).items()}
-    ours = {name: _in_words(value) for name, value in typed.items()}
-    return [(spoken(request, LABELS[name]), now[name], ours[name]) for name in TYPED if now[name] != ours[name]]
+def _differing(request: Request, one: dict[str, str], two: dict[str, str]) -> list[Difference]:
+    """(what, in one, in the other) where these differ."""
+    both = [(name, _in_words(one[name]), _in_words(two[name])) for name in TYPED]
+    return [(spoken(request, LABELS[name]), here, there) for name, here, there in both if here != there]
 
 
-def _in_words(value: Any) -> str:
-    """`online` is kept as a truth and typed as a word; a reason has a word for people."""
-    text = str(value).strip()
+def _in_words(value: str) -> str:
+    text = _same_lines(value)
     if not text:  # nothing, and not the reason that nobody has decided yet
         return ""
-    return {"True": "はい", "yes": "はい", "False": "いいえ", "no": "いいえ"}.get(text, REASONS.get(text, text))
+    return {"yes": "はい", "no": "いいえ"}.get(text, REASONS.get(text, text))
+
+
+def _same_lines(text: str) -> str:
+    """Browsers send lines with ends of their own."""
+    return text.replace("\r\n", "\n").strip()
+
+
+def _second(request: Request, actor: Actor, entry_id: str, sent: Form, typed: dict[str, str], problem: str) -> Response:
+    """Somebody changed the entry since the form was made: what was typed here is put into what stands there now, so that saving
+    again takes nothing back that they did."""
+    row = _row(request, actor, entry_id)
+    was, now = {name: sent.get(f"was_{name}") for name in TYPED}, _stored(row)
+    if sent.get("was_name"):
+        typed = {n: now[n] if _same_lines(typed[n]) == _same_lines(was[n]) else typed[n] for n in TYPED}
+    changes = _differing(request, was, now) if sent.get("was_name") else []
+    return _entry(request, entry_id, row, typed, {}, problem, 409, changes)
 
 
 @router.post(f"{ALL}/{{entry_id}}", include_in_schema=False)
@@ -142,7 +158,7 @@ def save(request: Request, entry_id: str, actor: Actor = access.staff(MANAGER), 
         row = _row(request, actor, known)
         return _entry(request, entry_id, row, typed, refusal.fields, "", 422)
     except Conflict as refusal:
-        return _entry(request, entry_id, _row(request, actor, known), typed, {}, refusal.message, 409)
+        return _second(request, actor, entry_id, sent, typed, refusal.message)
     except NotFound:
         if seen < 0:  # not from the page of a line that was there
             raise

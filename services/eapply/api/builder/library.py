@@ -168,9 +168,9 @@ def _told(news: templates.Update) -> tuple[list[tuple[str, str, str]], list[dict
         {
             "name": templates.place_of(each),
             "place": words.place(each.path, theirs if each.ours is MISSING else ours),
-            "base": words.shown(each.base, theirs),
-            "ours": words.shown(each.ours, ours),
-            "theirs": words.shown(each.theirs, theirs),
+            "base": words.shown(each.base, theirs, each.path),
+            "ours": words.shown(each.ours, ours, each.path),
+            "theirs": words.shown(each.theirs, theirs, each.path),
         }
         for each in news.collisions
     ]
