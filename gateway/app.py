@@ -80,7 +80,14 @@ class Gateway:
         self._parts.snapshots.load_kept()
         self._tasks.append(asyncio.create_task(self._parts.snapshots.keep_new()))
         self._tasks.append(asyncio.create_task(self._parts.fairness.keep(self._parts.service.database)))
+        for side in (self, self._beside):
+            if side is not None:
+                self._tasks.append(asyncio.create_task(side.keep_providers()))
         return upstreams
+
+    async def keep_providers(self) -> None:
+        """Each side has its own way back from them."""
+        await self._parts.providers.keep_new()
 
     def attach(self, upstreams: Upstreams) -> None:
         """From now on services are reached by `upstreams`."""
