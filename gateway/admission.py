@@ -112,15 +112,15 @@ class Admission:
         except hygiene.BadRequest as error:
             raise Malformed(error.status, error.reason) from error
         if scope["method"] not in hygiene.METHODS:
-            raise NotAllowed("この操作はできません。")
+            raise NotAllowed(say("この操作はできません。"))
         if target.segments[0] != "health":
             self._check_host(scope["headers"])
         snapshots = self._parts.snapshots
         if not snapshots.known and target.segments[0] in _NEEDS_SNAPSHOT:
-            raise Unavailable("ただいま準備しています。少し待ってから、もう一度開いてください。", retry_after=5)
+            raise Unavailable(say("ただいま準備しています。少し待ってから、もう一度開いてください。"), retry_after=5)
         decision = self._decide(target)
         if self._without_staff and is_for_staff(decision):
-            raise NotFound("お探しのページはありません。")
+            raise NotFound(say("お探しのページはありません。"))
         return target, decision
 
     def _decide(self, target: Target) -> Decision:
@@ -280,7 +280,7 @@ class Admission:
             return
         if self._settings.public_on_loopback and is_loopback(urlsplit(f"//{host}").hostname or ""):
             return  # through a tunnel the port differs
-        raise Misdirected("このアドレスのサイトは、ここにはありません。")
+        raise Misdirected(say("このアドレスのサイトは、ここにはありません。"))
 
     def _origin(self, headers: Headers) -> str:
         """Our own origin as this browser sees it."""
@@ -322,7 +322,7 @@ def refusal_of(error: Exception) -> Refusal:
         return error
     if isinstance(error, DBAPIError):
         log.error("store unreachable", extra={"error": type(error).__name__})
-        sentence = "いま、サインインの状態を確かめられません。少し待ってから、もう一度お試しください。"
+        sentence = say("いま、サインインの状態を確かめられません。少し待ってから、もう一度お試しください。")
         return Unavailable(sentence, code="store-unreachable", retry_after=10)
     log.error("unexpected", exc_info=error)
     return Unexpected()

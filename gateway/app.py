@@ -21,7 +21,7 @@ from gateway.proxy import Body, ClientGone, Onwards, Proxy, has_body, too_large
 from gateway.routes import Moved, Onward, Own
 from gateway.upstream import HttpUpstreams, Patience, Upstreams
 from libs.common import telemetry
-from libs.common.errors import NotFound, Refusal, TooMany
+from libs.common.errors import NotFound, Refusal, TooMany, say
 from libs.common.web import static_app
 from libs.common.web.assets import assets
 
@@ -162,7 +162,7 @@ class Gateway:
             return await self._static(scope, receive, with_headers(send, self._security))  # type: ignore[arg-type]
         if state["target"].segments[0] == FILES and self._settings.offload:
             await self.admission.admit_file(scope)  # says why not; a file itself is never sent from here
-            raise NotFound("お探しのページはありません。")
+            raise NotFound(say("お探しのページはありません。"))
         await self._answer_onward(decision, scope, receive, send)
 
     async def _redirect(self, decision: Moved, scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,7 +15,7 @@ from gateway.identity import Caller
 from gateway.sealed import Seal
 from gateway.settings import Settings
 from libs.common.clock import Clock
-from libs.common.errors import Forbidden
+from libs.common.errors import Forbidden, say
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,9 @@ class Offload:
             path.decode("ascii"),
             subject_of(caller),
         ):
-            sentence = "このアドレスは、期限が切れているか、別の方のものです。元のページから、もう一度開いてください。"
+            sentence = say(
+                "このアドレスは、期限が切れているか、別の方のものです。元のページから、もう一度開いてください。"
+            )
             raise Forbidden(sentence, code="signed-address")
         return [(fact, values[fact.decode()].encode("latin-1")) for fact in _FACTS if values[fact.decode()]]
 
@@ -99,4 +101,4 @@ def subject_of(caller: Caller) -> str:
 
 
 def _wrong() -> BadGateway:
-    return BadGateway("途中でつながらなくなりました。", code="service-broke", retry_after=10)
+    return BadGateway(say("途中でつながらなくなりました。"), code="service-broke", retry_after=10)

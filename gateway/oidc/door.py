@@ -17,7 +17,7 @@ from gateway.oidc.providers import Provider, is_of_town
 from gateway.sealed import Seal
 from libs.common.actor import strength
 from libs.common.clock import Clock
-from libs.common.errors import NotFound
+from libs.common.errors import NotFound, say
 from libs.common.web import Link
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class Providers:
             self.renew()
         seat = self.seats.get(key)
         if seat is None:
-            raise NotFound("このサインインの方法は、いまは使えません。ほかの方法をお選びください。")
+            raise NotFound(say("このサインインの方法は、いまは使えません。ほかの方法をお選びください。"))
         return seat
 
     def label(self, key: str) -> str:

@@ -18,7 +18,7 @@ from gateway.snapshot import Snapshot, Tenant
 from gateway.use_cases import accounts, identities, machine_tokens, sign_in
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, Invalid, NotSignedIn, TooMany
+from libs.common.errors import Conflict, Invalid, NotSignedIn, TooMany, say
 from libs.common.web import Link
 
 router = APIRouter(prefix="/account", include_in_schema=False, dependencies=[Depends(only_whom_it_was_shown)])
@@ -182,7 +182,7 @@ def _check_offered(parts: Parts, scopes: tuple[str, ...]) -> None:
     """Raises Invalid for a scope that the page does not offer: it would open what only a service may give, or one day something new."""
     offered = parts.settings.machine_scopes
     if offered and not set(scopes) <= set(offered):
-        sentence = "このキーでできることを、画面にあるものから1つ以上選んでください。"
+        sentence = say("このキーでできることを、画面にあるものから1つ以上選んでください。")
         raise Invalid(sentence, fields={"scopes": sentence})
 
 
@@ -194,7 +194,7 @@ def _split(scopes: list[str] | None) -> tuple[str, ...]:
 def _signed_in(request: Request) -> SignedIn:
     signed_in = caller_of(request).signed_in
     if signed_in is None:
-        raise NotSignedIn("サインインしてください。")
+        raise NotSignedIn(say("サインインしてください。"))
     return signed_in
 
 

@@ -218,7 +218,7 @@ def _page(
         failures=[(tell(health.WORDS.get(reason, reason)), count) for reason, count in failures],
         typed={**kept, **(typed or {})},
         done=done,
-        errors={name: tell(sentence) for name, sentence in (errors or {}).items()},
+        errors=errors or {},
     )
 
 
