@@ -20,7 +20,7 @@ from gateway.fairness.door import Line
 from gateway.hygiene import Headers, Target, cookie, header
 from gateway.identity import Caller, Remembered, actor_for
 from gateway.parts import Parts
-from gateway.routes import REGISTRY, Decision, Moved, Onward, Own, decide, is_for_staff
+from gateway.routes import REGISTRY, Decision, Moved, Onward, Own, decide, is_for_staff, require_open
 from gateway.settings import is_loopback
 from gateway.snapshot import Snapshot
 from libs.common import telemetry
@@ -178,11 +178,20 @@ class Admission:
         )
 
     async def admit_file(self, scope: Scope) -> Headers:
-        """Whether a signed address was made for who opens it now; the file's type and name. Raises Forbidden."""
+        """Whether a signed address was made for who opens it now; the file's type and name. Raises Forbidden, and what the request would
+        get that it was made for: its service may have been closed since, or be used up for this municipality or person."""
         self._parts.fairness.check_network(network_of(scope["state"]["address"]))
         caller = await self.caller(scope)
         target = scope["state"]["target"]
-        return self._parts.offload.check(scope["method"], target.raw, scope["query_string"], caller)
+        opened = self._parts.offload.check(scope["method"], target.raw, scope["query_string"], caller)
+        tenant = self._parts.snapshots.current.by_id.get(opened.tenant)
+        decision = Onward(opened.service, opened.service, tenant, desk=opened.desk)
+        if tenant is not None:
+            label = self._parts.snapshots.current.labels.get(opened.service, say("このサービス"))
+            require_open(tenant, opened.service, label, self._today())
+        self._parts.fairness.check_rates(caller, decision)
+        self._parts.fairness.check_open(decision, scope["method"])
+        return opened.facts
 
     async def caller(self, scope: Scope) -> Caller:
         """Who sent this. Raises Forbidden for a change that did not come from our own pages."""

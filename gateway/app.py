@@ -175,7 +175,7 @@ class Gateway:
         admitted = await self.admission.admit(scope, decision)
         target, query, method = scope["state"]["target"], scope["query_string"], scope["method"]
         behind_proxy = self.admission.trusted(peer(scope))
-        handing = self._parts.offload.offer(decision.service, method, admitted.caller, behind_proxy=behind_proxy)
+        handing = self._parts.offload.offer(decision, method, admitted.caller, behind_proxy=behind_proxy)
         request = Onwards(
             service=decision.service,
             method=method,

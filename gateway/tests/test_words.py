@@ -32,6 +32,22 @@ PEOPLES += ["second-factor", "address", "close", "closed", "waiting"]
 """Pages that everybody may meet; the others are for operators, administrators and those who write programs."""
 
 
+REFUSING = [
+    "admission",
+    "csrf",
+    "routes",
+    "proxy",
+    "offload",
+    "passkeys",
+    "fairness/closures",
+    "fairness/door",
+    "fairness/shares",
+]
+REFUSING += ["pages/sign_in", "pages/confirm", "pages/join", "pages/with_provider", "pages/again", "use_cases/tickets"]
+REFUSING += ["use_cases/identities", "use_cases/sign_in", "oidc/door"]
+"""Python whose refusals everybody may meet."""
+
+
 def peoples_pages(folder: Path) -> Path:
     """Those, and one's own room up to where administrators have their keys, beside the catalogues."""
     templates = folder / "templates"
@@ -41,6 +57,8 @@ def peoples_pages(folder: Path) -> Path:
     own = (TEMPLATES / "account.html").read_text("utf-8").split("{% if administered %}")[0]
     (templates / "account.html").write_text(own + "</div>{% endblock %}", "utf-8")
     shutil.copytree(TEMPLATES.parent / "locale", folder / "locale")
+    for name in REFUSING:
+        shutil.copy(TEMPLATES.parent / f"{name}.py", folder / f"{name.replace('/', '_')}.py")
     return templates
 
 
