@@ -25,7 +25,6 @@ class TownProvider(Provider):
 
     held: str = Field(repr=False)
     allowed: frozenset[tuple[str, int]] = frozenset()
-    seconds: float = 5.0
 
     def _has_secret(self) -> bool:
         return True
