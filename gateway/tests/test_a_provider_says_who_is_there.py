@@ -98,7 +98,7 @@ def sessions(door: Inside, person: str) -> list[db.SessionRow]:
 # ---- the way on -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("query", ["a" * 5000, "%E7%94%B3" * 600, "a" * 1900])
+@pytest.mark.parametrize("query", ["a" * 5000, "%E7%94%B3" * 300, "a" * 1900])
 def test_a_long_way_on_does_not_cost_the_sign_in(door: Inside, query: str) -> None:
     """A browser drops a cookie of more than 4096 characters, and then everybody comes from another browser."""
     person = account(door, HANAKO)
