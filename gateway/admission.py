@@ -20,7 +20,7 @@ from gateway.fairness.door import Line
 from gateway.hygiene import Headers, Target, cookie, header
 from gateway.identity import Caller, Remembered, actor_for
 from gateway.parts import Parts
-from gateway.routes import REGISTRY, Decision, Moved, Onward, Own, decide, is_for_staff
+from gateway.routes import REGISTRY, Decision, Moved, Onward, Own, decide, is_for_staff, require_open
 from gateway.settings import is_loopback
 from gateway.snapshot import Snapshot
 from libs.common import telemetry
@@ -112,15 +112,15 @@ class Admission:
         except hygiene.BadRequest as error:
             raise Malformed(error.status, error.reason) from error
         if scope["method"] not in hygiene.METHODS:
-            raise NotAllowed("この操作はできません。")
+            raise NotAllowed(say("この操作はできません。"))
         if target.segments[0] != "health":
             self._check_host(scope["headers"])
         snapshots = self._parts.snapshots
         if not snapshots.known and target.segments[0] in _NEEDS_SNAPSHOT:
-            raise Unavailable("ただいま準備しています。少し待ってから、もう一度開いてください。", retry_after=5)
+            raise Unavailable(say("ただいま準備しています。少し待ってから、もう一度開いてください。"), retry_after=5)
         decision = self._decide(target)
         if self._without_staff and is_for_staff(decision):
-            raise NotFound("お探しのページはありません。")
+            raise NotFound(say("お探しのページはありません。"))
         return target, decision
 
     def _decide(self, target: Target) -> Decision:
@@ -178,11 +178,20 @@ class Admission:
         )
 
     async def admit_file(self, scope: Scope) -> Headers:
-        """Whether a signed address was made for who opens it now; the file's type and name. Raises Forbidden."""
+        """Whether a signed address was made for who opens it now; the file's type and name. Raises Forbidden, and what the request would
+        get that it was made for: its service may have been closed since, or be used up for this municipality or person."""
         self._parts.fairness.check_network(network_of(scope["state"]["address"]))
         caller = await self.caller(scope)
         target = scope["state"]["target"]
-        return self._parts.offload.check(scope["method"], target.raw, scope["query_string"], caller)
+        opened = self._parts.offload.check(scope["method"], target.raw, scope["query_string"], caller)
+        tenant = self._parts.snapshots.current.by_id.get(opened.tenant)
+        decision = Onward(opened.service, opened.service, tenant, desk=opened.desk)
+        if tenant is not None:
+            label = self._parts.snapshots.current.labels.get(opened.service, say("このサービス"))
+            require_open(tenant, opened.service, label, self._today())
+        self._parts.fairness.check_rates(caller, decision)
+        self._parts.fairness.check_open(decision, scope["method"])
+        return opened.facts
 
     async def caller(self, scope: Scope) -> Caller:
         """Who sent this. Raises Forbidden for a change that did not come from our own pages."""
@@ -280,7 +289,7 @@ class Admission:
             return
         if self._settings.public_on_loopback and is_loopback(urlsplit(f"//{host}").hostname or ""):
             return  # through a tunnel the port differs
-        raise Misdirected("このアドレスのサイトは、ここにはありません。")
+        raise Misdirected(say("このアドレスのサイトは、ここにはありません。"))
 
     def _origin(self, headers: Headers) -> str:
         """Our own origin as this browser sees it."""
@@ -322,7 +331,7 @@ def refusal_of(error: Exception) -> Refusal:
         return error
     if isinstance(error, DBAPIError):
         log.error("store unreachable", extra={"error": type(error).__name__})
-        sentence = "いま、サインインの状態を確かめられません。少し待ってから、もう一度お試しください。"
+        sentence = say("いま、サインインの状態を確かめられません。少し待ってから、もう一度お試しください。")
         return Unavailable(sentence, code="store-unreachable", retry_after=10)
     log.error("unexpected", exc_info=error)
     return Unexpected()

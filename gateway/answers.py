@@ -1,6 +1,8 @@
 """What the gateway says itself: refusals as problem+json or as a page, and the headers on every answer."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.hygiene import Headers
-from libs.common.errors import NotSignedIn, Refusal, TooMany, TooWeak, Unavailable
+from libs.common.errors import NotSignedIn, Refusal, TooMany, TooWeak, Unavailable, say
 from libs.common.http import challenge, problem, wants_page
 from libs.common.web import CONTENT_SECURITY_POLICY, Link, Pages, i18n
 from libs.common.web.pages import refusal_heading
@@ -19,9 +21,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-_UNREADABLE = "このアドレス、または送られた内容を読み取れませんでした。"
-_KEY_SHOWN = "アドレスにキーが書かれています。Authorization ヘッダーで送り、キーは新しいものに替えてください。"
-_NO_WEBSOCKET = (
+_UNREADABLE = say("このアドレス、または送られた内容を読み取れませんでした。")
+_KEY_SHOWN = say("アドレスにキーが書かれています。Authorization ヘッダーで送り、キーは新しいものに替えてください。")
+_NO_WEBSOCKET = say(
     "ここでは WebSocket を使えません。新しい知らせは Server-Sent Events（text/event-stream）で受け取れます。"
 )
 
@@ -73,7 +75,7 @@ class Waiting(Refusal):
 
     def __init__(self, seconds: float, cookie: str) -> None:
         super().__init__(
-            "ただいま大変混み合っています。順番にご案内しています。", retry_after=min(30, int(seconds) + 1)
+            say("ただいま大変混み合っています。順番にご案内しています。"), retry_after=min(30, int(seconds) + 1)
         )
         self.minutes = max(1, round(seconds / 60))
         self.cookie = cookie
@@ -82,7 +84,10 @@ class Waiting(Refusal):
 def busy() -> Unavailable:
     """The service has no place left, and whoever asked is better off coming again."""
     return Unavailable(
-        "ただいま混み合っています。", code="service-busy", kept="今回の入力は送られていません。", retry_after=5
+        say("ただいま混み合っています。"),
+        code="service-busy",
+        kept=say("今回の入力は送られていません。"),
+        retry_after=5,
     )
 
 
@@ -166,17 +171,22 @@ class Refusals:
         return Response(self._too_many[key], refusal.status, headers, "text/html")
 
     def _error(self, request: Request, refusal: Refusal) -> Response:
+        tell = partial(self._pages.translate, request)
         retry = {"retry-after": str(refusal.details["retry_after"])} if "retry_after" in refusal.details else {}
         return self._pages.error(
             request,
             refusal.status,
             title=refusal_heading(refusal.status),
-            what=refusal.message,
-            kept=refusal.details.get("kept", ""),
-            steps=_steps(request, refusal),
+            what=tell(refusal.message),
+            kept=tell(refusal.details.get("kept", "")),
+            steps=tuple(_told(tell, step) for step in _steps(request, refusal)),
             request_id=getattr(request.state, "request_id", ""),
             headers=retry,
         )
+
+
+def _told(tell: Callable[[str], str], step: Link | str) -> Link | str:
+    return replace(step, label=tell(step.label)) if isinstance(step, Link) else tell(step)
 
 
 def _to_confirm(request: Request, refusal: TooWeak) -> Response:
@@ -188,14 +198,18 @@ def _to_confirm(request: Request, refusal: TooWeak) -> Response:
 
 
 def _steps(request: Request, refusal: Refusal) -> tuple[Link | str, ...]:
-    home = Link("最初のページへ戻る", "/")
+    home = Link(say("最初のページへ戻る"), "/")
     if isinstance(refusal, TooWeak):
         need = urlencode({"need": refusal.details["acr"]})
-        return (Link("本人確認へ進む", f"/sign-in/confirm?{need}"), home)
+        return (Link(say("本人確認へ進む"), f"/sign-in/confirm?{need}"), home)
     if refusal.code == NotSignedIn.default_code:
-        return (Link("サインインする", "/sign-in"), home)
+        return (Link(say("サインインする"), "/sign-in"), home)
     if "home" in refusal.details:
-        return (Link(f"{refusal.details['home_name']}のページへ", refusal.details["home"]), home)
+        return (Link(say("%(name)sのページへ", name=refusal.details["home_name"]), refusal.details["home"]), home)
     if refusal.status in (502, 503, 504):
-        return ("少し待ってから、この画面をもう一度開いてください。", Link("稼働の様子を見る", "/status/"), home)
+        return (
+            say("少し待ってから、この画面をもう一度開いてください。"),
+            Link(say("稼働の様子を見る"), "/status/"),
+            home,
+        )
     return (home,)

@@ -21,7 +21,7 @@ from gateway.proxy import Body, ClientGone, Onwards, Proxy, has_body, too_large
 from gateway.routes import Moved, Onward, Own
 from gateway.upstream import HttpUpstreams, Patience, Upstreams
 from libs.common import telemetry
-from libs.common.errors import NotFound, Refusal, TooMany
+from libs.common.errors import NotFound, Refusal, TooMany, say
 from libs.common.web import static_app
 from libs.common.web.assets import assets
 
@@ -80,7 +80,14 @@ class Gateway:
         self._parts.snapshots.load_kept()
         self._tasks.append(asyncio.create_task(self._parts.snapshots.keep_new()))
         self._tasks.append(asyncio.create_task(self._parts.fairness.keep(self._parts.service.database)))
+        for side in (self, self._beside):
+            if side is not None:
+                self._tasks.append(asyncio.create_task(side.keep_providers()))
         return upstreams
+
+    async def keep_providers(self) -> None:
+        """Each side has its own way back from them."""
+        await self._parts.providers.keep_new()
 
     def attach(self, upstreams: Upstreams) -> None:
         """From now on services are reached by `upstreams`."""
@@ -155,7 +162,7 @@ class Gateway:
             return await self._static(scope, receive, with_headers(send, self._security))  # type: ignore[arg-type]
         if state["target"].segments[0] == FILES and self._settings.offload:
             await self.admission.admit_file(scope)  # says why not; a file itself is never sent from here
-            raise NotFound("お探しのページはありません。")
+            raise NotFound(say("お探しのページはありません。"))
         await self._answer_onward(decision, scope, receive, send)
 
     async def _redirect(self, decision: Moved, scope: Scope, receive: Receive, send: Send) -> None:
@@ -168,7 +175,7 @@ class Gateway:
         admitted = await self.admission.admit(scope, decision)
         target, query, method = scope["state"]["target"], scope["query_string"], scope["method"]
         behind_proxy = self.admission.trusted(peer(scope))
-        handing = self._parts.offload.offer(decision.service, method, admitted.caller, behind_proxy=behind_proxy)
+        handing = self._parts.offload.offer(decision, method, admitted.caller, behind_proxy=behind_proxy)
         request = Onwards(
             service=decision.service,
             method=method,

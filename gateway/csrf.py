@@ -4,7 +4,7 @@ No token in forms: browsers say where a request comes from, and pages cannot cha
 """
 
 from gateway.hygiene import SAFE_METHODS, Headers, header
-from libs.common.errors import Forbidden
+from libs.common.errors import Forbidden, say
 
 _OURS = (b"same-origin", b"none")
 
@@ -32,7 +32,7 @@ def _is_json(headers: Headers) -> bool:
 
 
 def _foreign() -> Forbidden:
-    sentence = (
+    sentence = say(
         "ほかのサイトからの操作のため、受け付けませんでした。このサイトの画面を開き直して、もう一度お試しください。"
     )
     return Forbidden(sentence, code="cross-site")

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
-from libs.common.errors import Invalid
+from libs.common.errors import Invalid, say
 
 PASSWORD_LEAST = 12
 PASSWORD_MOST = 256
@@ -41,7 +41,7 @@ def email_of(text: str) -> str:
     """An e-mail address in the one form it is kept and compared in. Full-width letters are put right, not refused."""
     address = unicodedata.normalize("NFKC", text).strip().lower()
     if len(address) > 254 or not _EMAIL.fullmatch(address):
-        sentence = "メールアドレスを読み取れませんでした。「名前@example.jp」のような形で入力してください。"
+        sentence = say("メールアドレスを読み取れませんでした。「名前@example.jp」のような形で入力してください。")
         raise Invalid(sentence, fields={"email": sentence})
     return address
 
@@ -50,7 +50,7 @@ def display_name_of(text: str) -> str:
     """A name as it was typed (髙, 𠮷 and variation selectors stay), without what cannot be seen or printed."""
     name = " ".join("".join(c for c in text if not _unprintable(c)).split())
     if not name or len(name) > 100:
-        sentence = "お名前を100文字までで入力してください。"
+        sentence = say("お名前を100文字までで入力してください。")
         raise Invalid(sentence, fields={"display_name": sentence})
     return name
 
@@ -72,9 +72,15 @@ def check_password_length(password: str) -> None:
     """Long is what counts; no rule about kinds of characters (NIST SP 800-63B, 5.1.1.2)."""
     if len(password) < PASSWORD_LEAST:
         missing = PASSWORD_LEAST - len(password)
-        raise weak(f"パスワードがあと{missing}文字足りません。{PASSWORD_LEAST}文字以上にしてください。")
+        raise weak(
+            say(
+                "パスワードがあと%(missing)s文字足りません。%(least)s文字以上にしてください。",
+                missing=missing,
+                least=PASSWORD_LEAST,
+            )
+        )
     if len(password) > PASSWORD_MOST:
-        raise weak(f"パスワードは{PASSWORD_MOST}文字までにしてください。")
+        raise weak(say("パスワードは%(most)s文字までにしてください。", most=PASSWORD_MOST))
 
 
 def weak(sentence: str) -> Invalid:
@@ -191,7 +197,7 @@ def new_secret_of(ident: str) -> tuple[str, str]:
 def overlap(days: int) -> timedelta:
     """How long an earlier secret goes on beside the new one. Raises Invalid."""
     if not 0 <= days <= OVERLAP_LONGEST.days:
-        sentence = f"前のキーを使える日数は、0日から{OVERLAP_LONGEST.days}日の間で入力してください。"
+        sentence = say("前のキーを使える日数は、0日から%(most)s日の間で入力してください。", most=OVERLAP_LONGEST.days)
         raise Invalid(sentence, fields={"overlap": sentence})
     return timedelta(days=days)
 
@@ -205,6 +211,6 @@ def read_machine_token(text: str) -> tuple[str, str] | None:
 def expires(now: datetime, days: int) -> datetime:
     """Raises Invalid for a life a token must not have."""
     if not 1 <= days <= MACHINE_TOKEN_LONGEST.days:
-        sentence = f"有効な日数を1日から{MACHINE_TOKEN_LONGEST.days}日の間で入力してください。"
+        sentence = say("有効な日数を1日から%(most)s日の間で入力してください。", most=MACHINE_TOKEN_LONGEST.days)
         raise Invalid(sentence, fields={"days": sentence})
     return now + timedelta(days=days)

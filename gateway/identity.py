@@ -23,7 +23,7 @@ from gateway.routes import DOOR, Onward, Own
 from gateway.snapshot import Snapshot, Tenant
 from libs.common.actor import Actor
 from libs.common.clock import Clock
-from libs.common.errors import NotFound, NotSignedIn
+from libs.common.errors import NotFound, NotSignedIn, say
 from libs.common.inner_token import TokenSigner
 
 FRESH = 2.0
@@ -281,7 +281,7 @@ class Callers:
 
 
 def wrong_key() -> NotSignedIn:
-    sentence = "アクセスキーが正しくないか、期限が切れています。新しいキーを作って設定してください。"
+    sentence = say("アクセスキーが正しくないか、期限が切れています。新しいキーを作って設定してください。")
     return NotSignedIn(sentence, code="bad-credential")
 
 
@@ -342,7 +342,7 @@ def _as_operator(decision: Onward | Own, roles: frozenset[str]) -> bool:
 
 def _machine_actor(machine: Machine, tenant: Tenant | None, snapshot: Snapshot) -> Actor:
     if tenant is not None and tenant.id != machine.tenant:
-        raise NotFound("このページは見つかりません。")
+        raise NotFound(say("このページは見つかりません。"))
     home = snapshot.by_id.get(machine.tenant)
     if home is None:
         raise wrong_key()

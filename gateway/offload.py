@@ -12,10 +12,11 @@ from datetime import timedelta
 from gateway.answers import BadGateway
 from gateway.hygiene import BadRequest, Headers, canonical_target, header
 from gateway.identity import Caller
+from gateway.routes import Onward
 from gateway.sealed import Seal
 from gateway.settings import Settings
 from libs.common.clock import Clock
-from libs.common.errors import Forbidden
+from libs.common.errors import Forbidden, say
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +31,23 @@ _FACTS = (b"content-type", b"content-disposition")
 
 @dataclass(frozen=True, slots=True)
 class Handing:
-    """How a file named in the answer to one request is handed over."""
+    """How a file named in the answer to one request is handed over. `tenant` and `desk` are the request's, to be asked for again."""
 
     service: str
     method: str
     subject: str
+    tenant: str = ""
+    desk: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file at a signed address: its type and name, and whose it is, for the limits and closures that hold now."""
+
+    facts: Headers
+    service: str
+    tenant: str
+    desk: bool
 
 
 class Offload:
@@ -46,11 +59,12 @@ class Offload:
         self._seal = Seal(key, "signed files")
         self._clock = clock
 
-    def offer(self, service: str, method: str, caller: Caller, *, behind_proxy: bool) -> Handing | None:
+    def offer(self, decision: Onward, method: str, caller: Caller, *, behind_proxy: bool) -> Handing | None:
         """Whether the service may name a file instead of sending it: for reading, where somebody is there to send it."""
+        service, tenant = decision.service, decision.tenant
         if service not in self._folders or method not in ("GET", "HEAD") or not (self._life or behind_proxy):
             return None
-        return Handing(service, method, subject_of(caller))
+        return Handing(service, method, subject_of(caller), tenant.id if tenant else "", decision.desk)
 
     def hand_over(self, handing: Handing | None, status: int, headers: Headers) -> tuple[int, Headers]:
         """Status and headers of the answer that has nginx send the named file. Raises BadGateway for a name nobody may give."""
@@ -72,11 +86,12 @@ class Offload:
     def _signed(self, handing: Handing, name: bytes, headers: Headers) -> bytes:
         path = f"/{FILES}/{handing.service}".encode() + name
         facts = {fact.decode(): (header(headers, fact) or b"").decode("latin-1") for fact in _FACTS}
-        values = {"method": handing.method, "path": path.decode("ascii"), "subject": handing.subject, **facts}
+        about = {"service": handing.service, "tenant": handing.tenant, "desk": handing.desk}
+        values = {"method": handing.method, "path": path.decode("ascii"), "subject": handing.subject, **about, **facts}
         return path + b"?s=" + self._seal.close(values, self._clock.now() + self._life).encode()
 
-    def check(self, method: str, path: bytes, query: bytes, caller: Caller) -> Headers:
-        """The type and name of the file at a signed address. Raises Forbidden unless it was made for just this."""
+    def check(self, method: str, path: bytes, query: bytes, caller: Caller) -> Opened:
+        """What is at a signed address. Raises Forbidden unless it was made for just this."""
         sealed = query.removeprefix(b"s=").decode("latin-1") if query.startswith(b"s=") else ""
         values = self._seal.open(sealed, self._clock.now()) if sealed else None
         if values is None or (values["method"], values["path"], values["subject"]) != (
@@ -84,9 +99,12 @@ class Offload:
             path.decode("ascii"),
             subject_of(caller),
         ):
-            sentence = "このアドレスは、期限が切れているか、別の方のものです。元のページから、もう一度開いてください。"
+            sentence = say(
+                "このアドレスは、期限が切れているか、別の方のものです。元のページから、もう一度開いてください。"
+            )
             raise Forbidden(sentence, code="signed-address")
-        return [(fact, values[fact.decode()].encode("latin-1")) for fact in _FACTS if values[fact.decode()]]
+        facts = [(fact, values[fact.decode()].encode("latin-1")) for fact in _FACTS if values[fact.decode()]]
+        return Opened(facts, values["service"], values["tenant"], values["desk"])
 
 
 def subject_of(caller: Caller) -> str:
@@ -99,4 +117,4 @@ def subject_of(caller: Caller) -> str:
 
 
 def _wrong() -> BadGateway:
-    return BadGateway("途中でつながらなくなりました。", code="service-broke", retry_after=10)
+    return BadGateway(say("途中でつながらなくなりました。"), code="service-broke", retry_after=10)

@@ -1,8 +1,9 @@
 """What one gateway process holds. Built by `__main__` from settings, by tests by hand."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from starlette.requests import Request
@@ -15,7 +16,8 @@ from gateway.fairness.door import Fairness
 from gateway.identity import STAFF, Callers, Cookies, Guests, InnerTokens, Machine, SignedIn, derive, still_open
 from gateway.offload import Offload
 from gateway.oidc.door import Providers
-from gateway.oidc.providers import read
+from gateway.oidc.providers import Provider, read
+from gateway.oidc.towns import Vault, provider_of
 from gateway.passkeys import Passkeys
 from gateway.passwords import Passwords
 from gateway.sealed import Seal
@@ -23,7 +25,7 @@ from gateway.settings import Settings
 from gateway.smtp import sender
 from gateway.snapshot import Snapshots
 from gateway.use_cases import guests
-from libs.common import keys
+from libs.common import fetch, keys
 from libs.common.clock import Clock
 from libs.common.service import Service, build
 from libs.common.web import Brand, Pages
@@ -50,6 +52,8 @@ class Parts:
     passwords: Passwords
     breached: Breached
     providers: Providers
+    vault: Vault
+    """Seals the secrets of the providers that municipalities set up."""
     passkeys: Passkeys
     fairness: Fairness
     offload: Offload
@@ -135,8 +139,17 @@ def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
     cookies = Cookies(https=settings.https, side=side)
     guests = Guests(derive(own_key, f"{side}guest cookies"), service.clock)
     pages = Pages(HERE / "templates", brand=Brand.named(settings.cloud_name), sample=settings.sample)
-    providers = _providers(settings, derive(own_key, f"{side}sign-in with providers"), service.clock)
-    store = Stored(service, session_life(settings), shared_life(settings), providers.staff_of)
+    snapshots = Snapshots(
+        settings.upstreams.get("tenants", ""),
+        service.signer,
+        service.clock,
+        settings.data_dir / "gateway-snapshot.json",
+    )
+    vault = Vault(derive(own_key, "secrets of providers"))
+    sealed = derive(own_key, f"{side}sign-in with providers")
+    read_towns = partial(towns_of, service, settings, vault)
+    providers = Providers(read(settings.oidc_providers), sealed, settings.public_url, service.clock, read_towns)
+    store = Stored(service, session_life(settings), shared_life(settings), providers)
     parts = Parts(
         service=service,
         settings=settings,
@@ -146,15 +159,11 @@ def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
         guests=guests,
         callers=Callers(cookies, guests, store.session, store.machine),
         inner_tokens=InnerTokens(service.signer),
-        snapshots=Snapshots(
-            settings.upstreams.get("tenants", ""),
-            service.signer,
-            service.clock,
-            settings.data_dir / "gateway-snapshot.json",
-        ),
+        snapshots=snapshots,
         passwords=Passwords(),
         breached=Breached(settings.breached_passwords),
         providers=providers,
+        vault=vault,
         fairness=fairness.of(settings, settings.services, derive(own_key, "places in line"), service.clock),
         passkeys=Passkeys(derive(own_key, "passkeys"), Brand.named(settings.cloud_name).name),
         offload=Offload(settings, derive(own_key, "signed files"), service.clock),
@@ -169,8 +178,12 @@ def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
     return parts
 
 
-def _providers(settings: Settings, key: bytes, clock: Clock) -> Providers:
-    return Providers(read(settings.oidc_providers), key, settings.public_url, clock)
+def towns_of(service: Service, settings: Settings, vault: Vault) -> list[Provider]:
+    """The providers that municipalities have set up and switched on, from the store."""
+    with service.database.reading() as session:
+        rows = db.town_providers_on(session)
+    now, allowed = service.clock.now(), fetch.allow_list(settings.fetch_allowed)
+    return [provider_of(row, vault.open(row.for_tenant, row.issuer, row.secret, now), allowed) for row in rows]
 
 
 class Stored:
@@ -181,11 +194,11 @@ class Stored:
         service: Service,
         life: domain.SessionLife,
         shared: domain.SessionLife = domain.SHARED_LIFE,
-        staff_of: Callable[[str], str | None] = lambda _provider: None,
+        providers: Providers | None = None,
     ) -> None:
-        """`staff_of`: provider → the municipality whose staff it knows, if it is one's own."""
+        """A session that came in by one of `providers` is none any more once that is none; without them nobody came in so."""
         self._service = service
-        self._staff_of = staff_of
+        self._providers = providers
         self._life = life
         self._shared = shared
 
@@ -197,7 +210,8 @@ class Stored:
             return None
         row, person = found
         life = self._shared if row.shared else self._life
-        if not still_open(row.created_at, row.last_used_at, life, now):
+        provider = self._provider(row.provider)
+        if not still_open(row.created_at, row.last_used_at, life, now) or (row.provider and provider is None):
             return None
         if (now - row.last_used_at).total_seconds() > (USED_EVERY_SHARED if row.shared else USED_EVERY):
             with self._service.database.transaction() as session:
@@ -213,8 +227,11 @@ class Stored:
             domain.Voucher(row.provider, row.provider_sid, row.corporate_number),
             row.proved_at or row.created_at,
             row.shared,
-            self._staff_of(row.provider) if row.provider else None,
+            provider.tenant if provider else None,
         )
+
+    def _provider(self, key: str | None) -> Provider | None:
+        return self._providers.trusted(key) if key and self._providers else None
 
     def machine(self, ident: str, secret: str) -> Machine | None:
         now = self._service.clock.now()

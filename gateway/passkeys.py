@@ -19,7 +19,7 @@ from webauthn.helpers.structs import (
 )
 
 from gateway.sealed import Seal
-from libs.common.errors import Invalid
+from libs.common.errors import Invalid, say
 
 ASKED_FOR = timedelta(minutes=10)
 REQUIRED = UserVerificationRequirement.REQUIRED
@@ -147,5 +147,5 @@ def _descriptors(known: Sequence[str]) -> list[PublicKeyCredentialDescriptor]:
 
 
 def _bad() -> Invalid:
-    sentence = "パスキーを確かめられませんでした。画面を開き直して、もう一度お試しください。"
+    sentence = say("パスキーを確かめられませんでした。画面を開き直して、もう一度お試しください。")
     return Invalid(sentence, code="wrong-passkey", fields={"passkey": sentence})

@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from zxcvbn import zxcvbn
 
 from gateway import domain
-from libs.common.errors import TooMany
+from libs.common.errors import TooMany, say
 
 AT_ONCE = max(1, min(2, len(os.sched_getaffinity(0)) // 2 if sys.platform == "linux" else 1))
 """How many passwords are computed at a time. Each takes a core for a sixth of a second; half of the cores are for everybody else."""
@@ -65,7 +65,9 @@ class Passwords:
 
     def _ask(self, wish: dict[str, Any]) -> dict[str, Any]:
         if not self._line.acquire(blocking=False):
-            raise TooMany("いまサインインが混み合っています。少し待ってから、もう一度お試しください。", retry_after=5)
+            raise TooMany(
+                say("いまサインインが混み合っています。少し待ってから、もう一度お試しください。"), retry_after=5
+            )
         try:
             computing = self._computing.get()
             try:
@@ -130,12 +132,14 @@ def check_new(password: str, *known: str, breached: Container[str] = ()) -> None
         < LEAST_GUESSES
     ):
         raise domain.weak(
-            "このパスワードは推測されやすいものです。関係のない言葉をいくつか続けるなど、別のものにしてください。"
+            say("このパスワードは推測されやすいものです。関係のない言葉をいくつか続けるなど、別のものにしてください。")
         )
 
     if password in breached:
         raise domain.weak(
-            "このパスワードは、ほかの所から漏れたものの一覧にあります。ほかで使っていない、別のものにしてください。"
+            say(
+                "このパスワードは、ほかの所から漏れたものの一覧にあります。ほかで使っていない、別のものにしてください。"
+            )
         )
 
 

@@ -23,7 +23,7 @@ from gateway.upstream import (
     Upstreams,
 )
 from libs.common.actor import STRENGTHS
-from libs.common.errors import Refusal, TooLarge, TooWeak
+from libs.common.errors import Refusal, TooLarge, TooWeak, say
 
 ANSWERS = Counter(
     "gateway_answers_total",
@@ -91,7 +91,7 @@ class Body:
                 return await self._receive()
         except TimeoutError as error:
             self.failure = RequestTimeout(
-                "送信が途中で止まりました。通信の状態をお確かめのうえ、もう一度お試しください。"
+                say("送信が途中で止まりました。通信の状態をお確かめのうえ、もう一度お試しください。")
             )
             raise self.failure from error
 
@@ -110,9 +110,9 @@ class Body:
 
 def too_large(limit: int) -> TooLarge:
     return TooLarge(
-        f"送られたファイルの合計が大きすぎます。{limit / 1_000_000:g}MBまでにしてください。",
+        say("送られたファイルの合計が大きすぎます。%(most)sMBまでにしてください。", most=f"{limit / 1_000_000:g}"),
         limit=limit,
-        kept="送られた内容は保存していません。前の画面の入力は、ブラウザの「戻る」で開けます。",
+        kept=say("送られた内容は保存していません。前の画面の入力は、ブラウザの「戻る」で開けます。"),
     )
 
 
@@ -305,8 +305,8 @@ def _ask_for_more(headers: Headers) -> None:
 
 def _away(request: Onwards) -> Refusal:
     return BadGateway(
-        "いま、このページにつながりません。",
-        kept="" if request.method in SAFE_METHODS else "今回の入力は送られていません。",
+        say("いま、このページにつながりません。"),
+        kept="" if request.method in SAFE_METHODS else say("今回の入力は送られていません。"),
         retry_after=10,
     )
 
@@ -315,8 +315,10 @@ def _broken(request: Onwards, *, late: bool) -> Refusal:
     kept = (
         ""
         if request.method in SAFE_METHODS
-        else "今回の入力が届いたかどうか、こちらでは確かめられませんでした。もう一度送る前に、一覧や履歴の画面をお確かめください。"
+        else say(
+            "今回の入力が届いたかどうか、こちらでは確かめられませんでした。もう一度送る前に、一覧や履歴の画面をお確かめください。"
+        )
     )
     if late:
-        return GatewayTimeout("時間内に返事がありませんでした。", kept=kept, retry_after=10)
-    return BadGateway("途中でつながらなくなりました。", code="service-broke", kept=kept, retry_after=10)
+        return GatewayTimeout(say("時間内に返事がありませんでした。"), kept=kept, retry_after=10)
+    return BadGateway(say("途中でつながらなくなりました。"), code="service-broke", kept=kept, retry_after=10)

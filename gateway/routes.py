@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from gateway.hygiene import Target
 from gateway.snapshot import Snapshot, Subscription, Tenant
-from libs.common.errors import Forbidden, NotFound
+from libs.common.errors import Forbidden, NotFound, Sentence, say
 
 REGISTRY = "tenants"
 OWN = frozenset(
@@ -61,7 +61,7 @@ def decide(target: Target, snapshot: Snapshot, services: Collection[str], today:
     """Raises NotFound for what must not be seen from outside, Forbidden for a service that is not open here."""
     first = target.segments[0]
     if _reads_as_internal(first):
-        raise NotFound("お探しのページはありません。")
+        raise NotFound(say("お探しのページはありません。"))
     if first in OWN:
         return Own(first)
     if first == DOOR:
@@ -69,7 +69,7 @@ def decide(target: Target, snapshot: Snapshot, services: Collection[str], today:
     if first in ("t", "portal") and len(target.segments) > 1 and _CODE.fullmatch(target.segments[1]):
         return _in_tenant(target, snapshot, services, today)
     if first == "t":
-        raise NotFound("お探しの自治体のページはありません。番号をお確かめください。", code="unknown-tenant")
+        raise NotFound(say("お探しの自治体のページはありません。番号をお確かめください。"), code="unknown-tenant")
     if first in ("council", "operator"):
         return Onward(REGISTRY, first, snapshot.by_id.get(snapshot.prefecture or ""))
     if first == "static":
@@ -98,10 +98,10 @@ def _in_tenant(target: Target, snapshot: Snapshot, services: Collection[str], to
         return Moved(target.raw.replace(f"/{first}/{code}".encode(), f"/{first}/{current}".encode(), 1))
     tenant = snapshot.by_code.get(code)
     if tenant is None:
-        raise NotFound("お探しの自治体のページはありません。番号をお確かめください。", code="unknown-tenant")
+        raise NotFound(say("お探しの自治体のページはありません。番号をお確かめください。"), code="unknown-tenant")
     service = rest[0] if rest else ""
     if first == "t" and service in services and service != REGISTRY:
-        require_open(tenant, service, snapshot.labels.get(service, "このサービス"), today)
+        require_open(tenant, service, snapshot.labels.get(service, say("このサービス")), today)
         return Onward(service, service, tenant, desk=rest[1:2] == ["desk"] or rest[1:3] == ["fragments", "desk"])
     return Onward(REGISTRY, "portal" if first == "portal" else "tenant", tenant, desk=service == "desk")
 
@@ -111,23 +111,25 @@ def require_open(tenant: Tenant, service: str, label: str, today: date) -> None:
     subscription = tenant.subscription(service)
     state = _state(subscription, today)
     if state != "open":
-        code, sentence, facts = _why_not(state, subscription, f"{tenant.name}の{label}", tenant.name)
+        what = say("%(tenant)sの%(service)s", tenant=tenant.name, service=label)
+        code, sentence, facts = _why_not(state, subscription, what, tenant.name)
         home = {"service": service, "home": f"/t/{tenant.code}/", "home_name": tenant.name}
         raise Forbidden(sentence, code=code, **home, **facts)
 
 
-def _why_not(state: str, subscription: Subscription, what: str, tenant: str) -> tuple[str, str, dict[str, str]]:
+def _why_not(state: str, subscription: Subscription, what: Sentence, tenant: str) -> tuple[str, str, dict[str, str]]:
     """(code, sentence, further facts) for a service that is not open."""
     if state == "later" and subscription.start:
-        sentence = f"{what}は、{_in_words(subscription.start)}からお使いいただけます。"
+        sentence = say("%(what)sは、%(day)sからお使いいただけます。", what=what, day=_in_words(subscription.start))
         return "service-not-yet", sentence, {"opens": subscription.start.isoformat()}
     if state == "ended" and subscription.end:
         last = subscription.end - timedelta(days=1)
-        return "service-ended", f"{what}は、{_in_words(last)}で終わりました。", {}
+        return "service-ended", say("%(what)sは、%(day)sで終わりました。", what=what, day=_in_words(last)), {}
     if state == "suspended":
-        kept = "お預かりしている内容は、そのまま保管されています。"
-        return "service-suspended", f"{what}は、いま休止しています。", {"kept": kept}
-    return "service-not-subscribed", f"{what}は、まだ始まっていません。{tenant}の窓口をご利用ください。", {}
+        kept = say("お預かりしている内容は、そのまま保管されています。")
+        return "service-suspended", say("%(what)sは、いま休止しています。", what=what), {"kept": kept}
+    sentence = say("%(what)sは、まだ始まっていません。%(tenant)sの窓口をご利用ください。", what=what, tenant=tenant)
+    return "service-not-subscribed", sentence, {}
 
 
 def _state(subscription: Subscription, today: date) -> str:
@@ -141,5 +143,5 @@ def _state(subscription: Subscription, today: date) -> str:
     return "suspended" if subscription.status == "suspended" else "open"
 
 
-def _in_words(day: date) -> str:
-    return f"{day.year}年{day.month}月{day.day}日"
+def _in_words(day: date) -> Sentence:
+    return say("%(year)s年%(month)s月%(day)s日", year=day.year, month=day.month, day=day.day)

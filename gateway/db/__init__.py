@@ -57,3 +57,4 @@ from gateway.db.second_factors import (
     passkey_by_credential,
     passkeys_of,
 )
+from gateway.db.town_providers import TownProviderRow, town_provider, town_providers_on

@@ -8,7 +8,7 @@ from gateway import db
 from gateway.hygiene import SAFE_METHODS
 from libs.common.clock import JST
 from libs.common.db import Database
-from libs.common.errors import Unavailable
+from libs.common.errors import Sentence, Unavailable, say
 
 AGAIN = 300
 """Seconds after which to ask again where no end is known."""
@@ -49,13 +49,24 @@ class Closures:
                 raise _closed(one, now)
 
 
+def _until(sentence: str, end: datetime) -> Sentence:
+    return say(
+        "%(sentence)s%(month)s月%(day)s日%(hour)s時%(minute)s分ごろまでの予定です。",
+        sentence=sentence,
+        month=end.month,
+        day=end.day,
+        hour=end.hour,
+        minute=end.minute,
+    )
+
+
 def _closed(closure: Closure, now: datetime) -> Unavailable:
     reading = closure.mode == "read-only"
     sentence = closure.sentence or (
-        "ただいま、見ることだけできます。" if reading else "ただいま、保守のため止めています。"
+        say("ただいま、見ることだけできます。") if reading else say("ただいま、保守のため止めています。")
     )
     if closure.ends_at is not None:
-        sentence += f"{closure.ends_at.astimezone(JST):%-m月%-d日%-H時%-M分}ごろまでの予定です。"
+        sentence = _until(sentence, closure.ends_at.astimezone(JST))
     left = AGAIN if closure.ends_at is None else max(1, int((closure.ends_at - now).total_seconds()))
-    kept = "今回の入力は送られていません。前の画面の入力は、ブラウザの「戻る」で開けます。" if reading else ""
+    kept = say("今回の入力は送られていません。前の画面の入力は、ブラウザの「戻る」で開けます。") if reading else ""
     return Unavailable(sentence, code=closure.mode, kept=kept, retry_after=left)

@@ -24,7 +24,7 @@ from gateway.sealed import Seal
 from gateway.settings import Settings
 from libs.common.clock import Clock
 from libs.common.db import Database
-from libs.common.errors import TooMany, Unavailable
+from libs.common.errors import TooMany, Unavailable, say
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +70,14 @@ class Fairness:
         self._refuse_after(self._buckets.take_all(wanted, time.monotonic()))
         whose.pop("subject", None)
         if not self.quotas.take(**whose):
-            sentence = "今日使える回数の上限になりました。あすになると、また使えます。"
+            sentence = say("今日使える回数の上限になりました。あすになると、また使えます。")
             raise TooMany(sentence, code="quota-used-up", retry_after=self.quotas.seconds_left())
 
     def _refuse_after(self, wait: float) -> None:
         if wait > 0.0:
-            sentence = "短い時間にたくさんの操作があったため、少しお待ちいただいています。しばらくしてから、もう一度お試しください。"
+            sentence = say(
+                "短い時間にたくさんの操作があったため、少しお待ちいただいています。しばらくしてから、もう一度お試しください。"
+            )
             raise TooMany(sentence, code="rate-limited", retry_after=int(wait) + 1)
 
     # ---- closed, resting, full ----
@@ -89,10 +91,10 @@ class Fairness:
     def check_breaker(self, service: str) -> None:
         wait = self.breakers[service].wait(time.monotonic())
         if wait > 0.0:
-            sentence = (
+            sentence = say(
                 "いま、このサービスの調子が悪いため、少し休ませています。少し待ってから、もう一度お試しください。"
             )
-            kept = "今回の入力は送られていません。"
+            kept = say("今回の入力は送られていません。")
             raise Unavailable(sentence, code="service-resting", kept=kept, retry_after=int(wait) + 1)
 
     def note_answer(self, service: str, status: int) -> None:

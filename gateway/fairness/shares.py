@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from libs.common.errors import Unavailable
+from libs.common.errors import Unavailable, say
 
 INSIDE = 5
 """One in so many places of a share is for those who are inside already."""
@@ -26,8 +26,8 @@ class Shares:
         """Hold one place until `give`. Raises Unavailable when the tenant's share is in use."""
         key = (service, tenant)
         if self._held[key] >= self._most:
-            sentence = "ただいま、この自治体の画面が混み合っています。少し待ってから、もう一度お試しください。"
-            raise Unavailable(sentence, code="tenant-busy", kept="今回の入力は送られていません。", retry_after=3)
+            sentence = say("ただいま、この自治体の画面が混み合っています。少し待ってから、もう一度お試しください。")
+            raise Unavailable(sentence, code="tenant-busy", kept=say("今回の入力は送られていません。"), retry_after=3)
         self._held[key] += 1
         self.total += 1
 

@@ -1,9 +1,10 @@
 """The providers of one gateway process: each with its own few places, so that a slow one holds up only itself."""
 
+import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,15 +13,17 @@ from gateway.oidc import exchange
 from gateway.oidc.exchange import Begun, Declined, Ended, Identity
 from gateway.oidc.health import Record
 from gateway.oidc.metadata import Known, ProviderFailed
-from gateway.oidc.providers import Provider
+from gateway.oidc.providers import Provider, is_of_town
 from gateway.sealed import Seal
 from libs.common.actor import strength
 from libs.common.clock import Clock
-from libs.common.errors import NotFound
+from libs.common.errors import NotFound, say
 from libs.common.web import Link
 
 log = logging.getLogger(__name__)
 
+EVERY = 2.0
+"""Seconds between two looks into the store at what municipalities have set up."""
 AT_ONCE = 4
 """Conversations with one provider at the same time; pages of ours have forty threads for everything."""
 ENDING_WAITS = 2.0
@@ -52,39 +55,80 @@ class Seat:
 class Providers:
     """`key` seals what travels in cookies; `public_url` is where providers send people back to."""
 
-    def __init__(self, providers: Mapping[str, Provider], key: bytes, public_url: str, clock: Clock) -> None:
-        self.seats = {name: Seat(Known(provider)) for name, provider in providers.items()}
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        key: bytes,
+        public_url: str,
+        clock: Clock,
+        read_towns: Callable[[], Iterable[Provider]] = tuple,
+    ) -> None:
+        """`read_towns` asks the store which providers municipalities have set up themselves; these come beside those of the file."""
+        self._of_file = {name: Seat(Known(provider)) for name, provider in providers.items()}
+        self._read_towns = read_towns
+        self.seats = dict(self._of_file)
         self._begun = Seal(key, "sign-in begun")
         self._pending = Seal(key, "identity proved")
         self._public_url = public_url.rstrip("/")
         self._clock = clock
 
+    def renew(self) -> None:
+        """Take those of the municipalities as the store has them now. Who has not changed keeps what is known of it; who is gone or off
+        is none any more. Raises what the store raises; then those of before stay."""
+        towns = {provider.key: provider for provider in self._read_towns()}
+        kept = {key: seat for key, seat in self.seats.items() if key in towns and seat.provider == towns[key]}
+        self.seats = self._of_file | {key: kept.get(key) or Seat(Known(towns[key])) for key in towns}
+
+    async def keep_new(self) -> None:
+        """For ever: what was set at another gateway is so here, too, a little later."""
+        failing = False
+        while True:
+            try:
+                await asyncio.to_thread(self.renew)
+                failing = False
+            except Exception as error:
+                if not failing:
+                    log.warning("sign-in providers: the store does not answer (%s)", type(error).__name__)
+                failing = True
+            await asyncio.sleep(EVERY)
+
     def seat(self, key: str) -> Seat:
-        if key not in self.seats:
-            raise NotFound("このサインインの方法は、いまは使えません。ほかの方法をお選びください。")
-        return self.seats[key]
+        """What the store says of a municipality's own is asked anew: in this very moment it may be switched on or off elsewhere."""
+        if is_of_town(key):
+            self.renew()
+        seat = self.seats.get(key)
+        if seat is None:
+            raise NotFound(say("このサインインの方法は、いまは使えません。ほかの方法をお選びください。"))
+        return seat
 
     def label(self, key: str) -> str:
-        return self.seats[key].provider.label if key in self.seats else key
+        seat = self.seats.get(key)
+        return seat.provider.label if seat else key
 
-    def redirect_uri(self, key: str) -> str:
+    def redirect_uri(self, provider: Provider) -> str:
         """What the provider must have registered, to the letter."""
-        return self.seats[key].provider.way_back(self._public_url)
+        return provider.way_back(self._public_url)
 
     def sign_out_link(self, key: str) -> Link | None:
         """Where the person ends the provider's own session too: the next one at this machine would come in by it."""
-        if key not in self.seats:
+        seat = self.seats.get(key)
+        if seat is None:
             return None
-        known = self.seats[key].known
+        known = seat.known
         try:
             url = exchange.sign_out_url(known.metadata(), known.provider.client_id, f"{self._public_url}/")
         except ProviderFailed:
             return None
         return Link(known.provider.label, url) if url else None
 
-    def staff_of(self, key: str) -> str | None:
-        """The municipality whose staff this provider knows, if it is one's own."""
-        return self.seats[key].provider.tenant if key in self.seats else None
+    def trusted(self, key: str) -> Provider | None:
+        """The provider by which something came in; None if it is none (any more). One that was set up elsewhere a moment ago is looked for
+        in the store."""
+        seat = self.seats.get(key)
+        if seat is None and is_of_town(key):
+            self.renew()
+            seat = self.seats.get(key)
+        return seat.provider if seat else None
 
     def begin(
         self, key: str, *, next: str, need: str, shared: bool = False, again: bool = False, beside: str = ""
@@ -95,7 +139,7 @@ class Providers:
         with self._conversation(seat):
             url, begun = exchange.begin(
                 seat.known,
-                self.redirect_uri(key),
+                self.redirect_uri(seat.provider),
                 next=next,
                 need=need,
                 shared=shared,
@@ -108,7 +152,7 @@ class Providers:
         seat, now = self.seat(key), self._clock.now()
         with self._conversation(seat):
             begun = self._begun_as(cookie, answer, now)
-            identity = exchange.finish(seat.known, begun, answer, self.redirect_uri(key), now)
+            identity = exchange.finish(seat.known, begun, answer, self.redirect_uri(seat.provider), now)
             if begun.need and strength(identity.acr) < strength(begun.need):
                 raise ProviderFailed("too-weak", identity.acr)
         seat.record.note(now)

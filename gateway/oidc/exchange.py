@@ -15,7 +15,7 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import OAuth2Client
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
-from gateway.oidc.metadata import Known, Metadata, ProviderFailed, unreachable
+from gateway.oidc.metadata import Known, Metadata, ProviderFailed, Small, asking
 from gateway.oidc.providers import Provider
 
 SKEW = 60
@@ -110,6 +110,8 @@ def finish(known: Known, begun: Begun, answer: Mapping[str, str], redirect_uri: 
     if proved_at < begun.asked_at - SKEW:
         raise ProviderFailed("old-proof")
     about = _about(known, claims, tokens)
+    if not known.provider.lets_in(about):
+        raise ProviderFailed("not-among-them")
     email = str(about.get("email") or "") if about.get("email_verified") is True else ""
     return Identity(
         provider=known.provider.key,
@@ -165,14 +167,12 @@ def check_answer(known: Known, begun: Begun, answer: Mapping[str, str]) -> None:
 def _tokens(known: Known, begun: Begun, code: str, redirect_uri: str) -> Mapping[str, Any]:
     endpoint = known.metadata().token_endpoint
     try:
-        with _oauth(known, redirect_uri) as client:
+        with asking(), _oauth(known, redirect_uri) as client:
             return client.fetch_token(
                 endpoint, code=code, code_verifier=begun.verifier, grant_type="authorization_code"
             )
     except AuthlibBaseError as error:
         raise ProviderFailed("code-refused", str(error.error)[:60]) from error
-    except (httpx.HTTPError, OSError) as error:
-        raise unreachable(error) from error
     except (ValueError, TypeError, KeyError) as error:
         raise ProviderFailed("no-json") from error
 
@@ -193,11 +193,8 @@ def answer_without_a_person(known: Known, redirect_uri: str) -> tuple[int, str, 
     """(status, where it leads, error word) of a sign-in that asks for no page (`prompt=none`, OpenID Connect Core 1.0, 3.1.2.6):
     a provider that knows the way back answers there that somebody would have to sign in. Raises ProviderFailed."""
     url = httpx.URL(begin(known, redirect_uri, next="/")[0]).copy_merge_params({"prompt": "none"})
-    try:
-        with known.client() as client:
-            answer = client.get(url)
-    except (httpx.HTTPError, OSError) as error:
-        raise unreachable(error) from error
+    with asking(), known.client() as client:
+        answer = client.get(url)
     where = answer.headers.get("location", "")
     return answer.status_code, where, httpx.URL(where).params.get("error", "") if where.startswith(redirect_uri) else ""
 
@@ -303,19 +300,22 @@ def _about(known: Known, claims: Mapping[str, Any], tokens: Mapping[str, Any]) -
     """Name, address, and the company's number where it is looked for: from the ID token, else from the userinfo endpoint, whose `sub`
     must be the same (Core, 5.3.2)."""
     endpoint = known.metadata().userinfo_endpoint
-    wanted = known.provider.corporate_number_claim
-    told_enough = wanted in claims if wanted else "name" in claims or "email" in claims
-    if told_enough or endpoint is None:
+    if _told_enough(known.provider, claims) or endpoint is None:
         return claims
     try:
-        with known.client() as client:
+        with asking(), known.client() as client:
             bearer = {"authorization": f"Bearer {tokens.get('access_token', '')}"}
             told = client.get(endpoint, headers=bearer).raise_for_status().json()
-    except (httpx.HTTPError, OSError, ValueError):
-        return (
-            claims  # a greeting depends on it, the person types the name; or a number, which then counts as not proved
-        )
+    except (ProviderFailed, ValueError):
+        # A greeting depends on it, the person types the name; or a number, or who may sign in: what is not told is not so.
+        return claims
     return {**claims, **told} if isinstance(told, dict) and told.get("sub") == claims["sub"] else claims
+
+
+def _told_enough(provider: Provider, claims: Mapping[str, Any]) -> bool:
+    address = ("email", "email_verified") if provider.only_domains else ()
+    wanted = {provider.corporate_number_claim, provider.only_claim, *address} - {None}
+    return wanted <= claims.keys() if wanted else "name" in claims or "email" in claims
 
 
 @contextlib.contextmanager
@@ -328,12 +328,12 @@ def _oauth(known: Known, redirect_uri: str) -> Iterator[Any]:
     client: Any = OAuth2Client(  # httpx's client, which its types do not say
         provider.client_id,
         secret,
-        token_endpoint_auth_method=provider.auth,
+        token_endpoint_auth_method=provider.auth_with(metadata.auth_methods),
         scope=" ".join(provider.scopes),
         redirect_uri=redirect_uri,
         code_challenge_method="S256",
         timeout=provider.seconds,
-        verify=provider.tls(),
+        transport=Small(provider.transport()),
         trust_env=False,
     )
     if provider.auth == "private_key_jwt":

@@ -8,10 +8,8 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-import httpx
-
 from gateway.oidc.exchange import SKEW, answer_without_a_person, word_on_a_made_up_code
-from gateway.oidc.metadata import Known, Metadata, ProviderFailed, discovery_url
+from gateway.oidc.metadata import Known, Metadata, ProviderFailed, asking, discovery_url
 from gateway.oidc.providers import BadProviders, read
 from libs.common.doctor import finding
 from libs.common.errors import say
@@ -21,6 +19,9 @@ WORDS = {
     "wrong-certificate": say(
         "プロバイダーの証明書を確かめられません。庁内の認証局なら ca_file に、その証明書を書いてください。"
     ),
+    "forbidden-address": say(
+        "庁内や機器の内部を指すアドレスか、使えないポート番号です。庁内の認証基盤なら、運用担当に登録（FETCH_ALLOWED）をご相談ください。"
+    ),
     "bad-status": say("設定の文書（discovery）を受け取れません。issuer のつづりを確かめてください。"),
     "no-json": say("プロバイダーの返事を読み取れません。issuer のつづりを確かめてください。"),
     "too-large": say("プロバイダーの返事が大きすぎます。issuer のつづりを確かめてください。"),
@@ -29,7 +30,9 @@ WORDS = {
     "endpoint-without-tls": say("プロバイダーのアドレスが https ではありません。"),
     "no-keys": say("署名を確かめる鍵が公開されていません。"),
     "unknown-key": say("署名の鍵が、公開されている鍵の中にありません。"),
-    "no-secret": say("secret_file を読めません。置き場所と読み取りの権限を確かめてください。"),
+    "no-secret": say(
+        "secret を読めません。ファイル（secret_file）の置き場所と権限を確かめてください。画面で登録したものは、もう一度入力してください。"
+    ),
     "code-refused": say(
         "プロバイダーが引き換えを断りました。client_id と secret、戻り先（redirect URI）の登録を確かめてください。"
     ),
@@ -53,6 +56,7 @@ WORDS = {
     "old-proof": say(
         "新しい本人確認ではありませんでした（auth_time）。いつも本人に尋ねるプロバイダーなら always_asks = true と書きます。"
     ),
+    "not-among-them": say("サインインできる方（メールアドレスの領域、クレーム）に入っていない方でした。"),
     "busy": say("このプロバイダーでのサインインが混み合いました。"),
     "skew": say("プロバイダーの時計と、1分を超えてずれています。双方の時計を合わせてください。"),
 }
@@ -158,9 +162,9 @@ def _way_back(known: Known, redirect_uri: str) -> Step:
 def _clock(known: Known, now: datetime) -> Step:
     """The Date header of any answer says how far the clocks are apart."""
     try:
-        with known.client() as client:
+        with asking(), known.client() as client:
             said = parsedate_to_datetime(client.get(discovery_url(known.provider)).headers["date"])
-    except (httpx.HTTPError, OSError, KeyError, ValueError):
+    except (ProviderFailed, KeyError, ValueError):
         return Step("clock", detail="?")
     apart = (said - now).total_seconds()
     return Step("clock", "skew" if abs(apart) > SKEW else "", f"{apart:+.0f}")

@@ -1,16 +1,19 @@
 """What a provider says of itself: its endpoints and its keys, asked when needed and believed for a while."""
 
+import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import httpcore
 import httpx
 import jwt
 
 from gateway.oidc.providers import Provider, is_safe
+from libs.common.fetch import FetchFailed, FetchRefused
 
 METADATA_FRESH = 300.0
 """Seconds for which the endpoints are believed: a provider that moves one shuts people out for no longer."""
@@ -37,6 +40,64 @@ def unreachable(error: Exception) -> ProviderFailed:
     return ProviderFailed("wrong-certificate" if "CERTIFICATE_VERIFY_FAILED" in detail else "unreachable", detail)
 
 
+@contextlib.contextmanager
+def asking() -> Iterator[None]:
+    """Around every question to a provider: no answer, and an address that is not asked, are ProviderFailed."""
+    try:
+        yield
+    except FetchRefused as error:
+        raise ProviderFailed("forbidden-address") from error
+    except FetchFailed as error:
+        raise unreachable(error.__cause__ if isinstance(error.__cause__, Exception) else error) from error
+    except (
+        httpx.HTTPError,
+        httpcore.NetworkError,
+        httpcore.TimeoutException,
+        httpcore.ProtocolError,
+        OSError,
+    ) as error:
+        raise unreachable(error) from error
+
+
+class Small(httpx.BaseTransport):
+    """Takes no answer of more than _LARGEST bytes, and none that could unfold to more: a provider must not fill our memory."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.headers["accept-encoding"] = "identity"
+        answer = self._inner.handle_request(request)
+        if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            answer.close()
+            raise ProviderFailed("no-json", "content-encoding")
+        return httpx.Response(
+            answer.status_code,
+            headers=answer.headers,
+            stream=_SmallBody(answer.stream),  # type: ignore[arg-type]
+            extensions=answer.extensions,
+        )
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class _SmallBody(httpx.SyncByteStream):
+    def __init__(self, stream: httpx.SyncByteStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for piece in self._stream:
+            size += len(piece)
+            if size > _LARGEST:
+                raise ProviderFailed("too-large")
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """OpenID Connect Discovery 1.0, 3: what we use of it."""
@@ -50,6 +111,8 @@ class Metadata:
     """Whether it promises `iss` in the answer (RFC 9207)."""
     pkce: bool
     """Whether it says that it knows S256. We send it in any case."""
+    auth_methods: tuple[str, ...] = ("client_secret_basic",)
+    """How it lets clients say who they are (Discovery 1.0, 3: basic where it does not say)."""
 
 
 class Known:
@@ -113,18 +176,20 @@ class Known:
         return keys
 
     def client(self) -> httpx.Client:
+        """For one question, inside `asking`. Raises OSError."""
         return httpx.Client(
-            timeout=self.provider.seconds, verify=self.provider.tls(), trust_env=False, follow_redirects=False
+            transport=Small(self.provider.transport()),
+            timeout=self.provider.seconds,
+            trust_env=False,
+            follow_redirects=False,
         )
 
     def _document(self, url: str) -> Any:
-        try:
-            with self.client() as client, client.stream("GET", url, headers={"accept": "application/json"}) as answer:
-                if answer.status_code != 200:
-                    raise ProviderFailed("bad-status", str(answer.status_code))
-                return _json(answer)
-        except (httpx.HTTPError, OSError) as error:
-            raise unreachable(error) from error
+        with asking(), self.client() as client:
+            answer = client.get(url, headers={"accept": "application/json"})
+            if answer.status_code != 200:
+                raise ProviderFailed("bad-status", str(answer.status_code))
+            return _json(answer)
 
 
 def discovery_url(provider: Provider) -> str:
@@ -132,13 +197,8 @@ def discovery_url(provider: Provider) -> str:
 
 
 def _json(answer: httpx.Response) -> Any:
-    content = b""
-    for piece in answer.iter_bytes():
-        content += piece
-        if len(content) > _LARGEST:
-            raise ProviderFailed("too-large")
     try:
-        return json.loads(content)
+        return json.loads(answer.content)
     except ValueError as error:
         raise ProviderFailed("no-json") from error
 
@@ -155,6 +215,7 @@ def _read_metadata(provider: Provider, document: Any) -> Metadata:
             end_session_endpoint=_optional(document, "end_session_endpoint"),
             says_issuer=bool(document.get("authorization_response_iss_parameter_supported")),
             pkce="S256" in document.get("code_challenge_methods_supported", ()),
+            auth_methods=tuple(document.get("token_endpoint_auth_methods_supported") or ("client_secret_basic",)),
         )
     except (KeyError, TypeError) as error:
         raise ProviderFailed("incomplete-metadata", str(error)) from error

@@ -4,10 +4,12 @@ import functools
 import re
 import ssl
 import tomllib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from libs.common.actor import STRENGTHS
@@ -15,6 +17,7 @@ from libs.common.actor import STRENGTHS
 Audience = Literal["citizen", "company", "staff"]
 DEFAULT = "default"
 _KEY = re.compile(r"[a-z][a-z0-9-]{1,30}")
+_KEY_OF_TOWN = re.compile(r"town-([0-9]{6})")
 
 
 class BadProviders(Exception):
@@ -36,6 +39,15 @@ def is_safe(url: str) -> bool:
     )
 
 
+def key_of_town(tenant: str) -> str:
+    """The name of the provider that a municipality has set up itself (`towns.py`); no name for a table of the file."""
+    return f"town-{tenant}"
+
+
+def is_of_town(key: str) -> bool:
+    return _KEY_OF_TOWN.fullmatch(key) is not None
+
+
 def _strengths(table: dict[str, str]) -> dict[str, str]:
     for acr in table.values():
         if acr not in STRENGTHS[1:]:
@@ -48,7 +60,8 @@ class Provider(BaseModel):
 
     `corporate_number_claim`: in which claim it says the 法人番号 of the company for which somebody acts, where it proves that.
     `email_domains`: for which addresses its word that it has verified them is taken. `always_asks`: it never lets anybody in without
-    asking who they are, so that each answer is a new proof.
+    asking who they are, so that each answer is a new proof. `only_domains`, `only_claim` and `only_values`: who may sign in of all whom
+    it knows (`lets_in`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,12 +82,15 @@ class Provider(BaseModel):
     corporate_number_claim: str | None = Field(default=None, min_length=1, max_length=60)
     email_domains: tuple[str, ...] = ()
     always_asks: bool = False
+    only_domains: tuple[str, ...] = ()
+    only_claim: str | None = Field(default=None, min_length=1, max_length=60)
+    only_values: tuple[str, ...] = ()
     seconds: float = Field(default=8.0, gt=0, le=30)
     folder: Path = Path()
 
     @model_validator(mode="after")
     def _whole(self) -> "Provider":
-        if self.auth != "none" and not self.secret_file:
+        if self.auth != "none" and not self._has_secret():
             raise ValueError(f"auth = {self.auth!r} needs secret_file")
         if self.audience == "staff" and not self.tenant:
             raise ValueError('for = "staff" needs tenant: whose staff these are')
@@ -82,7 +98,28 @@ class Provider(BaseModel):
             raise ValueError('corporate_number_claim needs for = "company"')
         if "openid" not in self.scopes:
             raise ValueError("scopes must hold openid")
+        if bool(self.only_claim) != bool(self.only_values):
+            raise ValueError("only_claim and only_values go together")
         return self
+
+    def _has_secret(self) -> bool:
+        return bool(self.secret_file)
+
+    def lets_in(self, about: Mapping[str, Any]) -> bool:
+        """Whether whom `about` (its claims) speaks of is one of those who may sign in: everybody it knows, where nothing is said; else
+        by an address that it has verified, and by one of the values in a claim of its own (a word or a list of words)."""
+        email = about.get("email") if about.get("email_verified") is True else None
+        if self.only_domains and not (isinstance(email, str) and _in_domains(email, self.only_domains)):
+            return False
+        if not self.only_claim:
+            return True
+        said = about.get(self.only_claim)
+        words = said if isinstance(said, list) else [said]
+        return any(isinstance(word, str) and word in self.only_values for word in words)
+
+    def auth_with(self, offered: Sequence[str]) -> str:
+        """How it is told who we are, where it offers these ways: as the file says."""
+        return self.auth
 
     def strength_of(self, acr: object) -> str:
         """Our word for how surely the provider knew the person. What nobody mapped counts as one factor."""
@@ -91,8 +128,7 @@ class Provider(BaseModel):
     def proves_address(self, email: str) -> bool:
         """Whether its word does for an address. Whoever gets an address gets what is sent to it, invitations above all: a municipality
         has a say over its own domains only, and over none that nobody wrote down."""
-        domains = tuple(f"@{domain.lower().lstrip('@')}" for domain in self.email_domains)
-        return email.lower().endswith(domains) if domains else self.audience != "staff"
+        return _in_domains(email, self.email_domains) if self.email_domains else self.audience != "staff"
 
     @property
     def strongest(self) -> str:
@@ -118,6 +154,10 @@ class Provider(BaseModel):
         file = self.folder / self.ca_file
         return _tls(file, file.stat().st_mtime_ns)
 
+    def transport(self) -> httpx.BaseTransport:
+        """How it is reached: an operator wrote where it is, and that may be our own network. Raises OSError."""
+        return httpx.HTTPTransport(verify=self.tls(), trust_env=False)
+
 
 @functools.lru_cache(100)
 def _tls(ca_file: Path | None, changed: int) -> ssl.SSLContext:
@@ -126,6 +166,10 @@ def _tls(ca_file: Path | None, changed: int) -> ssl.SSLContext:
     if ca_file is not None:
         context.load_verify_locations(ca_file)
     return context
+
+
+def _in_domains(email: str, domains: Iterable[str]) -> bool:
+    return email.lower().endswith(tuple(f"@{domain.lower().lstrip('@')}" for domain in domains))
 
 
 def _rank(acr: str) -> int:
@@ -146,6 +190,8 @@ def read(file: Path | None) -> dict[str, Provider]:
 def _provider(key: str, facts: Any, folder: Path) -> Provider:
     if not _KEY.fullmatch(key) or not isinstance(facts, dict):
         raise BadProviders(f"[{key}]: a provider is a table whose name is small letters, digits and hyphens")
+    if is_of_town(key):
+        raise BadProviders(f"[{key}]: such a name is kept for what a municipality sets up itself")
     try:
         return Provider(**facts, key=key, folder=folder)
     except ValidationError as error:

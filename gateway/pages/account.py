@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gateway import db, passwords
 from gateway.identity import SignedIn
-from gateway.pages.again import is_fresh, require_fresh
+from gateway.pages.again import is_fresh, require_fresh, with_typed
 from gateway.pages.common import caller_of, only_whom_it_was_shown, page, rights_of, see
 from gateway.pages.sign_in import prove_again
 from gateway.pages.ways import linkable
@@ -18,7 +18,7 @@ from gateway.snapshot import Snapshot, Tenant
 from gateway.use_cases import accounts, identities, machine_tokens, sign_in
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, Invalid, NotSignedIn, TooMany
+from libs.common.errors import Conflict, Invalid, NotSignedIn, TooMany, say
 from libs.common.web import Link
 
 router = APIRouter(prefix="/account", include_in_schema=False, dependencies=[Depends(only_whom_it_was_shown)])
@@ -37,7 +37,11 @@ _ROOMS: tuple[tuple[Callable[[frozenset[str]], bool], str, str], ...] = (
 
 @router.get("/")
 def show(request: Request, done: str = "", actor: Actor = access.person()) -> Response:
-    return _page(request, actor, done=done)
+    """What was typed for a key before a new proof was asked for comes back in the address."""
+    query = request.query_params
+    typed = {name: query[name] for name in ("tenant", "name", "days") if name in query}
+    scopes = query.getlist("scopes")
+    return _page(request, actor, done=done, typed={**typed, **({"scopes": scopes} if scopes else {})})
 
 
 @router.post("/stay")
@@ -125,10 +129,10 @@ def make_token(
 ) -> Response:
     """Shows the new key this once; it is kept as a hash only. A key is a way in that outlives the session: it needs a proof as new as
     one for a passkey; ending a key needs none."""
-    require_fresh(request, KEYS)
-    parts = parts_of(request)
-    administered = _administered(parts, request)
     typed = {"tenant": tenant, "name": name, "scopes": scopes or [], "days": days}
+    require_fresh(request, with_typed("/account/", typed, "tokens"))
+    parts = parts_of(request)
+    administered = administered_by(parts, request)
     try:
         _check_offered(parts, _split(scopes))
         wish = machine_tokens.Wish(tenant, name, _split(scopes), int(days) if days.isascii() and days.isdigit() else 0)
@@ -149,7 +153,7 @@ def rotate_token(
 ) -> Response:
     """A new secret beside the present one, which goes on for some days. Shown this once."""
     require_fresh(request, KEYS)
-    parts, tenants = parts_of(request), {tenant.id for tenant in _administered(parts_of(request), request)}
+    parts, tenants = parts_of(request), {tenant.id for tenant in administered_by(parts_of(request), request)}
     with parts.service.database.reading() as session:
         owner = machine_tokens.tenant_of(session, ident)
     try:
@@ -165,7 +169,7 @@ def rotate_token(
 @router.post("/machine-tokens/{ident}/revoke")
 def revoke_token(request: Request, ident: str, actor: Actor = access.person()) -> Response:
     parts = parts_of(request)
-    tenants = {tenant.id for tenant in _administered(parts, request)}
+    tenants = {tenant.id for tenant in administered_by(parts, request)}
     with parts.service.database.reading() as session:
         owner = machine_tokens.tenant_of(session, ident)
     with parts.service.database.transaction(owner if owner in tenants else None) as session:
@@ -178,7 +182,7 @@ def _check_offered(parts: Parts, scopes: tuple[str, ...]) -> None:
     """Raises Invalid for a scope that the page does not offer: it would open what only a service may give, or one day something new."""
     offered = parts.settings.machine_scopes
     if offered and not set(scopes) <= set(offered):
-        sentence = "このキーでできることを、画面にあるものから1つ以上選んでください。"
+        sentence = say("このキーでできることを、画面にあるものから1つ以上選んでください。")
         raise Invalid(sentence, fields={"scopes": sentence})
 
 
@@ -190,11 +194,12 @@ def _split(scopes: list[str] | None) -> tuple[str, ...]:
 def _signed_in(request: Request) -> SignedIn:
     signed_in = caller_of(request).signed_in
     if signed_in is None:
-        raise NotSignedIn("サインインしてください。")
+        raise NotSignedIn(say("サインインしてください。"))
     return signed_in
 
 
-def _administered(parts: Parts, request: Request) -> list[Tenant]:
+def administered_by(parts: Parts, request: Request) -> list[Tenant]:
+    """The municipalities whose administrator asks, by their codes."""
     snapshot = parts.snapshots.current
     places = rights_of(parts, request).items()
     ids = [tenant for tenant, roles in places if machine_tokens.OWNER_ROLE in roles and tenant in snapshot.by_id]
@@ -212,7 +217,7 @@ def _page(
     status: int = 200,
 ) -> Response:
     parts, now = parts_of(request), parts_of(request).clock.now()
-    administered = _administered(parts, request)
+    administered = administered_by(parts, request)
     with parts.service.database.reading() as session:
         person = db.person(session, actor.subject)
         rows = [row for row in db.sessions_of(session, actor.subject, now) if parts.is_open(row, now)]

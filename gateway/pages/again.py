@@ -1,6 +1,8 @@
 """Whoever changes how an account is entered has shown who they are a short while ago: an open screen is not enough (ASVS 5.0, 7.5.1)."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -34,3 +36,15 @@ def require_fresh(request: Request, back: str) -> None:
     """Raises Stale, whose answer asks for a new proof and then leads to `back`, a path of this site."""
     if not is_fresh(request):
         raise Stale(back)
+
+
+LONGEST_BACK = 1500
+"""Characters of a way back with what was typed."""
+
+
+def with_typed(path: str, typed: Mapping[str, Any], part: str = "") -> str:
+    """`path` as the way back from a new proof to a form that shows what had been `typed`: no secret is in it, and nothing is done by it.
+    More than a way back may hold is typed again. `part`: the id on that page."""
+    query = urlencode({name: value for name, value in typed.items() if value}, doseq=True)
+    there = f"?{query}" if 0 < len(query) <= LONGEST_BACK else ""
+    return f"{path}{there}{part and '#' + part}"

@@ -22,6 +22,7 @@ from gateway.pages import (
     mails,
     second_factor,
     sign_in,
+    town_provider,
     with_provider,
 )
 from gateway.pages.again import Stale
@@ -47,6 +48,7 @@ def create_own_app(parts: Parts) -> FastAPI:
         second_factor,
         join,
         account,
+        town_provider,
         address,
         close,
         mails,

@@ -14,7 +14,7 @@ from gateway.parts import Parts, parts_of
 from gateway.use_cases import closures as use_cases
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Invalid
+from libs.common.errors import Invalid, say
 
 router = APIRouter(prefix="/door", include_in_schema=False)
 
@@ -68,7 +68,7 @@ def _known_tenant(parts: Parts, code: str) -> str | None:
         return None
     tenant = parts.snapshots.current.by_code.get(code)
     if tenant is None:
-        raise Invalid("この自治体は見つかりません。", fields={"tenant": "番号をお確かめください。"})
+        raise Invalid(say("この自治体は見つかりません。"), fields={"tenant": say("番号をお確かめください。")})
     return tenant.id
 
 
@@ -76,7 +76,9 @@ def _hours(text: str) -> float | None:
     try:
         return float(text) if text.strip() else None
     except ValueError:
-        raise Invalid("時間は数で入力してください。", fields={"hours": "時間は数で入力してください。"}) from None
+        raise Invalid(
+            say("時間は数で入力してください。"), fields={"hours": say("時間は数で入力してください。")}
+        ) from None
 
 
 def _page(

@@ -1,5 +1,6 @@
 """Small things every page of the gateway needs."""
 
+import json
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -14,7 +15,7 @@ from gateway import domain
 from gateway.identity import NOBODY, Caller
 from gateway.parts import Parts, parts_of
 from gateway.passkeys import Site
-from libs.common.errors import Conflict
+from libs.common.errors import Conflict, say
 
 _BROWSERS = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
 _SYSTEMS = (
@@ -76,8 +77,17 @@ def device_of(request: Request) -> str:
     return f"{browser}（{system}）" if system else browser
 
 
+LONGEST_NEXT = 2000
+"""Characters of a way on, as JSON. It travels sealed in a cookie, of which a browser takes 4096 (`oidc/door.py · COOKIE_MOST`)."""
+
+
 def local(path: str) -> str:
-    """`path` if it stays on this site, else the front page: a sign-in must not send people elsewhere."""
+    """`path` if it stays on this site, else the front page: a sign-in must not send people elsewhere. One that is too long to travel loses
+    its query: the page is the same, what was looked for there is typed again."""
+    if len(json.dumps(path)) > LONGEST_NEXT:
+        path = path.partition("?")[0]
+    if len(json.dumps(path)) > LONGEST_NEXT:
+        return "/"
     parts = urlsplit(path)
     safe = re.fullmatch(r"/(?![/\\])[\x21-\x7e]*", path) and not parts.scheme and not parts.netloc and "\\" not in path
     return path if safe else "/"
@@ -99,8 +109,10 @@ def with_cookie(response: Response, *cookies: str) -> Response:
 
 
 def page(parts: Parts, request: Request, name: str, status: int = 200, **context: Any) -> Response:
-    """`name` filled in. Its forms carry `shown_to` (`only_whom_it_was_shown`)."""
-    return parts.pages.render(request, name, status_code=status, **{"shown_to": _mark(request), **context})
+    """`name` filled in. Its forms carry `shown_to` (`only_whom_it_was_shown`); what its `errors` say is said in the reader's language."""
+    errors = {field: parts.pages.translate(request, said) for field, said in context.pop("errors", {}).items()}
+    shown = {"shown_to": _mark(request), "errors": errors, **context}
+    return parts.pages.render(request, name, status_code=status, **shown)
 
 
 def only_whom_it_was_shown(request: Request, shown_to: Annotated[str, Form()] = "") -> None:
@@ -111,7 +123,9 @@ def only_whom_it_was_shown(request: Request, shown_to: Annotated[str, Form()] = 
     """
     if shown_to and caller_of(request).signed_in is not None and shown_to != _mark(request):
         raise Conflict(
-            "この画面を開いたあとに、サインインしている方が変わったため、何も変えていません。アカウントの画面を開き直して、お確かめください。",
+            say(
+                "この画面を開いたあとに、サインインしている方が変わったため、何も変えていません。アカウントの画面を開き直して、お確かめください。"
+            ),
             code="another-person",
         )
 
@@ -120,7 +134,3 @@ def _mark(request: Request) -> str:
     """Stands for whoever is signed in; empty for nobody."""
     signed_in = caller_of(request).signed_in
     return domain.keyed_digest(parts_of(request).digest_key, f"shown to {signed_in.person}") if signed_in else ""
-
-
-def first_error(errors: Mapping[str, str]) -> str:
-    return next(iter(errors.values()), "")

@@ -19,7 +19,7 @@ from gateway.use_cases import second_factors
 from gateway.use_cases import sign_in as pace
 from libs.common import access
 from libs.common.actor import STRENGTHS, Actor, strength
-from libs.common.errors import Invalid, NotSignedIn, TooMany, TooWeak
+from libs.common.errors import Invalid, NotSignedIn, TooMany, TooWeak, say
 
 router = APIRouter(prefix="/sign-in/confirm", include_in_schema=False)
 
@@ -111,7 +111,7 @@ def _use_code(parts: Parts, person: str, code: str, network: str) -> None:
         if not good:
             pace.note_failure(session, key, account, network, now)
     if not good:
-        sentence = "回復コードが違うか、すでに使われています。控えをもう一度お確かめください。"
+        sentence = say("回復コードが違うか、すでに使われています。控えをもう一度お確かめください。")
         raise Invalid(sentence, fields={"code": sentence})
 
 
@@ -127,7 +127,9 @@ def _asked(request: Request, next: str) -> Half:
         return half
     if caller_of(request).signed_in is None:
         raise NotSignedIn(
-            "この画面を開いてから時間がたったため、続けられません。お手数ですが、もう一度はじめからサインインしてください。"
+            say(
+                "この画面を開いてから時間がたったため、続けられません。お手数ですが、もう一度はじめからサインインしてください。"
+            )
         )
     return _of_session(_signed_in(request), next)
 
@@ -139,7 +141,7 @@ def _of_session(signed_in: SignedIn, next: str) -> Half:
 def _signed_in(request: Request) -> SignedIn:
     signed_in = caller_of(request).signed_in
     if signed_in is None:
-        raise NotSignedIn("サインインしてください。")
+        raise NotSignedIn(say("サインインしてください。"))
     return signed_in
 
 

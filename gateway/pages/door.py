@@ -23,7 +23,7 @@ _ROOMS = (
     (say("サインインの方法"), "/door/providers/"),
 )
 _STEPS = {
-    "secret": say("合言葉のファイル"),
+    "secret": say("secret"),
     "discovery": say("設定の文書"),
     "keys": say("署名の鍵"),
     "clock": say("時計のずれ"),
@@ -48,8 +48,8 @@ def providers(request: Request, check: str = "", actor: Actor = access.operator(
     """Every provider with how the last sign-ins ended; `check` names one to be asked now."""
     parts = parts_of(request)
     seats = parts.providers.seats
-    back = parts.providers.redirect_uri
-    steps = health.check(seats[check].known, parts.clock.now(), back(check)) if check in seats else []
+    seat, back = seats.get(check), parts.providers.redirect_uri
+    steps = health.check(seat.known, parts.clock.now(), back(seat.provider)) if seat else []
     rows = [_row(request, seat, steps if seat.provider.key == check else []) for seat in seats.values()]
     return door_page(request, "door/providers.html", "/door/providers/", rows=rows)
 
@@ -61,8 +61,14 @@ def _row(request: Request, seat: Seat, steps: list[health.Step]) -> dict[str, An
     return {
         "provider": provider,
         "whose": tenant.name if tenant else "",
-        "redirect_uri": parts.providers.redirect_uri(provider.key),
+        "redirect_uri": parts.providers.redirect_uri(provider),
         "record": seat.record,
         "failures": [(tell(health.WORDS.get(r, r)), n) for r, n in seat.record.failures.most_common()],
-        "steps": [(tell(_STEPS[s.name]), tell(health.WORDS[s.problem]) if s.problem else "", s.detail) for s in steps],
+        "steps": told_steps(request, steps),
     }
+
+
+def told_steps(request: Request, steps: list[health.Step]) -> list[tuple[str, str, str]]:
+    """(what was looked at, what is wrong and what to do or "", further facts) in the reader's language."""
+    tell = lambda sentence: parts_of(request).pages.translate(request, sentence)  # noqa: E731
+    return [(tell(_STEPS[s.name]), tell(health.WORDS[s.problem]) if s.problem else "", s.detail) for s in steps]

@@ -15,7 +15,7 @@ from gateway.parts import Parts, parts_of
 from gateway.use_cases import machine_tokens
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Forbidden, NotFound
+from libs.common.errors import Forbidden, NotFound, say
 
 router = APIRouter(prefix="/internal/gateway/machine-tokens", include_in_schema=False)
 ANY_SERVICE = Depends(access.Rule("service", frozenset({"service"})))
@@ -51,7 +51,7 @@ def make_key(request: Request, wish: KeyIn, actor: Actor = ANY_SERVICE) -> KeyOu
     parts = parts_of(request)
     _require_own(wish.scopes, actor)
     if wish.tenant not in parts.snapshots.current.by_id:
-        raise NotFound("この自治体は見つかりません。")
+        raise NotFound(say("この自治体は見つかりません。"))
     now = parts.clock.now()
     with parts.service.database.transaction(wish.tenant) as session:
         _require_known(session, wish.by)
@@ -97,7 +97,7 @@ def end_key(request: Request, ident: str, end: EndIn, actor: Actor = ANY_SERVICE
 
 def _require_known(session: Session, person_id: str) -> None:
     if db.person(session, person_id) is None:
-        raise NotFound("この人は見つかりません。")
+        raise NotFound(say("この人は見つかりません。"))
 
 
 def _owner_of_own(parts: Parts, ident: str, actor: Actor) -> str:
@@ -105,7 +105,7 @@ def _owner_of_own(parts: Parts, ident: str, actor: Actor) -> str:
     with parts.service.database.reading() as session:
         row = session.get(db.MachineTokenRow, ident)
         if row is None or not _is_own(row.scopes, actor):
-            raise NotFound("このキーは見つかりません。")
+            raise NotFound(say("このキーは見つかりません。"))
         return row.for_tenant
 
 
@@ -115,4 +115,4 @@ def _is_own(scopes: tuple[str, ...] | list[str], actor: Actor) -> bool:
 
 def _require_own(scopes: tuple[str, ...], actor: Actor) -> None:
     if not _is_own(scopes, actor):
-        raise Forbidden("ほかのサービスのキーは作れません。", code="missing-right")
+        raise Forbidden(say("ほかのサービスのキーは作れません。"), code="missing-right")

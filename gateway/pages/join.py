@@ -15,7 +15,7 @@ from gateway.use_cases import accounts, tickets
 from gateway.use_cases.sign_in import check_mail_pace
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, Invalid, NotFound, TooMany
+from libs.common.errors import Conflict, Invalid, NotFound, TooMany, say
 
 router = APIRouter(include_in_schema=False)
 
@@ -124,7 +124,7 @@ def _look_up(parts: Parts, secret: str) -> db.TicketRow:
 def _ticket_cookie(parts: Parts, request: Request) -> str:
     secret = hygiene.cookie(request.scope["headers"], parts.cookies.ticket)
     if not secret:
-        raise NotFound("メールのリンクから開いてください。", code="link-closed")
+        raise NotFound(say("メールのリンクから開いてください。"), code="link-closed")
     return secret
 
 

@@ -11,7 +11,7 @@ from gateway.pages.common import page
 from gateway.parts import parts_of
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import NotFound
+from libs.common.errors import NotFound, say
 
 router = APIRouter(prefix="/mail", include_in_schema=False)
 
@@ -27,7 +27,7 @@ def show_all(request: Request, actor: Actor = access.public()) -> Response:
 def show_one(request: Request, ident: str, actor: Actor = access.public()) -> Response:
     mail = _box(request).find(ident)
     if mail is None:
-        raise NotFound("このメールは見つかりません。")
+        raise NotFound(say("このメールは見つかりません。"))
     lines = [_with_links(line) for line in mail.body.splitlines() if line.strip()]
     return page(parts_of(request), request, "mail.html", mail=mail, lines=lines)
 
@@ -35,7 +35,7 @@ def show_one(request: Request, ident: str, actor: Actor = access.public()) -> Re
 def _box(request: Request) -> MailBox:
     settings = parts_of(request).settings
     if not settings.sample or not settings.public_on_loopback:
-        raise NotFound("お探しのページはありません。")
+        raise NotFound(say("お探しのページはありません。"))
     return mailbox(settings)
 
 

@@ -15,7 +15,7 @@ from gateway.parts import Parts, parts_of
 from gateway.use_cases import sign_in as use_cases
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, TooMany
+from libs.common.errors import Invalid, TooMany, say
 
 router = APIRouter(include_in_schema=False)
 
@@ -23,7 +23,7 @@ STAYS = "kyodo_stays"
 """Set by the page (kyodo.js) when its reader pressed "stay": the leaving that a shared machine's pages order (`answers.leave_after`) then
 leads here while the session lives, and an answer without content leaves the page, with what was typed, where it is (HTML, navigate)."""
 
-WRONG = "メールアドレスかパスワードが違います。もう一度お確かめください。"
+WRONG = say("メールアドレスかパスワードが違います。もう一度お確かめください。")
 
 
 @router.get("/sign-in")
@@ -121,7 +121,7 @@ def prove_again(parts: Parts, request: Request, person_id: str, password: str) -
         return
     with parts.service.database.transaction() as session:
         use_cases.note_failure(session, key, email, network, now)
-    sentence = "いまのパスワードが違います。もう一度お確かめください。"
+    sentence = say("いまのパスワードが違います。もう一度お確かめください。")
     raise Invalid(sentence, fields={"current": sentence})
 
 

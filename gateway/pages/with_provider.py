@@ -87,7 +87,9 @@ def _arrived(parts: Parts, request: Request, identity: Identity, begun: Begun) -
     signed_in = caller_of(request).signed_in
     if person is not None and signed_in is not None and signed_in.person != person.id:
         raise Conflict(
-            "このアカウントは、いまサインインしている方とは別の方の登録につながっています。サインアウトしてから、もう一度お試しください。",
+            say(
+                "このアカウントは、いまサインインしている方とは別の方の登録につながっています。サインアウトしてから、もう一度お試しください。"
+            ),
             code="linked-to-another",
         )
     if person is not None:
@@ -210,7 +212,8 @@ def _proved(request: Request) -> Proved:
     proved = parts.providers.kept(sealed, parts.clock.now())
     if proved is None:
         raise NotFound(
-            "時間がたったため、はじめからやり直してください。サインインの画面へお戻りください。", code="link-closed"
+            say("時間がたったため、はじめからやり直してください。サインインの画面へお戻りください。"),
+            code="link-closed",
         )
     return proved
 

@@ -95,6 +95,26 @@ def sessions(door: Inside, person: str) -> list[db.SessionRow]:
         return list(db.sessions_of(session, person, door.clock.now()))
 
 
+# ---- the way on -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("query", ["a" * 5000, "%E7%94%B3" * 300, "a" * 1900])
+def test_a_long_way_on_does_not_cost_the_sign_in(door: Inside, query: str) -> None:
+    """A browser drops a cookie of more than 4096 characters, and then everybody comes from another browser."""
+    person = account(door, HANAKO)
+    linked(door, person)
+    place = f"/t/{CODE}/eapply/"
+
+    async def do(client: httpx.AsyncClient) -> httpx.Response:
+        begun = await client.get("/sign-in/with/town", params={"next": f"{place}?q={query}"})
+        assert all(len(cookie) <= 4096 for cookie in begun.headers.get_list("set-cookie"))
+        answer = httpx.get(begun.headers["location"], trust_env=False).headers["location"]  # noqa: ASYNC210 (the provider is a thread)
+        return await client.get(answer)
+
+    there = as_browser(door, do, {}).headers["location"]
+    assert there == (f"{place}?q={query}" if len(query) < 2000 else place)
+
+
 # ---- a new proof ----------------------------------------------------------------------------------------------------
 
 

@@ -171,6 +171,25 @@ def test_an_open_screen_is_not_enough_to_change_the_ways_in(door: Inside, person
     assert signs_in(door, OLD) == 303
 
 
+def test_what_was_typed_for_a_key_is_there_after_the_proof(door: Inside, person: str) -> None:
+    """The form was open for longer than a proof lasts: who they are is asked for, not the whole form again."""
+    door.publish(**{person: {CODE: ["portal.admin"]}})
+    cookies = door.session(person)
+    door.clock.advance(minutes=11)
+    typed = {"tenant": CODE, "name": "受付の機械 & 表", "scopes": ["eapply.read", "opendata.write"], "days": "45"}
+    asked = as_browser(door, lambda c: c.post("/account/machine-tokens", data=typed), cookies)
+    back = httpx.URL(asked.headers["location"]).params["next"]
+    assert back.startswith("/account/?") and back.endswith("#tokens")
+    page = as_browser(door, lambda c: c.get(back.partition("#")[0]), door.session(person)).text
+    fields = dict(re.findall(r'name="(\w+)"[^>]* value="([^"]*)"', page))
+    assert (fields["name"], fields["days"], fields["scopes"]) == (
+        "受付の機械 &amp; 表",
+        "45",
+        "eapply.read opendata.write",
+    )
+    assert "kyodo_" not in page, "nothing is made by coming back"
+
+
 def test_a_page_that_was_left_open_over_night_says_what_to_do(door: Inside, person: str) -> None:
     """Forms carry no token that ends: a sign-in is taken as typed. What came after a first proof begins again, by a link."""
     cookies = door.session(person)

@@ -9,16 +9,22 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from gateway.fairness.closures import Closure
 from gateway.identity import Caller, Machine
-from gateway.offload import Handing, Offload
+from gateway.offload import Handing, Offload, Opened
+from gateway.routes import Onward
 from gateway.settings import Settings
-from gateway.tests.conftest import CODE, free_port, running
+from gateway.snapshot import Tenant, parse
+from gateway.tests.conftest import CODE, free_port, running, snapshot_document
+from gateway.tests.inside import Given, Inside, inside
 from gateway.tests.nginx import nginx
+from gateway.tests.test_an_account_moves_stops_and_closes import as_browser
 from gateway.tests.test_nginx_asks_the_door import Fronted, printed
 from libs.common.clock import FixedClock
 from libs.common.errors import Forbidden
 from libs.common.testing.service import NOW
 
+EAPPLY = Onward("eapply", "eapply", Tenant(CODE, CODE, "見本市"))
 CONTENT = os.urandom(5_000_000)
 PATH = f"/t/{CODE}/eapply/plan?do=named&name="
 PLAN = f"{PATH}/402036/aa/plan"
@@ -168,14 +174,16 @@ def test_an_address_ends_at_its_time_and_holds_for_one_caller_one_method_one_pat
     settings = Settings(data_dir=tmp_path, keys_dir=tmp_path, offload={"eapply": tmp_path}, offload_signed_seconds=60)
     offload = Offload(settings, b"k" * 32, clock)
     machine = Caller(machine=Machine("key-1", CODE, frozenset()))
-    handing = offload.offer("eapply", "GET", machine, behind_proxy=False)
-    assert handing == Handing("eapply", "GET", "machine key-1")
+    handing = offload.offer(EAPPLY, "GET", machine, behind_proxy=False)
+    assert handing == Handing("eapply", "GET", "machine key-1", CODE)
     named = [(b"x-accel-redirect", b"/402036/aa/plan"), (b"content-type", b"application/pdf")]
     status, headers = offload.hand_over(handing, 200, named)
     path, _, query = dict(headers)[b"location"].partition(b"?")
     assert status == 307 and path == b"/files/eapply/402036/aa/plan"
     clock.advance(seconds=59)
-    assert offload.check("GET", path, query, machine) == [(b"content-type", b"application/pdf")]
+    assert offload.check("GET", path, query, machine) == Opened(
+        [(b"content-type", b"application/pdf")], "eapply", CODE, False
+    )
     for asked in (("HEAD", path, machine), ("GET", path + b"x", machine), ("GET", path, Caller(guest_sid="g-1"))):
         with pytest.raises(Forbidden):
             offload.check(asked[0], asked[1], query, asked[2])
@@ -186,6 +194,66 @@ def test_an_address_ends_at_its_time_and_holds_for_one_caller_one_method_one_pat
         offload.check("GET", path, query, machine)
 
 
+# ---- what has changed since an address was signed --------------------------------------------------------------------
+
+
+def opened(door: Inside, where: str) -> int:
+    """The door's answer to whoever nginx sends back to it: 404 where nginx itself would have sent the file."""
+    return as_browser(door, lambda c: c.get(where), {}).status_code
+
+
+@contextmanager
+def signing(folder: Path, **settings) -> Iterator[tuple[Inside, str]]:
+    """A door that has just led a visitor to a file, and where."""
+
+    def play(service: str, method: str, target: bytes) -> Given:
+        named = [(b"x-accel-redirect", b"/402036/aa/plan"), (b"content-type", b"application/pdf")]
+        return Given(headers=named)
+
+    with inside(folder, play, offload={"eapply": folder}, offload_signed_seconds=60, **settings) as door:
+        door.parts.callers.find = nobody  # type: ignore[method-assign]
+        answer = as_browser(door, lambda c: c.get(f"/t/{CODE}/eapply/plan"), {})
+        assert answer.status_code == 307
+        yield door, answer.headers["location"]
+
+
+async def nobody(headers: object) -> Caller:
+    return Caller(guest_sid="g-1", by_cookie=True)
+
+
+@pytest.mark.parametrize(
+    ("closed", "status"),
+    [
+        (Closure(None, None, "maintenance", "", NOW, None), 503),
+        (Closure(CODE, "eapply", "maintenance", "", NOW, None), 503),
+        (Closure(CODE, "eapply", "read-only", "", NOW, None), 404),
+        (Closure("402044", "eapply", "maintenance", "", NOW, None), 404),
+        (Closure(CODE, "backup", "maintenance", "", NOW, None), 404),
+    ],
+)
+def test_an_address_signed_before_a_closure_opens_nothing_while_it_lasts(
+    tmp_path: Path, closed: Closure, status: int
+) -> None:
+    """Reading goes on where only changes are closed."""
+    with signing(tmp_path) as (door, where):
+        assert opened(door, where) == 404
+        door.parts.fairness.closures.known = [closed]
+        assert opened(door, where) == status
+
+
+def test_files_count_for_the_municipality_like_other_requests(tmp_path: Path) -> None:
+    with signing(tmp_path, limits={"tenant": "3/minute"}) as (door, where):
+        assert [opened(door, where) for _ in range(3)] == [404, 404, 429]
+
+
+def test_an_address_of_a_service_that_was_suspended_since_opens_nothing(tmp_path: Path) -> None:
+    with signing(tmp_path) as (door, where):
+        document = snapshot_document()
+        document["tenants"][0]["services"]["eapply"] = {"status": "suspended", "from": "2018-04-01", "until": None}
+        door.parts.snapshots.current = parse(document)
+        assert opened(door, where) == 403
+
+
 def test_nothing_is_offered_where_nothing_is_configured(tmp_path: Path) -> None:
     offload = Offload(Settings(data_dir=tmp_path, keys_dir=tmp_path), b"k" * 32, FixedClock(NOW))
-    assert offload.offer("eapply", "GET", Caller(), behind_proxy=True) is None
+    assert offload.offer(EAPPLY, "GET", Caller(), behind_proxy=True) is None

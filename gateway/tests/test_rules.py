@@ -12,7 +12,7 @@ from gateway import domain, passwords
 from gateway.breached import Breached
 from gateway.hygiene import BadRequest, canonical_target
 from gateway.identity import secret_of
-from gateway.pages.common import local
+from gateway.pages.common import LONGEST_NEXT, local
 from gateway.routes import require_open
 from gateway.settings import Settings, is_loopback
 from gateway.snapshot import Subscription, Tenant, parse
@@ -181,6 +181,11 @@ def test_a_way_back_stays_on_this_site(text: str) -> None:
 
 def test_ways_back_that_are_good_are_kept() -> None:
     assert local("/t/402036/eapply/?a=1#b") == "/t/402036/eapply/?a=1#b"
+    assert local("/t/402036/eapply/?q=" + "a" * LONGEST_NEXT) == "/t/402036/eapply/", (
+        "what was looked for is typed again"
+    )
+    assert local("/t/402036/eapply/?q=" + '"' * LONGEST_NEXT) == "/t/402036/eapply/"
+    assert local("/" + "a" * LONGEST_NEXT) == "/"
 
 
 @pytest.mark.parametrize(

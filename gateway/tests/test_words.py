@@ -1,11 +1,15 @@
 """Every sentence of our templates exists in English; what people meet first exists in easy Japanese."""
 
+import ast
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.pofile import read_po
 
+import gateway.answers  # noqa: F401 (its refusals are among those that are known)
+from libs.common import errors
 from libs.common.web import i18n
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -28,6 +32,22 @@ PEOPLES += ["second-factor", "address", "close", "closed", "waiting"]
 """Pages that everybody may meet; the others are for operators, administrators and those who write programs."""
 
 
+REFUSING = [
+    "admission",
+    "csrf",
+    "routes",
+    "proxy",
+    "offload",
+    "passkeys",
+    "fairness/closures",
+    "fairness/door",
+    "fairness/shares",
+]
+REFUSING += ["pages/sign_in", "pages/confirm", "pages/join", "pages/with_provider", "pages/again", "use_cases/tickets"]
+REFUSING += ["use_cases/identities", "use_cases/sign_in", "oidc/door"]
+"""Python whose refusals everybody may meet."""
+
+
 def peoples_pages(folder: Path) -> Path:
     """Those, and one's own room up to where administrators have their keys, beside the catalogues."""
     templates = folder / "templates"
@@ -37,6 +57,8 @@ def peoples_pages(folder: Path) -> Path:
     own = (TEMPLATES / "account.html").read_text("utf-8").split("{% if administered %}")[0]
     (templates / "account.html").write_text(own + "</div>{% endblock %}", "utf-8")
     shutil.copytree(TEMPLATES.parent / "locale", folder / "locale")
+    for name in REFUSING:
+        shutil.copy(TEMPLATES.parent / f"{name}.py", folder / f"{name.replace('/', '_')}.py")
     return templates
 
 
@@ -46,6 +68,39 @@ def test_what_everybody_may_meet_exists_in_easy_japanese(tmp_path: Path) -> None
     assert i18n.untranslated(templates, "ja-easy") == []
     (templates / "new.html").write_text('{{ _("まだ やさしくない文") }}', "utf-8")
     assert i18n.untranslated(templates, "ja-easy") == ["まだ やさしくない文"]
+
+
+def test_no_refusal_is_a_text_that_only_japanese_readers_understand() -> None:
+    """What `say` holds is found by the test of the English above."""
+    bare = {}
+    for file in sorted(TEMPLATES.parent.rglob("*.py")):
+        if "tests" not in file.parts:
+            bare |= {f"{file.name}:{line}": text for line, text in bare_refusals(ast.parse(file.read_text("utf-8")))}
+    assert bare == {}
+    probe = ast.parse('raise Conflict("だめ")\nraise Invalid(s, fields={"a": f"{x}だめ"})\nraise NotFound(say("ない"))')
+    assert [line for line, _ in bare_refusals(probe)] == [1, 2]
+
+
+def bare_refusals(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Japanese in what refusals are made of that no `say` is around."""
+    names = {each.__name__ for each in every_refusal(errors.Refusal)} | {"weak"}
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in names:
+            said = {id(part) for node in ast.walk(call) if is_say(node) for part in ast.walk(node)}
+            for node in ast.walk(call):
+                text = node.value if isinstance(node, ast.Constant) else None
+                if isinstance(text, str) and re.search("[ぁ-ん]", text) and id(node) not in said:
+                    yield call.lineno, text
+
+
+def is_say(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say"
+
+
+def every_refusal(kind: type[errors.Refusal]) -> Iterator[type[errors.Refusal]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from every_refusal(each)
 
 
 def without_reading(text: str) -> list[str]:

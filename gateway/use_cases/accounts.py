@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from gateway import db, domain, trail
 from gateway.use_cases import tickets, told
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, Invalid, NotFound
+from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
 
 FROM_TERMINAL = Actor(kind="service", subject="gateway")
@@ -90,12 +90,12 @@ def complete(
     person = db.person_by_email(session, ticket.email)
     if person is None:
         if ticket.purpose == "reset":
-            raise NotFound("このメールアドレスのご登録は見つかりませんでした。", code="link-closed")
+            raise NotFound(say("このメールアドレスのご登録は見つかりませんでした。"), code="link-closed")
         person = add_person(session, ticket.email, display_name, now)
     elif ticket.purpose != "reset":
         if db.can_sign_in(session, person.id):
             raise Conflict(
-                "このメールアドレスは、すでに登録されています。サインインしてください。", code="known-account"
+                say("このメールアドレスは、すでに登録されています。サインインしてください。"), code="known-account"
             )
         person.display_name = domain.display_name_of(display_name)
     db.void_tickets(session, ticket.email, now)
@@ -129,7 +129,7 @@ def ask_new_address(session: Session, person_id: str, email: str, now: datetime)
     """Mail a link to the new address, by which its owner takes it; where it is somebody's already, the mail says that, not the page."""
     owner = db.person_by_email(session, email)
     if owner is not None and owner.id == person_id:
-        sentence = "いまのメールアドレスと同じです。"
+        sentence = say("いまのメールアドレスと同じです。")
         raise Invalid(sentence, fields={"email": sentence})
     tickets.issue(
         session,
@@ -150,10 +150,12 @@ def change_address(session: Session, key: bytes, secret: str, person_id: str, no
     person = db.person(session, person_id)
     if person is None or ticket.person_id != person.id:
         raise Conflict(
-            "このリンクは、いまサインインしている方のものではありません。ご本人がサインインしてから開いてください。"
+            say(
+                "このリンクは、いまサインインしている方のものではありません。ご本人がサインインしてから開いてください。"
+            )
         )
     if db.person_by_email(session, ticket.email) is not None:
-        raise Conflict("このメールアドレスは、別の登録で使われています。", code="known-account")
+        raise Conflict(say("このメールアドレスは、別の登録で使われています。"), code="known-account")
     told.tell(session, person.id, "address", now, address=person.email)
     for address in (person.email, ticket.email):
         db.void_tickets(session, address, now)
@@ -209,7 +211,7 @@ def sample_person(session: Session, email: str, display_name: str, password_hash
     if person is None:
         person = add_person(session, email, display_name, now, sample=True)
     elif not person.sample:
-        raise Conflict("このメールアドレスは、見本ではない方が使っています。")
+        raise Conflict(say("このメールアドレスは、見本ではない方が使っています。"))
     _keep_password(session, person.id, password_hash, now)
     return person.id
 
@@ -219,7 +221,7 @@ def first_operator(session: Session, email: str, display_name: str, now: datetim
     email = domain.email_of(email)
     person = db.person_by_email(session, email) or add_person(session, email, display_name, now)
     if db.credential(session, person.id) is not None:
-        raise Conflict("この方は、もうサインインできます。役割だけを登録してください。", person_id=person.id)
+        raise Conflict(say("この方は、もうサインインできます。役割だけを登録してください。"), person_id=person.id)
     ticket = tickets.issue(
         session,
         purpose="invitation",

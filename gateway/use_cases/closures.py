@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from gateway import db, trail
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, NotFound
+from libs.common.errors import Invalid, NotFound, say
 from libs.common.ids import new_id
 
 MODES = ("maintenance", "read-only")
@@ -26,7 +26,8 @@ def close(
     """From now on, for `hours` or until somebody ends it. Without tenant for all, without service for every one."""
     if mode not in MODES or (hours is not None and not 0 < hours <= 24 * 31):
         raise Invalid(
-            "時間は、0より大きく744（31日）までの数で入力してください。", fields={"hours": "時間を確かめてください。"}
+            say("時間は、0より大きく744（31日）までの数で入力してください。"),
+            fields={"hours": say("時間を確かめてください。")},
         )
     ends_at = now + timedelta(hours=hours) if hours is not None else None
     ident = new_id()
@@ -49,7 +50,7 @@ def end(session: Session, actor: Actor, ident: str, now: datetime) -> None:
     """Open again. Twice is once."""
     row = session.get(db.ClosureRow, ident)
     if row is None:
-        raise NotFound("この予定は見つかりません。")
+        raise NotFound(say("この予定は見つかりません。"))
     if row.ended_at is None:
         row.ended_at = now
         trail.note(session, actor, "closure.ended", ident, now)

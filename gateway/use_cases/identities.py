@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from gateway import db, domain, trail
 from gateway.oidc.exchange import SKEW, Ended, Identity
 from gateway.use_cases import accounts, tickets, told
-from libs.common.errors import Conflict, NotFound
+from libs.common.errors import Conflict, NotFound, say
 from libs.common.ids import new_id
 
 
@@ -32,7 +32,7 @@ def _connect(session: Session, person_id: str, identity: Identity, now: datetime
     if known is not None:
         if known.person_id == person_id:
             return False
-        raise Conflict("このアカウントは、ほかの方の登録に使われています。", code="linked-to-another")
+        raise Conflict(say("このアカウントは、ほかの方の登録に使われています。"), code="linked-to-another")
     session.add(
         db.LinkedIdentityRow(
             issuer=identity.issuer,
@@ -55,10 +55,10 @@ def unlink(session: Session, person_id: str, ident: str, now: datetime, *, keep:
     mine = db.identities_of(session, person_id, lock=True)
     row = next((one for one in mine if one.id == ident), None)
     if row is None:
-        raise NotFound("このサインインの方法は、もう登録されていません。")
+        raise NotFound(say("このサインインの方法は、もう登録されていません。"))
     if len(mine) == 1 and db.credential(session, person_id) is None:
         raise Conflict(
-            "サインインの方法がなくなるため、外せません。先にパスワードを決めてください。", code="last-way-in"
+            say("サインインの方法がなくなるため、外せません。先にパスワードを決めてください。"), code="last-way-in"
         )
     session.delete(row)
     db.end_provider_sessions(session, row.provider, now, begun_by=now, person_id=person_id, but=keep)
@@ -83,7 +83,7 @@ def begin_account(session: Session, identity: Identity, *, display_name: str, no
     email = domain.email_of(identity.email)
     if db.person_by_email(session, email) is not None:
         raise Conflict(
-            "このメールアドレスは、すでに登録されています。サインインしてから、このアカウントをつないでください。",
+            say("このメールアドレスは、すでに登録されています。サインインしてから、このアカウントをつないでください。"),
             code="known-account",
         )
     person = accounts.add_person(session, email, display_name, now)
@@ -98,7 +98,9 @@ def complete(
     ticket = tickets.find(session, key, secret, now, lock=True)
     person = db.person_by_email(session, ticket.email)
     if ticket.purpose == "reset" or (person is not None and db.can_sign_in(session, person.id)):
-        raise Conflict("このメールアドレスは、すでに登録されています。サインインしてください。", code="known-account")
+        raise Conflict(
+            say("このメールアドレスは、すでに登録されています。サインインしてください。"), code="known-account"
+        )
     if person is None:
         person = accounts.add_person(session, ticket.email, display_name, now)
     else:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from gateway import db, domain, trail
-from libs.common.errors import Forbidden, Invalid, NotFound
+from libs.common.errors import Forbidden, Invalid, NotFound, say
 
 OWNER_ROLE = "portal.admin"
 
@@ -27,7 +27,7 @@ def make(session: Session, wish: Wish, *, by: str, tenants: Collection[str], now
     _require(wish.tenant, tenants)
     name = _name(wish.name)
     if not wish.scopes or not all(domain.SCOPE.fullmatch(scope) for scope in wish.scopes):
-        sentence = "このキーでできることを、1つ以上選んでください。"
+        sentence = say("このキーでできることを、1つ以上選んでください。")
         raise Invalid(sentence, fields={"scopes": sentence})
     ident, secret, token = domain.new_machine_token()
     session.add(
@@ -64,7 +64,7 @@ def rotate(session: Session, change: Change, *, by: str, tenants: Collection[str
     """
     row = session.get(db.MachineTokenRow, change.ident, with_for_update=True)
     if row is None or row.for_tenant not in tenants or row.revoked_at is not None or row.expires_at <= now:
-        raise NotFound("このキーは見つからないか、もう終わっています。")
+        raise NotFound(say("このキーは見つからないか、もう終わっています。"))
     until = now + domain.overlap(change.overlap) if db.has_holder(session, row) else now
     secret, token = domain.new_secret_of(row.id)
     row.old_hash, row.old_until, row.old_last_used_at = row.hash, until, row.last_used_at
@@ -79,7 +79,7 @@ def revoke(session: Session, ident: str, *, by: str, tenants: Collection[str], n
     """This key opens nothing any more. Twice is once."""
     row = session.get(db.MachineTokenRow, ident)
     if row is None or row.for_tenant not in tenants:
-        raise NotFound("このキーは見つかりません。")
+        raise NotFound(say("このキーは見つかりません。"))
     if row.revoked_at is None:
         row.revoked_at, row.revoked_by = now, by
         trail.note(session, trail.oneself(by), "machine-token.revoked", ident, now)
@@ -94,11 +94,11 @@ def tenant_of(session: Session, ident: str) -> str | None:
 def _name(text: str) -> str:
     name = " ".join(text.split())
     if not name or len(name) > 100:
-        sentence = "キーの名前を100文字までで入力してください。"
+        sentence = say("キーの名前を100文字までで入力してください。")
         raise Invalid(sentence, fields={"name": sentence})
     return name
 
 
 def _require(tenant: str, tenants: Collection[str]) -> None:
     if tenant not in tenants:
-        raise Forbidden("この自治体のキーを作る権限がありません。", code="missing-right")
+        raise Forbidden(say("この自治体のキーを作る権限がありません。"), code="missing-right")

@@ -9,7 +9,7 @@ from gateway import db, domain, trail
 from gateway.passkeys import Made, Used
 from gateway.use_cases import tickets, told
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, Forbidden, Invalid, NotFound
+from libs.common.errors import Conflict, Forbidden, Invalid, NotFound, say
 from libs.common.ids import new_id
 
 MOST_PASSKEYS = 10
@@ -18,9 +18,9 @@ MOST_PASSKEYS = 10
 def add_passkey(session: Session, person_id: str, made: Made, name: str, now: datetime) -> None:
     """Raises Conflict for one that is registered already, whoever has it."""
     if len(db.passkeys_of(session, person_id)) >= MOST_PASSKEYS:
-        raise Conflict(f"パスキーは{MOST_PASSKEYS}個までです。使っていないものを外してください。")
+        raise Conflict(say("パスキーは%(most)s個までです。使っていないものを外してください。", most=MOST_PASSKEYS))
     if db.passkey_by_credential(session, made.credential_id) is not None:
-        raise Conflict("このパスキーは、すでに登録されています。")
+        raise Conflict(say("このパスキーは、すでに登録されています。"))
     session.add(
         db.PasskeyRow(
             id=new_id(),
@@ -42,7 +42,7 @@ def remove_passkey(session: Session, person_id: str, ident: str, now: datetime) 
     mine = db.passkeys_of(session, person_id)
     row = next((one for one in mine if one.id == ident), None)
     if row is None:
-        raise NotFound("このパスキーは、もう登録されていません。")
+        raise NotFound(say("このパスキーは、もう登録されていません。"))
     session.delete(row)
     if len(mine) == 1:
         db.forget_codes(session, person_id)
@@ -60,7 +60,7 @@ def use_passkey(session: Session, person_id: str, used: Used, now: datetime) -> 
     if row is None or row.person_id != person_id:
         raise _wrong_passkey()
     if row.last_used_at is not None and used.asked_at < row.last_used_at:
-        sentence = "この画面を開いたあとに、別の画面でこのパスキーを使いました。もう一度お試しください。"
+        sentence = say("この画面を開いたあとに、別の画面でこのパスキーを使いました。もう一度お試しください。")
         raise Invalid(sentence, code="wrong-passkey", fields={"passkey": sentence})
     if (used.sign_count or row.sign_count) and used.sign_count <= row.sign_count:
         raise _wrong_passkey()
@@ -68,7 +68,7 @@ def use_passkey(session: Session, person_id: str, used: Used, now: datetime) -> 
 
 
 def _wrong_passkey() -> Invalid:
-    sentence = "このパスキーでは確かめられませんでした。登録したものをお使いください。"
+    sentence = say("このパスキーでは確かめられませんでした。登録したものをお使いください。")
     return Invalid(sentence, code="wrong-passkey", fields={"passkey": sentence})
 
 
@@ -100,11 +100,11 @@ def helped(session: Session, email: str, *, by: Actor, may: Callable[[str], bool
     person = db.person_by_email(session, domain.email_of(email))
     if person is None or not may(person.id):
         raise Forbidden(
-            "この方を助ける権限がありません。ご自分の自治体だけの職員か、アドレスをお確かめください。",
+            say("この方を助ける権限がありません。ご自分の自治体だけの職員か、アドレスをお確かめください。"),
             code="missing-right",
         )
     if person.id == by.subject:
-        raise Conflict("ご自分の分は、ほかの管理者にお願いしてください。")
+        raise Conflict(say("ご自分の分は、ほかの管理者にお願いしてください。"))
     return person
 
 

@@ -122,7 +122,7 @@ def open_session(
     person = db.person(session, person_id)
     if person is None or person.stopped_at is not None:
         raise Forbidden(
-            "このアカウントは、いま使えません。職員の方は管理者へ、そのほかの方は窓口へお問い合わせください。",
+            say("このアカウントは、いま使えません。職員の方は管理者へ、そのほかの方は窓口へお問い合わせください。"),
             code="account-stopped",
         )
     earlier_guest = guests.take(session, guest_sid, person_id, now) if guest_sid else None

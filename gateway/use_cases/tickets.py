@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from gateway import db, domain
 from libs.common import jobs
-from libs.common.errors import NotFound
+from libs.common.errors import NotFound, say
 
 MAIL = "gateway.mail"
 BEGIN = frozenset({"sign-up", "reset", "invitation"})
@@ -66,5 +66,7 @@ def find(
 
 
 def _closed() -> NotFound:
-    sentence = "このリンクは、期限が切れているか、すでに使われています。お手数ですが、もう一度はじめからお願いします。"
+    sentence = say(
+        "このリンクは、期限が切れているか、すでに使われています。お手数ですが、もう一度はじめからお願いします。"
+    )
     return NotFound(sentence, code="link-closed")

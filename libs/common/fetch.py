@@ -279,13 +279,25 @@ def client(
 ) -> Iterator[httpx.Client]:
     """One client for one exchange, with its deadline, also for what is not reading (libs/common/webhooks). What goes wrong on
     the way is FetchFailed."""
-    deadline = time.monotonic() + limits.seconds
-    transport = _Transport(_Guard(allowed, resolve, deadline), tls or httpx.create_ssl_context(trust_env=False))
-    with httpx.Client(transport=transport, trust_env=False, timeout=limits.seconds) as web:
+    with httpx.Client(
+        transport=transport(limits, allowed, resolve, tls), trust_env=False, timeout=limits.seconds
+    ) as web:
         try:
             yield web
         except (httpx.HTTPError, httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
             raise FetchFailed("相手のサーバーから読み取れませんでした。時間をおいてお試しください。") from error
+
+
+def transport(
+    limits: Limits,
+    allowed: Collection[tuple[str, int]],
+    resolve: Resolve = system_resolve,
+    tls: ssl.SSLContext | None = None,
+) -> httpx.BaseTransport:
+    """The sockets of one exchange, for a library that brings its own httpx client (gateway/oidc). Its clock starts now. The form of the
+    address is the caller's to check (`checked_url`); `FetchRefused` and httpcore's own errors come out as they are."""
+    guard = _Guard(allowed, resolve, time.monotonic() + limits.seconds)
+    return _Transport(guard, tls or httpx.create_ssl_context(trust_env=False))
 
 
 def _follow(
