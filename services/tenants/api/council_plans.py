@@ -126,6 +126,19 @@ def withdraw_plan(
     return view.see_other(HOME)
 
 
+@router.post("/council/plans/{plan_id}/restore")
+def restore_plan(
+    request: Request, plan_id: str, why: Text = "", actor: Actor = access.staff("council.member")
+) -> Response:
+    """A plan was withdrawn by mistake: it stands again."""
+    try:
+        with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+            plans.restore_plan(session, actor, plan_id, why, view.now_of(request))
+    except Invalid as error:
+        return _ledger(request, error, withdrawing={"plan": plan_id, "why": why})
+    return view.see_other(HOME)
+
+
 @router.post("/council/indicators")
 def add_indicator(
     request: Request,

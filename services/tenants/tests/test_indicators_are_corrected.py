@@ -250,6 +250,25 @@ def test_a_plan_recorded_wrongly_is_withdrawn_and_says_who_and_why(planned: Clou
     assert "計画を取り下げました" in planned.get("/operator/records", OPERATOR).text
 
 
+def test_a_plan_withdrawn_by_mistake_is_put_back_with_all_it_held(planned: Cloud) -> None:  # noqa: F811
+    plan, rate = plan_id(planned), indicator_id(planned, RATE)
+    report = planned.get(f"/reports/{plan}/2018/report.json", GUEST).json()
+    assert planned.post(f"/council/plans/{plan}/restore", MEMBER, {"why": "立っている"}).status_code == 404
+    assert planned.post(f"/council/plans/{plan}/withdraw", MEMBER, {"why": "別の計画のつもりでした"}).status_code == 303
+    assert planned.get(f"/reports/{plan}/2018/report.json", GUEST).status_code == 404
+    for reason, told in (("", "元に戻す理由を入力してください"), ("長" * 2001, "2,000文字まで")):
+        refused = planned.post(f"/council/plans/{plan}/restore", MEMBER, {"why": reason})
+        assert refused.status_code == 422 and told in refused.text and reason in refused.text
+    assert planned.post(f"/council/plans/{plan}/restore", MEMBER, {"why": "まちがえて取り下げた"}).status_code == 303
+    assert planned.get(f"/reports/{plan}/2018/report.json", GUEST).json() == report
+    assert planned.get(f"/council/indicators/{rate}", MEMBER).status_code == 200
+    assert "取り下げた計画" not in planned.get("/council/indicators", MEMBER).text
+    records = planned.get("/operator/records", OPERATOR).text
+    assert "別の計画のつもりでした" in records and "まちがえて取り下げた" in records, (
+        "that it was away is not forgotten"
+    )
+
+
 def test_our_figures_are_not_put_into_a_plan_of_another_prefecture_by_any_form(planned: Cloud) -> None:  # noqa: F811
     lines = "柱,施策,よその指標,件,1,2026年度,2,2029年度,,\n"
     assert send_plan(planned, lines, name="よその計画", owner="460001")[0] == 303

@@ -79,6 +79,16 @@ def withdraw_plan(session: Session, actor: Actor, plan_id: str, reason: str, now
     return row
 
 
+def restore_plan(session: Session, actor: Actor, plan_id: str, reason: str, now: datetime) -> PlanRow:
+    """It was withdrawn by mistake: it stands again with all it held, and is reported and counted as before. Raises NotFound for one that
+    was not withdrawn, Invalid without a reason. The session is the prefecture's."""
+    said = texts.kept(reason, "restore", need=say("元に戻す理由を入力してください。記録に残ります。"))
+    row = db.find_withdrawn(session, plan_id)
+    row.withdrawn_at, row.withdrawn_by, row.withdrawn_because = None, None, None
+    audit.record(session, actor, "plan.restored", row.id, said, now=now)
+    return row
+
+
 def _plan_lines(table: str, *, counted: bool) -> list[dict[str, str]]:
     """`counted`: false for a plan of another prefecture, whose figures are not those of this cloud."""
     rows = _table(table, PLAN_COLUMNS)
