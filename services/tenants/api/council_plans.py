@@ -81,6 +81,9 @@ def _ledger(
         lights=words.LIGHTS,
         sources=words.SOURCES,
         shown=report_view.shown,
+        when=lambda text: report_view.when(text, reader),
+        this_year=fiscal_year(today),
+        example_day=today.isoformat(),
         number=report_view.number_or_text,
         rule=report_view.RULE,
         columns=", ".join(plans.PLAN_COLUMNS),
@@ -103,7 +106,9 @@ def add_plan(
     own = _own_prefecture(request)
     owner = owner if owner in {one.code for one in reference.prefectures()} else own
     try:
-        years = [inputs.whole(year, field) for year, field in ((first_year, "first_year"), (last_year, "last_year"))]
+        years = [
+            inputs.fiscal_year(year, field) for year, field in ((first_year, "first_year"), (last_year, "last_year"))
+        ]
         new = plans.NewPlan(name, owner, years[0], years[1], text, counted=owner == own)
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             plans.add_plan(session, actor, new, inputs.text_of(file), view.now_of(request))
@@ -236,6 +241,9 @@ def _indicator(
         sources=words.SOURCES,
         kinds=words.REVIEWS,
         shown=report_view.shown,
+        when=lambda text: report_view.when(text, reader),
+        this_year=fiscal_year(today),
+        example_day=today.isoformat(),
         number=report_view.number_or_text,
         forecast=report_view.forecast_of(line),
         rule=report_view.RULE,

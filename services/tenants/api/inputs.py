@@ -10,7 +10,7 @@ from fastapi import UploadFile
 
 from libs.common.clock import JST
 from libs.common.errors import Invalid, TooLarge, say
-from services.tenants.domain import charsets
+from services.tenants.domain import charsets, indicators
 from services.tenants.use_cases.import_history import BadLine, refuse_lines
 
 MAX_CSV = 2_000_000
@@ -27,6 +27,15 @@ def whole(text: str, field: str, default: int | None = None) -> int:
         sentence = say("数字だけで入力してください。")
         raise Invalid(sentence, fields={field: sentence})
     return int(digits)
+
+
+def fiscal_year(text: str, field: str) -> int:
+    """A fiscal year as people write it: 令和8年度 or 2026, in any width. Raises Invalid."""
+    found = indicators.year_of(text)
+    if found is None:
+        sentence = say("年度を、令和8年度 か 2026 のように入力してください。")
+        raise Invalid(sentence, fields={field: sentence})
+    return found
 
 
 def moment(text: str, field: str) -> datetime:

@@ -158,9 +158,10 @@ def test_quarters_are_drawn_and_foreseen_from(planned: Cloud) -> None:
         form = {"year": "2019", "quarter": str(quarter), "value": str(value)}
         planned.post(f"{where}/values", MEMBER, form)
     page = planned.get(where, MEMBER).text
-    assert "四半期の実績は2019年度1Qの75から2019年度2Qの79。" in page and ">2019年度2Q</th>" in page
+    assert "四半期の実績は令和元年度 第1四半期の75から令和元年度 第2四半期の79。" in page
+    assert ">令和元年度 第2四半期</th>" in page and ">平成30年度</th>" in page
     assert "令和2年度に目標に届く見込み" in page, "some 16 a year more from 71 on: 100 in the second year"
-    assert "By quarter: 75 in FY2019 Q1" in planned.get(where, MEMBER, cookie="lang=en").text
+    assert "By quarter: 75 in FY2019 quarter 1" in planned.get(where, MEMBER, cookie="lang=en").text
 
 
 @pytest.mark.parametrize(
