@@ -21,6 +21,7 @@ from services.tenants.api import (
     figures,
     first_admins,
     home,
+    incidents,
     internal,
     maintenance,
     members,
@@ -60,7 +61,7 @@ def create_app(service: Service) -> FastAPI:
         council_sharing.router, council_invoices.router, council_plans.router, reports.router,
         capacity.router, takeout.router, takein.router, maintenance.router, own_pages.router, departments.router,
         support.router, switches.router, notice_settings.router, service_level.router, running.router, participation.router,
-        calendars.router, past.router, first_admins.router, status.router,
+        calendars.router, past.router, first_admins.router, status.router, incidents.router,
     ]  # fmt: skip
     app = create_common_app(service, routers, watcher="tenants", error_page=view.error_page)
     app.mount("/static", static_app())

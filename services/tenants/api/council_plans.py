@@ -81,6 +81,9 @@ def _ledger(
         lights=words.LIGHTS,
         sources=words.SOURCES,
         shown=report_view.shown,
+        when=lambda text: report_view.when(text, reader),
+        this_year=fiscal_year(today),
+        example_day=today.isoformat(),
         number=report_view.number_or_text,
         rule=report_view.RULE,
         columns=", ".join(plans.PLAN_COLUMNS),
@@ -103,7 +106,9 @@ def add_plan(
     own = _own_prefecture(request)
     owner = owner if owner in {one.code for one in reference.prefectures()} else own
     try:
-        years = [inputs.whole(year, field) for year, field in ((first_year, "first_year"), (last_year, "last_year"))]
+        years = [
+            inputs.fiscal_year(year, field) for year, field in ((first_year, "first_year"), (last_year, "last_year"))
+        ]
         new = plans.NewPlan(name, owner, years[0], years[1], text, counted=owner == own)
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             plans.add_plan(session, actor, new, inputs.text_of(file), view.now_of(request))
@@ -121,6 +126,19 @@ def withdraw_plan(
     try:
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             plans.withdraw_plan(session, actor, plan_id, why, view.now_of(request))
+    except Invalid as error:
+        return _ledger(request, error, withdrawing={"plan": plan_id, "why": why})
+    return view.see_other(HOME)
+
+
+@router.post("/council/plans/{plan_id}/restore")
+def restore_plan(
+    request: Request, plan_id: str, why: Text = "", actor: Actor = access.staff("council.member")
+) -> Response:
+    """A plan was withdrawn by mistake: it stands again."""
+    try:
+        with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+            plans.restore_plan(session, actor, plan_id, why, view.now_of(request))
     except Invalid as error:
         return _ledger(request, error, withdrawing={"plan": plan_id, "why": why})
     return view.see_other(HOME)
@@ -223,6 +241,9 @@ def _indicator(
         sources=words.SOURCES,
         kinds=words.REVIEWS,
         shown=report_view.shown,
+        when=lambda text: report_view.when(text, reader),
+        this_year=fiscal_year(today),
+        example_day=today.isoformat(),
         number=report_view.number_or_text,
         forecast=report_view.forecast_of(line),
         rule=report_view.RULE,

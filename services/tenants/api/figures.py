@@ -224,6 +224,7 @@ def chart_of_years(years: dict[CatalogueService, list[YearCount]], reader: Reade
             series,
             description=_described(series, reader),
             first_column=reader(say("サービス")),
+            at=lambda year: dates.fiscal(int(year), lang=reader.lang),
         ),
         caption=reader(say("参加市町村数の推移（年度末）（市町村）")),
     )

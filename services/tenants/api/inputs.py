@@ -4,14 +4,18 @@ import csv
 import io
 import re
 import unicodedata
+from datetime import datetime
 
 from fastapi import UploadFile
 
+from libs.common.clock import JST
 from libs.common.errors import Invalid, TooLarge, say
-from services.tenants.domain import charsets
+from services.tenants.domain import charsets, indicators
 from services.tenants.use_cases.import_history import BadLine, refuse_lines
 
 MAX_CSV = 2_000_000
+YEARS = range(2000, 2101)
+"""In which a moment can be meant to be."""
 
 
 def whole(text: str, field: str, default: int | None = None) -> int:
@@ -23,6 +27,27 @@ def whole(text: str, field: str, default: int | None = None) -> int:
         sentence = say("数字だけで入力してください。")
         raise Invalid(sentence, fields={field: sentence})
     return int(digits)
+
+
+def fiscal_year(text: str, field: str) -> int:
+    """A fiscal year as people write it: 令和8年度 or 2026, in any width. Raises Invalid."""
+    found = indicators.year_of(text)
+    if found is None:
+        sentence = say("年度を、令和8年度 か 2026 のように入力してください。")
+        raise Invalid(sentence, fields={field: sentence})
+    return found
+
+
+def moment(text: str, field: str) -> datetime:
+    """A day and time in Japan, as a form sends it: 2026-11-20T22:00. Raises Invalid."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is not None or found.year not in YEARS:
+        sentence = say("日付と時刻を入力してください。")
+        raise Invalid(sentence, fields={field: sentence})
+    return found.replace(tzinfo=JST)
 
 
 def text_of(file: UploadFile) -> str:

@@ -10,10 +10,9 @@ from fastapi.responses import Response
 
 from libs.common import access, csvout
 from libs.common.actor import Actor
-from libs.common.clock import JST
 from libs.common.errors import Invalid, say
 from libs.common.web.charts.svg import width_of
-from services.tenants.api import figures, view
+from services.tenants.api import figures, inputs, view
 from services.tenants.db import maintenance as db
 from services.tenants.domain import catalogue
 from services.tenants.domain.catalogue import SERVICES
@@ -23,8 +22,6 @@ from services.tenants.use_cases import count, maintenance
 router = APIRouter()
 Text = Annotated[str, Form()]
 DAY = timedelta(days=1)
-YEARS = range(2000, 2101)
-"""In which a maintenance can be meant to be."""
 
 
 # ---- operators ------------------------------------------------------------------------------------------------------
@@ -73,24 +70,12 @@ def announce(
     actor: Actor = access.operator(),
 ) -> Response:
     try:
-        start, end = _moment(begins, "begins"), _moment(ends, "ends")
+        start, end = inputs.moment(begins, "begins"), inputs.moment(ends, "ends")
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             maintenance.announce(session, actor, service, start, end, text, view.now_of(request))
     except Invalid as error:
         return _page(request, error, {"service": service, "begins": begins, "ends": ends, "text": text})
     return view.see_other("/operator/maintenance")
-
-
-def _moment(text: str, field: str) -> datetime:
-    """A day and time in Japan, as a form sends it: 2026-11-20T22:00."""
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is not None or found.year not in YEARS:
-        sentence = say("日付と時刻を入力してください。")
-        raise Invalid(sentence, fields={field: sentence})
-    return found.replace(tzinfo=JST)
 
 
 @router.post("/operator/maintenance/{ident}/cancel", include_in_schema=False)

@@ -25,6 +25,7 @@ class Ways(BaseModel):
     invoice: str = ""
     reservation: str = ""
     maintenance: str = ""
+    incident: str = ""
     support: str = ""
     switched: str = ""
 

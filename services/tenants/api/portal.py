@@ -12,6 +12,7 @@ from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, NotFound, say
 from services.tenants.api import portal_cost, view, words
+from services.tenants.api.incidents import going_on
 from services.tenants.api.maintenance import coming, name_of
 from services.tenants.db import members as members_db
 from services.tenants.db import registry as registry_db
@@ -85,6 +86,7 @@ def services(request: Request, code: str, actor: Actor = access.staff("portal.ad
         "portal/services.html",
         town,
         f"/portal/{code}/",
+        incidents=going_on(request),
         maintenance=coming(request),
         name_of=name_of,
         using=[o for o in offers if o.subscription.status != "none" and not o.moving],

@@ -52,6 +52,18 @@ def shown(value: str | None) -> str | None:
     return f"{Decimal(value):,}" if value is not None else None
 
 
+def when(text: str, reader: Reader) -> str:
+    """Of what time a baseline or a target is, written as the page writes years and days; words that say neither stay."""
+    day = rules.day_of(text)
+    if day is None:
+        return text
+    return (
+        dates.fiscal(fiscal_year(day), lang=reader.lang)
+        if "年度" in text
+        else dates.day(day, lang=reader.lang, weekdays=False)
+    )
+
+
 def forecast_of(line: Line) -> str | None:
     """The value foreseen on the target's day, to one decimal."""
     return written(float(round(line.forecast.at_target, 1))) if line.forecast else None
@@ -168,16 +180,17 @@ def _quarters(line: Line) -> dict[float, float | None]:
 
 
 def _at(point: float, reader: Reader) -> str:
-    """On an axis, where there is no place for an era: 2018, or 2018年度1Q inside a year."""
+    """平成30年度, or 令和元年度 第1四半期 inside a year."""
     year, part = divmod(point, 1)
     if not part:
-        return str(int(point))
-    return reader(say("%(year)s年度%(quarter)sQ"), year=int(year) + 1, quarter=int(part * 4))
+        return dates.fiscal(int(point), lang=reader.lang)
+    quarter = reader(say("第%(quarter)s四半期"), quarter=int(part * 4))
+    return f"{dates.fiscal(int(year) + 1, lang=reader.lang)} {quarter}"
 
 
 def _ends(one: Series, reader: Reader) -> dict[str, Any]:
     (first, begin), (last, end) = one.known()[0], one.known()[-1]
-    days = [dates.fiscal(int(day), lang=reader.lang) if day == int(day) else _at(day, reader) for day in (first, last)]
+    days = _at(first, reader), _at(last, reader)
     return {"name": one.name, "first": days[0], "begin": written(begin), "last": days[1], "end": written(end)}
 
 
@@ -267,9 +280,9 @@ def _printed_line(line: Line, report: Report, inside: bool) -> dict[str, Any]:
         "name": line.indicator.name,
         "unit": line.indicator.unit,
         "baseline": _or_dash(number_or_text(line.goal.baseline)),
-        "baseline_date": line.goal.baseline_date,
+        "baseline_date": when(line.goal.baseline_date, PLAIN),
         "target": _or_dash(number_or_text(line.goal.target)),
-        "target_date": line.goal.target_date,
+        "target_date": when(line.goal.target_date, PLAIN),
         "value": _or_dash(shown(line.value.value) if line.value else None),
         "source": origin(line, report, PLAIN),
         "owner": line.indicator.owner,

@@ -78,6 +78,7 @@ def page_context(request: Request, report: Report) -> dict[str, Any]:
         "review_words": words.REVIEWS,
         "rule": report_view.RULE,
         "shown": report_view.shown,
+        "when": lambda text: report_view.when(text, reader),
         "forecast_of": report_view.forecast_of,
         "council": view.council_name(view.service_of(request)),
     }

@@ -14,12 +14,13 @@ from libs.common import access
 from libs.common.actor import Actor
 from libs.common.errors import say
 from services.tenants.api import view
+from services.tenants.api.incidents import Shown, shown
 from services.tenants.api.maintenance import name_of
+from services.tenants.db import incidents as incidents_db
 from services.tenants.db import maintenance as maintenance_db
 from services.tenants.db import service_days
-from services.tenants.domain.catalogue import SERVICES
 from services.tenants.neighbours import Neighbours
-from services.tenants.use_cases import service_level
+from services.tenants.use_cases.incidents import PARTS, PAST, REGISTRY
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,16 +30,11 @@ SLOW = 1.0
 """Seconds within which a service promises to answer (docs/slo.md)."""
 LATE: Mapping[str, float] = {"outbox_age": 120.0, "inbox_age": 120.0, "jobs_age": 300.0}
 """Seconds after which what waits in a service's queue is late: sooner than the operators are called (infra/observe/rules.yaml)."""
-PAST = 90
-"""Days that are looked back."""
-REGISTRY = "tenants"
-PARTS = {"gateway": say("受付（門）"), REGISTRY: say("市町村の台帳と窓口")} | {
-    s.key: s.name for s in SERVICES if s.key in service_level.LOOKED_AT
-}
 STATES = {
     "up": (say("動いています"), "good", "check"),
     "slow": (say("応答に時間がかかっています"), "warn", "alert"),
     "late": (say("受付はできますが、処理が遅れています"), "warn", "alert"),
+    "incident": (say("障害が起きています"), "bad", "alert"),
     "read-only": (say("保守のため、見ることだけできます"), "warn", "alert"),
     "maintenance": (say("保守のため止めています"), "warn", "alert"),
     "down": (say("応答がありません"), "bad", "alert"),
@@ -51,20 +47,29 @@ def status(request: Request, _actor: Actor = access.public()) -> Response:
     now = view.now_of(request)
     at, states = _seen(request, now)
     with view.service_of(request).database.reading() as session:
-        announced = maintenance_db.ending_after(session, now - timedelta(days=PAST))
-        silent = service_days.silent(session, view.today_of(request) - timedelta(days=PAST - 1))
+        announced = maintenance_db.ending_after(session, now - PAST)
+        silent = service_days.silent(session, view.today_of(request) - PAST + timedelta(days=1))
+        incidents = shown(session, incidents_db.since(session, now - PAST))
     return view.public_page(
         request,
         "home/status.html",
-        parts=[(name, *STATES[states[key]]) for key, name in PARTS.items()],
+        parts=[(name, *STATES[_told(states[key], key, incidents)]) for key, name in PARTS.items()],
         at=at,
         running=[row for row in announced if row.begins_at <= now < row.ends_at],
         coming=[row for row in announced if now < row.begins_at],
         over=[row for row in reversed(announced) if row.ends_at <= now],
         silent=[(day, PARTS[service], missed, asked) for day, service, missed, asked in silent if service in PARTS],
-        past=PAST,
+        past=PAST.days,
+        incidents=[one for one in incidents if one.ended_at is None],
+        ended=[one for one in incidents if one.ended_at is not None],
         name_of=name_of,
     )
+
+
+def _told(state: str, key: str, incidents: list[Shown]) -> str:
+    """What answers is not said to work while the operators tell of an incident there."""
+    told = any(one.ended_at is None and one.part in ("", key) for one in incidents)
+    return "incident" if told and state in ("up", "slow", "late") else state
 
 
 _ONE_LOOKS = Lock()

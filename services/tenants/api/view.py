@@ -184,6 +184,7 @@ def operator_page(request: Request, template: str, here: str, **context: Any) ->
             (say("届かない出来事"), "/operator/dead-letters"),
             (say("問い合わせ"), "/operator/support"),
             (say("メンテナンス"), "/operator/maintenance"),
+            (say("障害のお知らせ"), "/operator/incidents"),
             (say("機能を止める"), "/operator/switches"),
             (say("台帳"), "/operator/registry"),
             (say("担当者"), "/operator/members/"),

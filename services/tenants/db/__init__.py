@@ -7,6 +7,7 @@ from services.tenants.db.capacity import PoolRow, ReservationRow
 from services.tenants.db.datasets import DatasetsRow, DatasetYearRow
 from services.tenants.db.deletions import DeletionRow
 from services.tenants.db.departments import DelegationRow, DepartmentMemberRow, DepartmentRow
+from services.tenants.db.incidents import IncidentRow, IncidentTextRow
 from services.tenants.db.invoices import InvoiceRow
 from services.tenants.db.maintenance import MaintenanceRow
 from services.tenants.db.members import MemberRow
@@ -43,6 +44,8 @@ __all__ = [
     "DepartmentMemberRow",
     "DepartmentRow",
     "FileRow",
+    "IncidentRow",
+    "IncidentTextRow",
     "IndicatorRow",
     "IndicatorValueRow",
     "IntervalRow",

@@ -46,43 +46,44 @@ def spans(session: Session, known_at: datetime | None = None) -> dict[str, list[
     """Service → what is believed of who had joined, by tenant and first day, cut to the days on which the municipality was. Each is a
     text: the tenant's six digits, the first day, the first day no longer (`FOREVER` where it goes on), as in ISO 8601, which sorts
     alike. Thirty thousand of them in one answer of the database are no place for rows, nor for dates."""
-    own = and_(STATES.kind != PREFECTURE, _believed(STATES, known_at))
-    always = (
-        select(STATES.tenant)
-        .where(own)
-        .group_by(STATES.tenant)
-        .having(func.count() == 1, func.max(STATES.valid_from).is_(None), func.max(STATES.valid_until).is_(None))
-    )
-    states = select(STATES.tenant, _text(STATES.valid_from), _text(STATES.valid_until))
     lives: dict[str, list[tuple[str, str]]] = {}
-    for tenant, start, until in session.execute(states.where(own, STATES.tenant.not_in(always))).tuples():
+    states = select(STATES.tenant, _text(STATES.valid_from), _text(STATES.valid_until))
+    own = states.where(STATES.kind != PREFECTURE, _believed(STATES, known_at))
+    for tenant, start, until in session.execute(own).tuples():
         lives.setdefault(tenant, []).append((start or "", until or FOREVER))
-    # Nearly all are among these: asked for by its own index, each would be looked up in the table.
-    found = _joined(session, (INTERVALS.tenant + "").in_(always), known_at)
-    for service, spans_of in _joined(session, INTERVALS.tenant.in_(list(lives)), known_at).items():
-        found.setdefault(service, []).extend(part for span in spans_of for part in _cut(span, lives[span[:6]]))
-    return {service: sorted(own_spans) for service, own_spans in found.items()}
+    # Put together here, not by the database: that of a register just imported, which has no statistics yet, walked one table once for
+    # each line of the other.
+    return {
+        service: sorted(part for span in joined if (life := lives.get(span[:6])) for part in _cut(span, life))
+        for service, joined in _joined(session, known_at).items()
+    }
 
 
-def _joined(session: Session, chosen: ColumnElement[bool], known_at: datetime | None) -> dict[str, list[str]]:
+FOREVER = "9999-12-31"
+ALWAYS = [("", FOREVER)]
+"""The life of nearly all."""
+
+
+def _joined(session: Session, known_at: datetime | None) -> dict[str, list[str]]:
     one = INTERVALS.tenant + _text(INTERVALS.valid_from) + func.coalesce(_text(INTERVALS.valid_until), FOREVER)
     some_day = or_(INTERVALS.valid_until.is_(None), INTERVALS.valid_until > INTERVALS.valid_from)
     statement = (
         select(INTERVALS.service, func.aggregate_strings(one, ","))
-        .where(INTERVALS.kind == JOINED, some_day, chosen, _believed(INTERVALS, known_at))
+        .where(INTERVALS.kind == JOINED, some_day, _believed(INTERVALS, known_at))
         .group_by(INTERVALS.service)
     )
     return {service: joined.split(",") for service, joined in session.execute(statement).tuples()}
 
 
-def _cut(span: str, lives: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _cut(span: str, lives: list[tuple[str, str]]) -> Iterable[str]:
+    return (span,) if lives == ALWAYS else _parts(span, lives)
+
+
+def _parts(span: str, lives: list[tuple[str, str]]) -> Iterator[str]:
     for begin, end in lives:
         first, last = max(span[6:16], begin), min(span[16:], end)
         if first < last:
             yield span[:6] + first + last
-
-
-FOREVER = "9999-12-31"
 
 
 def _text(day: Any) -> Any:

@@ -136,6 +136,14 @@ def find_plan(session: Session, plan_id: str, *, lock: bool = False) -> PlanRow:
     return row
 
 
+def find_withdrawn(session: Session, plan_id: str) -> PlanRow:
+    """Locked. Raises NotFound, also for one that stands."""
+    row = session.get(PlanRow, plan_id, with_for_update=True)
+    if row is None or row.withdrawn_at is None:
+        raise NotFound(say("取り下げた計画に、これはありません。画面を読み込み直してください。"))
+    return row
+
+
 def measures(session: Session, plan_id: str) -> list[MeasureRow]:
     return list(session.scalars(select(MeasureRow).where(MeasureRow.plan == plan_id).order_by(MeasureRow.position)))
 

@@ -75,12 +75,28 @@ def read_value(text: str) -> Decimal:
     return found
 
 
+_BEFORE_ERA = {"令和": 2018, "平成": 1988, "": 0}
+"""The year before the first of each era."""
+
+
+def year_of(text: str) -> int | None:
+    """A fiscal year as people write it: 2018, 2018年度, 平成30年度, 令和元年度, in any width; None for anything else. 平成31年度 is the
+    whole of 2019 too (元号を改める政令, 平成31年政令143号: until 2019-04-30)."""
+    plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).replace("元年", "1年")
+    found = re.fullmatch(r"(令和|平成)([0-9]{1,2})(?:年度?)?|()([0-9]{4})(?:年度?)?", plain)
+    if found is None:
+        return None
+    era, number = found[1] or "", int(found[2] or found[4])
+    never = number == 0 or (era == "平成" and number > 31)
+    return None if never else _BEFORE_ERA[era] + number
+
+
 def day_of(text: str) -> date | None:
-    """2018年度 → its last day, 2019-03-31; 2020-03-01 → that day; None for anything else."""
+    """2018年度 or 平成30年度 → its last day, 2019-03-31; 2020-03-01 → that day; None for anything else."""
     plain = unicodedata.normalize("NFKC", text).strip()
-    year = re.fullmatch(r"([0-9]{4})年度", plain)
-    if year and int(year[1]) < date.max.year:
-        return date(int(year[1]) + 1, 3, 31)
+    year = year_of(plain) if plain.endswith("年度") else None
+    if year is not None and year < date.max.year:
+        return date(year + 1, 3, 31)
     try:
         return date.fromisoformat(plain)
     except ValueError:

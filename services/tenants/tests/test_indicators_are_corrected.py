@@ -40,14 +40,34 @@ def values_of(cloud: Cloud, name: str) -> list[tuple[int, int, str, str]]:
 LINE = "柱,施策,指標,件,1,2026年度,2,2029年度,,joined.eapply\n"
 
 
-@pytest.mark.parametrize("years", [("0", "2029"), ("1989", "2029"), ("2027", "2101"), ("2027", "9999999999999")])
+def test_years_are_typed_imported_and_shown_as_people_write_them(planned: Cloud) -> None:  # noqa: F811
+    line = "柱,施策,和暦の指標,件,1,平成30年度,9,令和3年度,,\n"
+    assert send_plan(planned, line, name="和暦の計画", first_year="令和元年度", last_year="令和 ３")[0] == 303
+    with planned.database.reading() as session:
+        [plan] = [one for one in plans_db.plans(session) if one.name == "和暦の計画"]
+    assert (plan.first_year, plan.last_year) == (2019, 2021)
+    assert "1行を取り込みました" in send_values(planned, f"{RATE},令和２年度,0,55\n")
+    assert (2020, 0, "55", "imported") in values_of(planned, RATE)
+    page = planned.get(f"/council/indicators/{indicator_id(planned, RATE)}", MEMBER).text
+    assert "（平成30年度）" in page and "（令和3年度）" in page and "（2021年度）" not in page
+    assert "令和8年度 か 2026-11-20 のように" in page, "the example is of this year"
+    for lang, told in (("en", "FY2021"), ("ja-easy", "2021年度")):
+        own = planned.get(f"/council/indicators/{indicator_id(planned, RATE)}", MEMBER, cookie=f"lang={lang}").text
+        assert f"（{told}）" in own, lang
+    refused = send_plan(planned, line, first_year="再来年")
+    assert refused[0] == 422 and "令和8年度 か 2026 のように" in refused[1] and "再来年" in refused[1]
+
+
+@pytest.mark.parametrize(
+    "years", [("0", "2029"), ("1989", "2029"), ("2027", "2101"), ("2027", "9999"), ("2027", "9999999999999")]
+)
 def test_a_plan_for_years_nobody_can_mean_is_refused_and_counting_goes_on(
     planned: Cloud,  # noqa: F811
     years: tuple[str, str],
 ) -> None:
     """The year 0 ended the hourly count of every indicator, and thirteen digits the public list of reports."""
     status, page = send_plan(planned, LINE, first_year=years[0], last_year=years[1])
-    assert status == 422 and "1990年度から2100年度まで" in page
+    assert status == 422 and ("1990年度から2100年度まで" in page or "年度を、令和8年度 か" in page)
     assert planned.get("/reports/", GUEST).status_code == 200
     with planned.database.transaction() as session:
         plans.take_automatic(session, NOW)
@@ -248,6 +268,25 @@ def test_a_plan_recorded_wrongly_is_withdrawn_and_says_who_and_why(planned: Clou
         plans.take_automatic(session, NOW)
         assert plans_db.values(session, [inside]) == [], "nothing is counted for it"
     assert "計画を取り下げました" in planned.get("/operator/records", OPERATOR).text
+
+
+def test_a_plan_withdrawn_by_mistake_is_put_back_with_all_it_held(planned: Cloud) -> None:  # noqa: F811
+    plan, rate = plan_id(planned), indicator_id(planned, RATE)
+    report = planned.get(f"/reports/{plan}/2018/report.json", GUEST).json()
+    assert planned.post(f"/council/plans/{plan}/restore", MEMBER, {"why": "立っている"}).status_code == 404
+    assert planned.post(f"/council/plans/{plan}/withdraw", MEMBER, {"why": "別の計画のつもりでした"}).status_code == 303
+    assert planned.get(f"/reports/{plan}/2018/report.json", GUEST).status_code == 404
+    for reason, told in (("", "元に戻す理由を入力してください"), ("長" * 2001, "2,000文字まで")):
+        refused = planned.post(f"/council/plans/{plan}/restore", MEMBER, {"why": reason})
+        assert refused.status_code == 422 and told in refused.text and reason in refused.text
+    assert planned.post(f"/council/plans/{plan}/restore", MEMBER, {"why": "まちがえて取り下げた"}).status_code == 303
+    assert planned.get(f"/reports/{plan}/2018/report.json", GUEST).json() == report
+    assert planned.get(f"/council/indicators/{rate}", MEMBER).status_code == 200
+    assert "取り下げた計画" not in planned.get("/council/indicators", MEMBER).text
+    records = planned.get("/operator/records", OPERATOR).text
+    assert "別の計画のつもりでした" in records and "まちがえて取り下げた" in records, (
+        "that it was away is not forgotten"
+    )
 
 
 def test_our_figures_are_not_put_into_a_plan_of_another_prefecture_by_any_form(planned: Cloud) -> None:  # noqa: F811

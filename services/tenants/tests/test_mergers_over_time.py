@@ -12,8 +12,8 @@ from services.tenants.db import registry as registry_db
 from services.tenants.db import subscriptions as db
 from services.tenants.domain.municipality import counted_on
 from services.tenants.domain.subscriptions import Interval, participating
-from services.tenants.tests.people import KURUME, OOKI, OPERATOR, PREFECTURE, load_fukuoka
-from services.tenants.use_cases import merging
+from services.tenants.tests.people import ADMIN, KURUME, OOKI, OPERATOR, PREFECTURE, load_fukuoka
+from services.tenants.use_cases import merging, subscribe
 
 TACHIARAI = "405035"
 TOWNS = (OOKI, TACHIARAI, KURUME)
@@ -106,4 +106,48 @@ def test_every_day_of_two_mergers_agrees_with_a_walk_through_the_days(
             assert len(counted_on(registry_db.states(session), day(DAYS + 2), known)) == towns
             for at in range(DAYS + 2):
                 assert counted(session, at, known) == oracle(held, one, two, at), (known, at)
+        session.rollback()
+
+
+acts = st.one_of(
+    st.tuples(st.sampled_from(["merge", "correct", "leave"]), offsets),
+    st.tuples(st.sampled_from(["withdraw", "never"]), st.just(0)),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(acts, min_size=2, max_size=7), st.booleans())
+def test_leaving_and_staying_after_all_around_a_merger_that_is_corrected(
+    database: Database, told: list[tuple[str, int]], other: bool
+) -> None:
+    """大木町 uses the service, 大刀洗町 where `other`; in any order the merger is recorded, put to another day or called off, and 大木町
+    agrees to leave on a day and takes that back. Each day is that of a town leaving then and a merger coming then, whatever came first."""
+    with database.reading() as session:
+        loaded = bool(registry_db.states(session))
+    if not loaded:
+        load_fukuoka(database)
+    users = [OOKI, TACHIARAI] if other else [OOKI]
+    with database.transaction(tenant=PREFECTURE) as session:
+        begun = [Interval(town, "eapply", "joined", date(2010, 4, 1), None, NOW) for town in users]
+        db.add_intervals(session, begun, "test")
+        session.flush()
+        moment, merged, leaves, asked = NOW, None, None, ""
+        for act, offset in told:
+            moment += timedelta(hours=1)
+            if act == "merge" and merged is None:
+                merging.merge(session, OPERATOR, merger([OOKI, TACHIARAI], FIRST, day(offset)), "告示", moment)
+                merged = offset
+            elif act in ("correct", "never") and merged is not None:
+                merged = offset if act == "correct" else None
+                on = None if merged is None else day(merged)
+                merging.correct(session, OPERATOR, FIRST, on, "訂正", moment)
+            elif act == "leave" and leaves is None and (merged is None or offset <= merged):
+                row = subscribe.request(session, ADMIN, OOKI, "eapply", "leave", effective_from=day(offset), now=moment)
+                leaves, asked = offset, row.id
+            elif act == "withdraw" and leaves is not None:
+                subscribe.withdraw(session, ADMIN, OOKI, asked, moment)
+                leaves = None
+        held = {(town, "eapply"): (0, leaves if town == OOKI else None) for town in users}
+        for at in range(DAYS + 2):
+            assert counted(session, at, moment) == oracle(held, merged, None, at), at
         session.rollback()

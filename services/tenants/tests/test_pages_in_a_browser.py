@@ -75,7 +75,7 @@ PAGES = [
     ("/council/invoices/", MEMBER), (f"/portal/{OOKI}/services/eapply/estimate", ADMIN),
     (f"/portal/{OOKI}/services/eapply/effect", ADMIN), ("/reports/", GUEST),
     (f"/portal/{OOKI}/takeout/", ADMIN), (f"/portal/{OOKI}/capacity/", ADMIN), ("/operator/capacity", OPERATOR),
-    (f"/council/not-yet/{OOKI}", MEMBER), ("/operator/maintenance", OPERATOR),
+    (f"/council/not-yet/{OOKI}", MEMBER), ("/operator/maintenance", OPERATOR), ("/operator/incidents", OPERATOR),
     ("/reports/{plan}/2018/", GUEST), ("/council/plans/{plan}?year=2019&quarter=1", MEMBER), ("/council/indicators/{indicator}", MEMBER),
     ("/operator/watch", OPERATOR), ("/operator/dead-letters", OPERATOR), ("/operator/registry", OPERATOR),
     (f"/operator/registry/{OOKI}", OPERATOR), ("/council/municipalities", MEMBER), ("/council/municipalities?known=x", MEMBER),

@@ -100,6 +100,7 @@ PAGES: list[tuple[str, Actor]] = [
     ("/council/indicators", MEMBER),
     ("/reports/", GUEST),
     ("/operator/maintenance", OPERATOR),
+    ("/operator/incidents", OPERATOR),
     (f"/portal/{OOKI}/takeout/", ADMIN),
     (f"/portal/{OOKI}/capacity/", ADMIN),
     ("/operator/capacity", OPERATOR),

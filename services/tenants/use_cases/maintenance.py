@@ -41,7 +41,7 @@ def announce(
     session.add(row)
     session.flush()
     audit.record(session, actor, "maintenance.announced", row.id, row.text, now=now)
-    _tell(session, row, now)
+    tell_whom_it_concerns(session, "maintenance", row.id, row.service, now, good=True)
 
 
 def cancel(session: Session, actor: Actor, ident: str, now: datetime) -> None:
@@ -50,12 +50,12 @@ def cancel(session: Session, actor: Actor, ident: str, now: datetime) -> None:
     if row.cancelled_at is None:
         row.cancelled_at = now
         audit.record(session, actor, "maintenance.cancelled", row.id, now=now)
-        _tell(session, row, now)
+        tell_whom_it_concerns(session, "maintenance", row.id, row.service, now, good=False)
 
 
-def _tell(session: Session, row: db.MaintenanceRow, now: datetime) -> None:
+def tell_whom_it_concerns(session: Session, kind: str, ident: str, service: str, now: datetime, *, good: bool) -> None:
     """Who takes part in the service today; everybody where all services stand still. Not where nobody would read it."""
-    today, good = count.on(session, local_date(now)), row.cancelled_at is None
+    today = count.on(session, local_date(now))
     reached = {tenant for tenants in members_db.all_roles(session).values() for tenant in tenants}
-    for tenant in sorted(reached.intersection(today.joined[row.service] if row.service else today.municipalities)):
-        telling.tell(session, tenant, "maintenance", row.id, "", now, service=row.service, good=good)
+    for tenant in sorted(reached.intersection(today.joined[service] if service else today.municipalities)):
+        telling.tell(session, tenant, kind, ident, "", now, service=service, good=good)

@@ -79,6 +79,16 @@ def withdraw_plan(session: Session, actor: Actor, plan_id: str, reason: str, now
     return row
 
 
+def restore_plan(session: Session, actor: Actor, plan_id: str, reason: str, now: datetime) -> PlanRow:
+    """It was withdrawn by mistake: it stands again with all it held, and is reported and counted as before. Raises NotFound for one that
+    was not withdrawn, Invalid without a reason. The session is the prefecture's."""
+    said = texts.kept(reason, "restore", need=say("元に戻す理由を入力してください。記録に残ります。"))
+    row = db.find_withdrawn(session, plan_id)
+    row.withdrawn_at, row.withdrawn_by, row.withdrawn_because = None, None, None
+    audit.record(session, actor, "plan.restored", row.id, said, now=now)
+    return row
+
+
 def _plan_lines(table: str, *, counted: bool) -> list[dict[str, str]]:
     """`counted`: false for a plan of another prefecture, whose figures are not those of this cloud."""
     rows = _table(table, PLAN_COLUMNS)
@@ -128,7 +138,7 @@ def _plan_faults(line: int, row: dict[str, str]) -> list[BadLine]:
     for name in ("baseline_date", "target_date"):
         if row[name] and rules.day_of(row[name]) is None:
             sentence = say(
-                "「%(text)s」が年度や日付として読めません。2018年度 か 2018-09-01 のように入力してください。",
+                "「%(text)s」が年度や日付として読めません。令和8年度、2026年度、2026-09-01 のように入力してください。",
                 text=row[name],
             )
             found.append(BadLine(line, sentence))
@@ -192,7 +202,7 @@ def _check_indicator(row: dict[str, str], better: str, present: set[str]) -> Non
         wrong["indicator"] = say("同じ名前の指標が、この計画にもうあります。")
     for name in ("baseline_date", "target_date"):
         if (row[name] or name == "target_date") and rules.day_of(row[name]) is None:
-            wrong[name] = say("2018年度 か 2018-09-01 のように入力してください。")
+            wrong[name] = say("令和8年度、2026年度、2026-09-01 のように入力してください。")
     if row["automatic"] and row["automatic"] not in FIGURES:
         wrong["automatic"] = say("一覧から選んでください。")
     if better not in ("", "more", "less"):
@@ -339,9 +349,9 @@ def import_values(session: Session, actor: Actor, plan_id: str, text: str, note:
 
 
 def _period(row: dict[str, str]) -> tuple[str, str]:
-    """Fiscal year and quarter as they stand in a line of values: 2018年度 is 2018, no quarter is 0."""
-    plain = {name: unicodedata.normalize("NFKC", row[name]) for name in ("fiscal_year", "quarter")}
-    return plain["fiscal_year"].removesuffix("年度"), plain["quarter"] or "0"
+    """Fiscal year and quarter as they stand in a line of values: 平成30年度 is 2018, no quarter is 0."""
+    year = rules.year_of(row["fiscal_year"])
+    return str(year or ""), unicodedata.normalize("NFKC", row["quarter"]) or "0"
 
 
 def _import_one(

@@ -34,6 +34,7 @@ KINDS: dict[str, str] = {
     "invoice": say("請求"),
     "reservation": say("サーバーの予約の承認と見送り"),
     "maintenance": say("メンテナンスのお知らせと取りやめ"),
+    "incident": say("障害の始まりと終わり"),
     "support": say("問い合わせへの質問と回答"),
     "switched": say("機能の停止と再開"),
 }
@@ -79,7 +80,7 @@ def tell(
     """Let `tenant`'s administrators hear of it after this transaction; of the same `kind`, `ident` and outcome only once.
 
     `path`: the page below the municipality's portal. `service`, `action`: keys of the catalogue and of requests. `good`: approved
-    rather than refused, announced rather than called off.
+    rather than refused, announced rather than called off, over rather than begun.
     """
     payload = {"kind": kind, "path": path, "service": service, "action": action, "good": good}
     jobs.add(session, JOB, payload, tenant=tenant, key=f"{kind}:{ident}:{int(good)}", now=now)

@@ -22,6 +22,7 @@ from services.tenants.domain.indicators import (
     number,
     progress,
     read_value,
+    year_of,
 )
 
 PROCEDURES = Goal("71", "2018年度", "100", "2021年度", "more")
@@ -50,7 +51,19 @@ def test_a_typed_value_must_be_a_number() -> None:
 
 def test_days_as_the_plans_print_them() -> None:
     assert day_of("2018年度") == date(2019, 3, 31) and day_of("2020-03-01") == date(2020, 3, 1)
-    assert day_of("平成30年度") is None and day_of("") is None
+    assert day_of("平成30年度") == day_of("２０１８年度") == date(2019, 3, 31) and day_of("") is None
+    assert day_of("2018") is None, "a year alone is no day"
+
+
+@pytest.mark.parametrize(
+    ("text", "year"),
+    [
+        ("2018", 2018), ("２０１８ 年度", 2018), ("平成30年度", 2018), ("平成三十年度", None), ("平成31年度", 2019), ("令和元年度", 2019),
+        ("令和 ８", 2026), ("平成32年度", None), ("令和0年度", None), ("0000", None), ("18年度", None), ("2018年度末", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_fiscal_year_is_read_as_people_write_it(text: str, year: int | None) -> None:
+    assert year_of(text) == year
     assert [last_day(2019, q) for q in range(5)] == [
         date(2020, 3, 31), date(2019, 6, 30), date(2019, 9, 30), date(2019, 12, 31), date(2020, 3, 31),
     ]  # fmt: skip
