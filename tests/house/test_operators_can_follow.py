@@ -95,7 +95,7 @@ def test_every_deployment_job_and_label_is_there(page: str) -> None:
     asked = {name for name in re.findall(r"deployment/([a-z$<][\w<>$-]*)", text) if not set("$<") & set(name)}
     assert {f"{service}-{role}" for service in cloud.ISSUERS for role in ROLES} > asked
     assert asked - known == set()
-    labels = {"name": {*cloud.ISSUERS, "rabbitmq"}, "component": ROLES}
+    labels = {"name": {*cloud.ISSUERS, "rabbitmq", "own-backup"}, "component": ROLES}
     assert [
         found for found in BY_OPTION.findall(text) if "<" not in found[1] and found[1] not in labels[found[0]]
     ] == []
@@ -221,9 +221,10 @@ def test_the_commands_make_every_secret_that_production_asks_for(tmp_path: Path)
 
 def test_the_databases_that_an_administrator_makes_by_hand_do(tmp_path: Path) -> None:
     server = make_url(os.environ["TEST_DATABASE_URL"]).set(drivername="postgresql")
-    [statements] = shell("infra/k8s/README.md", "sql")
-    name = f"kyodo_{os.getpid()}_byhand"
-    statements = statements.replace("kyodo_eapply", name)
+    name, reader = f"kyodo_{os.getpid()}_byhand", f"kyodo_{os.getpid()}_reader"
+    statements = (
+        "".join(shell("infra/k8s/README.md", "sql")).replace("kyodo_eapply", name).replace("kyodo_reader", reader)
+    )
     roles = [f"{name}_owner", f"{name}_app"]
     with psycopg.connect(server.render_as_string(hide_password=False), autocommit=True) as administrator:
         try:
@@ -241,9 +242,14 @@ def test_the_databases_that_an_administrator_makes_by_hand_do(tmp_path: Path) ->
                 assert connection.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute("CREATE TABLE planted (id int)")
+            as_reader = by_hand.set(username=reader).render_as_string(hide_password=False)
+            with psycopg.connect(as_reader) as connection:
+                assert connection.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute("DELETE FROM outbox")
         finally:
             administrator.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-            for role in roles:
+            for role in [*roles, reader]:
                 administrator.execute(f'DROP ROLE IF EXISTS "{role}"')
 
 
@@ -255,7 +261,8 @@ OF_THE_CLUSTER = {
 }
 """Kinds that any API server takes, although nothing comes of them where the cluster lacks who acts on them."""
 OF_ITSELF = {
-    "Namespace", "ServiceAccount", "ConfigMap", "Service", "Deployment", "StatefulSet", "Job", "PodDisruptionBudget",
+    "Namespace", "ServiceAccount", "ConfigMap", "Service", "Deployment", "StatefulSet", "Job", "CronJob",
+    "PodDisruptionBudget",
 }  # fmt: skip
 
 
