@@ -46,7 +46,7 @@ def test_a_paper_bid_is_typed_by_two_and_wins(town: Town):
     other.bid(tender, 9_000_000)
     town.close()
     early = town.trustee("trustee-1").get(f"desk/trustees/{tender}/opening.json", page=False)
-    assert early.status_code == 409 and "紙の入札" in early.json()["detail"]
+    assert early.status_code == 409 and "紙で届いたもの" in early.json()["detail"]
     [company] = waiting(town, tender)
     assert entered(town.officer, tender, company, "８，５００，０００円", "733").status_code == 200
     assert entered(town.officer, tender, company, "8500000", "733").status_code == 409, "the second is another person"

@@ -113,11 +113,13 @@ def differing(one: Seen, other: Seen) -> set[str]:
 
 
 def told(town: Town) -> tuple[Any, ...]:
-    """What was written down for others than the bidders: record of use, events, letters, mails, jobs."""
+    """What was written down for others than the bidders: record of use, events, letters, mails, jobs. Every `look` asks for the opening
+    before its hour, which is recorded whatever there is to open."""
     with town.service.database.reading(tenant=town.code) as session:
         kept = (OutboxRow, LetterRow, NoticeRow, JobRow)
         counts = [session.scalar(select(func.count()).select_from(row)) for row in kept]
-        return [each.action for each in audit.entries(session, limit=500)], counts
+        actions = [each.action for each in audit.entries(session, limit=500)]
+        return [action for action in actions if action != "ebid.opening.too-early"], counts
 
 
 def first_round(town: Town) -> tuple[str, str, list[Company]]:
