@@ -106,7 +106,7 @@ def test_readers_page_filter_and_count_as_sensorthings_says(town: Town, stream: 
     for bad in ("$top=-1", "$top=x", "$filter=1 eq 1 or 1 eq 1", "$filter=value gt 5", "$orderby=value", "$select=secret", "$search=x",
                 "$expand=Sensor", "$filter=result gt '5'", "$filter=" + "(" * 500, "$filter=" + "not " * 400 + "result gt 1",
                 "$filter=phenomenonTime gt 0001-01-01T00:00:00+14:00", "$count=maybe"):  # fmt: skip
-        assert town.visitor().get(f"{base}?{bad}", page=False).status_code == 422, bad
+        assert town.visitor().get(f"{base}?{bad}", page=False).status_code == 400, bad
     thing = town.visitor().get(f"/opendata/sensors/v1.1/Things({stream})?$expand=Locations", page=False).json()
     assert thing["Locations"][0]["location"]["coordinates"] == [130.44, 33.21]
     [told] = town.visitor().get("/opendata/sensors/v1.1/Datastreams", page=False).json()["value"]
