@@ -161,7 +161,7 @@ def test_outages_are_shown_to_everybody_and_at_the_desk(scene: Scene):  # noqa: 
     scene.go(officer, f"/t/{town.code}/ebid/desk/tenders/{tender}")
     expect(reason).to_have_value(re.compile("^システムの停止"))
     until = "2026-11-27T10:00"
-    officer.get_by_label(re.compile("入札・見積の締切")).fill(until)
+    officer.get_by_label(re.compile("入札の締切")).fill(until)
     officer.get_by_label(re.compile("^開札")).fill("2026-11-27T11:00")
     posted(officer, "日時を変えて公表する")
     expect(officer.get_by_text("11月27日", exact=False).first).to_be_visible()
