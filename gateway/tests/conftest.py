@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +228,38 @@ def running(folder: Path, absent: list[str] | None = None, **environment: str) -
         yield made
     finally:
         made.stop()
+
+
+@contextlib.contextmanager
+def beside(one: Running) -> Iterator[Running]:
+    """One more gateway before the same store; both at one public address, as behind a balancer."""
+    port, internal = free_port(), free_port()
+    told = {"GATEWAY_PORT": str(port), "GATEWAY_INTERNAL_PORT": str(internal), "SMTP_URL": ""}
+    other = replace(
+        one, port=port, internal_port=internal, environment=one.environment | told, gateway=None, clients=[]
+    )
+    other.start_gateway()
+    try:
+        yield other
+    finally:
+        for client in other.clients:
+            client.close()
+        other.gateway.terminate()  # type: ignore[union-attr]
+        other.gateway.wait(30)  # type: ignore[union-attr]
+
+
+@contextlib.contextmanager
+def registering_provider(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Issuer and process of a real provider, which knows its clients (RFC 7591) and has its own page; its log is in `folder`."""
+    port = free_port()
+    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), "--require-registration", "true"]
+    with (folder / "provider.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+    try:
+        wait_for_port(port)
+        yield f"http://127.0.0.1:{port}", process
+    finally:
+        stop(process)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -198,6 +200,17 @@ def logout_token(**changes):
 
 def issuer():
     return f"http://127.0.0.1:{State.port}"
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Its issuer, in a thread of this process: `State` says what it answers."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    State.port = server.server_address[1]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield issuer()
+    server.shutdown()
+    server.server_close()
 
 
 if __name__ == "__main__":

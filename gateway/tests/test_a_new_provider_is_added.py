@@ -6,7 +6,6 @@ The provider is oidc-provider-mock with registration demanded (RFC 7591): it has
 import shutil
 import ssl
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from gateway.__main__ import main
 from gateway.oidc import exchange, health
 from gateway.oidc.metadata import Known, ProviderFailed
 from gateway.oidc.providers import Provider, read
-from gateway.tests.conftest import ROOT, free_port, stop, wait_for_port
+from gateway.tests.conftest import ROOT, registering_provider, stop
 from libs.common.doctor.finding import Level
 from libs.common.testing.certificates import Authority
 
@@ -62,18 +61,10 @@ class Town:
 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
-    port = free_port()
-    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), "--require-registration", "true"]
-    with (tmp_path / "provider.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
-    try:
-        wait_for_port(port)
-        issuer = f"http://127.0.0.1:{port}"
+    with registering_provider(tmp_path) as (issuer, process):
         wish = {"redirect_uris": [WAY_BACK]}
         client = httpx.post(f"{issuer}/oauth2/clients", json=wish, trust_env=False).raise_for_status().json()
         yield Town(tmp_path, issuer, process, client)
-    finally:
-        stop(process)
 
 
 def test_a_provider_added_by_the_page_alone_signs_somebody_in(town: Town) -> None:

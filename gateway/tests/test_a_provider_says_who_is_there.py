@@ -2,11 +2,9 @@
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -48,13 +46,8 @@ TOWN = Voucher("town")
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
-    """The provider, in a thread of this process: `State` says what it answers."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), fake_provider.Handler)
-    State.port = server.server_address[1]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield fake_provider.issuer()
-    server.shutdown()
-    server.server_close()
+    with fake_provider.serving() as found:
+        yield found
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """A municipality's own provider with everything real: two gateways in processes of their own before one store, and a provider in a third,
 which knows its clients and has its own page (oidc-provider-mock with registration demanded, RFC 7591)."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
-from gateway.tests.conftest import CODE, ROOT, Running, free_port, running, stop, until, wait_for_port
+from gateway.tests.conftest import CODE, Running, beside, registering_provider, running, until
 from gateway.tests.test_people_sign_in import HTML
 
 KEY = f"town-{CODE}"
@@ -19,33 +16,16 @@ PAGE = f"/account/provider/{CODE}/"
 
 @pytest.fixture
 def issuer(tmp_path: Path) -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), "--require-registration", "true"]
-    with (tmp_path / "provider.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
-    try:
-        wait_for_port(port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        stop(process)
+    with registering_provider(tmp_path) as (found, _):
+        yield found
 
 
 @pytest.fixture
 def pair(tmp_path: Path, issuer: str) -> Iterator[tuple[Running, Running]]:
-    """Both at one public address, as behind a balancer."""
     (tmp_path / "pair").mkdir()
-    with running(tmp_path / "pair", FETCH_ALLOWED=issuer.removeprefix("http://")) as one:
-        told = {"GATEWAY_PORT": str(free_port()), "GATEWAY_INTERNAL_PORT": str(free_port()), "SMTP_URL": ""}
-        other = replace(
-            one, port=int(told["GATEWAY_PORT"]), environment=one.environment | told, gateway=None, clients=[]
-        )
-        other.start_gateway()
-        try:
-            yield one, other
-        finally:
-            for client in other.clients:
-                client.close()
-            stop(other.gateway)
+    allowed = issuer.removeprefix("http://")
+    with running(tmp_path / "pair", FETCH_ALLOWED=allowed) as one, beside(one) as other:
+        yield one, other
 
 
 def test_what_is_set_up_at_one_gateway_is_used_and_given_up_at_the_other_without_a_restart(

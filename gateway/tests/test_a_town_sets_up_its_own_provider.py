@@ -1,10 +1,8 @@
 """A municipality's administrator sets up the provider by which its own staff sign in: on a page, without an operator or a restart."""
 
 import re
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +32,8 @@ ADMIN, CLERK = "admin@example.jp", "clerk@example.jp"
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
-    """The provider, in a thread of this process: `State` says what it answers."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), fake_provider.Handler)
-    State.port = server.server_address[1]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield fake_provider.issuer()
-    server.shutdown()
-    server.server_close()
+    with fake_provider.serving() as found:
+        yield found
 
 
 @pytest.fixture

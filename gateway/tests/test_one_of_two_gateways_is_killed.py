@@ -7,12 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import httpx
 import pytest
 
-from gateway.tests.conftest import CODE, PASSWORD, Running, free_port, running, until
+from gateway.tests.conftest import CODE, PASSWORD, Running, beside, running, until
 from gateway.tests.test_requests_pass_to_services import actor
 
 SENDERS = 8
@@ -20,21 +20,9 @@ SENDERS = 8
 
 @pytest.fixture
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Running]]:
-    """The one that will be killed, and the other; both at one public address, as behind a balancer."""
-    with running(tmp_path_factory.mktemp("pair"), GATEWAY_REPLICAS="2") as one:
-        port, internal = free_port(), free_port()
-        told = {"GATEWAY_PORT": str(port), "GATEWAY_INTERNAL_PORT": str(internal), "SMTP_URL": ""}
-        other = replace(
-            one, port=port, internal_port=internal, environment=one.environment | told, gateway=None, clients=[]
-        )
-        other.start_gateway()
-        try:
-            yield one, other
-        finally:
-            for client in other.clients:
-                client.close()
-            other.gateway.terminate()  # type: ignore[union-attr]
-            other.gateway.wait(30)  # type: ignore[union-attr]
+    """The one that will be killed, and the other."""
+    with running(tmp_path_factory.mktemp("pair"), GATEWAY_REPLICAS="2") as one, beside(one) as other:
+        yield one, other
 
 
 @dataclass
