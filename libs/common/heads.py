@@ -4,11 +4,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Select, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 
-from services.ebid.db.base import Base
-
-Row = TypeVar("Row", bound=Base)
+Row = TypeVar("Row", bound=DeclarativeBase)
 
 
 def locked(session: Session, model: type[Row], key: dict[str, Any], first: dict[str, Any]) -> Row:

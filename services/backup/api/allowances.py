@@ -57,7 +57,7 @@ def _page(
     with reading(request, actor):  # the head of the page, and that the prefecture's own room is open
         found = allowance.listed(service_of(request).database)
     return render(
-        request, "desk/allowances.html", status=status, title="市町村の上限", found=found, most=allowance.MOST,
+        request, "desk/allowances.html", status=status, title="市町村の上限", found=found,
         crumbs=(Link("データバックアップ", base(request)), Link("市町村の上限", f"{base(request)}allowances")),
         typed={"municipality": "", "gib": "", "reason": ""} | typed, errors=errors or {},
     )  # fmt: skip

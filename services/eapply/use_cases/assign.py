@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from libs.common import audit
+from libs.common import audit, heads
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Forbidden, Invalid, NotFound, say
 from libs.common.ids import new_id
-from services.eapply.db import ApplicationRow, MemberRow, NoteRow, ProcedureRow, heads
+from services.eapply.db import ApplicationRow, MemberRow, NoteRow, ProcedureRow
 from services.eapply.domain.history import What
 from services.eapply.domain.states import OPEN, State, Step
 from services.eapply.forms.text import cleaned

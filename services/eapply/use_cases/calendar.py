@@ -6,11 +6,11 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from libs.common import audit, jobs
+from libs.common import audit, heads, jobs
 from libs.common.actor import Actor
 from libs.common.closures import closures
 from libs.common.errors import Invalid, say
-from services.eapply.db import ClosureRow, heads
+from services.eapply.db import ClosureRow
 from services.eapply.domain.period import Closures
 from services.eapply.forms.text import cleaned
 

@@ -7,11 +7,11 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from libs.common import audit
+from libs.common import audit, heads
 from libs.common.actor import Actor
 from libs.common.clock import JST, local_date
 from libs.common.errors import Conflict, Invalid, say
-from services.eapply.db import ApplicationRow, DeletedRateRow, ProcedureRow, heads
+from services.eapply.db import ApplicationRow, DeletedRateRow, ProcedureRow
 from services.eapply.db.tables import in_states
 from services.eapply.domain.history import What
 from services.eapply.domain.states import COUNTING, OPEN

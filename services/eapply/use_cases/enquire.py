@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from libs.common import heads
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, TooMany, say
-from services.eapply.db import ApplicationRow, EnquiryFailureRow, heads
+from services.eapply.db import ApplicationRow, EnquiryFailureRow
 from services.eapply.domain import receipt
 from services.eapply.use_cases import submit, who
 

@@ -9,12 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from libs.common import audit, outbox
+from libs.common import audit, heads, outbox
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.eapply import events
-from services.eapply.db import InventoryRow, InventoryStateRow, ProcedureRow, heads
+from services.eapply.db import InventoryRow, InventoryStateRow, ProcedureRow
 from services.eapply.domain.inventory import BY_WORD, REASONS, Entry, first_online
 from services.eapply.forms import sheet
 from services.eapply.forms.text import narrow, search_key

@@ -8,12 +8,12 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from libs.common import audit, outbox
+from libs.common import audit, heads, outbox
 from libs.common.actor import Actor
 from libs.common.clock import fiscal_year, local_date
 from libs.common.errors import Invalid, NotFound, say
 from services.eapply import events
-from services.eapply.db import ApplicationRow, DeletedCountRow, PaperCountRow, ProcedureRow, heads
+from services.eapply.db import ApplicationRow, DeletedCountRow, PaperCountRow, ProcedureRow
 from services.eapply.domain.numbers import Count
 
 MOST = 10_000_000

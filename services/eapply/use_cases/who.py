@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from libs.common import heads
 from libs.common.actor import Actor
 from libs.common.clock import local_date
 from libs.common.errors import Forbidden, NotFound, say
-from services.eapply.db import ApplicationRow, CosignerRow, DelegationRow, GrantRow, heads
+from services.eapply.db import ApplicationRow, CosignerRow, DelegationRow, GrantRow
 
 ACCOUNTS = frozenset({"person", "staff", "operator"})
 """Kinds that have an account of their own; staff are citizens too."""

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from libs.common import heads
 from libs.common.actor import Actor
 from libs.common.errors import Conflict, NotFound, say
 from libs.common.ids import new_id
-from services.ebid.db import CompanyRow, EntryRow, PaperRow, RoundRow, SubmissionRow, TenderRow, heads
+from services.ebid.db import CompanyRow, EntryRow, PaperRow, RoundRow, SubmissionRow, TenderRow
 from services.ebid.domain import lottery, procedure
 from services.ebid.domain.profile import Hours
 from services.ebid.domain.states import State

@@ -6,11 +6,11 @@ from pathlib import Path
 from sqlalchemy import Select, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from libs.common import notices
+from libs.common import heads, notices
 from libs.common.clock import local_date
 from libs.common.notices import NoticeRow
 from libs.common.web import dates
-from services.ebid.db import CompanyPersonRow, CompanyRow, EndingToldRow, heads
+from services.ebid.db import CompanyPersonRow, CompanyRow, EndingToldRow
 from services.ebid.domain import company
 from services.ebid.use_cases import letters
 

@@ -15,10 +15,11 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from libs.common import heads
 from libs.common.clock import Clock, SystemClock
 from libs.common.errors import NotFound, say
 from libs.common.ids import new_id
-from services.ebid.db import CheckpointRow, EntryRow, LogHeadRow, LogNodeRow, LogSlotRow, heads
+from services.ebid.db import CheckpointRow, EntryRow, LogHeadRow, LogNodeRow, LogSlotRow
 from services.ebid.sealing import merkle, note
 from services.ebid.sealing.merkle import Place
 from services.ebid.sealing.signing import Signer

@@ -12,9 +12,10 @@ import httpx
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from libs.common import heads
 from libs.common.errors import NotFound, say
 from libs.common.ids import new_id
-from services.ebid.db import HeartbeatRow, OutageRow, RoundRow, TenderRow, heads
+from services.ebid.db import HeartbeatRow, OutageRow, RoundRow, TenderRow
 from services.ebid.sealing.canonical import canonical, tagged
 from services.ebid.sealing.note import stamp
 from services.ebid.sealing.signing import Signer

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from libs.common import room
+from libs.common import heads, room
 from libs.common.errors import Invalid, NotFound, say
 from services.ebid.db import (
     ContractRow,
@@ -26,7 +26,6 @@ from services.ebid.db import (
     RoundRow,
     SubmissionRow,
     TenderRow,
-    heads,
 )
 from services.ebid.domain import company, procedure, wording
 from services.ebid.domain.states import State

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from libs.common import audit, room
+from libs.common import audit, heads, room
 from libs.common.actor import Actor
 from libs.common.clock import fiscal_year, local_date
 from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
-from services.ebid.db import CounterRow, RoundRow, TenderRow, heads
+from services.ebid.db import CounterRow, RoundRow, TenderRow
 from services.ebid.domain import numbers, procedure, states
 from services.ebid.domain.procedure import Dates
 from services.ebid.domain.states import State, Step
