@@ -88,7 +88,10 @@ def test_events_arrive_while_the_service_goes_on_and_end_when_the_reader_leaves(
         assert answer.headers["x-accel-buffering"] == "no", "an nginx in front keeps nothing back either"
         pieces = answer.iter_raw()
         assert next(pieces) == b"id: 1\ndata: first\n\n"
-        assert [line for line in cloud.seen() if "said" in line] == [{"said": 1}], "the service has not gone on yet"
+        # The service may note it a moment after its bytes have come: it is asked for until it is there.
+        assert until(lambda: [line for line in cloud.seen() if "said" in line] == [{"said": 1}]), (
+            "the service has not gone on yet"
+        )
         (cloud.folder / "go").touch()
         assert next(pieces) == b"id: 2\ndata: second\n\n"
         assert {"said": 2, "last": "0"} in cloud.seen()
