@@ -8,7 +8,7 @@ In a service's `tests/conftest.py`:
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,29 +25,43 @@ from libs.common.migrate import migrate
 from libs.common.settings import Settings
 
 STORES = ["sqlite", "postgresql"]
-_templates: dict[tuple[str, str], Any] = {}
+Prepare = Callable[[Database, Path], None]
+"""Fills a migrated database with what many tests begin with. The folder is for its files, which no test gets."""
+_templates: dict[tuple[str, str, Prepare | None], Any] = {}
 _compiled: dict[str, tuple[Dialect, LRUCache[Any, Any]]] = {}
 
 
-def database_fixture(service: str, package: str) -> Callable[..., Iterator[Database]]:
-    """A fixture `database`, run once for each store."""
+def database_fixture(
+    service: str, package: str, prepared: Mapping[str, Prepare] | None = None, stores: Sequence[str] = STORES
+) -> Callable[..., Iterator[Database]]:
+    """A fixture `database`, run once for each of `stores`.
 
-    @pytest.fixture(params=STORES)
+    `prepared`: name of a fixture → what the database of a test that asks for it holds already, made once in a run and copied.
+    """
+    prepared = prepared or {}
+
+    @pytest.fixture(params=stores)
     def database(
         request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[Database]:
-        yield from open_database(request.param, service, package, tmp_path, tmp_path_factory)
+        prepare = next((made for name, made in prepared.items() if name in request.fixturenames), None)
+        yield from open_database(request.param, service, package, tmp_path, tmp_path_factory, prepare)
 
     return database
 
 
 def open_database(
-    store: str, service: str, package: str, folder: Path, factory: pytest.TempPathFactory
+    store: str,
+    service: str,
+    package: str,
+    folder: Path,
+    factory: pytest.TempPathFactory,
+    prepare: Prepare | None = None,
 ) -> Iterator[Database]:
     """A fresh migrated database of `service`, gone after the test."""
     if store == "sqlite":
         path = folder / f"{service}.sqlite"
-        shutil.copy(_sqlite_template(service, package, factory), path)
+        shutil.copy(_sqlite_template(service, package, factory, prepare), path)
         database = _sharing_statements(Database(f"sqlite:///{path}", service))
         yield database
         database.close()
@@ -57,19 +71,26 @@ def open_database(
         pytest.skip("TEST_DATABASE_URL is not set: run `make test`, which starts a private PostgreSQL")
     settings = _postgres_template(service, package, server, factory)
     name = f"test_{new_id().replace('-', '')[-20:]}"
-    template = f"{settings.database_prefix}_{service}"
-    with _administrator(server) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
-                sql.Identifier(name),
-                sql.Identifier(template),
-                sql.Identifier(settings.role_of(service, owner=True)),
-            )
-        )
-    url = make_url(settings.database_url_of(service)).set(database=name)
-    database = _sharing_statements(Database(url.render_as_string(hide_password=False), service))
+    _copy_on_postgres(settings, service, _prepared_on_postgres(service, package, server, factory, prepare), name)
+    database = _sharing_statements(_opened_on_postgres(settings, service, name))
     yield database
     database.close()
+    _drop_on_postgres(server, name)
+
+
+def _copy_on_postgres(settings: Settings, service: str, template: str, name: str) -> None:
+    owner = settings.role_of(service, owner=True)
+    with _administrator(str(settings.database_url)) as connection:
+        names = map(sql.Identifier, (name, template, owner))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(*names))
+
+
+def _opened_on_postgres(settings: Settings, service: str, name: str) -> Database:
+    url = make_url(settings.database_url_of(service)).set(database=name)
+    return Database(url.render_as_string(hide_password=False), service)
+
+
+def _drop_on_postgres(server: str, name: str) -> None:
     with _administrator(server) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -88,15 +109,26 @@ def _sharing_statements(database: Database) -> Database:
     return database
 
 
-def _sqlite_template(service: str, package: str, factory: pytest.TempPathFactory) -> Path:
-    key = ("sqlite", package)
+def _sqlite_template(
+    service: str, package: str, factory: pytest.TempPathFactory, prepare: Prepare | None = None
+) -> Path:
+    key = ("sqlite", package, prepare)
     if key not in _templates:
         folder = factory.mktemp(f"template-{service}")
-        migrate(Settings(data_dir=folder, keys_dir=folder / "keys", database_url=None), service, package)
-        with_wal_folded_in = folder / f"{service}.sqlite"
-        _fold_wal(with_wal_folded_in)
-        _templates[key] = with_wal_folded_in
+        path = folder / f"{service}.sqlite"
+        if prepare:
+            shutil.copy(_sqlite_template(service, package, factory), path)
+            _fill(Database(f"sqlite:///{path}", service), prepare, folder)
+        else:
+            migrate(Settings(data_dir=folder, keys_dir=folder / "keys", database_url=None), service, package)
+        _fold_wal(path)
+        _templates[key] = path
     return _templates[key]
+
+
+def _fill(database: Database, prepare: Prepare, folder: Path) -> None:
+    prepare(database, folder)
+    database.close()
 
 
 def _fold_wal(path: Path) -> None:
@@ -108,7 +140,7 @@ def _fold_wal(path: Path) -> None:
 
 
 def _postgres_template(service: str, package: str, server: str, factory: pytest.TempPathFactory) -> Settings:
-    key = ("postgresql", package)
+    key = ("postgresql", package, None)
     if key not in _templates:
         folder = factory.mktemp(f"template-pg-{service}")
         keys.ensure(folder / "keys", [service])
@@ -123,19 +155,42 @@ def _postgres_template(service: str, package: str, server: str, factory: pytest.
     return _templates[key]
 
 
+def _prepared_on_postgres(
+    service: str, package: str, server: str, factory: pytest.TempPathFactory, prepare: Prepare | None
+) -> str:
+    """The name of the database to copy."""
+    settings = _postgres_template(service, package, server, factory)
+    migrated = f"{settings.database_prefix}_{service}"
+    if prepare is None:
+        return migrated
+    key = ("postgresql", package, prepare)
+    if key not in _templates:
+        name = f"{migrated}_{len(_templates)}"
+        _copy_on_postgres(settings, service, migrated, name)
+        _fill(_opened_on_postgres(settings, service, name), prepare, factory.mktemp(f"prepared-pg-{service}"))
+        _templates[key] = name
+    return _templates[key]
+
+
 def drop_postgres_templates() -> None:
     """Called at the end of a test run (root conftest): leaves no database and no role behind."""
     server = os.environ.get("TEST_DATABASE_URL")
-    for (store, package), settings in _templates.items():
-        if store != "postgresql" or not server:
-            continue
-        service = package.rsplit(".", 1)[-1]
-        with _administrator(server) as connection:
-            database = f"{settings.database_prefix}_{service}"
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
-            for owner in (True, False):
-                role = sql.Identifier(settings.role_of(service, owner=owner))
-                connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(role))
+    if not server:
+        return
+    for (store, _, prepare), name in _templates.items():
+        if store == "postgresql" and prepare:
+            _drop_on_postgres(server, name)
+    for (store, package, prepare), settings in _templates.items():
+        if store == "postgresql" and not prepare:
+            _drop_migrated(server, settings, package.rsplit(".", 1)[-1])
+
+
+def _drop_migrated(server: str, settings: Settings, service: str) -> None:
+    _drop_on_postgres(server, f"{settings.database_prefix}_{service}")
+    with _administrator(server) as connection:
+        for owner in (True, False):
+            role = sql.Identifier(settings.role_of(service, owner=owner))
+            connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(role))
 
 
 def _administrator(server: str) -> psycopg.Connection:

@@ -6,16 +6,15 @@ from libs.common.service import Service
 from libs.common.testing import installation
 from libs.common.testing.service import Issuers
 from services.eapply.settings import Settings, furnish
-from services.eapply.tests.people import Town, open_room
+from services.eapply.tests.people import KURUME, PREPARED, Town, open_room
 
-database, issuers, service, elsewhere = installation.fixtures("eapply", "services.eapply", Settings, furnish)
+database, issuers, service, elsewhere = installation.fixtures("eapply", "services.eapply", Settings, furnish, PREPARED)
 
 
 @pytest.fixture
 def town(service: Service, issuers: Issuers) -> Town:
-    """久留米市, its room open with the common procedures."""
-    open_room(service, "402036", "久留米市")
-    return Town(service, issuers, "402036")
+    """久留米市, its room open with the common procedures: so its database came."""
+    return Town(service, issuers, KURUME)
 
 
 @pytest.fixture

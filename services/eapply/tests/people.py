@@ -14,9 +14,11 @@ from libs.common.actor import Actor
 from libs.common.room import RoomRequest
 from libs.common.room.table import set_state
 from libs.common.service import Service
+from libs.common.testing.installation import preparing
 from libs.common.testing.service import Issuers
 from services.eapply.api import create_app
 from services.eapply.rooms import EapplyRoom
+from services.eapply.settings import Settings, furnish
 
 REVIEWER = frozenset({"eapply.reviewer"})
 
@@ -36,6 +38,13 @@ def open_room(service: Service, tenant: str, name: str) -> None:
     room.drain(EapplyRoom(service).provision(request))
     with service.database.transaction(tenant=tenant) as session:
         set_state(session, request, room.table.OPEN, service.clock.now())
+
+
+KURUME = "402036"
+PREPARED = {
+    "town": preparing("eapply", Settings, furnish, lambda service: open_room(service, KURUME, "久留米市")),
+}
+"""What the database of a test with a `town` holds already."""
 
 
 class Town:
