@@ -104,6 +104,7 @@ def hanging(cloud: Running) -> int | None:
     return next((line["hanging"] for line in reversed(cloud.seen()) if "hanging" in line), None)
 
 
+@pytest.mark.slow
 def test_a_stream_that_falls_silent_for_too_long_looks_broken(tmp_path: Path) -> None:
     with running(tmp_path, UPSTREAM_IDLE_SECONDS="1.0") as made, made.client().stream("GET", EVENTS) as answer:
         pieces = answer.iter_raw()

@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
+import pytest
 
 from gateway.tests.conftest import CODE, Running, running, until
 
@@ -141,6 +142,7 @@ HELD = 128 * 1024
 rest is what two connections and a request are."""
 
 
+@pytest.mark.slow
 def test_fifty_slow_readers_cost_little_each(tmp_path: Path) -> None:
     """64 kB a second of 100 MB; in a gateway of their own, whose heap holds no room that others have left."""
     with running(tmp_path, TENANT_SHARE="1", LIMITS="{}") as cloud, ExitStack() as stack:

@@ -98,6 +98,7 @@ def cloud(running: Cloud) -> Iterator[Cloud]:
         running.one.start()
 
 
+@pytest.mark.slow
 def test_nobody_notices_that_one_has_died_and_it_is_used_again_when_it_is_back(cloud: Cloud) -> None:
     """Nothing was sent to what takes no connection: what changes something goes to the other one, too."""
     cloud.one.kill()

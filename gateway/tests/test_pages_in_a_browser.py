@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from gateway.tests.conftest import CODE, PASSWORD, Running, until
 from libs.common.testing.browser import WIDTHS, assert_axe_clean, assert_no_sideways_scroll, assert_targets_large_enough
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def look(page: Page) -> None:

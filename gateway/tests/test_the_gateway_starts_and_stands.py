@@ -59,6 +59,7 @@ def test_a_broken_snapshot_changes_nothing(cloud: Running, content: str) -> None
     assert cloud.client().get(f"/t/{CODE}/eapply/").status_code == 200
 
 
+@pytest.mark.slow
 def test_before_the_tenants_are_known_the_gateway_lives_but_is_not_ready(tmp_path: Path) -> None:
     made = make_running(tmp_path, [])
     try:
@@ -95,6 +96,7 @@ def test_nobody_waits_for_python_to_look_at_all_it_has_made_or_for_a_busy_thread
         sys.setswitchinterval(before)
 
 
+@pytest.mark.slow
 def test_the_sample_is_refused_where_others_could_reach_it(cloud: Running) -> None:
     done = start_that_ends(cloud, PUBLIC_URL="https://cloud.example.jp")
     assert done.returncode != 0
@@ -113,6 +115,7 @@ def test_a_production_start_refuses_a_store_with_sample_accounts(cloud: Running)
     assert "accounts of the sample" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_production_cloud_gets_its_first_operator_and_hardens_its_cookies(tmp_path: Path) -> None:
     public = "https://cloud.example.jp"
     with running(tmp_path, SAMPLE="", PUBLIC_URL=public) as made:
@@ -184,6 +187,7 @@ def test_while_the_store_is_away_guests_go_on_and_the_others_are_told(cloud: Run
     assert until(lambda: client.get(path).status_code == 200, 10), "and nobody had to sign in again"
 
 
+@pytest.mark.slow
 def test_a_form_that_never_ends_is_given_up(cloud: Running) -> None:
     stop(cloud.gateway)
     cloud.start_gateway(UPSTREAM_IDLE_SECONDS="1.0")

@@ -62,7 +62,7 @@ class Read(HTMLParser):
 
 
 @pytest.mark.parametrize("cloud", ["sqlite+embedded"], indirect=True)  # pages are the same on both stores
-@pytest.mark.parametrize("email", WHO)
+@pytest.mark.parametrize("email", [pytest.param(who, marks=pytest.mark.slow if who else ()) for who in WHO])
 def test_every_link_leads_to_a_page_that_is_whole(cloud: Any, email: str) -> None:
     guest = partial(httpx.Client, base_url=cloud.url, timeout=30, trust_env=False)
     with signed_in(cloud.url, email) if email else guest() as browser:

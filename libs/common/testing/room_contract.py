@@ -99,6 +99,7 @@ class RoomContract(ABC):
             assert told[-1].done == told[-1].total
             assert all(step.label and step.total == told[0].total for step in told)
 
+    @pytest.mark.any_store
     def test_a_preparation_killed_after_any_step_is_finished_by_the_next(self, service: Service) -> None:
         self.carry_out(service, "provision", B)
         expected = self._rows(service, B)
@@ -130,6 +131,7 @@ class RoomContract(ABC):
         assert self.contents(elsewhere, A) == before
         assert self.contents(service, A) == before, "carrying out takes nothing away"
 
+    @pytest.mark.any_store
     def test_an_import_killed_after_any_step_is_finished_by_the_next(
         self, service: Service, elsewhere: Service
     ) -> None:
@@ -171,6 +173,7 @@ class RoomContract(ABC):
         assert (self._rows(service, B), self.contents(service, B), self._files(service, B)) == others
         self.carry_out(service, "delete")
 
+    @pytest.mark.any_store
     def test_a_deletion_killed_after_any_step_is_finished_by_the_next(self, service: Service) -> None:
         for steps_before in range(1, 100):
             self.carry_out(service, "provision")

@@ -138,6 +138,7 @@ def test_events_of_the_last_hours_go_out_once_more_older_ones_do_not(database: D
         ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_each_service_sends_its_own_events_once_more_where_it_runs_alone(tmp_path: Path) -> None:
     """In Kubernetes no process reaches every store: `kubectl exec deployment/<service>-api -- /app/run resend 24`."""
     environment = {**os.environ, "DATA_DIR": str(tmp_path), "KEYS_DIR": str(tmp_path / "keys"), "BUS": "embedded"}

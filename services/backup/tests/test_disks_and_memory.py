@@ -117,6 +117,7 @@ def test_memory_is_flat_however_large_the_pack(alone: Alone) -> None:  # noqa: F
 
 
 @pytest.mark.parametrize("requests", [1_800, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_thousands_of_small_requests_at_once_leave_no_descriptor_open(alone: Alone, requests: int) -> None:  # noqa: F811
     alone.start()
     assert alone.process

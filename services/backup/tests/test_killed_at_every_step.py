@@ -40,6 +40,7 @@ def beside(alone: Alone) -> Service:  # noqa: F811
 
 
 @pytest.mark.parametrize("what", PATHS)
+@pytest.mark.slow
 def test_killed_before_each_step_an_upload_is_whole_or_absent_and_can_be_sent_again(alone: Alone, what: str) -> None:  # noqa: F811
     service = beside(alone)
     alone.start()

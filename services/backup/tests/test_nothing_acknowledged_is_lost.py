@@ -117,7 +117,7 @@ def prepare(database: Database) -> None:
         repositories.add_key(session, staff, row.id, token, "full", "機械", NOW)
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(200, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_nothing_acknowledged_is_lost_and_nothing_half_is_seen(
     alone: Alone, kills: int
 ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page
 from sqlalchemy import select
 
@@ -19,6 +20,8 @@ from services.backup.db import repositories as db
 from services.backup.tests.test_staff_set_up_a_backup import DESK, NEW
 from services.backup.tests.town import GIB, HOME, Cloud, named, serving
 from services.backup.use_cases import drill, sites
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 class Front:

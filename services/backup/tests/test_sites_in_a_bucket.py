@@ -243,6 +243,7 @@ def test_bytes_that_change_on_the_local_disk_while_they_are_sent_are_no_object(s
 
 
 @pytest.mark.fault
+@pytest.mark.slow
 def test_a_bucket_that_goes_away_in_the_middle_loses_nothing_and_takes_it_when_it_is_back(
     small_cloud: Cloud, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import yaml
 from httpx import Response
 
@@ -10,6 +11,7 @@ from services.eapply.tests.test_staff_make_a_procedure import clerk, make_hall
 from services.eapply.tests.test_two_staff_build_at_once import HALL, draft, form_of, replaced, send
 
 
+@pytest.mark.slow
 def test_fifty_who_save_at_once_are_told_one_by_one_and_nothing_of_anybody_is_lost(town: Town):
     """Each writes the help of a question of their own. One of the fifty is first; the others read so and send again what their
     page holds, until all are in."""

@@ -136,6 +136,7 @@ def test_while_files_are_taken_of_which_some_are_too_many(town: Town, tmp_path: 
     assert anywhere(town, tmp_path, send_them, send_them, check) >= 1
 
 
+@pytest.mark.slow
 def test_while_a_payment_is_told_and_paid_back(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(worker, "Trouble", lambda: worker.payments.Trouble(lost=0.0, late=0.0))
     guest, _, sent = owing(town)

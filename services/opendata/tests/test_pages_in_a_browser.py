@@ -18,7 +18,7 @@ from services.opendata.tests.test_people_ask_and_show import answer, ask, at_the
 from services.opendata.tests.test_sensors_are_read_live import reading, send
 from services.opendata.tests.test_the_story_in_a_browser import SIGNED_IN, Door, look
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 POPULATION = "年月,地区名,男,女,人口増減\r\n" + "".join(
     f"{2015 + n // 2}-{4 + n % 2 * 6:02}-01,{('大溝', '木佐木', '大莞')[n % 3]},{2100 + n * 13},{2200 + n * 11},{n * 7 - 60}\r\n"
     for n in range(24)

@@ -32,6 +32,7 @@ def keep_telling(pair: Pair, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_the_broker_is_killed_while_events_flow(rabbit_pair: Pair, broker: nodes.RabbitMQ, rounds: int) -> None:
     rabbit_pair.start_all()
     rabbit_pair.count(["warm"])
@@ -74,6 +75,7 @@ def cabled_pair(rabbit_pair: Pair, broker: nodes.RabbitMQ) -> Iterator[tuple[Pai
     cable.close()
 
 
+@pytest.mark.slow
 def test_the_line_to_the_broker_is_cut_again_and_again(cabled_pair: tuple[Pair, Cable]) -> None:
     pair, cable = cabled_pair
     pair.start_all()
@@ -83,6 +85,7 @@ def test_the_line_to_the_broker_is_cut_again_and_again(cabled_pair: tuple[Pair, 
     pair.all_arrive_once_and_in_order()
 
 
+@pytest.mark.slow
 def test_a_line_that_goes_silent_is_given_up_and_made_again(cabled_pair: tuple[Pair, Cable]) -> None:
     pair, cable = cabled_pair
     pair.start_all(confirm_timeout=2.0)
@@ -175,6 +178,7 @@ def test_an_idle_relay_sees_that_its_line_is_gone_and_the_next_event_needs_no_se
     cable.close()
 
 
+@pytest.mark.slow
 def test_the_queues_are_made_again_on_a_broker_that_lost_everything(tmp_path: Path, rabbit_pair: Pair) -> None:
     with nodes.rabbitmq(tmp_path / "young") as young:
         rabbit_pair.amqp_url = young.url  # nothing was declared here by any `migrate`

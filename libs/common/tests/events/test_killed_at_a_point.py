@@ -4,6 +4,9 @@ Taking the guard away shows that these tests see it: with `mark_published` befor
 lost here; without the unique `event_id` of the inbox they have two effects.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 
 from libs.common.tests.events.pair import Pair, has_died
@@ -26,12 +29,17 @@ IN_THE_READER = {
 }
 
 
+def _one_always(points: Iterable[str], chosen: str) -> list[Any]:
+    """The others with `make slow`: each takes seconds."""
+    return [pytest.param(point, marks=() if point == chosen else pytest.mark.slow) for point in points]
+
+
 def tell(pair: Pair) -> None:
     pair.count([f"thing-{n % 7}" for n in range(20)])
     pair.count([f"thing-{n % 7}" for n in range(20)], tenant="401005")
 
 
-@pytest.mark.parametrize("point", IN_THE_RELAY)
+@pytest.mark.parametrize("point", _one_always(IN_THE_RELAY, "relay.between_publishes"))
 def test_the_relay_is_killed(rabbit_pair: Pair, point: str) -> None:
     tell(rabbit_pair)
     rabbit_pair.start("listen")
@@ -43,7 +51,7 @@ def test_the_relay_is_killed(rabbit_pair: Pair, point: str) -> None:
     rabbit_pair.all_arrive_once_and_in_order()
 
 
-@pytest.mark.parametrize("point", IN_THE_READER)
+@pytest.mark.parametrize("point", _one_always(IN_THE_READER, "work.before_commit"))
 def test_the_reader_is_killed(rabbit_pair: Pair, point: str) -> None:
     role, at = IN_THE_READER[point]
     tell(rabbit_pair)

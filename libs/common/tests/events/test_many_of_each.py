@@ -19,6 +19,7 @@ from libs.common.tests.events.pair import Pair, in_order, wait_for
 pytestmark = pytest.mark.timeout(240)
 
 
+@pytest.mark.slow
 def test_two_listens_and_two_works_and_one_of_each_dies(rabbit_pair: Pair) -> None:
     rabbit_pair.start_relay()
     rabbit_pair.start_relay()
@@ -64,6 +65,7 @@ def test_listen_ends_in_good_order_when_asked(rabbit_pair: Pair) -> None:
     assert listening.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_listen_that_is_asked_to_end_while_it_starts_ends(rabbit_pair: Pair) -> None:
     assert rabbit_pair.start("listen", asked_to_end_while_it_starts=True).wait(60) == 0
 

@@ -161,6 +161,7 @@ def fail_for(shop: Shop, days: int) -> None:
         shop.work()
 
 
+@pytest.mark.any_store
 def test_after_three_days_it_is_given_up_and_can_be_sent_again(shop: Shop, receiver: Receiver) -> None:
     webhook = shop.webhook()
     receiver.answers = [(500, {})]
@@ -178,6 +179,7 @@ def test_after_three_days_it_is_given_up_and_can_be_sent_again(shop: Shop, recei
     assert len(set(receiver.ids)) == 1
 
 
+@pytest.mark.any_store
 def test_after_five_days_without_a_success_it_is_switched_off_and_its_maker_is_told(
     shop: Shop, receiver: Receiver
 ) -> None:

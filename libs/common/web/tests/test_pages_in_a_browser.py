@@ -18,7 +18,7 @@ from libs.common.testing.browser import (
 )
 from libs.common.web.tests.gallery.app import gallery
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SPACING = """* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }
 p { margin-bottom: 2em !important }"""
 PATHS = ("/", "/form", "/form?wrong=1", "/desk", "/missing", "/invalid", "/down")
