@@ -20,7 +20,7 @@ hypothesis.settings.load_profile("kyodo")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file marked `any_store` says nothing that a store could change: on PostgreSQL, too, with `make slow`."""
+    """What is marked `any_store` is shown well enough by one store: on PostgreSQL, too, with `make slow`."""
     for item in items:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         if parameters.get("database") == "postgresql" and item.get_closest_marker("any_store"):

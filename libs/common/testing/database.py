@@ -82,7 +82,9 @@ def _copy_on_postgres(settings: Settings, service: str, template: str, name: str
     owner = settings.role_of(service, owner=True)
     with _administrator(str(settings.database_url)) as connection:
         names = map(sql.Identifier, (name, template, owner))
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(*names))
+        # Copying files takes half the time of writing pages to the log, which is the way from PostgreSQL 15 on.
+        way = "STRATEGY FILE_COPY" if connection.info.server_version >= 150000 else ""
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} " + way).format(*names))
 
 
 def _opened_on_postgres(settings: Settings, service: str, name: str) -> Database:

@@ -62,6 +62,7 @@ def expected(town: Town, tender: str) -> Mapping[str, Any]:
         return found
 
 
+@pytest.mark.any_store  # the other takes as long again
 def test_from_the_bid_to_the_result_every_step_may_be_the_last(town: Town):
     tender = town.publish(breakdown="1")
     first, second = town.company(1), town.company(2)
