@@ -23,8 +23,8 @@ Pieces = Callable[[], Iterator[bytes]]
 
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same bounds, near enough to be met."""
-    monkeypatch.setattr(harvesting, "LIMITS", harvesting.Limits(answer=(200_000, 0.4), whole=(1_000_000, 0.8)))
+    """The same bounds of bytes, near enough to be met; a busy machine may take its time."""
+    monkeypatch.setattr(harvesting, "LIMITS", harvesting.Limits(answer=(200_000, 60.0), whole=(1_000_000, 120.0)))
 
 
 @contextmanager
@@ -97,7 +97,11 @@ LEFT, TOO_LARGE = "読み取れませんでした", "大きすぎます"
         ("csv", announced_as_huge, TOO_LARGE),
     ],
 )
-def test_a_server_that_never_comes_to_its_end_is_left(town: Town, kind: str, pieces: Pieces, sentence: str):
+def test_a_server_that_never_comes_to_its_end_is_left(
+    town: Town, kind: str, pieces: Pieces, sentence: str, monkeypatch: pytest.MonkeyPatch
+):
+    if sentence == LEFT:  # it sends little, for ever
+        monkeypatch.setattr(harvesting, "LIMITS", harvesting.Limits(answer=(200_000, 0.4), whole=(1_000_000, 0.8)))
     with sending(pieces) as address:
         town.service.settings.fetch_allowed = address.removeprefix("http://")
         assert sentence in harvest(town, kind, address)
