@@ -26,6 +26,14 @@ _KEY_SHOWN = say("アドレスにキーが書かれています。Authorization 
 _NO_WEBSOCKET = say(
     "ここでは WebSocket を使えません。新しい知らせは Server-Sent Events（text/event-stream）で受け取れます。"
 )
+_NO_UPGRADE = say(
+    "本文のあるリクエストでは、プロトコルを切り替えられません。Upgrade ヘッダーを付けずに、HTTP/1.1 で送ってください。"
+)
+_SENTENCES = {
+    "key-in-address": _KEY_SHOWN,
+    "websocket-not-offered": _NO_WEBSOCKET,
+    "upgrade-with-body": _NO_UPGRADE,
+}
 
 
 class Malformed(Refusal):
@@ -34,8 +42,7 @@ class Malformed(Refusal):
     default_code = "malformed"
 
     def __init__(self, status: int, code: str) -> None:
-        sentence = _KEY_SHOWN if code == "key-in-address" else _NO_WEBSOCKET if status == 501 else _UNREADABLE
-        super().__init__(sentence, code=code)
+        super().__init__(_SENTENCES.get(code, _UNREADABLE), code=code)
         self.status = status  # type: ignore[misc]
 
 
