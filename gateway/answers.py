@@ -143,7 +143,7 @@ class Refusals:
         page = wants_page(request)
         if isinstance(refusal, TooWeak) and page and request.method == "GET":
             return _to_confirm(request, refusal)
-        response = self._page(request, refusal) if page else problem(refusal)
+        response = self._page(request, refusal) if page else self._problem(request, refusal)
         response.headers["cache-control"] = "no-store"
         if isinstance(refusal, Malformed):
             # What follows on this connection may not begin where we think it does.
@@ -151,6 +151,12 @@ class Refusals:
         if refusal.status == 401:
             weak = isinstance(refusal, TooWeak)
             response.headers["www-authenticate"] = challenge(refusal.details["acr"]) if weak else 'Bearer realm="kyodo"'
+        return response
+
+    def _problem(self, request: Request, refusal: Refusal) -> Response:
+        lang = i18n.asked_language(request)
+        response = problem(refusal, partial(self._pages.translated, lang))
+        response.headers["content-language"] = i18n.HTML_LANG[lang]
         return response
 
     def _page(self, request: Request, refusal: Refusal) -> Response:
