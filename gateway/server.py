@@ -181,7 +181,10 @@ class StrictProtocol(HttpToolsProtocol):
         self.refuse(400)
 
     def refuse(self, status: int) -> None:
-        """Answer and close: after a message that is not understood, nothing on this connection can be trusted."""
+        """Answer and close: after a message that is not understood, nothing on this connection can be trusted. Where another answer has
+        begun, cut: it would be read as a part of that."""
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            return self.transport.abort()
         title = _REFUSALS[status]
         body = b'{"type":"about:blank","title":"%s","status":%d}' % (title, status)
         self.transport.write(

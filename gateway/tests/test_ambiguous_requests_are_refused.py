@@ -154,6 +154,21 @@ def test_what_comes_after_a_body_is_no_header(cloud: Running) -> None:
     assert not {"cookie", "idempotency-key"} & {name for name, _ in seen["headers"]}
 
 
+def test_a_refusal_is_never_a_part_of_another_answer(cloud: Running) -> None:
+    """The service answers before the body has come; what is wrong with the rest of it is known when the answer is on its way."""
+    head = CUT.replace(b"/cut ", b"/cut?do=stream&bytes=50000000 ")
+    with socket.create_connection(("127.0.0.1", cloud.port)) as client:
+        client.settimeout(10)
+        client.sendall(head + b"5\r\nabcde\r\n")
+        received = client.recv(65536)
+        assert received.startswith(b"HTTP/1.1 200 ")
+        client.sendall(b"no length\r\n")
+        with suppress(ConnectionResetError):
+            while piece := client.recv(1 << 20):
+                received = received[-200:] + piece
+    assert b"400 Bad Request" not in received
+
+
 @pytest.mark.parametrize("begun", [b"0\r\nX-A: ", b"5;a="])
 def test_what_never_ends_after_a_body_is_cut_off(cloud: Running, begun: bytes) -> None:
     """A trailer, a chunk's extension: no byte of either is of use to anybody, and the parser keeps all of a trailer."""
