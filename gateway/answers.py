@@ -26,6 +26,14 @@ _KEY_SHOWN = say("アドレスにキーが書かれています。Authorization 
 _NO_WEBSOCKET = say(
     "ここでは WebSocket を使えません。新しい知らせは Server-Sent Events（text/event-stream）で受け取れます。"
 )
+_NO_UPGRADE = say(
+    "本文のあるリクエストでは、プロトコルを切り替えられません。Upgrade ヘッダーを付けずに、HTTP/1.1 で送ってください。"
+)
+_SENTENCES = {
+    "key-in-address": _KEY_SHOWN,
+    "websocket-not-offered": _NO_WEBSOCKET,
+    "upgrade-with-body": _NO_UPGRADE,
+}
 
 
 class Malformed(Refusal):
@@ -34,8 +42,7 @@ class Malformed(Refusal):
     default_code = "malformed"
 
     def __init__(self, status: int, code: str) -> None:
-        sentence = _KEY_SHOWN if code == "key-in-address" else _NO_WEBSOCKET if status == 501 else _UNREADABLE
-        super().__init__(sentence, code=code)
+        super().__init__(_SENTENCES.get(code, _UNREADABLE), code=code)
         self.status = status  # type: ignore[misc]
 
 
@@ -136,7 +143,7 @@ class Refusals:
         page = wants_page(request)
         if isinstance(refusal, TooWeak) and page and request.method == "GET":
             return _to_confirm(request, refusal)
-        response = self._page(request, refusal) if page else problem(refusal)
+        response = self._page(request, refusal) if page else self._problem(request, refusal)
         response.headers["cache-control"] = "no-store"
         if isinstance(refusal, Malformed):
             # What follows on this connection may not begin where we think it does.
@@ -144,6 +151,12 @@ class Refusals:
         if refusal.status == 401:
             weak = isinstance(refusal, TooWeak)
             response.headers["www-authenticate"] = challenge(refusal.details["acr"]) if weak else 'Bearer realm="kyodo"'
+        return response
+
+    def _problem(self, request: Request, refusal: Refusal) -> Response:
+        lang = i18n.asked_language(request)
+        response = problem(refusal, partial(self._pages.translated, lang))
+        response.headers["content-language"] = i18n.HTML_LANG[lang]
         return response
 
     def _page(self, request: Request, refusal: Refusal) -> Response:

@@ -13,11 +13,10 @@ from starlette.responses import RedirectResponse
 from gateway.admission import Admission, peer, refusal_of
 from gateway.answers import Message, Receive, Scope, Send, leave_after, security_headers, with_headers
 from gateway.domain import network_of
-from gateway.hygiene import header
 from gateway.identity import Caller
 from gateway.offload import FILES, OFFER
 from gateway.parts import Parts
-from gateway.proxy import Body, ClientGone, Onwards, Proxy, has_body, too_large
+from gateway.proxy import Body, ClientGone, Onwards, Proxy, body_of
 from gateway.routes import Moved, Onward, Own
 from gateway.upstream import HttpUpstreams, Patience, Upstreams
 from libs.common import telemetry
@@ -211,11 +210,8 @@ class Gateway:
         if decision.area != "health":
             self._parts.fairness.check_network(network_of(scope["state"]["address"]))
         caller = await self.admission.caller(scope) if decision.area != "health" else Caller()
-        if has_body(scope["headers"]):
-            length = header(scope["headers"], b"content-length")
-            if length is not None and int(length) > OWN_LIMIT:
-                raise too_large(OWN_LIMIT)
-            body = Body(receive, OWN_LIMIT, self._settings.upstream_idle_seconds)
+        body = body_of(scope["headers"], receive, OWN_LIMIT, self._settings.upstream_idle_seconds)
+        if body is not None:
             receive = _given(await _whole(body), receive)
         actor = self.admission.actor(caller, decision)
         scope["state"]["caller"] = caller

@@ -2,16 +2,20 @@
 
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import DBAPIError
+
 from gateway import db
 from gateway.oidc import health, providers
 from gateway.oidc.metadata import Known
-from gateway.parts import build_parts
+from gateway.oidc.towns import TownProvider
+from gateway.parts import build_parts, towns_of, vault_of
 from gateway.settings import Settings
 from gateway.use_cases import accounts, tickets
 from libs.common import doctor as doctors
-from libs.common import unsafe
+from libs.common import keys, unsafe
 from libs.common.clock import SystemClock
 from libs.common.doctor import stores
+from libs.common.service import build
 from libs.common.unsafe import is_loopback
 
 
@@ -72,7 +76,20 @@ def doctor(settings: Settings) -> int:
     now = SystemClock().now()
     found = doctors.examine("gateway", settings, now, unused=(stores.broker,))
     asked = health.findings(settings.oidc_providers, settings.public_url, now)
-    return doctors.report("gateway", [*found, *asked])
+    towns = health.findings_of_towns(_towns(settings), settings.staff_url or settings.public_url, now)
+    return doctors.report("gateway", [*found, *asked, *towns])
+
+
+def _towns(settings: Settings) -> list[TownProvider]:
+    """Those that municipalities use; none where the store or our key is not there, which the doctor has said already."""
+    try:
+        service, own_key = build("gateway", settings), keys.private_key(settings.keys_dir, "gateway")
+        try:
+            return towns_of(service, settings, vault_of(own_key))
+        finally:
+            service.database.close()
+    except (DBAPIError, OSError):
+        return []
 
 
 def refuse_sample_on_staff_network(settings: Settings) -> None:

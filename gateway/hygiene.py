@@ -63,6 +63,8 @@ class Target:
 
 def check_headers(headers: Headers, http_version: str) -> None:
     """Refuse header sections that are too large, malformed or ambiguous. Names are lower case already."""
+    if http_version not in ("1.1", "1.0"):
+        raise BadRequest(505, "http-version")
     names = [name for name, _ in headers]
     joined, values = b",".join(names), b"".join([value for _, value in headers])
     if len(headers) > MAX_HEADERS or len(joined) + len(values) + 3 * len(headers) + 1 > MAX_HEADER_BYTES:
@@ -74,12 +76,19 @@ def check_headers(headers: Headers, http_version: str) -> None:
     seen = set(names)
     if len(seen) < len(names) and any(names.count(name) > 1 for name in seen & _ONCE):
         raise BadRequest(400, "repeated-header")
-    if b"upgrade" in seen and any(b"websocket" in value.lower() for name, value in headers if name == b"upgrade"):
+    if b"upgrade" in seen:
+        _check_upgrade(headers)
+    _check_host(headers, seen)
+    _check_framing(dict(headers), seen, http_version)
+
+
+def _check_upgrade(headers: Headers) -> None:
+    if any(b"websocket" in value.lower() for name, value in headers if name == b"upgrade"):
         raise BadRequest(
             501, "websocket-not-offered"
         )  # answered as a plain request, it would do a page's work for nobody
-    _check_host(headers, seen)
-    _check_framing(dict(headers), seen, http_version)
+    if has_body(headers):  # the parser skips it: it would be read as the next request
+        raise BadRequest(400, "upgrade-with-body")
 
 
 def _check_host(headers: Headers, seen: set[bytes]) -> None:
@@ -203,6 +212,11 @@ def cookie(headers: Headers, wanted: str) -> str | None:
                 if key.decode("latin-1") == wanted:
                     found.add(content.decode("latin-1"))
     return found.pop() if len(found) == 1 else None
+
+
+def has_body(headers: Headers) -> bool:
+    """RFC 9112, 6.3: a request has a body when it says how long it is, or that it is chunked."""
+    return header(headers, b"transfer-encoding") is not None or header(headers, b"content-length") not in (None, b"0")
 
 
 def header(headers: Headers, wanted: bytes) -> bytes | None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.requests import Request
 
 from gateway import db, domain
@@ -17,7 +18,7 @@ from gateway.identity import STAFF, Callers, Cookies, Guests, InnerTokens, Machi
 from gateway.offload import Offload
 from gateway.oidc.door import Providers
 from gateway.oidc.providers import Provider, read
-from gateway.oidc.towns import Vault, provider_of
+from gateway.oidc.towns import TownProvider, Vault, provider_of
 from gateway.passkeys import Passkeys
 from gateway.passwords import Passwords
 from gateway.sealed import Seal
@@ -145,7 +146,7 @@ def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
         service.clock,
         settings.data_dir / "gateway-snapshot.json",
     )
-    vault = Vault(derive(own_key, "secrets of providers"))
+    vault = vault_of(own_key)
     sealed = derive(own_key, f"{side}sign-in with providers")
     read_towns = partial(towns_of, service, settings, vault)
     providers = Providers(read(settings.oidc_providers), sealed, settings.public_url, service.clock, read_towns)
@@ -178,7 +179,11 @@ def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
     return parts
 
 
-def towns_of(service: Service, settings: Settings, vault: Vault) -> list[Provider]:
+def vault_of(own_key: Ed25519PrivateKey) -> Vault:
+    return Vault(derive(own_key, "secrets of providers"))
+
+
+def towns_of(service: Service, settings: Settings, vault: Vault) -> list[TownProvider]:
     """The providers that municipalities have set up and switched on, from the store."""
     with service.database.reading() as session:
         rows = db.town_providers_on(session)

@@ -8,9 +8,17 @@ from functools import cache
 
 from prometheus_client import Counter
 
-from gateway.answers import BadGateway, GatewayTimeout, Message, Receive, RequestTimeout, Send, busy
+from gateway.answers import BadGateway, GatewayTimeout, Malformed, Message, Receive, RequestTimeout, Send, busy
 from gateway.fairness.door import Fairness
-from gateway.hygiene import SAFE_METHODS, Headers, forwarded_cookies, forwarded_headers, header, returned_headers
+from gateway.hygiene import (
+    SAFE_METHODS,
+    Headers,
+    forwarded_cookies,
+    forwarded_headers,
+    has_body,
+    header,
+    returned_headers,
+)
 from gateway.offload import Handing, Offload
 from gateway.openness import opened
 from gateway.upstream import (
@@ -65,12 +73,13 @@ class Onwards:
 
 
 class Body:
-    """The client's request body, counted and watched. `failure` says why it ended early, if it did."""
+    """The client's request body, counted and watched. `failure` says why it ended early, if it did; `length` is what its headers say."""
 
-    def __init__(self, receive: Receive, limit: int, idle: float) -> None:
+    def __init__(self, receive: Receive, limit: int, idle: float, length: int | None) -> None:
         self._receive = receive
         self._left = limit
         self._limit = limit
+        self._length = length
         self._idle = idle
         self.finished = False
         self.failure: Exception | None = None
@@ -105,7 +114,23 @@ class Body:
         if self._left < 0:
             self.failure = too_large(self._limit)
             raise self.failure
+        if self.finished and self._length not in (None, self._limit - self._left):
+            # A service that was promised more would take the next request on its connection for the rest of this one.
+            self.finished = False
+            self.failure = Malformed(400, "ambiguous-length")
+            raise self.failure
         return chunk
+
+
+def body_of(headers: Headers, receive: Receive, limit: int, idle: float) -> Body | None:
+    """The body that a request has by its headers. Raises TooLarge where these say so already."""
+    if not has_body(headers):
+        return None
+    said = header(headers, b"content-length")
+    length = int(said) if said is not None else None
+    if length is not None and length > limit:
+        raise too_large(limit)
+    return Body(receive, limit, idle, length)
 
 
 def too_large(limit: int) -> TooLarge:
@@ -147,11 +172,6 @@ class Watch:
             self._listening.cancel()
 
 
-def has_body(headers: Headers) -> bool:
-    """RFC 9112, 6.3: a request has a body when it says how long it is, or that it is chunked."""
-    return header(headers, b"transfer-encoding") is not None or header(headers, b"content-length") not in (None, b"0")
-
-
 def outgoing_headers(request: Onwards, own_cookies: frozenset[str]) -> Headers:
     cookies = forwarded_cookies(request.headers, own_cookies)
     kept = [(b"cookie", cookies)] if cookies else []
@@ -187,7 +207,7 @@ class Proxy:
             self._fairness.shares.give(request.service, request.tenant)
 
     async def _pass_on(self, request: Onwards, receive: Receive, send: Send) -> None:
-        body = self._body(request, receive)
+        body = body_of(request.headers, receive, request.limit, self._idle)
         watch = Watch(receive, lambda: body is None or body.finished)
         answer: Answer | None = None
         whole = False
@@ -209,14 +229,6 @@ class Proxy:
             watch.stop()
             if answer is not None:
                 answer.close(whole=whole)
-
-    def _body(self, request: Onwards, receive: Receive) -> Body | None:
-        if not has_body(request.headers):
-            return None
-        length = header(request.headers, b"content-length")
-        if length is not None and int(length) > request.limit:
-            raise too_large(request.limit)
-        return Body(receive, request.limit, self._idle)
 
     async def _open(self, request: Onwards, body: Body | None) -> Answer:
         headers, service = outgoing_headers(request, self._own_cookies), request.service

@@ -89,11 +89,24 @@ class Joined:
             self._transport.write(held[0] if len(held) == 1 else b"".join(held))
 
 
+class _Nowhere(list[tuple[bytes, bytes]]):
+    """Where fields go that come after a body (trailers). uvicorn would add them to the headers, as if the sender had said them before
+    anybody looked (RFC 9110, 6.5.1: not without knowing what each means; we know none)."""
+
+    def append(self, _: tuple[bytes, bytes]) -> None:
+        """They are dropped."""
+
+
+_NOWHERE = _Nowhere()
+
+
 class StrictProtocol(HttpToolsProtocol):
     """One connection. Limits hold while a message is read, not after it has been."""
 
     in_headers = False
     header_bytes = 0
+    idle_bytes = 0
+    """Bytes since the last of a body, or since a message began: of trailers, of a chunk's extensions, of empty lines."""
     unread_bytes = 0
     header_timer: asyncio.TimerHandle | None = None
 
@@ -104,18 +117,23 @@ class StrictProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
+        self.idle_bytes += len(data)
         super().data_received(data)
-        if self.in_headers and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self.in_headers:
             if self.header_timer is None:  # most heads come whole, and need none
                 self.header_timer = self.loop.call_later(HEADER_SECONDS, self.headers_late)
             self.header_bytes += len(data)
             if self.header_bytes > MAX_HEADER_BYTES + MAX_TARGET_BYTES:
                 self.refuse(431)
+        elif self.idle_bytes > MAX_HEADER_BYTES:
+            self.refuse(431)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.in_headers = True
-        self.header_bytes = 0
+        self.header_bytes = self.idle_bytes = 0
 
     def on_headers_complete(self) -> None:
         self.in_headers = False
@@ -129,8 +147,10 @@ class StrictProtocol(HttpToolsProtocol):
         if not self.url.startswith(b"/") or b"#" in self.url or self.url.startswith(b"//"):
             return self.refuse(400)
         super().on_headers_complete()
+        self.headers = _NOWHERE
 
     def on_body(self, body: bytes) -> None:
+        self.idle_bytes = 0
         if self.cycle is None or self.transport.is_closing():
             return
         if self.cycle.response_complete:
@@ -161,7 +181,10 @@ class StrictProtocol(HttpToolsProtocol):
         self.refuse(400)
 
     def refuse(self, status: int) -> None:
-        """Answer and close: after a message that is not understood, nothing on this connection can be trusted."""
+        """Answer and close: after a message that is not understood, nothing on this connection can be trusted. Where another answer has
+        begun, cut: it would be read as a part of that."""
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            return self.transport.abort()
         title = _REFUSALS[status]
         body = b'{"type":"about:blank","title":"%s","status":%d}' % (title, status)
         self.transport.write(

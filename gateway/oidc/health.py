@@ -2,16 +2,17 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gateway.oidc.exchange import SKEW, answer_without_a_person, word_on_a_made_up_code
 from gateway.oidc.metadata import Known, Metadata, ProviderFailed, asking, discovery_url
-from gateway.oidc.providers import BadProviders, read
-from libs.common.doctor import finding
+from gateway.oidc.providers import BadProviders, Provider, read
+from libs.common.doctor import address, finding
 from libs.common.errors import say
 
 WORDS = {
@@ -115,11 +116,42 @@ def findings(file: Path | None, public_url: str, now: datetime) -> Iterator[find
         )
         return
     for provider in found.values():
-        what = f"sign-in with {provider.key}"
-        wrong = [step for step in check(Known(provider), now, provider.way_back(public_url)) if step.problem]
-        yield from (finding.bad(what, f"{step.name} {step.detail}".strip(), WORDS[step.problem]) for step in wrong)
-        if not wrong:
-            yield finding.good(what, f"{provider.issuer} answers with keys and knows us, and the clocks agree")
+        yield from _findings_of(provider, public_url, now, finding.bad)
+
+
+def findings_of_towns(towns: Iterable[Provider], public_url: str, now: datetime) -> Iterator[finding.Finding]:
+    """The same of those that municipalities have set up and use. No more than a warning: their administrators mend it, nobody waits."""
+    for provider in towns:
+        yield from _findings_of(provider, public_url, now, _tell_the_town)
+
+
+def _tell_the_town(what: str, said: str, do: str) -> finding.Finding:
+    return finding.warning(what, said, f"この自治体の管理者に知らせます(「職員のサインイン」の画面)：{do}")
+
+
+def _findings_of(
+    provider: Provider, public_url: str, now: datetime, wrong: Callable[[str, str, str], finding.Finding]
+) -> Iterator[finding.Finding]:
+    what = f"sign-in with {provider.key}"
+    problems = [step for step in check(Known(provider), now, provider.way_back(public_url)) if step.problem]
+    yield from (wrong(what, f"{step.name} {step.detail}".strip(), WORDS[step.problem]) for step in problems)
+    if not problems:
+        yield finding.good(what, f"{provider.issuer} answers with keys and knows us, and the clocks agree")
+        yield from _certificate(provider, what, now)
+
+
+def _certificate(provider: Provider, what: str, now: datetime) -> Iterator[finding.Finding]:
+    """What will be wrong soon."""
+    url = urlsplit(provider.issuer)
+    if url.scheme != "https" or url.hostname is None:
+        return
+    try:
+        ends = address.certificate_end(url.hostname, url.port or 443, provider.tls())
+    except OSError:  # its pages may stand elsewhere; whether they answer has been asked
+        return
+    if ends - now < address.SOON:
+        said = f"its certificate ends on {ends:%Y-%m-%d}, in {(ends - now).days} days"
+        yield finding.warning(what, said, "更新されるかどうかを、プロバイダーの担当に確かめます")
 
 
 def _secret(known: Known) -> Step:

@@ -7,7 +7,7 @@ import pytest
 
 from gateway import db
 from gateway.pages import account as own_pages
-from gateway.pages import address, close, second_factor
+from gateway.pages import address, close, second_factor, town_provider
 from gateway.passkeys import Made
 from gateway.tests.conftest import CODE
 from gateway.tests.inside import Inside
@@ -16,8 +16,8 @@ from gateway.use_cases import machine_tokens, second_factors
 from libs.common.testing.service import NOW
 
 ROUTES = sorted(
-    route.path.replace("{ident}", "x")
-    for room in (own_pages, address, close, second_factor)
+    route.path.replace("{ident}", "x").replace("{town}", CODE)
+    for room in (own_pages, address, close, second_factor, town_provider)
     for route in room.router.routes
     if "POST" in route.methods
 )
@@ -39,7 +39,7 @@ def mark(door: Inside, person: str) -> str:
 
 
 def test_the_rooms_are_all_there() -> None:
-    assert len(ROUTES) == 16 and {"/account/name", "/account/close", "/account/help"} < set(ROUTES), ROUTES
+    assert len(ROUTES) == 20 and {"/account/name", "/account/close", "/account/help"} < set(ROUTES), ROUTES
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -68,7 +68,7 @@ def test_a_button_of_one_s_own_page_works_in_the_next_session_too(door: Inside, 
 def forms(page: str) -> Iterator[str]:
     """What follows each form's tag."""
     yield from (
-        rest for path, rest in re.findall(r'<form [^>]*action="(/[^"]+)"[^>]*>(.{60})', page) if "account" in path
+        rest for path, rest in re.findall(r'<form [^>]*action="(/[^"]+)"[^>]*>\s*(.{60})', page) if "account" in path
     )
 
 
@@ -79,10 +79,16 @@ def test_every_form_says_to_whom_it_was_shown(door: Inside, two: tuple[str, str]
         machine_tokens.make(session, wish, by=first, tenants={CODE}, now=NOW)
     with door.parts.service.database.transaction("400009") as session:
         second_factors.add_passkey(session, first, Made("credential", b"key", 0), "職場", NOW)
+        words = {"label": "職員", "issuer": "https://id.example", "client_id": "kyodo", "secret": "", "claim": None}
+        session.add(
+            db.TownProviderRow(
+                for_tenant=CODE, **words, domains=[], claim_values=[], on=False, changed_at=NOW, changed_by=first
+            )
+        )
     door.session(first)
     cookies = door.session(first, acr="two-factor")
     seen = 0
-    for path in ("", "second-factor", "address", "help"):
+    for path in ("", "second-factor", "address", "help", f"provider/{CODE}/"):
         page = as_browser(door, lambda c, p=path: c.get(f"/account/{p}"), cookies)
         assert page.status_code == 200
         for rest in forms(page.text):
@@ -91,4 +97,4 @@ def test_every_form_says_to_whom_it_was_shown(door: Inside, two: tuple[str, str]
     door.publish()
     [closing] = forms(as_browser(door, lambda c: c.get("/account/close"), cookies).text)
     assert closing.startswith("<input")
-    assert seen >= 11
+    assert seen >= 14

@@ -9,11 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway import db
+from gateway import commands, db
 from gateway.domain import Voucher
+from gateway.oidc import health
 from gateway.oidc.exchange import Identity
 from gateway.oidc.metadata import Known, ProviderFailed
-from gateway.oidc.providers import BadProviders, read
+from gateway.oidc.providers import BadProviders, Provider, read
 from gateway.oidc.towns import TownProvider
 from gateway.parts import staff_side, towns_of
 from gateway.tests import fake_provider
@@ -24,6 +25,7 @@ from gateway.tests.test_a_provider_says_who_is_there import come_in, sessions, s
 from gateway.tests.test_an_account_moves_stops_and_closes import account, as_browser
 from gateway.use_cases import identities
 from libs.common import audit
+from libs.common.doctor.finding import Level
 
 PAGE = f"/account/provider/{CODE}/"
 KEY = f"town-{CODE}"
@@ -102,6 +104,35 @@ def test_an_administrator_sets_it_up_tries_it_and_staff_come_in_by_it(door: Insi
     with door.parts.service.database.reading(CODE) as session:
         noted = {entry.action for entry in audit.entries(session)}
     assert noted == {"gateway.provider.set", "gateway.provider.on"}
+
+
+def test_the_doctor_asks_the_providers_of_the_towns_too(
+    door: Inside, admin: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a warning: the municipality mends it."""
+    told = lambda: [line for line in _doctor(door, capsys) if KEY in line]  # noqa: E731
+    set_up(door, admin)
+    assert [line.split()[0] for line in told()] == ["ok"]
+    State.fault = "keys away"
+    [line] = told()
+    assert line.split()[0] == "warn" and "keys" in line
+    asks(door, admin, "POST", f"{PAGE}off")
+    assert told() == [], "what is not in use"
+
+
+def _doctor(door: Inside, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    commands.doctor(door.parts.settings)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_provider_s_certificate_that_ends_soon_is_said_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.now(UTC)
+    monkeypatch.setattr(health, "check", lambda *_: [])
+    facts = {"key": "x", "label": "x", "for": "citizen", "issuer": "https://id.example", "client_id": "kyodo"}
+    for left, levels in ((10, [Level.GOOD, Level.WARNING]), (60, [Level.GOOD])):
+        monkeypatch.setattr(health.address, "certificate_end", lambda *_, n=left: now + timedelta(days=n))
+        found = list(health.findings_of_towns([Provider(**facts, auth="none")], URL, now))
+        assert [each.level for each in found] == levels
 
 
 def test_its_staff_have_rights_there_and_nowhere_else(door: Inside, admin: str) -> None:

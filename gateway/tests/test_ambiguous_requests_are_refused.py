@@ -2,14 +2,20 @@
 
 import re
 import socket
+from contextlib import suppress
 
 import pytest
 
-from gateway.tests.conftest import CODE, Running
+from gateway.tests.conftest import CODE, Running, until
+from gateway.tests.inside import Inside
+from gateway.tests.test_an_account_moves_stops_and_closes import as_browser
 
 HOST = b"Host: 127.0.0.1\r\n"
 SECOND = b"GET /t/402036/eapply/smuggled HTTP/1.1\r\n" + HOST + b"\r\n"
 POST = b"POST /t/402036/eapply/a HTTP/1.1\r\n" + HOST
+CUT = POST.replace(b"/a ", b"/cut ") + b"Transfer-Encoding: chunked\r\n\r\n"
+"""The fault lies in the body: that the request began is told to the service, its end is not."""
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
 
 
 def get(target: bytes, *headers: bytes) -> bytes:
@@ -31,10 +37,20 @@ REFUSED = {
         b"POST /t/402036/eapply/a HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         400,
     ),
-    "bad chunk end": (
-        POST.replace(b"/a ", b"/cut ") + b"Transfer-Encoding: chunked\r\n\r\n5\r\nAAAAAXX2\r\n45\r\n0\r\n\r\n",
+    "chunked in other words": (POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n" + SECOND, 400),
+    "bad chunk end": (CUT + b"5\r\nAAAAAXX2\r\n45\r\n0\r\n\r\n", 400),
+    "chunk that ends with a bare line feed": (CUT + b"5\r\nabcde\n0\r\n\r\n" + SECOND, 400),
+    "bare line feed in a chunk's extension": (CUT + b"5;\n\r\nabcde\r\n0\r\n\r\n" + SECOND, 400),
+    "chunk's length with a sign": (CUT + b"+5\r\nabcde\r\n0\r\n\r\n" + SECOND, 400),
+    "chunk's length in 0x": (CUT + b"0x5\r\nabcde\r\n0\r\n\r\n" + SECOND, 400),
+    "chunk's length of 65 bits": (CUT + b"10000000000000005\r\nabcde\r\n0\r\n\r\n" + SECOND, 400),
+    "another protocol, with a length": (
+        POST + UPGRADE + b"Content-Length: %d\r\n\r\n" % len(SECOND) + SECOND,
         400,
     ),
+    "another protocol, with chunks": (POST + UPGRADE + b"Transfer-Encoding: chunked\r\n\r\n" + SECOND, 400),
+    "version 2.0": (b"GET /t/402036/eapply/a HTTP/2.0\r\n" + HOST + b"\r\n", 505),
+    "version 0.9": (b"GET /t/402036/eapply/a\r\n\r\n", 505),
     "bare line feeds": (b"GET /t/402036/eapply/a HTTP/1.1\nHost: 127.0.0.1\n\n", 400),
     "folded header": (get(b"/t/402036/eapply/a", b"X-A: b\r\n X-Tenant: evil"), 400),
     "NUL in a header": (get(b"/t/402036/eapply/a", b"X-A: b\x00c"), 400),
@@ -97,6 +113,73 @@ def test_the_same_raw_socket_does_get_through_when_the_request_is_plain(cloud: R
     assert exchange(cloud.port, chunked) == [200]
 
 
+@pytest.mark.parametrize("body", [b"Content-Length: %d\r\n\r\n" % len(SECOND), b"Transfer-Encoding: chunked\r\n\r\n"])
+def test_a_body_that_comes_after_an_offer_of_another_protocol_is_no_request(cloud: Running, body: bytes) -> None:
+    """The parser skips it: a proxy in front has sent one request with a body, and here a second one would be answered."""
+    cloud.forget_seen()
+    with socket.create_connection(("127.0.0.1", cloud.port)) as client:
+        client.settimeout(10)
+        client.sendall(POST + UPGRADE + body)
+        answer = client.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 400 ") and b"upgrade-with-body" in answer
+        with suppress(OSError):
+            client.sendall(SECOND)
+            answer += b"".join(iter(lambda: client.recv(65536), b""))
+    assert b"HTTP/1.1 2" not in answer and cloud.seen() == []
+
+
+def test_nobody_s_request_is_taken_for_the_rest_of_another_s(cloud: Running) -> None:
+    """Promised, skipped by the parser, answered by the service before it had read on: the next request on that connection was eaten."""
+    early = POST.replace(b"/a ", b"/a?do=early ") + UPGRADE + b"Content-Length: 20\r\n\r\n"
+    assert exchange(cloud.port, early) == [400]
+    for _ in range(3):
+        assert cloud.client().get(f"/t/{CODE}/eapply/mine").status_code == 200
+
+
+def test_a_body_that_is_not_as_long_as_it_was_said_to_be_never_looks_whole_to_a_service(door: Inside) -> None:
+    """Whatever the parser makes of a message: the rest of a promised length would be the beginning of somebody else's request."""
+    said = {"content-length": "20", "accept": "application/json"}
+    answer = as_browser(door, lambda c: c.post(f"/t/{CODE}/eapply/a", content=b"abcde", headers=said), {})
+    assert (answer.status_code, answer.json()["code"]) == (400, "ambiguous-length")
+    assert door.upstreams.seen == []
+
+
+def test_what_comes_after_a_body_is_no_header(cloud: Running) -> None:
+    """A proxy in front that watches over cookies and keys has not seen it (RFC 9110, 6.5.1)."""
+    cloud.forget_seen()
+    trailers = b"Cookie: a=b\r\nAuthorization: Bearer x\r\nHost: evil.example\r\nIdempotency-Key: k\r\n\r\n"
+    assert exchange(cloud.port, POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n" + trailers) == [200]
+    [seen] = cloud.seen()
+    assert (seen["size"], seen["whole"]) == (5, True)
+    assert not {"cookie", "idempotency-key"} & {name for name, _ in seen["headers"]}
+
+
+def test_a_refusal_is_never_a_part_of_another_answer(cloud: Running) -> None:
+    """The service answers before the body has come; what is wrong with the rest of it is known when the answer is on its way."""
+    head = CUT.replace(b"/cut ", b"/cut?do=stream&bytes=50000000 ")
+    with socket.create_connection(("127.0.0.1", cloud.port)) as client:
+        client.settimeout(10)
+        client.sendall(head + b"5\r\nabcde\r\n")
+        received = client.recv(65536)
+        assert received.startswith(b"HTTP/1.1 200 ")
+        client.sendall(b"no length\r\n")
+        with suppress(ConnectionResetError):
+            while piece := client.recv(1 << 20):
+                received = received[-200:] + piece
+    assert b"400 Bad Request" not in received
+
+
+@pytest.mark.parametrize("begun", [b"0\r\nX-A: ", b"5;a="])
+def test_what_never_ends_after_a_body_is_cut_off(cloud: Running, begun: bytes) -> None:
+    """A trailer, a chunk's extension: no byte of either is of use to anybody, and the parser keeps all of a trailer."""
+    cloud.forget_seen()
+    with socket.create_connection(("127.0.0.1", cloud.port)) as client:
+        client.settimeout(20)
+        client.sendall(CUT + b"5\r\nabcde\r\n" + begun)
+        assert _sent_until_cut(client, b"a" * 16_000) < 8_000_000
+    assert until(cloud.seen) and not cloud.seen()[0]["whole"], "the service was told that it broke off"
+
+
 @pytest.mark.parametrize(
     ("asked", "sent_on"),
     [
@@ -116,14 +199,17 @@ def test_headers_that_never_end_are_cut_off(cloud: Running) -> None:
     with socket.create_connection(("127.0.0.1", cloud.port)) as client:
         client.settimeout(20)
         client.sendall(b"GET /t/402036/eapply/a HTTP/1.1\r\n" + HOST)
-        sent = 0
-        try:
-            while sent < 20_000_000:
-                client.sendall(b"X-A: " + b"a" * 8000 + b"\r\n")
-                sent += 8000
-        except OSError:
-            pass
-        assert sent < 8_000_000  # what both ends' sockets hold by themselves is some MB, and differs by machine
+        assert _sent_until_cut(client, b"X-A: " + b"a" * 8000 + b"\r\n") < 8_000_000
+
+
+def _sent_until_cut(client: socket.socket, piece: bytes) -> int:
+    """Bytes that were taken. What both ends' sockets hold by themselves is some MB, and differs by machine."""
+    sent = 0
+    with suppress(OSError):
+        while sent < 20_000_000:
+            client.sendall(piece)
+            sent += len(piece)
+    return sent
 
 
 def test_a_refusal_has_the_headers_of_every_answer(cloud: Running) -> None:

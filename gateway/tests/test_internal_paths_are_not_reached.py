@@ -11,6 +11,7 @@ from gateway.tests.conftest import CODE, Running
 from gateway.tests.test_ambiguous_requests_are_refused import exchange, get
 from libs.common import keys
 from libs.common.inner_token import TokenSigner
+from libs.common.tests import test_forged_tokens as forged
 
 PERSONS = "internal/gateway/persons?ids=x"
 
@@ -94,6 +95,26 @@ def test_the_table_finds_what_it_looks_for(cloud: Running) -> None:
     assert exchange(cloud.port, get(f"/t/{CODE}/eapply/a".encode())) == [200]
     assert [line["path"] for line in cloud.seen()] == [f"/t/{CODE}/eapply/a"]
     assert as_the_most_lenient_reader("/x/%252e%252e/INTERNAL;y//z") == "/internal/z"
+
+
+def test_no_forged_token_is_believed_by_the_running_door(cloud: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made with its own keys: 401 on the port that services reach (403 would be somebody known), and outside a key that is none."""
+    for issuer in ("gateway", "tenants"):
+        monkeypatch.setattr(forged, issuer.upper(), keys.private_key(cloud.folder / "keys", issuer))
+    monkeypatch.setattr(forged, "AUDIENCE", "gateway")
+    cloud.forget_seen()
+    inside, outside = f"http://127.0.0.1:{cloud.internal_port}/{PERSONS}", f"{cloud.url}/t/{CODE}/eapply/a"
+    with httpx.Client(trust_env=False) as client:
+
+        def said(url: str, token: str) -> int:
+            return client.get(url, headers={"authorization": f"Bearer {token}".strip()}).status_code
+
+        for name, make in forged.FORGED.items():
+            assert (said(inside, make()), said(outside, make())) == (401, 401), name
+        assert said(inside, forged.token()) == 403, "made rightly, of a person: known, and not let in"
+        own = forged.token(forged.TENANTS, {"kid": "tenants"}, iss="tenants", kind="service", sub="tenants")
+        assert (said(inside, own), said(outside, own)) == (200, 401)
+    assert cloud.seen() == []
 
 
 def own_token(cloud: Running, issuer: str, audience: str) -> list[bytes]:

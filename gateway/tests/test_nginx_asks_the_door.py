@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,9 +16,10 @@ import pytest
 
 from gateway.decisions import Decisions
 from gateway.nginx import config
-from gateway.tests.conftest import CODE, OLD, PASSWORD, ROOT, Running, free_port, running
+from gateway.tests.conftest import CODE, OLD, PASSWORD, ROOT, Running, free_port, running, until
 from gateway.tests.inside import URL, Inside, inside
 from gateway.tests.nginx import nginx
+from gateway.tests.test_answers_in_parts_and_over_time import hanging
 from gateway.tests.test_requests_pass_to_services import EVIL, actor, headers_of
 from gateway.use_cases import accounts
 
@@ -166,6 +168,35 @@ def test_what_changes_something_is_not_sent_twice(fronted: Fronted) -> None:
     fronted.cloud.forget_seen()
     assert fronted.client().post(f"{PATH}?do=note-and-reset", content=b"abc").status_code == 502
     assert [line["method"] for line in fronted.cloud.seen() if line["method"] == "POST"] == ["POST"]
+
+
+@pytest.mark.parametrize("place", ["eapply/live", "eapply/desk/live"])
+def test_events_pass_nginx_as_they_are_said_and_the_service_is_let_go_when_the_reader_leaves(
+    fronted: Fronted, place: str
+) -> None:
+    """Passed on by nginx itself, and (a desk's) through the door."""
+    cloud = fronted.cloud
+    cloud.forget_seen()
+    (cloud.folder / "go").unlink(missing_ok=True)
+    path = f"/t/{CODE}/{place}?do=events"
+    with fronted.client().stream("GET", path, headers={"accept": "text/event-stream"}) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        pieces = answer.iter_raw()
+        assert next(pieces) == b"id: 1\ndata: first\n\n", "while the service has said no more"
+        (cloud.folder / "go").touch()
+        assert next(pieces) == b"id: 2\ndata: second\n\n"
+        assert until(lambda: hanging(cloud) == 1)
+    assert until(lambda: hanging(cloud) == 0), "the service was let go"
+
+
+def test_a_client_that_leaves_nginx_before_the_answer_holds_no_connection_of_the_service(fronted: Fronted) -> None:
+    cloud = fronted.cloud
+    cloud.forget_seen()
+    for place in ("eapply/a", "eapply/desk/a"):
+        with socket.create_connection(("127.0.0.1", int(fronted.front.rpartition(":")[2]))) as client:
+            client.sendall(f"GET /t/{CODE}/{place}?do=hang HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            assert until(lambda: hanging(cloud) == 1)
+        assert until(lambda: hanging(cloud) == 0), place
 
 
 # ---- who may ask, and what is said -----------------------------------------------------------------------------------

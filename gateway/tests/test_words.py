@@ -9,6 +9,8 @@ from pathlib import Path
 from babel.messages.pofile import read_po
 
 import gateway.answers  # noqa: F401 (its refusals are among those that are known)
+from gateway.tests.inside import Inside
+from gateway.tests.test_an_account_moves_stops_and_closes import as_browser
 from libs.common import errors
 from libs.common.web import i18n
 
@@ -116,3 +118,16 @@ def test_easy_japanese_says_how_its_kanji_are_read() -> None:
     assert len(sentences) > 150
     assert {sentence: found for sentence in sentences if (found := without_reading(sentence))} == {}
     assert without_reading("画面（がめん）を 見て ください。") == ["見"]
+
+
+def test_a_program_reads_a_refusal_in_the_language_it_asks_for(door: Inside) -> None:
+    """By Accept-Language; who says none is answered in Japanese. The code is the same."""
+    for said, detail in (("en", "There is no such municipality here."), ("", "お探しの自治体のページはありません。")):
+        headers = {"accept": "application/json", "accept-language": said}
+        answer = as_browser(door, lambda c, h=headers: c.get("/t/999999/eapply/", headers=h), {})
+        told = answer.json()
+        assert (answer.status_code, told["code"]) == (404, "unknown-tenant")
+        assert told["detail"].startswith(detail) and told["title"] == {"en": "Page not found"}.get(
+            said, "ページが見つかりません"
+        )
+        assert answer.headers["content-language"] == (said or "ja")

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from libs.common import access, telemetry
-from libs.common.errors import Invalid, NotAllowed, NotFound, Refusal, TooWeak, Unavailable, Unexpected
+from libs.common.errors import Invalid, NotAllowed, NotFound, Refusal, Sentence, TooWeak, Unavailable, Unexpected
 from libs.common.operations import operations_router
 from libs.common.service import Service
 from libs.common.web.pages import refusal_heading
@@ -79,18 +79,19 @@ def _routes_of(routers: list[APIRouter]) -> list[BaseRoute]:
 # ---- refusals -------------------------------------------------------------------------------------------------------
 
 
-def problem(refusal: Refusal) -> JSONResponse:
-    """`refusal` for a program: problem+json with the stable `code`, and `fields` where values were wrong."""
+def problem(refusal: Refusal, tell: Callable[[str], str] = str) -> JSONResponse:
+    """`refusal` for a program: problem+json with the stable `code`, and `fields` where values were wrong. `tell` says a sentence in the
+    reader's language."""
     body: dict[str, Any] = {
         "type": f"urn:kyodo:problem:{refusal.code}",
-        "title": refusal_heading(refusal.status),
+        "title": tell(refusal_heading(refusal.status)),
         "status": refusal.status,
-        "detail": refusal.message,
+        "detail": tell(refusal.message),
         "code": refusal.code,
-        **refusal.details,
+        **{name: tell(fact) if isinstance(fact, Sentence) else fact for name, fact in refusal.details.items()},
     }
     if isinstance(refusal, Invalid) and refusal.fields:
-        body["fields"] = refusal.fields
+        body["fields"] = {name: tell(sentence) for name, sentence in refusal.fields.items()}
     headers = {"Retry-After": str(refusal.details["retry_after"])} if "retry_after" in refusal.details else None
     return JSONResponse(body, refusal.status, headers, PROBLEM)
 

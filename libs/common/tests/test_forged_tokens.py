@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from libs.common.errors import NotSignedIn
 from libs.common.inner_token import TokenVerifier
 
+AUDIENCE = "eapply"
 GATEWAY, TENANTS, THIEF = (Ed25519PrivateKey.generate() for _ in range(3))
-VERIFIER = TokenVerifier({"gateway": (GATEWAY.public_key(),), "tenants": (TENANTS.public_key(),)}, "eapply")
-PUBLIC = GATEWAY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-RAW = GATEWAY.public_key().public_bytes_raw()
+"""A running process has its own: its tests put them here, and its name."""
+VERIFIER = TokenVerifier({"gateway": (GATEWAY.public_key(),), "tenants": (TENANTS.public_key(),)}, AUDIENCE)
 JWK = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(THIEF.public_key()))
 
 
@@ -26,15 +26,22 @@ def now() -> int:
 
 
 def claims(**changed: Any) -> dict[str, Any]:
-    made = {"iss": "gateway", "aud": "eapply", "sub": "p", "kind": "operator", "name": "", "tenant": None, "code": None,
+    made = {"iss": "gateway", "aud": AUDIENCE, "sub": "p", "kind": "operator", "name": "", "tenant": None, "code": None,
             "roles": ["operator"], "acr": "two-factor", "sid": None, "iat": now(), "exp": now() + 60}  # fmt: skip
     return {name: value for name, value in {**made, **changed}.items() if value != "(without)"}
 
 
-def token(key: Ed25519PrivateKey = GATEWAY, header: dict[str, Any] | None = None, **changed: Any) -> str:
+def token(key: Ed25519PrivateKey | None = None, header: dict[str, Any] | None = None, **changed: Any) -> str:
     return jwt.encode(
-        claims(**changed), key, algorithm="EdDSA", headers={"kid": "gateway", "typ": "inner+jwt", **(header or {})}
+        claims(**changed),
+        key or GATEWAY,
+        algorithm="EdDSA",
+        headers={"kid": "gateway", "typ": "inner+jwt", **(header or {})},
     )
+
+
+def public_pem() -> bytes:
+    return GATEWAY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def by_hand(header: dict[str, Any], signature: bytes = b"") -> str:
@@ -63,8 +70,8 @@ FORGED: dict[str, Callable[[], str]] = {
     "no signature": lambda: by_hand({"alg": "none", "kid": "gateway", "typ": "inner+jwt"}),
     "no signature, in other letters": lambda: by_hand({"alg": "nOnE", "kid": "gateway", "typ": "inner+jwt"}),
     "no algorithm": lambda: by_hand({"kid": "gateway", "typ": "inner+jwt"}, b"x" * 64),
-    "the public key as a shared secret": lambda: with_a_shared_secret(PUBLIC),
-    "its raw bytes as a shared secret": lambda: with_a_shared_secret(RAW),
+    "the public key as a shared secret": lambda: with_a_shared_secret(public_pem()),
+    "its raw bytes as a shared secret": lambda: with_a_shared_secret(GATEWAY.public_key().public_bytes_raw()),
     "another key": lambda: token(THIEF),
     "another key in the header (jwk)": lambda: token(THIEF, {"jwk": JWK}),
     "another key by address (jku)": lambda: token(THIEF, {"jku": "https://evil.example/keys.json"}),

@@ -4,6 +4,7 @@ A folder `locale/<lang>/LC_MESSAGES/messages.po` lies beside a `templates/` fold
 (no compiled copies that could be older than their source). What a catalogue lacks is shown in Japanese.
 """
 
+import re
 from collections.abc import Iterator
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -27,10 +28,33 @@ COOKIE_SECONDS = 365 * 24 * 3600
 
 def chosen_language(request: Request) -> str:
     """`?lang=` first, then the cookie, then Japanese. An unknown value is as if there were none."""
+    return _chosen(request) or DEFAULT
+
+
+def asked_language(request: Request) -> str:
+    """For programs, which choose nothing on a page: as `chosen_language`, but before Japanese what Accept-Language likes best (RFC 9110,
+    12.5.4)."""
+    return _chosen(request) or _liked(request.headers.get("accept-language", ""))
+
+
+def _chosen(request: Request) -> str | None:
     for value in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
         if value in LANGUAGES:
             return value
-    return DEFAULT
+    return None
+
+
+def _liked(said: str) -> str:
+    """Of several that are liked as well the first. What cannot be read is liked least."""
+    liked: list[tuple[float, str]] = []
+    for each in said.split(","):
+        tag, _, weight = each.partition(";")
+        lang = tag.strip().lower().partition("-")[0]
+        found = re.fullmatch(r"\s*q=([01](?:\.[0-9]{0,3})?)\s*", weight)
+        if lang in LANGUAGES and (found or not weight):
+            liked.append((-float(found[1]) if found else -1.0, lang))
+    weight, lang = min(liked, key=lambda one: one[0], default=(0.0, DEFAULT))
+    return lang if weight else DEFAULT
 
 
 def language_links(request: Request, current: str) -> list[dict[str, object]]:

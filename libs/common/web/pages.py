@@ -190,7 +190,11 @@ class Pages:
 
     def translate(self, request: Request, message: str) -> str:
         """`message` in the reader's language, for sentences made outside templates."""
-        return i18n.translated(self._catalogues[i18n.chosen_language(request)], message)
+        return self.translated(i18n.chosen_language(request), message)
+
+    def translated(self, lang: str, message: str) -> str:
+        """`message` in one of `i18n.LANGUAGES`."""
+        return i18n.translated(self._catalogues[lang], message)
 
     def _context(self, request: Request, lang: str) -> dict[str, Any]:
         return {

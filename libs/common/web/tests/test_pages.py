@@ -64,6 +64,26 @@ def test_a_page_is_japanese_unless_asked_otherwise(folder: Path) -> None:
     assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    ("query", "said", "lang"),
+    [
+        ("", "", "ja"),
+        ("", "en", "en"),
+        ("", "en-GB,ja;q=0.8", "en"),
+        ("", "fr, ja;q=0.3, en;q=0.5", "en"),
+        ("", "en;q=0", "ja"),
+        ("", "en;q=x, *", "ja"),
+        ("", "de", "ja"),
+        ("lang=ja", "en", "ja"),
+        ("lang=ja-easy", "en", "ja-easy"),
+    ],
+)
+def test_a_program_is_answered_in_the_language_it_asks_for(query: str, said: str, lang: str) -> None:
+    headers = [(b"accept-language", said.encode())]
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": query.encode(), "headers": headers}
+    assert i18n.asked_language(Request(scope)) == lang
+
+
 def test_a_chosen_language_is_kept_in_a_cookie(folder: Path) -> None:
     browser = client(folder)
     answer = browser.get("/page?lang=en")
