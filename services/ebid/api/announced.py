@@ -168,6 +168,10 @@ def _award(terms: dict[str, Any]) -> list[tuple[str, Any]]:
     criteria = "、".join(f"{each['name']}（{each['full']}点）" for each in terms["criteria"])
     hearing = terms.get("hearing")
     heard = [(say("学識経験者の意見"), f"{day_heard(hearing)}　{hearing['text']}")] if hearing else []
+    if hearing and hearing.get("again"):
+        heard.append((say("落札者を決めるとき"), say("改めて学識経験者の意見を聴きます")))
+    if "scored_why" in terms:
+        heard.append((say("総合評価で行う理由"), terms["scored_why"]))
     return [(say("落札者の決め方"), how), (say("評価項目"), criteria), *_points(terms), *heard]
 
 

@@ -1,7 +1,7 @@
 """After the opening: examine the candidate, bid again, decide, publish the result."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit, outbox, room
 from libs.common.actor import Actor
+from libs.common.clock import local_date
 from libs.common.errors import Conflict, Invalid, say
 from services.ebid import events
 from services.ebid.db import BundleRow, CompanyRow, RoundRow, TenderRow
@@ -198,9 +199,11 @@ def _told_of_round(
 
 
 def conclude(
-    session: Session, actor: Actor, tender_id: str, seen: int, reason: str, office: Office, now: datetime
-) -> TenderRow:
-    """落札者決定, or 不調・不落 with a reason. The result is public from here on."""
+    session: Session, actor: Actor, tender_id: str, seen: int, reason: str, office: Office, now: datetime,
+    heard_on: date | None = None, heard: str = "",
+) -> TenderRow:  # fmt: skip
+    """落札者決定, or 不調・不落 with a reason. `heard_on`, `heard`: when and what 学識経験者 said, where they are heard again.
+    The result is public from here on."""
     row = tenders.changing(session, tender_id, seen, Step.CONCLUDE, now)
     held = tenders.round_of(session, row, row.round)
     result = held.result or {}
@@ -210,7 +213,8 @@ def conclude(
     if not awarded and not reason.strip():
         sentence = say("終える理由を入力してください。公表されます。")
         raise Invalid(sentence, fields={"reason": sentence}, code="reason-needed")
-    row.outcome, row.concluded_at = _outcome(row, result, reason.strip()), now
+    again = _heard_again(row, heard_on, heard.strip(), now) if awarded else {}
+    row.outcome, row.concluded_at = _outcome(row, result, reason.strip()) | again, now
     session.flush()
     known = companies.by_ids(session, set(bidders(session, row)))
     _tell(session, row, known, now)
@@ -224,6 +228,20 @@ def conclude(
     if not tenders.is_practice(row):
         outbox.add(session, _fact(row, held, known), subject=row.id, now=now)
     return row
+
+
+def _heard_again(row: TenderRow, on: date | None, text: str, now: datetime) -> dict[str, dict[str, str]]:
+    """施行令167条の10の2第5項: where 学識経験者 wanted to be heard again, nobody is awarded before."""
+    if not row.terms.get("hearing", {}).get("again"):
+        return {}
+    errors: dict[str, str] = {}
+    if on is None or on.year < 2000 or on > local_date(now):
+        errors["heard_on"] = say("意見を聴いた日を入力してください。年を確かめてください。")
+    if not text:
+        errors["heard"] = say("落札者を決める前に、改めて意見を聴いた学識経験者と、意見の要旨を入力してください。")
+    if on is None or errors:
+        raise Invalid(say("入力を確かめてください。"), fields=errors, code="not-heard")
+    return {"hearing": {"on": on.isoformat(), "text": text[:500]}}
 
 
 def bidders(session: Session, row: TenderRow) -> list[str]:
