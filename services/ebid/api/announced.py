@@ -28,7 +28,7 @@ UNTOLD = say("額は、開札のあとも公表しません")
 INVALID = say(
     "参加に必要な資格のない方の入札と、入札の条件に違反した入札は、無効とします（地方自治法施行令167条の6第2項）。"
 )
-"""What an announcement of 一般競争入札 must say, and by 167条の12第3項 the notice of 指名, too [M]."""
+"""What an announcement of 一般競争入札 must say, and by 167条の12第3項 the notice of 指名, too."""
 
 
 def lines(request: Request, row: TenderRow) -> Lines:

@@ -1,4 +1,4 @@
-"""Ranking and award of one round of bids (地方自治法 234条3項; 施行令 167条の8から167条の10の2 [M]).
+"""Ranking and award of one round of bids (地方自治法 234条3項; 施行令 167条の8から167条の10の2).
 
 `decide` is a pure function of what was announced, what was opened and what was refused since: it gives the same answer after
 every restart, in the city and at a loser's desk.
@@ -252,7 +252,7 @@ def without_award(terms: Terms, places: tuple[Place, ...], limits: Limits, round
 
 def limits_at_opening(terms: Terms, bids: Sequence[Bid], limits: Limits, seed: bytes = b"") -> Limits:
     """The limits with what is determined only at opening (開札時算定) put in. `limits` are the sealed ones."""
-    if terms.evaluation.kind != "price":  # 総合評価 knows no 最低制限価格: 167条の10の2 has none [M]
+    if terms.evaluation.kind != "price":  # 総合評価 knows no 最低制限価格: 167条の10の2 has none
         limits = replace(limits, minimum=None)
     rule = terms.limits
     if rule.kind == "none":  # announced as not set: whatever was sealed does not count

@@ -155,7 +155,7 @@ def negotiate(
     session: Session, actor: Actor, tender_id: str, seen: int, invited: list[str], until: datetime, opens: datetime, office: Office,
     now: datetime,
 ) -> RoundRow:  # fmt: skip
-    """見積 after 不落 (施行令167条の2第1項8号 [M]): who was above 予定価格 is asked for a quotation; nothing else changes."""
+    """見積 after 不落 (施行令167条の2第1項8号): who was above 予定価格 is asked for a quotation; nothing else changes."""
     row = tenders.changing(session, tender_id, seen, Step.REBID, now)
     result = tenders.round_of(session, row, row.round).result or {}
     above = {place["bidder"] for place in result["places"] if place["standing"] == "over_reserve"}
