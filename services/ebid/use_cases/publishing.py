@@ -32,6 +32,8 @@ from services.ebid.domain.states import State
 from services.ebid.use_cases import bids, calendars, companies, delegations, profiles
 
 BIDS = "https://raw.githubusercontent.com/open-contracting-extensions/ocds_bid_extension/v1.1.5/extension.json"
+PAGES = "https://raw.githubusercontent.com/open-contracting-extensions/ocds_pagination_extension/master/extension.json"
+"""What `links` means, by which a package names the next one. It has no numbered versions."""
 OWN = "/ebid/ocds/extension/extension.json"
 """Where our own extension stands below the cloud's address: what the standard has no field for (`data/ocds/extension`)."""
 PAGE = 100
