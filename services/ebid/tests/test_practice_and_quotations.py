@@ -7,7 +7,7 @@ import pytest
 
 from libs.common.testing.service import NOW
 from services.ebid.api.drafting import practice_dates
-from services.ebid.tests.people import Town, local_input_in, visible
+from services.ebid.tests.people import Town, hidden, local_input_in, visible
 from services.ebid.verify.check import check
 
 pytestmark = pytest.mark.any_store
@@ -34,6 +34,31 @@ def test_a_tender_for_practice_takes_minutes_and_is_marked_and_in_no_feed(town: 
     assert "練習の工事" not in town.staff("w", "監視", frozenset({"ebid.watcher"})).get("desk/watching").text
     report = check(town.guest().get(f"tenders/{tender}/bundle.json", page=False).json())
     assert report.codes() == set(), "practice is checked like the real thing"
+
+
+def test_whoever_has_to_do_with_a_tender_for_practice_sees_everywhere_that_it_is_one(town: Town):
+    town.register_trustees()
+    draft = town.draft(**FAST, title="練習の工事")
+    assert "練習" in near(town.officer.get("desk/").text, "練習の工事")
+    assert "練習用の案件です" in visible(town.officer.get(f"desk/tenders/{draft}/limits").text)
+    assert town.seal_limits(draft).status_code == 200
+    town.officer.post(f"desk/tenders/{draft}/submit", {"version": town.version(draft)})
+    assert "練習" in near(town.manager.get("desk/approvals").text, "練習の工事")
+    version = hidden(town.manager.get(f"desk/approvals/{draft}").text, "version")
+    assert town.manager.post(f"desk/approvals/{draft}/publish", {"version": version}).status_code == 200
+    company = town.company(1)
+    company.bid(draft, 9_000_000)
+    assert "練習用の案件です" in visible(company.get("mine").text)
+    assert "練習" in near(town.trustee("trustee-1").get("desk/trustees").text, "練習の工事")
+    for calendar in ("calendar.ics", f"tenders/{draft}/calendar.ics"):
+        entries = town.guest().get(calendar).text.replace("\r\n ", "")
+        named = [line for line in entries.splitlines() if "練習の工事" in line]
+        assert named and all("【練習】" in line for line in named), calendar
+
+
+def near(page: str, title: str) -> str:
+    """What stands beside a tender's title in a list, without the title."""
+    return visible(page).split(title)[1][:40]
 
 
 def asked(town: Town, tender: str, *companies: str) -> Any:
