@@ -11,7 +11,7 @@ from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.ebid.db import QuestionRow, TenderRow
 from services.ebid.domain.states import State
-from services.ebid.use_cases import companies, journal, publishing, tenders
+from services.ebid.use_cases import companies, journal, log, publishing, tenders
 from services.ebid.use_cases.office import Office
 
 LONGEST = 2000
@@ -43,6 +43,7 @@ def answer(
 ) -> QuestionRow:
     """回答書: from now on question and answer are public, the asker is not. Once, and before anything is opened: later it would help
     nobody, and what the log has of a tender ends with its conclusion."""
+    log.lock(session)  # before the tender, as 日時変更 does: two that lock in another order would wait for each other
     row = tenders.load(session, tender_id, lock=True)
     asked = session.scalar(
         select(QuestionRow).where(QuestionRow.id == question_id, QuestionRow.tender_id == row.id).with_for_update()
