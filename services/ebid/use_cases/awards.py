@@ -157,20 +157,36 @@ def negotiate(
 ) -> RoundRow:  # fmt: skip
     """見積 after 不落 (施行令167条の2第1項8号): who was above 予定価格 is asked for a quotation; nothing else changes."""
     row = tenders.changing(session, tender_id, seen, Step.REBID, now)
-    result = tenders.round_of(session, row, row.round).result or {}
-    above = {place["bidder"] for place in result["places"] if place["standing"] == "over_reserve"}
-    drawn = row.terms["limits"]["kind"] == "drawn_reserve"  # in another round another price would be drawn
-    if result["outcome"] not in ("rebid", "no_award") or not above or row.round >= MOST_ROUNDS or drawn:
-        raise Conflict(say("見積を依頼できる結果ではありません。"), code="no-negotiation")
-    if not invited or set(invited) - above:
+    above = negotiable(session, row)
+    if not above:
+        raise Conflict(
+            say("見積を依頼できるのは、再度の入札をしても落札者がないときです（施行令167条の2第1項8号）。"),
+            code="no-negotiation",
+        )
+    if not invited or set(invited) - set(above):
         sentence = say("見積を依頼する会社を、予定価格を超えた入札者から選んでください。")
         raise Invalid(sentence, fields={"invited": sentence}, code="not-invited")
     held = _next_round(session, row, until, opens, office, now)
     asked = sorted(set(invited))
     held.kind, held.invited = "quotation", asked
-    values = {"lowest": f"{result['lowest']:,}", "until": letters.moment(until)}
+    values = {"lowest": f"{min(above.values()):,}", "until": letters.moment(until)}
     letters.write_all(session, row, dict.fromkeys(asked, ("quotation", values)), now)
     return _told_of_round(session, actor, row, held, "ebid.tender.negotiate", asked, office, now)
+
+
+def negotiable(session: Session, row: TenderRow) -> dict[str, int]:
+    """Who may be asked for a quotation after 不落, by id, with the price that was above 予定価格, cheapest first; nobody while it is not
+    time. The law wants a 再度の入札 before (施行令167条の2第1項8号); where nobody bid in that any more, who bid in the round before."""
+    rounds = tenders.rounds_of(session, row)
+    drawn = row.terms["limits"]["kind"] == "drawn_reserve"  # in another round another price would be drawn
+    again = procedure.METHODS[row.method].competitive and 1 < len(rounds) < MOST_ROUNDS
+    if drawn or not again or (rounds[-1].result or {}).get("outcome") not in ("rebid", "no_award", "no_bids"):
+        return {}
+    for held in reversed(rounds):
+        places = [each for each in (held.result or {})["places"] if each["standing"] == "over_reserve"]
+        if places:
+            return {each["bidder"]: each["amount"] for each in sorted(places, key=lambda each: each["amount"])}
+    return {}
 
 
 def _next_round(

@@ -76,8 +76,15 @@ def gathered(session: Session, row: TenderRow) -> Published:
         **_contracted(row, contract, winner),
     }
     competitive = procedure.METHODS[row.method].competitive
+    if (
+        competitive and rounds[-1].kind == "quotation"
+    ):  # 不落: in the end it is a 随意契約, for which the law knows the reason
+        known["ground"], competitive = [str(procedure.GROUNDS["8"])], None
     facts = [
-        (item, known[item.key]) for item in OF_CONTRACT if item.competitive in (None, competitive) and item.key in known
+        (item, known[item.key])
+        for item in OF_CONTRACT
+        if competitive is None or item.competitive in (None, competitive)
+        if item.key in known
     ]
     return Published(row, contract, winner.name, facts)
 

@@ -167,6 +167,8 @@ def _tender(session: Session, row: TenderRow, buyer: dict[str, str], site: str) 
         ground = row.terms["ground"]
         reasons = (f"地方自治法施行令167条の2第1項{procedure.GROUNDS[ground['clause']]}", ground["reason"])
         tender["procurementMethodRationale"] = "。".join(each for each in reasons if each)
+    elif rounds[-1].kind == "quotation":  # 不落: from here on it is a 随意契約
+        tender["procurementMethodRationale"] = f"地方自治法施行令167条の2第1項{procedure.GROUNDS['8']}"
     if row.requirements:
         tender["eligibilityCriteria"] = row.requirements
     amendments = [each for held in rounds for each in held.amendments or ()]
