@@ -28,7 +28,7 @@ UNTOLD = say("額は、開札のあとも公表しません")
 INVALID = say(
     "参加に必要な資格のない方の入札と、入札の条件に違反した入札は、無効とします（地方自治法施行令167条の6第2項）。"
 )
-"""What an announcement of 一般競争入札 must say, and by 167条の12第3項 the notice of 指名, too [M]."""
+"""What an announcement of 一般競争入札 must say, and by 167条の12第3項 the notice of 指名, too."""
 
 
 def lines(request: Request, row: TenderRow) -> Lines:
@@ -168,6 +168,10 @@ def _award(terms: dict[str, Any]) -> list[tuple[str, Any]]:
     criteria = "、".join(f"{each['name']}（{each['full']}点）" for each in terms["criteria"])
     hearing = terms.get("hearing")
     heard = [(say("学識経験者の意見"), f"{day_heard(hearing)}　{hearing['text']}")] if hearing else []
+    if hearing and hearing.get("again"):
+        heard.append((say("落札者を決めるとき"), say("改めて学識経験者の意見を聴きます")))
+    if "scored_why" in terms:
+        heard.append((say("総合評価で行う理由"), terms["scored_why"]))
     return [(say("落札者の決め方"), how), (say("評価項目"), criteria), *_points(terms), *heard]
 
 

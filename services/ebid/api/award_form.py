@@ -47,7 +47,7 @@ assert set(CURVE_WORDS) == set(CURVE_HELP) == set(CURVES)
 
 
 def read(sent: Form) -> dict[str, Any]:
-    """The announcement's part: `evaluation`, `criteria`, `hearing`, `tie_chain`; nothing where price alone decides."""
+    """The announcement's part: `evaluation`, `criteria`, `hearing`, `scored_why`, `tie_chain`; nothing where price alone decides."""
     kind = sent.get("award") or "price"
     if kind not in AWARDS:
         raise _wrong("award", say("決め方を選んでください。"))
@@ -68,6 +68,7 @@ def read(sent: Form) -> dict[str, Any]:
         else [],
         "standard_value": kind == "division",
         **_hearing(sent),
+        **({"scored_why": why} if (why := sent.get("scored_why").strip()[:1000]) else {}),
     }
 
 
@@ -131,7 +132,8 @@ def _is_day(typed: str) -> bool:
 
 
 def _hearing(sent: Form) -> dict[str, Any]:
-    """施行令167条の10の2第4項・第5項, 施行規則12条の4: two or more 学識経験者 are heard before. プロポーザル is no 競争入札."""
+    """施行令167条の10の2第4項・第5項, 施行規則12条の4: two or more 学識経験者 are heard before, also on whether they must be heard again
+    before the award. プロポーザル is no 競争入札."""
     method = procedure.METHODS.get(sent.get("method"))
     on, who = sent.get("hearing_on").strip(), sent.get("hearing").strip()[:500]
     if method is not None and method.competitive and not (on and who):
@@ -141,7 +143,8 @@ def _hearing(sent: Form) -> dict[str, Any]:
         )
     if on and not _is_day(on):
         raise _wrong("hearing_on", say("意見を聴いた日を入力してください。年を確かめてください。"))
-    return {"hearing": {"on": on, "text": who}} if on or who else {}
+    again = {"again": True} if sent.get("hearing_again") == "1" else {}
+    return {"hearing": {"on": on, "text": who, **again}} if on or who else {}
 
 
 def read_ground(sent: Form) -> dict[str, Any]:
@@ -196,5 +199,6 @@ def typed(terms: dict[str, Any]) -> dict[str, str]:
         "technical_weight": rule.get("technical_weight", ""), "base": rule.get("base", ""),
         "price_decimals": places(rule["price_rounding"]) if "price_rounding" in rule else "",
         "hearing_on": hearing.get("on", ""), "hearing": hearing.get("text", ""),
+        "hearing_again": "1" if hearing.get("again") else "", "scored_why": terms.get("scored_why", ""),
         "ground": ground.get("clause", ""), "ground_reason": ground.get("reason", ""),
     }  # fmt: skip

@@ -1,7 +1,5 @@
 """受任者: the company's 代表者 entrusts a branch; who got the code takes it up."""
 
-from datetime import date
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -15,6 +13,7 @@ from services.ebid.api.shell import (
     demand,
     form,
     now_of,
+    optional_day,
     places_of,
     render,
     service_of,
@@ -57,20 +56,13 @@ def entrust(request: Request, actor: Actor = access.person(), sent: Form = form)
     demand(request, actor, "entrust")
     texts = {name: sent.get(name)[:100] for name in delegations.FIELDS}
     categories, tenants = sent.all("categories"), sent.all("tenants")
-    wanted = Wanted(texts, categories, tenants, _day(sent.get("first")), _day(sent.get("last")))
+    wanted = Wanted(texts, categories, tenants, optional_day(sent, "first"), optional_day(sent, "last"))
     try:
         with changing_common(request) as session:
             _, code = delegations.entrust(session, actor, wanted, now_of(request))
     except Invalid as refusal:
         return _page(request, actor, sent.typed, categories, tenants, refusal.fields, "", 422)
     return _page(request, actor, {}, [], [], {}, code)
-
-
-def _day(typed: str) -> date | None:
-    try:
-        return date.fromisoformat(typed)
-    except ValueError:
-        return None
 
 
 @router.post("/ebid/company/delegates/{delegation_id}/end", include_in_schema=False)

@@ -29,6 +29,7 @@ from services.ebid.db import TenderRow
 from services.ebid.domain import procedure, states
 from services.ebid.domain.states import Step
 from services.ebid.use_cases import (
+    awards,
     breakdowns,
     companies,
     contracts,
@@ -178,6 +179,7 @@ def show(
             "applications": participation.listed(session, row),
             "given": {each.trustee_id: each for each in opening.given_by(session, row, held.number)},
             "opened": named(session, rounds),
+            "negotiable": awards.negotiable(session, row),
             "needs_sealing": sealed.needs_sealing(row),
             "place_of": opening.place_of(row, actor),
             "contract": (contract := contracts.of(session, row)),

@@ -31,6 +31,7 @@ def releases(request: Request, cursor: str = "", actor: Actor = access.public())
         document = _package(request, "releases", [each.document for each in found], "releases")
     last = found[-1].position if found else position
     address = f"{_site(request)}/ocds/releases"
+    document["extensions"].append(publishing.PAGES)
     document["links"] = {"next": f"{address}?cursor={publishing.cursor_of(last)}"}
     return JSONResponse(document)
 

@@ -12,7 +12,7 @@ from services.ebid.api.desk import OFFICER, TENDER
 from services.ebid.api.public import phase_of
 from services.ebid.api.shell import QUIET, Form, base, changing, form, now_of, office, reading, render, service_of, to
 from services.ebid.api.wording import telling
-from services.ebid.domain import venture
+from services.ebid.domain import procedure, venture
 from services.ebid.use_cases import companies, log, paper_ventures, papers, tenders
 
 router = APIRouter(dependencies=QUIET)
@@ -48,6 +48,7 @@ def _page(
         request, "desk/papers.html", desk=True, title=TITLE, crumbs=(Link(row.title, f"../{row.id}"), Link(TITLE, "", True)),
         row=row, held=held, phase=phase, rows=rows, names=names, typed=typed, errors=errors, receipt=receipt, actor=actor,
         places=range(1, rule.members) if rule else (), tell=telling(request, row, held),
+        competitive=procedure.METHODS[row.method].competitive,
         address=f"{base(request)}/desk/tenders/{row.id}", status_code=status_code,
     )  # fmt: skip
 

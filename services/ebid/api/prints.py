@@ -316,7 +316,9 @@ def one_calendar(request: Request, tender_id: str, actor: Actor = access.public(
     with reading(request, actor) as session:
         row = tenders.load_public(session, tender_id)
         return _calendar(
-            request, calendars.calendar(session, [row], _site(request), row.title, now_of(request)), row.number
+            request,
+            calendars.calendar(session, [row], _site(request), calendars.marked(row, row.title), now_of(request)),
+            row.number,
         )
 
 

@@ -15,7 +15,20 @@ from libs.common.web import Link
 from services.ebid.api.desk import DESK, OFFICER, TENDER, show
 from services.ebid.api.public import phase_of, words
 from services.ebid.api.script_words import script_words
-from services.ebid.api.shell import Form, base, changing, demand, form, moment_of, now_of, office, reading, render, to
+from services.ebid.api.shell import (
+    Form,
+    base,
+    changing,
+    demand,
+    form,
+    moment_of,
+    now_of,
+    office,
+    optional_day,
+    reading,
+    render,
+    to,
+)
 from services.ebid.api.wording import telling
 from services.ebid.domain.states import State
 from services.ebid.use_cases import awards, opening, tenders, trustees
@@ -198,7 +211,11 @@ def conclude(request: Request, tender_id: str, actor: Actor = access.staff(OFFIC
     try:
         with changing(request, actor) as session:
             reason = sent.get("conclusion")[:1000]
-            awards.conclude(session, actor, tender_id, sent.number("version"), reason, office(request), now_of(request))
+            awards.conclude(
+                session, actor, tender_id, sent.number("version"), reason, office(request), now_of(request),
+                heard_on=optional_day(sent, "heard_on"), heard=sent.get("heard"),
+            )  # fmt: skip
     except Invalid as refusal:
-        return show(request, actor, tender_id, sent.typed, {"conclusion": refusal.fields["reason"]}, 422)
+        errors = {"conclusion" if name == "reason" else name: why for name, why in refusal.fields.items()}
+        return show(request, actor, tender_id, sent.typed, errors, 422)
     return to(f"{base(request)}/tenders/{tender_id}/#result")

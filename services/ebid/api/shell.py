@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Annotated, Any
 
@@ -278,6 +278,14 @@ def moment_of(sent: Form, name: str, label: str) -> datetime:
 
 def optional_moment(sent: Form, name: str) -> datetime | None:
     return _read_moment(sent.get(name))
+
+
+def optional_day(sent: Form, name: str) -> date | None:
+    """What `<input type="date">` sends; None for what is no day."""
+    try:
+        return date.fromisoformat(sent.get(name))
+    except ValueError:
+        return None
 
 
 def _read_moment(text: str) -> datetime | None:

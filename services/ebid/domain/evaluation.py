@@ -1,4 +1,4 @@
-"""総合評価落札方式 (地方自治法施行令 167条の10の2 [M]): one exact number per bid, compared after the announced rounding.
+"""総合評価落札方式 (地方自治法施行令 167条の10の2): one exact number per bid, compared after the announced rounding.
 
 除算方式: 技術評価点 ÷ 価格. 加算方式: 技術評価点 + 価格評価点, the latter by one of five published curves.
 """

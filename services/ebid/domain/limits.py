@@ -1,6 +1,6 @@
 """最低制限価格 and 低入札調査基準価格: by a table of coefficients, or determined only when the bids are open.
 
-最低制限価格 (地方自治法施行令 167条の10第2項 [M]) excludes; 調査基準価格 (167条の10第1項 [M]) only holds the award for an
+最低制限価格 (地方自治法施行令 167条の10第2項) excludes; 調査基準価格 (167条の10第1項) only holds the award for an
 investigation. All amounts are 税抜 yen unless a name says otherwise.
 """
 

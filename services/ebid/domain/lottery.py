@@ -2,7 +2,7 @@
 
 Core (「電子くじの仕組みについて」, expydoc 8003084; 宮崎市 1180; 志布志市 22789): c = (くじ番号 + b) mod 1000 with b the last three
 digits of the seconds since 1970-01-01 00:00:00 GMT at arrival; the tied bidders are numbered 0, 1, 2 … in order of arrival;
-the one whose number is Σc mod n wins. Legal ground: 地方自治法施行令 167条の9 [M].
+the one whose number is Σc mod n wins. Legal ground: 地方自治法施行令 167条の9.
 
 The legacy algorithms are fair only while numbers are sealed and the addend is not chosen afterwards: who moves last wins. So an
 "assigned" addend belongs into the bid's log entry. 和歌山県's, the moment of opening, is logged with the opening and cannot be exchanged

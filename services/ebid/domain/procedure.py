@@ -1,7 +1,6 @@
 """The procedure as a table: a category and a method are rows of it, never a class.
 
-Names and order of steps follow 地方自治法234条 and 同施行令167条の4 to 167条の13 [M]; 最低制限価格 and 低入札価格調査 as in 施行令167条の10
-(read in 浅川町 訓令11号 and 名古屋市上下水道局 低入札価格調査要綱, which quote it, not at e-Gov).
+Names and order of steps follow 地方自治法234条 and 同施行令167条の2 to 167条の13; 最低制限価格 and 低入札価格調査 as in 施行令167条の10.
 """
 
 from dataclasses import dataclass
@@ -94,7 +93,7 @@ GROUNDS = {
     "8": say("8号：競争入札に入札者がない、または再度の入札でも落札者がない"),
     "9": say("9号：落札者が契約を結ばない"),
 }
-"""施行令167条の2第1項各号 [M]."""
+"""施行令167条の2第1項各号."""
 
 
 def rounds_of(method: str, category: str) -> int:

@@ -1,8 +1,6 @@
 """What a local government must publish of public works (公共工事の入札及び契約の適正化の促進に関する法律), item by item.
 
-Read: 施行令5条 (発注の見通し), as 交野市 quotes it; the items of 7条 as 御杖村's 要領 and a guide for applicants give them; the line of
-4 000 000 yen of 予定価格 since 2025-07-01 (before 2 500 000) in 5条1項 and 7条2項, in notices of 秋田県 and 山中湖村 and in the call for
-comments on the change. Not read at e-Gov: the wording of 7条 and the numbers of its items [M], which are therefore not given.
+Read whole, in a copy of e-Gov's data (revision of 2026-04-01): 施行令5条 (発注の見通し) and 7条 with all its items, and 法7条, 8条, 12条.
 """
 
 from dataclasses import dataclass
@@ -12,7 +10,8 @@ from libs.common.errors import say
 LINE = 4_000_000
 """予定価格 with tax, yen: works at or below it need not be published (施行令5条1項, 7条2項)."""
 YEARS = 2
-"""Fiscal years that the list shows, the present one included: what is published stays for a year at least (施行令7条 [M])."""
+"""Fiscal years that the list shows, the present one included, counted from the last step that is published, a 変更契約, too: each stays
+until a year is over that begins on the day after (施行令7条6項)."""
 FORECAST, GENERAL, EACH = say("入契法7条、施行令5条"), say("入契法8条、施行令7条1項"), say("入契法8条、施行令7条2項")
 
 
@@ -33,6 +32,7 @@ OF_MUNICIPALITY = (
     Item("nomination", say("指名する場合の基準（指名基準）"), GENERAL),
 )
 OF_CONTRACT = (
+    Item("required", say("この入札のために定めた参加の資格"), EACH, True),
     Item("applied", say("参加しようとした者"), EACH, True),
     Item("refused", say("参加させなかった者と、その理由"), EACH, True),
     Item("invited", say("指名した者と、その理由"), EACH, True),
@@ -40,6 +40,7 @@ OF_CONTRACT = (
     Item("winner", say("落札者と落札金額（税込）"), EACH),
     Item("excluded", say("最低制限価格を下回った者"), EACH, True),
     Item("passed_over", say("最低の価格の者を落札者としなかった理由"), EACH, True),
+    Item("scored_why", say("総合評価で行った理由"), EACH, True),
     Item("scored", say("総合評価の基準と、落札者を決めた理由"), EACH, True),
     Item("ground", say("随意契約とした理由"), EACH, False),
     Item("works", say("工事の名称、場所、種別、概要"), EACH),

@@ -1,8 +1,8 @@
 """競争入札参加資格: what is asked of a supplier. 共通項目 of all municipalities, 選択項目 that a municipality picks, 独自項目 of its own.
 
 The division follows the ministry's study on a common application (総務省の検討会, as municipal papers quote it); which items are common
-is ours, after the forms that municipalities publish. 欠格: 地方自治法施行令167条の4 [M]. 経営事項審査 holds 1 year and 7 months from its
-審査基準日 (建設業法施行規則18条の2 [M]).
+is ours, after the forms that municipalities publish. 欠格: 地方自治法施行令167条の4. 経営事項審査 holds 1 year and 7 months from its
+審査基準日 (建設業法施行規則18条の2).
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Ranking and award of one round of bids (地方自治法 234条3項; 施行令 167条の8から167条の10の2 [M]).
+"""Ranking and award of one round of bids (地方自治法 234条3項; 施行令 167条の8から167条の10の2).
 
 `decide` is a pure function of what was announced, what was opened and what was refused since: it gives the same answer after
 every restart, in the city and at a loser's desk.
@@ -116,11 +116,8 @@ def judge(terms: Terms, bid: Bid, limits: Limits, last_lowest: int | None, refus
     """The standing of one bid by itself: 無効, 予定価格超過, 失格 or eligible. Limits themselves are inside (以内, 以上)."""
     if bid.invalid:
         return Place(bid, "invalid")
-    if last_lowest is not None and not better(terms, bid.amount, last_lowest):
-        reason = (
-            "前回の最高入札価格を上回っていません" if terms.highest_wins else "前回の最低入札価格を下回っていません"
-        )
-        return Place(replace(bid, invalid=reason), "invalid")
+    if last_lowest is not None and bid.amount >= last_lowest:
+        return Place(replace(bid, invalid="前回の最低入札価格を下回っていません"), "invalid")
     if is_beyond(terms, bid.amount, limits):
         return Place(bid, "over_reserve")
     if limits.minimum is not None and bid.amount < limits.minimum:
@@ -139,14 +136,9 @@ def is_beyond(terms: Terms, amount: int, limits: Limits) -> bool:
     10,000,000 → 9,090,910 → 10,000,001.
     """
     with_tax = limits.reserve_with_tax if terms.bound_with_tax else None
-    if with_tax is not None and better(terms, with_tax, terms.tax.contract_amount(amount)):
+    if with_tax is not None and terms.tax.contract_amount(amount) > with_tax:
         return True
-    return limits.reserve is not None and better(terms, limits.reserve, amount)
-
-
-def better(terms: Terms, left: int, right: int) -> bool:
-    """Whether the price `left` is strictly better than `right`: lower, or higher for a sale (売払い)."""
-    return left > right if terms.highest_wins else left < right
+    return limits.reserve is not None and amount > limits.reserve
 
 
 def rank(
@@ -185,7 +177,7 @@ def value_of(terms: Terms, place: Place, judged: Sequence[Place], limits: Limits
 
 def sort_key(terms: Terms, place: Place) -> tuple[Fraction, ...]:
     """Smaller is better; equal keys are drawn."""
-    price = Fraction(-place.bid.amount if terms.highest_wins else place.bid.amount)
+    price = Fraction(place.bid.amount)
     if place.value is None:
         return (price,)
     chain = {"technical": -place.bid.technical, "price": price}
@@ -240,7 +232,7 @@ def without_award(terms: Terms, places: tuple[Place, ...], limits: Limits, round
         return Outcome("no_bids", None, places)
     over = [place for place in places if place.standing == "over_reserve"]
     amounts = [place.bid.amount for place in over]
-    lowest = (max(amounts) if terms.highest_wins else min(amounts)) if amounts else None
+    lowest = min(amounts) if amounts else None
     if (
         over
         and len(over) == len([place for place in valid if place.standing != "below_minimum"])
@@ -252,7 +244,7 @@ def without_award(terms: Terms, places: tuple[Place, ...], limits: Limits, round
 
 def limits_at_opening(terms: Terms, bids: Sequence[Bid], limits: Limits, seed: bytes = b"") -> Limits:
     """The limits with what is determined only at opening (開札時算定) put in. `limits` are the sealed ones."""
-    if terms.evaluation.kind != "price":  # 総合評価 knows no 最低制限価格: 167条の10の2 has none [M]
+    if terms.evaluation.kind != "price":  # 総合評価 knows no 最低制限価格: 167条の10の2 has none
         limits = replace(limits, minimum=None)
     rule = terms.limits
     if rule.kind == "none":  # announced as not set: whatever was sealed does not count

@@ -1,7 +1,6 @@
 """評価項目 of 総合評価 and プロポーザル: what points may be given for, and their sum.
 
-施行令167条の10の2第3項から第5項 and 同施行規則12条の4 (read in 川島町 告示84号, which quotes them): the criteria are set before, after
-two or more 学識経験者 were heard.
+施行令167条の10の2第3項から第5項 and 同施行規則12条の4: the criteria are set before, after two or more 学識経験者 were heard.
 """
 
 import re

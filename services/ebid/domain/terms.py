@@ -45,7 +45,7 @@ class LimitRule:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """`highest_wins` for 売払い; `tie_chain` what decides between equal values before くじ: "technical", "price";
+    """`tie_chain` what decides between equal values before くじ: "technical", "price";
     `rebids` how many 再度入札 may follow; `minimum_bids` fewer bidders are 不調; `review_after` 事後審査型;
     `standard_value` whether a 評価値 below 標準点÷予定価格 is out (除算方式); `hidden` whether 予定価格 and the limits beside it stay
     unpublished after the opening, too (非公表); `self_points` the most points of each criterion, in thousandths, where bidders seal
@@ -60,7 +60,6 @@ class Terms:
     evaluation: Evaluation = field(default_factory=Evaluation)
     tax: Tax = field(default_factory=Tax)
     limits: LimitRule = field(default_factory=LimitRule)
-    highest_wins: bool = False
     tie_chain: tuple[str, ...] = field(default=())
     rebids: int = 1
     minimum_bids: int = 1
@@ -91,7 +90,7 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
     """Read the announced terms.
 
     `{"tender": id, "lottery": "core", "evaluation": {…}, "tax": {"percent": 10, "comparison": {"mode", "unit"}},
-    "limits": {"kind": "sealed"}, "highest_wins": false, "tie_chain": ["technical"], "rebids": 2, "minimum_bids": 1,
+    "limits": {"kind": "sealed"}, "tie_chain": ["technical"], "rebids": 2, "minimum_bids": 1,
     "review_after": false, "standard_value": false, "ranks": "stand", "bound": "with_tax", "disclosure": "after",
     "announced_limits": {"reserve_with_tax": yen, "reserve": yen}}`
     (the last with "disclosure": "before" only); all but `tender` may be missing. Raises Invalid for what
@@ -104,7 +103,6 @@ def terms_of(document: Mapping[str, Any]) -> Terms:
         evaluation=evaluation_of(document.get("evaluation")),
         tax=Tax(int(tax.get("percent", 10)), rounding_of(tax.get("comparison"))),
         limits=limit_rule_of(document.get("limits", {})),
-        highest_wins=bool(document.get("highest_wins", False)),
         tie_chain=tuple(document.get("tie_chain", ())),
         rebids=int(document.get("rebids", 1)),
         minimum_bids=int(document.get("minimum_bids", 1)),
@@ -152,8 +150,6 @@ def limit_rule_of(document: Mapping[str, Any]) -> LimitRule:
 def check(terms: Terms) -> None:
     """Refuse terms that the law or arithmetic does not allow."""
     scored = terms.evaluation.kind != "price"
-    if scored and terms.highest_wins:
-        raise Invalid("売払いには、総合評価落札方式を使えません。", code="terms")
     if scored and terms.limits.target == "minimum" and terms.limits.kind not in {"none", "sealed", "drawn_reserve"}:
         raise Invalid("総合評価落札方式には、最低制限価格を設けられません。", code="terms")
     if set(terms.tie_chain) - {"technical", "price"}:

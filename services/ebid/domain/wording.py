@@ -1,7 +1,7 @@
 """What a thing is called where there is no 入札.
 
 In 随意契約 and オープンカウンター a company sends a 見積書 and becomes 契約の相手方, in a プロポーザル one is 特定; 落札者 and 入札書
-are words of 競争入札 alone (法234条3項, 施行令167条の2 [M]; 見積書, 見積依頼通知書 and 決定通知書 as in the core system's manuals; of
+are words of 競争入札 alone (法234条3項, 施行令167条の2; 見積書, 見積依頼通知書 and 決定通知書 as in the core system's manuals; of
 プロポーザル the usual words [M]). A 札 is opened in 開札, a 見積書 in 開封 (read: 国土技術政策総合研究所's
 explanation of electronic 随意契約, 「開封処理」). Where companies are chosen, nothing is 公告: what is approved is 公表, and then they
 are told (指名通知, 見積依頼).

@@ -17,12 +17,16 @@ from jsonschema import Draft4Validator, FormatChecker
 DATA = Path(__file__).parents[1] / "data" / "ocds"
 STANDARD, BIDS = DATA / "ocds-standard-1__1__5-schema.zip", DATA / "ocds_bid_extension-v1.1.5.zip"
 OWN = DATA / "extension"
+PAGES = "https://raw.githubusercontent.com/open-contracting-extensions/ocds_pagination_extension/master/extension.json"
+"""Read there: `links` is an object whose `next` and `prev` are addresses."""
 
 
 def findings(kind: str, package: dict[str, Any]) -> list[str]:
     """Everything wrong with a package: `kind` is release or record."""
     known = _package_schema(kind)
     found = [_told(error) for error in Draft4Validator(known, format_checker=FormatChecker()).iter_errors(package)]
+    if ("links" in package) != (PAGES in package.get("extensions", ())):
+        found.append("links go with the extension that says what they are")
     documents = package.get("releases", []) if kind == "release" else _of_records(package)
     validator = Draft4Validator(release_schema(), format_checker=FormatChecker())
     for document in documents:
@@ -77,7 +81,11 @@ def _package_schema(kind: str) -> dict[str, Any]:
     inner["items"] = {"type": "object", "required": ["ocid"]}
     schema.pop("definitions", None)
     schema["properties"] = {name: value for name, value in schema["properties"].items() if "$ref" not in value}
-    schema["patternProperties"] = {"^(links|packages)$": {}}
+    schema["properties"]["packages"] = {}
+    schema["properties"]["links"] = {
+        "properties": {"next": {"type": "string", "format": "uri"}},
+        "additionalProperties": False,
+    }
     schema["additionalProperties"] = False
     return schema
 

@@ -183,3 +183,15 @@ def test_the_empty_form_to_fill_in_is_one(town: Town):
     sheet = openpyxl.load_workbook(io.BytesIO(town.guest().get("/ebid/breakdown.xlsx").content)).worksheets[0]
     assert str(sheet["E1"].value).startswith(rules.AMOUNT) and sheet["A22"].value in rules.TOTAL
     assert "内訳書" in visible(town.company(1).get(f"tenders/{town.publish(breakdown='1')}/bid").text)
+
+
+def test_who_makes_and_who_approves_a_works_tender_without_one_is_told_what_the_law_wants(town: Town):
+    town.register_trustees()
+    told = "工事の入札では、入札金額の内訳書を出すことになっています（入契法12条）"
+    tenders = [
+        town.draft(**given)
+        for given in ({}, {"breakdown": "1"}, {"method": "quotation"}, {"category": "goods", "limits": "none"})
+    ]
+    pages = [town.officer.get(f"desk/tenders/{tender}").text for tender in tenders]
+    assert [told in page for page in pages] == [True, False, False, False]
+    assert told in town.manager.get(f"desk/approvals/{tenders[0]}").text

@@ -79,6 +79,32 @@ def test_points_and_price_decide_together_and_the_investigation_comes_between(to
     assert report.codes() == set(), report.problems
 
 
+def test_where_experts_want_to_be_heard_again_nobody_is_awarded_before_and_why_it_is_scored_is_published(town: Town):
+    """施行令167条の10の2第5項; 入契法施行令7条2項8号イ, of which nothing is published here where nothing was written down."""
+    reason = {"scored_why": "騒音の少ない工法を比べるため", "hearing_again": "1"}
+    tenders = [published(town, **each) for each in (reason, {})]
+    told = visible(town.guest().get(f"tenders/{tenders[0]}/").text)
+    assert "騒音の少ない工法を比べるため" in told and "改めて学識経験者の意見を聴きます" in told
+    for place, tender in enumerate(tenders):
+        company = confirmed(town, tender, town.company(place + 1), "技術資料.pdf")
+        assert score(town, tender, company, "20", "5", "1").status_code == 200
+        assert town.officer.post(f"desk/tenders/{tender}/scores").status_code == 200
+        company.bid(tender, 9_000_000)
+    town.close()
+    for tender in tenders:
+        town.open(tender)
+    for given in ({}, {"heard_on": "2126-12-01", "heard": "大学教授2人"}, {"heard_on": "2026-09-01"}):
+        refused = town.conclude(tenders[0], **given)
+        assert refused.status_code == 422 and "意見を聴いた" in visible(refused.text), given
+    heard = {"heard_on": "2026-09-03", "heard": "大学教授2人から聴取。決定に異議なし。"}
+    assert town.conclude(tenders[0], **heard).status_code == 200
+    assert town.conclude(tenders[1]).status_code == 200
+    first, second = (visible(town.guest().get(f"tenders/{tender}/publication").text) for tender in tenders)
+    assert "総合評価で行った理由 騒音の少ない工法を比べるため" in first and "決定に異議なし。" in first
+    assert "総合評価で行った理由 この案件では記録されていません" in second
+    assert check(town.guest().get(f"tenders/{tenders[0]}/bundle.json", page=False).json()).codes() == set()
+
+
 def test_every_company_is_scored_before_the_points_are_fixed(town: Town):
     tender = published(town)
     applied(town, tender, 1)

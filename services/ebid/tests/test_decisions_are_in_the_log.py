@@ -20,9 +20,10 @@ from libs.common.testing.database import open_database
 from services.ebid.rooms import EbidRoom
 from services.ebid.sealing import trustee
 from services.ebid.sealing.canonical import canonical, tagged
-from services.ebid.tests.people import Company, Town, local_input_in, open_room
+from services.ebid.tests.people import Company, Town, local_input_in, open_room, visible
 from services.ebid.tests.test_a_reserve_that_stays_unpublished import RESERVE, concluded
 from services.ebid.tests.test_bids_stay_sealed import everything_shown, tick
+from services.ebid.use_cases import questions, tenders
 from services.ebid.verify import bundle as form
 from services.ebid.verify.check import check
 
@@ -83,6 +84,28 @@ def kinds(bundle: dict[str, Any]) -> list[str]:
 
 def of_kind(bundle: dict[str, Any], kind: str, place: int = 0) -> dict[str, Any]:
     return [event for event in bundle["journal"]["events"] if event["logged"]["entry"]["kind"] == kind][place]
+
+
+def test_an_answer_after_the_opening_or_over_another_is_refused_and_a_loser_finds_nothing_wrong(town: Town):
+    """What the log has of a tender ends with its conclusion: an answer behind it would look like a record out of place."""
+    tender, _ = contested(town)
+    page = town.officer.get(f"desk/tenders/{tender}").text
+    assert "私はだれですか。" in page and "/questions/" not in page
+    with town.service.database.reading(tenant=town.code) as session:
+        asked = {row.text: row.id for row in questions.listed(session, tenders.load(session, tender), answered=False)}
+    for text in asked:
+        answer = town.officer.post(f"desk/tenders/{tender}/questions/{asked[text]}", {"answer": "別の答え"}, page=False)
+        assert answer.status_code == 409, text
+    assert check(bundle_of(town, tender)).problems == []
+    other = town.publish()
+    town.company(1).post(f"tenders/{other}/send", {"act": "ask", "question": "工期は延びますか。"})
+    address = town.officer.get(f"desk/tenders/{other}").text.split("/questions/")[1].split('"')[0]
+    answers = [
+        town.officer.post(f"desk/tenders/{other}/questions/{address}", {"answer": text}, page=False)
+        for text in ("はい", "いいえ")
+    ]
+    assert answers[1].status_code == 409, "two officials at once: the second is told"
+    assert "はい" in visible(town.guest().get(f"tenders/{other}/").text)
 
 
 def test_a_loser_sees_that_every_decision_was_logged_when_it_was_made(town: Town):

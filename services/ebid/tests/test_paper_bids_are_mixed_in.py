@@ -48,6 +48,7 @@ def test_a_paper_bid_is_typed_by_two_and_wins(town: Town):
     early = town.trustee("trustee-1").get(f"desk/trustees/{tender}/opening.json", page=False)
     assert early.status_code == 409 and "紙で届いたもの" in early.json()["detail"]
     [company] = waiting(town, tender)
+    assert "立ち会って開けます（施行令167条の8第1項）" in town.officer.get(f"desk/tenders/{tender}/papers").text
     assert entered(town.officer, tender, company, "８，５００，０００円", "733").status_code == 200
     assert entered(town.officer, tender, company, "8500000", "733").status_code == 409, "the second is another person"
     differs = entered(second(town), tender, company, "8400000", "733")

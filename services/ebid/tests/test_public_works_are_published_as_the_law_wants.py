@@ -35,7 +35,8 @@ def item(page: str, name: str) -> str:
 
 
 def test_every_item_of_a_general_competition_is_published(town: Town):
-    tender = town.publish(method="open", apply_until=local_input_in(town, days=3))
+    only_here = "市内に本店があること\n同種の工事の実績"
+    tender = town.publish(method="open", apply_until=local_input_in(town, days=3), requirements=only_here)
     bidders = [applied(town, tender, serial, "confirmed") for serial in (1, 2, 3)]
     applied(town, tender, 4, "refused", "許可の期限切れ")
     for company, amount in zip(bidders, (9_000_000, 9_200_000, 7_900_000), strict=True):
@@ -45,6 +46,7 @@ def test_every_item_of_a_general_competition_is_published(town: Town):
     assert "契約の手続き中" in visible(town.guest().get("publication").text)
     contracted(town, tender)
     page = town.guest().get(f"tenders/{tender}/publication").text
+    assert item(page, "この入札のために定めた参加の資格") == "市内に本店があること／同種の工事の実績"
     assert item(page, "参加しようとした者").count("株式会社筑後") == 4
     assert item(page, "参加させなかった者と、その理由") == "株式会社筑後4組：許可の期限切れ"
     assert "第1回 株式会社筑後2組 9,200,000円" in item(page, "入札者と入札金額（税抜）")
@@ -55,11 +57,31 @@ def test_every_item_of_a_general_competition_is_published(town: Town):
     assert item(page, "工事に着手する時期と完成の時期") == "令和8年12月1日から令和9年3月31日まで"
     assert item(page, "契約金額（税込）") == "10,120,000円（契約日 令和8年11月25日）"
     assert "岩盤が出たため" in item(page, "金額の変更を伴う契約の変更と、その理由")
-    assert "随意契約とした理由" not in page and "指名した者" not in page
+    assert not [each for each in ("随意契約とした理由", "指名した者", "総合評価") if each in page]
     overview = visible(town.guest().get("publication").text)
     assert "株式会社筑後2組" in overview and "4,000,000円を超える" in overview and "記録のない項目" not in overview
     (line,) = csv.DictReader(io.StringIO(town.guest().get("publication.csv").content.decode("utf-8-sig")))
     assert line["落札者と落札金額（税込）"] == "株式会社筑後2組　10,120,000円"
+
+
+def test_a_contract_that_is_changed_late_stays_in_the_list_until_a_year_after_the_change(town: Town):
+    """施行令7条6項: counted from the last publication, not from the decision."""
+    tender = town.publish()
+    town.company(1).bid(tender, 9_000_000)
+    town.close()
+    town.open(tender)
+    town.officer.post(f"desk/tenders/{tender}/clear", {"version": town.version(tender)})
+    assert town.conclude(tender).status_code == 200
+    days = {"signed_on": "2026-11-25", "first": "2026-12-01", "last": "2029-03-19"}
+    assert town.officer.post(f"desk/tenders/{tender}/contract", days).status_code == 200
+    town.advance(days=700)
+    assert "株式会社筑後1組" not in visible(town.guest().get("publication").text)
+    change = {"on": "2028-10-01", "amount": "10120000", "new_last": "2029-03-31", "change_reason": "岩盤が出たため"}
+    assert town.officer.post(f"desk/tenders/{tender}/contract/amend", change).status_code == 200
+    town.advance(days=365)
+    assert "株式会社筑後1組" in visible(town.guest().get("publication").text)
+    town.advance(days=365)
+    assert "株式会社筑後1組" not in visible(town.guest().get("publication").text)
 
 
 def test_why_a_company_was_invited_is_published_or_said_to_be_missing(town: Town):

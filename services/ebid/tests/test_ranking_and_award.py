@@ -62,11 +62,6 @@ def test_the_lowest_within_the_limits_is_awarded() -> None:
     assert standing(outcome) == {"a": "eligible", "b": "below_minimum", "c": "eligible", "d": "over_reserve"}
 
 
-def test_the_highest_is_awarded_in_a_sale() -> None:
-    outcome = decide(terms(highest_wins=True), bids(900, 1_100, 1_000), Limits(reserve=1_000))
-    assert (order(outcome), standing(outcome)["a"]) == ("bc", "over_reserve")
-
-
 def test_equal_bids_are_drawn_and_the_draw_is_shown() -> None:
     outcome = decide(terms(), bids(9_000_000, 9_000_000, 9_000_000, 9_500_000), LIMITS)
     assert [place.drawn for place in outcome.places] == [True, True, True, False]
@@ -215,7 +210,7 @@ def test_rounded_values_are_what_is_compared() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"evaluation": {"kind": "addition"}, "highest_wins": True}, {"tie_chain": ["name"]}, {"rebids": 9}, {"minimum_bids": 0},
+    [{"tie_chain": ["name"]}, {"rebids": 9}, {"minimum_bids": 0},
      {"lottery": "mine"}, {"evaluation": {"kind": "addition", "curve": "secret"}}, {"limits": {"kind": "later"}},
      {"evaluation": {"kind": "addition", "weight": 0.5}}, {"evaluation": {"kind": "division"}, "limits": {"kind": "mean_of_lowest"}}],
 )  # fmt: skip

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from libs.common.actor import Actor
 from libs.common.db import Database
 from libs.common.service import Service
 from services.ebid.db import CheckpointRow, LogSlotRow
-from services.ebid.sealing import merkle, note
+from services.ebid.sealing import merkle, note, trustee
 from services.ebid.settings import office_of
-from services.ebid.use_cases import log
+from services.ebid.tests.people import Town
+from services.ebid.use_cases import log, trustees
 
 WRITERS, EACH = 12, 15
 
@@ -78,3 +80,24 @@ def test_who_joined_may_not_wish_to_be_alone(service: Service):
     with service.database.transaction() as session, pytest.raises(RuntimeError, match="for ever"):
         log.join(session)
         log.lock(session)
+
+
+def test_of_two_keys_that_a_trustee_registers_at_once_one_is_active(town: Town, database: Database):
+    if database.dialect == "sqlite":
+        pytest.skip("one writer at a time")
+    service, actor = town.service, Actor("staff", "key-1", "かぎ 一郎", town.code, town.code)
+
+    def registered(key: str) -> None:
+        with database.transaction(tenant=town.code) as session:
+            trustees.register(session, actor, "会計課", key, office_of(service), service.clock.now())
+
+    first, second = (trustee.public_of(trustee.generate()) for _ in range(2))
+    with ThreadPoolExecutor(1) as threads:
+        with database.transaction(tenant=town.code) as session:
+            trustees.register(session, actor, "会計課", first, office_of(service), service.clock.now())
+            other = threads.submit(registered, second)
+            with pytest.raises(TimeoutError):
+                other.result(timeout=0.5)
+        other.result()
+    with database.reading(tenant=town.code) as session:
+        assert [row.public_key for row in trustees.active(session)] == [second]

@@ -1,7 +1,7 @@
 """After the opening: examine the candidate, bid again, decide, publish the result."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit, outbox, room
 from libs.common.actor import Actor
+from libs.common.clock import local_date
 from libs.common.errors import Conflict, Invalid, say
 from services.ebid import events
 from services.ebid.db import BundleRow, CompanyRow, RoundRow, TenderRow
@@ -154,22 +155,38 @@ def negotiate(
     session: Session, actor: Actor, tender_id: str, seen: int, invited: list[str], until: datetime, opens: datetime, office: Office,
     now: datetime,
 ) -> RoundRow:  # fmt: skip
-    """見積 after 不落 (施行令167条の2第1項8号 [M]): who was above 予定価格 is asked for a quotation; nothing else changes."""
+    """見積 after 不落 (施行令167条の2第1項8号): who was above 予定価格 is asked for a quotation; nothing else changes."""
     row = tenders.changing(session, tender_id, seen, Step.REBID, now)
-    result = tenders.round_of(session, row, row.round).result or {}
-    above = {place["bidder"] for place in result["places"] if place["standing"] == "over_reserve"}
-    drawn = row.terms["limits"]["kind"] == "drawn_reserve"  # in another round another price would be drawn
-    if result["outcome"] not in ("rebid", "no_award") or not above or row.round >= MOST_ROUNDS or drawn:
-        raise Conflict(say("見積を依頼できる結果ではありません。"), code="no-negotiation")
-    if not invited or set(invited) - above:
+    above = negotiable(session, row)
+    if not above:
+        raise Conflict(
+            say("見積を依頼できるのは、再度の入札をしても落札者がないときです（施行令167条の2第1項8号）。"),
+            code="no-negotiation",
+        )
+    if not invited or set(invited) - set(above):
         sentence = say("見積を依頼する会社を、予定価格を超えた入札者から選んでください。")
         raise Invalid(sentence, fields={"invited": sentence}, code="not-invited")
     held = _next_round(session, row, until, opens, office, now)
     asked = sorted(set(invited))
     held.kind, held.invited = "quotation", asked
-    values = {"lowest": f"{result['lowest']:,}", "until": letters.moment(until)}
+    values = {"lowest": f"{min(above.values()):,}", "until": letters.moment(until)}
     letters.write_all(session, row, dict.fromkeys(asked, ("quotation", values)), now)
     return _told_of_round(session, actor, row, held, "ebid.tender.negotiate", asked, office, now)
+
+
+def negotiable(session: Session, row: TenderRow) -> dict[str, int]:
+    """Who may be asked for a quotation after 不落, by id, with the price that was above 予定価格, cheapest first; nobody while it is not
+    time. The law wants a 再度の入札 before (施行令167条の2第1項8号); where nobody bid in that any more, who bid in the round before."""
+    rounds = tenders.rounds_of(session, row)
+    drawn = row.terms["limits"]["kind"] == "drawn_reserve"  # in another round another price would be drawn
+    again = procedure.METHODS[row.method].competitive and 1 < len(rounds) < MOST_ROUNDS
+    if drawn or not again or (rounds[-1].result or {}).get("outcome") not in ("rebid", "no_award", "no_bids"):
+        return {}
+    for held in reversed(rounds):
+        places = [each for each in (held.result or {})["places"] if each["standing"] == "over_reserve"]
+        if places:
+            return {each["bidder"]: each["amount"] for each in sorted(places, key=lambda each: each["amount"])}
+    return {}
 
 
 def _next_round(
@@ -198,9 +215,11 @@ def _told_of_round(
 
 
 def conclude(
-    session: Session, actor: Actor, tender_id: str, seen: int, reason: str, office: Office, now: datetime
-) -> TenderRow:
-    """落札者決定, or 不調・不落 with a reason. The result is public from here on."""
+    session: Session, actor: Actor, tender_id: str, seen: int, reason: str, office: Office, now: datetime,
+    heard_on: date | None = None, heard: str = "",
+) -> TenderRow:  # fmt: skip
+    """落札者決定, or 不調・不落 with a reason. `heard_on`, `heard`: when and what 学識経験者 said, where they are heard again.
+    The result is public from here on."""
     row = tenders.changing(session, tender_id, seen, Step.CONCLUDE, now)
     held = tenders.round_of(session, row, row.round)
     result = held.result or {}
@@ -210,7 +229,8 @@ def conclude(
     if not awarded and not reason.strip():
         sentence = say("終える理由を入力してください。公表されます。")
         raise Invalid(sentence, fields={"reason": sentence}, code="reason-needed")
-    row.outcome, row.concluded_at = _outcome(row, result, reason.strip()), now
+    again = _heard_again(row, heard_on, heard.strip(), now) if awarded else {}
+    row.outcome, row.concluded_at = _outcome(row, result, reason.strip()) | again, now
     session.flush()
     known = companies.by_ids(session, set(bidders(session, row)))
     _tell(session, row, known, now)
@@ -224,6 +244,20 @@ def conclude(
     if not tenders.is_practice(row):
         outbox.add(session, _fact(row, held, known), subject=row.id, now=now)
     return row
+
+
+def _heard_again(row: TenderRow, on: date | None, text: str, now: datetime) -> dict[str, dict[str, str]]:
+    """施行令167条の10の2第5項: where 学識経験者 wanted to be heard again, nobody is awarded before."""
+    if not row.terms.get("hearing", {}).get("again"):
+        return {}
+    errors: dict[str, str] = {}
+    if on is None or on.year < 2000 or on > local_date(now):
+        errors["heard_on"] = say("意見を聴いた日を入力してください。年を確かめてください。")
+    if not text:
+        errors["heard"] = say("落札者を決める前に、改めて意見を聴いた学識経験者と、意見の要旨を入力してください。")
+    if on is None or errors:
+        raise Invalid(say("入力を確かめてください。"), fields=errors, code="not-heard")
+    return {"hearing": {"on": on.isoformat(), "text": text[:500]}}
 
 
 def bidders(session: Session, row: TenderRow) -> list[str]:

@@ -53,7 +53,7 @@ def _event(row: TenderRow, key: str, label: str, at: datetime, site: str, now: d
     event.add("sequence", row.version)
     event.add("dtstart", at.astimezone(JST))
     event.add("dtend", at.astimezone(JST))
-    event.add("summary", f"{label}：{row.title}")
+    event.add("summary", marked(row, f"{label}：{row.title}"))
     event.add("description", row.number)
     event.add("url", f"{site}/tenders/{row.id}/")
     event.add("status", "CANCELLED" if row.state == State.CANCELLED else "CONFIRMED")
@@ -61,6 +61,11 @@ def _event(row: TenderRow, key: str, label: str, at: datetime, site: str, now: d
     if row.state == State.PUBLISHED:
         event.add_component(_alarm(label))
     return event
+
+
+def marked(row: TenderRow, text: str) -> str:
+    """A calendar shows nothing but this: a tender for practice says there what it is."""
+    return f"【練習】{text}" if tenders.is_practice(row) else text
 
 
 def _alarm(label: str) -> Alarm:

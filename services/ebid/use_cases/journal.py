@@ -107,7 +107,7 @@ def shown(
     kind: str, document: dict[str, Any], bidders: Collection[str], answered: Collection[str], *, works: bool
 ) -> bool:
     """Whether anybody may read what an event says, once the result is public. Who was refused, or did not bid after all, is published
-    for works only (入契法施行令7条 [M]); a question that nobody answered stays with who asked."""
+    for works only (入契法施行令7条2項2号); a question that nobody answered stays with who asked."""
     if kind in ("qualified", "invited"):
         return works or document["bidder"] in bidders
     return kind != "question" or document["question"] in answered

@@ -36,10 +36,11 @@ class Published:
 
 
 def listed(session: Session, today: date) -> list[Published]:
-    """Awarded works of this fiscal year and the one before, newest first."""
+    """Awarded works of which something was published in this fiscal year or the one before, newest first."""
     found = select(TenderRow).where(TenderRow.state == State.CONCLUDED, TenderRow.category == "works")
     rows = session.scalars(found.order_by(TenderRow.concluded_at.desc(), TenderRow.id))
-    return [gathered(session, row) for row in rows if _is_listed(row) and _year(row) > fiscal_year(today) - YEARS]
+    first = fiscal_year(today) - YEARS + 1
+    return [gathered(session, row) for row in rows if _is_listed(row) and _last_year(session, row) >= first]
 
 
 def of(session: Session, tender_id: str) -> Published:
@@ -54,9 +55,11 @@ def _is_listed(row: TenderRow) -> bool:
     return row.state == State.CONCLUDED and bool((row.outcome or {}).get("winner")) and not tenders.is_practice(row)
 
 
-def _year(row: TenderRow) -> int:
+def _last_year(session: Session, row: TenderRow) -> int:
+    """Of the last step: the decision, the contract, its last change."""
     assert row.concluded_at is not None
-    return fiscal_year(local_date(row.concluded_at))
+    contract = contracts.of(session, row)
+    return fiscal_year(local_date(contract.updated_at if contract else row.concluded_at))
 
 
 def gathered(session: Session, row: TenderRow) -> Published:
@@ -73,8 +76,15 @@ def gathered(session: Session, row: TenderRow) -> Published:
         **_contracted(row, contract, winner),
     }
     competitive = procedure.METHODS[row.method].competitive
+    if (
+        competitive and rounds[-1].kind == "quotation"
+    ):  # 不落: in the end it is a 随意契約, for which the law knows the reason
+        known["ground"], competitive = [str(procedure.GROUNDS["8"])], None
     facts = [
-        (item, known[item.key]) for item in OF_CONTRACT if item.competitive in (None, competitive) and item.key in known
+        (item, known[item.key])
+        for item in OF_CONTRACT
+        if competitive is None or item.competitive in (None, competitive)
+        if item.key in known
     ]
     return Published(row, contract, winner.name, facts)
 
@@ -92,10 +102,16 @@ def _taking_part(
         return {"invited": [*lines, *missing]}
     if access == "qualified":
         refused = [f"{each.name}：{entry.reason}" for entry, each in taking_part if entry.state == "refused"]
-        return {"applied": [each.name for _, each in taking_part], "refused": refused or [say("いません")]}
+        applied = [each.name for _, each in taking_part]
+        return {**_required(row), "applied": applied, "refused": refused or [say("いません")]}
     out = {key: reason for held in rounds for key, reason in (held.result or {})["refused"].items()}
     refused = [f"{names[key]}：{reason}" for key, reason in out.items()]
-    return {"applied": sorted(names.values()), "refused": refused or [say("いません")]}
+    return {**_required(row), "applied": sorted(names.values()), "refused": refused or [say("いません")]}
+
+
+def _required(row: TenderRow) -> dict[str, list[str]]:
+    """施行令167条の5の2: what this tender asks for beside the register. Of 一般競争入札 alone."""
+    return {"required": row.requirements.splitlines() or [say("定めていません")]}
 
 
 def _decided(
@@ -111,7 +127,10 @@ def _decided(
         "excluded": below or [say("いません")],
         "passed_over": passed or [say("該当しません")],
     }
-    return found | ({"scored": _scored(row, rounds, names)} if "criteria" in row.terms else {})
+    if "criteria" not in row.terms:
+        return found
+    why = row.terms.get("scored_why", "").splitlines() or [NOT_RECORDED]
+    return found | {"scored_why": why, "scored": _scored(row, rounds, names)}
 
 
 def _bid(number: int, place: dict[str, Any], names: Mapping[str, str]) -> str:
@@ -123,7 +142,8 @@ def _scored(row: TenderRow, rounds: Sequence[RoundRow], names: Mapping[str, str]
     """The criteria, who was heard, and the value by which the winner is first."""
     criteria = "、".join(f"{each['name']}（{each['full']}点）" for each in row.terms["criteria"])
     hearing = row.terms.get("hearing")
-    heard = [f"学識経験者の意見：{_day(hearing['on'])}　{hearing['text']}"] if hearing else []
+    again = (row.outcome or {}).get("hearing")
+    heard = [f"学識経験者の意見：{_day(each['on'])}　{each['text']}" for each in (hearing, again) if each]
     values = [
         f"{names[place['bidder']]}　評価値 {evaluation.shown(place['value'])}"
         for place in (rounds[-1].result or {})["places"]

@@ -32,6 +32,8 @@ from services.ebid.domain.states import State
 from services.ebid.use_cases import bids, calendars, companies, delegations, profiles
 
 BIDS = "https://raw.githubusercontent.com/open-contracting-extensions/ocds_bid_extension/v1.1.5/extension.json"
+PAGES = "https://raw.githubusercontent.com/open-contracting-extensions/ocds_pagination_extension/master/extension.json"
+"""What `links` means, by which a package names the next one. It has no numbered versions."""
 OWN = "/ebid/ocds/extension/extension.json"
 """Where our own extension stands below the cloud's address: what the standard has no field for (`data/ocds/extension`)."""
 PAGE = 100
@@ -165,6 +167,8 @@ def _tender(session: Session, row: TenderRow, buyer: dict[str, str], site: str) 
         ground = row.terms["ground"]
         reasons = (f"地方自治法施行令167条の2第1項{procedure.GROUNDS[ground['clause']]}", ground["reason"])
         tender["procurementMethodRationale"] = "。".join(each for each in reasons if each)
+    elif rounds[-1].kind == "quotation":  # 不落: from here on it is a 随意契約
+        tender["procurementMethodRationale"] = f"地方自治法施行令167条の2第1項{procedure.GROUNDS['8']}"
     if row.requirements:
         tender["eligibilityCriteria"] = row.requirements
     amendments = [each for held in rounds for each in held.amendments or ()]

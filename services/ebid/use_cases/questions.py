@@ -11,7 +11,7 @@ from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.ebid.db import QuestionRow, TenderRow
 from services.ebid.domain.states import State
-from services.ebid.use_cases import companies, journal, publishing, tenders
+from services.ebid.use_cases import companies, journal, log, publishing, tenders
 from services.ebid.use_cases.office import Office
 
 LONGEST = 2000
@@ -41,13 +41,19 @@ def ask(session: Session, actor: Actor, tender_id: str, text: str, office: Offic
 def answer(
     session: Session, actor: Actor, tender_id: str, question_id: str, text: str, office: Office, now: datetime
 ) -> QuestionRow:
-    """回答書: from now on question and answer are public, the asker is not."""
-    row = tenders.load(session, tender_id)
+    """回答書: from now on question and answer are public, the asker is not. Once, and before anything is opened: later it would help
+    nobody, and what the log has of a tender ends with its conclusion."""
+    log.lock(session)  # before the tender, as 日時変更 does: two that lock in another order would wait for each other
+    row = tenders.load(session, tender_id, lock=True)
     asked = session.scalar(
         select(QuestionRow).where(QuestionRow.id == question_id, QuestionRow.tender_id == row.id).with_for_update()
     )
     if asked is None:
         raise NotFound(say("この質問は見つかりません。"))
+    if asked.answered_at is not None:
+        raise Conflict(say("ほかの方が先に変更しました。画面を開き直して、確かめてください。"), code="changed")
+    if row.state != State.PUBLISHED:
+        raise Conflict(say("質問に回答できるのは、開かれる前までです。"), code="too-late")
     if not text.strip():
         sentence = say("回答を入力してください。")
         raise Invalid(sentence, fields={"answer": sentence})

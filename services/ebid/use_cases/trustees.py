@@ -16,7 +16,7 @@ from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.ebid.db import TenderRow, TrusteeRow
 from services.ebid.sealing.trustee import check_public
-from services.ebid.use_cases import journal
+from services.ebid.use_cases import journal, log
 from services.ebid.use_cases.office import Office
 
 LEAST = 3
@@ -44,7 +44,8 @@ def require_apart(held: Iterable[Mapping[str, Any]], needed: int) -> None:
 def register(
     session: Session, actor: Actor, institution: str, public_key: str, office: Office, now: datetime
 ) -> TrusteeRow:
-    """Register one's own public key (X25519, hex). An earlier one of the same person is retired for later tenders. The log has both."""
+    """Register one's own public key (X25519, hex). An earlier one of the same person is retired for later tenders. The log has both.
+    Waits for others that write alone, before looking: of two at once the later one retires the earlier one."""
     key = public_key.strip().lower()
     if not re.fullmatch(r"[0-9a-f]{64}", key):
         sentence = say("公開鍵は、かぎを作る道具が表示する64文字です。そのまま貼りつけてください。")
@@ -53,6 +54,7 @@ def register(
     if not institution.strip():
         sentence = say("所属を入力してください。")
         raise Invalid(sentence, fields={"institution": sentence})
+    log.lock(session)
     before = select(TrusteeRow).where(TrusteeRow.person == actor.subject, TrusteeRow.retired_at.is_(None))
     retired = list(session.scalars(before.order_by(TrusteeRow.id)))
     for old in retired:

@@ -382,7 +382,7 @@ class Round:
             self.report.bad("limits-changed", self.subject, "予定価格の封書が、台帳に記録されたものと違います。")
         self.bound(sealed["envelope"]["head"], "limits", 1, self.subject)
         if self.terms.hidden:
-            return hidden.explaining(self.round["result"]["places"], highest_wins=self.terms.highest_wins)
+            return hidden.explaining(self.round["result"]["places"])
         payload, _ = envelopes.opened(sealed, self.subject, "limits", self.report, deep=self.deep)
         return self.read_limits(payload or {})
 

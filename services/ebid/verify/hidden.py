@@ -6,7 +6,7 @@ from typing import Any
 from services.ebid.domain.limits import Limits
 
 
-def explaining(places: Sequence[Mapping[str, Any]], *, highest_wins: bool) -> Limits:
+def explaining(places: Sequence[Mapping[str, Any]]) -> Limits:
     """The limits (yen, 税抜) under which the published standings come out, if any such exist: each just beyond the bids it leaves out.
 
     `places` as published. Whoever ranks again with these finds another standing where a bid is called 超過 or 失格 and a worse one is not.
@@ -19,9 +19,8 @@ def explaining(places: Sequence[Mapping[str, Any]], *, highest_wins: bool) -> Li
         return max(amounts) + 1 if amounts else None
 
     over = of("over_reserve")
-    below = min(over) - 1 if over else None
     return Limits(
-        reserve=above(over) if highest_wins else below,
+        reserve=min(over) - 1 if over else None,
         minimum=above(of("below_minimum")),
         investigation=above([place["amount"] for place in places if place["investigate"]]),
         disqualify=above(of("below_disqualify")),
