@@ -106,7 +106,7 @@ def make(session: Session, plan_id: str, year: int, quarter: int, today: date) -
         len(found.municipalities),
         [_joined(s, found, years[s.key], year, own) for s in SERVICES if s.since <= year],
         [row for row in reference.published_applications() if row.fiscal_year <= year] if own else [],
-        count.real_use(session, "eapply", year),
+        count.real_use(session, "eapply", year, day),
     )
 
 
