@@ -230,6 +230,8 @@ def _indicator(
             "quarter": "0",
             "value": "",
             "note": "",
+            "review_year": str(until),
+            "review_quarter": "0",
             "kind": "check",
             "text": "",
             "why": "",
@@ -303,7 +305,8 @@ def add_review(
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             plans.review(session, actor, indicator_id, year, quarter, kind, text, view.now_of(request))
     except Invalid as error:
-        return _indicator(request, indicator_id, error, {"kind": kind, "text": text})
+        about = {"review_year": str(year), "review_quarter": str(quarter)}
+        return _indicator(request, indicator_id, error, {"kind": kind, "text": text} | about)
     return view.see_other(f"{HOME}/{indicator_id}")
 
 

@@ -217,9 +217,14 @@ def test_an_indicator_that_ended_is_in_the_reports_up_to_its_last_year(planned: 
 
 def test_a_finding_longer_than_can_be_kept_is_refused_not_cut(planned: Cloud) -> None:  # noqa: F811
     where = f"/council/indicators/{indicator_id(planned, RATE)}/reviews"
-    form = {"year": "2019", "quarter": "0", "kind": "check", "text": "長" * 4001}
+    form = {"year": "2019", "quarter": "2", "kind": "check", "text": "長" * 4001}
     answer = planned.post(where, MEMBER, form)
     assert answer.status_code == 422 and "4000文字まで" in answer.text and "長" * 4001 in answer.text
+    chosen = [
+        re.search(rf'<select[^>]* id="review-{name}".*?value="(\d+)" selected', answer.text)
+        for name in ("year", "quarter")
+    ]
+    assert [one and one[1] for one in chosen] == ["2019", "2"], "the second try is not written to another year"
     assert planned.post(where, MEMBER, form | {"text": "長" * 4000}).status_code == 303
 
 
