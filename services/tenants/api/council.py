@@ -182,7 +182,7 @@ def _not_yet_row(town: Municipality, service: str, found: Participation, reason:
     near = [
         m for m in found.municipalities.values() if m.region == town.region and m.tenant_id in found.joined[service]
     ]
-    names = reader(say("、")).join(m.name for m in near) if town.region else "－"
+    names = (reader(say("、")).join(m.name for m in near) if town.region else "") or "－"
     link = Markup('<a class="tap" href="/council/not-yet/{}?service={}">{}</a>')
     why = (reader(KINDS[reason.kind]) + (f"：{reason.text}" if reason.text else "")) if reason else None
     return [link.format(town.tenant_id, service, town.name), town.region or "－", names, why]

@@ -176,7 +176,7 @@ def portal_usage(
         units=UNITS,
         tenders=tenders,
         months=[(month, stock.whole_gigabytes(stored)) for month, stored in months.items()],
-        paid=sum(line.share for line in lines if line.share is not None),
+        paid=sum(known) if (known := [line.share for line in lines if line.share is not None]) else None,
         counts=counts,
         rate=online_rate(counts["online"], counts["paper"]),
         procedures=_by_procedure(usage, shown, names),

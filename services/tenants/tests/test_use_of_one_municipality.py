@@ -69,6 +69,7 @@ def test_every_service_s_use_is_the_municipality_s_own(town: Cloud) -> None:
     ):  # fmt: skip
         assert sentence in page, sentence
     assert page.count("割り勘の決まりが、まだありません") == 5, "no share is invented"
+    assert "0円" not in page, "what nobody decided does not cost nothing"
 
 
 def test_an_ended_year_shows_what_was_told_in_it_and_says_what_is_not_known(town: Cloud) -> None:
@@ -97,7 +98,7 @@ def test_the_share_of_the_year_and_what_one_use_of_it_costs(town: Cloud) -> None
     ]  # fmt: skip
     page = town.get(USAGE, ADMIN).text
     assert "負担額 500,000円（12か月分）（申請1件につき250,000円）" in page
-    assert "合わせて1,000,000円" in page
+    assert "合わせて1,000,000円" in page and "決まりのあるサービスだけの合計です" in page
 
 
 def test_who_uses_nothing_is_told_how_to_begin(cloud: Cloud) -> None:
