@@ -57,6 +57,7 @@ def participation(
         found = count.on(session, at, known_on)
         years = count.years(session, today, known_on)
         populations = sharing_db.populations(session, at)
+        parts = registry_db.parts(session)
     number = view.service_of(request).settings.prefecture
     return view.council_page(
         request,
@@ -75,7 +76,7 @@ def participation(
         during=_during(years, request),
         regions=_regions(found, reader),
         sizes=_sizes(found, populations, reader),
-        map=figures.map_of_services(number, found, reader, chosen),
+        map=figures.map_of_services(number, found, parts, reader, chosen),
         before_2010=at.year < 2010,
         query=f"on={at.isoformat()}" + (f"&known={known_on.isoformat()}" if known_on else ""),
     )

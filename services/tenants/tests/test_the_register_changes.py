@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from libs.common import audit, jobs
+from libs.common.actor import Actor
 from libs.common.db import Database
 from libs.common.testing.service import NOW
 from services.tenants import worker
@@ -385,3 +386,18 @@ def test_applications_count_with_whom_a_merger_made_and_the_prefecture_s_are_no_
         "one has real use, not three; the sum is that of the lines"
     )
     assert told(2025) == (["1", "4"], [["大木町", "2025", "4"]]), "the municipalities of that year"
+
+
+def test_whom_a_merger_made_stands_on_the_maps_and_is_found_by_the_name_of_before(cloud: Cloud) -> None:
+    record(cloud, OOKI, "merge", {**MERGER, "on": "2026-11-22"})
+    guest = Actor("guest", "guest-1")
+    assert "大木大刀洗" not in cloud.get("/", guest).text
+    cloud.clock.advance(days=2)
+    home = cloud.get("/", guest).text
+    assert home.count('href="/t/405248/"') == 2, "on the map and in the list"
+    for words in ("大木町", "たちあらい"):
+        assert 'href="/t/405248/"' in cloud.get(f"/?q={words}", guest).text.split("地図から選ぶ")[0], words
+    assert cloud.get(f"/?q={OOKI}", guest).headers["location"] == "/t/405248/"
+    record(cloud, KURUME, "end", {"on": "2027-04-01", "successor": "405248", "reason": "編入"})
+    assert ">大木大刀洗<" in cloud.get("/council/", MEMBER).text, "not on the tile of one that goes into it later"
+    assert ">大木<" in cloud.get("/council/?on=2026-11-21", MEMBER).text
