@@ -13,6 +13,7 @@ from services.tenants import cluster
 from services.tenants.api import figures, inputs, view, words
 from services.tenants.db import capacity as capacity_db
 from services.tenants.db import registry as registry_db
+from services.tenants.db import switches as switches_db
 from services.tenants.domain.capacity import Free, Held, calendar
 from services.tenants.domain.municipality import existing_on
 from services.tenants.use_cases import capacity
@@ -60,6 +61,7 @@ def _own(
     with view.service_of(request).database.reading() as session:
         free, pool = _free(session, first), capacity_db.pool(session)
         rows = capacity_db.of_tenant(session, town.tenant_id)
+        resting = switches_db.off_of(session, town.tenant_id, capacity.SERVICE)
     fields = (getattr(error, "fields", None) or {"first": error.message}) if error else {}
     return view.portal_page(
         request,
@@ -72,6 +74,7 @@ def _own(
         pool=pool,
         free=free,
         rows=rows,
+        resting=resting,
         cost=capacity.cost,
         today=view.today_of(request),
         states=words.RESERVATIONS,

@@ -23,10 +23,11 @@ from services.tenants.db import usage as usage_db
 from services.tenants.db.sharing import PopulationRow
 from services.tenants.domain import catalogue
 from services.tenants.domain.catalogue import SERVICES
-from services.tenants.domain.history import end_of_day
-from services.tenants.domain.lives import changes
+from services.tenants.domain.history import believed, end_of_day
+from services.tenants.domain.lives import changes, in_order
 from services.tenants.domain.municipality import Municipality
 from services.tenants.domain.size import CLASSES, UNKNOWN, size_of
+from services.tenants.domain.subscriptions import counting_day
 from services.tenants.domain.usage import online_rate
 from services.tenants.use_cases import count, reasons, registry
 from services.tenants.use_cases.count import Participation, YearCount
@@ -56,6 +57,7 @@ def participation(
         found = count.on(session, at, known_on)
         years = count.years(session, today, known_on)
         populations = sharing_db.populations(session, at)
+        parts = registry_db.parts(session)
     number = view.service_of(request).settings.prefecture
     return view.council_page(
         request,
@@ -74,7 +76,7 @@ def participation(
         during=_during(years, request),
         regions=_regions(found, reader),
         sizes=_sizes(found, populations, reader),
-        map=figures.map_of_services(number, found, reader, chosen),
+        map=figures.map_of_services(number, found, parts, reader, chosen),
         before_2010=at.year < 2010,
         query=f"on={at.isoformat()}" + (f"&known={known_on.isoformat()}" if known_on else ""),
     )
@@ -181,7 +183,7 @@ def _not_yet_row(town: Municipality, service: str, found: Participation, reason:
     near = [
         m for m in found.municipalities.values() if m.region == town.region and m.tenant_id in found.joined[service]
     ]
-    names = reader(say("、")).join(m.name for m in near) if town.region else "－"
+    names = (reader(say("、")).join(m.name for m in near) if town.region else "") or "－"
     link = Markup('<a class="tap" href="/council/not-yet/{}?service={}">{}</a>')
     why = (reader(KINDS[reason.kind]) + (f"：{reason.text}" if reason.text else "")) if reason else None
     return [link.format(town.tenant_id, service, town.name), town.region or "－", names, why]
@@ -239,12 +241,14 @@ def note_reason(
 
 @router.get("/council/applications")
 def applications(request: Request, year: Year = None, actor: Actor = access.staff("council.member")) -> Response:
-    """Applications per municipality, who had real use in the year, and the plan's published table."""
+    """Applications per municipality, as they were at the year's end, who had real use in it, and the plan's published table."""
     today = view.today_of(request)
+    chosen = year or fiscal_year(today)
     with view.service_of(request).database.reading() as session:
-        found = count.on(session, today)
-        use = count.real_use(session, "eapply", year or fiscal_year(today))
-        past = past_db.of_year(session, year or fiscal_year(today))
+        found = count.on(session, counting_day(chosen, today))
+        use = count.real_use(session, "eapply", chosen, today)
+        past = past_db.of_year(session, chosen)
+        names = {state.tenant_id: state.name for state in in_order(believed(registry_db.states(session)))}
         counted = {u.fiscal_year for u in usage_db.usage(session)} | past_db.years(session)
         years = sorted(counted | {fiscal_year(today)}, reverse=True)
         comparison = usage_db.latest_comparison(session, "eapply")
@@ -255,16 +259,12 @@ def applications(request: Request, year: Year = None, actor: Actor = access.staf
         "council/applications.html",
         "/council/applications",
         use=use,
-        year=year or fiscal_year(today),
+        year=chosen,
         years=years,
         rows=sorted(rows, key=lambda r: -r[3]),
         joined=found.count("eapply"),
         rate=online_rate(use.online, use.paper),
-        past=[
-            [found.municipalities[t].name, c["online"], c["paper"]]
-            for t, c in past.items()
-            if t in found.municipalities
-        ],
+        past=[[names[tenant], c["online"], c["paper"]] for tenant, c in past.items() if tenant in names],
         published=reference.published_applications(),
         comparison=comparison,
     )
@@ -288,8 +288,8 @@ def applications_csv(
     today = view.today_of(request)
     chosen = year or fiscal_year(today)
     with view.service_of(request).database.reading() as session:
-        found = count.on(session, today)
-        use = count.real_use(session, "eapply", chosen)
+        found = count.on(session, counting_day(chosen, today))
+        use = count.real_use(session, "eapply", chosen, today)
     header = ["団体コード", "市町村", "年度", "オンライン", "紙", "合計", "実績"]
     data = []
     for tenant, town in found.municipalities.items():

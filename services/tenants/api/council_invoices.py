@@ -35,6 +35,7 @@ def _page(request: Request, year: int, error: Refusal | None = None, field: str 
         shared = invoices.year_of(session, year)
         names = {s.tenant_id: s.name for s in in_order(believed(registry_db.states(session)))}
         waiting = invoices.waiting(session, shared, year, view.today_of(request))
+        asked_shares = sum(row.amount for row in invoices_db.standing(session, year))
     counting = [row for row in rows if row.state != "void"]
     fields = (getattr(error, "fields", None) or {"due_on": error.message}) if error else {}
     return view.council_page(
@@ -51,6 +52,8 @@ def _page(request: Request, year: int, error: Refusal | None = None, field: str 
         asked=sum(row.amount for row in counting),
         paid=sum(row.amount for row in counting if row.state == "paid"),
         waiting=len(waiting),
+        asked_shares=asked_shares,
+        to_share=sum(one.rule.shared for one in shared.values() if not one.problem),
         problems=[(service(key), one.problem.message) for key, one in shared.items() if one.problem],
         has_rule=bool(shared),
         today=view.today_of(request),

@@ -70,7 +70,7 @@ def _ledger(
         if error
         else [],
         typed=typed or dict.fromkeys(("name", "first_year", "last_year", "text"), "") | {"owner": own},
-        adding=adding or dict.fromkeys(("plan", "better", *plans.PLAN_COLUMNS), ""),
+        adding=adding or dict.fromkeys(("plan", "better", plans.ADDS_UP, *plans.PLAN_COLUMNS), ""),
         withdrawing=withdrawing or {"plan": "", "why": ""},
         gone=gone,
         persons=view.neighbours_of(request).persons(sorted({row.withdrawn_by for row in gone if row.withdrawn_by})),
@@ -159,11 +159,14 @@ def add_indicator(
     better: Text = "",
     owner: Text = "",
     automatic: Text = "",
+    adds_up: Text = "",
     actor: Actor = access.staff("council.member"),
 ) -> Response:
     """One more indicator of the council's own."""
     cells = (pillar, measure, indicator, unit, baseline, baseline_date, target, target_date, owner, automatic)
-    row = {name: " ".join(cell.split()) for name, cell in zip(plans.PLAN_COLUMNS, cells, strict=True)}
+    row = {name: " ".join(cell.split()) for name, cell in zip(plans.PLAN_COLUMNS, cells, strict=True)} | {
+        plans.ADDS_UP: adds_up
+    }
     try:
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             added = plans.add_indicator(session, actor, plan, row, better, view.now_of(request)).id
@@ -230,6 +233,8 @@ def _indicator(
             "quarter": "0",
             "value": "",
             "note": "",
+            "review_year": str(until),
+            "review_quarter": "0",
             "kind": "check",
             "text": "",
             "why": "",
@@ -248,6 +253,7 @@ def _indicator(
         forecast=report_view.forecast_of(line),
         rule=report_view.RULE,
         automatic=reader(automatic.FIGURES[row.automatic].label) if row.automatic in automatic.FIGURES else "",
+        adds_up=report_cases.adds_up(row),
         standing=[
             (f"{v.fiscal_year}-{v.quarter}", report_view.standing_value(v, reader))
             for v in present
@@ -266,7 +272,8 @@ def _indicator(
 
 def _as_it_is(row: IndicatorRow) -> dict[str, str]:
     cells = {name: getattr(row, name) for name in (*plans.CORRECTED[1:], "better")}
-    return cells | {"indicator": row.name, "last_year": str(row.last_year or ""), "reason": ""}
+    more = {plans.ADDS_UP: "1" if row.adds_up else "", "last_year": str(row.last_year or ""), "reason": ""}
+    return cells | {"indicator": row.name} | more
 
 
 @router.post("/council/indicators/{indicator_id}/values")
@@ -303,7 +310,8 @@ def add_review(
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
             plans.review(session, actor, indicator_id, year, quarter, kind, text, view.now_of(request))
     except Invalid as error:
-        return _indicator(request, indicator_id, error, {"kind": kind, "text": text})
+        about = {"review_year": str(year), "review_quarter": str(quarter)}
+        return _indicator(request, indicator_id, error, {"kind": kind, "text": text} | about)
     return view.see_other(f"{HOME}/{indicator_id}")
 
 
@@ -340,13 +348,16 @@ def correct_indicator(
     target_date: Text = "",
     better: Text = "",
     automatic: Text = "",
+    adds_up: Text = "",
     last_year: Text = "",
     reason: Text = "",
     actor: Actor = access.staff("council.member"),
 ) -> Response:
     """Mend what is said of the indicator, or end it after a year."""
     cells = (indicator, unit, baseline, baseline_date, target, target_date, automatic)
-    row = {name: " ".join(cell.split()) for name, cell in zip(plans.CORRECTED, cells, strict=True)}
+    row = {name: " ".join(cell.split()) for name, cell in zip(plans.CORRECTED, cells, strict=True)} | {
+        plans.ADDS_UP: adds_up
+    }
     try:
         last = inputs.whole(last_year, "last_year") if last_year.strip() else None
         with view.service_of(request).database.transaction(tenant=actor.tenant) as session:

@@ -87,8 +87,15 @@ def change(
     people: Many = NONE,
     actor: Actor = access.staff("portal.admin"),
 ) -> Response:
-    with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
-        departments.change(session, actor, department_id, name, set(services), set(people), view.now_of(request))
+    try:
+        with view.service_of(request).database.transaction(tenant=actor.tenant) as session:
+            departments.change(session, actor, department_id, name, set(services), set(people), view.now_of(request))
+    except Invalid as error:
+        known = Invalid(
+            error.message, fields={f"{field}-{department_id}": text for field, text in error.fields.items()}
+        )
+        typed = {"form": department_id, "name": name, "services": services, "people": people}
+        return _page(request, actor, known, typed)
     return view.see_other(f"/portal/{code}/departments/")
 
 

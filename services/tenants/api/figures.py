@@ -1,6 +1,6 @@
 """Figures for anybody: `/participation.json` and `/participation.csv`; and how the pages draw them."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -151,17 +151,20 @@ def read_day(text: str, field: str) -> date | None:
     return day
 
 
+Parts = Mapping[str, Sequence[str]]
+"""Tenant → those that went into it."""
+
+
 # ---- drawings -------------------------------------------------------------------------------------------------------
 
 
 def map_of_services(
-    number: int, found: Participation, reader: Reader, service: CatalogueService | None = None
+    number: int, found: Participation, parts: Parts, reader: Reader, service: CatalogueService | None = None
 ) -> Chart | None:
     """Tiles coloured by how many services a municipality uses, or (with `service`) by whether it uses that one."""
-    table = reference.tile_table(number)
     tiles = []
     for tenant, town in found.municipalities.items():
-        place = table.get(town.code) or _places(number).get(tenant)
+        place = _place(number, town, parts, found.municipalities)
         if place is None:
             continue
         used = len(found.services_of(tenant)) if service is None else int(tenant in found.joined[service.key])
@@ -190,17 +193,30 @@ def _services(reader: Reader) -> str:
     return reader(say("%(count)sサービス"), count="")
 
 
-def map_of_links(number: int, towns: list[Municipality], joined: dict[str, int], reader: Reader) -> Chart | None:
+def map_of_links(
+    number: int, towns: list[Municipality], parts: Parts, joined: dict[str, int], reader: Reader
+) -> Chart | None:
     """Tiles that lead to each municipality's home."""
-    table = reference.tile_table(number)
+    here = {t.tenant_id for t in towns}
     tiles = [
-        Tile(*table[t.code], t.short_name, joined.get(t.tenant_id, 0), t.name, t.region, f"/t/{t.code}/")
+        Tile(*place, t.short_name, joined.get(t.tenant_id, 0), t.name, t.region, f"/t/{t.code}/")
         for t in towns
-        if t.code in table
+        if (place := _place(number, t, parts, here)) is not None
     ]
     if not tiles:
         return None
     return _tile_map("find-map", reader(say("地図から選ぶ")), tiles, reader, unit=_services(reader))
+
+
+def _place(number: int, town: Municipality, parts: Parts, present: Container[str]) -> tuple[int, int] | None:
+    """Where its tile stands; one that a merger made stands where one of its parts did, which is there no more."""
+    here = reference.tile_table(number).get(town.code) or _places(number).get(town.tenant_id)
+    before = [town.tenant_id]
+    while here is None and before:
+        before = [part for tenant in before for part in parts.get(tenant, ())]
+        free = (part for part in before if part in _places(number) and part not in present)
+        here = next((_places(number)[part] for part in free), None)
+    return here
 
 
 @cache

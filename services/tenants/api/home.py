@@ -1,6 +1,7 @@
 """Pages everybody starts from: the cloud, a municipality's home, its staff's desk."""
 
 import unicodedata
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -17,6 +18,7 @@ from services.tenants.api import figures, view
 from services.tenants.api.words import Reader
 from services.tenants.db import members as members_db
 from services.tenants.db import registry as registry_db
+from services.tenants.domain import mergers
 from services.tenants.domain.catalogue import SERVICES, CatalogueService
 from services.tenants.domain.codes import read_code
 from services.tenants.domain.municipality import Municipality, by_code, existing_on, matches
@@ -48,10 +50,10 @@ def cloud(request: Request, q: Annotated[str, Query(max_length=100)] = "", actor
     today = view.today_of(request)
     with service.database.reading() as session:
         found = count.on(session, today)
-        states = registry_db.states(session)
+        states, parts = registry_db.states(session), registry_db.parts(session)
         roles = {} if actor.kind == "guest" else members_db.tenants_of(session, actor.subject)
     towns = sorted(found.municipalities.values(), key=lambda m: m.kana)
-    hits = _search(towns, states, q) if q.strip() else None
+    hits = _search(towns, states, q, today) if q.strip() else None
     if hits and len(hits) == 1 and _is_code(q):
         return view.see_other(f"/t/{hits[0].code}/")
     joined = {tenant: len(found.services_of(tenant)) for tenant in found.municipalities}
@@ -62,7 +64,7 @@ def cloud(request: Request, q: Annotated[str, Query(max_length=100)] = "", actor
         own_work=_own_work(roles, existing_on(states, today), view.reader_of(request)),
         hits=hits,
         rows=_by_kana(towns, view.reader_of(request)),
-        map=figures.map_of_links(service.settings.prefecture, towns, joined, view.reader_of(request)),
+        map=figures.map_of_links(service.settings.prefecture, towns, parts, joined, view.reader_of(request)),
         services=SERVICES,
         found=found,
     )
@@ -84,8 +86,8 @@ def _own_work(roles: dict[str, set[str]], existing: dict[str, Municipality], rea
     return found
 
 
-def _search(towns: list[Municipality], states: list[Municipality], q: str) -> list[Municipality]:
-    """By name, kana (katakana and half width too) or code, present or former."""
+def _search(towns: list[Municipality], states: list[Municipality], q: str, today: date) -> list[Municipality]:
+    """By name, kana (katakana and half width too) or code, present or former; one that merged is found as what it went into."""
     words = _hiragana(unicodedata.normalize("NFKC", q).strip())
     hits = [town for town in towns if matches(town, words)]
     if hits:
@@ -94,8 +96,9 @@ def _search(towns: list[Municipality], states: list[Municipality], q: str) -> li
         tenant = by_code(states, read_code(words))
     except Refusal:
         tenant = None
-    former = {s.tenant_id for s in states if words and words in s.name}
-    return [town for town in towns if town.tenant_id == tenant or town.tenant_id in former]
+    former = {s.tenant_id for s in states if words and (words in s.name or words in s.kana)}
+    heirs = {mergers.heir(states, one, today) for one in (*former, tenant) if one}
+    return [town for town in towns if town.tenant_id in heirs]
 
 
 def _is_code(q: str) -> bool:

@@ -175,7 +175,7 @@ def _change(request: Request, actor: Actor, room: Room, person_id: str, roles: s
     """Only those who are already members can be changed here; roles of another room stay as they are."""
     tenant = actor.tenant or ""
     with view.service_of(request).database.transaction(tenant=tenant) as session:
-        had = members_db.roles_of(session, tenant).get(person_id)
+        had = members.present(session, tenant).get(person_id)
         if had is None:
             raise Refusal(say("この方の権限は、もうありません。一覧から確かめてください。"), code="not-a-member")
         kept = had - set(room.roles)

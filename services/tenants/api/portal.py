@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, NotFound, say
-from services.tenants.api import portal_cost, view, words
+from services.tenants.api import portal_cost, switches, view, words
 from services.tenants.api.incidents import going_on
 from services.tenants.api.maintenance import coming, name_of
 from services.tenants.db import members as members_db
@@ -180,7 +180,7 @@ def _service_page(request: Request, actor: Actor, key: str, error: Invalid | Non
 
 def _titles(request: Request, service: str) -> dict[str, str]:
     """What a service calls its functions; nothing while it does not answer."""
-    return {one["name"]: one["title"] for one in view.neighbours_of(request).switches(service) or []}
+    return {one["name"]: one["title"] for one in switches.of_service(request, service) or []}
 
 
 @router.post("/portal/{code}/services/{service}/{action}")

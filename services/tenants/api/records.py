@@ -21,8 +21,8 @@ from services.tenants.db import past as past_db
 from services.tenants.db import plans as plans_db
 from services.tenants.db import usage as usage_db
 from services.tenants.domain import catalogue, own_pages
-from services.tenants.domain.usage import Usage, online_rate
-from services.tenants.use_cases import count, own_usage, stock
+from services.tenants.domain.usage import Usage, online_rate, totals
+from services.tenants.use_cases import own_usage, stock
 
 router = APIRouter(include_in_schema=False)
 
@@ -159,12 +159,11 @@ def portal_usage(
         tenders = own_usage.tenders(session, tenant, shown)
         months = backups_db.months_of(session, tenant, shown)
         years = own_usage.years(session, tenant, this_year)
-        use = count.real_use(session, "eapply", shown, actor.tenant)
-        usage = usage_db.usage(session, actor.tenant)
+        usage = usage_db.usage(session, tenant)
         outcomes = usage_db.outcomes(session, "eapply")
         names = usage_db.procedure_names(session, "eapply")
         past = [total for total in past_db.totals(session, tenant) if total.fiscal_year == shown]
-    counts = use.by_tenant.get(actor.tenant or "", {"online": 0, "paper": 0})
+    counts = totals(usage, "eapply", shown).get(tenant, {"online": 0, "paper": 0})
     return view.portal_page(
         request,
         "portal/usage.html",
@@ -177,7 +176,7 @@ def portal_usage(
         units=UNITS,
         tenders=tenders,
         months=[(month, stock.whole_gigabytes(stored)) for month, stored in months.items()],
-        paid=sum(line.share for line in lines if line.share is not None),
+        paid=sum(known) if (known := [line.share for line in lines if line.share is not None]) else None,
         counts=counts,
         rate=online_rate(counts["online"], counts["paper"]),
         procedures=_by_procedure(usage, shown, names),

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from libs.common import access
+from libs.common import access, room
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, NotFound, say
 from services.tenants.api import view
@@ -14,7 +14,7 @@ from services.tenants.db import registry as registry_db
 from services.tenants.db import switches as db
 from services.tenants.domain import catalogue
 from services.tenants.domain.municipality import existing_on
-from services.tenants.use_cases import count, switches
+from services.tenants.use_cases import capacity, count, switches
 
 router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form()]
@@ -54,9 +54,17 @@ def _page(request: Request, error: Invalid | None = None, typed: dict[str, str] 
 
 
 def _declared(request: Request) -> dict[str, list[dict[str, str]] | None]:
-    """Service → its functions; None where it does not answer. The registry itself has none: nothing of it is one municipality's."""
-    asked = view.neighbours_of(request)
-    return {key: asked.switches(key) for key in WATCHED if key != "tenants"}
+    """Service → its functions; None where it does not answer."""
+    return {key: of_service(request, key) for key in (*(one for one in WATCHED if one != "tenants"), capacity.SERVICE)}
+
+
+def of_service(request: Request, key: str) -> list[dict[str, str]] | None:
+    """`name`, `title`, `says` of each function; None where the service does not answer. Reserving servers is the registry's own."""
+    if key == capacity.SERVICE:
+        reader = view.reader_of(request)
+        own = room.switches.declared(key)
+        return [{"name": one.name, "title": reader(one.title), "says": reader(one.says)} for one in own]
+    return view.neighbours_of(request).switches(key)
 
 
 @router.post(HERE)

@@ -17,7 +17,8 @@ STANDING = "standing"
 
 
 class InvoiceRow(SharedTable, Base):
-    """`state`: issued, paid, void. `slot` is `standing` for the one that counts in its year, its own id once it is void.
+    """`state`: issued, paid, void. `slot` is `standing` for the one that counts in its year, `standing-2` and so on for what a service
+    joined later adds, its own id once it is void; of reserved servers it is the reservation's id.
     `lines`: [{"service", "months", "equal", "by_population", "by_use", "adjustment", "amount"}] in yen, with "town" where
     it is the share of a municipality that went into this one."""
 
@@ -79,10 +80,10 @@ def last_number(session: Session, fiscal_year: int) -> int:
     return session.scalar(statement) or 0
 
 
-def standing(session: Session, fiscal_year: int) -> set[str]:
-    """Tenants that have an invoice of the year which is not void."""
-    statement = select(InvoiceRow.tenant).where(InvoiceRow.fiscal_year == fiscal_year, InvoiceRow.slot == STANDING)
-    return set(session.scalars(statement))
+def standing(session: Session, fiscal_year: int) -> list[InvoiceRow]:
+    """The year's invoices of shares that are not void, the oldest first; those of reserved servers are not among them."""
+    chosen = InvoiceRow.fiscal_year == fiscal_year, InvoiceRow.slot.startswith(STANDING)
+    return list(session.scalars(select(InvoiceRow).where(*chosen).order_by(InvoiceRow.number)))
 
 
 def years(session: Session) -> list[int]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, select, update
+from sqlalchemy import ForeignKey, Index, String, false, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from libs.common.errors import NotFound, say
@@ -50,7 +50,8 @@ class MeasureRow(SharedTable, Base):
 
 class IndicatorRow(SharedTable, Base):
     """Baseline and target as printed. `automatic`: the key of the figure it is read from ("" where values are typed or imported).
-    `last_year`: the last fiscal year of which it is reported (None: to the plan's end)."""
+    `last_year`: the last fiscal year of which it is reported (None: to the plan's end). `adds_up`: typed or imported values grow from
+    1 April on and begin again a year later."""
 
     __tablename__ = "indicators"
     __shared_because__ = _PUBLIC
@@ -68,6 +69,7 @@ class IndicatorRow(SharedTable, Base):
     owner: Mapped[str] = mapped_column(String(200), default="")
     automatic: Mapped[str] = mapped_column(String(40), default="")
     last_year: Mapped[int | None]
+    adds_up: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class IndicatorValueRow(SharedTable, Base):

@@ -61,6 +61,17 @@ def add_state(session: Session, state: Municipality) -> None:
     session.add(MunicipalityRow(tenant=values.pop("tenant_id"), **values))
 
 
+def parts(session: Session) -> dict[str, list[str]]:
+    """Tenant → those that went into it, by what is believed now."""
+    rows = select(MunicipalityRow.successor, MunicipalityRow.tenant).where(
+        MunicipalityRow.successor.is_not(None), MunicipalityRow.superseded_at.is_(None)
+    )
+    found: dict[str, list[str]] = {}
+    for successor, tenant in session.execute(rows.order_by(MunicipalityRow.tenant)).tuples():
+        found.setdefault(str(successor), []).append(tenant)
+    return found
+
+
 def supersede_states(session: Session, tenant: str, now: datetime) -> None:
     """Nothing that was recorded about `tenant` is believed any more; the caller records what is."""
     session.execute(

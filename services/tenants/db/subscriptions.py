@@ -129,33 +129,39 @@ def _believed(tenant: str) -> Select[tuple[IntervalRow]]:
     return select(IntervalRow).where(IntervalRow.tenant == tenant, IntervalRow.superseded_at.is_(None))
 
 
-def take_back(session: Session, tenant: str, service: str, origin: str, now: datetime) -> None:
-    """Of a use whose end `origin` recorded, what was believed before is believed again."""
-    ended = session.scalar(
-        select(IntervalRow).where(
-            IntervalRow.tenant == tenant,
-            IntervalRow.service == service,
-            IntervalRow.kind == "joined",
-            IntervalRow.origin == origin,
-            IntervalRow.superseded_at.is_(None),
-        )
+def take_back(session: Session, tenant: str, service: str, origin: str, now: datetime) -> bool:
+    """Of a use whose end `origin` recorded, what was believed before is believed again. False if that end is not believed now."""
+    own = select(IntervalRow).where(
+        IntervalRow.tenant == tenant, IntervalRow.service == service, IntervalRow.kind == "joined"
     )
+    told = session.scalars(own.where(IntervalRow.origin == origin).order_by(IntervalRow.recorded_at)).all()
+    ended = next((row for row in told if row.superseded_at is None), None)
     if ended is None:
-        return
+        return False
+    # What it ended was closed when it was first recorded: later rows of it only say the same again, around a merger.
     closed = session.scalars(
-        select(IntervalRow).where(
-            IntervalRow.tenant == tenant,
-            IntervalRow.service == service,
-            IntervalRow.kind == "joined",
-            IntervalRow.valid_from >= ended.valid_from,
-            IntervalRow.superseded_at == ended.recorded_at,
-        )
+        own.where(IntervalRow.valid_from >= ended.valid_from, IntervalRow.superseded_at == told[0].recorded_at)
     ).all()
-    ended.superseded_at = now
+    if ended.recorded_at == now:
+        session.delete(ended)  # believed at no moment
+    else:
+        ended.superseded_at = now
     spans = {row.valid_from: row.valid_until for row in closed} or {ended.valid_from: None}
     again = [Interval(tenant, service, "joined", start, until, now) for start, until in spans.items()]
     add_intervals(session, again, origin)
     session.flush()
+    return True
+
+
+def cut_of(session: Session, tenant: str, service: str, origin: str, closed_at: Collection[datetime]) -> bool:
+    """Whether an end that `origin` recorded was cut short at one of these moments."""
+    cut = select(IntervalRow.id).where(
+        IntervalRow.tenant == tenant,
+        IntervalRow.service == service,
+        IntervalRow.origin == origin,
+        IntervalRow.superseded_at.in_(closed_at),
+    )
+    return session.scalars(cut).first() is not None
 
 
 def supersede(session: Session, tenant: str, service: str, now: datetime) -> None:

@@ -31,22 +31,36 @@ def people(states: Sequence[Municipality], known: Mapping[str, int], tenants: It
 
 def gone_in(states: Sequence[Municipality], uses: Mapping[str, int], day: date) -> dict[str, int]:
     """Tenant → uses, those of whoever had ended by `day` counted with what it went into."""
-    into = {
-        s.tenant_id: s.successor for s in believed(states) if s.successor and s.valid_until and s.valid_until <= day
-    }
-    found: dict[str, int] = {}
+    into, found = _into(states, day), dict[str, int]()
     for tenant, number in uses.items():
-        for _ in into:  # as often as there are ends: what went into what had ended before is no endless way
-            tenant = into.get(tenant, tenant)
-        found[tenant] = found.get(tenant, 0) + number
+        last = _followed(into, tenant)
+        found[last] = found.get(last, 0) + number
     return found
 
 
 def heir(states: Iterable[Municipality], tenant: str, day: date) -> str:
     """Who answers on `day` for what `tenant` owed: itself, or what it went into and that in turn (地方自治法施行令5条)."""
-    into = {
+    return _followed(_into(states, day), tenant)
+
+
+def codes(states: Sequence[Municipality], day: date) -> dict[str, list[str]]:
+    """Tenant → every code that leads to it on `day`, by what is believed now: those it has or had, and those of whoever had gone into it
+    by then; the oldest first."""
+    into, found = _into(states, day), dict[str, dict[str, None]]()
+    for state in in_order(believed(states)):
+        found.setdefault(_followed(into, state.tenant_id), {})[state.code] = None
+    return {tenant: list(own) for tenant, own in found.items()}
+
+
+def _into(states: Iterable[Municipality], day: date) -> dict[str, str]:
+    """Tenant that had ended by `day` → what it went into."""
+    return {
         s.tenant_id: s.successor for s in believed(states) if s.successor and s.valid_until and s.valid_until <= day
     }
+
+
+def _followed(into: Mapping[str, str], tenant: str) -> str:
+    """The last of the way; what went into what had ended before is no endless one."""
     seen: set[str] = set()
     while tenant in into and tenant not in seen:
         seen.add(tenant)

@@ -73,12 +73,6 @@ def tenants_by_code(states: Iterable[Municipality]) -> dict[str, str]:
     return {state.code: state.tenant_id for state in believed(states)}
 
 
-def aliases(states: Iterable[Municipality], tenant_id: str, current: str) -> list[str]:
-    """Codes this municipality had before, oldest first: addresses with them lead to the present one."""
-    own = [s for s in believed(states) if s.tenant_id == tenant_id and s.code != current]
-    return list(dict.fromkeys(s.code for s in sorted(own, key=lambda s: s.valid_from or date.min)))
-
-
 def matches(state: Municipality, words: str) -> bool:
     """Whether name, kana or code contain what a person typed (already made half-width and hiragana)."""
     return not words or words in state.name or words in state.kana or words in state.code

@@ -32,18 +32,6 @@ def online_rate(online: int, paper: int) -> Decimal | None:
     return (Decimal(int(share + Fraction(1, 2))) / 10).quantize(Decimal("0.1"))
 
 
-def with_real_use(usage: Iterable[Usage], service: str, fiscal_year: int) -> set[str]:
-    """Tenants with at least one online application in the year."""
-    return {
-        row.tenant_id
-        for row in usage
-        if row.service == service
-        and row.fiscal_year == fiscal_year
-        and row.channel == "online"
-        and row.applications > 0
-    }
-
-
 def totals(usage: Iterable[Usage], service: str, fiscal_year: int) -> dict[str, dict[Channel, int]]:
     """Tenant → applications of the year by channel."""
     found: dict[str, dict[Channel, int]] = {}

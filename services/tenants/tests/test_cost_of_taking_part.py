@@ -88,14 +88,14 @@ def test_whoever_begins_at_once_reads_what_is_left_of_this_year_costs(full: Clou
 def test_a_bill_for_servers_does_not_stand_for_the_yearly_invoice(full: Cloud) -> None:  # noqa: F811
     """Whoever got only a bill for reserved servers was taken for invoiced; with all of them, the form to issue was gone."""
     full.post("/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "", "total": "600000"})
-    assert "まだ請求を出していない市町村が3あります" in full.get("/council/invoices/?year=2026", MEMBER).text
+    assert "まだ請求していない額のある市町村が3あります" in full.get("/council/invoices/?year=2026", MEMBER).text
     with full.database.transaction() as session:
         bill = InvoiceRow(
             tenant=KURUME, fiscal_year=2026, number=1, slot="a-reservation", amount=1, lines=[],
             issued_by="x", issued_at=NOW, due_on=date(2026, 12, 31),
         )  # fmt: skip
         session.add(bill)
-    assert "まだ請求を出していない市町村が3あります" in full.get("/council/invoices/?year=2026", MEMBER).text
+    assert "まだ請求していない額のある市町村が3あります" in full.get("/council/invoices/?year=2026", MEMBER).text
 
 
 def test_ten_more_from_october(full: Cloud) -> None:  # noqa: F811
@@ -236,6 +236,28 @@ def test_one_invoice_for_each_over_all_its_services(full: Cloud) -> None:  # noq
     assert sorted(row.number for row in rows) == list(range(1, len(rows) + 1))
     kurume = next(row for row in rows if row.tenant == KURUME)
     assert [line["service"] for line in kurume.lines] == ["eapply", "ebid"] and kurume.amount == 380_000
+
+
+def test_what_joins_or_is_decided_after_the_invoices_is_asked_for_too_and_the_difference_is_said(full: Cloud) -> None:  # noqa: F811
+    full.post("/council/sharing/ebid/rule", MEMBER, {**RULE, "subsidy": "", "total": "600000"})
+    assert issue(full) == 303
+    full.post("/council/sharing/center/rule", MEMBER, {**RULE, "subsidy": "", "total": "270000"})
+    with full.database.transaction(tenant=KURUME) as session:
+        found = [Interval(KURUME, "center", "joined", date(2026, 4, 1), None, NOW)]
+        subscribe.correct_history(session, ADMIN, KURUME, "center", found, "検査", NOW)
+    with full.database.transaction(tenant=OOKI) as session:
+        found = [Interval(OOKI, "ebid", "joined", date(2026, 10, 1), None, NOW)]
+        subscribe.correct_history(session, ADMIN, OOKI, "ebid", found, "検査", NOW)
+    assert issue(full) == 303 and issue(full) == 303
+    with full.database.reading() as session:
+        rows = invoices_db.invoices(session, fiscal_year=2026)
+    own = [[line["service"] for line in row.lines] for row in reversed(rows) if row.tenant == KURUME]
+    assert own == [["ebid"], ["center"]], "who has paid for one service is asked for the other"
+    assert sum(line["amount"] for row in rows for line in row.lines if line["service"] == "center") == 270_000
+    late = [line["amount"] for row in rows for line in row.lines if (row.tenant, line["service"]) == (OOKI, "ebid")]
+    assert late == [85_714], "6 of the 42 months of all"
+    page = full.get("/council/invoices/?year=2026", MEMBER).text
+    assert "市町村で分ける額は870,000円、請求した額は955,714円です" in page
 
 
 def test_nobody_is_asked_for_nothing(full: Cloud) -> None:  # noqa: F811

@@ -171,7 +171,11 @@ def test_departments_that_cannot_be_are_refused(cloud: Cloud) -> None:
         answer = cloud.post(f"{HOME}departments/", ADMIN, form)
         assert answer.status_code == 422 and re.search(r'id="(name|services)-error"', answer.text)
     ident = department(cloud, "税務課")
-    assert cloud.post(f"{HOME}departments/{ident}", ADMIN, {"name": "総務課"}).status_code == 422
+    twice = cloud.post(f"{HOME}departments/{ident}", ADMIN, {"name": "総務課", "people": ["p-clerk"]})
+    assert twice.status_code == 422 and f'id="name-{ident}-error"' in twice.text, (
+        "the form is there again, with what was chosen"
+    )
+    assert re.search(r'name="people" value="p-clerk"[^>]* checked', twice.text)
     stranger = cloud.post(f"{HOME}departments/{ident}", ADMIN, {"name": "税務課", "people": [ELSEWHERE.subject]})
     assert stranger.status_code == 422 and "職員ではない方" in stranger.text
 

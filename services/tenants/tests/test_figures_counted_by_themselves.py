@@ -7,7 +7,7 @@ import pytest
 from libs.common.db import Database
 from services.tenants.db import plans as plans_db
 from services.tenants.db import usage as usage_db
-from services.tenants.tests.people import KURUME, MEMBER, OOKI, PREFECTURE
+from services.tenants.tests.people import KURUME, MEMBER, OOKI, PREFECTURE, load_fukuoka
 from services.tenants.use_cases import plans, reports, tenders
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -43,6 +43,7 @@ def counted(database: Database, now: datetime) -> dict[str, dict[tuple[int, int]
 def planned(database: Database) -> Database:
     lines = [f"柱,施策,{key},件,1,2025年度,2,2027年度,,{key}" for key in FIGURES]
     table = "\n".join([",".join(plans.PLAN_COLUMNS), *lines])
+    load_fukuoka(database)
     with database.transaction(tenant=PREFECTURE) as session:
         plans.add_plan(session, MEMBER, plans.NewPlan("計画", PREFECTURE, 2026, 2027), table, JUNE)
     return database

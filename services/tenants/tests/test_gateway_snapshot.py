@@ -1,12 +1,14 @@
 """The one document the gateway polls."""
 
+from datetime import date
+
 import pytest
 
 from libs.common.actor import Actor
 from libs.common.testing.service import NOW
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, NAKAGAWA, OOKI, OPERATOR, PREFECTURE
-from services.tenants.use_cases import members
+from services.tenants.use_cases import members, merging
 
 GATEWAY = Actor("service", "gateway")
 
@@ -28,6 +30,20 @@ def test_its_shape_is_what_the_gateway_reads(cloud: Cloud) -> None:
         "kana": "なかがわし",
         "services": {},
     }
+
+
+def test_addresses_of_a_town_that_merged_lead_to_the_new_one_from_its_first_day_on(cloud: Cloud) -> None:
+    with cloud.database.transaction(tenant=PREFECTURE) as session:
+        made = merging.Merger([OOKI, NAKAGAWA], "405248", "大木那珂川市", "おおきなかがわし", "", date(2026, 11, 22))
+        merging.merge(session, OPERATOR, made, "告示", NOW)
+
+    def leading() -> dict[str, list[str]]:
+        document = cloud.get("/internal/tenants/snapshot", GATEWAY).json()
+        return {tenant["code"]: tenant["aliases"] for tenant in document["tenants"]}
+
+    assert leading()["402311"] == ["403059"] and leading()[OOKI] == []
+    cloud.clock.advance(days=2)
+    assert sorted(leading()["405248"]) == ["402311", "403059", OOKI]
 
 
 def test_unchanged_costs_one_number(cloud: Cloud) -> None:

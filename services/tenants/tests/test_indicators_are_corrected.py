@@ -20,9 +20,9 @@ HEADER = ",".join(plans.PLAN_COLUMNS) + "\n"
 RATE = "オンライン利用率"
 
 
-def send_plan(cloud: Cloud, lines: str, **form: str) -> tuple[int, str]:
+def send_plan(cloud: Cloud, lines: str, header: str = HEADER, **form: str) -> tuple[int, str]:
     told = {"name": "次の計画", "first_year": "2027", "last_year": "2029"} | form
-    answer = cloud.post("/council/plans", MEMBER, told, files={"file": ("plan.csv", HEADER + lines, "text/csv")})
+    answer = cloud.post("/council/plans", MEMBER, told, files={"file": ("plan.csv", header + lines, "text/csv")})
     return answer.status_code, answer.text
 
 
@@ -89,6 +89,13 @@ def test_names_too_long_and_indicators_told_twice_are_named_by_line(planned: Clo
     assert status == 422 and "2行目：indicator は200文字まで" in page, "it was cut without a word"
     status, page = send_plan(planned, "柱,施策,数,件,1,2026年度,2,2029年度,,\n柱,別,数,人,1,2026年度,9,2029年度,,\n")
     assert status == 422 and "3行目：指標「数」は、2行目にもあります" in page
+    header, line = HEADER.replace("\n", ",adds_up\n"), "柱,施策,数,件,1,2026年度,2,2029年度,,"
+    status, page = send_plan(planned, f"{line},はい\n", header)
+    assert status == 422 and "2行目：adds_up は、1か空" in page
+    assert send_plan(planned, f"{line},1\n", header)[0] == 303
+    assert (
+        "年度のはじめからの累計で入力" in planned.get(f"/council/indicators/{indicator_id(planned, '数')}", MEMBER).text
+    )
 
 
 def test_two_lines_for_one_period_are_refused(planned: Cloud) -> None:  # noqa: F811
@@ -145,15 +152,16 @@ def test_before_its_baseline_nothing_is_late(planned: Cloud) -> None:  # noqa: F
     ]
 
 
-def test_what_adds_up_to_a_year_is_judged_when_the_year_is_over(planned: Cloud) -> None:  # noqa: F811
+@pytest.mark.parametrize("counted", [{"automatic": "ebid.tenders"}, {"adds_up": "1"}], ids=["counted here", "typed"])
+def test_what_adds_up_to_a_year_is_judged_when_the_year_is_over(planned: Cloud, counted: dict[str, str]) -> None:  # noqa: F811
     form = {
         **OWN,
         "plan": plan_id(planned),
         "baseline_date": "2018年度",
         "target_date": "2021年度",
-        "automatic": "ebid.tenders",
+        **counted,
     }
-    planned.post("/council/indicators", MEMBER, form)
+    where = planned.post("/council/indicators", MEMBER, form).headers["location"]
     send_values(planned, "研修を受けた職員,2019,1,12\n研修を受けた職員,2019,0,50\n")
     name = "研修を受けた職員"
 
@@ -164,6 +172,10 @@ def test_what_adds_up_to_a_year_is_judged_when_the_year_is_over(planned: Cloud) 
         "three months of twelve were 遅れ"
     )
     assert row(f"/council/plans/{plan_id(planned)}?year=2019")[6] == "順調"
+    assert "年度のはじめからの累計で入力してください" in planned.get(where, MEMBER).text
+    mended = {name: form.get(name, "") for name in plans.CORRECTED} | {"automatic": "", "reason": "累計ではない"}
+    assert planned.post(f"{where}/correct", MEMBER, mended).status_code == 303
+    assert row(f"/council/plans/{plan_id(planned)}?year=2019&quarter=1")[6] == "遅れ", "each quarter for itself"
 
 
 def test_a_value_for_the_wrong_period_is_taken_back(planned: Cloud) -> None:  # noqa: F811
@@ -217,9 +229,14 @@ def test_an_indicator_that_ended_is_in_the_reports_up_to_its_last_year(planned: 
 
 def test_a_finding_longer_than_can_be_kept_is_refused_not_cut(planned: Cloud) -> None:  # noqa: F811
     where = f"/council/indicators/{indicator_id(planned, RATE)}/reviews"
-    form = {"year": "2019", "quarter": "0", "kind": "check", "text": "長" * 4001}
+    form = {"year": "2019", "quarter": "2", "kind": "check", "text": "長" * 4001}
     answer = planned.post(where, MEMBER, form)
     assert answer.status_code == 422 and "4000文字まで" in answer.text and "長" * 4001 in answer.text
+    chosen = [
+        re.search(rf'<select[^>]* id="review-{name}".*?value="(\d+)" selected', answer.text)
+        for name in ("year", "quarter")
+    ]
+    assert [one and one[1] for one in chosen] == ["2019", "2"], "the second try is not written to another year"
     assert planned.post(where, MEMBER, form | {"text": "長" * 4000}).status_code == 303
 
 

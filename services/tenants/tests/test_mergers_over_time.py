@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
@@ -117,6 +117,10 @@ acts = st.one_of(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(acts, min_size=2, max_size=7), st.booleans())
+@example([("leave", 2), ("merge", 1), ("withdraw", 0)], False)
+@example([("leave", 2), ("merge", 1), ("never", 0), ("withdraw", 0)], False)
+@example([("leave", 2), ("merge", 1), ("withdraw", 0), ("correct", 4), ("never", 0)], False)
+@example([("leave", 1), ("merge", 2), ("correct", 1), ("withdraw", 0), ("correct", 3)], False)
 def test_leaving_and_staying_after_all_around_a_merger_that_is_corrected(
     database: Database, told: list[tuple[str, int]], other: bool
 ) -> None:

@@ -57,6 +57,21 @@ def only(cloud: Cloud) -> capacity_db.ReservationRow:
         return row
 
 
+def test_operators_let_reserving_rest_for_one_municipality_what_is_reserved_stays(town: Cloud) -> None:
+    assert reserve(town)[0] == 303
+    rest = {"function": "cloud/reservations", "tenant": OOKI, "reason": "機器の故障。明日の朝に戻す見込み"}
+    assert "サーバーの予約" in town.get("/operator/switches", OPERATOR).text
+    assert town.post("/operator/switches", OPERATOR, rest).status_code == 303
+    page = town.get(f"/portal/{OOKI}/capacity/", ADMIN).text
+    assert "機器の故障" in page and "予約を申し込む" not in page and "町長選挙の開票速報" in page
+    assert "サーバーの予約" in town.get(f"/portal/{OOKI}/services/cloud", ADMIN).text
+    status, refused = reserve(town, purpose="もう一つ")
+    assert status == 403 and "いま止めています" in refused
+    assert only(town).state == "requested"
+    back = town.post(f"/operator/switches/{OOKI}/cloud/reservations/on", OPERATOR, {"reason": "直った"})
+    assert back.status_code == 303 and reserve(town, purpose="もう一つ")[0] == 303
+
+
 def test_reserved_approved_made_taken_away_and_billed(town: Cloud, tmp_path: Path) -> None:
     assert reserve(town)[0] == 303
     page = town.get(f"/portal/{OOKI}/capacity/", ADMIN).text

@@ -1,5 +1,7 @@
 """Operators record that a town becomes a city, merges, ends or was recorded wrongly; they see the counts before they do."""
 
+import csv
+import io
 import re
 from dataclasses import replace
 from datetime import date
@@ -8,6 +10,7 @@ from typing import Any
 import httpx
 
 from libs.common import audit, jobs
+from libs.common.actor import Actor
 from libs.common.db import Database
 from libs.common.testing.service import NOW
 from services.tenants import worker
@@ -15,6 +18,7 @@ from services.tenants.db import invoices as invoices_db
 from services.tenants.domain.municipality import existing_on
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, KURUME, MEMBER, NAKAGAWA, OOKI, OPERATOR
+from services.tenants.tests.test_council_and_public_pages import applied
 from services.tenants.tests.test_joining_a_service import answer, approve, ask_to_join, told
 from services.tenants.use_cases import count, import_history, registry
 
@@ -360,3 +364,40 @@ def test_a_use_called_off_between_a_merger_s_record_and_its_day_never_begins_in_
         == on(cloud.database, date(2027, 4, 1)).joined["eapply"]
         == set()
     )
+
+
+def test_applications_count_with_whom_a_merger_made_and_the_prefecture_s_are_no_municipality_s(cloud: Cloud) -> None:
+    record(cloud, OOKI, "merge", {**MERGER, "on": "2026-11-22"})
+    for tenant, number, year in (
+        (OOKI, 3, 2026),
+        (TACHIARAI, 2, 2026),
+        (OPERATOR.tenant or "", 50, 2026),
+        (OOKI, 4, 2025),
+    ):
+        applied(cloud, tenant, number, year=year)
+    cloud.clock.advance(days=2)
+
+    def told(year: int) -> tuple[list[str], list[list[str]]]:
+        page = cloud.get(f"/council/applications?year={year}", MEMBER).text
+        rows = csv.reader(io.StringIO(cloud.get(f"/council/applications.csv?year={year}", MEMBER).text))
+        return re.findall(r"<li><b>(\d+)<", page), [row[1:4] for row in rows if row[3] not in ("0", "オンライン")]
+
+    assert told(2026) == (["1", "5"], [["大木大刀洗町", "2026", "5"]]), (
+        "one has real use, not three; the sum is that of the lines"
+    )
+    assert told(2025) == (["1", "4"], [["大木町", "2025", "4"]]), "the municipalities of that year"
+
+
+def test_whom_a_merger_made_stands_on_the_maps_and_is_found_by_the_name_of_before(cloud: Cloud) -> None:
+    record(cloud, OOKI, "merge", {**MERGER, "on": "2026-11-22"})
+    guest = Actor("guest", "guest-1")
+    assert "大木大刀洗" not in cloud.get("/", guest).text
+    cloud.clock.advance(days=2)
+    home = cloud.get("/", guest).text
+    assert home.count('href="/t/405248/"') == 2, "on the map and in the list"
+    for words in ("大木町", "たちあらい"):
+        assert 'href="/t/405248/"' in cloud.get(f"/?q={words}", guest).text.split("地図から選ぶ")[0], words
+    assert cloud.get(f"/?q={OOKI}", guest).headers["location"] == "/t/405248/"
+    record(cloud, KURUME, "end", {"on": "2027-04-01", "successor": "405248", "reason": "編入"})
+    assert ">大木大刀洗<" in cloud.get("/council/", MEMBER).text, "not on the tile of one that goes into it later"
+    assert ">大木<" in cloud.get("/council/?on=2026-11-21", MEMBER).text

@@ -1,11 +1,12 @@
 """A municipality reads what it used of every service in a year, and what that year costs it."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
 from libs.common.testing.service import NOW
-from services.tenants.db import BackupMonthRow, BackupRow, DatasetsRow, TenderRow
+from services.tenants.db import BackupMonthRow, BackupRow, DatasetsRow, DatasetYearRow, TenderRow
 from services.tenants.domain.subscriptions import Interval
 from services.tenants.tests.cloud import Cloud
 from services.tenants.tests.people import ADMIN, KURUME, MEMBER, OOKI, OPERATOR
@@ -68,13 +69,20 @@ def test_every_service_s_use_is_the_municipality_s_own(town: Cloud) -> None:
     ):  # fmt: skip
         assert sentence in page, sentence
     assert page.count("割り勘の決まりが、まだありません") == 5, "no share is invented"
+    assert "0円" not in page, "what nobody decided does not cost nothing"
 
 
 def test_an_ended_year_shows_what_was_told_in_it_and_says_what_is_not_known(town: Cloud) -> None:
     takes_part(town, OOKI, "center")
+    with town.database.transaction() as session:
+        session.add(DatasetYearRow(tenant=KURUME, fiscal_year=2024, count=5, told_at=NOW))
     page = town.get(f"{USAGE}?year=2025", ADMIN).text
     assert "預けているデータ 6GB" in page and "20GB" not in page
     assert "14件" not in page, "how many data sets there were then is not known"
+    elsewhere = replace(ADMIN, tenant=KURUME, code=KURUME)
+    assert "公開しているデータセット 5件" in town.get(f"/portal/{KURUME}/usage/?year=2025", elsewhere).text, (
+        "what nobody told of since 2024 was still so"
+    )
     assert 'href="?year=2025" aria-current="page"' in page
     assert "利用の数を知らせません" in town.get(USAGE, ADMIN).text, "it runs elsewhere"
 
@@ -90,7 +98,7 @@ def test_the_share_of_the_year_and_what_one_use_of_it_costs(town: Cloud) -> None
     ]  # fmt: skip
     page = town.get(USAGE, ADMIN).text
     assert "負担額 500,000円（12か月分）（申請1件につき250,000円）" in page
-    assert "合わせて1,000,000円" in page
+    assert "合わせて1,000,000円" in page and "決まりのあるサービスだけの合計です" in page
 
 
 def test_who_uses_nothing_is_told_how_to_begin(cloud: Cloud) -> None:

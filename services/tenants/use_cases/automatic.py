@@ -13,12 +13,11 @@ from libs.common.clock import fiscal_year, local_date
 from libs.common.errors import say
 from services.tenants.db import datasets as datasets_db
 from services.tenants.db import tenders as tenders_db
-from services.tenants.db import usage as usage_db
-from services.tenants.domain import usage as usage_rules
 from services.tenants.domain.catalogue import SERVICES
 from services.tenants.domain.indicators import last_day
 from services.tenants.domain.usage import online_rate
 from services.tenants.use_cases import count
+from services.tenants.use_cases.count import RealUse
 
 Known = Literal["any day", "whole years", "now"]
 """Of which days a figure can be said: of every day, of today and of the last days of fiscal years, of today only."""
@@ -62,21 +61,21 @@ def per_cent(part: int, whole: int) -> Decimal | None:
 
 def _online(session: Session, day: date) -> Decimal | None:
     use = _use(session, day)
-    return Decimal(sum(c["online"] for c in use.values())) if use else None
+    return Decimal(use.online) if use.by_tenant else None
 
 
 def _online_rate(session: Session, day: date) -> Decimal | None:
-    use = _use(session, day).values()
-    return online_rate(sum(c["online"] for c in use), sum(c["paper"] for c in use))
+    use = _use(session, day)
+    return online_rate(use.online, use.paper)
 
 
 def _real_use(session: Session, day: date) -> Decimal | None:
     use = _use(session, day)
-    return Decimal(sum(1 for c in use.values() if c["online"])) if use else None
+    return Decimal(len(use.with_real_use)) if use.by_tenant else None
 
 
-def _use(session: Session, day: date) -> dict[str, dict[usage_rules.Channel, int]]:
-    return usage_rules.totals(usage_db.usage(session), "eapply", fiscal_year(day))
+def _use(session: Session, day: date) -> RealUse:
+    return count.real_use(session, "eapply", fiscal_year(day), day)
 
 
 def _datasets(session: Session, _day: date) -> Decimal | None:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from libs.common import audit
+from libs.common import audit, room
 from libs.common.actor import Actor
 from libs.common.clock import fiscal_year, local_date
 from libs.common.errors import Conflict, Forbidden, Invalid, say
@@ -20,9 +20,12 @@ from services.tenants.domain.history import believed
 from services.tenants.domain.lives import in_order
 from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.subscriptions import status_on
-from services.tenants.use_cases import telling
+from services.tenants.use_cases import switches, telling
 
 SERVICE = "cloud"
+RESERVING = room.switches.declare(
+    SERVICE, "reservations", say("サーバーの予約"), say("市町村が、サーバーの予約を画面から申し込めます。")
+)
 LONGEST_PURPOSE = 200
 SYSTEM = Actor(kind="service", subject="tenants")
 Manifest = list[dict[str, object]]
@@ -59,6 +62,7 @@ def reserve(session: Session, actor: Actor, tenant: str, wanted: Held, purpose: 
         sentence = say("何に使うかを、%(most)s文字までで入力してください。", most=LONGEST_PURPOSE)
         raise Invalid(sentence, fields={"purpose": sentence})
     _check_joined(session, tenant, wanted)
+    switches.check(session, RESERVING)
     pool = db.pool(session, lock=True)
     if pool is None:
         raise Conflict(say("予約できるサーバーが、まだ登録されていません。協議会にお問い合わせください。"))

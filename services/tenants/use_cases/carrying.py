@@ -34,6 +34,24 @@ def tell_anew(session: Session, tenant: str, service: str, now: datetime) -> Non
         db.add_intervals(session, carried, db.ESTABLISHED)
 
 
+def take_back_beneath(session: Session, tenant: str, service: str, origin: str, now: datetime) -> None:
+    """The end that `origin` agreed is believed no longer because the municipality's own end has cut it: it is taken back beneath that,
+    and the municipality ends anew. Nothing where it was not so."""
+    own = registry_db.states(session, tenant)
+    life = in_order(believed(own))
+    end = life[-1].valid_until
+    closed = {s.recorded_at for s in own if s.valid_until is not None and s.successor == life[-1].successor}
+    if end is None or not db.cut_of(session, tenant, service, origin, closed):
+        return
+    registry_db.supersede_states(session, tenant, now)
+    for state in life:
+        registry_db.add_state(session, replace(state, recorded_at=now, superseded_at=None))
+    session.flush()
+    db.reopen_all(session, tenant, closed, now, db.ENDED)
+    db.take_back(session, tenant, service, origin, now)
+    db.close_all(session, tenant, end, now, db.ENDED)
+
+
 def _would_go_on(session: Session, part: Municipality, service: str) -> list[Interval]:
     """The part's uses as they would be without the merger: what its record cut off counts with its days of before."""
     found = [i for i in db.intervals(session, part.tenant_id, service) if i.kind == "joined"]

@@ -16,10 +16,12 @@ from services.tenants.db import usage as usage_db
 from services.tenants.domain import usage as usage_rules
 from services.tenants.domain.catalogue import SERVICES, CatalogueService
 from services.tenants.domain.history import believed, end_of_day
+from services.tenants.domain.mergers import gone_in
 from services.tenants.domain.municipality import Municipality, counted_on
 from services.tenants.domain.subscriptions import (
     Interval,
     by_region,
+    counting_day,
     participating,
 )
 
@@ -199,12 +201,16 @@ def _last_year_of(day: str) -> int:
 
 @dataclass(frozen=True)
 class RealUse:
-    """Applications of one service in one fiscal year: tenant → channel → number; and who had any online."""
+    """Applications of one service in one fiscal year: tenant → channel → number."""
 
     service: str
     fiscal_year: int
     by_tenant: dict[str, dict[usage_rules.Channel, int]]
-    with_real_use: frozenset[str]
+
+    @property
+    def with_real_use(self) -> set[str]:
+        """Tenants with at least one online application in the year."""
+        return {tenant for tenant, counts in self.by_tenant.items() if counts["online"]}
 
     @property
     def online(self) -> int:
@@ -215,11 +221,17 @@ class RealUse:
         return sum(counts["paper"] for counts in self.by_tenant.values())
 
 
-def real_use(session: Session, service: str, fiscal_year: int, tenant: str | None = None) -> RealUse:
-    usage = usage_db.usage(session, tenant)
+def real_use(session: Session, service: str, fiscal_year: int, today: date) -> RealUse:
+    """Of the municipalities of the year's end, of a running year those of `today`: what was filed with one that a merger had ended by then
+    is counted with what it went into. The prefecture is none."""
+    day = counting_day(fiscal_year, today)
+    states = registry_db.states(session)
+    filed = usage_rules.totals(usage_db.usage(session), service, fiscal_year)
+    online = gone_in(states, {tenant: counts["online"] for tenant, counts in filed.items()}, day)
+    paper = gone_in(states, {tenant: counts["paper"] for tenant, counts in filed.items()}, day)
+    counted = online.keys() & counted_on(states, day).keys()
     return RealUse(
         service,
         fiscal_year,
-        usage_rules.totals(usage, service, fiscal_year),
-        frozenset(usage_rules.with_real_use(usage, service, fiscal_year)),
+        {tenant: {"online": online[tenant], "paper": paper[tenant]} for tenant in sorted(counted)},
     )

@@ -144,10 +144,11 @@ def reach(session: Session, row: DelegationRow) -> tuple[dict[str, str], set[str
 
 def change_roles(session: Session, actor: Actor, ident: str, person: str, roles: set[str], now: datetime) -> None:
     """Under a delegation: of the roles within its reach, `person` has exactly `roles`; all others stay. Raises Forbidden."""
+    held = members.present(session, actor.tenant or "")
     allowed, people = reach(session, standing(session, actor, ident, now))
     if person not in people or not roles <= set(allowed):
         raise Forbidden(say("この方やこの権限は、委任された範囲にありません。"), code="beyond-delegation")
-    had = members_db.roles_of(session, actor.tenant or "")[person]
+    had = held[person]
     if not (had - set(allowed)) | roles:
         sentence = say("権限がひとつもなくなると、職員の一覧から外れます。外すのは管理者に頼んでください。")
         raise Invalid(sentence, fields={f"roles-{person}": sentence})

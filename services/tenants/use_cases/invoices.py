@@ -1,5 +1,6 @@
 """請求: issue a fiscal year's invoices, note that one was paid, void one that was wrong."""
 
+from collections import Counter
 from datetime import date, datetime
 from typing import Any
 
@@ -47,7 +48,7 @@ def find_readable(session: Session, tenant: str, invoice_id: str, today: date) -
 
 
 def issue(session: Session, actor: Actor, fiscal_year: int, due_on: date, now: datetime) -> list[InvoiceRow]:
-    """One invoice for each municipality that has to pay something and has none of this year yet; sent twice, nobody gets two.
+    """One invoice for each municipality that has to pay for something it was not yet asked for in this year; sent twice, nobody gets two.
 
     Raises Conflict where a share cannot be calculated: no invoice is issued with a part missing. The session is the
     prefecture's.
@@ -59,9 +60,12 @@ def issue(session: Session, actor: Actor, fiscal_year: int, due_on: date, now: d
     shared = year_of(session, fiscal_year)
     _check_whole(shared)
     number, rows = db.last_number(session, fiscal_year), []
+    taken = Counter(row.tenant for row in db.standing(session, fiscal_year))
     for tenant, lines in sorted(waiting(session, shared, fiscal_year, local_date(now)).items()):
         number += 1
         rows.append(_row(tenant, fiscal_year, number, lines, actor, due_on, now))
+        if taken[tenant]:
+            rows[-1].slot = f"{db.STANDING}-{number}"
     session.add_all(rows)
     session.flush()
     if rows:
@@ -83,14 +87,16 @@ def _check_whole(shared: dict[str, Shared]) -> None:
 def waiting(
     session: Session, shared: dict[str, Shared], fiscal_year: int, today: date
 ) -> dict[str, list[dict[str, Any]]]:
-    """Tenant → the lines of the invoice it has still to get, in the catalogue's order. The share of one that a merger has ended is paid
-    by whom it went into; what it was asked for before is not asked for twice. Whose shares are all 0 yen gets none."""
-    states, asked = registry_db.states(session), db.standing(session, fiscal_year)
+    """Tenant → the lines of the invoice it has still to get, in the catalogue's order: of each service it was not asked for yet, be it that
+    it joined it later. The share of one that a merger has ended is paid by whom it went into; what it was asked for before is not asked
+    for twice. Whose shares are all 0 yen gets none."""
+    states = registry_db.states(session)
+    asked = {(row.tenant, line["service"]) for row in db.standing(session, fiscal_year) for line in row.lines}
     found: dict[str, list[dict[str, Any]]] = {}
     for key, one in shared.items():
         for tenant, share in one.shares.items():
             payer = mergers.heir(states, tenant, today)
-            if asked.isdisjoint((tenant, payer)):
+            if asked.isdisjoint(((tenant, key), (payer, key))):
                 of = {"town": one.basis.towns[tenant].name} if payer != tenant else {}
                 found.setdefault(payer, []).append(_line(key, share) | of)
     return {tenant: lines for tenant, lines in found.items() if any(line["amount"] for line in lines)}

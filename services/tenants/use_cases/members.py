@@ -33,7 +33,14 @@ COUNCIL_ROLES: dict[str, str] = {
 
 def grant(session: Session, actor: Actor, tenant: str, person_id: str, roles: set[str], now: datetime) -> None:
     """Give `person_id` these roles besides what they have. The session is the tenant's."""
-    change(session, actor, tenant, person_id, roles | db.roles_of(session, tenant).get(person_id, set()), now)
+    change(session, actor, tenant, person_id, roles | present(session, tenant).get(person_id, set()), now)
+
+
+def present(session: Session, tenant: str) -> dict[str, set[str]]:
+    """Person → roles, which nobody else changes until this transaction ends: what is to stay is read here, or a right that was taken in
+    the same moment would be given again."""
+    db.lock_tenant(session, tenant)
+    return db.roles_of(session, tenant)
 
 
 def change(session: Session, actor: Actor, tenant: str, person_id: str, roles: set[str], now: datetime) -> None:
@@ -42,13 +49,12 @@ def change(session: Session, actor: Actor, tenant: str, person_id: str, roles: s
     The last administrator stays: without one nobody of the municipality could let anybody in.
     """
     _check_known(roles)
-    db.lock_tenant(session, tenant)
-    present = db.roles_of(session, tenant)
-    had = present.get(person_id, set())
+    everybody = present(session, tenant)
+    had = everybody.get(person_id, set())
     if roles == had:
         return
     _check_of_this_tenant(session, tenant, roles - had)
-    _check_someone_left(present, person_id, had - roles)
+    _check_someone_left(everybody, person_id, had - roles)
     for role in sorted(roles - had):
         db.grant(session, tenant, person_id, role, actor.subject, now)
     db.remove(session, tenant, person_id, had - roles, actor.subject, now)

@@ -76,7 +76,8 @@ def _used(session: Session, tenant: str, service: str, year: int, this_year: int
         return None if stored is None else whole_gigabytes(stored)
     if service == "opendata":
         row = datasets_db.all_of(session).get(tenant) if year == this_year else None
-        return row.count if row else None
+        told = [count for of, known, count in datasets_db.years(session) if of == tenant and known <= year]
+        return row.count if row else next(reversed(told), None)
     if service == capacity.SERVICE:
         return capacity.node_days(session, year).get(tenant, 0)
     return None

@@ -28,6 +28,7 @@ from services.tenants.db import subscriptions as subscriptions_db
 from services.tenants.db.past import PastImportRow
 from services.tenants.domain import tables
 from services.tenants.domain.history import believed
+from services.tenants.domain.indicators import year_of
 from services.tenants.use_cases.import_history import BadLine, refuse_lines
 
 SERVICE = "eapply"
@@ -158,9 +159,10 @@ def _register_line(found: File, row: dict[str, str], end: date, known: dict[Key,
 
 def _counts_line(found: File, row: dict[str, str], end: date, known: dict[Key, str]) -> None:
     procedure, channel = _text(row, "手続", 100), _channel(row["方法"])
-    year, count = _whole(row["年度"].removesuffix("年度"), "年度"), _whole(row["件数"], "件数")
-    if not FIRST_YEAR <= year <= 2999:
-        raise Invalid(say("年度「%(text)s」は、西暦の4桁で入力してください。", text=row["年度"]))
+    year, count = year_of(row["年度"]), _whole(row["件数"], "件数")
+    if year is None or not FIRST_YEAR <= year <= 2999:
+        sentence = say("年度「%(text)s」が読めません。平成30年度 か 2018 のように入力してください。", text=row["年度"])
+        raise Invalid(sentence)
     _before(date(year, 4, 1), end)
     key = (year, procedure, channel)
     if key in known:
@@ -227,9 +229,10 @@ def _day(text: str, name: str) -> date | None:
     plain = _plain(text)
     if not plain:
         return None
-    match = re.fullmatch(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})(?:[ T].*)?", plain)
+    found = _DAY.fullmatch(plain)
+    year = year_of(f"{found[1]}年") if found else None
     try:
-        return date(*map(int, match.groups())) if match else _raise()
+        return date(year, int(found[2]), int(found[3])) if found and year else _raise()
     except ValueError:
         sentence = say(
             "%(column)s の「%(text)s」が日付として読めません。2018-09-01 のように入力してください。",
@@ -237,6 +240,10 @@ def _day(text: str, name: str) -> date | None:
             text=text,
         )
         raise Invalid(sentence) from None
+
+
+_DAY = re.compile(r"(.+?)[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?(?:[ T].*)?")
+"""Year, month and day as systems write them: 2018-09-01, 2018/9/1 10:20, 平成30年9月1日."""
 
 
 def _raise() -> Any:

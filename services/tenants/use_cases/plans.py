@@ -22,6 +22,8 @@ from services.tenants.use_cases.import_history import BadLine, refuse_lines
 PLAN_COLUMNS = (
     "pillar", "measure", "indicator", "unit", "baseline", "baseline_date", "target", "target_date", "owner", "automatic",
 )  # fmt: skip
+ADDS_UP = "adds_up"
+"""A column that a plan's table may have: 1 where values are typed as they grow from 1 April on."""
 CORRECTED = ("indicator", "unit", "baseline", "baseline_date", "target", "target_date", "automatic")
 """What can be mended of an indicator afterwards."""
 VALUE_COLUMNS = ("indicator", "fiscal_year", "quarter", "value")
@@ -91,7 +93,7 @@ def restore_plan(session: Session, actor: Actor, plan_id: str, reason: str, now:
 
 def _plan_lines(table: str, *, counted: bool) -> list[dict[str, str]]:
     """`counted`: false for a plan of another prefecture, whose figures are not those of this cloud."""
-    rows = _table(table, PLAN_COLUMNS)
+    rows = _table(table, PLAN_COLUMNS, ADDS_UP)
     if not counted:
         refuse_lines([BadLine(line, NOT_OURS) for line, row in rows if row["automatic"]])
     refuse_lines([bad for line, row in rows for bad in _plan_faults(line, row)] + _twice(rows))
@@ -113,13 +115,13 @@ def _twice(rows: list[tuple[int, dict[str, str]]]) -> list[BadLine]:
     ]
 
 
-def _table(text: str, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """(line, cells) of a CSV whose header has these columns. Raises Invalid."""
+def _table(text: str, columns: tuple[str, ...], *more: str) -> list[tuple[int, dict[str, str]]]:
+    """(line, cells) of a CSV whose header has these columns; a cell of `more`, which need not be there, is "" then. Raises Invalid."""
     headings, found = tables.read(text)
     if not set(columns) <= set(headings):
         sentence = say("見出しの行に %(columns)s が必要です。", columns=", ".join(columns))
         raise Invalid(sentence, fields={"file": sentence}, code="bad-header")
-    rows = [(line, {name: row[name] for name in columns}) for line, row in found]
+    rows = [(line, {name: row.get(name, "") for name in (*columns, *more)}) for line, row in found]
     rows = [(line, row) for line, row in rows if any(row.values())]
     if not rows:
         raise Invalid(say("見出しの下に、1行もありません。"), fields={"file": say("見出しの下に、1行もありません。")})
@@ -144,6 +146,8 @@ def _plan_faults(line: int, row: dict[str, str]) -> list[BadLine]:
             found.append(BadLine(line, sentence))
     if row["automatic"] and row["automatic"] not in FIGURES:
         found.append(BadLine(line, say("自動の値「%(key)s」は一覧にありません。", key=row["automatic"])))
+    if row[ADDS_UP] not in ("", "0", "1"):
+        found.append(BadLine(line, say("%(column)s は、1か空にしてください。", column=ADDS_UP)))
     return found
 
 
@@ -164,15 +168,15 @@ def _indicator(measure: str, position: int, row: dict[str, str]) -> IndicatorRow
         measure=measure, position=position, name=row["indicator"], unit=row["unit"],
         baseline=row["baseline"], baseline_date=row["baseline_date"], target=row["target"],
         target_date=row["target_date"], better=rules.better_way(row["baseline"], row["target"]),
-        owner=row["owner"], automatic=row["automatic"],
+        owner=row["owner"], automatic=row["automatic"], adds_up=row.get(ADDS_UP) == "1",
     )  # fmt: skip
 
 
 def add_indicator(
     session: Session, actor: Actor, plan_id: str, row: dict[str, str], better: str, now: datetime
 ) -> IndicatorRow:
-    """One more indicator of the council's own. `row` by `PLAN_COLUMNS`, under a measure that is there or a new one; `better`: more,
-    less, or "" (told from baseline and target). Raises Invalid with the fields."""
+    """One more indicator of the council's own. `row` by `PLAN_COLUMNS` and `ADDS_UP`, under a measure that is there or a new one;
+    `better`: more, less, or "" (told from baseline and target). Raises Invalid with the fields."""
     plan = db.find_plan(session, plan_id)
     measures = db.measures(session, plan.id)
     present = db.indicators(session, measures)
@@ -229,8 +233,8 @@ def correct_indicator(
     reason: str,
     now: datetime,
 ) -> None:
-    """Mend what is said of an indicator (cells by `CORRECTED`), or end it: after `last_year` no report has it. Reports of years that
-    are over follow; what was said before stands in the record. Raises Invalid with the fields."""
+    """Mend what is said of an indicator (cells by `CORRECTED` and `ADDS_UP`), or end it: after `last_year` no report has it. Reports of
+    years that are over follow; what was said before stands in the record. Raises Invalid with the fields."""
     found = db.find_indicator(session, indicator_id)
     plan = db.plan_of(session, found)
     others = {one.name for one in db.indicators(session, db.measures(session, plan.id)) if one.id != found.id}
@@ -245,6 +249,7 @@ def correct_indicator(
     new = {name if name != "indicator" else "name": row[name] for name in CORRECTED} | {
         "better": better or rules.better_way(row["baseline"], row["target"]),
         "last_year": last_year,
+        ADDS_UP: row.get(ADDS_UP) == "1",
     }
     before = {name: getattr(found, name) for name in new}
     changed = {name: {"before": before[name], "after": new[name]} for name in new if new[name] != before[name]}

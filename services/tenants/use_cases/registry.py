@@ -18,7 +18,7 @@ from services.tenants.domain import catalogue
 from services.tenants.domain.codes import read_code
 from services.tenants.domain.history import believed
 from services.tenants.domain.lives import check_life, in_order
-from services.tenants.domain.municipality import Municipality, aliases, by_code, existing_on, kind_of
+from services.tenants.domain.municipality import Municipality, by_code, existing_on, kind_of
 from services.tenants.domain.subscriptions import Interval, status_on
 from services.tenants.events import MunicipalityChanged
 from services.tenants.use_cases import capacity, saga
@@ -236,12 +236,6 @@ def correct(
         _tell(session, after, today, now)
         _tell_rooms(session, after, today, now)
     audit.record(session, actor, "municipality.corrected", tenant, reason, now=now)
-
-
-def known_codes(session: Session, today: date) -> list[tuple[Municipality, list[str]]]:
-    """Everybody of today with the codes they had before."""
-    states = db.states(session)
-    return [(state, aliases(states, state.tenant_id, state.code)) for state in existing_on(states, today).values()]
 
 
 def record_anew(session: Session, tenant: str, states: Sequence[Municipality], now: datetime) -> None:

@@ -106,7 +106,7 @@ def make(session: Session, plan_id: str, year: int, quarter: int, today: date) -
         len(found.municipalities),
         [_joined(s, found, years[s.key], year, own) for s in SERVICES if s.since <= year],
         [row for row in reference.published_applications() if row.fiscal_year <= year] if own else [],
-        count.real_use(session, "eapply", year),
+        count.real_use(session, "eapply", year, day),
     )
 
 
@@ -173,9 +173,9 @@ def line(
 
 
 def adds_up(row: IndicatorRow) -> bool:
-    """Whether what is counted for it begins anew each 1 April: a quarter's value then is a part of the year's."""
+    """Whether what is counted, or typed, for it begins anew each 1 April: a quarter's value then is a part of the year's."""
     figure = FIGURES.get(row.automatic)
-    return figure is not None and figure.adds_up
+    return row.adds_up if figure is None else figure.adds_up
 
 
 def _dated(row: IndicatorRow, points: list[IndicatorValueRow], day: date) -> list[tuple[date, Decimal]]:

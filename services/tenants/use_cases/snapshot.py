@@ -9,8 +9,9 @@ from services.tenants.db import members as members_db
 from services.tenants.db import registry as registry_db
 from services.tenants.db import requests as requests_db
 from services.tenants.db import subscriptions as subscriptions_db
+from services.tenants.domain import mergers
 from services.tenants.domain.catalogue import SERVICES
-from services.tenants.domain.municipality import aliases, existing_on
+from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.subscriptions import Interval, Subscription, status_on, with_room
 from services.tenants.use_cases import departments
 
@@ -23,7 +24,7 @@ def version(session: Session, today: date) -> str:
 def snapshot(session: Session, today: date) -> dict[str, Any]:
     """Tenants with their codes and services, members with their roles. No names of persons, no addresses."""
     states = registry_db.states(session)
-    existing = existing_on(states, today)
+    existing, leading = existing_on(states, today), mergers.codes(states, today)
     intervals: dict[str, list[Interval]] = {}
     for interval in subscriptions_db.intervals(session):
         intervals.setdefault(interval.tenant_id, []).append(interval)
@@ -36,7 +37,7 @@ def snapshot(session: Session, today: date) -> dict[str, Any]:
             {
                 "id": tenant,
                 "code": state.code,
-                "aliases": aliases(states, tenant, state.code),
+                "aliases": [code for code in leading.get(tenant, ()) if code != state.code],
                 "name": state.name,
                 "kana": state.kana,
                 "services": _services(intervals.get(tenant, []), tenant, today, waiting),

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from libs.common import audit, outbox
+from libs.common import audit, outbox, room
 from libs.common.actor import Actor
-from libs.common.errors import say
+from libs.common.errors import Forbidden, say
 from services.tenants.db import registry as registry_db
 from services.tenants.db import switches as db
 from services.tenants.db.switches import SwitchRow
@@ -34,6 +34,12 @@ def turn(session: Session, actor: Actor, service: str, name: str, on: bool, reas
     tell(session, service, now)
     key = f"{service}/{name}/{now.isoformat()}"
     telling.tell(session, tenant, "switched", key, f"services/{service}", now, service=service, good=on)
+
+
+def check(session: Session, switch: room.switches.Switch) -> None:
+    """Of a function of the registry's own. Raises Forbidden where it is off for the session's municipality."""
+    if not db.of(session, session.info["tenant"], switch.service).get(switch.name, True):
+        raise Forbidden(room.switches.OFF, code="switched-off")
 
 
 def tell(session: Session, service: str, now: datetime) -> None:

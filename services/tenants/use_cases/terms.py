@@ -66,5 +66,6 @@ def agree_end(session: Session, row: RequestRow, now: datetime) -> None:
 
 def end_no_longer(session: Session, row: RequestRow, now: datetime) -> None:
     """The agreed end holds no longer. Nothing if none was agreed, or a correction has written over it."""
-    db.take_back(session, row.tenant, row.service, row.id, now)
+    if not db.take_back(session, row.tenant, row.service, row.id, now):
+        carrying.take_back_beneath(session, row.tenant, row.service, row.id, now)
     carrying.tell_anew(session, row.tenant, row.service, now)

@@ -35,7 +35,7 @@ def take(
     if plan.wrong:
         raise Conflict(say("直していただく行があります。ファイルを直して、もう一度お送りください。"))
     tenant = actor.tenant or ""
-    present = db.roles_of(session, tenant)
+    present = members.present(session, tenant)
     # Those who get rights first, those who lose them afterwards: the last administrator may hand over in one file.
     for step in sorted(plan.steps, key=lambda step: step.move == "leave" or bool(step.had - step.roles)):
         person = step.person_id or ids[step.email]

@@ -83,8 +83,8 @@ def line_chart(
             frame.look,
         )
         for name, frame in (
-            ("phone", with_names(PHONE, series, years)),
-            ("desk", with_names(DESK, series, years)),
+            ("phone", with_room(PHONE, series, years)),
+            ("desk", with_room(DESK, series, years)),
         )
     ]
     columns: list[object] = [first_column, *({"label": at(year), "num": True} for year in years)]
@@ -105,7 +105,7 @@ def described(series: Sequence[Series], years: Sequence[float], unit: str) -> st
 
 
 def parts(series: Sequence[Series], years: Sequence[float], frame: Frame) -> list[Markup]:
-    marks = svg.ticks(max(value for one in series for _, value in one.known()))
+    marks = marks_of(series)
     first = ceil(years[0])
     last = max(first, floor(years[-1]))
     span = max(last, years[-1]) - years[0] or 1
@@ -145,11 +145,17 @@ def parts(series: Sequence[Series], years: Sequence[float], frame: Frame) -> lis
     return drawn
 
 
-def with_names(frame: Frame, series: Sequence[Series], years: Sequence[float]) -> Frame:
-    """The same frame with room for the longest name at the lines' ends."""
+def marks_of(series: Sequence[Series]) -> list[float]:
+    """The values written left of the lines."""
+    return svg.ticks(max(value for one in series for _, value in one.known()))
+
+
+def with_room(frame: Frame, series: Sequence[Series], years: Sequence[float]) -> Frame:
+    """The same frame with room for the longest name at the lines' ends, and left of them for the widest value."""
     room = replace(frame, names=NAMES_AT_MOST * frame.width)
     longest = max(svg.width_of(end_label(one, years[-1], room), frame.type) for one in series if one.known())
-    return replace(frame, names=longest + 16)
+    widest = max(svg.width_of(svg.written(mark), frame.type) for mark in marks_of(series))
+    return replace(frame, names=longest + 16, left=max(frame.left, widest + 10))
 
 
 def end_label(one: Series, last_year: float, frame: Frame) -> str:

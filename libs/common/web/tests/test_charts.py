@@ -78,6 +78,14 @@ def test_a_name_too_long_for_the_drawing_is_cut_and_whole_in_the_table() -> None
     assert chart.rows[0][0] == name
 
 
+@pytest.mark.parametrize("highest", [9, 15_000, 278_970, 143_000_000])
+def test_values_beside_the_lines_are_whole_however_large(highest: int) -> None:
+    for picture in pictures(line_chart("t", "推移", [Series("甲", {2017: 0, 2018: highest})])):
+        size = 14 if float((picture.get("viewBox") or "").split()[2]) > 1000 else 12
+        beside = [text for text in picture.iter("text") if text.get("text-anchor") == "end"]
+        assert beside and all(float(t.get("x") or 0) >= drawing.width_of(t.text or "", size) for t in beside)
+
+
 @pytest.mark.parametrize("series", [[], [Series("空", {})], [Series("空", {2018: None})], [USE] * 7])
 def test_lines_that_cannot_be_drawn_are_a_fault(series: list[Series]) -> None:
     with pytest.raises(ValueError, match="line chart"):

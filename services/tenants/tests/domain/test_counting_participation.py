@@ -22,7 +22,7 @@ from services.tenants.domain.subscriptions import (
     participating_during,
     status_on,
 )
-from services.tenants.domain.usage import Usage, online_rate, with_real_use
+from services.tenants.domain.usage import online_rate
 
 EPOCH = date(2018, 1, 1)
 DAYS = 60
@@ -164,11 +164,3 @@ def test_the_published_online_rates() -> None:
         assert str(online_rate(row.online or 0, row.paper or 0)) == row.rate
     assert online_rate(0, 0) is None
     assert online_rate(1, 1999) == Decimal("0.1"), "0.05 % rounds half up"
-
-
-def test_real_use_is_another_number_than_having_joined() -> None:
-    usage = [
-        Usage("404004", "eapply", "p", 2018, "online", 3), Usage("404012", "eapply", "p", 2018, "paper", 9),
-        Usage("404021", "eapply", "p", 2017, "online", 1), Usage("404021", "eapply", "p", 2018, "online", 0),
-    ]  # fmt: skip
-    assert with_real_use(usage, "eapply", 2018) == {"404004"}

@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from services.tenants import reference
+from services.tenants.domain import mergers
 from services.tenants.domain.history import end_of_day
-from services.tenants.domain.municipality import Municipality, aliases, by_code, counted_on, existing_on
+from services.tenants.domain.municipality import Municipality, by_code, counted_on, existing_on
 
 LOADED = datetime(2018, 4, 1, tzinfo=UTC)
 FUKUOKA = reference.states(40, LOADED)
@@ -26,8 +27,8 @@ def test_the_town_before_and_the_city_after() -> None:
 
 def test_old_code_leads_to_the_present_one() -> None:
     assert by_code(FUKUOKA, "403059") == by_code(FUKUOKA, "402311") == "403059"
-    assert aliases(FUKUOKA, "403059", "402311") == ["403059"]
-    assert aliases(FUKUOKA, "402036", "402036") == []
+    leading = mergers.codes(FUKUOKA, date(2026, 11, 20))
+    assert leading["403059"] == ["403059", "402311"] and leading["402036"] == ["402036"]
 
 
 def test_the_prefecture_takes_part_but_is_not_counted() -> None:
