@@ -161,9 +161,7 @@ class Level:
 
     def _computed(self, each: FormField) -> int | str | None:
         result = formula.compute(formula.parse(each.formula), self._amount, self._sent.day)
-        if result is None:
-            return None
-        return int(result) if result.denominator == 1 else f"{float(round(result, 6)):f}".rstrip("0")
+        return None if result is None else formula.written(result)
 
     def _amount(self, name: str) -> Any:
         """An answer as a formula counts it."""
