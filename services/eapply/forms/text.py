@@ -41,6 +41,12 @@ def narrow(text: str) -> str:
     return _HYPHENS.sub("-", unicodedata.normalize("NFKC", text)).strip()
 
 
+def whole(text: str) -> int | None:
+    """A whole number of up to twelve digits as people type it, in any width and with commas; None where it is none."""
+    plain = narrow(text).replace(",", "")
+    return int(plain) if re.fullmatch("-?[0-9]{1,12}", plain) else None
+
+
 def katakana(text: str) -> str:
     """Hiragana and half-width kana as full-width katakana; blanks become one full-width blank."""
     wide = jaconv.h2z(text, kana=True, ascii=False, digit=False)

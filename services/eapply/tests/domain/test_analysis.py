@@ -172,6 +172,21 @@ def test_a_question_that_no_answer_brings_up_is_found(condition):
     assert "「項目 x」は、どう答えても出てきません" in found[0].sentence
 
 
+@pytest.mark.parametrize("number", ["1e999999999", "1E99999999", "0x10", "1/3", "５", "9" * 5000])
+def test_a_condition_is_compared_with_no_number_that_takes_the_server_a_day_to_read(number):
+    """A power of ten of twelve characters is a number of a billion digits; the file may come from another municipality."""
+    assert "数と比べてください" in only(field("n", "number"), field("x", visible=test("n", "is", number)))
+
+
+@pytest.mark.parametrize(
+    "text", ["a: " + "9" * 5000, "a: 0b_", "a: !!bool x", "a: !!int x", "a: !!timestamp x", "? {a: b}\n: c"]
+)
+def test_a_file_over_which_the_reader_of_yaml_stumbles_is_refused_in_words(text):
+    with pytest.raises(Invalid) as refusal:
+        files.read_yaml(text)
+    assert "YAMLの書き方を確かめてください" in str(refusal.value)
+
+
 def test_a_question_decided_on_a_later_page_is_refused():
     pages = [page("first", field("x", visible=test("a", "is", "a"))), page("second", field("a", "choice"))]
     assert "あとの画面「画面 second」" in only(steps=pages)
