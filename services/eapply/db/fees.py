@@ -40,6 +40,7 @@ class ChargeRow(TenantTable, Base):
     due_on: Mapped[date | None]
     reminded_for: Mapped[date | None]
     overdue_told_at: Mapped[datetime | None]
+    refund_asked: Mapped[int] = mapped_column(default=0)
 
 
 class PaymentReportRow(TenantTable, Base):

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from services.eapply.forms.conditions import Condition, Test, operand, tests
+from services.eapply.forms.conditions import TODAY, Condition, Test, operand, tests
 from services.eapply.forms.definition import ADDRESS_PARTS, FormField, Procedure, Rule
-from services.eapply.forms.formula import FormulaError, names, parse
+from services.eapply.forms.formula import DAY, ITEMS, LIST, NUMBER, FormulaError, misfit, names, parse
 from services.eapply.forms.kinds import COUNTED, NAMES, NUMERIC, OP_NAMES, OPTIONED, TEMPORAL, WITHOUT_VALUE, ops
 from services.eapply.forms.order import depends_on, first_circle, inside
 from services.eapply.forms.solve import Goal, Puzzle
@@ -177,17 +177,33 @@ def _formulas(procedure: Procedure) -> Iterator[Finding]:
 
 def _formula_fault(text: str, scope: Scope) -> str:
     try:
-        wanted = list(names(parse(text)))
+        tree = parse(text)
     except FormulaError as error:
         return str(error)
-    for name in wanted:
+    for name in names(tree):
         head, _, inner = name.partition(".")
         field = scope.get(head)
         if field is None or (inner and inner not in {each.key for each in field.fields}):
             return f"式が使っている項目（{name}）がありません。"
         if not inner and field.type not in NUMERIC | OPTIONED | COUNTED | {"date"}:
             return f"「{field.label}」（{NAMES[field.type]}）は計算に使えません。"
-    return ""
+        if inner and (sentence := _inside_fault(field, inner)):
+            return sentence
+    return misfit(tree, lambda name: _kind(name, scope))
+
+
+def _inside_fault(group: FormField, key: str) -> str:
+    """Why `group.key` cannot be summed up: names and days have no sum."""
+    field = next(each for each in group.fields if each.key == key)
+    fits = field.type in NUMERIC | OPTIONED | COUNTED
+    return "" if fits else f"「{field.label}」（{NAMES[field.type]}）は、件数分を合わせられません。"
+
+
+def _kind(name: str, scope: Scope) -> str:
+    if "." in name:
+        return LIST
+    type_ = "date" if name == TODAY else scope[name].type
+    return {"date": DAY, "group": ITEMS, "file": ITEMS}.get(type_, NUMBER)
 
 
 # ---- order

@@ -5,6 +5,7 @@ A field that is hidden, empty or not right yet counts as unanswered. Of an unans
 showed is never believed.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
 from fractions import Fraction
@@ -15,6 +16,8 @@ from pydantic import Field, field_validator
 from services.eapply.forms.kinds import COUNTED, NUMERIC, TICKED, Op
 from services.eapply.forms.model import Key, Model
 
+PLAIN = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
+"""A number to compare with. No powers of ten: 1e999999999 is a short text and a long day for the processor."""
 TODAY = "today"
 """As a value of a date: the day on which the form is read, in Japan."""
 
@@ -116,12 +119,10 @@ def operand(type_: str, value: str | int | None, today: date) -> Any:
         return None
     if type_ == "date" and value == TODAY:
         return today.isoformat()
-    if type_ in NUMERIC or (type_ in COUNTED and str(value).lstrip("-").isdigit()):
-        try:
-            return Fraction(str(value))
-        except (ValueError, ZeroDivisionError):
-            return None
-    return str(value)
+    text = str(value)
+    if type_ in NUMERIC or (type_ in COUNTED and PLAIN.fullmatch(text)):
+        return Fraction(text) if PLAIN.fullmatch(text) else None
+    return text
 
 
 def tests(condition: Condition | None) -> Iterator[Test]:

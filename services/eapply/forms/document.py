@@ -63,7 +63,8 @@ def read_yaml(text: str) -> Any:
     mynumber.refuse_in(text)
     try:
         return yaml.load(text, Loader=_NoAliases)  # noqa: S506 (a SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError, AttributeError) as error:
+        # the reader itself stumbles over `!!bool x` and a number of five thousand digits
         raise Invalid(
             "手続きのファイルを読めませんでした。YAMLの書き方を確かめてください。", reason=str(error)
         ) from error

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from services.eapply.forms.definition import texts
+from services.eapply.forms.text import whole
 
 Document = dict[str, Any]
 Where = tuple[str, ...]
@@ -212,13 +213,13 @@ def options_from(lines: str, before: list[Document]) -> list[Document]:
         option = known.get(label) or {"value": _free(taken), "label": label}
         taken.add(option["value"])
         bare = {key: value for key, value in option.items() if key != "amount"}
-        result.append(bare | ({"amount": int(amount.replace(",", ""))} if amount else {}))
+        result.append(bare | ({"amount": whole(amount)} if amount else {}))
     return result
 
 
 def _has_amount(line: str) -> bool:
     _, equals, amount = line.replace("＝", "=").rpartition("=")
-    return bool(equals) and amount.strip().replace(",", "").lstrip("-").isdigit()
+    return bool(equals) and whole(amount) is not None
 
 
 def _free(taken: set[Any]) -> str:

@@ -9,7 +9,7 @@ is needed is not there, there is no result.
 | `days(from, to)` | days from one day to another; `today` may stand for a day |
 | `count(group)` | how many items |
 | `total(group.field)` | sum over the items; unanswered ones count as 0 |
-| `min(…)` `max(…)` | smallest, largest |
+| `min(…)` `max(…)` | smallest, largest; of `group.field`, over the items that have an answer |
 | `floor(x, unit)` `ceil(x, unit)` | rounded down or up to whole units (unit 1 where not given) |
 | `zero(x)` | 0 where x is unanswered |
 """
@@ -37,6 +37,8 @@ OPERATORS: dict[type, Callable[[Fraction, Fraction], Fraction]] = {
     ast.Mult: lambda a, b: a * b,
     ast.Div: lambda a, b: a / b,
 }
+LARGEST = 10**30
+"""Beyond this there is no result: nobody owes or counts so much, and numbers of any length could be typed into a definition."""
 Look = Callable[[str], Any]
 """`field` or `group.field` → Fraction, ISO day, list of Fraction; None when unanswered."""
 
@@ -103,12 +105,21 @@ def names(tree: ast.expr) -> Iterator[str]:
 
 
 def compute(tree: ast.expr, look: Look, today: date) -> Fraction | None:
-    """The result; None where an answer is missing, or where something is divided by 0."""
+    """The result; None where an answer is missing, where something is divided by 0, and beyond LARGEST."""
     try:
         result = _value(tree, look, today)
     except (ZeroDivisionError, TypeError):
         return None
-    return result if isinstance(result, Fraction) else None
+    return result if isinstance(result, Fraction) and abs(result) < LARGEST else None
+
+
+def written(result: Fraction) -> int | str:
+    """A whole number as such, another with up to six decimal places, rounded half to even: 0.125."""
+    millionths = round(result * 10**6)
+    if millionths % 10**6 == 0:
+        return millionths // 10**6
+    whole, rest = divmod(abs(millionths), 10**6)
+    return f"{'-' if millionths < 0 else ''}{whole}.{rest:06d}".rstrip("0")
 
 
 def _value(node: ast.expr, look: Look, today: date) -> Any:
@@ -145,9 +156,56 @@ def _call(name: str, values: list[Any], today: date) -> Any:
         case "days":
             return _with(values, lambda a, b: Fraction((date.fromisoformat(b) - date.fromisoformat(a)).days))
         case "min" | "max":
-            return _with(values, {"min": min, "max": max}[name]) if len(values) > 1 else values[0]
+            known = list(_each(values))
+            return _with(known, lambda *each: {"min": min, "max": max}[name](each)) if known else None
     round_ = floor if name == "floor" else ceil
     return _with(values, lambda x, unit=Fraction(1): round_(x / unit) * unit)
+
+
+def _each(values: list[Any]) -> Iterator[Any]:
+    """The values, those of a list one by one; what is unanswered in a list is left out."""
+    for value in values:
+        yield from (inner for inner in value if inner is not None) if isinstance(value, list) else (value,)
+
+
+DAY, LIST, NUMBER, ITEMS = "day", "list", "number", "items"
+COUNTS = (NUMBER, ITEMS)
+WANTED = {
+    "age": (DAY,), "days": (DAY,), "count": (ITEMS,), "total": (LIST,), "min": (*COUNTS, LIST), "max": (*COUNTS, LIST),
+}  # fmt: skip
+"""What the brackets of a function hold; what counts where it is not here."""
+MISFITS = {
+    DAY: "「%s」は日付なので、age(…) か days(…) の中だけで使えます。",
+    LIST: "「%s」は件数分の値なので、total(…)・min(…)・max(…) の中だけで使えます。",
+    NUMBER: "「%s」は数なので、日付や、くり返しを入れるところには使えません。",
+    ITEMS: "「%s」は件数なので、日付や、くり返しの中の項目（くり返し.項目）を入れるところには使えません。",
+}
+
+
+def misfit(node: ast.expr, kind_of: Callable[[str], str]) -> str:
+    """Why the formula never has a result, whatever is answered: a day that is added, items that are not summed up; "" where it may.
+    `kind_of`: name → DAY, LIST, ITEMS or NUMBER."""
+    return _misfit(node, COUNTS, kind_of)
+
+
+def _misfit(node: ast.expr, wanted: tuple[str, ...], kind_of: Callable[[str], str]) -> str:
+    found = next(iter(_unfit_inside(node, kind_of)), "")
+    kind = kind_of(ast.unparse(node)) if isinstance(node, ast.Name | ast.Attribute) else NUMBER
+    return found or ("" if kind in wanted else MISFITS[kind] % ast.unparse(node))
+
+
+def _unfit_inside(node: ast.expr, kind_of: Callable[[str], str]) -> Iterator[str]:
+    wanted = COUNTS
+    match node:
+        case ast.UnaryOp(operand=inner):
+            parts = [inner]
+        case ast.BinOp(left=left, right=right):
+            parts = [left, right]
+        case ast.Call(func=ast.Name(id=name), args=args):
+            parts, wanted = args, WANTED.get(name, COUNTS)
+        case _:
+            parts = []
+    yield from filter(None, (_misfit(part, wanted, kind_of) for part in parts))
 
 
 def age(birth: date, on: date) -> int:

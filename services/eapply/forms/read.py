@@ -47,10 +47,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one field comes to. `items`: of a group, each item's level."""
+    """What one field comes to. `errors`: what is wrong with what was typed. `items`: of a group, each item's level."""
 
     shown: bool = True
-    needed: bool = False
     value: Any = None
     errors: Mapping[str, str] = field(default_factory=dict)
     items: "tuple[Level, ...]" = ()
@@ -95,7 +94,8 @@ class Sent:
 
 
 class Level:
-    """The fields of a form, or of one item of a group: each read once, when first looked at."""
+    """The fields of a form, or of one item of a group: each read once, when first looked at. Whether an answer is needed is asked
+    when all have been read, so that two fields may each be needed while the other is empty (電話番号かメールアドレス)."""
 
     def __init__(self, placed: Mapping[str, Placed], sent: "Sent", above: "Level | None" = None) -> None:
         self._placed, self._sent, self._above = placed, sent, above
@@ -125,54 +125,43 @@ class Level:
         if not all(self.true(condition) for condition in placed.conditions):
             return HIDDEN
         each = placed.field
-        needed = self.true(each.required) if each.required else each.need
         match each.type:
             case "info":
                 return Outcome()
             case "computed":
                 return Outcome(value=self._computed(each))
             case "group":
-                return self._group(each, needed)
+                return self._group(each)
             case "file":
-                return self._attached(each, needed)
-        return self._typed(each, needed)
+                return Outcome(value=self._attached(each) or None)
+        return self._typed(each)
 
-    def _typed(self, each: FormField, needed: bool) -> Outcome:
+    def _typed(self, each: FormField) -> Outcome:
         path = self._sent.prefix + each.key
         if self._sent.stays(path):
-            return Outcome(needed=needed, value=self._sent.kept.get(each.key))
+            return Outcome(value=self._sent.kept.get(each.key))
         try:
-            value = READERS[each.type](each, Typed(path, self._sent.raw), self._sent.today)
+            return Outcome(value=READERS[each.type](each, Typed(path, self._sent.raw), self._sent.today))
         except Invalid as error:
             errors = {path + part: sentence for part, sentence in error.fields.items()} or {path: error.message}
-            return Outcome(needed=needed, errors=errors)
-        lacks = {path + FIRST_INPUT.get(each.type, ""): missing(each)} if value is None and needed else {}
-        return Outcome(needed=needed, value=value, errors=lacks)
+            return Outcome(errors=errors)
 
-    def _attached(self, each: FormField, needed: bool) -> Outcome:
+    def _attached(self, each: FormField) -> list[dict[str, Any]]:
         path = self._sent.prefix + each.key
-        if self._sent.stays(path):
-            return Outcome(needed=needed, value=self._sent.kept.get(each.key))
-        kept = list(self._sent.files.get(path, ()))
-        sentence = _too_few_files(each, len(kept), needed) or _too_many_files(each, len(kept))
-        return Outcome(needed=needed, value=kept or None, errors={path: sentence} if sentence else {})
+        return list(self._sent.kept.get(each.key) or () if self._sent.stays(path) else self._sent.files.get(path, ()))
 
-    def _group(self, each: FormField, needed: bool) -> Outcome:
+    def _group(self, each: FormField) -> Outcome:
         placed = {i.key: Placed(i, self._placed[each.key].step, (i.visible,) if i.visible else ()) for i in each.fields}
         rows = tuple(Level(placed, sent, self) for sent in self._sent.items(each))
-        order = sorted_by_need(inside(each)) if any(i.visible for i in each.fields) else list(placed)
-        errors = {path: text for row in rows for path, text in row.errors(order).items()}
+        for row in rows if any(i.visible for i in each.fields) else ():
+            for key in sorted_by_need(inside(each)):
+                row.outcome(key)
         values = [{"_item": _item_of(row._sent.prefix), **row.answers(list(placed))} for row in rows]
-        sentence = "" if self._sent.stays(each.key) else _wrong_count(each, len(rows), needed)
-        return Outcome(
-            needed=needed, value=values or None, errors=errors | ({each.key: sentence} if sentence else {}), items=rows
-        )  # fmt: skip
+        return Outcome(value=values or None, items=rows)
 
     def _computed(self, each: FormField) -> int | str | None:
         result = formula.compute(formula.parse(each.formula), self._amount, self._sent.day)
-        if result is None:
-            return None
-        return int(result) if result.denominator == 1 else f"{float(round(result, 6)):f}".rstrip("0")
+        return None if result is None else formula.written(result)
 
     def _amount(self, name: str) -> Any:
         """An answer as a formula counts it."""
@@ -193,7 +182,31 @@ class Level:
         return {key: value for key, value in found if value is not None}
 
     def errors(self, keys: Iterable[str]) -> dict[str, str]:
-        return {path: text for key in keys for path, text in self.outcome(key).errors.items()}
+        return {path: text for key in keys for path, text in self._errors(self._placed[key].field).items()}
+
+    def _errors(self, each: FormField) -> Mapping[str, str]:
+        outcome, path = self.outcome(each.key), self._sent.prefix + each.key
+        found = {place: text for row in outcome.items for place, text in row.errors(row._placed).items()}
+        found |= outcome.errors
+        is_read = outcome.shown and not outcome.errors and not self._sent.stays(path)
+        sentence = self._lacks(each, outcome.value) if is_read else ""
+        return found | ({path + FIRST_INPUT.get(each.type, ""): sentence} if sentence else {})
+
+    def _lacks(self, each: FormField, value: Any) -> str:
+        """What is said where there is too little, or too much."""
+        needed = self.needs(each)
+        match each.type:
+            case "file":
+                return _too_few_files(each, len(value or ()), needed) or _too_many_files(each, len(value or ()))
+            case "group":
+                return _wrong_count(each, len(value or ()), needed)
+        return missing(each) if needed and value is None else ""
+
+    def needs(self, each: FormField) -> bool:
+        """Whether this field, which is shown, needs an answer."""
+        if each.type in ("info", "computed"):
+            return False
+        return self.true(each.required) if each.required else each.need
 
     def shown(self, keys: Iterable[str]) -> Iterable[str]:
         for key in keys:
@@ -206,7 +219,7 @@ class Level:
     def needed(self, keys: Iterable[str]) -> Iterable[str]:
         for key in keys:
             outcome = self.outcome(key)
-            if outcome.needed:
+            if outcome.shown and self.needs(self._placed[key].field):
                 yield self._sent.prefix + key
                 for row in outcome.items:
                     yield from row.needed(row._placed)

@@ -10,21 +10,24 @@ from libs.common.web import dates
 from services.eapply.forms import partial_dates, values
 from services.eapply.forms.definition import ADDRESS_PARTS, FormField
 from services.eapply.forms.raw import Raw
-from services.eapply.forms.text import cleaned, narrow
+from services.eapply.forms.text import cleaned, narrow, seen
 
 
 class Typed:
-    """The inputs of one field."""
+    """The inputs of one field. What nobody can see counts as nothing typed."""
 
     def __init__(self, path: str, raw: Raw) -> None:
         self._path, self._raw = path, raw
 
     def __call__(self, part: str = "") -> str:
-        texts = self._raw.get(self._path + part) or [""]
-        return cleaned(texts[0])
+        return self._first(part, lines=False)
 
     def lines(self) -> str:
-        return cleaned((self._raw.get(self._path) or [""])[0], lines=True)
+        return self._first("", lines=True)
+
+    def _first(self, part: str, *, lines: bool) -> str:
+        text = cleaned((self._raw.get(self._path + part) or [""])[0], lines=lines)
+        return text if seen(text) else ""
 
     def all(self) -> list[str]:
         return [text for text in map(cleaned, self._raw.get(self._path, [])) if text]

@@ -12,6 +12,9 @@ import regex
 
 _BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _UNWANTED = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_BIDI}\ufeff\ufff9-\ufffb]")
+_UNSEEN = re.compile(
+    "[\\s\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]*"
+)
 _HYPHENS = re.compile(r"[‐‑‒–—―−ー－ｰ]")
 
 
@@ -20,6 +23,11 @@ def cleaned(text: str, *, lines: bool = False) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _UNWANTED.sub("", text)
     return text.strip() if lines else re.sub(r"[\n\t]+", " ", text).strip()
+
+
+def seen(text: str) -> bool:
+    """Whether a reader sees anything: a name of zero-width and filler characters alone would be an empty place in every list."""
+    return not _UNSEEN.fullmatch(text)
 
 
 def graphemes(text: str) -> int:
@@ -31,6 +39,12 @@ def narrow(text: str) -> str:
     """Digits, letters and signs in one width, hyphens as one sign. For numbers and addresses of the net, never for
     names."""
     return _HYPHENS.sub("-", unicodedata.normalize("NFKC", text)).strip()
+
+
+def whole(text: str) -> int | None:
+    """A whole number of up to twelve digits as people type it, in any width and with commas; None where it is none."""
+    plain = narrow(text).replace(",", "")
+    return int(plain) if re.fullmatch("-?[0-9]{1,12}", plain) else None
 
 
 def katakana(text: str) -> str:

@@ -15,6 +15,8 @@ NO = frozenset({"no", "0", "off", "false"})
 Number = TypeVar("Number", int, Fraction)
 MAX_TEXT = 2_000
 MAX_NAME = 200
+MAX_POINTS = 5
+"""Code points for one character as a reader sees it: more are marks heaped on one sign, and no column holds them."""
 _KANA = re.compile(r"[ァ-ヿ　・ー゛゜,.'’\-A-Za-z（）]+")
 _EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
@@ -27,7 +29,7 @@ def text(each: FormField, typed: str) -> str:
 
 def name(each: FormField, typed: str) -> str:
     """A person's name, code point for code point as typed (髙, 𠮷, variation selectors)."""
-    return _of_length(each, typed, each.max or MAX_NAME)
+    return _of_length(each, typed, min(each.max or MAX_NAME, MAX_NAME))
 
 
 def kana(each: FormField, typed: str) -> str:
@@ -199,7 +201,7 @@ def address(each: FormField, parts: dict[str, str]) -> dict[str, str]:
 
 
 def _of_length(each: FormField, value: str, most: int) -> str:
-    length = graphemes(value)
+    length = max(graphemes(value), len(value) // MAX_POINTS)
     if length > most:
         raise Invalid(
             say(

@@ -332,3 +332,66 @@ def test_a_stranger_cannot_see_or_pay_anothers_fee(town: Town):
     assert stranger.post(f"applications/{sent.id}/pay").status_code == 404
     assert stranger.get(f"pay/{charge(town).id}").status_code == 404
     assert stranger.post(f"pay/{charge(town).id}").status_code == 404
+
+
+def withdrawn(guest: Browser, sent: Sent) -> None:
+    page = guest.get(f"applications/{sent.id}/withdraw")
+    guest.post(f"applications/{sent.id}/withdraw", {"version": version_in(page.text)})
+
+
+def test_what_is_paid_again_after_a_refund_goes_back_again(town: Town):
+    """Two payments of the same yen after one another: the second refund is no repetition of the first."""
+    guest, _, sent = owing(town)
+    call(town, told(town, 1))
+    withdrawn(guest, sent)
+    boss = town.staff("boss", "室見 課長", MANAGER)
+    for number in (2, 3):
+        assert boss.post(f"desk/cases/{sent.id}/fee/refund").status_code == 200
+        town.service.clock.advance(seconds=200)
+        work(town)
+        assert charge(town).charge_state == "refunded", number
+        call(town, told(town, number))  # the slip of a bank that comes late
+        assert charge(town).charge_state == "refund_due"
+
+
+def test_what_is_paid_while_a_refund_is_on_its_way_is_not_paid_back_twice(town: Town):
+    guest, _, sent = owing(town)
+    call(town, told(town, 1))
+    withdrawn(guest, sent)
+    boss = town.staff("boss", "室見 課長", MANAGER)
+    boss.post(f"desk/cases/{sent.id}/fee/refund")
+    call(town, told(town, 2))
+    assert "300円の還付を頼んでいます" in visible(case(boss, sent).text)
+    boss.post(f"desk/cases/{sent.id}/fee/refund")
+    town.service.clock.advance(seconds=200)
+    work(town)
+    with town.service.database.reading(tenant=town.code) as session:
+        refunds = select(PaymentReportRow.amount).where(PaymentReportRow.report_kind == "refunded")
+        assert list(session.scalars(refunds)) == [300, 300] and charge(town).charge_state == "refunded"
+
+
+def test_cash_is_given_back_at_the_window_and_never_asked_of_the_provider(town: Town):
+    guest, staff, sent = owing(town)
+    assert staff.post(f"desk/cases/{sent.id}/fee/window").status_code == 200
+    withdrawn(guest, sent)
+    boss = town.staff("boss", "室見 課長", MANAGER)
+    page = visible(case(boss, sent).text)
+    assert "窓口で300円を返したと記録する" in page and "還付を手配する" not in page
+    assert staff.post(f"desk/cases/{sent.id}/fee/window-refund").status_code == 403, "the manager's right"
+    refused = boss.post(f"desk/cases/{sent.id}/fee/refund")
+    assert refused.status_code == 409 and "現金で納められた額です" in visible(refused.text)
+    assert boss.post(f"desk/cases/{sent.id}/fee/window-refund").status_code == 200
+    assert boss.post(f"desk/cases/{sent.id}/fee/window-refund").status_code == 409, "once"
+    assert charge(town).charge_state == "refunded" and reports(town) == 2
+    work(town)
+    assert reports(town) == 2, "the provider was asked for nothing"
+
+
+def test_the_rest_of_a_fee_that_grew_is_paid_in_cash_too(town: Town):
+    """Two copies were paid at the window, a third is ordered: the second sum counts beside the first."""
+    _, staff, sent = owing(town, amount=None)
+    for amount in ("600", "900"):
+        staff.post(f"desk/cases/{sent.id}/fee/fix", {"amount": amount})
+        assert charge(town).charge_state == "due"
+        assert staff.post(f"desk/cases/{sent.id}/fee/window").status_code == 200
+        assert charge(town).charge_state == "paid", amount

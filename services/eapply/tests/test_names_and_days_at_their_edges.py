@@ -46,8 +46,16 @@ def test_a_name_goes_the_whole_way_as_it_was_typed(town: Town, name: str, kana: 
 def test_one_character_more_is_refused_and_kept(town: Town):
     guest = town.guest()
     draft = guest.start("event-moushikomi")
-    page = guest.post(f"{draft}/entry", EVENT | {"name": LONG + "あ"})
-    assert page.status_code == 422 and "200文字まで" in visible(page.text) and LONG + "あ" in page.text
+    for name in (LONG + "あ", "か" + "\u3099" * 1500):  # the second: one character under a heap of marks
+        page = guest.post(f"{draft}/entry", EVENT | {"name": name})
+        assert page.status_code == 422 and "200文字まで" in visible(page.text) and name in page.text
+
+
+@pytest.mark.parametrize("name", ["\u200b", "\u3164\u3164", "\u2800", "\u00ad", "\u3000\ufe0f"])
+def test_a_name_that_nobody_can_see_is_asked_for_again(town: Town, name: str):
+    guest = town.guest()
+    page = guest.post(f"{guest.start('event-moushikomi')}/entry", EVENT | {"name": name})
+    assert page.status_code == 422 and "氏名を入力してください" in visible(page.text)
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,27 @@ def test_an_applicant_books_changes_and_cancels_and_staff_see_who_comes(town: To
     assert "予約を取り消しました" in visible(guest.post(f"applications/{sent.id}/visit/cancel").text)
 
 
+def test_a_branch_offers_the_same_hour_as_the_town_hall(town: Town):
+    offered(town)
+    branch = OFFER | {"place": "城島総合支所 1番窓口"} | day("first", 8, 11, 24)
+    assert town.staff().post("desk/visits", branch).status_code == 200
+    guest = town.guest()
+    page = visible(guest.get(f"applications/{guest.apply_for_event().id}/visit").text)
+    assert page.count("9時00分") == page.count("9時30分") == 2 and page.count("城島総合支所") == 2
+
+
+def test_two_clerks_who_offer_the_same_times_at_once_offer_them_once(town: Town):
+    offer_event(town, handling={"visits": True})
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(
+            pool.map(
+                lambda n: town.staff(f"staff-{n}").post("desk/visits", OFFER | day("first", 8, 11, 24)).status_code,
+                range(4),
+            )
+        )
+    assert answers == [200] * 4 and len(offered(town)) == 2
+
+
 def test_no_time_of_a_day_that_was_closed_later_is_booked_and_staff_see_who_comes_in_vain(town: Town):
     first, second = offered(town)
     guest, other, manager = town.guest(), town.guest("other"), town.staff(roles=MANAGER)

@@ -147,6 +147,17 @@ def test_two_clerks_do_not_overwrite_each_other(town: Town):
     assert "利用する方" in one.get("desk/procedures/kaigishitsu/edit").text
 
 
+def test_numbers_are_typed_in_any_width_and_what_is_none_is_said_beside_its_field(town: Town):
+    staff = make_hall(town)
+    press(staff, "kaigishitsu/fields/p1.q2", act="save", options="大会議室 = ２，０００\n小会議室 = --5\n和室 = 百")
+    assert "大会議室 = 2000\n小会議室 = --5\n和室 = 百" in staff.get("desk/procedures/kaigishitsu/fields/p1.q2").text
+    for typed in ("--5", "百", "9" * 5000):
+        page = staff.get("desk/procedures/kaigishitsu/fields/p1.q3").text
+        sent = as_it_stands(page) | {"revision": hidden(page, "revision"), "act": "save", "max": typed}
+        answer = staff.post("desk/procedures/kaigishitsu/fields/p1.q3", sent)
+        assert answer.status_code == 422 and "数字で入力してください" in visible(answer.text), typed[:5]
+
+
 def test_a_procedure_leaves_as_a_file_and_comes_back(town: Town, neighbour: Town):
     staff = make_hall(town)
     publish(staff)

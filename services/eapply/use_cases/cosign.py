@@ -190,6 +190,8 @@ def find(session: Session, secret: str, now: datetime, *, lock: bool = False) ->
     found = select(CosignerRow).where(CosignerRow.secret_hash == _hashed(secret), CosignerRow.good_until > now)
     each = session.scalar(found)
     row = cases.load(session, each.application_id, lock=lock) if each else None
+    if each and lock:
+        session.refresh(each)  # whoever held the application may have answered by this link meanwhile
     if each is None or row is None or row.state not in OPEN or each.state != "waiting":
         raise NotFound(
             say("このリンクは、もう使えません。申請した方に、新しいリンクを送ってもらうよう、お伝えください。")

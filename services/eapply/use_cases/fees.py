@@ -239,28 +239,79 @@ def extend(
 
 
 def pay_at_window(session: Session, actor: Actor, application_id: str, now: datetime) -> ChargeRow:
-    """The fee was paid in cash. Recorded twice, it counts once."""
+    """What is still owed was paid in cash. Recorded twice, it counts once."""
     _, charge = _of_case(session, actor, application_id)
     yen = left(session, charge)
     if charge.charge_state != Charge.DUE or yen <= 0:
         raise Conflict(say("いま納めていただく額はありません。"), code="nothing-due")
-    told = Told(f"window:{charge.id}", charge.id, "paid", yen, now)
     audit.record(session, actor, "eapply.fee.window", charge.application_id, detail={"yen": yen}, now=now)
+    return _at_window(session, actor, charge, "paid", yen, now)
+
+
+def _at_window(
+    session: Session, actor: Actor, charge: ChargeRow, kind: fees.Kind, yen: int, now: datetime
+) -> ChargeRow:
+    """Money went over the counter. The charge is locked, and what is owed then is what is not told yet: no second one is the same."""
+    told = Told(f"window:{charge.id}:{len(reports(session, charge))}", charge.id, kind, yen, now)
     return report(session, actor, told, "window", now)
 
 
+@dataclass(frozen=True, slots=True)
+class Back:
+    """Yen that are held beyond what is owed: those that go back through the `provider`, those paid in `cash`, and those that the
+    provider was `asked` for and has not told of yet."""
+
+    provider: int
+    cash: int
+    asked: int
+
+
+def back(session: Session, charge: ChargeRow) -> Back:
+    """What is to go back of this charge."""
+    rows = session.scalars(select(PaymentReportRow).where(PaymentReportRow.charge_id == charge.id)).all()
+    theirs = [row for row in rows if row.source != "window"]
+    asked = max(0, charge.refund_asked - sum(row.amount for row in theirs if row.report_kind == "refunded"))
+    over = _held(rows) - (0 if charge.cancelled else owed(charge) or 0) - asked
+    if charge.charge_state not in (Charge.REFUND_DUE, Charge.OVERPAID) or over <= 0:
+        return Back(0, 0, asked)
+    provider = max(0, min(over, _held(theirs) - asked))
+    return Back(provider, over - provider, asked)
+
+
+def _held(rows: Iterable[PaymentReportRow]) -> int:
+    return sum(row.amount if row.report_kind == "paid" else -row.amount for row in rows)
+
+
 def refund(session: Session, actor: Actor, application_id: str, now: datetime) -> ChargeRow:
-    """還付: ask the provider to pay back what is held beyond what is owed. That it was done comes as a report."""
+    """還付: ask the provider to pay back what it took beyond what is owed. That it was done comes as a report; asked for again before
+    that, nothing more goes back."""
     row, charge = _of_case(session, actor, application_id)
-    held = fees.paid(reports(session, charge))
-    back = held - (0 if charge.cancelled else owed(charge) or 0)
-    if charge.charge_state not in (Charge.REFUND_DUE, Charge.OVERPAID) or back <= 0:
-        raise Conflict(say("還付する額はありません。"), code="nothing-to-refund")
-    key = f"{charge.id}:{held}:{back}"
-    jobs.add(session, REFUND, {"charge": charge.id, "amount": back, "key": key}, key=key, now=now)
-    cases.note(session, row, What.REFUND_ASKED, actor, now, f"{back:,}円")
-    audit.record(session, actor, "eapply.fee.refund", row.id, detail={"yen": back}, now=now)
+    to_go = back(session, charge)
+    if to_go.provider <= 0:
+        if to_go.asked and not to_go.cash:
+            return charge
+        raise _nothing_back(to_go.cash, say("現金で納められた額です。窓口でお返しして、記録してください。"))
+    charge.refund_asked += to_go.provider
+    key = f"{charge.id}:{charge.refund_asked}"
+    jobs.add(session, REFUND, {"charge": charge.id, "amount": to_go.provider, "key": key}, key=key, now=now)
+    cases.note(session, row, What.REFUND_ASKED, actor, now, f"{to_go.provider:,}円")
+    audit.record(session, actor, "eapply.fee.refund", row.id, detail={"yen": to_go.provider}, now=now)
     return charge
+
+
+def refund_at_window(session: Session, actor: Actor, application_id: str, now: datetime) -> ChargeRow:
+    """還付: what was paid in cash beyond what is owed was given back in cash. Recorded twice, it counts once."""
+    row, charge = _of_case(session, actor, application_id)
+    to_go = back(session, charge)
+    if to_go.cash <= 0:
+        raise _nothing_back(to_go.provider, say("画面から納められた額です。「還付を手配する」からお返ししてください。"))
+    audit.record(session, actor, "eapply.fee.window_refund", row.id, detail={"yen": to_go.cash}, now=now)
+    return _at_window(session, actor, charge, "refunded", to_go.cash, now)
+
+
+def _nothing_back(other_way: int, sentence: str) -> Conflict:
+    """`sentence` where something goes back, but the other way."""
+    return Conflict(sentence if other_way else say("還付する額はありません。"), code="nothing-to-refund")
 
 
 def cancel(session: Session, row: ApplicationRow, now: datetime) -> None:

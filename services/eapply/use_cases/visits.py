@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from libs.common import audit
+from libs.common import audit, heads
 from libs.common.actor import Actor
 from libs.common.clock import JST, local_date
 from libs.common.errors import Conflict, Invalid, NotFound, say
-from libs.common.ids import new_id
 from libs.common.web import dates
 from services.eapply.db import ApplicationRow, VisitRow, VisitSlotRow
 from services.eapply.domain.history import What
@@ -39,19 +40,25 @@ class Hours:
 
 
 def offer(session: Session, actor: Actor, hours: Hours, now: datetime) -> int:
-    """Make the times that are not there yet; how many. Closed days are left out."""
+    """Make the times that are not there yet at this place; how many. Closed days are left out."""
     _check(hours, now)
-    known = set(session.scalars(select(VisitSlotRow.starts_at).where(VisitSlotRow.starts_at >= now)))
+    place = cleaned(hours.place)[:200]
+    here = select(VisitSlotRow.starts_at).where(VisitSlotRow.starts_at >= now, VisitSlotRow.place == place)
+    known = set(session.scalars(here))
     wanted = [moment for moment in _moments(session, hours) if moment > now and moment not in known]
     if len(wanted) > MOST_AT_ONCE:
         raise Invalid(say("一度に作れるのは%(most)s枠までです。期間を短くしてください。", most=MOST_AT_ONCE))
-    place = cleaned(hours.place)[:200]
-    session.add_all(
-        VisitSlotRow(id=new_id(), starts_at=moment, minutes=hours.minutes, capacity=hours.capacity, place=place)
-        for moment in wanted
-    )
+    made = sum(heads.added(session, VisitSlotRow, _slot_at(moment, place, hours)) for moment in wanted)
     audit.record(session, actor, "eapply.visit.offer", f"{hours.first}/{hours.last}", now=now)
-    return len(wanted)
+    return made
+
+
+def _slot_at(moment: datetime, place: str, hours: Hours) -> dict[str, Any]:
+    """Its id follows from time and place: two who offer the same at once offer it once."""
+    id_ = str(uuid5(NAMESPACE_URL, f"visit:{moment.isoformat()}:{place}"))
+    return {
+        "id": id_, "starts_at": moment, "minutes": hours.minutes, "capacity": hours.capacity, "place": place,
+    }  # fmt: skip
 
 
 def _moments(session: Session, hours: Hours) -> Iterator[datetime]:

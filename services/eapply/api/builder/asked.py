@@ -12,6 +12,7 @@ from services.eapply.api.shell import Form
 from services.eapply.forms import definition, edit, kinds, words
 from services.eapply.forms.definition import FormField
 from services.eapply.forms.edit import Document
+from services.eapply.forms.text import whole as as_whole
 
 ROWS = 2
 """Empty rows that a condition shows besides those it has."""
@@ -33,13 +34,12 @@ def lines(sent: Form, name: str) -> list[str]:
 
 def whole(sent: Form, name: str, errors: dict[str, str]) -> Any:
     """A whole number, None where nothing was typed; what is no number as it was typed, and said in `errors`."""
-    typed = sent.get(name).strip().replace(",", "")
-    if not typed:
-        return None
-    if not typed.lstrip("-").isascii() or not typed.lstrip("-").isdigit() or len(typed) > 12:
+    typed = sent.get(name).strip()
+    number = as_whole(typed)
+    if typed and number is None:
         errors[name] = say("数字で入力してください。")
         return typed[:100]
-    return int(typed)
+    return number
 
 
 # ---- what the procedure is
@@ -231,8 +231,8 @@ def _value(field: Document, typed: str) -> Any:
             return dates.parse_date(typed).isoformat()
         except Invalid:
             return typed
-    plain = typed.replace(",", "")
-    return int(plain) if plain.lstrip("-").isascii() and plain.lstrip("-").isdigit() else typed
+    number = as_whole(typed)
+    return typed if number is None else number
 
 
 def condition_context(document: Document, conditions: dict[str, Any]) -> dict[str, Any]:

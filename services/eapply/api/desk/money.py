@@ -123,3 +123,13 @@ def refund(request: Request, application_id: str, actor: Actor = access.staff(MA
         fees.refund(session, actor, application_id, now_of(request))
 
     return do(request, actor, application_id, sent, step)
+
+
+@router.post(f"{CASE}/fee/window-refund", include_in_schema=False)
+def refunded_at_window(
+    request: Request, application_id: str, actor: Actor = access.staff(MANAGER), sent: Form = form
+) -> Response:
+    def step(session: Session) -> None:
+        fees.refund_at_window(session, actor, application_id, now_of(request))
+
+    return do(request, actor, application_id, sent, step)

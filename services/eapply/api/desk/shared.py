@@ -110,6 +110,7 @@ def case_context(
         "charge": (charge := fees.charge_of(session, row.id)),
         "owed": fees.owed(charge) if charge else None,
         "overdue": charge is not None and fees.overdue(charge, now),
+        "back": fees.back(session, charge) if charge else None,
         "slip": paying.slip(service_of(request), session, charge),
         "bundle": together.others(session, row),
         "cosigners": cosign.asked(session, row.id),

@@ -44,6 +44,49 @@ def test_formulas_that_need_each_other_are_a_circle():
     assert "輪" in only(field("a", "computed", formula="a + 1"))
 
 
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("rows.yen * 2", "「rows.yen」は件数分の値"),
+        ("rows.yen", "「rows.yen」は件数分の値"),
+        ("zero(rows.yen)", "「rows.yen」は件数分の値"),
+        ("total(rows)", "「rows」は件数"),
+        ("count(kinds)", "「kinds」は数"),
+        ("total(n + 1)", "「n + 1」は数"),
+        ("born + 1", "「born」は日付"),
+        ("floor(born)", "「born」は日付"),
+        ("today", "「today」は日付"),
+        ("age(n)", "「n」は数"),
+        ("days(born, 3)", "「3」は数"),
+        ("total(rows.name)", "合わせられません"),
+    ],
+)
+def test_a_formula_that_never_has_a_result_is_refused(formula, words):
+    """Nobody would see why the amount stays empty."""
+    rows = field("rows", "group", fields=[field("yen", "yen"), field("name", "name")])
+    made = [
+        rows,
+        field("born", "date"),
+        field("n", "number"),
+        field("kinds", "choices"),
+        field("out", "computed", formula=formula),
+    ]
+    assert words in only(*made)
+
+
+@pytest.mark.parametrize(
+    "formula", ["total(rows.yen) + min(rows.yen, n)", "age(born) * days(born, today)", "count(rows) + zero(n)"]
+)
+def test_a_formula_that_can_have_a_result_is_not_refused(formula):
+    rows = field("rows", "group", fields=[field("yen", "yen")])
+    assert (
+        findings(
+            procedure(rows, field("born", "date"), field("n", "number"), field("out", "computed", formula=formula))
+        )
+        == []
+    )
+
+
 def test_a_circle_inside_a_group_is_found():
     inner = [field("x", "yesno", visible=test("y", "is", "yes")), field("y", "yesno", visible=test("x", "is", "yes"))]
     assert "くり返し「項目 g」" in only(field("g", "group", fields=inner))
@@ -127,6 +170,21 @@ def test_a_question_that_no_answer_brings_up_is_found(condition):
     ]  # fmt: skip
     found = findings(procedure(*fields, field("x", visible=condition)))
     assert "「項目 x」は、どう答えても出てきません" in found[0].sentence
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "1E99999999", "0x10", "1/3", "５", "9" * 5000])
+def test_a_condition_is_compared_with_no_number_that_takes_the_server_a_day_to_read(number):
+    """A power of ten of twelve characters is a number of a billion digits; the file may come from another municipality."""
+    assert "数と比べてください" in only(field("n", "number"), field("x", visible=test("n", "is", number)))
+
+
+@pytest.mark.parametrize(
+    "text", ["a: " + "9" * 5000, "a: 0b_", "a: !!bool x", "a: !!int x", "a: !!timestamp x", "? {a: b}\n: c"]
+)
+def test_a_file_over_which_the_reader_of_yaml_stumbles_is_refused_in_words(text):
+    with pytest.raises(Invalid) as refusal:
+        files.read_yaml(text)
+    assert "YAMLの書き方を確かめてください" in str(refusal.value)
 
 
 def test_a_question_decided_on_a_later_page_is_refused():

@@ -48,10 +48,10 @@ def conditions(draw: Any, types: list[str]) -> Any:
 
 @st.composite
 def forms(draw: Any) -> tuple[list[str], list[Any], list[Any], dict[str, list[str]]]:
-    """(types, visible, required, raw): each field may depend on those before it."""
+    """(types, visible, required, raw): each field may be shown by those before it, and needed by any, in circles, too."""
     types = draw(st.lists(st.sampled_from(TYPES), min_size=2, max_size=7))
     visible = [draw(st.none() | conditions(types[:n])) if n else None for n in range(len(types))]
-    required = [draw(st.none() | conditions(types[:n])) if n else None for n in range(len(types))]
+    required = [draw(st.none() | conditions(types)) for _ in types]
     raw = {f"f{n}": draw(inputs(type_)) for n, type_ in enumerate(types)}
     return types, visible, required, {name: texts for name, texts in raw.items() if texts}
 
@@ -114,17 +114,18 @@ def agrees(form: Any) -> None:
     ]
     reading = read_procedure(procedure(*fields), raw, {}, TODAY)
     answers: dict[str, Any] = {}
+    shown = []
     for n, type_ in enumerate(types):
-        shown = brute(visible[n], answers)
-        assert (f"f{n}" in reading.shown) == shown
-        needed = shown and brute(required[n], answers)
-        assert (f"f{n}" in reading.needed) == needed
-        answer = said(type_, raw.get(f"f{n}", [])) if shown else None
+        shown.append(brute(visible[n], answers))
+        answer = said(type_, raw.get(f"f{n}", [])) if shown[n] else None
         if answer is not None:
             answers[f"f{n}"] = answer
-        typed = bool(raw.get(f"f{n}"))
-        assert (f"f{n}" in reading.errors) == (shown and answer is None and (typed or needed))
     assert reading.answers == answers
+    for n in range(len(types)):
+        name = f"f{n}"
+        needed, typed = shown[n] and brute(required[n], answers), bool(raw.get(name))
+        assert (name in reading.shown, name in reading.needed) == (shown[n], needed)
+        assert (name in reading.errors) == (shown[n] and name not in answers and (typed or needed))
 
 
 @settings(max_examples=50, deadline=None)
@@ -144,6 +145,26 @@ def test_of_two_thousand_forms_the_same_is_asked_and_needed_as_by_brute_force(fo
 def test_opposites_never_agree(left, right):
     for one, other in (("is", "is_not"), ("answered", "unanswered")):
         assert compared(one, left, right) != compared(other, left, right)
+
+
+def test_one_of_two_answers_is_enough_where_each_is_needed_without_the_other():
+    """電話番号かメールアドレス: a circle of needs is no circle of answers."""
+    pair = [field("phone", required=test("mail", "unanswered")), field("mail", required=test("phone", "unanswered"))]
+    for fields in (pair, [field("home", "group", fields=pair)]):
+        at = "home.1." if len(fields) == 1 else ""
+        for raw, wanted in (({"phone": "1"}, []), ({"mail": "1"}, []), ({}, ["mail", "phone"])):
+            sent = {at + name: [text] for name, text in raw.items()}
+            reading = read_procedure(procedure(*fields), sent, {}, TODAY)
+            assert sorted(reading.errors) == [at + name for name in wanted], raw
+
+
+def test_what_is_needed_in_an_item_may_depend_on_how_many_items_there_are():
+    nth = field("nth", need=False, required=test("children", "at_least", 2))
+    form = procedure(field("children", "group", fields=[field("name"), nth]))
+    one = {"children.items": ["1"], "children.1.name": ["陽菜"]}
+    assert read_procedure(form, one, {}, TODAY).holds
+    two = one | {"children.items": ["1", "2"], "children.2.name": ["陽太"]}
+    assert sorted(read_procedure(form, two, {}, TODAY).errors) == ["children.1.nth", "children.2.nth"]
 
 
 def test_what_is_hidden_is_not_kept_whatever_the_browser_sent():

@@ -97,3 +97,27 @@ def test_what_the_browser_says_about_a_computed_field_is_not_believed():
 def test_a_fraction_is_kept_as_written():
     form = procedure(field("n", "number"), field("part", "computed", formula="n / 8"))
     assert read_procedure(form, {"n": ["1"]}, {}, TODAY).answers["part"] == "0.125"
+
+
+@pytest.mark.parametrize(
+    ("text", "n", "kept"),
+    [("n / 3", 999_999_999_999_998, "333333333333332.666667"), ("n / 1000000000", 1, 0), ("n / 1000000000", -1, 0),
+     ("-n / 8", 9, "-1.125"), ("n + 1 / 1000000000", 2, 2), ("n * 1e308 * 1e308", 1, None), ("1e308 * n / 7", 1, None)],
+)  # fmt: skip
+def test_a_result_is_exact_to_six_places_and_one_that_nobody_can_write_is_none(text, n, kept):
+    """As a float the first would end in 6875, and the next in a point with nothing behind it."""
+    form = procedure(field("n", "number"), field("part", "computed", formula=text))
+    assert read_procedure(form, {"n": [str(n)]}, {}, TODAY).answers.get("part") == kept
+
+
+def test_the_youngest_child_is_the_smallest_of_the_items_that_have_an_answer():
+    rows = field("rows", "group", fields=[field("years", "number", need=False)])
+    form = procedure(
+        rows,
+        field("least", "computed", formula="min(rows.years)"),
+        field("most", "computed", formula="max(rows.years, 9)"),
+    )
+    raw = {"rows.items": ["1", "2", "3"], "rows.1.years": ["7"], "rows.3.years": ["4"]}
+    answers = read_procedure(form, raw, {}, TODAY).answers
+    assert (answers["least"], answers["most"]) == (4, 9)
+    assert "least" not in read_procedure(form, {"rows.items": ["1"]}, {}, TODAY).answers
