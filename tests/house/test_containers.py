@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -147,3 +148,36 @@ def test_compose_itself_understands_the_file() -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "gateway-api" in done.stdout.split()
+
+
+def an_engine_has(image: str) -> bool:
+    if shutil.which("docker") is None:
+        return False
+    found = subprocess.run(["docker", "image", "inspect", image], check=False, capture_output=True)
+    return found.returncode == 0
+
+
+BASE = os.environ.get("BASE", "python:3.11-slim")
+
+
+def built(checkout: Path) -> str:
+    """The id of the gateway's image, made there with nothing kept from earlier: the digest of its settings and of each layer."""
+    told = {"SERVICES": "gateway", "TAG": "twice", "FRESH": "1", "SOURCE_DATE_EPOCH": "1795737600", "BASE": BASE}
+    subprocess.run(
+        ["sh", checkout / "infra" / "docker" / "build"], env=os.environ | told, check=True, capture_output=True
+    )
+    asked = ["docker", "image", "inspect", "--format", "{{.Id}} {{.RootFS.Layers}}", "kyodo-gateway:twice"]
+    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not an_engine_has(BASE), reason=f"needs a Docker engine that has {BASE}")
+def test_an_image_built_again_in_another_checkout_is_the_same_to_the_last_bit(tmp_path: Path) -> None:
+    sent = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] == "!"]
+    for each in (*sent, ".dockerignore"):
+        copied = shutil.copytree if (ROOT / each).is_dir() else shutil.copyfile
+        copied(ROOT / each, tmp_path / each)
+    for path in tmp_path.rglob("*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        path.chmod(path.stat().st_mode | 0o020)
+    assert built(tmp_path) == built(ROOT)
