@@ -12,7 +12,7 @@ from gateway.parts import build_parts, towns_of, vault_of
 from gateway.settings import Settings
 from gateway.use_cases import accounts, tickets
 from libs.common import doctor as doctors
-from libs.common import keys, unsafe
+from libs.common import unsafe
 from libs.common.clock import SystemClock
 from libs.common.doctor import stores
 from libs.common.service import build
@@ -83,9 +83,9 @@ def doctor(settings: Settings) -> int:
 def _towns(settings: Settings) -> list[TownProvider]:
     """Those that municipalities use; none where the store or our key is not there, which the doctor has said already."""
     try:
-        service, own_key = build("gateway", settings), keys.private_key(settings.keys_dir, "gateway")
+        vault, service = vault_of(settings), build("gateway", settings)
         try:
-            return towns_of(service, settings, vault_of(own_key))
+            return towns_of(service, settings, vault)
         finally:
             service.database.close()
     except (DBAPIError, OSError):

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.requests import Request
 
 from gateway import db, domain
@@ -146,7 +145,7 @@ def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
         service.clock,
         settings.data_dir / "gateway-snapshot.json",
     )
-    vault = vault_of(own_key)
+    vault = vault_of(settings)
     sealed = derive(own_key, f"{side}sign-in with providers")
     read_towns = partial(towns_of, service, settings, vault)
     providers = Providers(read(settings.oidc_providers), sealed, settings.public_url, service.clock, read_towns)
@@ -179,8 +178,9 @@ def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
     return parts
 
 
-def vault_of(own_key: Ed25519PrivateKey) -> Vault:
-    return Vault(derive(own_key, "secrets of providers"))
+def vault_of(settings: Settings) -> Vault:
+    """Opens with the gateway's own key. Raises OSError where that is not there."""
+    return Vault(derive(keys.private_key(settings.keys_dir, "gateway"), "secrets of providers"))
 
 
 def towns_of(service: Service, settings: Settings, vault: Vault) -> list[TownProvider]:

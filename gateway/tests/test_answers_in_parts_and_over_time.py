@@ -2,7 +2,11 @@
 
 import os
 import re
+import socket
+import struct
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -10,6 +14,7 @@ import pytest
 
 from gateway.tests.conftest import CODE, Running, running, until
 
+POOL = 4
 CONTENT = os.urandom(3_000_000)
 FILE = f"/t/{CODE}/eapply/plan.pdf?do=file"
 EVENTS = f"/t/{CODE}/eapply/live?do=events"
@@ -20,7 +25,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder: Path = tmp_path_factory.mktemp("parts")
     (folder / "files").mkdir()
     (folder / "files" / "plan.pdf").write_bytes(CONTENT)
-    with running(folder) as made:
+    with running(folder, UPSTREAM_POOL=str(POOL), TENANT_SHARE="1") as made:
         yield made
 
 
@@ -102,6 +107,30 @@ def test_events_arrive_while_the_service_goes_on_and_end_when_the_reader_leaves(
 def hanging(cloud: Running) -> int | None:
     """How many answers of the service go on just now."""
     return next((line["hanging"] for line in reversed(cloud.seen()) if "hanging" in line), None)
+
+
+def test_a_thousand_clients_that_leave_take_no_connection_with_them(cloud: Running) -> None:
+    """The trap of streaming proxies: a client that resets before the answer begins leaks the service's connection. Here nothing else ends
+    what hangs: the door's patience is a minute."""
+    cloud.forget_seen()
+
+    def leave(number: int) -> None:
+        with socket.create_connection(("127.0.0.1", cloud.port)) as client:
+            do = ("hang", "trickle", "stream&bytes=5000000", "echo")[number % 4]
+            request = f"GET /t/{CODE}/eapply/a?do={do} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+            client.sendall(request.encode())
+            time.sleep(0.002 * (number % 5))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST
+
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(leave, range(1000)))
+    fresh = cloud.client()
+    assert until(lambda: fresh.get(f"/t/{CODE}/eapply/").status_code == 200, 40)
+    with ThreadPoolExecutor(POOL) as threads:  # every place of the pool works
+        paths = [f"/t/{CODE}/eapply/?slowly=0.2"] * POOL
+        assert [a.status_code for a in threads.map(cloud.client().get, paths)] == [200] * POOL
+    hanging = [line["hanging"] for line in cloud.seen() if "hanging" in line]
+    assert hanging and until(lambda: [line["hanging"] for line in cloud.seen() if "hanging" in line][-1] == 0)
 
 
 @pytest.mark.slow

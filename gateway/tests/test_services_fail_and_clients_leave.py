@@ -1,7 +1,6 @@
 """Services refuse, hang, reset; clients go away. Nothing is sent twice, nothing leaks, everybody is told."""
 
 import socket
-import struct
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -105,29 +104,6 @@ def test_a_service_that_starts_again_is_found_again(cloud: Running) -> None:
     assert cloud.client().get("/health/ready").json()["status"] == "ok", "the last known tenants serve"
     cloud.start_upstream()
     assert cloud.client().get(f"/t/{CODE}/eapply/").status_code == 200
-
-
-def test_a_thousand_clients_that_leave_take_no_connection_with_them(cloud: Running) -> None:
-    """The trap of streaming proxies: a client that resets before the answer begins leaks the service's connection."""
-    cloud.forget_seen()
-
-    def leave(number: int) -> None:
-        with socket.create_connection(("127.0.0.1", cloud.port)) as client:
-            do = ("hang", "trickle", "stream&bytes=5000000", "echo")[number % 4]
-            request = f"GET /t/{CODE}/eapply/a?do={do} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-            client.sendall(request.encode())
-            time.sleep(0.002 * (number % 5))
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST
-
-    with ThreadPoolExecutor(16) as threads:
-        list(threads.map(leave, range(1000)))
-    fresh = cloud.client()
-    assert until(lambda: fresh.get(f"/t/{CODE}/eapply/").status_code == 200)
-    with ThreadPoolExecutor(POOL) as threads:  # every place of the pool works
-        paths = [f"/t/{CODE}/eapply/?slowly=0.2"] * POOL
-        assert [a.status_code for a in threads.map(cloud.client().get, paths)] == [200] * POOL
-    hanging = [line["hanging"] for line in cloud.seen() if "hanging" in line]
-    assert hanging and until(lambda: [line["hanging"] for line in cloud.seen() if "hanging" in line][-1] == 0)
 
 
 def test_a_client_that_leaves_in_the_middle_of_its_upload_breaks_it_for_the_service_too(cloud: Running) -> None:

@@ -79,6 +79,15 @@ def file_server(stack: ExitStack, folder: Path, size: int) -> int:
     return bench.nginx(stack, folder, "files", location)
 
 
+def paced(stack: ExitStack, folder: Path, rate: int) -> Door:
+    """A bare nginx that answers so many requests a second, each in its turn: the same load, aimed at something else."""
+    (folder / "small.json").write_text("x" * 316)
+    folder.chmod(0o755)
+    location = f"location / {{ limit_req zone=all burst=64; root {folder}; try_files /small.json =404; }}"
+    port = bench.nginx(stack, folder, "paced", location, f"limit_req_zone $server_name zone=all:1m rate={rate}r/s;")
+    return Door("nginx", port, 0)
+
+
 # ---- clients ---------------------------------------------------------------------------------------------------------
 
 

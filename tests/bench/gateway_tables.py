@@ -322,37 +322,46 @@ def _slowly(heads: list[bytes], door: Door, seconds: float, step: Callable[[sock
 
 
 def noise_table(stack: ExitStack, folder: Path, quick: bool) -> Lines:
-    """One municipality asks a hundred times as often as another: what does the other notice?"""
+    """One municipality asks a hundred times as often as another: what does the other notice? And what would it notice of the same load if
+    that were aimed at something else on this machine?"""
     rounds, seconds = (3, 3) if quick else (5, 4)
     limits = '{"tenant": "60/second", "subject": "", "machine": "", "network": ""}'
     _, door = doors.ours(stack, folder / "ours", LIMITS=limits)
     quiet, noisy = f"/t/{OTHER}/eapply/", f"/t/{CODE}/eapply/"
-    alone, again, beside, refused, busy = [], [], [], 0, []
+    names = ("何もないとき1", "何もないとき2", "ほかの nginx に押し寄せたとき", "押し寄せたとき")
+    took: dict[str, list[list[float]]] = {name: [] for name in names}
+    heard, busy = 0, []
     for _ in range(rounds):
-        alone.append(doors.latencies(door, quiet, seconds, 0.03))
-        again.append(doors.latencies(door, quiet, seconds, 0.03))
+        for name in names[:2]:
+            took[name].append(doors.latencies(door, quiet, seconds, 0.03))
         _, answered = doors.storm(door, noisy, seconds + 1)
         time.sleep(0.5)  # wrk is there, and what its tenant may send at once is sent
         spent = bench.cpu_seconds(door.pid)
-        beside.append(doors.latencies(door, quiet, seconds, 0.03))
+        took[names[3]].append(doors.latencies(door, quiet, seconds, 0.03))
         busy.append((bench.cpu_seconds(door.pid) - spent) / seconds * 100)
-        refused += answered()
-    noise = [doors.p99(b) / doors.p99(a) for a, b in zip(alone, again, strict=True)]
-    ratio = [doors.p99(b) / doors.p99(a) for a, b in zip(alone, beside, strict=True)]
+        heard += (answers := answered())
+        with ExitStack() as elsewhere:
+            other = doors.paced(elsewhere, folder, answers // (seconds + 1))
+            _, answered = doors.storm(other, "/", seconds + 1)
+            time.sleep(0.5)
+            took[names[2]].append(doors.latencies(door, quiet, seconds, 0.03))
+            answered()
+    base = took[names[0]]
+    ratio = {
+        name: _spread([doors.p99(b) / doors.p99(a) for a, b in zip(base, took[name], strict=True)], 2) for name in names
+    }
     return [
         "## 一つの自治体が押し寄せたとき、隣は",
         "",
         f"隣は1秒に30件までを一つずつ、{seconds}秒を{rounds}回。押し寄せる側は32本のつながりで休みなく（上限は自治体ごとに1秒60件で、その先は429。"
-        f"入口が断りの返事の間を空けるので、1秒に{refused / rounds / (seconds + 1):.0f}件しか返事を受けられません）。"
-        f"隣の p99 は、押し寄せないときの{_spread(ratio, 2)}倍でした。何もないとき2回の比は{_spread(noise, 2)}倍で、これが測りの揺れです。"
-        f"そのあいだ入口はコアの{_spread(busy, 0)}%を使いました。負荷をかける側も同じ機械のコアを使っています。",
+        f"入口が断りの返事の間を空けるので、1秒に{heard / rounds / (seconds + 1):.0f}件しか返事を受けられません）。"
+        f"隣の p99 は、押し寄せないときの{ratio[names[3]]}倍でした。何もないとき2回の比は{ratio[names[1]]}倍で、これが測りの揺れです。"
+        f"同じ数の要求を、入口でなく、同じ機械の nginx(同じ間隔で返すもの)に送っただけで{ratio[names[2]]}倍になります。"
+        f"押し寄せたあいだ入口はコアの{_spread(busy, 0)}%を使いました。",
         "",
         "| | 件数 | 中央（ミリ秒） | p99 | 最大 |",
         "|---|---|---|---|---|",
-        *(
-            _latency_row(name, sorted(one for each in values for one in each))
-            for name, values in (("何もないとき1", alone), ("何もないとき2", again), ("押し寄せたとき", beside))
-        ),
+        *(_latency_row(name, sorted(one for each in took[name] for one in each)) for name in names),
     ]
 
 
