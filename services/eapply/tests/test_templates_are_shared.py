@@ -129,6 +129,13 @@ def test_municipalities_share_only_what_they_expressly_give_and_to_whom(town: To
         not in theirs.get("desk/procedures/templates?q=会議室").text.partition("<main")[2].partition("value=")[2][20:]
     )
     assert "会議室の利用申請" in theirs.get("desk/procedures/kaigishitsu").text, "what was taken is theirs"
+    page = theirs.get("desk/procedures/kaigishitsu/template")
+    assert page.status_code == 200 and "共有をやめたため、新しい版は届きません" in visible(page.text)
+    publish(theirs)
+    share(theirs, "kaigishitsu", {"to": "all"})
+    assert "すべての市町村に共有しています" in visible(theirs.get("desk/procedures/kaigishitsu/template").text), (
+        "and goes on"
+    )
 
 
 def test_what_was_shared_stays_as_it_was_until_it_is_shared_again(town: Town, neighbour: Town):

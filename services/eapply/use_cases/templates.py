@@ -63,10 +63,19 @@ def _offer(source: str, name: str, procedure: Procedure, digest: str, origin: Pr
 
 
 def offer(session: Session, source: str, key: str) -> Offer:
-    found = next((each for each in offers(session) if (each.source, each.procedure.key) == (source, key)), None)
+    found = _offered(session, source, key)
     if found is None:
         raise NotFound(say("このひな型は見つかりません。共有をやめたか、名前が変わったようです。"))
     return found
+
+
+def _offered(session: Session, source: str, key: str) -> Offer | None:
+    return next((each for each in offers(session) if (each.source, each.procedure.key) == (source, key)), None)
+
+
+def is_offered(session: Session, row: ProcedureOriginRow) -> bool:
+    """Whether that template can still bring a new version: its municipality may share it no more."""
+    return _offered(session, row.source, row.source_key) is not None
 
 
 def adopt(session: Session, actor: Actor, source: str, key: str, now: datetime) -> str:
@@ -125,8 +134,8 @@ def update(session: Session, key: str) -> Update | None:
     row = origin(session, key)
     if row is None:
         return None
-    taken = offer(session, row.source, row.source_key)
-    if taken.digest == row.digest:
+    taken = _offered(session, row.source, row.source_key)
+    if taken is None or taken.digest == row.digest:
         return None
     ours = build.current_document(session, key)
     theirs = taken.procedure.document | {"key": key}

@@ -143,11 +143,12 @@ def _template(
         origin = templates.origin(session, procedure)
         there = build.now_there(session, procedure)
         news = templates.update(session, procedure) if origin else None
+        gone = origin is not None and not templates.is_offered(session, origin)
         shared = templates.shared_row(session, procedure)
     changes, collisions = _told(news) if news else ([], [])
     title = row.title if row else there.row.title
     return render(
-        request, "desk/build/template.html", desk=True, title=TEMPLATE, origin=origin, news=news, shared=shared, row=row,
+        request, "desk/build/template.html", desk=True, title=TEMPLATE, origin=origin, news=news, gone=gone, shared=shared, row=row,
         changes=changes, collisions=collisions, key=procedure, address=address(request, procedure), making=there,
         crumbs=crumbs(request, procedure, title, Link(TEMPLATE, "", True)), chosen=typed.all("theirs"),
         to=typed.get("to") or _audience(shared), codes=typed.get("codes") or " ".join(shared.audience if shared else []),
