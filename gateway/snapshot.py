@@ -134,18 +134,21 @@ class Snapshots:
     async def keep_new(self) -> None:
         """Ask for ever. Failing is normal life here: the last known snapshot stays."""
         failing = False
-        async with aiohttp.ClientSession(timeout=_PATIENCE, trust_env=False) as client:
-            while True:
+        while True:
+            # Another session after each failure: kept, a connection would lead to the same broken replica for ever.
+            async with aiohttp.ClientSession(timeout=_PATIENCE, trust_env=False) as client:
                 try:
-                    await self.refresh(client)
-                    if failing:
-                        log.info("snapshot: the registry answers again")
-                    failing = False
+                    while True:
+                        await self.refresh(client)
+                        if failing:
+                            log.info("snapshot: the registry answers again")
+                        failing = False
+                        await asyncio.sleep(EVERY)
                 except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, AttributeError) as error:
                     if not failing:
                         log.warning("snapshot: the registry does not answer (%s)", type(error).__name__)
                     failing = True
-                await asyncio.sleep(EVERY)
+            await asyncio.sleep(EVERY)
 
     async def refresh(self, client: aiohttp.ClientSession) -> None:
         """Ask once; replace `current` and the kept copy when something changed."""
