@@ -285,7 +285,8 @@ class Admission:
 
     def _check_host(self, headers: Headers) -> None:
         host = (header(headers, b"host") or b"").decode("latin-1").lower()
-        if self._settings.origin.endswith(f"//{host}"):
+        usual = ":443" if self._settings.https else ":80"  # it may be said or left out (RFC 9110, 4.2)
+        if self._settings.origin.removesuffix(usual).endswith(f"//{host.removesuffix(usual)}"):
             return
         if self._settings.public_on_loopback and is_loopback(urlsplit(f"//{host}").hostname or ""):
             return  # through a tunnel the port differs

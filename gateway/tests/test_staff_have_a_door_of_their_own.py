@@ -163,6 +163,8 @@ def test_each_side_answers_only_to_its_own_name(tmp_path: Path) -> None:
         for where, name, status in (
             (made.port, "cloud.example.jp", 200),
             (made.port, "staff.example.jp", 421),
+            (made.port, "cloud.example.jp:443", 200),
+            (made.port, "cloud.example.jp:80", 421),
             (port, "staff.example.jp", 200),
             (port, "cloud.example.jp", 421),
         ):
