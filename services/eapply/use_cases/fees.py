@@ -166,8 +166,15 @@ def left(session: Session, charge: ChargeRow) -> int:
 
 
 def reports(session: Session, charge: ChargeRow) -> list[Report]:
-    rows = session.scalars(select(PaymentReportRow).where(PaymentReportRow.charge_id == charge.id))
-    return [Report(row.report_id, row.report_kind, row.amount) for row in rows]  # type: ignore[arg-type]
+    return [_report(row) for row in _rows(session, charge)]
+
+
+def _rows(session: Session, charge: ChargeRow) -> list[PaymentReportRow]:
+    return list(session.scalars(select(PaymentReportRow).where(PaymentReportRow.charge_id == charge.id)))
+
+
+def _report(row: PaymentReportRow) -> Report:
+    return Report(row.report_id, row.report_kind, row.amount)  # type: ignore[arg-type]
 
 
 def _read_anew(session: Session, charge: ChargeRow, now: datetime) -> Charge:
@@ -268,18 +275,14 @@ class Back:
 
 def back(session: Session, charge: ChargeRow) -> Back:
     """What is to go back of this charge."""
-    rows = session.scalars(select(PaymentReportRow).where(PaymentReportRow.charge_id == charge.id)).all()
-    theirs = [row for row in rows if row.source != "window"]
-    asked = max(0, charge.refund_asked - sum(row.amount for row in theirs if row.report_kind == "refunded"))
-    over = _held(rows) - (0 if charge.cancelled else owed(charge) or 0) - asked
+    rows = _rows(session, charge)
+    theirs = [_report(row) for row in rows if row.source != "window"]
+    asked = max(0, charge.refund_asked - sum(one.amount for one in theirs if one.kind == "refunded"))
+    over = fees.paid(map(_report, rows)) - (0 if charge.cancelled else owed(charge) or 0) - asked
     if charge.charge_state not in (Charge.REFUND_DUE, Charge.OVERPAID) or over <= 0:
         return Back(0, 0, asked)
-    provider = max(0, min(over, _held(theirs) - asked))
+    provider = max(0, min(over, fees.paid(theirs) - asked))
     return Back(provider, over - provider, asked)
-
-
-def _held(rows: Iterable[PaymentReportRow]) -> int:
-    return sum(row.amount if row.report_kind == "paid" else -row.amount for row in rows)
 
 
 def refund(session: Session, actor: Actor, application_id: str, now: datetime) -> ChargeRow:
