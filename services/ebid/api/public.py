@@ -64,6 +64,7 @@ def everywhere(request: Request, q: str = "", actor: Actor = access.public()) ->
     database = service_of(request).database
     with database.reading() as session:
         places = {tenant: session.get(room.RoomRow, tenant) for tenant in room.rooms(session)}
+        own = companies.own(session, actor)
     rows: list[dict[str, Any]] = []
     for tenant, place in places.items():
         with database.reading(tenant=tenant) as session:
@@ -73,7 +74,7 @@ def everywhere(request: Request, q: str = "", actor: Actor = access.public()) ->
         rows += [each | {"place": name, "base": f"/t/{(place and place.code) or tenant}/ebid"} for each in found]
     rows.sort(key=lambda each: each["row"].published_at, reverse=True)
     return render(
-        request, "everywhere.html", title=say("県内の入札"), rows=rows[:SHOWN], q=q[:100], words=words(request)
+        request, "everywhere.html", title=say("県内の入札"), rows=rows[:SHOWN], q=q[:100], words=words(request), own=own,
     )  # fmt: skip
 
 

@@ -27,6 +27,13 @@ def test_after_the_deadline_the_page_says_what_comes_and_invites_nobody_any_more
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_company_that_is_registered_is_not_asked_to_register_again(town: Town):
+    assert "会社の登録をする" in town.guest().get("/ebid/").text
+    shown = visible(town.company(1).get("/ebid/").text)
+    assert "会社の登録を見る" in shown and "会社の登録をする" not in shown
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_days_and_notices_are_written_as_people_read_them(town: Town):
     tender, company = town.publish(), town.company(1)
     company.bid(tender, 9_000_000)
