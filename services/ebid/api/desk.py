@@ -76,15 +76,23 @@ def _own_room(actor: Actor) -> str:
 
 
 @router.get(f"{DESK}/new", summary="Begin a tender", tags=["desk"])
-def new(request: Request, plan: str = "", actor: Actor = access.staff(OFFICER)) -> Response:
+def new(
+    request: Request, plan: str = "", like: str = "", ground: str = "", actor: Actor = access.staff(OFFICER)
+) -> Response:
+    """`like`: an ended tender to be announced once more; `ground`: "8" for a 随意契約 after it (施行令167条の2第1項8号)."""
+    chosen: list[str] = []
     with reading(request, actor) as session:
         typed = drafting.usual(profiles.of(session))
+        if like:
+            ended = tenders.load(session, like)
+            typed |= drafting.once_more(session, ended, negotiated=ground == "8")
+            chosen = [each["id"] for each in ended.trustees]
         if plan:
             planned = plans.load(session, plan)
             typed |= {name: getattr(planned, name) for name in ("title", "summary", "place", "category", "method")} | {
                 "plan": plan
             }
-    return _form_page(request, actor, None, typed, [], {})
+    return _form_page(request, actor, None, typed, chosen, {})
 
 
 @router.post(f"{DESK}/new", include_in_schema=False)
@@ -180,6 +188,7 @@ def show(
             "given": {each.trustee_id: each for each in opening.given_by(session, row, held.number)},
             "opened": named(session, rounds),
             "negotiable": awards.negotiable(session, row),
+            "unanswered": tenders.unanswered(row, rounds),
             "needs_sealing": sealed.needs_sealing(row),
             "place_of": opening.place_of(row, actor),
             "contract": (contract := contracts.of(session, row)),

@@ -203,6 +203,22 @@ def typed(session: Session, row: TenderRow) -> dict[str, str]:
     }
 
 
+def once_more(session: Session, row: TenderRow, *, negotiated: bool) -> dict[str, str]:
+    """An ended tender as the inputs of a new one, without its days. `negotiated`: as a 随意契約 where nobody bid, or nobody could win
+    (施行令167条の2第1項8号); raises Invalid where somebody did."""
+    values = typed(session, row) | dict.fromkeys(("questions_until", "apply_until", "bid_until", "opens_at"), "")
+    if not negotiated:
+        return values
+    if not tenders.unanswered(row, tenders.rounds_of(session, row)):
+        raise Invalid(
+            say("8号の随意契約にできるのは、競争入札に入札者がないか、再度の入札でも落札者がないときです。"),
+            code="no-negotiation",
+        )
+    reason = say("%(number)sの競争入札に、入札者または落札者がなかったため", number=row.number)
+    quotation = {"method": "quotation", "limits": "none", "award": "price", "criteria": "", "minimum_bids": "1"}
+    return values | quotation | {"ground": "8", "ground_reason": str(reason)}
+
+
 def _limits_choice(rule: dict[str, Any]) -> str:
     return "investigation" if rule["kind"] == "sealed" and rule.get("target") == "investigation" else rule["kind"]
 

@@ -143,6 +143,13 @@ def next_serial(session: Session, year: int) -> int:
     return row.last
 
 
+def unanswered(row: TenderRow, rounds: Sequence[RoundRow]) -> bool:
+    """Whether an ended 競争入札 had no bid, or after a 再度の入札 no winner: what 施行令167条の2第1項8号 wants before a 随意契約."""
+    ended = row.state == State.CANCELLED or (row.state == State.CONCLUDED and not (row.outcome or {}).get("winner"))
+    nobody = (rounds[0].result or {}).get("outcome") == "no_bids"
+    return ended and procedure.METHODS[row.method].competitive and (nobody or len(rounds) > 1)
+
+
 def entitled(session: Session, row: TenderRow) -> Sequence[str]:
     """From the second round on: who is asked to bid again, or for a quotation, by id."""
     before = round_of(session, row, row.round - 1)
