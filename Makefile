@@ -78,9 +78,9 @@ chaos: ## Kill and stop everything at random under load, or FAULTS=all|name,… 
 	$(SETUP) test
 	@exec $(PY) -m tests.unbroken.chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(PACE),--pace $(PACE))
 
-load: ## A Japanese year: opening minute ×20, deadline with 200 uploads, April transfers, noon of a subsidy, a soak; writes docs/load.md (MINUTES=60, PHASES=…)
+load: ## A Japanese year: opening minute ×20, deadline with 200 uploads, April transfers, noon of a subsidy, a soak; writes docs/load.md (MINUTES=60, PHASES=…; SHARE=0.2: fewer people, writes nothing)
 	$(SETUP) test
-	@exec $(PY) -m tests.unbroken.load --minutes $(or $(MINUTES),60) $(if $(PHASES),--phases $(PHASES))
+	@exec $(PY) -m tests.unbroken.load --minutes $(or $(MINUTES),60) $(if $(PHASES),--phases $(PHASES)) $(if $(SHARE),--share $(SHARE))
 
 rolling: ## Two of every role, each replaced in turn while everybody reads and writes; counts errors, lost, doubled (docs/rolling.md; SERVICES="tenants eapply", IN_TURN=1 for a small machine, minutes)
 	$(SETUP) test
