@@ -45,10 +45,10 @@ pictures: ## Take the pictures of README from a cloud started for this (docs/pic
 	$(SETUP) test
 	@exec $(PY) -m tests.browser.pictures
 
-accessibility: ## Walk every kind of page in a browser and write docs/accessibility-pages.md, dated (minutes)
+accessibility: ## Walk every kind of page in a browser and write docs/accessibility-pages.md (WHO=everybody|citizen|staff|bidding|… for one walk; minutes)
 	$(SETUP) test
-	@rm -f var/accessibility.jsonl
-	@ACCESSIBILITY_RECORD=$(CURDIR)/var/accessibility.jsonl $(PY) -m infra.local.test -m slow -n 0 tests/browser/test_every_page.py
+	@$(if $(WHO),,rm -f var/accessibility.jsonl)
+	@ACCESSIBILITY_RECORD=$(CURDIR)/var/accessibility.jsonl $(PY) -m infra.local.test -m slow -n 0 tests/browser/test_every_page.py $(if $(WHO),-k $(WHO))
 	@exec $(PY) -m tests.browser.record
 
 accessibility-table: ## Write docs/accessibility.md from services/tenants/data/accessibility.toml
