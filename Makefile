@@ -82,9 +82,9 @@ load: ## A Japanese year: opening minute ×20, deadline with 200 uploads, April 
 	$(SETUP) test
 	@exec $(PY) -m tests.unbroken.load --minutes $(or $(MINUTES),60) $(if $(PHASES),--phases $(PHASES)) $(if $(SHARE),--share $(SHARE))
 
-rolling: ## Two of every role, each replaced in turn while everybody reads and writes; counts errors, lost, doubled (docs/rolling.md; SERVICES="tenants eapply", IN_TURN=1 for a small machine, minutes)
+rolling: ## Two of every role, each replaced in turn while everybody reads and writes; counts errors, lost, doubled (docs/rolling.md; SERVICES="tenants eapply", IN_TURN=1 for a small machine, ONLY=eapply: of all that runs only this is replaced; minutes)
 	$(SETUP) test
-	@exec $(PY) -m tests.unbroken.fleet $(if $(SERVICES),--services $(SERVICES)) $(if $(IN_TURN),--in-turn)
+	@exec $(PY) -m tests.unbroken.fleet $(if $(SERVICES),--services $(SERVICES)) $(if $(IN_TURN),--in-turn) $(if $(ONLY),--only $(ONLY))
 
 earlier: ## The code of the release before, on the tables of this one: reads, writes and events of every service (REVISION=…, minutes)
 	$(SETUP) test
