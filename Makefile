@@ -45,10 +45,10 @@ pictures: ## Take the pictures of README from a cloud started for this (docs/pic
 	$(SETUP) test
 	@exec $(PY) -m tests.browser.pictures
 
-accessibility: ## Walk every kind of page in a browser and write docs/accessibility-pages.md, dated (minutes)
+accessibility: ## Walk every kind of page in a browser and write docs/accessibility-pages.md (WHO=everybody|citizen|staff|bidding|… for one walk; minutes)
 	$(SETUP) test
-	@rm -f var/accessibility.jsonl
-	@ACCESSIBILITY_RECORD=$(CURDIR)/var/accessibility.jsonl $(PY) -m infra.local.test -m slow -n 0 tests/browser/test_every_page.py
+	@$(if $(WHO),,rm -f var/accessibility.jsonl)
+	@ACCESSIBILITY_RECORD=$(CURDIR)/var/accessibility.jsonl $(PY) -m infra.local.test -m slow -n 0 tests/browser/test_every_page.py $(if $(WHO),-k $(WHO))
 	@exec $(PY) -m tests.browser.record
 
 accessibility-table: ## Write docs/accessibility.md from services/tenants/data/accessibility.toml
@@ -78,13 +78,13 @@ chaos: ## Kill and stop everything at random under load, or FAULTS=all|name,… 
 	$(SETUP) test
 	@exec $(PY) -m tests.unbroken.chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(PACE),--pace $(PACE))
 
-load: ## A Japanese year: opening minute ×20, deadline with 200 uploads, April transfers, noon of a subsidy, a soak; writes docs/load.md (MINUTES=60, PHASES=…)
+load: ## A Japanese year: opening minute ×20, deadline with 200 uploads, April transfers, noon of a subsidy, a soak; writes docs/load.md (MINUTES=60, PHASES=…; SHARE=0.2: fewer people, writes nothing)
 	$(SETUP) test
-	@exec $(PY) -m tests.unbroken.load --minutes $(or $(MINUTES),60) $(if $(PHASES),--phases $(PHASES))
+	@exec $(PY) -m tests.unbroken.load --minutes $(or $(MINUTES),60) $(if $(PHASES),--phases $(PHASES)) $(if $(SHARE),--share $(SHARE))
 
-rolling: ## Two of every role, each replaced in turn while everybody reads and writes; counts errors, lost, doubled (docs/rolling.md; SERVICES="tenants eapply", IN_TURN=1 for a small machine, minutes)
+rolling: ## Two of every role, each replaced in turn while everybody reads and writes; counts errors, lost, doubled (docs/rolling.md; SERVICES="tenants eapply", IN_TURN=1 for a small machine, ONLY=eapply: of all that runs only this is replaced; minutes)
 	$(SETUP) test
-	@exec $(PY) -m tests.unbroken.fleet $(if $(SERVICES),--services $(SERVICES)) $(if $(IN_TURN),--in-turn)
+	@exec $(PY) -m tests.unbroken.fleet $(if $(SERVICES),--services $(SERVICES)) $(if $(IN_TURN),--in-turn) $(if $(ONLY),--only $(ONLY))
 
 earlier: ## The code of the release before, on the tables of this one: reads, writes and events of every service (REVISION=…, minutes)
 	$(SETUP) test

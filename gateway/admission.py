@@ -30,6 +30,9 @@ from libs.common.errors import Forbidden, NotAllowed, NotFound, Refusal, TooWeak
 
 log = logging.getLogger(__name__)
 
+IN_THE_OPEN = say(
+    "暗号化されていない通信（http）では受け付けません。アドレスを https:// に直し、送ったキーやパスワードは作り直してください。"
+)
 PEOPLE = frozenset({"person", "staff", "operator"})
 OTHERS_WAY_IN = say(
     "いまは、ほかの自治体の職員アカウントでサインインしています。ここで仕事をするには、サインアウトしてから、この自治体の方法か、メールアドレスとパスワードでサインインしてください。"
@@ -115,6 +118,8 @@ class Admission:
             raise NotAllowed(say("この操作はできません。"))
         if target.segments[0] != "health":
             self._check_host(scope["headers"])
+            if self._settings.https and _came_in_the_open(scope["headers"]):
+                return target, self._to_https(scope, target)
         snapshots = self._parts.snapshots
         if not snapshots.known and target.segments[0] in _NEEDS_SNAPSHOT:
             raise Unavailable(say("ただいま準備しています。少し待ってから、もう一度開いてください。"), retry_after=5)
@@ -122,6 +127,14 @@ class Admission:
         if self._without_staff and is_for_staff(decision):
             raise NotFound(say("お探しのページはありません。"))
         return target, decision
+
+    def _to_https(self, scope: Scope, target: Target) -> Moved:
+        """Where somebody goes who opens a page without https. Raises Forbidden for what is no page that a person opens: a program that was
+        led on would go on sending its key in the open, and nobody would notice (OWASP ASVS 5.0, 4.1.2)."""
+        headers = scope["headers"]
+        if scope["method"] not in ("GET", "HEAD") or not _wants_a_page(scope) or header(headers, b"authorization"):
+            raise Forbidden(IN_THE_OPEN, code="https-required")
+        return Moved(self._settings.origin.encode() + target.raw, "(without https)")
 
     def _decide(self, target: Target) -> Decision:
         """Looked up: the same few paths come again and again, and neither the registry nor the day changes meanwhile."""
@@ -157,7 +170,7 @@ class Admission:
             answered += begun
         self._note_inside(caller, decision)
         actor, token = self._actor(caller, decision)
-        self._demand(actor, decision)
+        self.demand(actor, decision.route_class)
         self._say_whose_way_in(caller, decision)
         state["actor"] = actor
         shared = caller.signed_in is not None and caller.signed_in.shared
@@ -251,9 +264,9 @@ class Admission:
         if who is not None:
             self._parts.fairness.visitors.note(decision.service, who)
 
-    def _demand(self, actor: Actor, decision: Onward) -> None:
-        """Raises TooWeak where the operator of the cloud demands more of people than this sign-in has shown."""
-        acr = self._settings.demand_acr.get(decision.route_class)
+    def demand(self, actor: Actor, route_class: str) -> None:
+        """Raises TooWeak where the operator of the cloud demands more of people there than this sign-in has shown."""
+        acr = self._settings.demand_acr.get(route_class)
         if acr is not None and actor.kind in PEOPLE and not actor.proved(acr):
             raise TooWeak(acr)
 
@@ -354,8 +367,8 @@ def _ip(address: str) -> IPv4Address | IPv6Address | None:
 
 def _label(decision: Decision) -> str:
     match decision:
-        case Moved():
-            return "(old code)"
+        case Moved(_, label):
+            return label
         case Own(area):
             return f"/{area}"
         case Onward(service, "tenant", _):
@@ -366,6 +379,12 @@ def _label(decision: Decision) -> str:
             return f"/t/{{code}}/{area}/…"
         case Onward(_, area, _):
             return f"/{area}/…"
+
+
+def _came_in_the_open(headers: Headers) -> bool:
+    """Whether whoever stands before us took this request without encryption. Who says so need not be trusted: nobody gains by it."""
+    said = header(headers, b"x-forwarded-proto")
+    return said is not None and said.split(b",")[-1].strip().lower() == b"http"
 
 
 def _wants_a_page(scope: Scope) -> bool:

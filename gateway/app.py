@@ -17,7 +17,7 @@ from gateway.identity import Caller
 from gateway.offload import FILES, OFFER
 from gateway.parts import Parts
 from gateway.proxy import Body, ClientGone, Onwards, Proxy, body_of
-from gateway.routes import Moved, Onward, Own
+from gateway.routes import DOOR, Moved, Onward, Own
 from gateway.upstream import HttpUpstreams, Patience, Upstreams
 from libs.common import telemetry
 from libs.common.errors import NotFound, Refusal, TooMany, say
@@ -214,6 +214,8 @@ class Gateway:
         if body is not None:
             receive = _given(await _whole(body), receive)
         actor = self.admission.actor(caller, decision)
+        if decision.area == DOOR:
+            self.admission.demand(actor, "operator")
         scope["state"]["caller"] = caller
         drop = (b"authorization",)
         scope["headers"] = [

@@ -9,12 +9,14 @@ from gateway.oidc import health, providers
 from gateway.oidc.metadata import Known
 from gateway.oidc.towns import TownProvider
 from gateway.parts import build_parts, towns_of, vault_of
+from gateway.routes import REGISTRY
 from gateway.settings import Settings
 from gateway.use_cases import accounts, tickets
 from libs.common import doctor as doctors
 from libs.common import unsafe
 from libs.common.clock import SystemClock
 from libs.common.doctor import stores
+from libs.common.doctor.finding import Finding, good, warning
 from libs.common.service import build
 from libs.common.unsafe import is_loopback
 
@@ -77,7 +79,25 @@ def doctor(settings: Settings) -> int:
     found = doctors.examine("gateway", settings, now, unused=(stores.broker,))
     asked = health.findings(settings.oidc_providers, settings.public_url, now)
     towns = health.findings_of_towns(_towns(settings), settings.staff_url or settings.public_url, now)
-    return doctors.report("gateway", [*found, *asked, *towns])
+    return doctors.report("gateway", [*found, *proofs(settings), *asked, *towns])
+
+
+def proofs(settings: Settings) -> list[Finding]:
+    """Whether staff show two proofs (OWASP ASVS 5.0, 6.3.3) and have an address of their own (3.5.4). Both are the operators' to decide."""
+    desks = [f"{name}.desk" for name in settings.services if name != REGISTRY]
+    classes = ["operator", "council", "portal", "tenant.desk", *desks]
+    weak = [each for each in classes if settings.demand_acr.get(each, "password") == "password"]
+    found = [
+        warning("DEMAND_ACR", f"a password alone opens {', '.join(weak)}", "職員の経路に two-factor を求めます")
+        if weak
+        else good("DEMAND_ACR", "staff show two proofs")
+    ]
+    found.append(
+        good("STAFF_URL", settings.staff_url)
+        if settings.staff_url
+        else warning("STAFF_URL", "staff and citizens share one address", "職員だけの口を分けます(docs/staff-door.md)")
+    )
+    return found
 
 
 def _towns(settings: Settings) -> list[TownProvider]:

@@ -49,9 +49,12 @@ class Onward:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """The same page under the tenant's code of today (308: method and body stay)."""
+    """The same page under the tenant's code of today, or at its encrypted address (308: method and body stay)."""
 
     raw_path: bytes
+    """Path, or the whole address, without the query."""
+    label: str = "(old code)"
+    """What logs and metrics call it."""
 
 
 Decision = Own | Onward | Moved

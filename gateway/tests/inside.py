@@ -128,10 +128,8 @@ def inside(folder: Path, play: Callable[..., Any] = echo, *, at: datetime = NOW,
         data_dir=folder,
         keys_dir=folder / "keys",
         database_url=None,
-        sample=True,
-        public_url=URL,
         upstreams=upstreams,
-        **settings,
+        **{"sample": True, "public_url": URL} | settings,
     )
     shutil.copy(_migrated(), folder / "gateway.sqlite")
     own, clock = keys.private_key(made.keys_dir, "gateway"), FixedClock(at)

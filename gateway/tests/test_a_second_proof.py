@@ -10,7 +10,7 @@ from gateway.parts import Parts, build_parts
 from gateway.passkeys import Made
 from gateway.tests.conftest import CODE, OTHER, PASSWORD, PREFECTURE, Running, running, until
 from gateway.tests.test_pages_in_a_browser import look, tab_to
-from gateway.tests.test_people_join_by_mail import mails
+from gateway.tests.test_people_join_by_mail import NEW_PASSWORD, link_to, mails, open_link
 from gateway.tests.test_people_sign_in import HTML, seen_actor
 from gateway.use_cases import second_factors
 
@@ -57,6 +57,17 @@ def test_a_password_alone_does_not_do_for_somebody_with_a_passkey(cloud: Running
     forged = client.post("/sign-in/confirm/passkey", data={"credential": "{}", "challenge": "x"})
     assert forged.status_code == 422 and "確かめられませんでした" in forged.text
     assert cloud.client().get("/sign-in/confirm", headers=HTML).headers["location"].startswith("/sign-in")
+
+
+def test_a_forgotten_password_chosen_anew_does_not_do_for_somebody_with_a_passkey(cloud: Running) -> None:
+    """Whoever reads somebody's mail has not got their passkey (OWASP ASVS 5.0, 6.4.3)."""
+    with_passkey(cloud, "reset-and-passkey@example.jp")
+    cloud.client().post("/reset", data={"email": "reset-and-passkey@example.jp"})
+    client = open_link(cloud, link_to(cloud, "reset-and-passkey@example.jp"))
+    chosen = client.post("/welcome/", data={"password": NEW_PASSWORD})
+    assert (chosen.status_code, chosen.headers["location"].split("?")[0]) == (303, "/sign-in/confirm")
+    assert client.get("/account/").status_code == 401
+    assert seen_actor(cloud, client, f"/t/{CODE}/eapply/").kind == "guest"
 
 
 def test_a_recovery_code_works_once(cloud: Running) -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from gateway import hygiene
 from gateway.tests.conftest import CODE, Running, until
 from gateway.tests.inside import Inside
 from gateway.tests.test_an_account_moves_stops_and_closes import as_browser
@@ -232,3 +233,23 @@ def exchange(port: int, request: bytes) -> list[int]:
         except (TimeoutError, ConnectionResetError, BrokenPipeError):
             pass
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)]
+
+
+@pytest.mark.parametrize(
+    ("said", "version", "reason"),
+    [
+        ({b"content-length": b"5", b"transfer-encoding": b"chunked"}, "1.1", "ambiguous-length"),
+        ({b"transfer-encoding": b"chunked"}, "1.0", "ambiguous-length"),
+        ({b"transfer-encoding": b"gzip, chunked"}, "1.1", "unknown-transfer-coding"),
+        ({b"content-length": b"+5"}, "1.1", "malformed-length"),
+        ({b"content-length": b"5", b"transfer-encoding": b"chunked"}, "2", "http-version"),
+    ],
+)
+def test_our_own_look_at_lengths_does_not_lean_on_the_parser(
+    said: dict[bytes, bytes], version: str, reason: str
+) -> None:
+    """The parser in front refuses most of these itself; the next one may not."""
+    with pytest.raises(hygiene.BadRequest) as refused:
+        hygiene.check_headers([(b"host", b"kyodo.example"), *said.items()], version)
+    assert refused.value.reason == reason
+    hygiene.check_headers([(b"host", b"kyodo.example"), (b"content-length", b"5")], "1.1")

@@ -131,7 +131,7 @@ def test_a_production_cloud_gets_its_first_operator_and_hardens_its_cookies(tmp_
         done = front.post("/welcome/", data=form, headers=cookie)
         session = next(c for c in done.headers.get_list("set-cookie") if "kyodo_session" in c)
         assert session.startswith("__Host-kyodo_session=") and "Secure" in session and "Domain" not in session
-        assert done.headers["strict-transport-security"].startswith("max-age=31536000")
+        assert done.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
         assert front.get("/mail/").status_code == 404
         assert made.client().get("/sign-in").status_code == 421, "by another name it is not reached"
         again = start_that_ends(made, "first-operator", "--email", "ops@example.jp")

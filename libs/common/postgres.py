@@ -3,11 +3,23 @@
 The owner migrates and is no superuser; the app role owns nothing and cannot bypass row security.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
+
 import psycopg
 from psycopg import sql
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy.engine import make_url
 
 from libs.common.settings import Settings
+
+QUIET = {
+    "log_error_verbosity": "terse",  # DETAIL and CONTEXT quote the row that was refused
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+}
+"""How the server writes of errors and slow statements in our databases: what people typed must not stand in its log."""
 
 
 def provision(settings: Settings, service: str) -> None:
@@ -29,6 +41,28 @@ def provision(settings: Settings, service: str) -> None:
         connection.execute(
             sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), sql.Identifier(app))
         )
+        _keep_quiet(connection, database)
+
+
+def _keep_quiet(connection: psycopg.Connection, database: str) -> None:
+    """Only a superuser may; an administrator who is none leaves the server as it is, and `make doctor` says so."""
+    with suppress(InsufficientPrivilege):
+        for name, value in QUIET.items():
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} SET {} = {}").format(
+                    sql.Identifier(database), sql.Identifier(name), sql.Literal(value)
+                )
+            )
+
+
+def loud(value_of: Callable[[str], str]) -> list[str]:
+    """Settings by which the server's log may hold what people typed, `name=value` each. `value_of` is `current_setting`."""
+    values = {name: value_of(name) for name in QUIET}
+    if values["log_min_error_statement"] == "fatal":  # no statement is one
+        values.pop("log_min_error_statement")
+    found = [f"{name}={value}" for name, value in values.items() if value != QUIET[name]]
+    statements = value_of("log_statement")
+    return found + ([f"log_statement={statements}"] if statements in ("mod", "all") else [])
 
 
 def _administrator(settings: Settings) -> str:

@@ -20,6 +20,7 @@ JOINING, JOINING_NAME = "405221", "大木町"
 USING, USING_NAME = "402036", "久留米市"
 JOINING_ADMIN, OPERATOR, COUNCIL = "admin@joining.example", "operator@cloud.example", "council@pref.example"
 USING_ADMIN, USING_STAFF = "admin@using.example", "staff@using.example"
+COMPANY = "company1@bidder.example"
 NAME = "髙橋 葛\U000e0100𠮷子"
 """Two letters outside JIS X 0208 (髙, 𠮷) and one with a variation selector: kept exactly as typed."""
 NUMBER = re.compile(r"\d{6}-\d{4}-\d{5}-\d")

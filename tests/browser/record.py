@@ -1,6 +1,6 @@
-"""What the walk over every page saw, kind by kind: `make accessibility` writes docs/accessibility-pages.md from it.
+"""What the walks over every page saw, kind by kind: `make accessibility` writes docs/accessibility-pages.md from it.
 
-ACCESSIBILITY_RECORD=FILE …      each page that is looked at adds a line to FILE
+ACCESSIBILITY_RECORD=FILE …      each page that is looked at adds a line to FILE; of a walk that is done again only the newest counts
 python -m tests.browser.record   the table
 """
 
@@ -17,6 +17,8 @@ from playwright.sync_api import Page
 
 RECORD = "ACCESSIBILITY_RECORD"
 ROOT = Path(__file__).parents[2]
+BEGAN = datetime.now(UTC).isoformat(timespec="seconds")
+"""This run."""
 LINES = ROOT / "var" / "accessibility.jsonl"
 PAGE = ROOT / "docs" / "accessibility-pages.md"
 ONE_OF_MANY = [
@@ -51,13 +53,29 @@ def kind_of(path: str) -> str:
 
 def note(page: Page, language: str, faults: list[str]) -> None:
     """One line of how this page stood; with the keyboard it is walked in Japanese only."""
-    line: dict[str, Any] = {"kind": kind_of(urlsplit(page.url).path), "language": language}
+    line: dict[str, Any] = {
+        "walk": _walk(),
+        "began": BEGAN,
+        "kind": kind_of(urlsplit(page.url).path),
+        "language": language,
+    }
     line |= {column: sum(test(fault) for fault in faults) for column, test in COLUMNS.items()}
     line |= page.evaluate(_ERRORS)
     if language == "ja":
         line |= _walked(page)
     with Path(os.environ[RECORD]).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _walk() -> str:
+    """The test that looks now."""
+    return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition("::")[2].removesuffix(" (call)")
+
+
+def newest(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of each walk what its last run saw."""
+    last = {line["walk"]: line["began"] for line in sorted(lines, key=lambda line: line["began"])}
+    return [line for line in lines if line["began"] == last[line["walk"]]]
 
 
 COLUMNS = {
@@ -82,7 +100,7 @@ def _walked(page: Page) -> dict[str, Any]:
     return {"stops": stops, "trap": False}
 
 
-def table(lines: list[dict[str, Any]], day: str) -> str:
+def table(lines: list[dict[str, Any]]) -> str:
     """docs/accessibility-pages.md. A cell is the number of violations in all languages and widths."""
     kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for line in lines:
@@ -91,13 +109,14 @@ def table(lines: list[dict[str, Any]], day: str) -> str:
     bad = sum(any(line[column] for column in COLUMNS) or line.get("trap", False) for line in lines)
     return f"""# ページの種類ごとの試験の記録
 
-{day}、`make accessibility`(Chromium、SQLite)。{len(kinds)}種類のページを{len(lines)}回見て、違反のあった回は{bad}回です。
+`make accessibility`(Chromium、SQLite。一部だけは `make accessibility WHO=staff`)が書きます。
+{len(kinds)}種類のページを{len(lines)}回見て、違反のあった回は{bad}回です。
 達成基準ごとの結果は [accessibility.md](accessibility.md) にあります。数は、見つかった違反の数です(日本語は 320〜1280px、英語は 320px、
 やさしい日本語は axe を除く)。「キーボード」は、Tab だけで止まれた所の数(先へ進めない所があれば「×」)。「誤り」は、誤りを示す欄のうち、
-その欄に結び付けた説明がある数です(誤りのない画面は「—」)。
+その欄に結び付けた説明がある数です(誤りのない画面は「—」)。日は UTC です。
 
-| ページの種類 | 見た回数 | axe | 名前・役割 | 320px の横の動き | 押す所の大きさ | 題・見出し・言語 | キーボード | 誤りの特定 |
-|---|---|---|---|---|---|---|---|---|
+| ページの種類 | 見た日 | 見た回数 | axe | 名前・役割 | 320px の横の動き | 押す所の大きさ | 題・見出し・言語 | キーボード | 誤りの特定 |
+|---|---|---|---|---|---|---|---|---|---|
 {rows}
 """
 
@@ -113,10 +132,17 @@ def _row(kind: str, seen: list[dict[str, Any]]) -> str:
         else str(max(line["stops"] for line in walked))
     )
     wrong, told = sum(line["wrong"] for line in seen), sum(line["told"] for line in seen)
-    cells = [f"`{kind}`", len(seen), *counts, keyboard, f"{told}/{wrong}" if wrong else "—"]
+    cells = [
+        f"`{kind}`",
+        max(line["began"] for line in seen)[:10],
+        len(seen),
+        *counts,
+        keyboard,
+        f"{told}/{wrong}" if wrong else "—",
+    ]
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
 if __name__ == "__main__":
     found = [json.loads(line) for line in LINES.read_text("utf-8").splitlines()]
-    PAGE.write_text(table(found, datetime.now(UTC).date().isoformat()), "utf-8")
+    PAGE.write_text(table(newest(found)), "utf-8")

@@ -54,6 +54,10 @@ WALKS = {
     "staff": Walk(
         people.USING_STAFF, (f"{HOME}desk/", f"{EAPPLY}/desk/", f"/portal/{USING}/"), rf"/t/{USING}/(eapply/)?desk/", 5
     ),
+    "bidding": Walk(people.USING_STAFF, (f"{HOME}ebid/desk/",), rf"/t/{USING}/ebid/desk/", 5),
+    "data": Walk(people.USING_STAFF, (f"{HOME}opendata/desk/",), rf"/t/{USING}/opendata/desk/", 5),
+    "backup": Walk(people.USING_STAFF, (f"{HOME}backup/desk/",), rf"/t/{USING}/backup/desk/", 2),
+    "company": Walk(people.COMPANY, ("/ebid/company", f"{HOME}ebid/mine"), rf"/ebid/company|/t/{USING}/ebid/mine", 2),
     "council": Walk(people.COUNCIL, ("/council/?on=2018-09-15",), r"/council/", 4),
     "operator": Walk(people.OPERATOR, ("/operator/",), r"/operator/", 6),
 }

@@ -25,6 +25,7 @@ SQL_MADE_HERE = {
 
 CALLERS = {
     "libs/common/fetch.py": "the one that refuses our own network",
+    "libs/common/doctor/address.py": "asks our own public door, at its address of the settings",
     "libs/common/notices/gateway.py": "asks the gateway, at its address of the settings",
     "gateway/api_document.py": "asks our own services, at addresses of the settings",
     "gateway/oidc/exchange.py": "asks sign-in providers the operator names",

@@ -54,14 +54,22 @@ def test_a_record_that_claims_too_much_is_refused(another_source, change) -> Non
 
 def test_the_record_of_pages_counts_what_was_seen_kind_by_kind() -> None:
     """Made-up lines, as the walk writes them: one kind with faults and a place the keyboard does not leave, one without."""
-    clean = {"kind": "/status/", "language": "ja", "wrong": 0, "told": 0, "stops": 9, "trap": False} | dict.fromkeys(
-        record.COLUMNS, 0
-    )
+    seen = {"walk": "test_pages", "began": "2026-11-26T01:02:03+00:00", "kind": "/status/", "language": "ja"}
+    clean = seen | {"wrong": 0, "told": 0, "stops": 9, "trap": False} | dict.fromkeys(record.COLUMNS, 0)
     bad = clean | {"kind": "/t/*/", "axe": 2, "reflow": 1, "trap": True, "wrong": 3, "told": 2}
-    page = record.table([clean, bad, clean | {"language": "en"}], "2026-11-26")
+    page = record.table([clean, bad, clean | {"language": "en"}])
     assert "2種類のページを3回見て、違反のあった回は1回です" in page
-    assert "| `/status/` | 2 | 0 | 0 | 0 | 0 | 0 | 9 | — |" in page
-    assert "| `/t/*/` | 1 | 2 | 0 | 1 | 0 | 0 | × | 2/3 |" in page
+    assert "| `/status/` | 2026-11-26 | 2 | 0 | 0 | 0 | 0 | 0 | 9 | — |" in page
+    assert "| `/t/*/` | 2026-11-26 | 1 | 2 | 0 | 1 | 0 | 0 | × | 2/3 |" in page
+
+
+def test_a_walk_that_is_done_again_counts_once_and_the_others_stay() -> None:
+    before = [
+        {"walk": walk, "began": "2026-11-26", "kind": kind} for walk, kind in (("a", "/"), ("b", "/b"), ("a", "/x"))
+    ]
+    again = [{"walk": "a", "began": "2026-11-27", "kind": "/"}]
+    assert record.newest([*before, *again]) == [before[1], *again]
+    assert record.newest(before) == before
 
 
 def test_faults_are_told_apart_by_what_they_are() -> None:

@@ -113,6 +113,42 @@ def test_every_alert_leads_to_a_section_of_the_runbooks_and_back() -> None:
     assert {rule["labels"]["severity"] for rule in alerts() if "alert" in rule} == {"page", "ticket"}
 
 
+def panels_never_drawn(text: str) -> list[str]:
+    """What the runbooks send people to look at (`ダッシュボード「title」…「panel」`) and no dashboard has."""
+    drawn = {
+        made["title"]: {panel["title"] for panel in made["panels"]}
+        for made in (json.loads(path.read_text()) for path in (OBSERVE / "dashboards").glob("*.json"))
+    }
+    found = []
+    for line in text.splitlines():
+        for board, rest in re.findall(r"ダッシュボード「([^」]+)」((?:(?!ダッシュボード).)*)", line):
+            panels = re.findall(r"「([^」]+)」", rest)
+            found += [f"{board}: {panel}" for panel in panels or ["?"] if panel not in drawn.get(board, ())]
+    return found
+
+
+def test_every_panel_that_a_runbook_sends_people_to_is_drawn() -> None:
+    assert panels_never_drawn("ダッシュボード「共同クラウド」の「応答」と「失敗」") == [
+        "共同クラウド: 応答",
+        "共同クラウド: 失敗",
+    ]
+    text = RUNBOOKS.read_text("utf-8")
+    assert text.count("ダッシュボード「") == text.count("ダッシュボード") > 4
+    assert panels_never_drawn(text) == []
+
+
+def test_every_word_of_the_log_that_a_runbook_names_is_written_somewhere() -> None:
+    said = {
+        *re.findall(r"`([a-z]+(?:_[a-z]+)*)` は、RabbitMQ", RUNBOOKS.read_text("utf-8")),
+        "step failed",
+        "own_backup_failed",
+    }
+    written = "".join(path.read_text("utf-8") for path in ROOT.glob("libs/common/**/*.py") if "tests" not in path.parts)
+    written += (ROOT / "services" / "backup" / "worker.py").read_text("utf-8")
+    assert "broker_blocked" in said
+    assert [word for word in said if f'"{word}"' not in written or word not in RUNBOOKS.read_text("utf-8")] == []
+
+
 def test_every_promise_of_the_slo_is_watched() -> None:
     """docs/slo.md names alerts that there are; every municipality has an allowance, and integrity has none."""
     by_name = {rule["alert"]: rule for rule in alerts() if "alert" in rule}

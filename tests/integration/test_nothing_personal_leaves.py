@@ -1,7 +1,7 @@
-"""People use every service; nothing of what they typed is in logs, traces, metrics, events, jobs or what the broker carries: a search for
-planted values.
+"""People use every service; nothing of what they typed is in logs (the database's and the broker's own, too), traces, metrics, events, jobs
+or what the broker carries: a search for planted values.
 
-The search is proved first: it finds a value that the test itself writes to a log, and one in a header at the broker.
+The search is proved first: it finds a value that the test itself writes to a log, has the database or broker write, or sends in a header.
 """
 
 import html
@@ -9,13 +9,17 @@ import json
 import re
 import urllib.request
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
+import amqp
 import httpx
+import psycopg
 import pytest
 from kombu import Connection, Exchange, Queue
+from psycopg.errors import UniqueViolation
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
@@ -286,6 +290,8 @@ def places(running: clouds.Running) -> Iterator[tuple[str, str]]:
     for folder in (running.plan.logs, running.plan.data / "traces"):
         for path in sorted(each for each in folder.rglob("*") if each.is_file()):
             yield path.name, path.read_text("utf-8", errors="replace")
+    for kind, node in sorted(running.nodes.items()):
+        yield f"log of {kind}", node.log.read_text("utf-8", errors="replace")
     for child in running.supervisor.children.values():
         for name, port in child.program.environment.items():
             if name.endswith("METRICS_PORT"):
@@ -322,6 +328,40 @@ def store(running: clouds.Running, service: str) -> Any:
 def leaks(running: clouds.Running, values: Sequence[str] = FORMS, overheard: Sequence[str] = ()) -> list[str]:
     everywhere = [*places(running), *(("the broker", said) for said in overheard)]
     return [f"{value} in {where}" for where, said in everywhere for value in values if value in said]
+
+
+def twice(url: str, value: str) -> None:
+    """The same row twice: what PostgreSQL says of it quotes the row."""
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TEMPORARY TABLE planted (value text PRIMARY KEY)")
+        connection.execute("INSERT INTO planted VALUES (%s)", (value,))
+        with suppress(UniqueViolation):
+            connection.execute("INSERT INTO planted VALUES (%s)", (value,))
+
+
+def knocks(url: str, name: str) -> None:
+    """Somebody of this name, whom the broker does not know."""
+    with suppress(amqp.AccessRefused), Connection(url.replace("guest:guest", f"{name}:wrong")) as connection:
+        connection.connect()
+
+
+def test_what_servers_write_of_their_own_accord_is_looked_at_and_the_database_does_not_quote_what_was_typed(
+    cloud: Any,
+) -> None:
+    if cloud.local is None or not cloud.local.nodes:
+        pytest.skip("looks into the logs of the cloud's own database and broker")
+    running: clouds.Running = cloud.local
+    url = running.plan.database_url
+    assert url and running.plan.amqp_url
+    quoted, kept, knocked = (f"{word}-{new_id()[-12:]}" for word in ("shiomi", "kawasemi", "hitaki"))
+    twice(url, quoted)
+    knocks(running.plan.amqp_url, knocked)
+    for service in clouds.SERVICES:
+        twice(make_url(url).set(database=f"kyodo_{service}").render_as_string(hide_password=False), kept)
+    found = [f"{quoted} in log of postgresql", f"{knocked} in log of rabbitmq"]
+    assert processes.wait_until(lambda: leaks(running, [quoted, kept, knocked]) == found, seconds=60), leaks(
+        running, [quoted, kept, knocked]
+    )
 
 
 def test_what_a_citizen_typed_is_in_no_log_trace_metric_event_or_job(cloud: Any) -> None:

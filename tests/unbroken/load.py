@@ -1,7 +1,8 @@
 """`make load`: a Japanese year on one machine. Writes docs/load.md: one row for each day of the year that services have failed on.
 
-    python -m tests.unbroken.load [--phases sunday,opening,deadline,april,noon,neighbour,soak] [--minutes 60]
+    python -m tests.unbroken.load [--phases sunday,opening,deadline,april,noon,neighbour,soak] [--minutes 60] [--share 1]
 
+`--share 0.2`: a fifth of the people, to see whether all works; such a run writes nothing.
 Loopback only, bounded (`IN_FLIGHT`). People come when they come, however slowly they are answered (open loop): a time is counted from the
 moment at which somebody *wanted* to ask. Afterwards every application that was acknowledged must be there and counted, once.
 """
@@ -12,6 +13,7 @@ import contextlib
 import io
 import itertools
 import json
+import math
 import os
 import platform
 import random
@@ -46,7 +48,7 @@ IN_FLIGHT = 600
 USUAL = 0.5
 """People a second on a usual day in one town: each reads a page and applies."""
 LAST, SECONDS_OF_A_MINUTE = 200, 60
-TRANSFERRED = 300
+TRANSFERRED = AT_NOON = 300
 TOWN, NEIGHBOUR = "404012", "403059"
 
 
@@ -92,7 +94,16 @@ class Year:
     stores: oracle.Stores
     people: dict[str, Applicant]
     minutes: float
+    share: float = 1
+    """Of the people of a whole day."""
     chance: random.Random = field(default_factory=lambda: random.Random(7))
+
+    @property
+    def usual(self) -> float:
+        return USUAL * self.share
+
+    def of(self, people: int) -> int:
+        return max(1, round(people * self.share))
 
     async def ask(self, session: aiohttp.ClientSession, tally: Tally, method: str, path: str, **more: Any) -> Any:
         """One request; the body of an answer that went well."""
@@ -155,16 +166,16 @@ async def sunday(year: Year) -> list[str]:
     """Nobody hurries."""
     tally = Tally()
     async with browsers() as session:
-        await arrivals(lambda _: USUAL, 60, lambda: year.apply(session, tally))
-    return [tally.line("静かな日曜日", f"60秒、1秒に{USUAL:g}人")]
+        await arrivals(lambda _: year.usual, 60, lambda: year.apply(session, tally))
+    return [tally.line("静かな日曜日", f"60秒、1秒に{year.usual:g}人")]
 
 
 async def opening(year: Year) -> list[str]:
     """Reception opens: in a minute from the usual to twenty times as much, and a minute of it."""
     tally = Tally()
     async with browsers() as session:
-        await arrivals(lambda at: USUAL * min(20, 1 + 19 * at / 60), 120, lambda: year.apply(session, tally))
-    return [tally.line("受付開始の1分", f"60秒で20倍(1秒に{USUAL * 20:g}人)へ、続けて60秒")]
+        await arrivals(lambda at: year.usual * min(20, 1 + 19 * at / 60), 120, lambda: year.apply(session, tally))
+    return [tally.line("受付開始の1分", f"60秒で20倍(1秒に{year.usual * 20:g}人)へ、続けて60秒")]
 
 
 async def deadline(year: Year) -> list[str]:
@@ -176,10 +187,10 @@ async def deadline(year: Year) -> list[str]:
         assert drafts, "nobody could begin"
         in_turn = itertools.cycle(drafts)  # ten in each at most: more photographs one application does not take
         await arrivals(
-            lambda _: LAST / SECONDS_OF_A_MINUTE, SECONDS_OF_A_MINUTE,
+            lambda _: year.of(LAST) / SECONDS_OF_A_MINUTE, SECONDS_OF_A_MINUTE,
             lambda: _upload(year, session, tally, next(in_turn), photo),
         )  # fmt: skip
-    return [tally.line("締切の1分", f"60秒で{LAST}枚、1枚{len(photo) / 1e6:.1f} MB")]
+    return [tally.line("締切の1分", f"60秒で{year.of(LAST)}枚、1枚{len(photo) / 1e6:.1f} MB")]
 
 
 async def _begun(year: Year, session: aiohttp.ClientSession) -> tuple[str, str] | None:
@@ -216,13 +227,15 @@ async def april(year: Year) -> list[str]:
     tally = Tally()
     await asyncio.to_thread(_transfer, year, tally, "転入")
     await asyncio.to_thread(_transfer, year, tally, "転出")
-    return [tally.line("4月の異動", f"{TRANSFERRED}人の転入を1枚のCSVで、続けて転出を1枚で(確認と実行、4要求)")]
+    return [
+        tally.line("4月の異動", f"{year.of(TRANSFERRED)}人の転入を1枚のCSVで、続けて転出を1枚で(確認と実行、4要求)")
+    ]
 
 
 def _transfer(year: Year, tally: Tally, move: str) -> None:
     names = (
         f"{move},april-{n}@using.example,異動 {n}," + ("電子申請の審査" if move == "転入" else "")
-        for n in range(TRANSFERRED)
+        for n in range(year.of(TRANSFERRED))
     )
     text = "区分,メールアドレス,氏名,権限\n" + "\n".join(names) + "\n"
     page = f"/portal/{BACKING_UP}/transfer/"
@@ -234,7 +247,7 @@ def _transfer(year: Year, tally: Tally, move: str) -> None:
             wanted = time.monotonic()
             answer = admin.post(path, **sent)
             tally.note(answer.status_code, time.monotonic() - wanted)
-            if path != page and answer.headers.get("location", "").rpartition("=")[2] != str(TRANSFERRED):
+            if path != page and answer.headers.get("location", "").rpartition("=")[2] != str(year.of(TRANSFERRED)):
                 tally.failed.append(f"{move}が最後まで行われない")
                 print(re.sub(r"<[^>]+>|\s+", " ", answer.text)[-2000:], flush=True)
 
@@ -253,25 +266,29 @@ async def noon(year: Year) -> list[str]:
         waited.append(time.monotonic() - began)
 
     async with browsers() as session:
-        await asyncio.gather(*(come(session) for _ in range(300)))
-    return [tally.line("給付金の正午", "300人が同じ2秒に、受け付けられるまで", f"最後の人まで{max(waited):.0f}秒")]
+        await asyncio.gather(*(come(session) for _ in range(year.of(AT_NOON))))
+    return [
+        tally.line(
+            "給付金の正午", f"{year.of(AT_NOON)}人が同じ2秒に、受け付けられるまで", f"最後の人まで{max(waited):.0f}秒"
+        )
+    ]
 
 
 async def neighbour(year: Year) -> list[str]:
     """One town at a hundred times the usual; how is it next door?"""
     alone, beside, flood = Tally(), Tally(), Tally()
     async with browsers() as session:
-        await arrivals(lambda _: USUAL, 60, lambda: year.apply(session, alone, NEIGHBOUR))
+        await arrivals(lambda _: year.usual, 60, lambda: year.apply(session, alone, NEIGHBOUR))
         path = f"/t/{TOWN}/eapply/event-moushikomi/"
         await asyncio.gather(
-            arrivals(lambda _: USUAL, 60, lambda: year.apply(session, beside, NEIGHBOUR)),
-            arrivals(lambda _: 100 * USUAL, 60, lambda: year.ask(session, flood, "GET", path, headers=HTML)),
+            arrivals(lambda _: year.usual, 60, lambda: year.apply(session, beside, NEIGHBOUR)),
+            arrivals(lambda _: 100 * year.usual, 60, lambda: year.ask(session, flood, "GET", path, headers=HTML)),
         )
     ratio = percentile(beside.times, 99) / percentile(alone.times, 99)
     return [
-        alone.line("隣の町(ふだん)", f"60秒、1秒に{USUAL:g}人"),
-        beside.line("隣の町(一つの町が100倍のとき)", f"60秒、1秒に{USUAL:g}人", f"p99 は{ratio:.1f}倍"),
-        flood.line("その、100倍の町", f"60秒、1秒に{100 * USUAL:g}要求"),
+        alone.line("隣の町(ふだん)", f"60秒、1秒に{year.usual:g}人"),
+        beside.line("隣の町(一つの町が100倍のとき)", f"60秒、1秒に{year.usual:g}人", f"p99 は{ratio:.1f}倍"),
+        flood.line("その、100倍の町", f"60秒、1秒に{100 * year.usual:g}要求"),
     ]
 
 
@@ -286,7 +303,7 @@ def _soak(year: Year) -> list[str]:
     threads = [thread for writer in writers.values() for thread in writer.begin()]
     sizes: dict[str, list[tuple[float, float]]] = {}
     while time.monotonic() < end:
-        time.sleep(10)
+        time.sleep(5)
         for name, size in memory(year.running).items():
             sizes.setdefault(name, []).append((time.monotonic() / 3600, size))
     for writer in writers.values():
@@ -301,8 +318,8 @@ def _soak(year: Year) -> list[str]:
     tally = Tally(failed=[how for writer in writers.values() for how in writer.answers.elements()])
     sent = sum(len(writer.acknowledged) for writer in writers.values())
     tally.times = [0.0] * sent
-    slopes = "、".join(f"{name} {each[-1][1]:.0f} MB {slope(each):+.0f}" for name, each in sizes.items())
-    note = f"失われた{verdict.lost.total()}、二重{verdict.doubled.total()}。後半の傾き(MB/時): {slopes}"
+    slopes = "、".join(f"{name} {each[-1][1]:.0f} MB {told(*slope(each))}" for name, each in sizes.items())
+    note = f"失われた{verdict.lost.total()}、二重{verdict.doubled.total()}。後半の傾き(MB/時、±は95%): {slopes}"
     line = tally.line("ひたし(全サービス)", f"{year.minutes:g}分、書き手{len(writers)}", note)
     return [line.replace("0 / 0 / 0", "－")]
 
@@ -317,10 +334,31 @@ def memory(running: clouds.Running) -> dict[str, float]:
     return sizes
 
 
-def slope(sizes: list[tuple[float, float]]) -> float:
-    """MB an hour over the second half: in the first caches fill."""
+BLOCKS = 10
+STUDENT = 2.306
+"""Of 95 % and BLOCKS - 2 degrees of freedom."""
+
+
+def slope(sizes: list[tuple[float, float]]) -> tuple[float, float]:
+    """(MB an hour over the second half, half the width of its 95 % confidence interval): in the first, caches fill.
+
+    By least squares over the means of ten stretches: one size and the next, seconds later, are no two observations. nan of too few.
+    """
     later = sizes[len(sizes) // 2 :]
-    return statistics.linear_regression(*zip(*later, strict=True)).slope if len(later) > 2 else float("nan")
+    if len(later) < 2 * BLOCKS:
+        return math.nan, math.nan
+    cuts = [len(later) * n // BLOCKS for n in range(BLOCKS + 1)]
+    blocks = [later[first:end] for first, end in itertools.pairwise(cuts)]
+    times = [statistics.fmean(at for at, _ in block) for block in blocks]
+    means = [statistics.fmean(size for _, size in block) for block in blocks]
+    line, middle = statistics.linear_regression(times, means), statistics.fmean(times)
+    rest = sum((size - line.slope * at - line.intercept) ** 2 for at, size in zip(times, means, strict=True))
+    spread = sum((at - middle) ** 2 for at in times)
+    return line.slope, STUDENT * math.sqrt(rest / (BLOCKS - 2) / spread)
+
+
+def told(hourly: float, give: float) -> str:
+    return f"{hourly:+.0f}±{give:.0f}" if not math.isnan(hourly) else "(短くて分からない)"
 
 
 PHASES: dict[str, Callable[[Year], Awaitable[list[str]]]] = {
@@ -329,7 +367,8 @@ PHASES: dict[str, Callable[[Year], Awaitable[list[str]]]] = {
 
 HEAD = """# 一年の負荷
 
-`make load`(ひたしは既定で60分。`make load MINUTES=10`、`make load PHASES=sunday,opening`)が書くページです。手で直しません。
+`make load`(ひたしは既定で60分。`make load MINUTES=15 PHASES=soak`、`make load PHASES=noon` のように一つずつ)が書くページです。手で直しません。
+`SHARE=0.2` は人を減らして、動くかだけを見ます(何も書きません)。
 一つの機械の中だけで、クラウド全体(PostgreSQL と RabbitMQ)に、制度の暦で人が集まる日を一つずつ与えます。負荷を作る側も同じ機械にいます。
 人は、前の人への答えを待たずに来ます。時間は、その人が尋ねようとした時からの数です。行は、同じ日をもう一度測るまで残ります。
 
@@ -354,24 +393,26 @@ def run(asked: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="kyodo-load-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # as root, PostgreSQL runs as another user and must be able to walk in
         with clouds.running(Path(folder), database=True, broker=True) as running:
-            return _measured(running, phases, asked.minutes, command)
+            return _measured(running, phases, asked.minutes, asked.share, command)
 
 
-def _measured(running: clouds.Running, phases: list[str], minutes: float, command: str) -> int:
+def _measured(running: clouds.Running, phases: list[str], minutes: float, share: float, command: str) -> int:
     citizens(running)  # waits for the towns' rooms
     people = {town: Applicant(threading.Event(), town=town) for town in CODES}
-    year, rows = Year(running, oracle.stores_of(running), people, minutes), {}
+    year, rows = Year(running, oracle.stores_of(running), people, minutes, share), {}
     for name in phases:
         for line in asyncio.run(PHASES[name](year)):
             print(line, flush=True)
             rows[line.split(" | ")[0].removeprefix("| ")] = line
-        write(rows, command, "")
+        if share == 1:
+            write(rows, command, "")
     processes.wait_until(lambda: not oracle.waiting(year.stores), seconds=300, pause=0.5)
     verdict = oracle.judge(people, year.stores)
     sent = sum(len(each.acknowledged) for each in people.values())
     said = f"この回に受け付けた申請 {sent}件のうち、失われた {verdict.lost.total()}、二重 {verdict.doubled.total()}。"
     print(said, flush=True)
-    write(rows, command, said)
+    if share == 1:
+        write(rows, command, said)
     return 1 if verdict.lost or verdict.doubled else 0
 
 
@@ -380,6 +421,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make load")
     parser.add_argument("--phases", default="", help=", ".join(PHASES))
     parser.add_argument("--minutes", type=float, default=60, help="of the soak")
+    parser.add_argument("--share", type=float, default=1, help="of the people")
     return run(parser.parse_args())
 
 

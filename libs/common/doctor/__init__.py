@@ -31,8 +31,8 @@ def safe_start(name: str, settings: Settings, now: datetime) -> Iterable[Finding
 
 
 CHECKS: tuple[Check, ...] = (
-    safe_start, address.public_address, address.keys_are_private, address.keys_are_believed, stores.database, stores.broker,
-    stores.files, mail.server, mail.sender_domain,
+    safe_start, address.public_address, address.inside, address.keys_are_private, address.keys_are_believed, stores.database,
+    stores.broker, stores.files, mail.server, mail.sender_domain,
 )  # fmt: skip
 
 

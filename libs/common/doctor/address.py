@@ -1,5 +1,6 @@
 """The address that people type, its certificate, and the keys by which processes know each other."""
 
+import http.client
 import socket
 import ssl
 import warnings
@@ -33,6 +34,7 @@ def public_address(name: str, settings: Settings, now: datetime) -> Iterator[Fin
         yield good("PUBLIC_URL", settings.public_url)
         yield _certificate(host, url.port or 443, now)
         yield _encryption(host, url.port or 443)
+        yield in_the_open(host, 80)
 
 
 def _certificate(host: str, port: int, now: datetime) -> Finding:
@@ -105,6 +107,51 @@ def _agreed(host: str, port: int, context: ssl.SSLContext) -> bool:
         except (ssl.SSLError, ConnectionError):
             return False
     return True
+
+
+def in_the_open(host: str, port: int) -> Finding:
+    """What the address does without https: a person is led on, a program is refused (OWASP ASVS 5.0, 4.1.2), and nobody is served."""
+    try:
+        person = _asked(host, port, {"Accept": "text/html"})
+        program = _asked(host, port, {"Accept": "application/json", "Authorization": "Bearer doctor"})
+    except ConnectionRefusedError:
+        return good("http://", "the port without encryption is closed")
+    except (OSError, http.client.HTTPException) as error:
+        return unknown("http://", f"{host}:{port} is not reached from here: {error}", "外の機械から確かめます")
+    if 200 <= min(person[0], program[0]) < 300:
+        do = "前段が X-Forwarded-Proto を渡すようにします。渡せば、入口が https に案内し、プログラムを断ります"
+        return bad("http://", "serves people without encryption", do)
+    if 300 <= program[0] < 400:
+        do = "前段の案内(ssl-redirect)をやめ、入口に任せます。案内されたプログラムは、鍵を暗号なしで送り続けます"
+        return warning("http://", "leads programs on to https, so that nobody notices a key sent in the open", do)
+    if 300 <= person[0] < 400 and not person[1].startswith("https://"):
+        return bad("http://", f"leads people to {person[1][:100]}", "https:// のアドレスに案内するようにします")
+    return good("http://", "nobody is served without encryption, programs are not led on")
+
+
+def _asked(host: str, port: int, headers: dict[str, str]) -> tuple[int, str]:
+    """Status and Location of the front page. Raises OSError, HTTPException."""
+    connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
+    try:
+        connection.request("GET", "/", headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers.get("Location", "")
+    finally:
+        connection.close()
+
+
+def inside(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
+    """How processes speak to each other (OWASP ASVS 5.0, 12.3): whether the network itself encrypts cannot be seen from a process."""
+    plain = sorted(
+        service
+        for service, base in settings.upstreams.items()
+        if urlsplit(base).scheme == "http" and not is_loopback(urlsplit(base).hostname or "")
+    )
+    if plain:
+        said = f"to {', '.join(plain)} by http: encrypted only where the network does it"
+        yield unknown(
+            "inside", said, "網の側で暗号化します(docs/operators.md「内側の通信」)。しているかは、ここからは見えません"
+        )
 
 
 def keys_are_private(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:

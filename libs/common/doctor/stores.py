@@ -9,6 +9,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
+from libs.common import postgres
 from libs.common.doctor.finding import Finding, bad, good, warning
 from libs.common.errors import Unavailable
 from libs.common.files import s3
@@ -34,6 +35,8 @@ def database(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
                 "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
             ))  # fmt: skip
             secure = connection.scalar(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"))
+            setting = text("SELECT current_setting(:name)")
+            loud = postgres.loud(lambda each: str(connection.scalar(setting, {"name": each})))
     except OperationalError as error:
         yield bad("database", f"{url.host}: {str(error.orig).strip()[:200]}", "アドレス、パスワード、網を確かめます")
         return
@@ -43,6 +46,9 @@ def database(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
         yield bad("database", f"{url.username} may go past row security", "migrate が作る …_app の役割を使います")
     else:
         yield good("database", f"PostgreSQL {version}, {url.username} is bound by row security")
+    if loud:
+        do = "サーバーの記録に、人が打ったものが残ります。データベースの管理者が直します(infra/k8s/README.md)"
+        yield warning("database's log", ", ".join(loud), do)
     if not secure:
         yield warning(
             "database", "the connection is not encrypted", "同じ機械の中でないなら ?sslmode=require を付けます"

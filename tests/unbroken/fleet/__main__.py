@@ -1,11 +1,12 @@
 """`make rolling`: two processes of every role, each replaced one after another while everybody reads and writes through the door.
 
-    python -m tests.unbroken.fleet [--services tenants eapply] [--in-turn]
+    python -m tests.unbroken.fleet [--services tenants eapply] [--in-turn] [--only eapply]
 
 First a process more of a service and of the door is killed (SIGKILL) while people use it: that must be seen. Then every process is
 replaced as infra/k8s does it. `--services`: only these beside the door; "tenants" is among them, since the door asks it for the
-municipalities. `--in-turn`, on a machine too small for all: a fleet of tenants, the door and one of the services after another. Prints
-the table, writes docs/rolling.md, and ends with 1 when a request went wrong or something is lost or doubled.
+municipalities. `--in-turn`, on a machine too small for all: a fleet of tenants, the door and one of the services after another.
+`--only`: of all that runs, the roles of this service are replaced. Prints the table, writes docs/rolling.md (a row stays until the same
+role is replaced again), and ends with 1 when a request went wrong or something is lost or doubled.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from infra.local import cloud as clouds
 from libs.common.clock import JST
+from tests.unbroken.chaos.page import kept_rows
 from tests.unbroken.fleet.load import Load
 from tests.unbroken.fleet.running import AS_IN_THE_MANIFESTS, DOOR, HEARS_AFTER, WITHOUT_CARE, Fleet, fleet, roles_of
 
@@ -144,41 +146,43 @@ def groups(services: Sequence[str], *, in_turn: bool) -> list[tuple[list[str], l
     return [(["tenants", service], [*(first if number == 0 else []), service]) for number, service in enumerate(others)]
 
 
-def page(outcome: Outcome, begun: datetime, services: Sequence[str], *, in_turn: bool = False) -> str:
-    """The table that stands in docs."""
-    rows = [
-        f"| {row.service} | {row.role} | {row.count} | {row.seconds:.0f} | {row.ready_after:.1f} | {row.requests} | {len(row.errors)} |"
+def page(outcome: Outcome, begun: datetime, services: Sequence[str], command: str, *, in_turn: bool = False) -> str:
+    """The page that stands in docs: this run, and the rows of it and of earlier ones."""
+    at, load = f"{begun:%Y-%m-%d %H:%M}", os.getloadavg()[0]
+    rows = kept_rows(PAGE) | {
+        f"{row.service} {row.role}": f"| {row.service} {row.role} | {at} | {row.count} | {row.seconds:.0f} | {row.ready_after:.1f} |"
+        f" {row.requests} | {len(row.errors)} | {load:.1f} |"
         for row in outcome.rows
-    ]
+    }
     good = "、".join(f"{name} {count}" for name, count in sorted(outcome.good.items()))
     lines = [
         "# 動かしたまま入れ替える",
         "",
-        f"`{_command(services, in_turn=in_turn)}` が測って書いたものです。手で直さないでください。",
+        "`make rolling` が測って書いたものです。手で直さないでください。行は、同じ役割をもう一度入れ替えるまで残ります。",
         "",
-        f"- いつ：{begun:%Y年%m月%d日 %H時%M分}（日本時間）、{os.cpu_count()}コア。PostgreSQL と RabbitMQ、"
+        f"- 最後に書いた命令は `{command}`（{at} 日本時間）、{os.cpu_count()}コア。PostgreSQL と RabbitMQ、"
         f"{_which(services, in_turn=in_turn)}を二つずつ",
         "- 入れ替え方は infra/k8s と同じ順です。新しいものが準備できてから、古いものが行き先から外れるまで答え続け、"
         "SIGTERM のあと「この接続は終わり」と答えてから終わります。行き先が外れるのは、終わると決まってから"
         f"{HEARS_AFTER:.0f}秒あとです",
-        f"- 1分の負荷 {os.getloadavg()[0]:.1f}。コアの数より大きければ、ほかの仕事と取り合っていて、準備までの秒は長く出ます",
+        "- 「負荷」は1分の負荷平均です。コアの数より大きければ、ほかの仕事と取り合っていて、準備までの秒は長く出ます",
         "- クラスターの Service の代わりに、接続ごとに振り分けるだけの中継を置いています。本物のクラスターでは測っていません",
-        f"- そのあいだの利用者（一度だけ送り、失敗したら数えます。うまくいった数）：{good}",
+        f"- そのあいだの利用者（一度だけ送り、失敗したら数えます。最後の回にうまくいった数）：{good}",
         f"- **わざと壊したとき**（行き先から外れる{WITHOUT_CARE.hears:.0f}秒前に、いきなり止める：SIGKILL）："
-        f"{len(outcome.planted)}件の失敗が見つかりました。調べ方が失敗を見つけられることの確かめです",
-        f"- **失敗：{len(outcome.errors)}件。受け付けたのに、ない・二つあるもの：{len(outcome.problems)}件**"
+        f"最後の回は {len(outcome.planted)}件の失敗が見つかりました。調べ方が失敗を見つけられることの確かめです",
+        f"- **最後の回の失敗：{len(outcome.errors)}件。受け付けたのに、ない・二つあるもの：{len(outcome.problems)}件**"
         f"（調べたもの：{'、'.join(WRITTEN[service] for service in services)}）",
         "",
-        "| サービス | 役割 | 入れ替えた数 | 秒 | 準備まで 秒 | そのあいだの要求 | 失敗 |",
-        "|---|---|---|---|---|---|---|",
-        *rows,
+        "| 役割 | 測った日時(日本時間) | 入れ替えた数 | 秒 | 準備まで 秒 | そのあいだの要求 | 失敗 | 負荷 |",
+        "|---|---|---|---|---|---|---|---|",
+        *rows.values(),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _command(services: Sequence[str], *, in_turn: bool) -> str:
+def _command(services: Sequence[str], only: str, *, in_turn: bool) -> str:
     named = f' SERVICES="{" ".join(services)}"' if tuple(services) != clouds.SERVICES else ""
-    return f"make rolling{named}{' IN_TURN=1' if in_turn else ''}"
+    return f"make rolling{named}{' IN_TURN=1' if in_turn else ''}{f' ONLY={only}' if only else ''}"
 
 
 def _which(services: Sequence[str], *, in_turn: bool) -> str:
@@ -196,13 +200,18 @@ def main(arguments: list[str]) -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--services", nargs="+", choices=clouds.SERVICES, default=list(clouds.SERVICES))
     options.add_argument("--in-turn", action="store_true")
+    options.add_argument("--only", choices=[*clouds.SERVICES, DOOR[0]], default="")
     chosen = options.parse_args(arguments)
     begun, outcome = datetime.now(JST), Outcome([], [], [], [], Counter())
     for together, replaced in groups(chosen.services, in_turn=chosen.in_turn):
+        wanted = [each for each in replaced if chosen.only in ("", each)]
+        if not wanted:
+            continue
         with tempfile.TemporaryDirectory(prefix="kyodo-rolling-", ignore_cleanup_errors=True) as folder:
             Path(folder).chmod(0o755)
-            outcome += rolling_update(Path(folder), together, replaced)
-    text = page(outcome, begun, chosen.services, in_turn=chosen.in_turn)
+            outcome += rolling_update(Path(folder), together, wanted)
+    command = _command(chosen.services, chosen.only, in_turn=chosen.in_turn)
+    text = page(outcome, begun, chosen.services, command, in_turn=chosen.in_turn)
     print(text, *outcome.errors[:20], *outcome.problems[:20], sep="\n")
     PAGE.write_text(text, "utf-8")
     return 1 if outcome.errors or outcome.problems else 0

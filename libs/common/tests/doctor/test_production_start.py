@@ -1,6 +1,7 @@
 """A production start: what refuses to start, and what the doctor says about address, keys, stores, mail and the sender's domain."""
 
 import contextlib
+import http.server
 import os
 import socketserver
 import ssl
@@ -162,6 +163,64 @@ def test_a_server_that_is_not_reached_is_not_called_good(web: Web) -> None:
     assert address._encryption("127.0.0.1", web.port).level is Level.UNKNOWN
 
 
+class Plain:
+    """A server without encryption, whose front page gives a program (`Authorization`) and a person what the test says."""
+
+    def __init__(self, person: tuple[int, str], program: tuple[int, str]) -> None:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, location = program if "authorization" in self.headers else person
+                self.send_response(status)
+                if location:
+                    self.send_header("location", location)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port: int = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+SECURE = (308, "https://kyodo.example.jp/")
+
+
+@pytest.mark.parametrize(
+    ("person", "program", "level", "word"),
+    [
+        (SECURE, (403, ""), Level.GOOD, "not led on"),
+        ((403, ""), (403, ""), Level.GOOD, "nobody is served"),
+        ((200, ""), (403, ""), Level.BAD, "serves people"),
+        (SECURE, (200, ""), Level.BAD, "serves people"),
+        (SECURE, SECURE, Level.WARNING, "leads programs on"),
+        ((302, "http://kyodo.example.jp/a"), (403, ""), Level.BAD, "leads people to http://"),
+    ],
+)
+def test_what_is_done_without_encryption_is_looked_at(
+    person: tuple[int, str], program: tuple[int, str], level: Level, word: str
+) -> None:
+    plain = Plain(person, program)
+    try:
+        found = address.in_the_open("127.0.0.1", plain.port)
+    finally:
+        plain.close()
+    assert (found.level, word in found.said) == (level, True), found
+    assert address.in_the_open("127.0.0.1", plain.port).level is Level.GOOD, "closed"
+
+
+def test_who_is_reached_inside_without_encryption_is_named(tmp_path: Path) -> None:
+    others = {"bank": "http://bank", "shop": "http://127.0.0.1:8081", "post": "https://post"}
+    [found] = address.inside("shop", settings(tmp_path, upstreams=others), NOW)
+    assert (found.level, "to bank by http" in found.said) == (Level.UNKNOWN, True)
+    assert not [*address.inside("shop", settings(tmp_path, upstreams={"post": "https://post"}), NOW)]
+
+
 def test_a_certificate_that_ends_soon_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     for days, level in ((20, Level.WARNING), (40, Level.GOOD)):
         monkeypatch.setattr(address, "certificate_end", lambda host, port, days=days: NOW + timedelta(days=days))
@@ -224,8 +283,9 @@ def test_a_role_that_goes_past_row_security_and_an_open_line_are_found(
     if not server:
         pytest.skip("TEST_DATABASE_URL is not set: run `make test`, which starts a private PostgreSQL")
     monkeypatch.setenv("SHOP_DATABASE_URL", server)
-    role, line = stores.database("shop", settings(tmp_path), NOW)
+    role, log, line = stores.database("shop", settings(tmp_path), NOW)
     assert (role.level, "row security" in role.said) == (Level.BAD, True)
+    assert (log.level, "log_error_verbosity=default" in log.said) == (Level.WARNING, True)
     assert (line.level, "not encrypted" in line.said) == (Level.WARNING, True)
 
 
