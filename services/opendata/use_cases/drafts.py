@@ -16,6 +16,7 @@ from libs.common.ids import new_id
 from libs.common.service import Service
 from services.opendata.db import DatasetRow, DraftRow, datasets
 from services.opendata.domain import standards
+from services.opendata.domain.publisher import Publisher
 from services.opendata.settings import files_of, settings_of, tables_of
 from services.opendata.use_cases.examine import Source, examine
 
@@ -69,7 +70,8 @@ def read_now(service: Service, tenant: str, draft_id: str) -> None:
     if row.state != "reading":
         return
     stored = StoredFile(row.file_id, row.size, row.sha256, row.media_type)
-    source = Source(tenant, stored, row.filename, (place.name if place else None) or "", row.report.get("asked"),
+    publisher = Publisher(place.code or tenant, place.name or "") if place else Publisher()
+    source = Source(tenant, stored, row.filename, publisher, row.report.get("asked"),
                     row.report.get("sheet_asked"), row.report.get("corrected", {}))  # fmt: skip
     try:
         found = examine(files_of(service), tables_of(service), source)

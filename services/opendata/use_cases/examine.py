@@ -16,6 +16,7 @@ from libs.common.files import Store, StoredFile
 from services.opendata.datastore import Built, Tables
 from services.opendata.domain import personal, vocabulary
 from services.opendata.domain.conformance import Conformance, assess
+from services.opendata.domain.publisher import Publisher
 from services.opendata.domain.readability import Evidence, Readability, judge
 from services.opendata.domain.recognising import recognise
 from services.opendata.domain.repair import Change, Repair, plan, repair
@@ -48,7 +49,7 @@ class Examined:
 
 @dataclass(frozen=True)
 class Source:
-    """A stored file to be examined; `place` is the municipality's name, for the proposed description.
+    """A stored file to be examined; `publisher` is the municipality, for the proposed description and where a standard asks for it.
 
     `sheet`: the sheet of a workbook that a person chose.
     `corrected`: cells a person wrote anew in the cloud, by their place in the file ({"J6": "2019-02-28"}).
@@ -58,7 +59,7 @@ class Source:
     tenant: str
     stored: StoredFile
     filename: str
-    place: str
+    publisher: Publisher
     kind: str | None = None
     sheet: str | None = None
     corrected: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -83,7 +84,7 @@ def _examine(store: Store, tables: Tables, source: Source, reading: Reading) -> 
     table = reading.tables[0]
     stem = PurePath(source.filename).stem
     definition = _definition(source, table, stem)
-    chosen = plan(table.with_cells(source.corrected), definition)
+    chosen = plan(table.with_cells(source.corrected), definition, source.publisher)
     mended = repair(chosen)
     report = _understood(source, reading, definition, mended.table.columns)
     report |= (
@@ -134,7 +135,7 @@ def _understood(
         "kind": definition.kind.number if definition else "",
         "proposed": {
             "title": title, "theme": vocabulary.proposed_theme(title), "frequency": "ANNUAL" if definition else "IRREG",
-            "notes": _notes(source.place, title, columns, _said_around(reading)), "tags": _tags(definition),
+            "notes": _notes(source.publisher.name, title, columns, _said_around(reading)), "tags": _tags(definition),
         },
     }  # fmt: skip
 
@@ -225,6 +226,10 @@ def _change(change: Change) -> dict[str, Any]:
     if change.code == "total-row":
         return {"place": f"{change.row}行目", "column_name": "", "before": change.before[:200], "after": "（行を除きました）",
                 "message": change.message}  # fmt: skip
+    if not change.row:
+        place = f"{column_letters(change.column)}列" if change.column else "新しい列"
+        return {"place": place, "column_name": change.column_name, "before": "（空欄）" if change.column else "（列なし）",
+                "after": change.after[:200], "message": change.message}  # fmt: skip
     return {
         "place": f"{column_letters(change.column)}{change.row}", "column_name": change.column_name,
         "before": change.before[:200], "after": change.after[:200], "message": str(change.message),
@@ -234,6 +239,7 @@ def _change(change: Change) -> dict[str, Any]:
 def _beside(table: Table, mended: Repair) -> dict[str, Any]:
     """The first rows as they came and as repaired, cell by cell."""
     before = {row.number: row.cells for row in islice(table.rows(), PREVIEW)}
+    added = ("",) * (len(mended.table.columns) - len(table.columns))
     after = [row for row in islice(mended.table.rows(), PREVIEW) if row.number in before]
     return {
         "before": {
@@ -243,7 +249,10 @@ def _beside(table: Table, mended: Repair) -> dict[str, Any]:
         "after": {
             "columns": list(mended.table.columns),
             "rows": [
-                [{"text": new, "changed": old != new} for old, new in zip(before[row.number], row.cells, strict=True)]
+                [
+                    {"text": new, "changed": old != new}
+                    for old, new in zip((*before[row.number], *added), row.cells, strict=True)
+                ]
                 for row in after
             ],
         },
