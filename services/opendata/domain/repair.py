@@ -9,7 +9,7 @@ from services.opendata.domain.cells import mended as mended_cell
 from services.opendata.domain.cleaning import cleaner
 from services.opendata.domain.glance import glance
 from services.opendata.domain.headers import standard_names
-from services.opendata.domain.places import PREFECTURES, clean_code, is_latitude, is_longitude
+from services.opendata.domain.places import PREFECTURES, clean_code, is_degrees, is_latitude, is_longitude
 from services.opendata.domain.publisher import Publisher
 from services.opendata.domain.roles import Role, roles_of
 from services.opendata.domain.standards import Definition
@@ -240,7 +240,7 @@ def _mend_position(
 ) -> None:
     """Latitude and longitude in each other's columns are put right; a place outside Japan is named."""
     north, east = cells[pair[0]], cells[pair[1]]
-    if not north or not east or (is_latitude(north) and is_longitude(east)):
+    if not (is_degrees(north) and is_degrees(east)) or (is_latitude(north) and is_longitude(east)):
         return
     if is_longitude(north) and is_latitude(east):
         message = f"緯度と経度が入れ替わっていたので直しました：{north}, {east}"

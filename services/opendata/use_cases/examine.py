@@ -3,11 +3,12 @@
 `examine` gives the report kept with a draft (plain JSON) and makes the tables that will be published.
 """
 
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -94,7 +95,13 @@ def _examine(store: Store, tables: Tables, source: Source, reading: Reading) -> 
     )
     report["corrected"] = dict(source.corrected)
     report["acting"] = sorted(_more_than_values(reading))
-    mends = bool(mended.counts or source.corrected or report["acting"] or RESHAPED & report["counts"].keys())
+    mends = bool(
+        mended.counts
+        or source.corrected
+        or report["acting"]
+        or RESHAPED & report["counts"].keys()
+        or _calculates(table)
+    )
     best = mended.table if mends else table
     report["conformance"] = _conformance(assess(best, definition)) if definition else None
     report["readability"] = _readability(reading, chosen.roles, mended, definition, mends)
@@ -163,6 +170,8 @@ def _tags(definition: Definition | None) -> list[str]:
 
 def _findings(reading: Reading, mended: Repair) -> dict[str, Any]:
     """About the file as it came, and the cells that stay as they were and need a person."""
+    if not mended.rows:
+        mended.findings.add(Finding("no-rows", "error", "データの行がありません。項目名だけの表です。"))
     counts = reading.findings.counts + mended.findings.counts
     shown = [*reading.findings.shown, *mended.findings.shown]
     cells = {id(each) for each in mended.findings.shown if each.row and each.column}
@@ -313,6 +322,17 @@ RESHAPED = frozenset({
     "semicolons", "tabs", "units-row",
 })  # fmt: skip
 """Findings after which the table is not the file: it is written anew even where no cell is mended."""
+
+
+_SIGN_FIRST = re.compile(r"\x1f['\s]*+[=+\-@＝＋－＠]|\x1f\s|\x00")
+
+
+def _calculates(table: Table) -> bool:
+    """Whether any cell would be a formula where the file is opened: then it is written anew, with that cell as text."""
+    return any(
+        _SIGN_FIRST.search("\x1f" + "\x1f".join(cells)) and any(csvout.harmless(cell) != cell for cell in cells)
+        for cells in chain([table.columns], (row.cells for row in table.rows()))
+    )
 
 
 def _more_than_values(reading: Reading) -> frozenset[str]:
