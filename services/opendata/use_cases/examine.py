@@ -23,7 +23,7 @@ from services.opendata.domain.recognising import recognise
 from services.opendata.domain.repair import Change, Repair, plan, repair
 from services.opendata.domain.roles import Role, roles_of
 from services.opendata.domain.standards import Definition, definitions
-from services.opendata.domain.table import Finding, Findings, Table, column_letters
+from services.opendata.domain.table import Finding, Findings, Row, Table, column_letters
 from services.opendata.reading.read import Reading, read
 from services.opendata.use_cases import whereabouts
 
@@ -324,15 +324,18 @@ RESHAPED = frozenset({
 """Findings after which the table is not the file: it is written anew even where no cell is mended."""
 
 
-_SIGN_FIRST = re.compile(r"\x1f['\s]*+[=+\-@＝＋－＠]|\x1f\s|\x00")
+_DOUBTFUL_START = re.compile(r"\x1f(?:[=+\-@＝＋－＠'\x00-\x1e]|[^\S\x1f])")
+"""Cells, each after \\x1f, that may begin a formula; one in many files has any, and only its block is looked at cell by cell."""
 
 
 def _calculates(table: Table) -> bool:
     """Whether any cell would be a formula where the file is opened: then it is written anew, with that cell as text."""
-    return any(
-        _SIGN_FIRST.search("\x1f" + "\x1f".join(cells)) and any(csvout.harmless(cell) != cell for cell in cells)
-        for cells in chain([table.columns], (row.cells for row in table.rows()))
-    )
+    for block in chain([[Row(0, table.columns)]], table.blocks()):
+        cells = [cell for row in block for cell in row.cells]
+        text = "\x1f" + "\x1f".join(cells)
+        if ("\x00" in text or _DOUBTFUL_START.search(text)) and any(csvout.harmless(cell) != cell for cell in cells):
+            return True
+    return False
 
 
 def _more_than_values(reading: Reading) -> frozenset[str]:
