@@ -6,7 +6,7 @@
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path, PurePath
@@ -35,6 +35,10 @@ PLACES = 5
 """Places named where many are alike."""
 MAX_CSV = 16 * 1024**3
 """Bytes of a repaired file."""
+STEPS = 6
+"""Pieces of work of which `examine` tells, each a pass or more over all rows."""
+Tell = Callable[[int, int, str], None]
+"""Told of each step as it begins: how many are done, of how many, what it is."""
 EDITION_TAGS = {"自治体標準オープンデータセット": "自治体標準ODS", "推奨データセット": "推奨データセット"}
 
 
@@ -66,12 +70,13 @@ class Source:
     corrected: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def examine(store: Store, tables: Tables, source: Source) -> Examined:
+def examine(store: Store, tables: Tables, source: Source, tell: Tell = lambda *_: None) -> Examined:
     """Read, judge, repair. Refusals are those of `read` (Invalid, TooLarge)."""
+    tell(0, STEPS, "表の形を調べています")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         _copy(store, source, path)
-        return _examine(store, tables, source, read(path, source.filename))
+        return _examine(store, tables, source, read(path, source.filename), tell)
 
 
 def _copy(store: Store, source: Source, path: Path) -> None:
@@ -80,7 +85,8 @@ def _copy(store: Store, source: Source, path: Path) -> None:
             file.write(chunk)
 
 
-def _examine(store: Store, tables: Tables, source: Source, reading: Reading) -> Examined:
+def _examine(store: Store, tables: Tables, source: Source, reading: Reading, tell: Tell) -> Examined:
+    tell(1, STEPS, "直すところを探しています")
     reading = _with_sheet_first(reading, source.sheet)
     table = reading.tables[0]
     stem = PurePath(source.filename).stem
@@ -103,11 +109,13 @@ def _examine(store: Store, tables: Tables, source: Source, reading: Reading) -> 
         or _calculates(table)
     )
     best = mended.table if mends else table
+    tell(2, STEPS, "標準に合うかを調べています")
     report["conformance"] = _conformance(assess(best, definition)) if definition else None
     report["readability"] = _readability(reading, chosen.roles, mended, definition, mends)
+    tell(3, STEPS, "個人情報がないかを調べています")
     report["personal"] = [_risk(risk) for risk in personal.inspect(best, stem)]
     report["personal_elsewhere"] = [_risk(risk) for one in reading.tables[1:] for risk in personal.inspect(one, stem)]
-    return _keep(store, tables, source, report, table, mended if mends else None)
+    return _keep(store, tables, source, report, table, mended if mends else None, tell)
 
 
 def _definition(source: Source, table: Table, title: str) -> Definition | None:
@@ -344,10 +352,18 @@ def _more_than_values(reading: Reading) -> frozenset[str]:
 
 
 def _keep(
-    store: Store, tables: Tables, source: Source, report: dict[str, Any], table: Table, mended: Repair | None
+    store: Store,
+    tables: Tables,
+    source: Source,
+    report: dict[str, Any],
+    table: Table,
+    mended: Repair | None,
+    tell: Tell,
 ) -> Examined:
     """`mended` is None when there is nothing to mend: then the file is published as sent."""
+    tell(4, STEPS, "送られた表を引けるようにしています")
     original, built = _make(tables, source.tenant, table)
+    tell(5, STEPS, "公開する表を仕上げています")
     stored = source.stored
     media_type = "text/csv" if report["format"] in ("csv", "tsv") else stored.media_type
     report["original"] = _told(source.filename, media_type, stored, built)
