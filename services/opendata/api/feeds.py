@@ -17,7 +17,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, NotFound
+from libs.common.errors import Invalid, NotFound, say
 from services.opendata.api import describe, shell
 from services.opendata.api.public import Asked, asked_in
 from services.opendata.catalogue import Catalogue, Entry
@@ -91,7 +91,7 @@ def _check(request: Request, page: int) -> None:
     """What is refused is refused before the first byte: later it would be a broken answer. NotFound, Invalid."""
     _municipality(request)
     if page < 1:
-        raise Invalid("ページは1から数えます。")
+        raise Invalid(say("ページは1から数えます。"))
 
 
 def _catalog(request: Request, catalogue: Catalogue, page: int) -> Iterator[list[dict[str, Any]]]:
@@ -122,7 +122,7 @@ def _municipality(request: Request) -> str:
     wanted = request.query_params.get("municipality", "")
     tenant = _tenant(request, wanted)
     if wanted and not tenant:
-        raise NotFound("この市町村のオープンデータはありません。", code="unknown-municipality")
+        raise NotFound(say("この市町村のオープンデータはありません。"), code="unknown-municipality")
     return tenant
 
 
