@@ -28,6 +28,8 @@ CONTENT_TYPES: dict[Charset, str] = {"utf-8": "text/csv; charset=utf-8", "shift_
 ROWS_PER_PIECE = 200
 FORMULA = re.compile(r"'*[\s\x00-\x1f]*[=+\-@＝＋－＠\t\r\n]")
 NUMBER = re.compile(r"-?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
+DASHES = re.compile(r"[-－]+")
+"""What tables write for "none": there is nothing to calculate in it, and an apostrophe before it would be another value."""
 GETA = "〓"  # what Japanese offices print for a character the machine does not have
 # The same sign at another place: Unicode's own choice against Microsoft's table of Shift_JIS (CP932).
 SAME_SIGN = str.maketrans("〜−—‖¢£¬¥", "～－―∥￠￡￢￥")
@@ -113,7 +115,7 @@ def cell(value: Any) -> str:
 def harmless(text: str) -> str:
     """`text` so that no spreadsheet calculates it. NUL is dropped: readers stop at it."""
     text = text.replace("\x00", "")
-    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+    return f"'{text}" if FORMULA.match(text) and not (NUMBER.fullmatch(text) or DASHES.fullmatch(text)) else text
 
 
 def original(text: str) -> str:

@@ -90,7 +90,7 @@ def make_live(service: Service, job: Job) -> None:
 @jobs.on(drafts.READ, attempts=3, lease=900)
 def read_draft(service: Service, job: Job) -> None:
     """Read a large file. Killed in the middle, it is read again from its start; what is published is not touched."""
-    drafts.read_now(service, str(job.tenant), job.payload["draft"])
+    drafts.read_now(service, str(job.tenant), job.payload["draft"], job.progress)
 
 
 @jobs.on(schedules.FETCH, attempts=3, lease=900)

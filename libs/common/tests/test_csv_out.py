@@ -40,7 +40,7 @@ def test_an_empty_table_still_has_its_header() -> None:
 @pytest.mark.parametrize(
     "text",
     ["=1+1", "+81-92-1234", "-1+1|cmd", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝１＋１", "＋1", "－1", "＠x",
-     "'=1", "-", "=", "-x", "--1", "-1,23,4", "-1e9999"],
+     "'=1", "'-", "=", "-x", "- 1", "－ｘ", "--1", "-1,23,4", "-1e9999"],
 )  # fmt: skip
 def test_what_a_spreadsheet_would_calculate_is_made_harmless_and_can_be_restored(text: str) -> None:
     [_, [cell, _]] = read(written([[text, 1]]))
@@ -54,7 +54,7 @@ def test_what_a_spreadsheet_would_calculate_is_made_harmless_and_can_be_restored
         (-5, "-5"), (-5.25, "-5.25"), (Decimal("-1E+3"), "-1000"), ("-5", "-5"), ("-1,234,567.8", "-1,234,567.8"),
         ("-1.5e-7", "-1.5e-7"), (0, "0"), (True, "TRUE"), (date(2018, 10, 1), "2018-10-01"),
         (datetime(2018, 9, 30, 15, 0, tzinfo=UTC), "2018-10-01T00:00:00+09:00"), ("'quoted'", "'quoted'"),
-        ("a=b", "a=b"), ("", ""), ("1-2-3", "1-2-3"), ("090-1234-5678", "090-1234-5678"),
+        ("a=b", "a=b"), ("", ""), ("-", "-"), ("－", "－"), ("--", "--"), ("1-2-3", "1-2-3"), ("090-1234-5678", "090-1234-5678"),
     ],
 )  # fmt: skip
 def test_numbers_dates_and_plain_text_stay_what_they_are(value: Any, text: str) -> None:

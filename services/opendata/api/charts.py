@@ -39,7 +39,7 @@ def chart_page(request: Request, name: str, resource_id: str, actor: Actor = acc
         row = published.get(session, name)
     told = published.resource_in(row, resource_id)
     if not told.get("table"):
-        raise NotFound("このファイルは表として見られません。ダウンロードしてお使いください。")
+        raise NotFound(say("このファイルは表として見られません。ダウンロードしてお使いください。"))
     shell.note(request, "view", row.id, resource_id)
     given, error, chart = request.query_params, "", None
     with tables_of(shell.service_of(request)).open(row.tenant, told["table"]) as table:
@@ -109,7 +109,9 @@ def chart_of(request: Request, table: Table, chosen: dict[str, str], title: str)
         return None
     more, found = len(found) > most, found[:most]
     unit = shell.spoken(request, HOW[chosen["how"]]) + (f"（{chosen['y']}）" if chosen["y"] else "")
-    caption = f"{title}：{chosen['x']}ごとの{unit}"
+    caption = shell.spoken(
+        request, say("%(title)s：%(column)sごとの%(unit)s", title=title, column=chosen["x"], unit=unit)
+    )
     if more:
         part = say("（大きいほうから%(count)s件）", count=most) if bars else say("（はじめの%(count)s件）", count=most)
         caption += shell.spoken(request, part)
@@ -125,7 +127,9 @@ def _can_be_drawn(value: Any) -> bool:
 
 def _bars(caption: str, found: Sequence[tuple[str, float]], along: str) -> Chart:
     if any(value < 0 for _, value in found):
-        raise Invalid("負の数があるため、棒グラフにできません。折れ線グラフを選んでください。", code="negative-bars")
+        raise Invalid(
+            say("負の数があるため、棒グラフにできません。折れ線グラフを選んでください。"), code="negative-bars"
+        )
     return bar_list("chart", caption, [Bar(name[:40], value) for name, value in found], first_column=along)
 
 

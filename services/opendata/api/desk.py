@@ -79,6 +79,13 @@ def draft_page(request: Request, draft_id: str, actor: Actor = access.staff(PUBL
     return _draft_page(request, actor, draft_id)
 
 
+@router.post("/drafts/{draft_id}/again", summary="Read a file once more whose reading was given up")
+def read_again(request: Request, draft_id: str, actor: Actor = access.staff(PUBLISHER)) -> Response:
+    with changing(request, actor) as session:
+        drafts.read_once_more(session, draft_id, now_of(request))
+    return to(f"{base(request)}/desk/drafts/{draft_id}")
+
+
 @router.post("/drafts/{draft_id}/kind", summary="Say which recommended data set a file follows; it is read again")
 def choose_kind(request: Request, draft_id: str, kind: Text = "", actor: Actor = access.staff(PUBLISHER)) -> Response:
     with changing(request, actor) as session:
@@ -183,6 +190,7 @@ def _draft_page(
         dataset = datasets.by_id(session, row.dataset_id) if row.dataset_id else None
         resource = datasets.resource(session, row.resource_id) if row.resource_id else None
         change = _comparison(request, session, row, resource)
+        moving = drafts.progress(session, row)
     if row.state == "published" and dataset:
         return to(f"{base(request)}/desk/datasets/{dataset.id}")
     usual = drafts.proposed(row, dataset) | {
@@ -194,7 +202,7 @@ def _draft_page(
         row=row, report=row.report, kind_options=_kind_options(), dataset=dataset, resource=resource, errors=errors or {},
         typed=usual | (typed or {}), themes=spoken_options(request, THEMES), change=change,
         frequencies=spoken_options(request, FREQUENCIES),
-        licenses=spoken_options(request, {key: each.title for key, each in LICENSES.items()}), kinds=_kind_names(),
+        licenses=spoken_options(request, {key: each.title for key, each in LICENSES.items()}), kinds=_kind_names(), moving=moving,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, NotFound
+from libs.common.errors import Invalid, NotFound, say
 from services.opendata.api import shell
 from services.opendata.api.charts import chart_of, chosen_in
 from services.opendata.api.points import point_map
@@ -34,7 +34,7 @@ def embedded(request: Request, resource_id: str, view: View, actor: Actor = acce
         row = published.dataset_of(session, resource_id)
     told = published.resource_in(row, resource_id)
     if not told.get("table"):
-        raise NotFound("このファイルは表ではないので、埋め込めません。")
+        raise NotFound(say("このファイルは表ではないので、埋め込めません。"))
     shell.note(request, "view", row.id, resource_id)
     title = told["name"] or row.document["title"]
     with tables_of(shell.service_of(request)).open(row.tenant, told["table"]) as opened:

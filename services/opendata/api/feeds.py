@@ -17,7 +17,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, NotFound
+from libs.common.errors import Invalid, NotFound, say
 from services.opendata.api import describe, shell
 from services.opendata.api.public import Asked, asked_in
 from services.opendata.catalogue import Catalogue, Entry
@@ -35,7 +35,7 @@ RDF_XML = "application/rdf+xml; charset=utf-8"
 
 @router.get("/opendata/catalog.ttl", summary="DCAT, Turtle; ?page=1 …")
 def catalog_ttl(request: Request, page: int = 1, actor: Actor = access.public()) -> Response:
-    _municipality(request)
+    _check(request, page)
 
     def pieces(catalogue: Catalogue) -> Iterator[str]:
         yield describe.prefixes()
@@ -48,7 +48,7 @@ def catalog_ttl(request: Request, page: int = 1, actor: Actor = access.public())
 
 @router.get("/opendata/catalog.jsonld", summary="DCAT, JSON-LD; ?page=1 …")
 def catalog_jsonld(request: Request, page: int = 1, actor: Actor = access.public()) -> Response:
-    _municipality(request)
+    _check(request, page)
 
     def pieces(catalogue: Catalogue) -> Iterator[str]:
         yield f'{{"@context": {json.dumps(describe.CONTEXT)}, "@graph": ['
@@ -67,7 +67,7 @@ def catalog_jsonld(request: Request, page: int = 1, actor: Actor = access.public
 @router.get("/opendata/catalog.rdf", summary="DCAT, RDF/XML; ?page=1 …")
 @router.get("/opendata/catalog.xml", include_in_schema=False)
 def catalog_rdf(request: Request, page: int = 1, actor: Actor = access.public()) -> Response:
-    _municipality(request)
+    _check(request, page)
 
     def pieces(catalogue: Catalogue) -> Iterator[str]:
         yield describe.rdf_begin()
@@ -87,10 +87,15 @@ def _again(node: dict[str, Any], seen: set[str]) -> bool:
     return again
 
 
+def _check(request: Request, page: int) -> None:
+    """What is refused is refused before the first byte: later it would be a broken answer. NotFound, Invalid."""
+    _municipality(request)
+    if page < 1:
+        raise Invalid(say("ページは1から数えます。"))
+
+
 def _catalog(request: Request, catalogue: Catalogue, page: int) -> Iterator[list[dict[str, Any]]]:
     """A page of the catalogue: its own node (with where the next page is), then the data sets'."""
-    if page < 1:
-        raise Invalid("ページは1から数えます。")
     site = shell.site(request)
     newest = _newest(request, catalogue)
     part = newest[(page - 1) * PAGE : page * PAGE]
@@ -117,7 +122,7 @@ def _municipality(request: Request) -> str:
     wanted = request.query_params.get("municipality", "")
     tenant = _tenant(request, wanted)
     if wanted and not tenant:
-        raise NotFound("この市町村のオープンデータはありません。", code="unknown-municipality")
+        raise NotFound(say("この市町村のオープンデータはありません。"), code="unknown-municipality")
     return tenant
 
 

@@ -356,7 +356,7 @@ def _part(request: Request, row: PublishedRow, part: str, here: str, place: tupl
 
 def check_town(row: PublishedRow, tenant: str | None) -> None:
     if tenant and row.tenant != tenant:
-        raise NotFound("このデータセットは、この自治体のものではありません。", code="unknown-dataset")
+        raise NotFound(say("このデータセットは、この自治体のものではありません。"), code="unknown-dataset")
 
 
 def _resource_card(here: str, told: dict[str, Any]) -> dict[str, Any]:
@@ -404,7 +404,7 @@ def download(request: Request, resource_id: str, filename: str, actor: Actor = a
         row = published.dataset_of(session, resource_id)
     told = published.resource_in(row, resource_id)
     if not told.get("file"):
-        raise NotFound("このファイルは、ここにはありません。")
+        raise NotFound(say("このファイルは、ここにはありません。"))
     mark = told["sha256"][:32]
     headers = {"Cache-Control": "public, no-cache", "Access-Control-Allow-Origin": "*"}
     if shell.is_known(request, f'"{mark}"'):

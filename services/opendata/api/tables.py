@@ -52,7 +52,7 @@ def _table_page(request: Request, name: str, resource_id: str, tenant: str | Non
     check_town(row, tenant)
     told = published.resource_in(row, resource_id)
     if not told.get("table"):
-        raise NotFound("このファイルは表として見られません。ダウンロードしてお使いください。")
+        raise NotFound(say("このファイルは表として見られません。ダウンロードしてお使いください。"))
     shell.note(request, "view", row.id, resource_id)
     given = request.query_params
     errors: dict[str, str] = {}

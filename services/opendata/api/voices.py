@@ -133,7 +133,7 @@ def picture(request: Request, app_id: str, actor: Actor = access.public()) -> Re
     with shell.public(request) as session:
         row = db.published_one(session, "app", app_id)
     if not row.document.get("picture"):
-        raise NotFound("画像はありません。")
+        raise NotFound(say("画像はありません。"))
     return _picture(request, row.tenant, row.document["picture"], row.document["picture_type"])
 
 
@@ -258,5 +258,5 @@ def desk_picture(request: Request, app_id: str, actor: Actor = access.staff(PUBL
     with reading(request, actor) as session:
         row = db.app(session, app_id)
     if not row.picture_id:
-        raise NotFound("画像はありません。")
+        raise NotFound(say("画像はありません。"))
     return _picture(request, row.tenant_id, row.picture_id, row.picture_type)

@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from libs.common.errors import Invalid, TooLarge, Unavailable
+from libs.common.errors import Invalid, TooLarge, Unavailable, say
 from services.opendata.datastore.build import Column
 from services.opendata.datastore.types import DOCUMENTS, NUMERIC, BadValue, affinity, kept, shown
 
@@ -211,7 +211,9 @@ class Table:
         try:
             return self._numbers[name]
         except KeyError:
-            raise Invalid(f"列「{name[:60]}」はこの表にありません。", code="unknown-column", column=name[:60]) from None
+            raise Invalid(
+                say("列「%(name)s」はこの表にありません。", name=name[:60]), code="unknown-column", column=name[:60]
+            ) from None
 
     def _type(self, name: str) -> str:
         """Invalid for a column that is not there."""
@@ -244,7 +246,7 @@ class Table:
             parts.append(part)
             values += given
         if leaves(question.conditions) > MOST_CONDITIONS or len(values) > MOST_VALUES:
-            raise Invalid("条件が多すぎます。減らしてお試しください。", code="too-many-conditions")
+            raise Invalid(say("条件が多すぎます。減らしてお試しください。"), code="too-many-conditions")
         return parts, values
 
     def _after(self, question: Question) -> tuple[str, list[Any]]:
@@ -292,7 +294,9 @@ class Table:
             case operator if operator in OPERATORS:
                 self.compared |= {column} if operator == "eq" else set()
                 return f"{column} {OPERATORS[operator]} ?", [self._given(condition.column, condition.value)]
-        raise Invalid(f"条件「{condition.operator[:20]}」は使えません。", code="unknown-operator")
+        raise Invalid(
+            say("条件「%(operator)s」は使えません。", operator=condition.operator[:20]), code="unknown-operator"
+        )
 
     def _held(self, column: str, text: str) -> tuple[str, list[Any]]:
         """The column's cells hold the text in one of its spellings."""
@@ -311,7 +315,7 @@ class Table:
         try:
             return kept(kind, value)
         except BadValue as error:
-            raise Invalid("条件の値は、列の種類に合わせて指定してください。", code="bad-value") from error
+            raise Invalid(say("条件の値は、列の種類に合わせて指定してください。"), code="bad-value") from error
 
     def _run(self, sql: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         """The first rows are there when it returns: what was sorted is sorted, and what could not be is refused before anything is sent."""
@@ -325,7 +329,7 @@ class Table:
                 yield rows
         except sqlite3.OperationalError as error:
             if "integer overflow" in str(error):
-                raise Invalid("合計が大きすぎて、計算できません。", code="bad-aggregate") from error
+                raise Invalid(say("合計が大きすぎて、計算できません。"), code="bad-aggregate") from error
             if "disk" in str(error):
                 sentence = (
                     "並べ替えに使う場所が、いま足りません。並べ替えずに書き出すか、しばらくしてからお試しください。"
@@ -336,9 +340,9 @@ class Table:
             sentence = "問い合わせに時間がかかりすぎたため、中断しました。条件を減らすか、全件をダウンロードしてお使いください。"
             raise Unavailable(sentence, code="query-too-long", retry_after=60) from error
         except sqlite3.IntegrityError as error:
-            raise Invalid("_idは、行の番号です。数で指定してください。", code="bad-value") from error
+            raise Invalid(say("_idは、行の番号です。数で指定してください。"), code="bad-value") from error
         except OverflowError as error:
-            raise Invalid("数が大きすぎて、比べられません。", code="bad-value") from error
+            raise Invalid(say("数が大きすぎて、比べられません。"), code="bad-value") from error
 
 
 def _by(question: Question) -> str:
@@ -398,19 +402,19 @@ def _any(parts: Sequence[str]) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
-        raise Invalid("条件の値は、文字か数で指定してください。", code="bad-value")
+        raise Invalid(say("条件の値は、文字か数で指定してください。"), code="bad-value")
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise Invalid("条件の値に、文字でないものがあります。", code="bad-value") from error
+            raise Invalid(say("条件の値に、文字でないものがあります。"), code="bad-value") from error
     return value
 
 
 def _short(text: str) -> str:
     """What is looked for inside cells: SQLite takes the product of both lengths for it, in a step that nothing ends."""
     if len(text) > LONGEST:
-        raise Invalid(f"さがす言葉は、{LONGEST:,}文字までです。", code="bad-value")
+        raise Invalid(say("さがす言葉は、%(most)s文字までです。", most=f"{LONGEST:,}"), code="bad-value")
     return text
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from libs.common.db import Database
-from libs.common.errors import Gone, NotFound
+from libs.common.errors import Gone, NotFound, say
 from libs.common.room import RoomRow
 from services.opendata.db.tables import CatalogueRow, PublishedResourceRow, PublishedRow
 from services.opendata.kept import Kept
@@ -89,7 +89,7 @@ def get(session: Session, name_or_id: str) -> PublishedRow:
     """A data set everybody may read. NotFound for all others; Gone, with the reason, where it once could be read."""
     row = find(session, name_or_id)
     if row is None or row.state in ("closed", "deleted"):
-        raise NotFound("このデータセットは見つかりません。アドレスをお確かめください。", code="unknown-dataset")
+        raise NotFound(say("このデータセットは見つかりません。アドレスをお確かめください。"), code="unknown-dataset")
     if row.state != "published":
         raise _gone(row)
     return row
@@ -97,7 +97,7 @@ def get(session: Session, name_or_id: str) -> PublishedRow:
 
 def _gone(row: PublishedRow) -> Gone:
     reason = row.document.get("reason", "")
-    return Gone(f"このデータセットは、公開を取りやめました。理由：{reason}", code="withdrawn")
+    return Gone(say("このデータセットは、公開を取りやめました。理由：%(reason)s", reason=reason), code="withdrawn")
 
 
 def dataset_of(session: Session, resource_id: str) -> PublishedRow:
@@ -106,7 +106,7 @@ def dataset_of(session: Session, resource_id: str) -> PublishedRow:
     if row is not None and row.state == "withdrawn":
         raise _gone(row)
     if row is None or row.state != "published":
-        raise NotFound("このファイルは見つかりません。", code="unknown-resource")
+        raise NotFound(say("このファイルは見つかりません。"), code="unknown-resource")
     return row
 
 
@@ -114,7 +114,7 @@ def resource_in(row: PublishedRow, resource_id: str) -> dict[str, Any]:
     """The file's part of the data set's document."""
     found = next((each for each in row.document["resources"] if each["id"] == resource_id), None)
     if found is None:
-        raise NotFound("このファイルは見つかりません。", code="unknown-resource")
+        raise NotFound(say("このファイルは見つかりません。"), code="unknown-resource")
     return found
 
 

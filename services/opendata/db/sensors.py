@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from libs.common.db import Json, UtcDateTime
-from libs.common.errors import NotFound
+from libs.common.errors import NotFound, say
 from libs.common.tenancy import SharedTable, TenantTable
 from services.opendata.db.tables import ID, Base
 from services.opendata.domain.odata import COMPARED, Joined, Node, Not
@@ -76,7 +76,7 @@ def streams(session: Session) -> list[StreamRow]:
 def stream(session: Session, stream_id: str) -> StreamRow:
     row = session.scalar(select(StreamRow).where(StreamRow.id == stream_id))
     if row is None:
-        raise NotFound("このセンサーは見つかりません。", code="unknown-stream")
+        raise NotFound(say("このセンサーは見つかりません。"), code="unknown-stream")
     return row
 
 
@@ -90,7 +90,7 @@ def published_streams(session: Session, *, ended: bool = False) -> list[Publishe
 def published_stream(session: Session, stream_id: str) -> PublishedStreamRow:
     row = session.get(PublishedStreamRow, stream_id)
     if row is None or row.state == "closed":
-        raise NotFound("このセンサーは見つかりません。", code="unknown-stream")
+        raise NotFound(say("このセンサーは見つかりません。"), code="unknown-stream")
     return row
 
 

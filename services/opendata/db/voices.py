@@ -7,7 +7,7 @@ from sqlalchemy import String, Text, bindparam, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from libs.common.db import Json
-from libs.common.errors import NotFound
+from libs.common.errors import NotFound, say
 from libs.common.tenancy import SharedTable, TenantTable
 from services.opendata.db.tables import ID, Base
 
@@ -82,7 +82,7 @@ def request(session: Session, request_id: str, *, lock: bool = False) -> Request
     query = select(RequestRow).where(RequestRow.id == request_id)
     row = session.scalar(query.with_for_update() if lock else query)
     if row is None:
-        raise NotFound("この要望は見つかりません。", code="unknown-request")
+        raise NotFound(say("この要望は見つかりません。"), code="unknown-request")
     return row
 
 
@@ -115,7 +115,7 @@ def app(session: Session, app_id: str, *, lock: bool = False) -> AppRow:
     query = select(AppRow).where(AppRow.id == app_id)
     row = session.scalar(query.with_for_update() if lock else query)
     if row is None:
-        raise NotFound("この作品は見つかりません。", code="unknown-app")
+        raise NotFound(say("この作品は見つかりません。"), code="unknown-app")
     return row
 
 
@@ -138,5 +138,5 @@ def published(session: Session, kind: str, tenant: str = "") -> list[PublishedVo
 def published_one(session: Session, kind: str, ident: str) -> PublishedVoiceRow:
     row = session.get(PublishedVoiceRow, ident)
     if row is None or row.kind != kind or row.state in ("hidden", "closed"):
-        raise NotFound("このページは見つかりません。", code="unknown-voice")
+        raise NotFound(say("このページは見つかりません。"), code="unknown-voice")
     return row

@@ -27,6 +27,10 @@ _MOBILE_WITHOUT_ZERO = re.compile(r"[789]0\d{8}(?:\.0)?")
 """What is left of it where a workbook took it for a number."""
 _MAIL = re.compile(r"[\w.+-]{1,64}@([\w-]+(?:\.[\w-]+)+)")
 _OFFICIAL_MAIL = re.compile(r"(?:^|\.)(?:lg|go|ac|ed|or)\.jp$|(?:^|\.)(?:city|town|vill|pref)\.[\w.-]+\.jp$")
+_DESK_MAIL = re.compile(
+    r"(?:info|information|contact|office|inquiry|toiawase|jimu|jimukyoku|support|reception|webmaster)@", re.I
+)
+"""Addresses of a desk. Providers of free addresses give none of these away."""
 # Whatever can be one of the three, in any width; only cells with it are normalised and judged.
 _DOUBTFUL = re.compile(
     r"[@＠]|\d{4}[^\x1f\d]{0,2}\d{4}[^\x1f\d]{0,2}\d{4}|[7-9７-９][0０][^\x1f\d]{0,3}\d{4}[^\x1f\d]{0,3}\d{4}"
@@ -34,6 +38,7 @@ _DOUBTFUL = re.compile(
 _PERSON_NAME = re.compile(
     r"氏名|姓名|^姓$|^名$|お?名前(?!空間)|なまえ|^シメイ|名字|苗字|世帯主$|(生徒|児童|園児|会員|遺族|里親|飼い?主)名|"
     r"(代表|申請|申込|届出|契約|受給|相談|患|職員|担当|保護|世帯主|所有|管理|責任|被保険|利用|参加|受講|応募|登録|死亡|滞納|寄[附付]|投稿|入[所居]|受賞)者?名|"
+    r"[校園館所院場団会社店]長(氏)?名|(施設|センター)長(氏)?名|"
     r"^(full|first|last|family|given)?[ _-]?name$|^surname$",
     re.I,
 )
@@ -43,6 +48,10 @@ _AUTHOR = re.compile(
 _WORK = re.compile(r"タイトル|書名|題名|表題|誌名|作品|資料名|曲名|ISBN|出版|^(title|book)s?$", re.I)
 _MY_NUMBER_COLUMN = re.compile(r"^(個人番号|マイナンバー)([(（].*)?$")
 _FULL_NAME = re.compile(r"([一-龯々]{1,3})[ \u3000][一-龯々ぁ-んァ-ヶー]{1,4}")
+_UNSPACED_NAME = re.compile(
+    r"([一-龯々]{1,3})([一-龯々ぁ-ん]{0,2}[郎子美恵代江介輔助太也哉樹香奈菜織莉乃花穂衣希紀輝秀博弘浩昭勝清豊隆孝幸行志治義裕健賢誠進勇二三彦雄夫男理])"
+)
+"""A family's name with what given names end with, without a blank; places and shops end otherwise."""
 SURNAMES = frozenset(
     """
     佐藤 鈴木 高橋 田中 伊藤 渡辺 山本 中村 小林 加藤 吉田 山田 佐々木 山口 松本 井上 木村 林 斎藤 清水 山崎 森
@@ -64,6 +73,10 @@ _QUASI = re.compile(
     r"性別|年齢|年代|生年|国籍|職業|学年|町字|^町名|町丁|行政区|校区|地区|郵便番号|住所|続柄|世帯|障害|等級|要介護"
 )
 _PERSONAL_QUASI = re.compile(r"性別|年齢|年代|生年|国籍|続柄|学年|要介護度|障害")
+_FOR_WHOM = re.compile(
+    r"(対象|受け?入れ?|募集|入園|入所|入居|利用可能|参加)_?(者の)?(年齢|年代|学年|性別)|(年齢|学年|性別)_?(制限|要件)"
+)
+"""Columns that say for whom a place is there, not who somebody is."""
 _COUNTS = re.compile(r"人数|者数|人口|件数|世帯数|^男性?$|^女性?$|歳の(男|女)性|児童数|生徒数|員数")
 _SENSITIVE = re.compile(r"生活保護|障害|疾患|病|がん|自殺|虐待|犯罪|受給|相談|死亡|検診|健診|要介護|外国人|国籍")
 
@@ -121,9 +134,15 @@ def _full_names(table: Table) -> frozenset[str]:
         for at, value in enumerate(row.cells):
             if value:
                 filled[at] += 1
-                name = _FULL_NAME.fullmatch(value.strip())
-                found[at] += bool(name and name[1] in SURNAMES)
+                found[at] += _begins_as_a_name(value.strip())
     return frozenset(table.columns[at] for at, count in found.items() if count >= 3 and count * 3 >= filled[at])
+
+
+def _begins_as_a_name(value: str) -> bool:
+    if spaced := _FULL_NAME.fullmatch(value):
+        return spaced[1] in SURNAMES
+    family = any(value[:length] in SURNAMES for length in (1, 2, 3))
+    return len(value) >= 3 and family and bool(_UNSPACED_NAME.fullmatch(value))
 
 
 def _look(seen: _Seen, row: int, value: str, column: str) -> None:
@@ -131,7 +150,7 @@ def _look(seen: _Seen, row: int, value: str, column: str) -> None:
         return
     text = unicodedata.normalize("NFKC", value).translate(HYPHENS)
     for found in _MAIL.finditer(text):
-        if not _OFFICIAL_MAIL.search(found[1].lower()):
+        if not (_OFFICIAL_MAIL.search(found[1].lower()) or _DESK_MAIL.match(found[0])):
             seen.note("mail", row)
     if any(is_my_number(re.sub(r"[ -]", "", run[0])) for run in _MY_NUMBER.finditer(text)):
         seen.note("my-number", row)
@@ -202,9 +221,10 @@ def _authors(columns: Sequence[str]) -> frozenset[str]:
 
 def quasi_identifiers(columns: Sequence[str]) -> tuple[str, ...]:
     """The columns that together may tell who a row is about; empty unless each row seems to be a person (性別, 年齢 … and no counts)."""
-    if not any(_PERSONAL_QUASI.search(name) for name in columns) or any(_COUNTS.search(name) for name in columns):
+    told = [name for name in columns if not _FOR_WHOM.search(name)]
+    if not any(_PERSONAL_QUASI.search(name) for name in told) or any(_COUNTS.search(name) for name in columns):
         return ()
-    return tuple(name for name in columns if _QUASI.search(name))
+    return tuple(name for name in told if _QUASI.search(name))
 
 
 def _alike(table: Table, columns: Sequence[str]) -> list[Risk]:

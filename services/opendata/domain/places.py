@@ -107,6 +107,11 @@ def clean_degrees(value: str) -> Cleaned:
     )
 
 
+def is_degrees(value: str) -> bool:
+    """Whether `value` is written as degrees, wherever that is: what is not so written is named by `clean_degrees`."""
+    return _within(value, (-1_000.0, 1_000.0))
+
+
 def is_latitude(value: str) -> bool:
     return _within(value, LATITUDES)
 

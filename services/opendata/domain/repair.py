@@ -9,7 +9,8 @@ from services.opendata.domain.cells import mended as mended_cell
 from services.opendata.domain.cleaning import cleaner
 from services.opendata.domain.glance import glance
 from services.opendata.domain.headers import standard_names
-from services.opendata.domain.places import PREFECTURES, clean_code, is_latitude, is_longitude
+from services.opendata.domain.places import PREFECTURES, clean_code, is_degrees, is_latitude, is_longitude
+from services.opendata.domain.publisher import Publisher
 from services.opendata.domain.roles import Role, roles_of
 from services.opendata.domain.standards import Definition
 from services.opendata.domain.table import Finding, Findings, Row, Table, total_at
@@ -23,7 +24,8 @@ ERRORS = frozenset({"date-impossible", "time-impossible", "excel-error", "code-w
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One cell (or, with `row` = the header's row, one column name) as it was and as the repaired table has it."""
+    """One cell as it was and as the repaired table has it; with `row` = the header's row, one column name; with `row` 0, the empty cells
+    of a whole column (`code` "publisher-cells"), or a column that was not there ("publisher-column")."""
 
     row: int
     column: int
@@ -36,13 +38,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """How one table is mended. `columns` are the new names; `roles` what each column holds."""
+    """How one table is mended. `columns` are the new names; `roles` what each column holds. `filling`: the columns whose
+    empty cells get one value; those that are not there yet stand behind the others."""
 
     table: Table
     columns: tuple[str, ...]
     roles: tuple[Role, ...]
     definition: Definition | None
     header_changes: tuple[Change, ...]
+    filling: tuple[Change, ...] = ()
 
 
 @dataclass
@@ -57,25 +61,47 @@ class Repair:
     rows: int = 0
 
 
-def plan(table: Table, definition: Definition | None = None) -> Plan:
-    """Reads the first rows of `table`. `definition` is the standard to follow (`conformance.recognise`), None keeps the names."""
-    wanted = [column.name for column in definition.columns] if definition else ()
+def plan(table: Table, definition: Definition | None = None, publisher: Publisher | None = None) -> Plan:
+    """Reads the first rows of `table`. `definition` is the standard to follow (`conformance.recognise`), None keeps the names.
+    `publisher` stands where the definition asks for it: all rows are read for whether any is another's."""
+    wanted = tuple(column.name for column in definition.columns) if definition else ()
     names = tuple(map(full_kana, standard_names(table.columns, wanted)))
     changes = tuple(
         Change(table.header_row or 1, table.place(at), old, old, new, "header", f"項目名を「{new}」に直しました：{old}")
         for at, (old, new) in enumerate(zip(table.columns, names, strict=True))
         if old != new
     )
-    return Plan(table, names, roles_of(table, names, definition), definition, changes)
+    missing = publisher.missing(table, names, wanted) if publisher else {}
+    told = publisher.values if publisher else {}
+    filling = tuple(_filling(table, names, name, told[name], count) for name, count in missing.items())
+    return Plan(table, names, roles_of(table, names, definition), definition, changes, filling)
+
+
+def _filling(table: Table, names: Sequence[str], name: str, value: str, empty: int) -> Change:
+    if name in names:
+        message = f"「{name}」が空欄の{empty}行に、公開する自治体の「{value}」を入れました。"
+        return Change(0, table.place(names.index(name)), name, "", value, "publisher-cells", message)
+    message = f"項目「{name}」の列を加え、すべての行に公開する自治体の「{value}」を入れました。"
+    return Change(0, 0, name, "", value, "publisher-column", message)
 
 
 def repair(plan: Plan, without: frozenset[str] = frozenset()) -> Repair:
-    """Goes through all rows once. `without` holds codes of changes the clerk does not want (`"number-unit"`, `"header"` …).
+    """Goes through all rows once. `without` holds codes of changes that are not wanted (`"header"`, `"publisher-column"` …).
 
     The returned table mends again each time it is read: equal to what was shown, at no memory.
     """
-    result = Repair(replace(plan.table, columns=_names(plan, without), source=lambda: _mended_rows(plan, without)))
-    for change in plan.header_changes if "header" not in without else ():
+    filling = [change for change in plan.filling if change.code not in without]
+    added = tuple(change.column_name for change in filling if change.code == "publisher-column")
+    last = plan.table.place(len(plan.columns) - 1)
+    places = (*plan.table.places, *range(last + 1, last + 1 + len(added))) if plan.table.places else ()
+    table = replace(
+        plan.table,
+        columns=(*_names(plan, without), *added),
+        places=places,
+        source=lambda: _filled_rows(plan, filling, without),
+    )
+    result = Repair(table)
+    for change in (*filling, *(plan.header_changes if "header" not in without else ())):
         _note(result, change)
     for _ in _mended_rows(plan, without, result):
         result.rows += 1
@@ -84,6 +110,25 @@ def repair(plan: Plan, without: frozenset[str] = frozenset()) -> Repair:
 
 def _names(plan: Plan, without: frozenset[str]) -> tuple[str, ...]:
     return plan.table.columns if "header" in without else plan.columns
+
+
+def _filled_rows(plan: Plan, filling: Sequence[Change], without: frozenset[str]) -> Iterator[Row]:
+    """The mended rows with what is the same in all of them, where it stood nowhere."""
+    gaps = [(plan.columns.index(each.column_name), each.after) for each in filling if each.code == "publisher-cells"]
+    added = tuple(each.after for each in filling if each.code == "publisher-column")
+    rows = _mended_rows(plan, without)
+    if not filling:
+        return rows
+    return (Row(row.number, (*_without_gaps(row.cells, gaps), *added)) for row in rows)
+
+
+def _without_gaps(cells: tuple[str, ...], gaps: Sequence[tuple[int, str]]) -> Sequence[str]:
+    if not gaps:
+        return cells
+    filled = list(cells)
+    for at, value in gaps:
+        filled[at] = cells[at] if cells[at].strip() else value
+    return filled
 
 
 def _note(result: Repair, change: Change) -> None:
@@ -195,7 +240,7 @@ def _mend_position(
 ) -> None:
     """Latitude and longitude in each other's columns are put right; a place outside Japan is named."""
     north, east = cells[pair[0]], cells[pair[1]]
-    if not north or not east or (is_latitude(north) and is_longitude(east)):
+    if not (is_degrees(north) and is_degrees(east)) or (is_latitude(north) and is_longitude(east)):
         return
     if is_longitude(north) and is_latitude(east):
         message = f"緯度と経度が入れ替わっていたので直しました：{north}, {east}"

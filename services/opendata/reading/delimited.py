@@ -113,7 +113,7 @@ def _check_line(line: str, number: int, limits: Limits) -> None:
     if len(line) > limits.line:
         raise TooLarge(f"{number}行目が長すぎます。表のファイルではないようです。", code="line-too-long")
     if "\x00" in line:
-        raise Invalid(f"{number}行目に文字でないデータがあります。CSVかExcel（.xlsx）を選んでください。", code="binary")
+        raise Invalid(f"{number}行目に文字でないデータがあります。取り除いて登録し直してください。", code="binary")
 
 
 def _delimiter(path: Path, encoding: str, limits: Limits) -> str:

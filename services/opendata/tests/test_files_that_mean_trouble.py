@@ -1,11 +1,13 @@
 """Files that break other catalogues, from the clerk's form to the public rows: read right, or refused in words; what is published stays."""
 
 import io
+import re
 import resource as limits
 import signal
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import openpyxl
 import pytest
@@ -195,3 +197,49 @@ def test_a_table_that_does_not_fit_on_the_disk_leaves_nothing_behind(town: Town)
     assert refusal.value.code == "disk-full" and refusal.value.details["retry_after"]
     assert folder.is_dir() and list(folder.glob("*.new*")) == []
     assert len(rows(town, dataset)) == 4
+
+
+HEAD = "名称,住所,緯度,経度,電話番号\r\n"
+OFFICE = "役場,大角1,33.21,130.44,0944-32-1013\r\n"
+
+
+def downloaded(town: Town, dataset: str) -> str:
+    [file] = town.visitor().result("package_show", id=dataset)["resources"]
+    return town.visitor().get(urlsplit(file["url"]).path).text
+
+
+@pytest.mark.parametrize("cell", ['=HYPERLINK(""x"")', "@SUM(1)", "+1+1", "-2+3", "＝1+1", "=cmd|' /C calc'!A1"])
+def test_a_cell_that_would_calculate_does_not_in_what_everybody_downloads(town: Town, cell: str):
+    """Also where nothing else was to mend: else the file as sent would be published."""
+    told = f'名称,備考\r\n役場,"{cell}"\r\n学校,-5\r\n駅,-\r\n'
+    text = downloaded(town, town.publish(told.encode(), "備考.csv"))
+    assert f"'{cell}".replace('""', '"') in text.replace('""', '"') and "学校,-5\r\n駅,-\r\n" in text
+
+
+def test_a_table_of_numbers_is_published_byte_for_byte(town: Town):
+    content = "名称,増減\r\n役場,-5\r\n学校,-1.5\r\n駅,-\r\n".encode()
+    assert downloaded(town, town.publish(content, "増減.csv")).encode() == content
+
+
+def test_one_wrong_place_is_said_once_and_written_once(town: Town):
+    """Two fields of one cell: what was written into the first would be lost to the second."""
+    draft = town.staff().send((HEAD + "駅,横溝,c,d,0944-32-1013\r\n" + OFFICE).encode(), "x.csv")
+    page = town.staff().get(draft).text
+    places = re.findall(r'name="place" value="(\w+)"', page)
+    assert sorted(places) == ["C2", "D2"]
+    town.staff().post(f"{draft}/cells", {"place": places, "value": ["33.2", "130.4"]})
+    assert "駅,横溝,33.2,130.4," in town.staff().get(f"{draft}/repaired.csv").text
+
+
+def test_a_table_without_rows_says_so(town: Town):
+    assert "データの行がありません" in visible(town.staff().get(town.staff().send(HEAD.encode(), "x.csv")).text)
+
+
+def test_one_byte_that_is_no_character_is_named_at_its_line(town: Town):
+    """Old systems pad with NUL; a person finds it by its line."""
+    content = (HEAD + OFFICE * 4 + OFFICE.replace("役場", "役\0場")).encode()
+    text = visible(town.staff().get(town.staff().send(content, "x.csv")).text)
+    assert "6行目に文字でないデータがあります" in text
+    assert "文字のファイルではありません" in visible(
+        town.staff().get(town.staff().send(bytes(range(256)), "x.csv")).text
+    )

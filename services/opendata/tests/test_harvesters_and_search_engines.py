@@ -214,3 +214,11 @@ def test_no_data_set_is_left_out_of_the_sitemaps(town: Town, monkeypatch: pytest
 def test_a_page_number_without_end_is_the_first_page(town: Town):
     town.publish()
     assert "AED" in town.visitor().get("/opendata/?page=" + "9" * 5000).text
+
+
+@pytest.mark.parametrize("page", ["0", "-1"])
+@pytest.mark.parametrize("form", ["ttl", "jsonld", "rdf", "xml"])
+def test_a_page_before_the_first_is_refused_before_anything_is_sent(town: Town, form: str, page: str):
+    """A refusal in the middle of an answer is a broken connection."""
+    answer = town.visitor().get(f"/opendata/catalog.{form}?page={page}", page=False)
+    assert answer.status_code == 422 and "1から" in answer.text

@@ -28,3 +28,26 @@ def test_a_data_set_s_page_speaks_the_reader_s_language(town: Town, lang: str, w
     page = town.visitor().get(f"/opendata/datasets/{name}", params={"lang": lang})
     assert page.status_code == 200
     assert word in page.text
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("/opendata/datasets/nothing", "There is no such data set."),
+        ("/opendata/requests/nothing", "There is no such page."),
+        ("/opendata/sensors/nothing", "There is no such sensor."),
+    ],
+)
+def test_what_is_not_there_says_so_in_the_reader_s_language(town: Town, path: str, word: str):
+    page = town.visitor().get(path, params={"lang": "en"})
+    assert page.status_code == 404 and word in page.text
+    assert word not in town.visitor().get(path).text
+
+
+def test_a_chart_s_title_is_one_sentence_of_one_language(town: Town):
+    content = "区分,数\r\n".encode() + "公園,1\r\n学校,2\r\n".encode() * 3
+    name = town.name_of(town.publish(content, "区分.csv", title="まちの区分"))
+    [file] = town.visitor().result("package_show", id=name)["resources"]
+    address = f"/opendata/datasets/{name}/resources/{file['id']}/chart"
+    assert "まちの区分: Number of rows by 区分" in town.visitor().get(address, params={"lang": "en"}).text
+    assert "まちの区分：区分ごとの行の数" in town.visitor().get(address).text

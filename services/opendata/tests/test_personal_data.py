@@ -160,3 +160,47 @@ def test_a_library_s_catalogue_passes():
 def test_an_author_beside_whom_a_person_stands_waits(columns: tuple[str, ...]):
     rows = [("川", "中村 漱", "3"), ("山", "田中 一", "3"), ("海", "森 鴎", "4")]
     assert codes(columns, rows) & {"name", "name-with-contact"}
+
+
+@pytest.mark.parametrize(
+    "column", ["対象年齢", "受入年齢", "対象年齢（開始）", "対象学年", "年齢制限", "募集学年", "対象_年齢"]
+)
+def test_for_whom_a_place_is_says_nothing_of_anybody(column):
+    """Nurseries, parks, courses: a nursery's 受入年齢 is a column of the standard."""
+    assert codes(("名称", "住所", column), [("大木保育園", "大角1", "0-5"), ("中央公園", "横溝2", "3-6")]) == set()
+    assert codes(("校区", "年齢", column), [("大溝", "30", "0-5")]) == {"k-anonymity"}, (
+        "beside somebody's age it does not hide it"
+    )
+
+
+@pytest.mark.parametrize("definition", definitions(), ids=lambda one: f"{one.kind.number}-{one.edition}")
+def test_no_recommended_data_set_is_a_table_of_persons_by_its_columns(definition):
+    rows = [[f"{column.name}{number}" for column in definition.columns] for number in range(3)]
+    assert "k-anonymity" not in codes([column.name for column in definition.columns], rows)
+
+
+def test_a_desk_s_address_is_nobody_s_a_free_one_is_somebody_s():
+    assert (
+        codes(("メール",), [("info@onsen-oki.example.jp",), ("jimukyoku@npo.example.jp",), ("Office@a.example",)])
+        == set()
+    )
+    assert codes(("メール",), [("info.tanaka@gmail.com",)]) == {"mail"}
+    assert codes(("メール",), [("officeyamada@a.example",)]) == {"mail"}
+
+
+def test_names_written_without_a_blank_are_found_places_and_shops_are_not():
+    people = [("古賀真理",), ("田中一郎",), ("佐藤花子",), ("緒方健",), ("大木町",)]
+    assert codes(("所有者等",), people) == {"name"}
+    for places in (
+        ("中村公園", "山口駅前", "田中医院", "原田橋", "福田町"),
+        ("山口県", "石川県", "千葉県", "宮崎県", "福島県"),
+        ("大野城市", "小野田", "松本市", "高田馬場", "中野区"),
+        ("森林", "東", "西田", "中山", "林道"),
+        ("山田商店", "藤井酒造", "小川製菓", "松尾建設", "古賀商事"),
+    ):
+        assert codes(("名称",), [(place,) for place in places]) == set(), places
+
+
+@pytest.mark.parametrize("column", ["校長名", "園長氏名", "館長名", "施設長名", "センター長名"])
+def test_who_heads_a_house_is_a_name(column):
+    assert codes(("名称", column), [("大溝小学校", "田中花子")]) == {"name"}

@@ -360,3 +360,9 @@ def test_names_of_columns_in_half_width_katakana_are_mended_and_said():
     result = repair(plan(Table.of(("施設ｺｰﾄﾞ", "ｼｭﾍﾞﾂ"), [("001", "公民館")])))
     assert result.table.columns == ("施設コード", "シュベツ")
     assert [change.before for change in result.changes] == ["施設ｺｰﾄﾞ", "ｼｭﾍﾞﾂ"]
+
+
+@pytest.mark.parametrize(("north", "east"), [("200.5", "130.4"), ("0.0", "0.0"), ("33.2", "13.04"), ("-33.2", "130.4")])
+def test_a_place_that_is_not_in_japan_is_named_once(north, east):
+    table = Table.of(["名称", "緯度", "経度"], [["役場", north, east]])
+    assert [found.place for found in repair(plan(table)).findings.of("degrees-outside")] == ["B2"]

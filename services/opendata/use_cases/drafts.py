@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -10,14 +10,15 @@ from sqlalchemy.orm import Session
 
 from libs.common import jobs, room
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, Refusal, say
+from libs.common.errors import Invalid, NotFound, Refusal, say
 from libs.common.files import StoredFile
 from libs.common.ids import new_id
 from libs.common.service import Service
 from services.opendata.db import DatasetRow, DraftRow, datasets
 from services.opendata.domain import standards
+from services.opendata.domain.publisher import Publisher
 from services.opendata.settings import files_of, settings_of, tables_of
-from services.opendata.use_cases.examine import Source, examine
+from services.opendata.use_cases.examine import STEPS, Source, Tell, examine
 
 AT_ONCE = 3 * 1024 * 1024
 """Bytes up to which a file is read while the clerk waits; larger ones are read by a job, with progress shown."""
@@ -56,12 +57,36 @@ def begin(session: Session, actor: Actor, sent: Sent, stored: StoredFile, now: d
     )  # fmt: skip
     session.add(row)
     session.flush()
-    if stored.size > AT_ONCE:
-        jobs.add(session, READ, {"draft": row.id}, tenant=row.tenant_id, key=row.id, now=now)
+    _order(session, row, now)
     return row
 
 
-def read_now(service: Service, tenant: str, draft_id: str) -> None:
+def _order(session: Session, row: DraftRow, now: datetime) -> None:
+    """A large file is read by a job, whose id stands in the report until it has."""
+    if row.size > AT_ONCE:
+        job = jobs.add(session, READ, {"draft": row.id}, tenant=row.tenant_id, key=new_id(), now=now)
+        row.report = row.report | {"job": job}
+
+
+def progress(session: Session, row: DraftRow) -> jobs.JobState:
+    """How far the reading of a draft is; its `status` is "dead" where it was given up, or its job was left behind in a move."""
+    waiting = jobs.JobState("", READ, "pending", None, None, None)
+    try:
+        found = jobs.find(session, row.report["job"]) if "job" in row.report else waiting
+    except NotFound:
+        found = replace(waiting, status="dead")
+    return replace(found, done=found.done or 0, total=found.total or STEPS)
+
+
+def read_once_more(session: Session, draft_id: str, now: datetime) -> DraftRow:
+    """Where reading was given up (a disk that was full, say), it begins anew. What is read or goes on is left."""
+    row = datasets.draft(session, draft_id, lock=True)
+    if row.state == "reading" and progress(session, row).status == "dead":
+        _order(session, row, now)
+    return row
+
+
+def read_now(service: Service, tenant: str, draft_id: str, tell: Tell = lambda *_: None) -> None:
     """Read a draft's file and keep what was understood. Repeating is safe: what is read is left as it is."""
     with service.database.reading(tenant=tenant) as session:
         row = datasets.draft(session, draft_id)
@@ -69,10 +94,11 @@ def read_now(service: Service, tenant: str, draft_id: str) -> None:
     if row.state != "reading":
         return
     stored = StoredFile(row.file_id, row.size, row.sha256, row.media_type)
-    source = Source(tenant, stored, row.filename, (place.name if place else None) or "", row.report.get("asked"),
+    publisher = Publisher(place.code or tenant, place.name or "") if place else Publisher()
+    source = Source(tenant, stored, row.filename, publisher, row.report.get("asked"),
                     row.report.get("sheet_asked"), row.report.get("corrected", {}))  # fmt: skip
     try:
-        found = examine(files_of(service), tables_of(service), source)
+        found = examine(files_of(service), tables_of(service), source, tell)
     except Refusal as refusal:
         _finish(service, tenant, draft_id, {"state": "unreadable", "report": {"reason": str(refusal.message)}})
         return
@@ -111,8 +137,7 @@ def _read_again(session: Session, draft_id: str, said: dict[str, Any], now: date
     row = datasets.draft(session, draft_id, lock=True)
     if row.state in ("read", "unreadable"):
         row.state, row.report = "reading", _asked(row) | said
-        if row.size > AT_ONCE:
-            jobs.add(session, READ, {"draft": row.id}, tenant=row.tenant_id, key=new_id(), now=now)
+        _order(session, row, now)
     return row
 
 
@@ -126,7 +151,7 @@ def take_sheets(session: Session, actor: Actor, draft_id: str, now: datetime) ->
     for sheet in sheets:
         if sheet not in there:
             draft = begin(session, actor, Sent(row.filename), stored, now)
-            draft.report = {"sheet_asked": sheet}
+            draft.report = draft.report | {"sheet_asked": sheet}
             made.append(draft)
     return made
 

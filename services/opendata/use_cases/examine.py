@@ -3,11 +3,12 @@
 `examine` gives the report kept with a draft (plain JSON) and makes the tables that will be published.
 """
 
+import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -16,12 +17,13 @@ from libs.common.files import Store, StoredFile
 from services.opendata.datastore import Built, Tables
 from services.opendata.domain import personal, vocabulary
 from services.opendata.domain.conformance import Conformance, assess
+from services.opendata.domain.publisher import Publisher
 from services.opendata.domain.readability import Evidence, Readability, judge
 from services.opendata.domain.recognising import recognise
 from services.opendata.domain.repair import Change, Repair, plan, repair
 from services.opendata.domain.roles import Role, roles_of
 from services.opendata.domain.standards import Definition, definitions
-from services.opendata.domain.table import Finding, Findings, Table, column_letters
+from services.opendata.domain.table import Finding, Findings, Row, Table, column_letters
 from services.opendata.reading.read import Reading, read
 from services.opendata.use_cases import whereabouts
 
@@ -33,6 +35,10 @@ PLACES = 5
 """Places named where many are alike."""
 MAX_CSV = 16 * 1024**3
 """Bytes of a repaired file."""
+STEPS = 6
+"""Pieces of work of which `examine` tells, each a pass or more over all rows."""
+Tell = Callable[[int, int, str], None]
+"""Told of each step as it begins: how many are done, of how many, what it is."""
 EDITION_TAGS = {"自治体標準オープンデータセット": "自治体標準ODS", "推奨データセット": "推奨データセット"}
 
 
@@ -48,7 +54,7 @@ class Examined:
 
 @dataclass(frozen=True)
 class Source:
-    """A stored file to be examined; `place` is the municipality's name, for the proposed description.
+    """A stored file to be examined; `publisher` is the municipality, for the proposed description and where a standard asks for it.
 
     `sheet`: the sheet of a workbook that a person chose.
     `corrected`: cells a person wrote anew in the cloud, by their place in the file ({"J6": "2019-02-28"}).
@@ -58,18 +64,19 @@ class Source:
     tenant: str
     stored: StoredFile
     filename: str
-    place: str
+    publisher: Publisher
     kind: str | None = None
     sheet: str | None = None
     corrected: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def examine(store: Store, tables: Tables, source: Source) -> Examined:
+def examine(store: Store, tables: Tables, source: Source, tell: Tell = lambda *_: None) -> Examined:
     """Read, judge, repair. Refusals are those of `read` (Invalid, TooLarge)."""
+    tell(0, STEPS, "表の形を調べています")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         _copy(store, source, path)
-        return _examine(store, tables, source, read(path, source.filename))
+        return _examine(store, tables, source, read(path, source.filename), tell)
 
 
 def _copy(store: Store, source: Source, path: Path) -> None:
@@ -78,12 +85,13 @@ def _copy(store: Store, source: Source, path: Path) -> None:
             file.write(chunk)
 
 
-def _examine(store: Store, tables: Tables, source: Source, reading: Reading) -> Examined:
+def _examine(store: Store, tables: Tables, source: Source, reading: Reading, tell: Tell) -> Examined:
+    tell(1, STEPS, "直すところを探しています")
     reading = _with_sheet_first(reading, source.sheet)
     table = reading.tables[0]
     stem = PurePath(source.filename).stem
     definition = _definition(source, table, stem)
-    chosen = plan(table.with_cells(source.corrected), definition)
+    chosen = plan(table.with_cells(source.corrected), definition, source.publisher)
     mended = repair(chosen)
     report = _understood(source, reading, definition, mended.table.columns)
     report |= (
@@ -93,13 +101,21 @@ def _examine(store: Store, tables: Tables, source: Source, reading: Reading) -> 
     )
     report["corrected"] = dict(source.corrected)
     report["acting"] = sorted(_more_than_values(reading))
-    mends = bool(mended.counts or source.corrected or report["acting"] or RESHAPED & report["counts"].keys())
+    mends = bool(
+        mended.counts
+        or source.corrected
+        or report["acting"]
+        or RESHAPED & report["counts"].keys()
+        or _calculates(table)
+    )
     best = mended.table if mends else table
+    tell(2, STEPS, "標準に合うかを調べています")
     report["conformance"] = _conformance(assess(best, definition)) if definition else None
     report["readability"] = _readability(reading, chosen.roles, mended, definition, mends)
+    tell(3, STEPS, "個人情報がないかを調べています")
     report["personal"] = [_risk(risk) for risk in personal.inspect(best, stem)]
     report["personal_elsewhere"] = [_risk(risk) for one in reading.tables[1:] for risk in personal.inspect(one, stem)]
-    return _keep(store, tables, source, report, table, mended if mends else None)
+    return _keep(store, tables, source, report, table, mended if mends else None, tell)
 
 
 def _definition(source: Source, table: Table, title: str) -> Definition | None:
@@ -134,7 +150,7 @@ def _understood(
         "kind": definition.kind.number if definition else "",
         "proposed": {
             "title": title, "theme": vocabulary.proposed_theme(title), "frequency": "ANNUAL" if definition else "IRREG",
-            "notes": _notes(source.place, title, columns, _said_around(reading)), "tags": _tags(definition),
+            "notes": _notes(source.publisher.name, title, columns, _said_around(reading)), "tags": _tags(definition),
         },
     }  # fmt: skip
 
@@ -162,6 +178,8 @@ def _tags(definition: Definition | None) -> list[str]:
 
 def _findings(reading: Reading, mended: Repair) -> dict[str, Any]:
     """About the file as it came, and the cells that stay as they were and need a person."""
+    if not mended.rows:
+        mended.findings.add(Finding("no-rows", "error", "データの行がありません。項目名だけの表です。"))
     counts = reading.findings.counts + mended.findings.counts
     shown = [*reading.findings.shown, *mended.findings.shown]
     cells = {id(each) for each in mended.findings.shown if each.row and each.column}
@@ -225,6 +243,10 @@ def _change(change: Change) -> dict[str, Any]:
     if change.code == "total-row":
         return {"place": f"{change.row}行目", "column_name": "", "before": change.before[:200], "after": "（行を除きました）",
                 "message": change.message}  # fmt: skip
+    if not change.row:
+        place = f"{column_letters(change.column)}列" if change.column else "新しい列"
+        return {"place": place, "column_name": change.column_name, "before": "（空欄）" if change.column else "（列なし）",
+                "after": change.after[:200], "message": change.message}  # fmt: skip
     return {
         "place": f"{column_letters(change.column)}{change.row}", "column_name": change.column_name,
         "before": change.before[:200], "after": change.after[:200], "message": str(change.message),
@@ -234,6 +256,7 @@ def _change(change: Change) -> dict[str, Any]:
 def _beside(table: Table, mended: Repair) -> dict[str, Any]:
     """The first rows as they came and as repaired, cell by cell."""
     before = {row.number: row.cells for row in islice(table.rows(), PREVIEW)}
+    added = ("",) * (len(mended.table.columns) - len(table.columns))
     after = [row for row in islice(mended.table.rows(), PREVIEW) if row.number in before]
     return {
         "before": {
@@ -243,7 +266,10 @@ def _beside(table: Table, mended: Repair) -> dict[str, Any]:
         "after": {
             "columns": list(mended.table.columns),
             "rows": [
-                [{"text": new, "changed": old != new} for old, new in zip(before[row.number], row.cells, strict=True)]
+                [
+                    {"text": new, "changed": old != new}
+                    for old, new in zip((*before[row.number], *added), row.cells, strict=True)
+                ]
                 for row in after
             ],
         },
@@ -306,16 +332,38 @@ RESHAPED = frozenset({
 """Findings after which the table is not the file: it is written anew even where no cell is mended."""
 
 
+_DOUBTFUL_START = re.compile(r"\x1f(?:[=+\-@＝＋－＠'\x00-\x1e]|[^\S\x1f])")
+"""Cells, each after \\x1f, that may begin a formula; one in many files has any, and only its block is looked at cell by cell."""
+
+
+def _calculates(table: Table) -> bool:
+    """Whether any cell would be a formula where the file is opened: then it is written anew, with that cell as text."""
+    for block in chain([[Row(0, table.columns)]], table.blocks()):
+        cells = [cell for row in block for cell in row.cells]
+        text = "\x1f" + "\x1f".join(cells)
+        if ("\x00" in text or _DOUBTFUL_START.search(text)) and any(csvout.harmless(cell) != cell for cell in cells):
+            return True
+    return False
+
+
 def _more_than_values(reading: Reading) -> frozenset[str]:
     """Why the file as sent may not be published: what was looked at, and judged for personal data, is one table of it."""
     return frozenset(ACTING & reading.findings.counts.keys()) | ({"other-tables"} if len(reading.tables) > 1 else set())
 
 
 def _keep(
-    store: Store, tables: Tables, source: Source, report: dict[str, Any], table: Table, mended: Repair | None
+    store: Store,
+    tables: Tables,
+    source: Source,
+    report: dict[str, Any],
+    table: Table,
+    mended: Repair | None,
+    tell: Tell,
 ) -> Examined:
     """`mended` is None when there is nothing to mend: then the file is published as sent."""
+    tell(4, STEPS, "送られた表を引けるようにしています")
     original, built = _make(tables, source.tenant, table)
+    tell(5, STEPS, "公開する表を仕上げています")
     stored = source.stored
     media_type = "text/csv" if report["format"] in ("csv", "tsv") else stored.media_type
     report["original"] = _told(source.filename, media_type, stored, built)
