@@ -111,6 +111,7 @@ def case_context(
         "owed": fees.owed(charge) if charge else None,
         "overdue": charge is not None and fees.overdue(charge, now),
         "back": fees.back(session, charge) if charge else None,
+        "may_ask_back": paying.provider(service_of(request), session) is not None,
         "slip": paying.slip(service_of(request), session, charge),
         "bundle": together.others(session, row),
         "cosigners": cosign.asked(session, row.id),
