@@ -38,6 +38,16 @@ def test_put_aside_and_taken_up_on_another_device_by_a_link_that_works_once(town
     assert "もう使えません" in visible(phone.post(link).text)
 
 
+def test_who_has_begun_is_led_on_before_beginning_anew(town: Town):
+    guest = town.guest()
+    strongest = r'class="btn btn--main"[^>]*>([^<]*)<'
+    assert re.findall(strongest, guest.get("event-moushikomi/").text) == ["申し込みを始める"]
+    draft = guest.start("event-moushikomi")
+    page = guest.get("event-moushikomi/").text
+    assert re.findall(strongest, page) == ["続きから入力する"] and f'href="{draft}/entry"' in page
+    assert "新しく申し込みを始める" in page
+
+
 def test_a_newer_link_replaces_the_older(town: Town):
     guest = town.guest()
     draft = guest.start("event-moushikomi")
