@@ -430,3 +430,10 @@ def test_without_a_provider_what_it_took_is_paid_back_by_hand_alone(town: Town):
     assert boss.post(f"desk/cases/{sent.id}/fee/refund").status_code == 409, "there is nobody to ask"
     assert boss.post(f"desk/cases/{sent.id}/fee/hand-refund", {"refund_how": "口座振込"}).status_code == 200
     assert charge(town).charge_state == "refunded"
+
+
+@pytest.mark.parametrize("typed", ["３，０００", "3,000", "3000"])
+def test_an_amount_is_typed_in_any_width_and_with_commas(town: Town, typed: str):
+    _, staff, sent = owing(town, amount=None)
+    assert staff.post(f"desk/cases/{sent.id}/fee/fix", {"amount": typed}).status_code == 200
+    assert charge(town).amount == 3000
