@@ -216,6 +216,17 @@ def test_each_line_that_cannot_be_decided_says_why(town: Town):
     assert "この内容で決める" not in page
 
 
+def test_a_case_with_two_lines_is_not_decided_by_the_one_that_happens_to_come_first(town: Town):
+    staff = examined(town, 2)
+    first, second = sheet(staff)
+    again = first | {OUTCOME: "落選", REASON: "定員に達したため。"}
+    page = send(staff, written([first | {OUTCOME: "参加決定"}, second | {OUTCOME: "参加決定"}, again]))
+    assert "結果を書いた行が、いくつもあります（2、4行目）" in visible(page.text)
+    assert "1件をこの内容で決める" in visible(page.text)
+    staff.post("desk/sheet/carry-out", {"lines": hidden(page.text, "lines")})
+    assert len(town.events("eapply.application.decided.v1")) == 1
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
