@@ -40,6 +40,14 @@ def test_a_search_is_kept_under_a_name_and_shared(town: Town):
     assert staff.post("desk/searches", {"name": " "}).status_code == 422
 
 
+def test_a_search_without_a_name_is_asked_for_one_and_stays_as_it_was(town: Town):
+    staff = town.staff()
+    town.guest().apply_for_event(name="荒木 直美", kana="あらき なおみ")
+    page = staff.post("desk/searches", {"name": " ", "q": "アラキ", "tab": "new"})
+    assert page.status_code == 422 and "検索の名前を入力してください。" in visible(page.text)
+    assert 'name="q" value="アラキ"' in page.text and "荒木 直美" in visible(page.text)
+
+
 def test_a_shared_search_of_a_clerk_who_left_is_deleted_by_a_manager(town: Town):
     staff, boss = town.staff(), town.staff("boss", "室見 課長", MANAGER)
     several(town, 1)

@@ -137,6 +137,9 @@ def test_anybody_can_check_a_notice_and_reads_nothing_of_it(town: Town, neighbou
         assert canary not in page.text
     assert "紙に書かれた内容が元のままかどうかはわかりません" in text, "what the number alone does not prove"
     assert stranger.get("verify/ABCDEFGH").status_code == 404
+    elsewhere = stranger.get("verify", params={"number": "../../x"})
+    assert "見つかりません。番号を1文字ずつ" in visible(elsewhere.text) and "確かめ番号" in visible(elsewhere.text)
+    assert "確かめ番号を入力してください" in visible(stranger.get("verify", params={"number": " - "}).text)
     assert neighbour.guest().get(f"verify/{code}").status_code == 404
 
 
