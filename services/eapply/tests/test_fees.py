@@ -1,5 +1,6 @@
 """手数料: before and after, fixed on examination, 減免, refund, and a provider whose callbacks cannot be relied on."""
 
+import json
 import random
 import re
 import subprocess
@@ -151,9 +152,17 @@ def test_a_signed_callback_that_says_nonsense_changes_nothing(town: Town):
     owing(town)
     for fact in (told(town, amount=-1), Told("x", "no-such-charge", "paid", 1, town.service.clock.now())):
         assert call(town, fact).status_code in (404, 422)
-    body = b"[]"
-    headers = {"x-signature": signature(paying.secret(town.service), body)}
-    assert town.guest().post("payments/callback", content=body, headers=headers, page=False).status_code == 422
+    right = json.loads(written(told(town)))
+    wrong = (
+        {"amount": float("inf")}, {"amount": "300"}, {"amount": 300.5}, {"amount": True}, {"at": "2026-11-28T00:00:00"},
+        {"at": "9999-12-31T23:59:59-12:00"}, {"id": "x" * 101}, {"id": ""}, {"id": {}}, {"id": "a\0b"}, {"kind": ["paid"]},
+        {"charge": "\0"},
+    )  # fmt: skip
+    for body in (b"[]", b"[" * 10_000, *(json.dumps(right | each).encode() for each in wrong)):
+        headers = {"x-signature": signature(paying.secret(town.service), body)}
+        answer = town.guest().post("payments/callback", content=body, headers=headers, page=False)
+        assert answer.status_code == 422, body[:200]
+    assert reports(town) == 0 and charge(town).charge_state == "due"
 
 
 def test_the_applicant_pays_and_every_callback_is_lost_and_the_comparison_finds_it(town: Town, monkeypatch):
