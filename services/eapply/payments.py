@@ -10,11 +10,13 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import UTC, datetime
+from typing import Protocol
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from libs.common.errors import Forbidden, Invalid
-from services.eapply.domain.fees import Kind
+from services.eapply.domain.fees import MAX_YEN, Kind
 
 Send = Callable[[bytes, str], None]
 """(body, signature): delivers one callback."""
@@ -73,13 +75,21 @@ def read(secret: str, body: bytes, signed: str) -> Told:
     if not secret or not hmac.compare_digest(signature(secret, body).encode(), signed.encode()):
         raise Forbidden("The signature does not fit.", code="bad-signature")
     try:
-        values: dict[str, Any] = json.loads(body)
-        if values["kind"] not in ("paid", "refunded") or not 0 < int(values["amount"]) <= 10_000_000:
-            raise ValueError
-        at = datetime.fromisoformat(values["at"])
-        return Told(str(values["id"])[:100], str(values["charge"])[:36], values["kind"], int(values["amount"]), at)
-    except (ValueError, KeyError, TypeError) as error:
+        said = _Callback.model_validate_json(body)
+    except ValidationError as error:
         raise Invalid("The callback cannot be read.", code="bad-callback") from error
+    return Told(said.id, said.charge, said.kind, said.amount, said.at)
+
+
+class _Callback(BaseModel):
+    """The body of a callback. An id that is too long is refused: cut off, two facts could become one."""
+
+    model_config = ConfigDict(strict=True)
+    id: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")
+    charge: str = Field(max_length=36, pattern=r"^[^\x00-\x1f]*$")
+    kind: Kind
+    amount: int = Field(ge=1, le=MAX_YEN)
+    at: AwareDatetime = Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,16 @@ class Seal:
             certify=True,
             docmdp_permissions=fields.MDPPerm.NO_CHANGES,
         )
-        signed = signers.PdfSigner(about, signer=self._signer, timestamper=self._stamps).sign_pdf(writer)
+        unseen = fields.InvisSigSettings(
+            box_out_of_bounds=True
+        )  # in the page PDF/UA would have it in the reading order
+        signer = signers.PdfSigner(
+            about,
+            signer=self._signer,
+            timestamper=self._stamps,
+            new_field_spec=fields.SigFieldSpec("Seal", invis_sig_settings=unseen),
+        )
+        signed = signer.sign_pdf(writer)
         return signed.getvalue()
 
 

@@ -270,7 +270,7 @@ def _lines(request: Request, seen: cases.Seen) -> list[Line]:
 
 def _asked(request: Request, procedure: Any, row: Any, correction: Any) -> dict[str, dict[str, str]]:
     """Path → {label, reason} of what is asked to be mended, each label in the reader's language."""
-    labels = {line.path: line.label for line in lines(shown(request, procedure), row.answers, language(request))}
+    labels = {place.path: place.label for place in correct.places(shown(request, procedure), row, language(request))}
     return {
         asked["path"]: {"label": labels.get(asked["path"]) or asked["label"], "reason": asked["reason"]}
         for asked in correction.fields

@@ -25,6 +25,7 @@ from services.eapply.api.shell import (
     spoken,
     to,
 )
+from services.eapply.domain import mynumber
 from services.eapply.forms.postal import look_up
 from services.eapply.use_cases import cases, delegates, drafts, enquire, mails, procedures, together, who
 
@@ -34,6 +35,7 @@ ENQUIRY = say("申請の状況を確かめる")
 
 @router.get("/t/{code}/eapply/", summary="Procedures open for applications")
 def index(request: Request, q: str = "", category: str = "", actor: Actor = access.public()) -> Response:
+    mynumber.refuse_in(q)
     with reading(request, actor) as session:
         found = procedures.offered_definitions(session, q[:100], category[:60])
     life = {} if q or category else together.events_among(found)

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, say
+from libs.common.errors import Invalid, NotFound, say
 from libs.common.web import Link, i18n
 from services.eapply.api.applications import APPLICATION
 from services.eapply.api.shell import (
@@ -107,20 +107,33 @@ def _page(
 @router.get(SIGN, include_in_schema=False)
 def sign_page(request: Request, secret: str, actor: Actor = access.guest()) -> Response:
     """Only asks: opening the link confirms nothing."""
-    return _sign_page(request, actor, secret, {}, {})
+    with reading(request, actor) as session:
+        before = cosign.answered(session, actor, secret)
+    return _answered_page(request, before.state) if before else _sign_page(request, actor, secret, {}, {})
 
 
 @router.post(SIGN, include_in_schema=False)
 def signed(request: Request, secret: str, actor: Actor = access.guest(), sent: Form = form) -> Response:
-    now, confirmed = now_of(request), sent.get("act") != "refuse"
+    now, answer = now_of(request), "refused" if sent.get("act") == "refuse" else "confirmed"
     try:
         with changing(request, actor) as session:
-            if confirmed:
-                cosign.confirm(session, actor, secret, sent.get("name"), now, site=site(request))
-            else:
+            if answer == "refused":
                 cosign.refuse(session, actor, secret, sent.get("reason"), now, site=site(request))
+            else:
+                cosign.confirm(session, actor, secret, sent.get("name"), now, site=site(request))
     except Invalid as refusal:
         return _sign_page(request, actor, secret, refusal.fields, dict(sent.pairs), 422)
+    except NotFound:  # pressed twice: the first press has answered
+        with reading(request, actor) as session:
+            before = cosign.answered(session, actor, secret)
+        if before is None:
+            raise
+        return _answered_page(request, before.state)
+    return _answered_page(request, answer)
+
+
+def _answered_page(request: Request, state: str) -> Response:
+    confirmed = state == "confirmed"
     return render(
         request, "cosigned.html", crumbs=(Link(CONFIRM, "", True),), confirmed=confirmed,
         title=say("確認しました") if confirmed else say("確認しないことを伝えました"),

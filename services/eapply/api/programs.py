@@ -22,7 +22,7 @@ from services.eapply import paying
 from services.eapply.api.filling import Kept, keep_uploads
 from services.eapply.api.shell import MAX_UPLOADS, Form, changing, now_of, reading, service_of, site, store_of
 from services.eapply.db import ChargeRow
-from services.eapply.domain import receipt
+from services.eapply.domain import mynumber, receipt
 from services.eapply.forms.definition import DATE_PARTS
 from services.eapply.forms.raw import Raw, from_json, take_in
 from services.eapply.forms.read import read_procedure
@@ -68,6 +68,7 @@ class ReceiptOut(BaseModel):
 
 @router.get(f"{API}/procedures", summary="Procedures open for applications")
 def list_procedures(request: Request, q: str = "", actor: Actor = access.public()) -> list[dict[str, Any]]:
+    mynumber.refuse_in(q)
     with reading(request, actor) as session:
         rows = procedures.offered(session, q[:100])
     return [{"key": row.key, "title": row.title, "category": row.category, "version": row.version} for row in rows]

@@ -34,7 +34,7 @@ from libs.common.web.filters import written
 from libs.common.web.pages import known_actor, refusal_heading
 from services.eapply.domain import mynumber
 from services.eapply.forms.definition import Procedure
-from services.eapply.forms.text import narrow
+from services.eapply.forms.text import narrow, whole
 from services.eapply.use_cases import drafts
 
 __all__ = [
@@ -234,8 +234,9 @@ class Form:
         return [text for key, text in self.pairs if key == name]
 
     def number(self, name: str) -> int:
-        text = self.get(name)
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+        """A whole number in any width and with commas; -1 where it is none, or negative, or of more than nine digits."""
+        found = whole(self.get(name))
+        return found if found is not None and 0 <= found < 10**9 else -1
 
 
 def typed_date(sent: Form, name: str) -> date:

@@ -12,6 +12,7 @@ from libs.common.errors import NotFound, TooLarge, say
 from libs.common.web import Link
 from services.eapply.api.shell import Form, Texts, base, form, reading, render, shown, to
 from services.eapply.db import NoticeDocumentRow
+from services.eapply.domain import mynumber
 from services.eapply.domain.receipt import plain_code
 from services.eapply.use_cases import cases, delivery
 
@@ -23,10 +24,15 @@ MAX_BYTES = 20 * 1024 * 1024
 
 @router.get(VERIFY, include_in_schema=False)
 def verify_page(request: Request, number: str = "", actor: Actor = access.public()) -> Response:
-    if number:
-        return to(f"{base(request)}/verify/{plain_code(number)[:40]}")
+    mynumber.refuse_in(number)
+    code = "".join(filter(str.isalnum, plain_code(number)))[:40]
+    if code:
+        return to(f"{base(request)}/verify/{code}")
     with reading(request, actor):
         pass
+    if number:
+        sentence = say("通知書にある確かめ番号を入力してください。")
+        return _page(request, "verify.html", errors=Texts({"number": sentence}), status_code=422)
     return _page(request, "verify.html")
 
 

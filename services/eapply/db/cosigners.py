@@ -13,7 +13,7 @@ class CosignerRow(TenantTable, Base):
     """One of them: `name` and `address` as the applicant gave them. `state`: waiting | confirmed | refused | replaced |
     lapsed (confirmed, and then a correction changed what that was: another row asks the same person again).
 
-    `secret_hash` is of the newest link's secret, good until `good_until`, and goes when they have answered. `account` and
+    `secret_hash` is of the newest link's secret, good until `good_until` or until they have answered. `account` and
     `session_hash` say who answered, so that nobody confirms twice. `language`: in which they are written to, as the applicant said;
     None: Japanese.
     """

@@ -44,7 +44,8 @@ class ChargeRow(TenantTable, Base):
 
 
 class PaymentReportRow(TenantTable, Base):
-    """One fact from the provider, kept once by the provider's own id. `source`: callback | statement | window."""
+    """One fact from the provider, kept once by the provider's own id. `source`: callback | statement |
+    window | hand (paid back without the provider)."""
 
     __tablename__ = "payment_reports"
     __table_args__ = (points_at(["charge_id"], "charges", ["id"]), Index(None, "tenant_id", "charge_id"))

@@ -56,7 +56,8 @@ class ProcedureVersionRow(TenantTable, Base):
 class DraftRow(TenantTable, Base):
     """What somebody is filling in: `raw` inputs as typed, `files` by path. Its owner is a person or a guest's session.
 
-    `resume_hash` is of a link's secret, good once. `application_id` is set by the one submission a draft can have.
+    `resume_hash` is of a link's secret, good once, until `resume_until` (None: used).
+    `application_id` is set by the one submission a draft can have.
     `delegation_id`: it is filled in for the giver of that 委任. `bundle_id`: the same for drafts begun together.
     """
 

@@ -24,8 +24,13 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 """An id of ours in a hidden input or a list: its digits are no number of a person."""
 _CHAIN = re.compile(rf"[0-9](?:{_JOINERS}[0-9])+")
 _GROUP = re.compile(r"[0-9]+")
-_FOURS = re.compile(r"(?<![0-9])[0-9]{4}([_/|:])[0-9]{4}\1[0-9]{4}(?![0-9])")
-"""As on the card, with a sign that would be no joiner elsewhere: 1234_5678_9018.pdf."""
+_FOURS = re.compile(r"(?<![0-9])[0-9]{4}([\W_の]{1,5})[0-9]{4}\1[0-9]{4}(?![0-9])")
+"""As on the card, with a sign that would be no joiner elsewhere: 1234_5678_9018.pdf, 1234、5678、9018, 1234 - 5678 - 9018."""
+_THREES = re.compile(r"(?<![0-9,])[0-9]{3}(?:,[0-9]{3}){3}(?![0-9,])")
+_STRIPPED = re.compile(r"[-‐‑‒–—―−,、\s]+")
+"""What is taken off where a field takes a number alone (forms/values.py)."""
+_YEARS_OR_ROUND = re.compile(r"(?:(?:19|20)[0-9]{2}){3}|(?:[0-9]{2}00){3}")
+"""Three years, or three round sums: nobody means one number by them."""
 _WEIGHTS = tuple(n + 1 if n <= 6 else n - 5 for n in range(11, 0, -1))
 """From the left."""
 
@@ -50,14 +55,21 @@ def contains(text: str) -> bool:
     """Whether `text` holds twelve digits with a right check digit, in any width or script (漢数字, too), with hyphens or blanks
     between."""
     folded = unicodedata.normalize("NFKC", text)
-    if sum(map(str.isdecimal, folded)) >= LENGTH and _holds("".join(map(_plain, _ID.sub(" ", folded)))):
-        return True
+    if sum(map(str.isdecimal, folded)) >= LENGTH:
+        plain = "".join(map(_plain, _ID.sub(" ", folded)))
+        if _holds(plain) or _is_one(_STRIPPED.sub("", plain)):
+            return True
     return sum(map(_KANJI.__contains__, folded)) >= LENGTH and _holds("".join(map(_from_kanji, folded)))
 
 
 def _holds(folded: str) -> bool:
-    chains = (found.group() for pattern in (_CHAIN, _FOURS) for found in pattern.finditer(folded))
-    return any(map(_is_in, chains))
+    chains = (found.group() for pattern in (_CHAIN, _THREES) for found in pattern.finditer(folded))
+    fours = ("".join(_GROUP.findall(found.group())) for found in _FOURS.finditer(folded))
+    return any(map(_is_in, chains)) or any(map(_is_one, fours))
+
+
+def _is_one(digits: str) -> bool:
+    return is_valid(digits) and not _YEARS_OR_ROUND.fullmatch(digits)
 
 
 def _is_in(chain: str) -> bool:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from services.eapply.forms.conditions import TODAY, Condition, Test, operand, tests
-from services.eapply.forms.definition import ADDRESS_PARTS, FormField, Procedure, Rule
+from services.eapply.forms.definition import ADDRESS_PARTS, FormField, Placed, Procedure, Rule
 from services.eapply.forms.formula import DAY, ITEMS, LIST, NUMBER, FormulaError, misfit, names, parse
 from services.eapply.forms.kinds import COUNTED, NAMES, NUMERIC, OP_NAMES, OPTIONED, TEMPORAL, WITHOUT_VALUE, ops
-from services.eapply.forms.order import depends_on, first_circle, inside
+from services.eapply.forms.order import Graph, depends_on, first_circle, inside, needed_by
 from services.eapply.forms.solve import Goal, Puzzle
 
 ANY_DAY = date(2026, 4, 1)
@@ -225,18 +225,35 @@ def _circles(procedure: Procedure) -> Iterator[Finding]:
 
 
 def _backward(procedure: Procedure) -> Iterator[Finding]:
-    """A person who has passed a page must not find that a later answer has put a question on it."""
-    order = {step.key: number for number, step in enumerate(procedure.steps)}
-    for key, wanted in depends_on(procedure.placed).items():
-        placed = procedure.placed[key]
-        for other in sorted(wanted):
-            decides = procedure.placed[other]
-            if order[decides.step.key] > order[placed.step.key] and placed.field.type != "computed":
+    """A person who has passed a page must not find that a later answer has put a question on it, or that one of its answers is
+    needed now."""
+    graph = depends_on(procedure.placed)
+    for key, placed in procedure.placed.items():
+        if placed.field.type == "computed":
+            continue  # it only shows what comes to be known
+        for what, wanted in (("を出すかどうか", graph[key]), ("が必須かどうか", needed_by(placed))):
+            for later in _later_than(procedure, placed, wanted, graph):
                 yield Finding(
                     key,
-                    f"「{placed.field.label}」を出すかどうかが、あとの画面「{decides.step.title}」の「{decides.field.label}」で決まります。"
+                    f"「{placed.field.label}」{what}が、あとの画面「{later.step.title}」の「{later.field.label}」で決まります。"
                     "前の画面の項目で決めるか、画面の順番を入れ替えてください。",
                 )
+
+
+def _later_than(procedure: Procedure, placed: Placed, wanted: Iterable[str], graph: Graph) -> Iterator[Placed]:
+    """Those of the fields `wanted`, and of the fields from which computed ones among them are made, that are on later pages."""
+    order = {step.key: number for number, step in enumerate(procedure.steps)}
+    waiting, seen = sorted(wanted, reverse=True), set[str]()
+    while waiting:
+        key = waiting.pop()
+        if key in seen:
+            continue
+        seen.add(key)
+        other = procedure.placed[key]
+        if order[other.step.key] > order[placed.step.key]:
+            yield other
+        elif other.field.type == "computed":
+            waiting += sorted(graph[key], reverse=True)
 
 
 # ---- can it be reached, can it be sent

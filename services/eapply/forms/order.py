@@ -28,6 +28,13 @@ def _looked_at(placed: Placed) -> Iterator[str]:
         yield from (key for key in (*fields_of(inner.visible), *formula_fields(inner)) if key not in inside)
 
 
+def needed_by(placed: Placed) -> set[str]:
+    """The fields that decide whether an answer is needed here, or in an item of this group."""
+    inside = {inner.key for inner in placed.field.fields}
+    conditions = (placed.field.required, *(inner.required for inner in placed.field.fields))
+    return {key for condition in conditions for key in fields_of(condition)} - inside
+
+
 def followers(fields: Mapping[str, Placed], keys: Iterable[str]) -> list[str]:
     """The fields that are shown or hidden by the answers at `keys`, and by theirs, in the order of the form."""
     wanted, graph = set(keys), depends_on(fields)

@@ -1,6 +1,6 @@
 """Answers as people read them: on the confirm page, at the desk, in the diff and in CSV."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -35,24 +35,30 @@ class Change:
     new: str
 
 
-def lines(procedure: Procedure, answers: Answers, lang: str = "ja") -> list[Line]:
+def lines(
+    procedure: Procedure, answers: Answers, lang: str = "ja", *, shown: Collection[str] | None = None
+) -> list[Line]:
     """All answers of a procedure in the order of its steps. `lang` is the language of days and lists; labels are those
-    of `procedure` (`Procedure.in_language`)."""
-    return [line for step in procedure.steps for line in step_lines(step, answers, lang)]
+    of `procedure` (`Procedure.in_language`). `shown`: the paths that were asked (`Reading.shown`), answered or not."""
+    return [line for step in procedure.steps for line in step_lines(step, answers, lang, shown)]
 
 
-def step_lines(step: FormStep, answers: Answers, lang: str = "ja") -> list[Line]:
-    """What only some are asked (a condition stands before it) is left out where it was not answered."""
+def step_lines(step: FormStep, answers: Answers, lang: str = "ja", shown: Collection[str] | None = None) -> list[Line]:
+    """What only some are asked (a condition stands before it) is left out where it was not answered, or not `shown`."""
     return [
         line
         for section in step.sections
         for each in section.fields
-        if each.key in answers or not (step.visible or section.visible or each.visible)
-        for line in _field_lines(each, answers, lang)
+        if _is_there(each.key, each.key in answers or not (step.visible or section.visible or each.visible), shown)
+        for line in _field_lines(each, answers, lang, shown)
     ]
 
 
-def _field_lines(each: FormField, answers: Answers, lang: str) -> Iterator[Line]:
+def _is_there(path: str, by_answers: bool, shown: Collection[str] | None) -> bool:
+    return by_answers if shown is None else path in shown
+
+
+def _field_lines(each: FormField, answers: Answers, lang: str, shown: Collection[str] | None = None) -> Iterator[Line]:
     if each.type == "info":
         return
     if each.type != "group":
@@ -63,14 +69,15 @@ def _field_lines(each: FormField, answers: Answers, lang: str) -> Iterator[Line]
         yield Line(each.key, each.label, NOTHING)
     for number, row in enumerate(rows, start=1):
         for inner in each.fields:
-            if inner.visible is not None and inner.key not in row:
+            path = f"{each.key}.{row['_item']}.{inner.key}"
+            if not _is_there(path, inner.visible is None or inner.key in row, shown):
                 continue
             label = (
                 f"{each.item or each.label}{number}　{inner.label}"
                 if lang != "en"
                 else f"{each.item or each.label} {number}: {inner.label}"
             )
-            yield _line(inner, f"{each.key}.{row['_item']}.{inner.key}", label, row.get(inner.key), lang)
+            yield _line(inner, path, label, row.get(inner.key), lang)
 
 
 def _line(each: FormField, path: str, label: str, value: Any, lang: str) -> Line:

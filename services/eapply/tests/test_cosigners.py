@@ -95,9 +95,26 @@ def test_whoever_confirms_sees_no_answer_and_the_link_is_good_once(town: Town):
     assert "カナリア講座" in guest.get(f"applications/{sent.id}/answers").text, "the canary is there"
     assert row_of(town).cosigned_on is None, "opening it confirms nothing"
     assert sign(other, link).status_code == 200
-    assert sign(other, link).status_code == 404 and other.get(link).status_code == 404
+    stranger = town.guest("b")
+    assert sign(stranger, link).status_code == 404 and stranger.get(link).status_code == 404
     for path in ("", "/answers", "/cosigners"):
         assert other.get(f"applications/{sent.id}{path}").status_code == 404, path
+
+
+@pytest.mark.parametrize("act", ["confirm", "refuse"])
+def test_a_second_press_shows_the_result_of_the_first(town: Town, act: str):
+    flag(town, 1)
+    guest = town.guest()
+    link = ask(guest, guest.apply_for_event(), "荒木 直美")
+    other, typed = town.guest("a"), {"name": "荒木 直美", "reason": "知らない申請です。"}
+    first = other.post(link, typed | {"act": act})
+    for again in (other.post(link, typed | {"act": act}), other.get(link)):
+        assert again.status_code == 200 and "リンクは使えなくなりました" in visible(again.text)
+        assert "<h1" in first.text and re.findall(r"<h1.*?</h1>", again.text) == re.findall(r"<h1.*?</h1>", first.text)
+    other.post(link, typed | {"act": "refuse" if act == "confirm" else "confirm"})
+    assert (row_of(town).cosigned_on is not None) is (act == "confirm"), "the first answer stays"
+    person = town.person("person-9")
+    assert person.post(link, typed | {"act": act}).status_code == 404
 
 
 def test_nobody_confirms_their_own_or_for_two(town: Town, neighbour: Town):

@@ -67,6 +67,24 @@ def test_the_link_is_accepted_by_an_account_once_and_not_by_opening_it(town: Tow
     assert town.person("thief").post(address).status_code == 404
 
 
+def test_pressed_twice_it_is_taken_on_once_and_the_second_press_leads_to_the_same_page(town: Town):
+    giver, delegate = town.person("giver", "筑後 太郎"), town.person("delegate", "筑後 花子")
+    address = link(giver)
+    for _ in range(2):
+        assert delegate.post(address, follow_redirects=False).status_code == 303
+    assert delegation(town).delegate == "delegate"
+    delegate.post(f"mine/delegates/{delegation(town).id}/revoke")
+    assert delegate.post(address, follow_redirects=False).status_code == 404
+
+
+def test_a_link_whose_last_day_is_over_takes_on_nothing(town: Town):
+    giver, delegate = town.person("giver", "筑後 太郎"), town.person("delegate", "筑後 花子")
+    address = link(giver, last_month="11", last_day="25")
+    town.service.clock.advance(days=7)
+    assert delegate.get(address).status_code == 404 and delegate.post(address).status_code == 404
+    assert delegation(town).accepted_at is None
+
+
 def test_what_a_delegate_files_is_the_givers_and_says_so_to_both_and_at_the_desk(town: Town):
     giver, delegate, id_ = pair(town)
     _, application = filed(delegate, id_)

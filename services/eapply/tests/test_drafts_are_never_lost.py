@@ -34,8 +34,21 @@ def test_put_aside_and_taken_up_on_another_device_by_a_link_that_works_once(town
     taken = phone.post(link)
     assert 'value="髙橋"' in taken.text
     assert guest.get(f"{draft}/entry").status_code == 404, "access has moved to the other device"
-    assert phone.post(link).status_code == 404
-    assert "もう使えません" in visible(phone.post(link).text)
+    again = phone.post(link)
+    assert again.status_code == 200 and again.url.path == taken.url.path, "pressed twice"
+    thief = town.guest("thief")
+    assert thief.post(link).status_code == 404 and guest.post(link).status_code == 404
+    assert "もう使えません" in visible(thief.post(link).text)
+
+
+def test_who_has_begun_is_led_on_before_beginning_anew(town: Town):
+    guest = town.guest()
+    strongest = r'class="btn btn--main"[^>]*>([^<]*)<'
+    assert re.findall(strongest, guest.get("event-moushikomi/").text) == ["申し込みを始める"]
+    draft = guest.start("event-moushikomi")
+    page = guest.get("event-moushikomi/").text
+    assert re.findall(strongest, page) == ["続きから入力する"] and f'href="{draft}/entry"' in page
+    assert "新しく申し込みを始める" in page
 
 
 def test_a_newer_link_replaces_the_older(town: Town):

@@ -106,3 +106,16 @@ def test_every_kind_is_made_tried_answered_read_and_carried_elsewhere(town: Town
     assert staff.get("desk/procedures/kaigishitsu/file.yaml?which=draft").text == text, (
         "saved as it stands, it stays as it is"
     )
+
+
+def test_a_telephones_keys_hold_every_sign_that_an_answer_may_need(town: Town):
+    """The key pad `numeric` of many telephones has neither a point nor a minus."""
+    staff = clerk(town)
+    staff.post("desk/procedures/new", NEW)
+    for kind, least in (("number", ""), ("decimal", ""), ("number", "-50")):
+        page = press(staff, "kaigishitsu/pages/p1", act="add:field", new_type=kind, new_label="数")
+        press(staff, page, act="save", min=least)
+    form = staff.get("desk/procedures/kaigishitsu/preview/p1").text
+    inputs = [each for each in re.findall(r"<input [^>]*>", form) if re.search(r'name="q\d+"', each)]
+    keys = [re.search(r'inputmode="(\w+)"', each) for each in inputs]
+    assert [each and each[1] for each in keys] == ["numeric", "decimal", None]

@@ -1,5 +1,6 @@
 """手数料: before and after, fixed on examination, 減免, refund, and a provider whose callbacks cannot be relied on."""
 
+import json
 import random
 import re
 import subprocess
@@ -151,9 +152,17 @@ def test_a_signed_callback_that_says_nonsense_changes_nothing(town: Town):
     owing(town)
     for fact in (told(town, amount=-1), Told("x", "no-such-charge", "paid", 1, town.service.clock.now())):
         assert call(town, fact).status_code in (404, 422)
-    body = b"[]"
-    headers = {"x-signature": signature(paying.secret(town.service), body)}
-    assert town.guest().post("payments/callback", content=body, headers=headers, page=False).status_code == 422
+    right = json.loads(written(told(town)))
+    wrong = (
+        {"amount": float("inf")}, {"amount": "300"}, {"amount": 300.5}, {"amount": True}, {"at": "2026-11-28T00:00:00"},
+        {"at": "9999-12-31T23:59:59-12:00"}, {"id": "x" * 101}, {"id": ""}, {"id": {}}, {"id": "a\0b"}, {"kind": ["paid"]},
+        {"charge": "\0"},
+    )  # fmt: skip
+    for body in (b"[]", b"[" * 10_000, *(json.dumps(right | each).encode() for each in wrong)):
+        headers = {"x-signature": signature(paying.secret(town.service), body)}
+        answer = town.guest().post("payments/callback", content=body, headers=headers, page=False)
+        assert answer.status_code == 422, body[:200]
+    assert reports(town) == 0 and charge(town).charge_state == "due"
 
 
 def test_the_applicant_pays_and_every_callback_is_lost_and_the_comparison_finds_it(town: Town, monkeypatch):
@@ -395,3 +404,45 @@ def test_the_rest_of_a_fee_that_grew_is_paid_in_cash_too(town: Town):
         assert charge(town).charge_state == "due"
         assert staff.post(f"desk/cases/{sent.id}/fee/window").status_code == 200
         assert charge(town).charge_state == "paid", amount
+
+
+def test_a_refund_that_no_provider_does_is_recorded_by_hand_and_never_paid_twice(town: Town):
+    guest, staff, sent = owing(town)
+    call(town, told(town))
+    withdrawn(guest, sent)
+    boss, by_hand = town.staff("boss", "室見 課長", MANAGER), f"desk/cases/{sent.id}/fee/hand-refund"
+    assert boss.post(f"desk/cases/{sent.id}/fee/refund").status_code == 200
+    assert staff.post(by_hand, {"refund_how": "口座振込"}).status_code == 403, "the manager's right"
+    asked = boss.post(by_hand, {"refund_how": " "})
+    assert asked.status_code == 422 and "どのように返したか" in visible(asked.text)
+    page = visible(boss.post(by_hand, {"refund_how": "12月1日に口座へ振込"}).text)
+    assert "還付を頼んでいます" not in page and "還付済み" in page
+    assert boss.post(by_hand, {"refund_how": "もう一度"}).status_code == 409, "once"
+    town.service.clock.advance(seconds=200)
+    work(town)
+    assert charge(town).charge_state == "refunded" and reports(town) == 2, "the job that waited asks for nothing"
+    found = paying.reconcile(town.service, town.code, worker.PROVIDER, timedelta(days=1))
+    assert found is not None and not [each for each in found.unconfirmed if each.startswith("hand:")]
+    call(town, told(town, 2))
+    assert boss.post(f"desk/cases/{sent.id}/fee/refund").status_code == 200, "what is paid again goes back again"
+    assert "300円の還付を頼んでいます" in visible(case(boss, sent).text)
+
+
+def test_without_a_provider_what_it_took_is_paid_back_by_hand_alone(town: Town):
+    guest, _, sent = owing(town)
+    call(town, told(town))
+    withdrawn(guest, sent)
+    boss = town.staff("boss", "室見 課長", MANAGER)
+    town.service.settings.payment_provider = "none"
+    page = visible(case(boss, sent).text)
+    assert "還付を手配する" not in page and "300円を返したと記録する" in page
+    assert boss.post(f"desk/cases/{sent.id}/fee/refund").status_code == 409, "there is nobody to ask"
+    assert boss.post(f"desk/cases/{sent.id}/fee/hand-refund", {"refund_how": "口座振込"}).status_code == 200
+    assert charge(town).charge_state == "refunded"
+
+
+@pytest.mark.parametrize("typed", ["３，０００", "3,000", "3000"])
+def test_an_amount_is_typed_in_any_width_and_with_commas(town: Town, typed: str):
+    _, staff, sent = owing(town, amount=None)
+    assert staff.post(f"desk/cases/{sent.id}/fee/fix", {"amount": typed}).status_code == 200
+    assert charge(town).amount == 3000

@@ -40,6 +40,14 @@ def test_a_search_is_kept_under_a_name_and_shared(town: Town):
     assert staff.post("desk/searches", {"name": " "}).status_code == 422
 
 
+def test_a_search_without_a_name_is_asked_for_one_and_stays_as_it_was(town: Town):
+    staff = town.staff()
+    town.guest().apply_for_event(name="荒木 直美", kana="あらき なおみ")
+    page = staff.post("desk/searches", {"name": " ", "q": "アラキ", "tab": "new"})
+    assert page.status_code == 422 and "検索の名前を入力してください。" in visible(page.text)
+    assert 'name="q" value="アラキ"' in page.text and "荒木 直美" in visible(page.text)
+
+
 def test_a_shared_search_of_a_clerk_who_left_is_deleted_by_a_manager(town: Town):
     staff, boss = town.staff(), town.staff("boss", "室見 課長", MANAGER)
     several(town, 1)
@@ -214,6 +222,17 @@ def test_each_line_that_cannot_be_decided_says_why(town: Town):
     ):
         assert words in page, words
     assert "この内容で決める" not in page
+
+
+def test_a_case_with_two_lines_is_not_decided_by_the_one_that_happens_to_come_first(town: Town):
+    staff = examined(town, 2)
+    first, second = sheet(staff)
+    again = first | {OUTCOME: "落選", REASON: "定員に達したため。"}
+    page = send(staff, written([first | {OUTCOME: "参加決定"}, second | {OUTCOME: "参加決定"}, again]))
+    assert "結果を書いた行が、いくつもあります（2、4行目）" in visible(page.text)
+    assert "1件をこの内容で決める" in visible(page.text)
+    staff.post("desk/sheet/carry-out", {"lines": hidden(page.text, "lines")})
+    assert len(town.events("eapply.application.decided.v1")) == 1
 
 
 @pytest.mark.parametrize(

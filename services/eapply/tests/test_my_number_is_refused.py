@@ -90,6 +90,17 @@ def test_no_form_of_the_desk_takes_it(town: Town):
     assert NUMBER not in everything(town) and WIDE not in everything(town)
 
 
+@pytest.mark.parametrize(
+    "path", ["", "desk/", "desk/queue.csv", "desk/sheet.csv", "desk/procedures/templates", "verify"]
+)
+def test_no_search_takes_it(town: Town, path: str):
+    """Nor does it come to stand in the address of a page that others read in a log."""
+    boss = town.staff("boss", "室見", MANAGER)
+    answer = boss.get(path, params={"number" if path == "verify" else "q": WIDE}, follow_redirects=False)
+    assert answer.status_code == 422 and "マイナンバー（個人番号）と見られる" in visible(answer.text)
+    assert WIDE not in answer.text and NUMBER not in answer.text
+
+
 def test_ids_of_ours_are_no_numbers_of_people(town: Town):
     """An id may have digits only; a form that carries it must not be refused."""
     _, staff, sent = taken(town)

@@ -106,6 +106,14 @@ def test_the_preview_goes_the_whole_way_and_keeps_nothing(town: Town):
     assert town.events("eapply.application.submitted.v1") == []
 
 
+def test_one_button_of_a_draft_is_the_strongest(town: Town):
+    staff = make_hall(town)
+    strongest = r'class="btn btn--main"[^>]*>([^<]*)<'
+    assert re.findall(strongest, staff.get("desk/procedures/kaigishitsu").text) == ["この下書きを公開する"]
+    press(staff, "kaigishitsu/fields/p1.q4", act="save", formula="nothing * 1")
+    assert re.findall(strongest, staff.get("desk/procedures/kaigishitsu").text) == ["下書きを続ける"]
+
+
 def test_a_draft_that_leads_nowhere_cannot_be_published_and_says_why(town: Town):
     staff = make_hall(town)
     condition = {"visible.0.field": "q2", "visible.0.op": "is", "visible.0.value": "大会議室",

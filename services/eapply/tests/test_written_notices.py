@@ -71,6 +71,14 @@ def test_the_notice_is_a_signed_pdf_that_says_its_signature_is_a_test(town: Town
     assert staff.get(f"desk/cases/{application_id}/notice.pdf").content == answer.content
 
 
+def test_the_unseen_signature_stands_outside_the_page(town: Town):
+    """PDF/UA-1 (7.18) wants what is on a page in its reading order, PDF/A (6.3) forbids to hide it: so it is not on the page."""
+    guest, _, application_id = refused(town)
+    document = PdfFileReader(BytesIO(guest.get(f"applications/{application_id}/notice.pdf").content))
+    left, bottom, right, top = map(float, document.root["/AcroForm"]["/Fields"][0]["/Rect"])
+    assert (left, bottom) == (right, top) and right < 0 and top < 0
+
+
 SIGN_AT_ONCE = """
 import sys, time
 from pathlib import Path
@@ -127,7 +135,11 @@ def test_anybody_can_check_a_notice_and_reads_nothing_of_it(town: Town, neighbou
     assert notice(town).number in text and "児童手当" in text and notice(town).sha256 in text and "試験用の署名" in text
     for canary in (REASON, "却下", "髙橋", "筑後"):
         assert canary not in page.text
+    assert "紙に書かれた内容が元のままかどうかはわかりません" in text, "what the number alone does not prove"
     assert stranger.get("verify/ABCDEFGH").status_code == 404
+    elsewhere = stranger.get("verify", params={"number": "../../x"})
+    assert "見つかりません。番号を1文字ずつ" in visible(elsewhere.text) and "確かめ番号" in visible(elsewhere.text)
+    assert "確かめ番号を入力してください" in visible(stranger.get("verify", params={"number": " - "}).text)
     assert neighbour.guest().get(f"verify/{code}").status_code == 404
 
 

@@ -21,7 +21,7 @@ from services.eapply.forms import raw as inputs
 from services.eapply.forms import tabs
 from services.eapply.forms.definition import FormField, Procedure
 from services.eapply.forms.order import followers
-from services.eapply.forms.read import Answers, Reading, read_again
+from services.eapply.forms.read import Reading, read_again
 from services.eapply.forms.retype import as_typed, attached
 from services.eapply.forms.show import lines
 from services.eapply.forms.text import cleaned
@@ -42,6 +42,31 @@ class Wanted:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What can be asked to be mended. `whole`: a くり返し as such, to which items can be added."""
+
+    path: str
+    label: str
+    text: str = ""
+    whole: bool = False
+
+
+def places(procedure: Procedure, row: ApplicationRow, lang: str = "ja") -> list[Place]:
+    """Everything that the applicant was asked, answered or not, in the order of the form; what is computed follows by itself."""
+    arrived = local_date(row.arrived_at)
+    shown = read_again(procedure, row.answers, (), {}, {}, today=arrived, arrived=arrived).shown
+    found: dict[str, Place] = {}
+    for line in lines(procedure, row.answers, lang, shown=shown):
+        group = procedure.field(line.path.partition(".")[0])
+        if group is not None and group.type == "group":
+            found.setdefault(group.key, Place(group.key, group.label, whole=True))
+        field = procedure.field_at(line.path)
+        if field is not None and field.type not in ("group", "computed"):
+            found[line.path] = Place(line.path, line.label, line.text)
+    return list(found.values())
+
+
 def request(
     session: Session,
     actor: Actor,
@@ -59,7 +84,7 @@ def request(
     it changes something, who has confirmed before (連署) is asked again; only a slip of the pen leaves a signature good."""
     row = cases.load_for_step(session, application_id, seen_version)
     procedure = cases.definition_of(session, row)
-    fields = _checked(procedure, row.answers, list(wanted))
+    fields = _checked(procedure, row, list(wanted))
     if due_on <= local_date(now):
         raise Invalid(
             say("直していただく期限は、明日より後の日にしてください。"),
@@ -230,27 +255,37 @@ def _take_over(session: Session, row: ApplicationRow, mending: Mending) -> None:
     session.execute(update(AttachmentRow).where(AttachmentRow.id.in_(used)).values(application_id=row.id))
 
 
-def _checked(procedure: Procedure, answers: Answers, wanted: list[Wanted]) -> list[dict[str, str]]:
-    labels = {line.path: line.label for line in lines(procedure, answers)}
-    labels |= {field.key: field.label for field in procedure.fields if field.type == "group"}
+def _checked(procedure: Procedure, row: ApplicationRow, wanted: list[Wanted]) -> list[dict[str, str]]:
+    """What is asked for, each place once, in the order of the form."""
+    there = places(procedure, row)
+    reasons = {each.path: cleaned(each.reason, lines=True)[:MAX_REASON] for each in wanted}
+    errors = {}
     if not wanted:
         raise Invalid(
             say("直していただく項目を、1つ以上選んでください。"),
             fields={"fields": say("項目を1つ以上選んでください。")},
         )
-    result, errors = [], {}
-    for each in wanted:
-        reason = cleaned(each.reason, lines=True)[:MAX_REASON]
-        if each.path not in labels:
-            errors["fields"] = say("この申請にない項目が選ばれています。選び直してください。")
-        elif not reason:
-            errors[f"reason:{each.path}"] = say(
-                "「%(label)s」を直していただく理由を入力してください。", label=labels[each.path]
+    if reasons.keys() - {place.path for place in there}:
+        errors["fields"] = say("この申請にない項目が選ばれています。選び直してください。")
+    for place in there:
+        if reasons.get(place.path) == "":
+            errors[f"reason:{place.path}"] = say(
+                "「%(label)s」を直していただく理由を入力してください。", label=place.label
             )
-        else:
-            result.append({"path": each.path, "label": labels[each.path], "reason": reason})
     if errors:
         raise Invalid(say("直していただくところがあります。"), fields=errors)
+    return _each_once([(place, reasons[place.path]) for place in there if place.path in reasons])
+
+
+def _each_once(chosen: list[tuple[Place, str]]) -> list[dict[str, str]]:
+    """A whole くり返し holds its parts: what is said of them stands in its reason."""
+    wholes = {place.path for place, _ in chosen if place.whole}
+    result: list[dict[str, str]] = []
+    for place, reason in chosen:
+        if not place.whole and place.path.partition(".")[0] in wholes:
+            result[-1]["reason"] += f"\n{place.label}：{reason}"
+        else:
+            result.append({"path": place.path, "label": place.label, "reason": reason})
     return result
 
 

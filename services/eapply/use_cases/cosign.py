@@ -199,6 +199,17 @@ def find(session: Session, secret: str, now: datetime, *, lock: bool = False) ->
     return each, row
 
 
+def answered(session: Session, actor: Actor, secret: str) -> CosignerRow | None:
+    """What this very person (account or session) has answered by this link: a second press, or going back to the page, finds the
+    result of the first."""
+    each = session.scalar(select(CosignerRow).where(CosignerRow.secret_hash == _hashed(secret)))
+    if each is None or each.state not in ("confirmed", "refused"):
+        return None
+    account, hashed = who.person(actor), who.session_hash(actor)
+    same = (account is not None and each.account == account) or (hashed is not None and each.session_hash == hashed)
+    return each if same else None
+
+
 def confirm(session: Session, actor: Actor, secret: str, name: str, now: datetime, *, site: str) -> ApplicationRow:
     """Confirm. With the last one the application is complete. Raises Forbidden for the applicant and for whoever has
     confirmed already."""
@@ -245,7 +256,7 @@ def refuse(session: Session, actor: Actor, secret: str, reason: str, now: dateti
 
 
 def _answer(each: CosignerRow, actor: Actor, state: str, now: datetime) -> None:
-    each.state, each.answered_at, each.secret_hash = state, now, None
+    each.state, each.answered_at = state, now
     each.account, each.session_hash = who.person(actor), who.session_hash(actor)
 
 

@@ -70,6 +70,7 @@ def invited(session: Session, secret: str, now: datetime, *, lock: bool = False)
     found = select(DelegationRow).where(
         DelegationRow.secret_hash == _hashed(secret), DelegationRow.invite_until > now,
         DelegationRow.revoked_at.is_(None), DelegationRow.accepted_at.is_(None),
+        DelegationRow.last_day >= local_date(now),
     )  # fmt: skip
     row = session.scalar(found.with_for_update() if lock else found)
     if row is None:
@@ -78,12 +79,15 @@ def invited(session: Session, secret: str, now: datetime, *, lock: bool = False)
 
 
 def accept(session: Session, actor: Actor, secret: str, now: datetime) -> DelegationRow:
-    """Take it on, by one's own account. Raises Conflict for the giver themselves."""
+    """Take it on, by one's own account; pressed twice, it is taken on once. Raises Conflict for the giver themselves."""
+    taken = select(DelegationRow).where(DelegationRow.secret_hash == _hashed(secret)).with_for_update()
+    row = session.scalar(taken)
+    if row is not None and row.accepted_at is not None and row.delegate == who.person(actor):
+        return row
     row = invited(session, secret, now, lock=True)
     if row.giver == who.person(actor):
         raise Conflict(say("自分への委任は引き受けられません。任せる方に、このリンクを渡してください。"), code="own")
     row.delegate, row.delegate_name, row.accepted_at = who.person(actor), actor.name, now
-    row.secret_hash = None
     audit.record(session, actor, "eapply.delegation.accept", row.id, now=now)
     return row
 

@@ -66,7 +66,12 @@ def by_code(session: Session, code: str) -> tuple[NoticeDocumentRow, Application
     )
     found = session.execute(joined.where(NoticeDocumentRow.code == receipt.plain_code(code))).tuples().first()
     if found is None:
-        raise NotFound(say("この確かめ番号の通知書は見つかりません。番号を1文字ずつ見くらべてください。"))
+        raise NotFound(
+            say(
+                "この確かめ番号の通知書は見つかりません。番号を1文字ずつ見くらべてください。"
+                "保存期間が終わって廃棄した通知書も、ここでは見つかりません。"
+            )
+        )
     return found
 
 

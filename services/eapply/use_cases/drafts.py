@@ -190,10 +190,17 @@ def resumable(session: Session, secret: str, now: datetime) -> DraftRow:
 
 
 def resume(session: Session, actor: Actor, secret: str, now: datetime) -> DraftRow:
-    """Exchange the link for access by this session (and account): the link has then done its work. What is written together
-    with it (まとめて申し込む) comes along."""
+    """Exchange the link for access by this session (and account): the link has then done its work, and only leads whom it has
+    let in to the same place (pressed twice). What is written together with it (まとめて申し込む) comes along."""
+    used = select(DraftRow).where(
+        DraftRow.resume_hash == _hashed(secret), DraftRow.resume_until.is_(None), DraftRow.expires_at > now,
+        DraftRow.application_id.is_(None),
+    )  # fmt: skip
+    before = session.scalar(used)
+    if before is not None and _owns(actor, before):
+        return before
     row = resumable(session, secret, now)
-    row.resume_hash = row.resume_until = None
+    row.resume_until = None
     for each in (row, *_written_with(session, row)):
         each.owner_person = who.person(actor) or each.owner_person
         each.owner_session = None if who.person(actor) else who.session_hash(actor)

@@ -34,6 +34,8 @@ REMINDED_BEFORE = timedelta(days=3)
 LONGEST = timedelta(days=366)
 """How far ahead a 納付期限 may be put."""
 BATCH = 200
+OURS = ("window", "hand")
+"""Sources of reports that the provider's books do not hold."""
 
 
 def charge_of(session: Session, application_id: str, *, lock: bool = False) -> ChargeRow | None:
@@ -252,15 +254,16 @@ def pay_at_window(session: Session, actor: Actor, application_id: str, now: date
     if charge.charge_state != Charge.DUE or yen <= 0:
         raise Conflict(say("いま納めていただく額はありません。"), code="nothing-due")
     audit.record(session, actor, "eapply.fee.window", charge.application_id, detail={"yen": yen}, now=now)
-    return _at_window(session, actor, charge, "paid", yen, now)
+    return _noted(session, actor, charge, "paid", yen, "window", now)
 
 
-def _at_window(
-    session: Session, actor: Actor, charge: ChargeRow, kind: fees.Kind, yen: int, now: datetime
+def _noted(
+    session: Session, actor: Actor, charge: ChargeRow, kind: fees.Kind, yen: int, source: str, now: datetime
 ) -> ChargeRow:
-    """Money went over the counter. The charge is locked, and what is owed then is what is not told yet: no second one is the same."""
-    told = Told(f"window:{charge.id}:{len(reports(session, charge))}", charge.id, kind, yen, now)
-    return report(session, actor, told, "window", now)
+    """Money went another way than the provider's. The charge is locked, and what is owed then is what is not told yet: no second
+    one is the same."""
+    told = Told(f"{source}:{charge.id}:{len(reports(session, charge))}", charge.id, kind, yen, now)
+    return report(session, actor, told, source, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +274,11 @@ class Back:
     provider: int
     cash: int
     asked: int
+
+    @property
+    def by_hand(self) -> int:
+        """What the provider took and has not paid back: by hand it goes where the provider does not do it."""
+        return self.provider + self.asked
 
 
 def back(session: Session, charge: ChargeRow) -> Back:
@@ -309,7 +317,23 @@ def refund_at_window(session: Session, actor: Actor, application_id: str, now: d
     if to_go.cash <= 0:
         raise _nothing_back(to_go.provider, say("画面から納められた額です。「還付を手配する」からお返ししてください。"))
     audit.record(session, actor, "eapply.fee.window_refund", row.id, detail={"yen": to_go.cash}, now=now)
-    return _at_window(session, actor, charge, "refunded", to_go.cash, now)
+    return _noted(session, actor, charge, "refunded", to_go.cash, "window", now)
+
+
+def refund_by_hand(session: Session, actor: Actor, application_id: str, how: str, now: datetime) -> ChargeRow:
+    """還付: what the provider took beyond what is owed was paid back without it (by bank transfer, say), because it is used no
+    more or does not tell. Recorded twice, it counts once; the provider is asked for nothing of it any more."""
+    row, charge = _of_case(session, actor, application_id)
+    how = cleaned(how)[:200]
+    if not how:
+        sentence = say("どのように返したかを入力してください。")
+        raise Invalid(sentence, fields={"refund_how": sentence})
+    to_go = back(session, charge)
+    if to_go.by_hand <= 0:
+        raise _nothing_back(to_go.cash, say("現金で納められた額です。窓口でお返しして、記録してください。"))
+    charge.refund_asked += to_go.provider
+    audit.record(session, actor, "eapply.fee.hand_refund", row.id, reason=how, detail={"yen": to_go.by_hand}, now=now)
+    return _noted(session, actor, charge, "refunded", to_go.by_hand, "hand", now)
 
 
 def _nothing_back(other_way: int, sentence: str) -> Conflict:
@@ -449,7 +473,7 @@ def reconcile(
     ours = set(
         session.scalars(
             select(PaymentReportRow.report_id).where(
-                PaymentReportRow.happened_at.between(since, until), PaymentReportRow.source != "window"
+                PaymentReportRow.happened_at.between(since, until), PaymentReportRow.source.not_in(OURS)
             )
         )
     )

@@ -3,8 +3,9 @@ line by line, and then decided one by one - each by the same rules as on its own
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -135,8 +136,23 @@ class Planned:
 
 
 def plan(session: Session, actor: Actor, lines: list[Line], now: datetime) -> list[Planned]:
-    """What would happen, before it does."""
-    return [_planned(session, actor, line, now) for line in lines]
+    """What would happen, before it does. Of a case that stands there more than once no line is followed: which is meant?"""
+    planned = [_planned(session, actor, line, now) for line in lines]
+    of_case: dict[str, list[int]] = defaultdict(list)
+    for each in planned:
+        if each.row is not None:
+            of_case[each.row.id].append(each.line.number)
+    return [_told_apart(each, of_case[each.row.id]) if each.row is not None else each for each in planned]
+
+
+def _told_apart(each: Planned, numbers: list[int]) -> Planned:
+    if len(numbers) < 2:
+        return each
+    sentence = say(
+        "同じ受付番号に結果を書いた行が、いくつもあります（%(lines)s行目）。1行だけにしてください。",
+        lines="、".join(map(str, numbers)),
+    )
+    return replace(each, decision=None, problem=sentence)
 
 
 def _planned(session: Session, actor: Actor, line: Line, now: datetime) -> Planned:

@@ -77,6 +77,16 @@ def test_names_keep_every_letter_and_every_variant() -> None:
     assert not ImageChops.difference(one, picture(notice("葛\U000e0102"))).getbbox()
 
 
+@pytest.mark.parametrize("letters", ["W", "Ż", "9", "/", "髙W" * 100])
+def test_no_word_is_so_long_that_its_end_stands_beside_the_paper(letters: str) -> None:
+    endless = (letters * 200)[:200]
+    document = notice(endless, head=letter(to=(f"{endless} 様",)))
+    ink = picture(document).point(lambda grey: 255 if grey < 128 else 0).getbbox()
+    right_margin = 22 * 200 / 25.4
+    assert ink is not None and ink[2] <= 1654 - right_margin + 2
+    assert words(document).count(letters[0]) >= 2 * endless.count(letters[0]), "and nothing of it is left out"
+
+
 def test_what_looks_like_markup_is_shown_as_it_was_typed() -> None:
     assert MARKUP in words(notice(MARKUP))
     head = letter(number=MARKUP, to=(MARKUP,), sender=(MARKUP,))

@@ -25,6 +25,7 @@ from services.eapply.api.builder.shared import (
 from services.eapply.api.desk.shared import MANAGER
 from services.eapply.api.shell import Form, changing, form, now_of, reading, render, spoken, to
 from services.eapply.db import SharedProcedureRow
+from services.eapply.domain import mynumber
 from services.eapply.forms import document as files
 from services.eapply.forms import words
 from services.eapply.forms.differences import MISSING
@@ -43,6 +44,7 @@ UTF_8 = 0x800
 
 @router.get(f"{LIST}/templates", include_in_schema=False)
 def library(request: Request, q: str = "", actor: Actor = access.staff(MANAGER)) -> Response:
+    mynumber.refuse_in(q)
     with reading(request, actor) as session:
         found = templates.offers(session)
     wanted = [each for each in found if all(word in _words(each) for word in q.split())]

@@ -15,7 +15,6 @@ from services.eapply.api.desk.shared import CASE, RECEIVED, REVIEWER, conflict_p
 from services.eapply.api.shell import Form, Texts, base, changing, form, now_of, reading, render, site, to, typed_date
 from services.eapply.domain import states
 from services.eapply.domain.states import State, Step
-from services.eapply.forms.show import lines
 from services.eapply.use_cases import cases, correct
 
 router = APIRouter()
@@ -71,7 +70,7 @@ def _correction_page(
         Link(seen.row.receipt_number, address),
         Link(CORRECTION, "", True),
     )
-    chosen = [line for line in lines(seen.procedure, seen.row.answers) if line.path in picked]
+    chosen = [place for place in correct.places(seen.procedure, seen.row) if place.path in picked]
     return render(
         request, "desk/correction.html", desk=True, crumbs=crumbs, title=CORRECTION, seen=seen, chosen=chosen,
         errors=Texts(errors), typed=Texts(typed), version=version, address=address, status_code=status_code,

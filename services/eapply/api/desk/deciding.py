@@ -158,7 +158,7 @@ def _results(request: Request, results: list[Result]) -> Response:
 
 @router.get(f"{DESK}/sheet.csv", include_in_schema=False)
 def sheet_csv(request: Request, actor: Actor = access.staff(REVIEWER)) -> Response:
-    wanted, now = wanted_of(request), now_of(request)
+    wanted, now = wanted_of(request.query_params), now_of(request)
     with reading(request, actor) as session:
         lines = list(roundtrip.outgoing(session, actor, wanted, now))
     headers = {"Content-Disposition": csvout.attachment(f"審査中の申請_{local_date(now):%Y%m%d}.csv")}

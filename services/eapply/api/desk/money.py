@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import say
+from libs.common.errors import Conflict, say
 from services.eapply import paying
 from services.eapply.api.desk.shared import CASE, DESK, MANAGER, REVIEWER, do
 from services.eapply.api.shell import (
@@ -120,6 +120,10 @@ def paid_at_window(
 @router.post(f"{CASE}/fee/refund", include_in_schema=False)
 def refund(request: Request, application_id: str, actor: Actor = access.staff(MANAGER), sent: Form = form) -> Response:
     def step(session: Session) -> None:
+        if paying.provider(service_of(request), session) is None:
+            raise Conflict(
+                say("収納代行を使っていません。口座振込などで返して、そのことを記録してください。"), code="no-provider"
+            )
         fees.refund(session, actor, application_id, now_of(request))
 
     return do(request, actor, application_id, sent, step)
@@ -131,5 +135,15 @@ def refunded_at_window(
 ) -> Response:
     def step(session: Session) -> None:
         fees.refund_at_window(session, actor, application_id, now_of(request))
+
+    return do(request, actor, application_id, sent, step)
+
+
+@router.post(f"{CASE}/fee/hand-refund", include_in_schema=False)
+def refunded_by_hand(
+    request: Request, application_id: str, actor: Actor = access.staff(MANAGER), sent: Form = form
+) -> Response:
+    def step(session: Session) -> None:
+        fees.refund_by_hand(session, actor, application_id, sent.get("refund_how"), now_of(request))
 
     return do(request, actor, application_id, sent, step)

@@ -3,7 +3,7 @@
 import io
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,9 +13,22 @@ from fastapi.responses import Response, StreamingResponse
 from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.clock import JST, local_date
+from libs.common.errors import Invalid
 from services.eapply.api.desk.shared import DESK, MANAGER, RECEIVED, REVIEWER
-from services.eapply.api.shell import Form, base, changing, form, now_of, reading, render, service_of, spoken_all, to
-from services.eapply.domain import states
+from services.eapply.api.shell import (
+    Form,
+    Texts,
+    base,
+    changing,
+    form,
+    now_of,
+    reading,
+    render,
+    service_of,
+    spoken_all,
+    to,
+)
+from services.eapply.domain import mynumber, states
 from services.eapply.domain.states import State
 from services.eapply.use_cases import assign, cases, procedures, queue, searches
 
@@ -24,7 +37,14 @@ router = APIRouter()
 
 @router.get(f"{DESK}/", summary="The queue", tags=["desk"])
 def queue_page(request: Request, actor: Actor = access.staff(REVIEWER)) -> Response:
-    wanted, now = wanted_of(request), now_of(request)
+    return _page(request, actor, wanted_of(request.query_params), {})
+
+
+def _page(
+    request: Request, actor: Actor, wanted: queue.Filter, errors: dict[str, str], status_code: int = 200, name: str = ""
+) -> Response:
+    """`name`, `errors`: of a search that was to be kept."""
+    now = now_of(request)
     with reading(request, actor) as session:
         me = assign.member(session, actor.subject)
         page = queue.page(session, actor, wanted, now)
@@ -41,14 +61,19 @@ def queue_page(request: Request, actor: Actor = access.staff(REVIEWER)) -> Respo
         tabs=spoken_all(request, queue.TABS), procedures=known, states=spoken_all(request, states.WORDS),
         now=now, members=members, saved=[(row, urlencode(row.query), searches.may_forget(actor, row)) for row in saved],
         section=me.section if me else "", section_is_set=bool(me and me.section_by), may_place=MANAGER in actor.roles,
+        errors=Texts(errors), search_name=name, status_code=status_code,
     )  # fmt: skip
 
 
 @router.post(f"{DESK}/searches", include_in_schema=False)
 def save_search(request: Request, actor: Actor = access.staff(REVIEWER), sent: Form = form) -> Response:
     query = {key: sent.get(key) for key in searches.KEPT}
-    with changing(request, actor) as session:
-        row = searches.save(session, actor, sent.get("name"), query, sent.get("shared") == "yes", now_of(request))
+    try:
+        with changing(request, actor) as session:
+            row = searches.save(session, actor, sent.get("name"), query, sent.get("shared") == "yes", now_of(request))
+    except Invalid as refusal:
+        errors = {"search-name": refusal.message}
+        return _page(request, actor, wanted_of(query), errors, 422, sent.get("name"))
     return to(f"{base(request)}/desk/?{urlencode(row.query)}")
 
 
@@ -69,7 +94,7 @@ def name_section(request: Request, actor: Actor = access.staff(REVIEWER), sent: 
 
 @router.get(f"{DESK}/queue.csv", summary="The queue as CSV", tags=["desk"])
 def queue_csv(request: Request, charset: str = "utf-8", actor: Actor = access.staff(REVIEWER)) -> Response:
-    wanted, now = wanted_of(request), now_of(request)
+    wanted, now = wanted_of(request.query_params), now_of(request)
     with reading(request, actor):
         pass
     name = f"申請一覧_{local_date(now):%Y%m%d}"
@@ -121,8 +146,9 @@ def _csv_rows(request: Request, actor: Actor, wanted: queue.Filter, now: Any) ->
             ]
 
 
-def wanted_of(request: Request) -> queue.Filter:
-    query = request.query_params
+def wanted_of(query: Mapping[str, str]) -> queue.Filter:
+    """What is asked of the queue. Raises Invalid where a 個人番号 is looked for: no search leads to one."""
+    mynumber.refuse_in(query.get("q", ""))
     return queue.Filter(
         tab=query.get("tab", "all"),
         words=query.get("q", "")[:100],

@@ -192,6 +192,26 @@ def test_a_question_decided_on_a_later_page_is_refused():
     assert "あとの画面「画面 second」" in only(steps=pages)
 
 
+def test_an_answer_that_a_later_page_makes_needed_is_refused():
+    """Whoever has left it empty would be sent back to a page that was right when they passed it."""
+    needed = field("x", need=False, required=test("a", "is", "a"))
+    both = [page("first", needed), page("second", field("a", "choice"))]
+    assert "「項目 x」が必須かどうかが、あとの画面「画面 second」" in only(steps=both)
+    assert findings(procedure(steps=list(reversed(both)))) == []
+    group = field("g", "group", fields=[field("y"), field("z", need=False, required=test("a", "is", "a"))])
+    assert "必須かどうか" in only(steps=[page("first", group), page("second", field("a", "choice"))])
+    own = field("g", "group", fields=[field("y"), field("z", need=False, required=test("y", "answered"))])
+    assert findings(procedure(steps=[page("first", own), page("second", field("y2"))])) == []
+
+
+def test_a_question_decided_on_a_later_page_through_a_sum_is_refused():
+    pages = [
+        page("first", field("sum", "computed", formula="n * 2"), field("x", visible=test("sum", "at_least", 4))),
+        page("second", field("n", "number")),
+    ]
+    assert "あとの画面「画面 second」の「項目 n」" in only(steps=pages)
+
+
 def test_a_procedure_that_nobody_can_send_is_a_dead_end():
     stops = [
         {"when": test("a", "is", "yes"), "text": "住民の方は窓口へ。"},

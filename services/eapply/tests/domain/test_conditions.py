@@ -147,6 +147,19 @@ def test_opposites_never_agree(left, right):
         assert compared(one, left, right) != compared(other, left, right)
 
 
+@pytest.mark.parametrize("op", ["at_least", "at_most", "above", "below"])
+def test_an_order_is_the_same_as_standing_further_on_in_a_row(op):
+    """Every pair of a row, looked up by place: a border that belongs to the wrong side is found without chance."""
+    row = ["2026-04-01", "2026-04-02", "2026-12-31", "2027-01-01"]
+    wanted = {"at_least": (0, 1), "at_most": (-1, 0), "above": (1,), "below": (-1,)}[op]
+    for left, one in enumerate(row):
+        for right, other in enumerate(row):
+            place = (left > right) - (left < right)
+            assert compared(op, one, other) is (place in wanted)
+            assert compared(op, left, right) is (place in wanted)
+        assert not compared(op, None, one) and not compared(op, one, None), "what is not known stands nowhere"
+
+
 def test_one_of_two_answers_is_enough_where_each_is_needed_without_the_other():
     """電話番号かメールアドレス: a circle of needs is no circle of answers."""
     pair = [field("phone", required=test("mail", "unanswered")), field("mail", required=test("phone", "unanswered"))]
