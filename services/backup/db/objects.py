@@ -63,8 +63,13 @@ def names_at_second(
 
 def _names(repository_id: str, type_: str, at: datetime | None) -> Select[tuple[str, int]]:
     return select(ObjectRow.name, ObjectRow.size).where(
-        ObjectRow.repository_id == repository_id, ObjectRow.type == type_, there(at)
+        ObjectRow.repository_id == repository_id, ObjectRow.type == type_, there(at), ~_lost()
     )
+
+
+def _lost() -> ColumnElement[bool]:
+    """No site has its bytes: restic shall find it missing, and not ask for it until it gives up."""
+    return and_(broken("first"), or_(ObjectRow.copied_at.is_(None), broken("second")))
 
 
 def can_be_opened(session: Session, repository_id: str, since: datetime | None = None) -> bool:

@@ -23,7 +23,15 @@ from services.backup.use_cases import disposal, repositories
 BODY = b"canary of the home town"
 NEW = b"something new"
 GOOD = ("full", "append", "read")
-STRANGERS = ("another town's", "another repository's", "of no repository", "unknown", "revoked", "expired", "wrong scope")
+STRANGERS = (
+    "another town's",
+    "another repository's",
+    "of no repository",
+    "unknown",
+    "revoked",
+    "expired",
+    "wrong scope",
+)
 STATES = ("now", "as of", "first site lost", "closing")
 
 # What to do: the verb, then the path, in which `T` is each of the five types, HAVE an object that is there, NONE one that
@@ -197,7 +205,11 @@ def restore(cloud: Cloud, home: Machine) -> None:
     with cloud.database.transaction(tenant=HOME) as session:
         for row in session.scalars(select(ObjectRow).where(ObjectRow.name == named(BODY))):
             row.deleted_at = row.keep_until = None
-        gone = {type_ for type_ in ("locks",) if session.get(ObjectRow, (HOME, home.repository.id, type_, named(BODY))) is None}
+        gone = {
+            type_
+            for type_ in ("locks",)
+            if session.get(ObjectRow, (HOME, home.repository.id, type_, named(BODY))) is None
+        }
     if gone:
         with home.client as client:
             assert client.post(f"locks/{named(BODY)}", content=BODY).status_code == 200

@@ -102,7 +102,10 @@ def test_the_first_site_burns_in_the_middle_of_a_backup_and_the_one_before_is_re
     fill(source, seed=2)
     machine.restic("backup", str(source))
     with machine.client as client:
-        assert client.post(f"locks/{named(b'of the backup that burnt')}", content=b"of the backup that burnt").status_code == 200
+        assert (
+            client.post(f"locks/{named(b'of the backup that burnt')}", content=b"of the backup that burnt").status_code
+            == 200
+        )
     with small_cloud.database.reading(tenant=HOME) as session:
         assert objects_db.lag(session)[0] > 3, "planted: a snapshot that the second site does not have"
     small_cloud.clock.advance(hours=1)
@@ -113,6 +116,29 @@ def test_the_first_site_burns_in_the_middle_of_a_backup_and_the_one_before_is_re
     alone = ["--no-lock"] if past or mode == "read" else []
     assert len(json.loads(helper.restic("snapshots", "--json", *alone, moment=moment).stdout)) == 1
     helper.restic("restore", "latest", "--target", str(target), *alone, moment=moment)
+    assert restored(target, source) == original
+
+
+def test_the_first_site_is_replaced_and_the_machine_goes_on_where_the_second_had_come(
+    small_cloud: Cloud, tmp_path: Path
+) -> None:
+    """What burnt before it was copied is there for nobody, so restic sends again what it finds missing."""
+    machine = small_cloud.machine(small_cloud.repository(), "append")
+    source, target = tmp_path / "src", tmp_path / "back"
+    fill(source)
+    machine.restic("init")
+    machine.restic("backup", str(source))
+    assert copy_all(small_cloud) > 3
+    original = fill(source, seed=2)
+    machine.restic("backup", str(source))
+    shutil.rmtree(small_cloud.places.first.root)
+    renew_site(small_cloud.service, small_cloud.places.first)
+    while sites.repair_some(small_cloud.service, HOME):
+        pass
+    assert damage_alerts(small_cloud) == ["damage"], "planted: a snapshot that no site has"
+    machine.restic("backup", str(source))
+    machine.restic("check", "--read-data", "--no-cache")
+    machine.restic("restore", "latest", "--target", str(target), "--no-cache")
     assert restored(target, source) == original
 
 
@@ -295,7 +321,8 @@ def test_bytes_known_to_be_bad_are_never_given_out(small_cloud: Cloud) -> None:
     result = sites.check_some(small_cloud.service, HOME, small_cloud.clock.now(), 10**9)
     assert (result.damaged, result.repaired) == (1, 0)
     with machine.client as client:
-        assert client.get(f"data/{row.name}").status_code == 503
+        assert client.get(f"data/{row.name}").status_code == 404
+        assert client.get("data/", headers={"accept": V1}).json() == [], "what no site has is not there"
         with small_cloud.database.reading(tenant=HOME) as session:
             assert [a.kind for a in db.open_alerts(session)] == ["damage"]
         content = bytes([0]) * 1000

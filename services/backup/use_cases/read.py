@@ -13,7 +13,6 @@ from services.backup.settings import Held
 from services.backup.sites import Key, Reader, Site, SiteBroken, SiteDown
 from services.backup.use_cases.admit import Door
 
-
 STALE = timedelta(minutes=30)
 """Age at which restic itself no longer believes in a lock; whoever is at work writes another every five minutes."""
 
@@ -28,11 +27,12 @@ class Found:
 
 
 def find(session: Session, held: Held, door: Door, type_: str, name: str, at: datetime | None) -> Found:
-    """The object as it is now, or as it was `at`. NotFound if it is not, or was not, there."""
+    """The object as it is now, or as it was `at`. NotFound if it is not, or was not, there, or no site has it any more."""
     row = db.find_there(session, door.repository_id, type_, name, at)
-    if row is None:
+    sites = _sites(held, row) if row is not None else ()
+    if row is None or not sites:
         raise NotFound("この名前のものはありません。", code="unknown-object")
-    return Found(Key(door.tenant, door.repository_id, type_, row.name), row.size, _sites(held, row))
+    return Found(Key(door.tenant, door.repository_id, type_, row.name), row.size, sites)
 
 
 def _sites(held: Held, row: ObjectRow) -> tuple[Site, ...]:
