@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from libs.common.room import RoomRow
-from services.backup.db import AccessKeyRow, ObjectRow
+from services.backup.db import AccessKeyRow, ObjectRow, RepositoryRow
 from services.backup.domain.asof import write_moment
 from services.backup.domain.protocol import TYPES, V1, V2
 from services.backup.tests.test_two_sites import copy_all
@@ -30,6 +30,7 @@ STRANGERS = (
     "unknown",
     "revoked",
     "expired",
+    "disposed of",
     "wrong scope",
 )
 STATES = ("now", "as of", "first site lost", "closing")
@@ -178,6 +179,8 @@ def key(cloud: Cloud, home: Machine, kind: str) -> Machine:
             repositories.revoke_key(session, cloud.staff(), home.repository.id, made.token_id, cloud.clock.now())
         elif kind == "expired":
             session.get_one(AccessKeyRow, (HOME, made.token_id)).expires_at = cloud.clock.now()
+        elif kind == "disposed of":
+            session.get_one(RepositoryRow, (HOME, home.repository.id)).disposed_at = cloud.clock.now()
     return Machine(home.url, made.secret, made.token_id, home.repository, home.folder)
 
 
