@@ -15,8 +15,8 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, port: int, inside_http: str) -> Iterator[None]:
-    """nginx with `inside_http` in its `http` block, which listens on `port`."""
+def nginx(folder: Path, port: int, inside_http: str) -> Iterator[int]:
+    """nginx with `inside_http` in its `http` block, which listens on `port`. The pid of its master."""
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed (Debian package nginx-light)")
     folder.mkdir(exist_ok=True)
@@ -31,6 +31,6 @@ def nginx(folder: Path, port: int, inside_http: str) -> Iterator[None]:
     try:
         wait_for_port(port)
         assert process.poll() is None, (folder / "error.log").read_text()
-        yield
+        yield process.pid
     finally:
         stop(process)

@@ -1,5 +1,5 @@
-"""restic through gateway and service beside a local folder, rest-server, `rclone serve restic` and borg, on the same data in one run;
-then fifty municipalities at once (`backup_many`).
+"""restic through gateway and service, and through an nginx that asks the gateway (docs/nginx.md), beside a local folder, rest-server,
+`rclone serve restic` and borg, on the same data in one run; then fifty municipalities at once (`backup_many`).
 
     python -m tests.bench.backup [--mib 2048] [--small-files 100000] [--rounds 3] [--towns 50]
 
@@ -32,6 +32,8 @@ import httpx
 import psutil
 
 from gateway.tests import conftest as gateway_test
+from gateway.tests.nginx import nginx
+from gateway.tests.test_nginx_asks_the_door import printed
 from infra.local import processes
 from libs.common import keys
 from libs.common.actor import Actor
@@ -48,7 +50,7 @@ from tests.bench import peers
 ROOT = Path(__file__).parents[2]
 CODE = gateway_test.CODE
 GIB = 1024**3
-OURS, PEER = "through gateway and service", "rest-server"
+OURS, FRONTED, PEER = "through gateway and service", "through nginx, which asks the gateway", "rest-server"
 STEPS = ("first backup", "second backup", "check --read-data", "restore")
 
 
@@ -98,7 +100,7 @@ def main(arguments: list[str]) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kyodo-bench-")))
         data = make_data(folder / "data", options.mib, options.small_files, rng)
         made = stack.enter_context(ours(folder / "ours", options.towns))
-        targets = [local(folder), made.target]
+        targets = [local(folder), made.target, *([made.fronted] if made.fronted else [])]
         if isinstance(made.target.client, Restic) and made.target.client.program != restic_program():
             old = Restic(restic_program())
             targets.append(Target(f"{made.target.name}, {old.version()}", made.target.fresh, made.target.pids, old))
@@ -284,6 +286,8 @@ class Ours:
     database: Database
     towns: list[str]
     repository: Callable[[str], str]
+    fronted: Target | None = None
+    """The same behind an nginx, where there is one: bodies pass from it to the service, the gateway only decides."""
 
 
 @contextmanager
@@ -291,7 +295,8 @@ def ours(folder: Path, towns: int = 0) -> Iterator[Ours]:
     """The real gateway and the real service, each in its process; the registry's snapshot is a file."""
     folder.mkdir()
     port = processes.free_port()
-    cloud = gateway_test.make_running(folder, [])
+    decisions = {"GATEWAY_DECISION_PORT": str(processes.free_port()), "TRUSTED_PROXIES": '["127.0.0.2/32"]'}
+    cloud = gateway_test.make_running(folder, [], **decisions)
     keys.ensure(folder / "keys", ["gateway", "tenants", "backup"])
     upstreams = json.loads(cloud.environment["UPSTREAMS"])
     cloud.environment["UPSTREAMS"] = json.dumps({**upstreams, "backup": f"http://127.0.0.1:{port}"})
@@ -329,7 +334,24 @@ def ours(folder: Path, towns: int = 0) -> Iterator[Ours]:
 
         wait_until_open(cloud)
         pids = {"service": pid, "gateway": cloud.gateway.pid}
-        yield Ours(Target(OURS, lambda: repository(CODE), pids), folder, database, others, repository)
+        target = Target(OURS, lambda: repository(CODE), pids)
+        yield Ours(target, folder, database, others, repository, fronted(stack, cloud, target))
+
+
+def fronted(stack: ExitStack, cloud: gateway_test.Running, direct: Target) -> Target | None:
+    """`direct` behind an nginx with the configuration that the gateway prints."""
+    if shutil.which("nginx") is None:
+        print("left out: nginx is not installed (Debian package nginx-light)")
+        return None
+    port = processes.free_port()
+    known = "proxy_http_version 1.1; proxy_bind 127.0.0.2;"  # TRUSTED_PROXIES
+    written = printed(cloud, port).replace("proxy_http_version 1.1;", known, 1)
+    master = stack.enter_context(nginx(cloud.folder / "nginx", port, written))
+    (worker,) = psutil.Process(master).children()
+    direct_port, front = f"127.0.0.1:{cloud.port}/", f"127.0.0.1:{port}/"
+    return Target(
+        FRONTED, lambda: direct.fresh().replace(direct_port, front), {**direct.pids, "nginx": worker.pid}, direct.client
+    )
 
 
 def prepare_room(database: Database, tenant: str = CODE) -> None:
@@ -382,11 +404,22 @@ def compare(walls: dict[tuple[str, str], list[float]], cpus: dict[tuple[str, str
     """The ratios to rest-server."""
     wall = [ratio(walls[OURS, s], walls[PEER, s]) for s in STEPS]
     alone = [ratio(cpus[OURS, "service", s], cpus[PEER, PEER, s]) for s in STEPS]
-    pairs = [zip(cpus[OURS, "service", s], cpus[OURS, "gateway", s], strict=True) for s in STEPS]
-    both = [ratio([a + b for a, b in pair], cpus[PEER, PEER, s]) for s, pair in zip(STEPS, pairs, strict=True)]
-    for label, found in (("wall ÷ rest-server (goal ≤ 1.1)", wall), ("service CPU ÷ (goal ≤ 1.3)", alone),
-                         ("with gateway CPU ÷ (goal ≤ 2)", both)):  # fmt: skip
+    lines = [("wall ÷ rest-server (goal ≤ 1.1)", wall), ("service CPU ÷ (goal ≤ 1.3)", alone),
+             ("with gateway CPU ÷ (goal ≤ 2)", together(cpus, OURS))]  # fmt: skip
+    if any(target == FRONTED for target, _ in walls):
+        lines.append(("behind nginx: wall ÷", [ratio(walls[FRONTED, s], walls[PEER, s]) for s in STEPS]))
+        lines.append(("behind nginx: CPU of all three ÷", together(cpus, FRONTED)))
+    for label, found in lines:
         print(f"{label:44s}" + "".join(f"{value:26.2f}" for value in found))
+
+
+def together(cpus: dict[tuple[str, str, str], list[float]], target: str) -> list[float]:
+    """CPU of all the target's processes by step, as a ratio to rest-server's."""
+    found = []
+    for step in STEPS:
+        each = [seconds for (of, _, at), seconds in cpus.items() if (of, at) == (target, step)]
+        found.append(ratio([sum(round_) for round_ in zip(*each, strict=True)], cpus[PEER, PEER, step]))
+    return found
 
 
 def spread(values: list[float]) -> str:

@@ -179,7 +179,8 @@ class Exchange:
 
     def _names(self, type_: str) -> list[tuple[str, int]]:
         with self.service.database.reading(tenant=self.actor.tenant) as session:
-            return read.names(session, self._reader(session), type_, self.at)
+            now = self.service.clock.now()
+            return read.names(session, self.held, self._reader(session), type_, self.at, now)
 
     async def answer_read(self, target: Target) -> None:
         admitted = self._memory.doors.get(self._key)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from services.backup.db.tables import ObjectRow
@@ -45,11 +45,31 @@ def find_there(session: Session, repository_id: str, type_: str, name: str, at: 
     return session.scalar(statement.order_by(ObjectRow.arrived_at.desc()).limit(1))
 
 
-def names(session: Session, repository_id: str, type_: str, at: datetime | None) -> Sequence[tuple[str, int]]:
-    statement = select(ObjectRow.name, ObjectRow.size).where(
-        ObjectRow.repository_id == repository_id, ObjectRow.type == type_, there(at)
-    )
+Names = Sequence[tuple[str, int]]
+
+
+def names(session: Session, repository_id: str, type_: str, at: datetime | None) -> Names:
+    return session.execute(_names(repository_id, type_, at)).tuples().all()
+
+
+def names_at_second(
+    session: Session, repository_id: str, type_: str, at: datetime | None, locks_since: datetime
+) -> Names:
+    """Those that the second site has, and locks that were taken since then, wherever they lie."""
+    lock = and_(ObjectRow.type == LOCKS, ObjectRow.arrived_at > locks_since)
+    statement = _names(repository_id, type_, at).where(or_(ObjectRow.copied_at.is_not(None), lock))
     return session.execute(statement).tuples().all()
+
+
+def _names(repository_id: str, type_: str, at: datetime | None) -> Select[tuple[str, int]]:
+    return select(ObjectRow.name, ObjectRow.size).where(
+        ObjectRow.repository_id == repository_id, ObjectRow.type == type_, there(at), ~_lost()
+    )
+
+
+def _lost() -> ColumnElement[bool]:
+    """No site has its bytes: restic shall find it missing, and not ask for it until it gives up."""
+    return and_(broken("first"), or_(ObjectRow.copied_at.is_(None), broken("second")))
 
 
 def can_be_opened(session: Session, repository_id: str, since: datetime | None = None) -> bool:

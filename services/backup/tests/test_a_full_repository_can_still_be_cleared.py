@@ -1,10 +1,14 @@
 """The quota holds in the middle of a stream and against many at once; the reserve keeps the door of tidying open."""
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from services.backup.db import AllowanceRow
 from services.backup.domain.quota import FOR_LOCKS, LEAST_RESERVE, Allowance, left
+from services.backup.sites.spool import Spooled
 from services.backup.tests.town import HOME, MIB, Cloud, fill, named, open_uploads
 
 QUOTA = 4 * MIB
@@ -40,6 +44,26 @@ def test_the_quota_is_crossed_in_the_middle_of_a_stream(small_cloud: Cloud) -> N
     assert small_cloud.fresh(machine.repository).live == QUOTA + 1
     assert list((small_cloud.places.first.root / "uploads").iterdir()) == []
     assert open_uploads() == [], "rest-server leaves a file and a descriptor of each upload that it refused"
+
+
+def test_what_does_not_fit_is_not_written_first(small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal at the commit would come too late for the disk."""
+    machine = small_cloud.machine(small_cloud.repository(quota=QUOTA), "append")
+    content, written = bytes(3 * QUOTA), []
+    write = Spooled.write
+
+    def counted(upload: Spooled, chunks: Iterable[bytes]) -> None:
+        before = upload.size
+        write(upload, chunks)
+        written.append(upload.size - before)
+
+    monkeypatch.setattr(Spooled, "write", counted)
+    with machine.client as client:
+        assert client.post(f"data/{named(content)}", content=content).status_code == 507
+        assert sum(written) == 0, "said beforehand"
+        chunks = (content[i : i + 100_000] for i in range(0, len(content), 100_000))
+        assert client.post(f"data/{named(content)}", content=chunks).status_code == 507
+        assert 0 < sum(written) <= QUOTA, "found on the way"
 
 
 def test_many_uploads_at_once_never_go_over_the_quota(cloud: Cloud) -> None:

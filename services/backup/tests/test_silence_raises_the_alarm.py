@@ -16,7 +16,7 @@ from libs.common.room import RoomRow
 from services.backup.db import repositories as db
 from services.backup.domain.points import FLOOD_LEAST, Day, days, is_drop, is_flood, is_mass_deletion
 from services.backup.tests.town import HOME, MIB, Cloud, Machine, named
-from services.backup.use_cases import alerts, sites, watch
+from services.backup.use_cases import alerts, repositories, sites, watch
 
 
 def open_kinds(cloud: Cloud) -> list[str]:
@@ -255,3 +255,43 @@ def test_a_second_site_that_is_a_day_behind_is_told_once_and_the_alert_ends_with
     assert "1日たっても2か所目に写せていません" in desk.get(f"/t/{HOME}/backup/desk/").text
     assert sites.copy_some(small_cloud.service, HOME) == 3
     assert (watch_now(small_cloud), open_kinds(small_cloud)) == (0, [])
+
+
+def test_a_key_is_told_of_two_weeks_before_it_ends_until_its_machine_has_another(small_cloud: Cloud) -> None:
+    repository = small_cloud.repository()
+    machine = small_cloud.machine(repository, "append")
+
+    def a_day_later(day: int) -> tuple[int, list[str]]:
+        small_cloud.clock.advance(days=1)
+        snapshot(machine, f"day {day}".encode())
+        sites.copy_some(small_cloud.service, HOME)
+        return watch_now(small_cloud), open_kinds(small_cloud)
+
+    assert {a_day_later(day) == (0, []) for day in range(75)} == {True}
+    assert a_day_later(75) == (1, ["key-ending"])
+    assert a_day_later(76) == (0, ["key-ending"]), "told once"
+    with small_cloud.database.reading() as session:
+        (notice,) = session.scalars(select(NoticeRow))
+        assert "キーの期限" in notice.subject
+    machine = small_cloud.machine(repository, "append")
+    assert a_day_later(77) == (0, []), "its machine has another"
+    assert {a_day_later(day) == (0, []) for day in range(78, 100)} == {True}, "and the first has ended"
+
+
+def test_a_key_that_was_made_for_a_moment_or_revoked_ends_without_a_word(small_cloud: Cloud) -> None:
+    repository, now = small_cloud.repository(), small_cloud.clock.now
+    snapshot(small_cloud.machine(repository, "append"), b"one")
+    moment = small_cloud.tokens.make(HOME, "整理", "backup.full", 30, "staff")
+    with small_cloud.database.transaction(tenant=HOME) as session:
+        repositories.add_key(session, small_cloud.staff(), repository.id, moment, "full", "整理", now())
+    small_cloud.clock.advance(days=20)
+    watch_now(small_cloud)
+    assert "key-ending" not in open_kinds(small_cloud)
+    small_cloud.clock.advance(days=60)
+    watch_now(small_cloud)
+    assert "key-ending" in open_kinds(small_cloud), "planted: the machine's own"
+    with small_cloud.database.transaction(tenant=HOME) as session:
+        for key in db.keys(session, repository.id):
+            repositories.revoke_key(session, small_cloud.staff(), repository.id, key.token_id, now())
+    watch_now(small_cloud)
+    assert "key-ending" not in open_kinds(small_cloud)

@@ -175,6 +175,15 @@ def test_a_first_backup_on_a_disk_and_the_script_after_it_have_the_same_password
     assert password.stat().st_mode & 0o077 == 0, "readable by root only"
 
 
+def test_who_has_lost_the_machine_reads_on_the_page_what_a_new_one_needs(desk: Desk) -> None:
+    repository_id = desk.make()
+    page = desk.get(repository_id)
+    assert "まだ何もありません" in page and "2か所にあります" not in page, "an empty repository has no copies"
+    page = desk.post(f"{repository_id}/keys", 201, mode="read", key_name="復元", days="7")
+    assert "apt-get install restic" in page and "restore latest --target /srv/restored" in page
+    assert "同じ命令で2か所目から" in page
+
+
 def test_a_key_that_ends_within_two_weeks_is_marked(small_cloud: Cloud, desk: Desk) -> None:
     repository_id = desk.make()
     desk.post(f"{repository_id}/keys", 201, mode="append", key_name="1号", days="30")

@@ -1,5 +1,6 @@
 """Everything is at a second site, verified; one is lost, one rots, and the bytes still come back."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from libs.common.telemetry import metrics
 from services.backup.db import ObjectRow, RecoveryPointRow, TrustedTimeRow
 from services.backup.db import objects as objects_db
 from services.backup.db import repositories as db
+from services.backup.domain.asof import write_moment
+from services.backup.domain.protocol import V1
 from services.backup.settings import renew_site
 from services.backup.sites import FolderSite, SiteBroken, SiteFull
 from services.backup.sites.folder import FileReader
@@ -81,6 +84,77 @@ def test_the_first_site_burns_and_restic_restores_from_the_second(cloud: Cloud, 
     )
     with machine.client as client:
         assert client.post(f"data/{named(b'new')}", content=b"new").status_code == 503, "nothing is accepted meanwhile"
+
+
+@pytest.mark.parametrize("by", ["append", "read", "full, as of a moment"])
+def test_the_first_site_burns_in_the_middle_of_a_backup_and_the_one_before_is_restored(
+    small_cloud: Cloud, tmp_path: Path, by: str
+) -> None:
+    """What was not copied yet is listed by nobody meanwhile: restic would ask for it for a quarter of an hour, and give up."""
+    mode, _, past = by.partition(", ")
+    repository = small_cloud.repository()
+    machine = small_cloud.machine(repository, "append")
+    source, target = tmp_path / "src", tmp_path / "back"
+    original = fill(source)
+    machine.restic("init")
+    machine.restic("backup", str(source))
+    assert copy_all(small_cloud) > 3
+    fill(source, seed=2)
+    machine.restic("backup", str(source))
+    with machine.client as client:
+        assert (
+            client.post(f"locks/{named(b'of the backup that burnt')}", content=b"of the backup that burnt").status_code
+            == 200
+        )
+    with small_cloud.database.reading(tenant=HOME) as session:
+        assert objects_db.lag(session)[0] > 3, "planted: a snapshot that the second site does not have"
+    small_cloud.clock.advance(hours=1)
+    shutil.rmtree(small_cloud.places.first.root)
+    shutil.rmtree(tmp_path / "cache")
+    helper = small_cloud.machine(repository, mode)  # type: ignore[arg-type]
+    moment = write_moment(small_cloud.clock.now()) if past else None
+    alone = ["--no-lock"] if past or mode == "read" else []
+    assert len(json.loads(helper.restic("snapshots", "--json", *alone, moment=moment).stdout)) == 1
+    helper.restic("restore", "latest", "--target", str(target), *alone, moment=moment)
+    assert restored(target, source) == original
+
+
+def test_the_first_site_is_replaced_and_the_machine_goes_on_where_the_second_had_come(
+    small_cloud: Cloud, tmp_path: Path
+) -> None:
+    """What burnt before it was copied is there for nobody, so restic sends again what it finds missing."""
+    machine = small_cloud.machine(small_cloud.repository(), "append")
+    source, target = tmp_path / "src", tmp_path / "back"
+    fill(source)
+    machine.restic("init")
+    machine.restic("backup", str(source))
+    assert copy_all(small_cloud) > 3
+    original = fill(source, seed=2)
+    machine.restic("backup", str(source))
+    shutil.rmtree(small_cloud.places.first.root)
+    renew_site(small_cloud.service, small_cloud.places.first)
+    while sites.repair_some(small_cloud.service, HOME):
+        pass
+    assert damage_alerts(small_cloud) == ["damage"], "planted: a snapshot that no site has"
+    machine.restic("backup", str(source))
+    machine.restic("check", "--read-data", "--no-cache")
+    machine.restic("restore", "latest", "--target", str(target), "--no-cache")
+    assert restored(target, source) == original
+
+
+def test_whoever_can_delete_sees_all_there_is_while_the_first_site_is_away(small_cloud: Cloud) -> None:
+    """From a part of it, `prune` would take what it sees nobody use for rubbish."""
+    machine = planted(small_cloud, 2)
+    copy_all(small_cloud)
+    keeper = small_cloud.machine(machine.repository, "full")
+    lock = named(b"just taken")
+    with machine.client as client, keeper.client as other:
+        for path, content in ((f"data/{named(b'new')}", b"new"), (f"locks/{lock}", b"just taken")):
+            assert client.post(path, content=content).status_code == 200
+        shutil.rmtree(small_cloud.places.first.root)
+        assert named(b"new") not in client.get("data/", headers={"accept": V1}).json()
+        assert client.get("locks/", headers={"accept": V1}).json() == [lock], "its holder may still be at work"
+        assert named(b"new") in other.get("data/", headers={"accept": V1}).json()
 
 
 def test_a_lost_site_is_filled_again_from_the_other(small_cloud: Cloud) -> None:
@@ -247,7 +321,8 @@ def test_bytes_known_to_be_bad_are_never_given_out(small_cloud: Cloud) -> None:
     result = sites.check_some(small_cloud.service, HOME, small_cloud.clock.now(), 10**9)
     assert (result.damaged, result.repaired) == (1, 0)
     with machine.client as client:
-        assert client.get(f"data/{row.name}").status_code == 503
+        assert client.get(f"data/{row.name}").status_code == 404
+        assert client.get("data/", headers={"accept": V1}).json() == [], "what no site has is not there"
         with small_cloud.database.reading(tenant=HOME) as session:
             assert [a.kind for a in db.open_alerts(session)] == ["damage"]
         content = bytes([0]) * 1000

@@ -1,16 +1,20 @@
 """A client reads: which object, and from which site."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from libs.common.errors import NotFound, Unavailable
 from services.backup.db import ObjectRow
 from services.backup.db import objects as db
+from services.backup.domain.modes import may_delete
 from services.backup.settings import Held
 from services.backup.sites import Key, Reader, Site, SiteBroken, SiteDown
 from services.backup.use_cases.admit import Door
+
+STALE = timedelta(minutes=30)
+"""Age at which restic itself no longer believes in a lock; whoever is at work writes another every five minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +27,12 @@ class Found:
 
 
 def find(session: Session, held: Held, door: Door, type_: str, name: str, at: datetime | None) -> Found:
-    """The object as it is now, or as it was `at`. NotFound if it is not, or was not, there."""
+    """The object as it is now, or as it was `at`. NotFound if it is not, or was not, there, or no site has it any more."""
     row = db.find_there(session, door.repository_id, type_, name, at)
-    if row is None:
+    sites = _sites(held, row) if row is not None else ()
+    if row is None or not sites:
         raise NotFound("この名前のものはありません。", code="unknown-object")
-    return Found(Key(door.tenant, door.repository_id, type_, row.name), row.size, _sites(held, row))
+    return Found(Key(door.tenant, door.repository_id, type_, row.name), row.size, sites)
 
 
 def _sites(held: Held, row: ObjectRow) -> tuple[Site, ...]:
@@ -58,6 +63,15 @@ def open_object(found: Found) -> Reader:
     )
 
 
-def names(session: Session, door: Door, type_: str, at: datetime | None) -> list[tuple[str, int]]:
-    """Names and sizes of one type, as they are now or were `at`."""
-    return list(db.names(session, door.repository_id, type_, at))
+def names(
+    session: Session, held: Held, door: Door, type_: str, at: datetime | None, now: datetime
+) -> list[tuple[str, int]]:
+    """Names and sizes of one type, as they are now or were `at`.
+
+    While the first site is away they are those of the second, which is copied in the order of arrival: the repository as it was
+    a little earlier, and whole. Of a snapshot whose bytes nobody can give, restic asks for a quarter of an hour, and ends.
+    Whoever can delete sees everything all the same: from a part of it `prune` would take for rubbish what it sees nobody use.
+    """
+    if (at is None and may_delete(door.mode, "data")) or held.first.up:
+        return list(db.names(session, door.repository_id, type_, at))
+    return list(db.names_at_second(session, door.repository_id, type_, at, now - STALE))
