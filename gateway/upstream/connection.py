@@ -8,7 +8,7 @@ import httptools
 from gateway.hygiene import Headers
 from gateway.upstream.words import WITHOUT_BODY, NothingCame, UpstreamBroken, UpstreamLate
 
-READ = 64 * 1024
+READ = 128 * 1024
 """Bytes that one read of the socket brings at most."""
 READ_AT_FIRST = 16 * 1024
 """Bytes that one read brings until the client has shown that it is quick, and again once it is not. Three such pieces are held for a
