@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway import domain, passwords
 from gateway.breached import Breached
-from gateway.hygiene import BadRequest, canonical_target
+from gateway.hygiene import BadRequest, canonical_target, returned_headers
 from gateway.identity import secret_of
 from gateway.pages.common import LONGEST_NEXT, local
 from gateway.routes import require_open
@@ -260,3 +260,12 @@ def test_not_this_machine(host: str) -> None:
 def test_our_own_internal_port_is_no_service() -> None:
     settings = Settings(upstreams={"tenants": "http://a", "gateway": "http://b"})
     assert settings.services == {"tenants": "http://a"}
+
+
+@pytest.mark.parametrize(
+    "name", ["buffering", "charset", "expires", "limit-rate", "redirect"], ids=lambda name: f"x-accel-{name}"
+)
+def test_a_service_gives_an_nginx_in_front_no_orders(name: str) -> None:
+    """They are nginx's own words: what passes would be obeyed there, and read by everybody where there is none."""
+    said = [(b"x-accel-" + name.encode(), b"1"), (b"x-sendfile", b"/etc/passwd"), (b"etag", b'"1"')]
+    assert returned_headers(said, frozenset()) == [(b"etag", b'"1"')]
