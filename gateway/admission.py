@@ -66,11 +66,11 @@ class Area:
 
 @dataclass(slots=True)
 class Decided:
-    """What was decided by one state of the registry on one day: canonical path → decision."""
+    """What was decided by one state of the registry on one day: canonical path → decision, and its class of path."""
 
     by: Snapshot | None
     on: date
-    known: dict[bytes, Decision] = field(default_factory=dict)
+    known: dict[bytes, tuple[Decision, Area]] = field(default_factory=dict)
 
 
 class Admission:
@@ -79,6 +79,11 @@ class Admission:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._settings = parts.settings
+        self._https = parts.settings.https
+        self._scheme, self._usual_port = ("https", ":443") if self._https else ("http", ":80")
+        self._own_origin = parts.settings.origin
+        self._host = urlsplit(self._own_origin).netloc.removesuffix(self._usual_port)
+        self._on_loopback = parts.settings.public_on_loopback
         self._services = parts.settings.services
         self._leave = leave_after(self._settings.shared_idle_minutes)
         self._without_staff = parts.without_staff
@@ -91,23 +96,23 @@ class Admission:
         state = scope.setdefault("state", {})
         state["address"] = self.address(scope)
         scope["headers"] = [(n, v) for n, v in scope["headers"] if n != b"x-request-id"]
-        scope["scheme"] = "https" if self._settings.https else "http"
+        scope["scheme"] = self._scheme
         try:
-            target, decision = self.look(scope)
+            target, decision, area = self.look(scope)
         except Refusal as refusal:
             state["refusal"] = refusal
             scope["route"] = Area("(refused)")
             return
         state["target"], state["decision"] = target, decision
-        scope["route"] = Area(_label(decision))
+        scope["route"] = area
         scope["path"], scope["raw_path"] = target.path, target.raw
         if isinstance(decision, Onward) and decision.tenant:
             scope["path_params"] = {"code": decision.tenant.code}
 
     # ---- where to ---------------------------------------------------------------------------------------------------
 
-    def look(self, scope: Scope) -> tuple[Target, Decision]:
-        """The canonical path and where it leads; refuses what two readers could understand differently."""
+    def look(self, scope: Scope) -> tuple[Target, Decision, Area]:
+        """The canonical path, where it leads and its class; refuses what two readers could understand differently."""
         try:
             hygiene.check_headers(scope["headers"], scope["http_version"])
             raw_path = scope["raw_path"].split(b"?", 1)[0]
@@ -118,15 +123,16 @@ class Admission:
             raise NotAllowed(say("この操作はできません。"))
         if target.segments[0] != "health":
             self._check_host(scope["headers"])
-            if self._settings.https and _came_in_the_open(scope["headers"]):
-                return target, self._to_https(scope, target)
+            if self._https and _came_in_the_open(scope["headers"]):
+                moved = self._to_https(scope, target)
+                return target, moved, Area(_label(moved))
         snapshots = self._parts.snapshots
         if not snapshots.known and target.segments[0] in _NEEDS_SNAPSHOT:
             raise Unavailable(say("ただいま準備しています。少し待ってから、もう一度開いてください。"), retry_after=5)
-        decision = self._decide(target)
+        decision, area = self._decide(target)
         if self._without_staff and is_for_staff(decision):
             raise NotFound(say("お探しのページはありません。"))
-        return target, decision
+        return target, decision, area
 
     def _to_https(self, scope: Scope, target: Target) -> Moved:
         """Where somebody goes who opens a page without https. Raises Forbidden for what is no page that a person opens: a program that was
@@ -136,14 +142,15 @@ class Admission:
             raise Forbidden(IN_THE_OPEN, code="https-required")
         return Moved(self._settings.origin.encode() + target.raw, "(without https)")
 
-    def _decide(self, target: Target) -> Decision:
+    def _decide(self, target: Target) -> tuple[Decision, Area]:
         """Looked up: the same few paths come again and again, and neither the registry nor the day changes meanwhile."""
         snapshot, today = self._parts.snapshots.current, self._today()
         if self._decided.by is not snapshot or self._decided.on != today or len(self._decided.known) >= _MANY_PATHS:
             self._decided = Decided(snapshot, today)
         known = self._decided.known.get(target.raw)
         if known is None:
-            known = self._decided.known[target.raw] = decide(target, snapshot, self._services, today)
+            decision = decide(target, snapshot, self._services, today)
+            known = self._decided.known[target.raw] = decision, Area(_label(decision))
         return known
 
     def _today(self) -> date:
@@ -298,19 +305,18 @@ class Admission:
 
     def _check_host(self, headers: Headers) -> None:
         host = (header(headers, b"host") or b"").decode("latin-1").lower()
-        usual = ":443" if self._settings.https else ":80"  # it may be said or left out (RFC 9110, 4.2)
-        if self._settings.origin.removesuffix(usual).endswith(f"//{host.removesuffix(usual)}"):
+        if host.removesuffix(self._usual_port) == self._host:  # the usual port may be said or left out (RFC 9110, 4.2)
             return
-        if self._settings.public_on_loopback and is_loopback(urlsplit(f"//{host}").hostname or ""):
+        if self._on_loopback and is_loopback(urlsplit(f"//{host}").hostname or ""):
             return  # through a tunnel the port differs
         raise Misdirected(say("このアドレスのサイトは、ここにはありません。"))
 
     def _origin(self, headers: Headers) -> str:
         """Our own origin as this browser sees it."""
-        if not self._settings.public_on_loopback:
-            return self._settings.origin
+        if not self._on_loopback:
+            return self._own_origin
         host = (header(headers, b"host") or b"").decode("latin-1").lower()
-        return f"{'https' if self._settings.https else 'http'}://{host}"
+        return f"{self._scheme}://{host}"
 
     def address(self, scope: Scope) -> str:
         """The client's address: the peer's, or what the nearest trusted proxies say of it, read from the right."""

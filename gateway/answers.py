@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.hygiene import Headers
 from libs.common.errors import NotSignedIn, Refusal, TooMany, TooWeak, Unavailable, say
-from libs.common.http import challenge, problem, wants_page
+from libs.common.http import challenge, problem_for, wants_page
 from libs.common.web import CONTENT_SECURITY_POLICY, Link, Pages, i18n
 from libs.common.web.pages import refusal_heading
 
@@ -143,7 +143,7 @@ class Refusals:
         page = wants_page(request)
         if isinstance(refusal, TooWeak) and page and request.method == "GET":
             return _to_confirm(request, refusal)
-        response = self._page(request, refusal) if page else self._problem(request, refusal)
+        response = self._page(request, refusal) if page else problem_for(request, refusal, self._pages)
         response.headers["cache-control"] = "no-store"
         if isinstance(refusal, Malformed):
             # What follows on this connection may not begin where we think it does.
@@ -151,12 +151,6 @@ class Refusals:
         if refusal.status == 401:
             weak = isinstance(refusal, TooWeak)
             response.headers["www-authenticate"] = challenge(refusal.details["acr"]) if weak else 'Bearer realm="kyodo"'
-        return response
-
-    def _problem(self, request: Request, refusal: Refusal) -> Response:
-        lang = i18n.asked_language(request)
-        response = problem(refusal, partial(self._pages.translated, lang))
-        response.headers["content-language"] = i18n.HTML_LANG[lang]
         return response
 
     def _page(self, request: Request, refusal: Refusal) -> Response:

@@ -94,7 +94,7 @@ def _check_upgrade(headers: Headers) -> None:
 def _check_host(headers: Headers, seen: set[bytes]) -> None:
     if b"host" not in seen:
         raise BadRequest(400, "missing-host")
-    if not _HOST.fullmatch(next(value for name, value in headers if name == b"host")):
+    if not _HOST.fullmatch(header(headers, b"host") or b""):
         raise BadRequest(400, "malformed-host")
 
 

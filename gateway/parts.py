@@ -130,7 +130,7 @@ def staff_side(parts: Parts) -> Parts:
     service = replace(parts.service, settings=settings, extras={})
     made = assemble(settings, service, side=STAFF)
     shared = replace(made, snapshots=parts.snapshots, fairness=parts.fairness, passwords=parts.passwords)
-    service.extras["parts"] = shared
+    service.extras |= {"parts": shared, "pages": shared.pages}
     return shared
 
 
@@ -173,7 +173,7 @@ def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
         digest_key=derive(own_key, "failed sign-ins"),
         ticket_key=derive(own_key, "links in mails"),
     )
-    service.extras["parts"] = parts
+    service.extras |= {"parts": parts, "pages": parts.pages}
     service.extras["send_mail"] = sender(settings)
     return parts
 

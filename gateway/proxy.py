@@ -179,7 +179,7 @@ def outgoing_headers(request: Onwards, own_cookies: frozenset[str]) -> Headers:
 
 
 class Proxy:
-    """`idle` is in seconds: how long a client may pause in the middle of its body, or of the answer's."""
+    """`idle` is in seconds: how long a client may pause in the middle of its body."""
 
     def __init__(
         self,
@@ -261,15 +261,14 @@ class Proxy:
         """Whether the answer was passed on to its end. What breaks in the middle must look broken to the client too."""
         count_answer(request.route_class, request.tenant, answer.status)
         await send({"type": "http.response.start", "status": answer.status, "headers": self._headers(request, answer)})
+        more = True
         try:
-            async for chunk in answer.chunks():
-                async with asyncio.timeout(self._idle):
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            while more:
+                chunk = await answer.chunk()
+                more = not answer.ended
+                await send({"type": "http.response.body", "body": chunk, "more_body": more})
         except (UpstreamBroken, UpstreamLate):
             return False
-        except TimeoutError:  # a reader that takes nothing must not keep the service's connection
-            return False
-        await send({"type": "http.response.body", "body": b""})
         return True
 
     async def _hand_over(self, request: Onwards, answer: Answer, send: Send) -> None:

@@ -6,6 +6,7 @@ import gc
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import uvicorn
 import uvloop
@@ -66,15 +67,16 @@ async def serve(parts: Parts) -> None:
     beside = Gateway(staff, create_own_app(staff)) if staff is not None else None
     gateway = Gateway(parts, own, beside=beside)
     doors = [Leaving(gateway), *([Leaving(beside)] if beside is not None else [])]
-    people = LeavingServer(_config(doors[0], settings.gateway_host, settings.gateway_port, lifespan="on"), doors)
+    config = partial(_config, taking_seconds=settings.upstream_idle_seconds)
+    people = LeavingServer(config(doors[0], settings.gateway_host, settings.gateway_port, lifespan="on"), doors)
     inside = Leaving(InternalDoor(own))
-    others = [_config(inside, settings.gateway_internal_host, settings.gateway_internal_port)]
+    others = [config(inside, settings.gateway_internal_host, settings.gateway_internal_port)]
     if beside is not None:
-        others.append(_config(doors[1], settings.gateway_staff_host, settings.gateway_staff_port))
+        others.append(config(doors[1], settings.gateway_staff_host, settings.gateway_staff_port))
     if settings.gateway_decision_port:
         decisions = Decisions(parts, gateway.admission)
-        others.append(_config(decisions, settings.gateway_decision_host, settings.gateway_decision_port))
-    servers = [_Quiet(config, [inside]) for config in others]
+        others.append(config(decisions, settings.gateway_decision_host, settings.gateway_decision_port))
+    servers = [_Quiet(one, [inside]) for one in others]
     never_pause_for_long()
     running = [asyncio.create_task(server.serve()) for server in servers]
     await people.serve()
@@ -101,12 +103,14 @@ class _Quiet(LeavingServer):
         yield
 
 
-def _config(app, host: str, port: int, *, lifespan: str = "off") -> uvicorn.Config:  # type: ignore[no-untyped-def]
+def _config(  # type: ignore[no-untyped-def]
+    app, host: str, port: int, *, taking_seconds: float, lifespan: str = "off"
+) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=StrictProtocol,
+        http=partial(StrictProtocol, taking_seconds=taking_seconds),  # type: ignore[arg-type]
         ws="none",
         lifespan=lifespan,  # type: ignore[arg-type]
         log_config=None,

@@ -109,6 +109,12 @@ class StrictProtocol(HttpToolsProtocol):
     """Bytes since the last of a body, or since a message began: of trailers, of a chunk's extensions, of empty lines."""
     unread_bytes = 0
     header_timer: asyncio.TimerHandle | None = None
+    taking_timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, *args: Any, taking_seconds: float = 60.0, **kwargs: Any) -> None:
+        """`taking_seconds`: how long a client may take nothing of the answer that waits for it."""
+        super().__init__(*args, **kwargs)
+        self.taking_seconds = taking_seconds
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(Joined(transport, self.loop))  # type: ignore[arg-type]
@@ -164,8 +170,19 @@ class StrictProtocol(HttpToolsProtocol):
         if self.cycle is not None and not self.transport.is_closing():
             super().on_message_complete()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.taking_timer = self.loop.call_later(self.taking_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self.taking_timer is not None:
+            self.taking_timer.cancel()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.stop_header_timer()
+        if self.taking_timer is not None:
+            self.taking_timer.cancel()
         super().connection_lost(exc)
 
     def headers_late(self) -> None:

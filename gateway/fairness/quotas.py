@@ -23,12 +23,13 @@ class Quotas:
 
     def take(self, **whose: str) -> bool:
         """Count one request for all of `whose` (kind=ident); False if the day's are used up for one of them: then it counts for none."""
-        keys = {kind: f"{kind}:{ident}" for kind, ident in whose.items()}
-        for kind, key in keys.items():
+        keys = [f"{kind}:{ident}" for kind, ident in whose.items()]
+        for kind, key in zip(whose, keys, strict=True):
             most = self._most.get(kind)
             if most is not None and self._told.get(key, 0) + self._new[key] >= most:
                 return False
-        self._new.update(keys.values())
+        for key in keys:
+            self._new[key] += 1
         return True
 
     def today(self) -> dict[str, int]:

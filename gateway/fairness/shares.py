@@ -1,7 +1,5 @@
 """Bulkheads: of a service's places one tenant may hold only a part, so that its slow requests leave room for the others'."""
 
-from collections import Counter
-
 from libs.common.errors import Unavailable, say
 
 INSIDE = 5
@@ -15,25 +13,26 @@ class Shares:
         self._most = most
         self._open = most - most // INSIDE
         """At so many it is nearly full."""
-        self._held: Counter[tuple[str, str]] = Counter()
+        self._held: dict[tuple[str, str], int] = {}
         self.total = 0
 
     def nearly(self, service: str, tenant: str) -> bool:
         """Whether only the places for those inside are left."""
-        return self._held[service, tenant] >= self._open
+        return self._held.get((service, tenant), 0) >= self._open
 
     def take(self, service: str, tenant: str) -> None:
         """Hold one place until `give`. Raises Unavailable when the tenant's share is in use."""
         key = (service, tenant)
-        if self._held[key] >= self._most:
+        held = self._held.get(key, 0)
+        if held >= self._most:
             sentence = say("ただいま、この自治体の画面が混み合っています。少し待ってから、もう一度お試しください。")
             raise Unavailable(sentence, code="tenant-busy", kept=say("今回の入力は送られていません。"), retry_after=3)
-        self._held[key] += 1
+        self._held[key] = held + 1
         self.total += 1
 
     def give(self, service: str, tenant: str) -> None:
         key = (service, tenant)
-        self._held[key] -= 1
         self.total -= 1
-        if not self._held[key]:
-            del self._held[key]
+        left = self._held.pop(key) - 1
+        if left:
+            self._held[key] = left

@@ -7,7 +7,7 @@ import asyncio
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,9 +45,10 @@ class Given:
     body: bytes = b"{}"
     wait: asyncio.Event | None = None
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        if self.body:
-            yield self.body
+    ended: bool = True
+
+    async def chunk(self) -> bytes:
+        return self.body
 
     def close(self, *, whole: bool) -> None:
         pass

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from gateway.answers import BadGateway
 from gateway.fairness.closures import Closure
 from gateway.identity import Caller, Machine
 from gateway.offload import Handing, Offload, Opened
@@ -192,6 +193,16 @@ def test_an_address_ends_at_its_time_and_holds_for_one_caller_one_method_one_pat
     clock.advance(seconds=2)
     with pytest.raises(Forbidden):
         offload.check("GET", path, query, machine)
+
+
+@pytest.mark.parametrize("status", [201, 206, 304, 403, 404, 500])
+def test_an_answer_that_is_not_the_whole_file_names_none(tmp_path: Path, status: int) -> None:
+    """A refusal that names a file all the same must not become that file."""
+    settings = Settings(data_dir=tmp_path, keys_dir=tmp_path, offload={"eapply": tmp_path}, offload_signed_seconds=60)
+    offload = Offload(settings, b"k" * 32, FixedClock(NOW))
+    handing = offload.offer(EAPPLY, "GET", Caller(guest_sid="g-1"), behind_proxy=False)
+    with pytest.raises(BadGateway):
+        offload.hand_over(handing, status, [(b"x-accel-redirect", b"/402036/aa/plan")])
 
 
 # ---- what has changed since an address was signed --------------------------------------------------------------------

@@ -19,7 +19,7 @@ from gateway.fairness.waiting_room import WaitingRoom
 from gateway.pages.app import create_own_app
 from gateway.tests.conftest import CODE, OTHER, PREFECTURE
 from gateway.tests.inside import Given, echo, inside
-from gateway.upstream import UpstreamRefused
+from gateway.upstream import UpstreamBusy, UpstreamRefused
 from gateway.use_cases import accounts, machine_tokens
 from libs.common import keys
 from libs.common.db import Database
@@ -103,8 +103,8 @@ def test_a_breaker_opens_tries_once_and_closes() -> None:
 def test_a_breaker_ignores_a_few_failures_among_many_answers() -> None:
     breaker = Breaker()
     for n in range(400):
-        breaker.note(0.01 * n, failed=n % 4 == 0)
-    assert breaker.wait(4.0) == 0.0
+        breaker.note(0.01 * n, failed=n % 4 == 3)
+    assert breaker.opened == 0 and breaker.wait(4.0) == 0.0
 
 
 def test_who_came_first_goes_in_first_and_no_faster_than_the_rate() -> None:
@@ -353,6 +353,29 @@ def test_a_tenant_s_slow_requests_leave_places_for_others(tmp_path: Path) -> Non
     assert (slow, other) == ([200] * 4 + [503] * 4, 200)
 
 
+def test_those_who_are_inside_hold_no_more_than_the_share_either(tmp_path: Path) -> None:
+    async def go() -> list[tuple[int, str]]:
+        gate = asyncio.Event()
+        async with made.client() as client:
+            await client.get(HERE)  # from now on this guest is inside
+            made.upstreams.seen.clear()
+            made.upstreams.play = lambda s, m, target: Given(wait=None if OTHER.encode() in target else gate)
+            slow = [asyncio.create_task(client.get(HERE)) for _ in range(8)]
+            for _ in range(200):
+                await asyncio.sleep(0)
+            asked = len(made.upstreams.seen)
+            other = (await client.get(THERE)).status_code
+            gate.set()
+            answers = [await one for one in slow]
+            again = (await client.get(HERE)).status_code
+        told = [(a.status_code, a.json().get("code", "")) for a in answers if a.status_code != 200]
+        assert (asked, other, again) == (5, 200, 200), "the share, the neighbour, and the places are given back"
+        return told
+
+    with inside(tmp_path, upstream_pool=10, tenant_share=0.5) as made:
+        assert asyncio.run(go()) == [(503, "tenant-busy")] * 3
+
+
 def test_a_service_that_is_away_is_left_alone_and_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr("gateway.fairness.door.time.monotonic", lambda: now[0])
@@ -370,6 +393,36 @@ def test_a_service_that_is_away_is_left_alone_and_found_again(tmp_path: Path, mo
             made.upstreams.play = echo
             now[0] += FIRST_REST + 0.1
             assert [(await client.get(HERE)).status_code for _ in range(3)] == [200] * 3
+
+    with inside(tmp_path) as made:
+        asyncio.run(go())
+
+
+def test_a_trial_of_which_nothing_is_learnt_does_not_shut_the_service_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one request that tries whether the service is back finds no free connection, or its client leaves: the next one tries."""
+    now = [1000.0]
+    monkeypatch.setattr("gateway.fairness.door.time.monotonic", lambda: now[0])
+
+    async def go() -> None:
+        async with made.client() as client:
+            made.upstreams.play = lambda *_: UpstreamRefused()
+            for _ in range(LEAST):
+                await client.get(HERE)
+            now[0] += FIRST_REST + 0.1
+            made.upstreams.play = lambda *_: UpstreamBusy()
+            assert (await client.get(HERE)).json()["code"] == "service-busy"
+            never = asyncio.Event()
+            made.upstreams.play = lambda *_: Given(wait=never)
+            left = asyncio.create_task(client.get(HERE))
+            for _ in range(200):
+                await asyncio.sleep(0)
+            assert len(made.upstreams.seen) == LEAST + 2, "it is the next trial"
+            left.cancel()
+            await asyncio.gather(left, return_exceptions=True)
+            made.upstreams.play = echo
+            assert (await client.get(HERE)).status_code == 200
 
     with inside(tmp_path) as made:
         asyncio.run(go())

@@ -231,7 +231,7 @@ async def _addresses_come_and_go() -> tuple[dict[str, set[str]], list[tuple[int,
 
 async def _ask(upstreams: HttpUpstreams) -> None:
     answer = await upstreams.open("eapply", "GET", b"/", [], None)
-    assert b"".join([piece async for piece in answer.chunks()]) == b"ok"
+    assert (await answer.chunk(), answer.ended) == (b"ok", True)
     answer.close(whole=True)
 
 

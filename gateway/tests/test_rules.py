@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from gateway import domain, passwords
 from gateway.breached import Breached
-from gateway.hygiene import BadRequest, canonical_target
+from gateway.hygiene import BadRequest, canonical_target, returned_headers
 from gateway.identity import secret_of
+from gateway.oidc.exchange import Begun, check_answer
+from gateway.oidc.metadata import Known, ProviderFailed
+from gateway.oidc.providers import Provider
 from gateway.pages.common import LONGEST_NEXT, local
 from gateway.routes import require_open
 from gateway.settings import Settings, is_loopback
@@ -260,3 +263,22 @@ def test_not_this_machine(host: str) -> None:
 def test_our_own_internal_port_is_no_service() -> None:
     settings = Settings(upstreams={"tenants": "http://a", "gateway": "http://b"})
     assert settings.services == {"tenants": "http://a"}
+
+
+@pytest.mark.parametrize(
+    "name", ["buffering", "charset", "expires", "limit-rate", "redirect"], ids=lambda name: f"x-accel-{name}"
+)
+def test_a_service_gives_an_nginx_in_front_no_orders(name: str) -> None:
+    """They are nginx's own words: what passes would be obeyed there, and read by everybody where there is none."""
+    said = [(b"x-accel-" + name.encode(), b"1"), (b"x-sendfile", b"/etc/passwd"), (b"etag", b'"1"')]
+    assert returned_headers(said, frozenset()) == [(b"etag", b'"1"')]
+
+
+def test_what_was_asked_of_one_provider_is_answered_by_no_other() -> None:
+    """Where neither says who answers (RFC 9207), the way back alone tells them apart (mix-up): the state is right, the place is not."""
+    facts = {"label": "B", "for": "citizen", "issuer": "https://b.example", "client_id": "kyodo"}
+    answer = {"state": "s", "code": "c", "iss": "https://b.example"}
+    check_answer(Known(Provider(key="b", **facts, auth="none")), Begun("b", "s", "n", "v", "/", ""), answer)
+    with pytest.raises(ProviderFailed) as found:
+        check_answer(Known(Provider(key="b", **facts, auth="none")), Begun("a", "s", "n", "v", "/", ""), answer)
+    assert found.value.reason == "mixed-up"

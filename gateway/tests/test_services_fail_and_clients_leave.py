@@ -1,8 +1,9 @@
 """Services refuse, hang, reset; clients go away. Nothing is sent twice, nothing leaks, everybody is told."""
 
+import asyncio
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from gateway.tests.conftest import CODE, Running, running, stop, until
+from gateway.upstream import HttpUpstreams, UpstreamBroken
 
 POOL = 4
 
@@ -167,3 +169,36 @@ def test_a_reader_that_takes_little_but_steadily_gets_all(cloud: Running) -> Non
             time.sleep(0.15)
     assert size == 2_000_000
     assert time.monotonic() - begun > 2
+
+
+@pytest.mark.parametrize(
+    ("said", "body", "asked"),
+    [(b"", False, 2), (b"", True, 1), (b"HTTP/1.1 200 OK\r\n", False, 1)],
+    ids=["nothing came", "it had a body", "a byte came"],
+)
+def test_a_safe_request_is_repeated_only_before_any_byte(said: bytes, body: bool, asked: int) -> None:
+    """What the service has begun to answer, or was sent a body for, it may have carried out."""
+    seen = 0
+
+    async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal seen
+        await reader.readuntil(b"\r\n\r\n")
+        seen += 1
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"x"
+
+    async def ask() -> None:
+        server = await asyncio.start_server(broken, "127.0.0.1", 0)
+        upstreams = HttpUpstreams({"eapply": [f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"]})
+        headers = [(b"content-length", b"1")] if body else []
+        with pytest.raises(UpstreamBroken):
+            await upstreams.open("eapply", "GET", b"/", headers, content() if body else None)
+        await upstreams.close()
+        server.close()
+
+    asyncio.run(ask())
+    assert seen == asked

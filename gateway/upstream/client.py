@@ -147,15 +147,14 @@ class HttpAnswer:
     headers: Headers = field(default_factory=list)
     _closed: bool = False
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        connection = self._connection
-        while True:
-            if chunk := connection.take():
-                yield chunk
-            elif connection.complete:
-                return
-            else:
-                await connection.more(self._idle)
+    @property
+    def ended(self) -> bool:
+        return self._connection.ended
+
+    async def chunk(self) -> bytes:
+        if not self._connection.ended:
+            await self._connection.more(self._idle)
+        return self._connection.take()
 
     def close(self, *, whole: bool) -> None:
         if self._closed:

@@ -8,7 +8,7 @@ import httptools
 from gateway.hygiene import Headers
 from gateway.upstream.words import WITHOUT_BODY, NothingCame, UpstreamBroken, UpstreamLate
 
-READ = 64 * 1024
+READ = 128 * 1024
 """Bytes that one read of the socket brings at most."""
 READ_AT_FIRST = 16 * 1024
 """Bytes that one read brings until the client has shown that it is quick, and again once it is not. Three such pieces are held for a
@@ -96,6 +96,11 @@ class Connection(asyncio.BufferedProtocol):
 
     # ---- what the answer's side does ----
 
+    @property
+    def ended(self) -> bool:
+        """Whether the answer is complete and nothing of it is left to take."""
+        return self.complete and not self._chunks
+
     def take(self) -> bytes:
         """What has arrived of the body; b"" for nothing yet."""
         if not self._chunks:
@@ -119,13 +124,16 @@ class Connection(asyncio.BufferedProtocol):
 
     async def _wait(self, seconds: float | None) -> None:
         self._waiter = self._loop.create_future()
-        timer = None if seconds is None else self._loop.call_later(seconds, self.broken, UpstreamLate())
+        timer = None if seconds is None else self._loop.call_later(seconds, self._late)
         try:
             await self._waiter
         finally:
             self._waiter = None
             if timer is not None:
                 timer.cancel()
+
+    def _late(self) -> None:
+        self.broken(UpstreamLate())
 
     @property
     def reusable(self) -> bool:

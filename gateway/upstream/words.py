@@ -46,8 +46,13 @@ class Answer(Protocol):
     status: int
     headers: Headers
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it arrives. Raises UpstreamBroken or UpstreamLate in the middle."""
+    @property
+    def ended(self) -> bool:
+        """Whether all of the body has been taken."""
+        ...
+
+    async def chunk(self) -> bytes:
+        """What has arrived of the body since the last one; the last may be empty. Raises UpstreamBroken or UpstreamLate in the middle."""
         ...
 
     def close(self, *, whole: bool) -> None:

@@ -15,7 +15,7 @@ from fastapi.params import Depends
 from fastapi.routing import RouteContext, iter_route_contexts
 
 from libs.common.actor import Actor
-from libs.common.errors import Forbidden, NotFound, NotSignedIn, TooWeak
+from libs.common.errors import Forbidden, NotFound, NotSignedIn, TooWeak, say
 
 _EVERYBODY = frozenset({"guest", "person", "staff", "machine", "operator"})
 
@@ -40,13 +40,13 @@ class Rule:
             raise _refusal(actor)
         if self.role is not None and not actor.has(self.role):
             raise Forbidden(
-                "この操作をする権限がありません。権限は、管理者の窓口で変えられます。", code="missing-right"
+                say("この操作をする権限がありません。権限は、管理者の窓口で変えられます。"), code="missing-right"
             )
         if self.caller is not None and actor.subject != self.caller:
-            raise Forbidden("この操作はできません。", code="missing-right")
+            raise Forbidden(say("この操作はできません。"), code="missing-right")
         code = request.path_params.get("code")
         if code is not None and actor.code != code:
-            raise NotFound("このページは見つかりません。")
+            raise NotFound(say("このページは見つかりません。"))
         if self.acr is not None and not actor.proved(self.acr):
             raise TooWeak(self.acr)
         request.state.actor = actor
@@ -57,14 +57,14 @@ def actor_of(request: Request) -> Actor:
     """The actor of the inner token. Never from any other header."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise NotSignedIn("サインインしてください。")
+        raise NotSignedIn(say("サインインしてください。"))
     return request.app.state.service.verifier.verify(token)
 
 
 def _refusal(actor: Actor) -> Exception:
     if actor.kind == "guest":
-        return NotSignedIn("サインインしてください。")
-    return Forbidden("このページを使う権限がありません。", code="missing-right")
+        return NotSignedIn(say("サインインしてください。"))
+    return Forbidden(say("このページを使う権限がありません。"), code="missing-right")
 
 
 def _declare(rule: Rule) -> Any:

@@ -26,7 +26,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from libs.common.errors import Invalid, TooLarge, Unavailable
+from libs.common.errors import Invalid, TooLarge, Unavailable, say
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], list[str]]
@@ -343,7 +343,8 @@ def _capped(answer: httpx.Response, limits: Limits) -> Iterator[bytes]:
 
 
 def _too_large(limits: Limits) -> TooLarge:
-    return TooLarge(f"ファイルが大きすぎます。{limits.limit:,}バイトまで読み取れます。", limit=limits.limit)
+    sentence = say("ファイルが大きすぎます。%(most)sバイトまで読み取れます。", most=f"{limits.limit:,}")
+    return TooLarge(sentence, limit=limits.limit)
 
 
 def media_type(answer: httpx.Response) -> str:

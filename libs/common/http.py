@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -16,10 +16,21 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from libs.common import access, telemetry
-from libs.common.errors import Invalid, NotAllowed, NotFound, Refusal, Sentence, TooWeak, Unavailable, Unexpected
+from libs.common.errors import (
+    Invalid,
+    NotAllowed,
+    NotFound,
+    Refusal,
+    Sentence,
+    TooWeak,
+    Unavailable,
+    Unexpected,
+    say,
+)
 from libs.common.operations import operations_router
 from libs.common.service import Service
-from libs.common.web.pages import refusal_heading
+from libs.common.web import i18n
+from libs.common.web.pages import Pages, refusal_heading
 
 PROBLEM = "application/problem+json"
 ErrorPage = Callable[[Request, Refusal], Response]
@@ -96,6 +107,16 @@ def problem(refusal: Refusal, tell: Callable[[str], str] = str) -> JSONResponse:
     return JSONResponse(body, refusal.status, headers, PROBLEM)
 
 
+def problem_for(request: Request, refusal: Refusal, pages: Pages | None) -> JSONResponse:
+    """`problem` in the language that the asker likes best (Accept-Language, RFC 9110, 12.5.4) of those that `pages` knows."""
+    if pages is None:
+        return problem(refusal)
+    lang = i18n.asked_language(request)
+    response = problem(refusal, partial(pages.translated, lang))
+    response.headers["Content-Language"] = i18n.HTML_LANG[lang]
+    return response
+
+
 def wants_page(request: Request) -> bool:
     """Whether a person's browser asks, rather than a program."""
     return "text/html" in request.headers.get("accept", "")
@@ -103,7 +124,10 @@ def wants_page(request: Request) -> bool:
 
 def answer(request: Request, refusal: Refusal) -> Response:
     page: ErrorPage | None = request.app.state.error_page
-    response = page(request, refusal) if page and wants_page(request) else problem(refusal)
+    if page and wants_page(request):
+        response = page(request, refusal)
+    else:
+        response = problem_for(request, refusal, request.app.state.service.extras.get("pages"))
     response.headers["Cache-Control"] = "no-store"
     if isinstance(refusal, TooWeak):
         response.headers["WWW-Authenticate"] = challenge(refusal.details["acr"])
@@ -123,13 +147,13 @@ def _install_answers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def misshapen(request: Request, error: RequestValidationError) -> Response:
         names = {".".join(str(p) for p in e["loc"][1:]) or str(e["loc"][0]): e["msg"] for e in error.errors()}
-        return answer(request, Invalid("送られた内容の形が合いません。", code="misshapen", fields=names))
+        return answer(request, Invalid(say("送られた内容の形が合いません。"), code="misshapen", fields=names))
 
     @app.exception_handler(HTTPException)
     def framework(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404:
-            return answer(request, NotFound("このページは見つかりません。アドレスをお確かめください。"))
-        refusal = NotAllowed("この操作はできません。")
+            return answer(request, NotFound(say("このページは見つかりません。アドレスをお確かめください。")))
+        refusal = NotAllowed(say("この操作はできません。"))
         if error.status_code != NotAllowed.status:
             refusal.status = error.status_code  # type: ignore[misc]
         response = answer(request, refusal)
@@ -141,7 +165,7 @@ def _install_answers(app: FastAPI) -> None:
     @app.exception_handler(NoConnectionLeft)
     def store_unreachable(request: Request, error: Exception) -> Response:
         _log.error("store unreachable", extra={"error": type(error).__name__})
-        sentence = "いま保存できませんでした。入力は画面に残っています。少し待ってから、もう一度お試しください。"
+        sentence = say("いま保存できませんでした。入力は画面に残っています。少し待ってから、もう一度お試しください。")
         return answer(request, Unavailable(sentence, code="store-unreachable", retry_after=10))
 
     @app.exception_handler(DataError)
@@ -150,7 +174,9 @@ def _install_answers(app: FastAPI) -> None:
         """A NUL in a text or a number beyond its column, which PostgreSQL refuses, SQLite's beyond 64 bits, a day beyond the year 9999:
         what was sent is wrong, not we."""
         _log.warning("unstorable", extra={"error": type(getattr(error, "orig", error)).__name__})
-        sentence = "送られた内容に、扱えない文字か、大きすぎる数や日付があります。確かめて、もう一度お試しください。"
+        sentence = say(
+            "送られた内容に、扱えない文字か、大きすぎる数や日付があります。確かめて、もう一度お試しください。"
+        )
         return answer(request, Invalid(sentence, code="unstorable"))
 
     @app.exception_handler(Exception)

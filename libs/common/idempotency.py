@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from libs.common.db import CommonBase, Json
-from libs.common.errors import Invalid
+from libs.common.errors import Invalid, say
 from libs.common.jobs import Job, Jobs
 from libs.common.tenancy import TenantTable
 
@@ -59,7 +59,7 @@ def once(
     """
     if not _KEY.fullmatch(key):
         raise Invalid(
-            "Idempotency-Key は8文字以上100文字以内の英数字と記号で送ってください。", code="bad-idempotency-key"
+            say("Idempotency-Key は8文字以上100文字以内の英数字と記号で送ってください。"), code="bad-idempotency-key"
         )
     digest = hashlib.sha256(f"{scope}\x00{key}".encode()).hexdigest()
     if _first(session, digest, fingerprint, now):
@@ -70,7 +70,7 @@ def once(
     row = _row(session, digest)
     if row.fingerprint != fingerprint or row.answer is None:
         raise Invalid(
-            "同じ送信番号で、内容のちがう送信がありました。画面を開き直して、もう一度お送りください。",
+            say("同じ送信番号で、内容のちがう送信がありました。画面を開き直して、もう一度お送りください。"),
             code="idempotency-key-reused",
         )
     return row.answer

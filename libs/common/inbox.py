@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from libs.common import log, telemetry, tenancy
 from libs.common.clock import Clock
 from libs.common.db import CommonBase, Database, Json
-from libs.common.errors import Conflict, NotFound
+from libs.common.errors import Conflict, NotFound, say
 from libs.common.events import Envelope, check_envelope, source_of
 from libs.common.queues import by_the_index
 from libs.common.schemas import Mismatch, check_data
@@ -341,7 +341,7 @@ def redrive(session: Session, event_id: str, *, by: str, because: str, now: date
     """Try a dead or waiting event again at once."""
     row = _find(session, event_id, lock=True)
     if row.status not in ("dead", "pending"):
-        raise Conflict("この出来事は、もう処理が済んでいます。")
+        raise Conflict(say("この出来事は、もう処理が済んでいます。"))
     row.status, row.attempts, row.next_at = "pending", 0, now
     row.resolved_by, row.resolved_because = by, because
 
@@ -350,7 +350,7 @@ def skip(session: Session, event_id: str, *, by: str, because: str, now: datetim
     """Leave an event out for good, so that its subject goes on. Who and why is kept."""
     row = _find(session, event_id, lock=True)
     if row.status not in ("dead", "pending"):
-        raise Conflict("この出来事は、もう処理が済んでいます。")
+        raise Conflict(say("この出来事は、もう処理が済んでいます。"))
     row.status, row.handled_at = "skipped", now
     row.resolved_by, row.resolved_because = by, because
 
@@ -377,5 +377,5 @@ def _find(session: Session, event_id: str, *, lock: bool = False) -> InboxRow:
     statement = select(InboxRow).where(InboxRow.event_id == event_id)
     row = session.scalar(statement.with_for_update() if lock else statement)
     if row is None:
-        raise NotFound("その出来事は見つかりません。")
+        raise NotFound(say("その出来事は見つかりません。"))
     return row

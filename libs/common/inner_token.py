@@ -13,7 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from libs.common.actor import KINDS, Actor
-from libs.common.errors import NotSignedIn
+from libs.common.errors import NotSignedIn, say
 
 LIFETIME = 60
 """Seconds."""
@@ -91,7 +91,7 @@ class TokenVerifier:
             claims = self._claims(token, issuer)
             return _actor(claims), float(claims["exp"]) + _LEEWAY
         except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
-            raise NotSignedIn("もう一度サインインしてください。", code="bad-token") from error
+            raise NotSignedIn(say("もう一度サインインしてください。"), code="bad-token") from error
 
     def _claims(self, token: str, issuer: str) -> dict[str, Any]:
         *others, last = self._keys[issuer]

@@ -11,11 +11,12 @@ import json
 import logging
 import re
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TextIO
 
 import structlog
@@ -206,19 +207,49 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 """Kept: `json.dumps` makes a new one at each call."""
 
 
-def request(**facts: str | int | float | None) -> None:
-    """The line of one answered request. Its facts are ours, from bounded sets, so nothing is searched or composed:
-    the general way costs a gateway a third of what it does for a request."""
+def request(
+    *,
+    service: str,
+    request_id: str,
+    method: str,
+    route: str,
+    status: int,
+    ms: float,
+    code: str | None,
+    trace_id: str = "",
+    span_id: str = "",
+) -> None:
+    """The line of one answered request; the ids are those of the present span where none are said. Its facts are ours, from bounded
+    sets, so nothing is searched or composed: the general way costs a gateway a third of what it does for a request, and encoding a
+    mapping of them three times as much as this."""
     if _access is None:
         return
-    context = trace.get_current_span().get_span_context()
-    ids = {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"} if context.is_valid else {}
-    now = datetime.now(UTC).isoformat()[:-6] + "Z"
-    told = {"process": _process, **facts, "event": "request", "level": "info", "timestamp": now, **ids}
+    if not trace_id and (context := trace.get_current_span().get_span_context()).is_valid:
+        trace_id, span_id = f"{context.trace_id:032x}", f"{context.span_id:016x}"
+    ids = f', "trace_id": "{trace_id}", "span_id": "{span_id}"' if trace_id else ""
+    line = (
+        f'{{"process": {_encode(_process)}, "service": {_encode(service)}, "request_id": {_encode(request_id)}, '
+        f'"method": {_encode(method)}, "route": {_encode(route)}, "status": {status}, "ms": {ms}, "code": {_encode(code)}, '
+        f'"event": "request", "level": "info", "timestamp": "{_now()}"{ids}}}\n'
+    )
     # As logging itself: a log that is full or gone must not end the work that it tells of.
-    with suppress(OSError, ValueError), _access.lock or nullcontext():
-        _access.stream.write(_encode(told) + "\n")
-        _access.stream.flush()  # the handler's own would take its lock a second time
+    try:
+        with _access.lock or nullcontext():
+            _access.stream.write(line)
+            _access.stream.flush()  # the handler's own would take its lock a second time
+    except (OSError, ValueError):
+        pass
+
+
+def _now() -> str:
+    """ISO 8601 in UTC, to the microsecond. The date and time of a second are written once."""
+    second, micros = divmod(time.time_ns() // 1000, 1_000_000)
+    return f"{_second(second)}.{micros:06d}Z"
+
+
+@lru_cache(1)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat()[:-6]
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from libs.common import log
 from libs.common.actor import Actor
 from libs.common.bus import letters
-from libs.common.errors import Conflict
+from libs.common.errors import Conflict, say
 from libs.common.service import Service
 
 _log = log.get(__name__)
@@ -72,5 +72,5 @@ def bus_router(watching: Any) -> APIRouter:
 def _on_a_broker(request: Request) -> Service:
     service: Service = request.app.state.service
     if service.settings.bus == "embedded":
-        raise Conflict("この環境は仲介サーバーを使っていないため、届け直すものはありません。")
+        raise Conflict(say("この環境は仲介サーバーを使っていないため、届け直すものはありません。"))
     return service

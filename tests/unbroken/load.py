@@ -367,7 +367,7 @@ PHASES: dict[str, Callable[[Year], Awaitable[list[str]]]] = {
 
 HEAD = """# 一年の負荷
 
-`make load`(ひたしは既定で60分。`make load MINUTES=15 PHASES=soak`、`make load PHASES=noon` のように一つずつ)が書くページです。手で直しません。
+`make load`(ひたしは既定で60分)が書くページです。手で直しません。`make load MINUTES=15 PHASES=soak` のように一つずつもできます。
 `SHARE=0.2` は人を減らして、動くかだけを見ます(何も書きません)。
 一つの機械の中だけで、クラウド全体(PostgreSQL と RabbitMQ)に、制度の暦で人が集まる日を一つずつ与えます。負荷を作る側も同じ機械にいます。
 人は、前の人への答えを待たずに来ます。時間は、その人が尋ねようとした時からの数です。行は、同じ日をもう一度測るまで残ります。

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from libs.common.actor import Actor
 from libs.common.audit import chain
 from libs.common.db import CommonBase
-from libs.common.errors import Conflict
+from libs.common.errors import Conflict, say
 from libs.common.ids import new_id
 from libs.common.tenancy import SharedTable, TenantTable
 
@@ -186,7 +186,7 @@ def forget_until(session: Session, position: int, actor: Actor, reason: str, *, 
     row = session.scalar(select(AuditHeadRow).with_for_update())
     last = session.scalar(select(AuditEntryRow).where(AuditEntryRow.position == position))
     if row is None or last is None or last.hash is None:
-        raise Conflict("この位置の記録は見つかりません。")
+        raise Conflict(say("この位置の記録は見つかりません。"))
     row.forgotten_to, row.forgotten_hash = position, last.hash
     session.flush()
     session.expunge(last)

@@ -17,7 +17,7 @@ from kombu.exceptions import OperationalError
 
 from libs.common import log
 from libs.common.bus import topology
-from libs.common.errors import Unavailable
+from libs.common.errors import Unavailable, say
 
 _log = log.get(__name__)
 
@@ -180,5 +180,5 @@ def _channel(amqp_url: str, **options: Any) -> Iterator[amqp.Channel]:
                 yield channel
     except (OperationalError, OSError, amqp.exceptions.ConnectionError) as error:
         raise Unavailable(
-            "メッセージの仲介サーバーに、いまつながりません。しばらくして、もう一度お試しください。"
+            say("メッセージの仲介サーバーに、いまつながりません。しばらくして、もう一度お試しください。")
         ) from error

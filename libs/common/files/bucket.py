@@ -8,7 +8,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
-from libs.common.errors import Unavailable
+from libs.common.errors import Unavailable, say
 
 _CHUNK = 256 * 1024
 _PART = 8 * 1024 * 1024
@@ -76,5 +76,5 @@ class Bucket:
 
 def _unavailable() -> Unavailable:
     return Unavailable(
-        "いまファイルの保管場所につながりません。時間をおいてもう一度お試しください。", code="files-unavailable"
+        say("いまファイルの保管場所につながりません。時間をおいてもう一度お試しください。"), code="files-unavailable"
     )

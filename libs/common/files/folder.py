@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from libs.common.errors import Unavailable
+from libs.common.errors import Unavailable, say
 from libs.common.ids import new_id
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -126,10 +126,10 @@ def _flush_folder(folder: Path) -> None:
 
 def _unavailable(error: OSError) -> Unavailable:
     if error.errno in _FULL:
-        sentence = (
+        sentence = say(
             "保存する場所がいっぱいのため、ファイルを預かれませんでした。係が空けますので、時間をおいてお試しください。"
         )
         return Unavailable(sentence, code="disk-full", retry_after=600)
     return Unavailable(
-        "いまファイルを保存できませんでした。時間をおいてもう一度お試しください。", code="files-unavailable"
+        say("いまファイルを保存できませんでした。時間をおいてもう一度お試しください。"), code="files-unavailable"
     )

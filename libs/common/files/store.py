@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
-from libs.common.errors import Invalid, NotFound, TooLarge
+from libs.common.errors import Invalid, NotFound, TooLarge, say
 from libs.common.files.bucket import Bucket
 from libs.common.files.folder import Folder
 from libs.common.files.kinds import HEAD, media_type_of
@@ -78,7 +78,9 @@ class Store:
         head = _head(chunks)
         media_type = media_type_of(head)
         if not head:
-            raise Invalid("ファイルの中身が空です。開いて確かめてから、もう一度選んでください。", code="empty-file")
+            raise Invalid(
+                say("ファイルの中身が空です。開いて確かめてから、もう一度選んでください。"), code="empty-file"
+            )
         if allowed is not None and media_type not in allowed:
             raise Invalid(_wrong_type(allowed), code="wrong-file-type", media_type=media_type)
         file_id, measured = file_id or new_id(), _Measured(head, chunks, limit)
@@ -171,7 +173,9 @@ class _Measured:
     def _counted(self, chunk: bytes) -> bytes:
         self.size += len(chunk)
         if self.size > self._limit:
-            sentence = f"ファイルが大きすぎます。{_readable(self._limit)}までのファイルを選んでください。"
+            sentence = say(
+                "ファイルが大きすぎます。%(most)sまでのファイルを選んでください。", most=_readable(self._limit)
+            )
             raise TooLarge(sentence, code="file-too-large", limit=self._limit)
         self.sha256.update(chunk)
         return chunk
@@ -211,7 +215,7 @@ def _key(tenant: str, file_id: str) -> str:
 
 
 def _not_found() -> NotFound:
-    return NotFound("このファイルは見つかりません。")
+    return NotFound(say("このファイルは見つかりません。"))
 
 
 _NAMES = {
@@ -226,7 +230,7 @@ _NAMES = {
 
 def _wrong_type(allowed: Collection[str]) -> str:
     names = "、".join(_NAMES.get(name, name) for name in sorted(allowed))
-    return f"この種類のファイルは受け取れません。{names}のファイルを選んでください。"
+    return say("この種類のファイルは受け取れません。%(names)sのファイルを選んでください。", names=names)
 
 
 def _readable(size: int) -> str:

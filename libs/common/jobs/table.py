@@ -24,7 +24,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from libs.common import telemetry
 from libs.common.db import CommonBase, Database, Json, UtcDateTime
-from libs.common.errors import Conflict, NotFound
+from libs.common.errors import Conflict, NotFound, say
 from libs.common.ids import new_id
 from libs.common.tenancy import SharedTable
 
@@ -212,7 +212,7 @@ def find(session: Session, job_id: str) -> JobState:
     """The state of a job of this session's tenant (or of none). NotFound for another tenant's."""
     row = session.get(JobRow, job_id)
     if row is None or (row.tenant is not None and row.tenant != session.info.get("tenant")):
-        raise NotFound("この処理は見つかりません。")
+        raise NotFound(say("この処理は見つかりません。"))
     return JobState(row.id, row.job_kind, row.status, row.progress_done, row.progress_total, row.progress_label)
 
 
@@ -225,9 +225,9 @@ def redrive(session: Session, job_id: str, now: datetime) -> None:
     """Let a dead job begin again."""
     row = session.get(JobRow, job_id, with_for_update=True)
     if row is None:
-        raise NotFound("この処理は見つかりません。")
+        raise NotFound(say("この処理は見つかりません。"))
     if row.status != "dead":
-        raise Conflict("この処理は止まっていません。")
+        raise Conflict(say("この処理は止まっていません。"))
     row.status, row.attempts, row.next_at, row.finished_at = "pending", 0, now, None
 
 

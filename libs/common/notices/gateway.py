@@ -2,7 +2,7 @@
 
 import httpx
 
-from libs.common.errors import Unavailable
+from libs.common.errors import Unavailable, say
 from libs.common.service import Service
 
 PATIENCE = httpx.Timeout(3.0, connect=1.0)
@@ -26,4 +26,4 @@ def address_of(service: Service, person: str) -> str | None:
         answer.raise_for_status()
         return answer.json()["email"]
     except (httpx.HTTPError, ValueError, KeyError) as error:
-        raise Unavailable("宛先を確かめられませんでした。", code="neighbour-away", service="gateway") from error
+        raise Unavailable(say("宛先を確かめられませんでした。"), code="neighbour-away", service="gateway") from error

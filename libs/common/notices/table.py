@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from libs.common import jobs
 from libs.common.db import CommonBase
-from libs.common.errors import Invalid, NotFound
+from libs.common.errors import Invalid, NotFound, say
 from libs.common.ids import new_id
 from libs.common.notices.text import Template
 from libs.common.tenancy import PersonTable
@@ -60,7 +60,9 @@ def send(
     if not to_person and not to_address:
         raise ValueError("a notice needs a person or an address")
     if to_address is not None and (len(to_address) > 254 or not _ADDRESS.fullmatch(to_address)):
-        raise Invalid("メールアドレスの形を確かめてください。「@」の前後に半角の英数字が必要です。", code="bad-address")
+        raise Invalid(
+            say("メールアドレスの形を確かめてください。「@」の前後に半角の英数字が必要です。"), code="bad-address"
+        )
     subject, body = template.render(context)
     row = NoticeRow(
         id=new_id(),
@@ -98,7 +100,7 @@ def mark_read(session: Session, person: str, notice_id: str, now: datetime) -> N
     """The notice, from now on read. NotFound for another person's."""
     row = session.get(NoticeRow, notice_id)
     if row is None or row.person != person:
-        raise NotFound("このお知らせは見つかりません。")
+        raise NotFound(say("このお知らせは見つかりません。"))
     row.read_at = row.read_at or now
     return row
 
@@ -113,7 +115,7 @@ def resend(session: Session, notice_id: str, now: datetime) -> None:
     """Mail a notice once more, because a person decided so."""
     row = session.get(NoticeRow, notice_id)
     if row is None:
-        raise NotFound("このお知らせは見つかりません。")
+        raise NotFound(say("このお知らせは見つかりません。"))
     row.mail = "queued"
     jobs.add(session, KIND, {"notice": row.id}, key=f"{row.id}:{now.isoformat()}", now=now)
 

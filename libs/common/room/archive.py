@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any
 
-from libs.common.errors import Invalid
+from libs.common.errors import Invalid, say
 from libs.common.files import Store
 from libs.common.room.contract import RoomRequest
 
@@ -106,10 +106,10 @@ class Reader:
         except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
             raise Invalid(f"{form.called}の書き出しファイルとして読めませんでした。", code="bad-archive") from error
         if (self._manifest.get("format"), self._manifest.get("version")) != (form.name, form.version):
-            raise Invalid("この版では読めない書き出しファイルです。", code="bad-archive")
+            raise Invalid(say("この版では読めない書き出しファイルです。"), code="bad-archive")
         self.tenant = str(self._manifest.get("tenant"))
         if tenant is not None and self.tenant != tenant:
-            raise Invalid("ほかの自治体の書き出しファイルです。", code="another-tenant")
+            raise Invalid(say("ほかの自治体の書き出しファイルです。"), code="another-tenant")
 
     @property
     def names(self) -> list[str]:
@@ -165,4 +165,4 @@ def fetched(store: Store, request: RoomRequest) -> Iterator[IO[bytes]]:
 
 
 def _changed(name: str) -> Invalid:
-    return Invalid("書き出しファイルの中身が、目録と合いません。", code="bad-archive", member=name)
+    return Invalid(say("書き出しファイルの中身が、目録と合いません。"), code="bad-archive", member=name)

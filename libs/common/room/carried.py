@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, Invalid, NotFound
+from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.files import ZIP, Store
 from libs.common.ranges import resumable
 from libs.common.room import table
@@ -91,7 +91,7 @@ def _pieces(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
 
 def _tenant_of(actor: Actor) -> str:
     if actor.tenant is None:
-        raise NotFound("このファイルは見つかりません。")
+        raise NotFound(say("このファイルは見つかりません。"))
     return actor.tenant
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from libs.common.clock import local_date
 from libs.common.db import CommonBase, Json
-from libs.common.errors import Conflict, Forbidden
+from libs.common.errors import Conflict, Forbidden, say
 from libs.common.room.contract import RoomRequest
 from libs.common.tenancy import SharedTable
 
@@ -82,13 +82,15 @@ def check_open(session: Session, tenant: str | None = None) -> None:
         return
     if state in ("suspended", "deleting"):
         raise Forbidden(
-            "このサービスは、ただいまお休みしています。データは残っています。再開までお待ちください。",
+            say("このサービスは、ただいまお休みしています。データは残っています。再開までお待ちください。"),
             code="service-suspended",
         )
     if state == "preparing":
-        raise Forbidden("このサービスは準備中です。数分待ってから、もう一度開いてください。", code="service-preparing")
+        raise Forbidden(
+            say("このサービスは準備中です。数分待ってから、もう一度開いてください。"), code="service-preparing"
+        )
     raise Forbidden(
-        "このサービスは、この自治体では使われていません。お手続きは自治体の窓口にお問い合わせください。",
+        say("このサービスは、この自治体では使われていません。お手続きは自治体の窓口にお問い合わせください。"),
         code="service-not-in-use",
     )
 
@@ -126,5 +128,5 @@ def check_possible(session: Session, request: RoomRequest) -> None:
     state = state_of(session, request.tenant)
     if state not in (OPEN, "suspended"):
         raise Conflict(
-            "この自治体の部屋がまだないため、進められませんでした。先に利用を始めてください。", code="no-room"
+            say("この自治体の部屋がまだないため、進められませんでした。先に利用を始めてください。"), code="no-room"
         )

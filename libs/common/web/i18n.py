@@ -45,11 +45,13 @@ def _chosen(request: Request) -> str | None:
 
 
 def _liked(said: str) -> str:
-    """Of several that are liked as well the first. What cannot be read is liked least."""
+    """Of several that are liked as well the first. What cannot be read is liked least. (werkzeug's parser takes twice as long, and is in
+    no lock but that of nameko.)"""
     liked: list[tuple[float, str]] = []
     for each in said.split(","):
         tag, _, weight = each.partition(";")
-        lang = tag.strip().lower().partition("-")[0]
+        tag = tag.strip().lower()
+        lang = tag if tag in LANGUAGES else tag.partition("-")[0]
         found = re.fullmatch(r"\s*q=([01](?:\.[0-9]{0,3})?)\s*", weight)
         if lang in LANGUAGES and (found or not weight):
             liked.append((-float(found[1]) if found else -1.0, lang))

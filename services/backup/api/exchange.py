@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, Refusal, TooLarge
-from libs.common.http import problem
+from libs.common.http import problem_for
 from libs.common.ranges import Span, span_of
 from libs.common.server import Line, line_of
 from libs.common.service import Service
@@ -418,7 +418,7 @@ class Exchange:
                 await self._read_all(LARGEST)
         except (Gone, Invalid, TooSlow):
             return
-        response = problem(refusal)
+        response = problem_for(self.request, refusal, self.request.app.state.service.extras["pages"])
         await self._reply(refusal.status, bytes(response.body), response.raw_headers)
 
     async def _reply(self, status: int, body: bytes = b"", headers: list[tuple[bytes, bytes]] | None = None) -> None:
