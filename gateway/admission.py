@@ -140,7 +140,7 @@ class Admission:
         headers = scope["headers"]
         if scope["method"] not in ("GET", "HEAD") or not _wants_a_page(scope) or header(headers, b"authorization"):
             raise Forbidden(IN_THE_OPEN, code="https-required")
-        return Moved(self._settings.origin.encode() + target.raw, "(without https)")
+        return Moved(self._own_origin.encode() + target.raw, "(without https)")
 
     def _decide(self, target: Target) -> tuple[Decision, Area]:
         """Looked up: the same few paths come again and again, and neither the registry nor the day changes meanwhile."""

@@ -79,7 +79,7 @@ def logo(request: Request) -> str:
 
 def spoken(request: Request, text: str) -> str:
     """A sentence of ours in the reader's language. Texts of people and of definitions stay as they are."""
-    return pages_of(request).translate(request, text) if isinstance(text, Sentence) else text
+    return pages_of(request).spoken(request, text)
 
 
 def spoken_all(request: Request, words: Mapping[Any, str]) -> dict[Any, str]:

@@ -245,9 +245,8 @@ def ask_refund(service: Service, job: Job) -> None:
         provider = paying.provider(service, session)
         if provider is None:
             raise GiveUp("no payment provider is set: pay back by hand")
-        if fees.back(
-            session, fees.find(session, job.payload["charge"], lock=True)
-        ).asked:  # or paid back by hand meanwhile
+        charge = fees.find(session, job.payload["charge"], lock=True)
+        if fees.back(session, charge).asked:  # it may have been paid back by hand meanwhile
             provider.ask_refund(job.payload["charge"], job.payload["amount"], job.payload["key"])
         job.done(session)
 

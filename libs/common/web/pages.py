@@ -23,7 +23,7 @@ from starlette.responses import HTMLResponse
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, Refusal, say
+from libs.common.errors import Invalid, Refusal, Sentence, say
 from libs.common.ids import new_id
 from libs.common.web import i18n
 from libs.common.web.assets import static_url
@@ -182,11 +182,17 @@ class Pages:
             request,
             refusal.status,
             what=refusal_heading(refusal.status),
-            kept=refusal.message,
-            sentences=tuple(refusal.fields.values()) if isinstance(refusal, Invalid) else (),
+            kept=self.spoken(request, refusal.message),
+            sentences=tuple(self.spoken(request, each) for each in refusal.fields.values())
+            if isinstance(refusal, Invalid)
+            else (),
             steps=refusal_steps(request, refusal.status),
             headers={"Retry-After": str(refusal.details["retry_after"])} if "retry_after" in refusal.details else None,
         )
+
+    def spoken(self, request: Request, text: str) -> str:
+        """A sentence of ours in the reader's language. Texts of people and of definitions stay as they are."""
+        return self.translate(request, text) if isinstance(text, Sentence) else text
 
     def translate(self, request: Request, message: str) -> str:
         """`message` in the reader's language, for sentences made outside templates."""

@@ -205,9 +205,7 @@ def answered(session: Session, actor: Actor, secret: str) -> CosignerRow | None:
     each = session.scalar(select(CosignerRow).where(CosignerRow.secret_hash == _hashed(secret)))
     if each is None or each.state not in ("confirmed", "refused"):
         return None
-    account, hashed = who.person(actor), who.session_hash(actor)
-    same = (account is not None and each.account == account) or (hashed is not None and each.session_hash == hashed)
-    return each if same else None
+    return each if who.is_same(actor, each.account, each.session_hash) else None
 
 
 def confirm(session: Session, actor: Actor, secret: str, name: str, now: datetime, *, site: str) -> ApplicationRow:

@@ -270,10 +270,7 @@ def _forget(session: Session, row: DraftRow) -> list[str]:
 
 
 def _owns(actor: Actor, row: DraftRow) -> bool:
-    subject, hashed = who.person(actor), who.session_hash(actor)
-    by_account = row.owner_person is not None and row.owner_person == subject
-    by_session = row.owner_session is not None and row.owner_session == hashed
-    return by_account or by_session
+    return who.is_same(actor, row.owner_person, row.owner_session)
 
 
 def _hashed(secret: str) -> str:

@@ -32,6 +32,13 @@ def session_hash(actor: Actor) -> str | None:
     return hashlib.sha256(actor.sid.encode()).hexdigest() if actor.sid else None
 
 
+def is_same(actor: Actor, account: str | None, hashed: str | None) -> bool:
+    """Whether this is who stands in a row as an account, or as a guest's session (as stored)."""
+    by_account = account is not None and account == person(actor)
+    by_session = hashed is not None and hashed == session_hash(actor)
+    return by_account or by_session
+
+
 def earlier_guest_hash(actor: Actor) -> str | None:
     """The session, as stored, that this person's browser had as a guest until they signed in."""
     return hashlib.sha256(actor.earlier_guest.encode()).hexdigest() if actor.earlier_guest else None

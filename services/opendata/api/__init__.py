@@ -57,7 +57,7 @@ def create_app(service: Service) -> FastAPI:
         public,
     )
     routers = [carried.router("opendata", WATCHER, FORMAT, limit=MAX_ARCHIVE), *(module.router for module in modules)]
-    app = http.create_app(service, routers, watcher=WATCHER, error_page=shell.error_page)
+    app = http.create_app(service, routers, watcher=WATCHER, error_page=service.extras["pages"].refused)
     app.state.uses = Uses(service.database)
     app.state.voters = Voters()
     app.add_middleware(shell.BodyLimit, limit=settings_of(service).opendata_file_limit + FORM, refusal=shell.too_large)

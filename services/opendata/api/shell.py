@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from copy import copy
 from itertools import chain
 from typing import Any
 
@@ -12,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import shell
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, Refusal, Sentence, say
+from libs.common.errors import Sentence, say
 from libs.common.shell import BodyLimit, logo, now_of, pages_of, reading, remember_place, service_of, spoken
 from libs.common.web import Link, Place, own_pages
 from services.opendata.api.heads import ASKED
@@ -77,15 +76,6 @@ def site(request: Request) -> str:
 def base(request: Request) -> str:
     """The municipality's own pages, without the last slash."""
     return f"/t/{request.path_params['code']}/opendata"
-
-
-def error_page(request: Request, refusal: Refusal) -> Response:
-    """A refusal for a person, in the reader's language."""
-    told = copy(refusal)
-    told.message = spoken(request, refusal.message)
-    if isinstance(told, Invalid):
-        told.fields = {name: spoken(request, sentence) for name, sentence in told.fields.items()}
-    return pages_of(request).refused(request, told)
 
 
 def spoken_options(request: Request, words: Mapping[str, str]) -> list[tuple[str, str]]:
