@@ -17,6 +17,7 @@ import pytest
 
 from gateway import commands
 from gateway.settings import Settings
+from infra.local.processes import free_port
 from libs.common import keys
 from libs.common.testing.browser import browser, browser_page  # noqa: F401 (fixtures, found by name)
 from libs.common.testing.database import database_fixture
@@ -59,12 +60,6 @@ def snapshot_document(**members: dict[str, list[str]]) -> dict[str, Any]:
         "members": members,
         "labels": {"eapply": "電子申請"},
     }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

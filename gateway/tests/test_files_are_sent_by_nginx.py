@@ -16,11 +16,12 @@ from gateway.offload import Handing, Offload, Opened
 from gateway.routes import Onward
 from gateway.settings import Settings
 from gateway.snapshot import Tenant, parse
-from gateway.tests.conftest import CODE, free_port, running, snapshot_document
+from gateway.tests.conftest import CODE, running, snapshot_document
 from gateway.tests.inside import Given, Inside, inside
 from gateway.tests.nginx import nginx
 from gateway.tests.test_an_account_moves_stops_and_closes import as_browser
 from gateway.tests.test_nginx_asks_the_door import Fronted, printed
+from infra.local.processes import free_port
 from libs.common.clock import FixedClock
 from libs.common.errors import Forbidden
 from libs.common.testing.service import NOW

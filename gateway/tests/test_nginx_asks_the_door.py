@@ -16,12 +16,13 @@ import pytest
 
 from gateway.decisions import Decisions
 from gateway.nginx import config
-from gateway.tests.conftest import CODE, OLD, PASSWORD, ROOT, Running, free_port, running, until
+from gateway.tests.conftest import CODE, OLD, PASSWORD, ROOT, Running, running, until
 from gateway.tests.inside import URL, Inside, inside
 from gateway.tests.nginx import nginx
 from gateway.tests.test_answers_in_parts_and_over_time import hanging
 from gateway.tests.test_requests_pass_to_services import EVIL, actor, headers_of
 from gateway.use_cases import accounts
+from infra.local.processes import free_port
 
 PATH = f"/t/{CODE}/eapply/a"
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.tests.conftest import CODE, ROOT, Running, free_port, make_running, stop, until, wait_for_port
+from gateway.tests.conftest import CODE, ROOT, Running, make_running, stop, until, wait_for_port
 from gateway.upstream import HttpUpstreams, UpstreamRefused
 from gateway.upstream.replicas import LEAST
+from infra.local.processes import free_port
 
 PATH = f"/t/{CODE}/eapply/"
 

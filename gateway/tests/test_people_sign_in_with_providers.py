@@ -16,9 +16,10 @@ import pytest
 from gateway.oidc import exchange, health
 from gateway.oidc.metadata import KEYS_AGAIN, KEYS_FRESH, KEYS_KEPT, Known, ProviderFailed
 from gateway.oidc.providers import Provider
-from gateway.tests.conftest import CODE, PASSWORD, ROOT, Running, free_port, running, stop, until, wait_for_port
+from gateway.tests.conftest import CODE, PASSWORD, ROOT, Running, running, stop, until, wait_for_port
 from gateway.tests.test_people_join_by_mail import link_to
 from gateway.tests.test_people_sign_in import HTML, seen_actor
+from infra.local.processes import free_port
 from libs.common.doctor.finding import Finding, Level
 
 PROVIDERS = """

@@ -9,10 +9,11 @@ import pytest
 
 from gateway.pages.second_factor import _helped
 from gateway.parts import staff_side
-from gateway.tests.conftest import CODE, PASSWORD, PREFECTURE, Running, free_port, running, until
+from gateway.tests.conftest import CODE, PASSWORD, PREFECTURE, Running, running, until
 from gateway.tests.inside import inside
 from gateway.tests.test_requests_pass_to_services import actor
 from gateway.tests.test_the_gateway_starts_and_stands import start_that_ends
+from infra.local.processes import free_port
 
 FOR_STAFF = [
     f"/t/{CODE}/eapply/desk/",

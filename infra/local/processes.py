@@ -5,6 +5,7 @@ Standard library only: set-up uses this before the virtual environment exists.
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -85,18 +87,27 @@ def is_alive(pid: int) -> bool:
 
 
 def free_port(wanted: int | None = None) -> int:
-    """`wanted` if nothing listens there on loopback, else a port the system gives."""
-    for port in (wanted, 0):
-        if port is None:
-            continue
+    """`wanted` if nothing listens there on loopback, else one of those that the system gives to no outgoing connection: between this call
+    and the bind of whoever is told the port, nobody's client can take it. Raises OSError when all are taken."""
+    below = _ports_of_clients()
+    drawn = (random.randrange(10_240, below) for _ in range(200))  # noqa: S311 (no secret)
+    for port in chain(() if wanted is None else (wanted,), drawn):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            return port
     raise OSError("no free port on 127.0.0.1")
+
+
+def _ports_of_clients() -> int:
+    """Where the ports begin that the system gives to clients."""
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:  # not Linux: RFC 6335
+        return 49_152
 
 
 def listens(port: int) -> bool:

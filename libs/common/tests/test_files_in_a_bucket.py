@@ -2,9 +2,11 @@
 
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
+from infra.local import processes
 from libs.common import files
 from libs.common.errors import NotFound, TooLarge, Unavailable
 from libs.common.testing.bucket import BUCKET, KEY, Server, bucket_server
@@ -104,7 +106,13 @@ def test_while_the_server_is_away_it_is_said_and_what_was_kept_is_there_again(se
     with pytest.raises(Unavailable):
         store.read(A, stored.id)
     server.start()
-    assert store.read(A, stored.id) == PDF
+
+    def is_there() -> bool:  # the server says it is well before its volumes have come back
+        with suppress(Unavailable):
+            return store.read(A, stored.id) == PDF
+        return False
+
+    assert processes.wait_until(is_there, seconds=60)
 
 
 def test_the_store_is_reached_with_the_variables_that_an_operator_puts_into_a_secret(

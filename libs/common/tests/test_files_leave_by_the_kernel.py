@@ -16,6 +16,7 @@ import httpx
 import pytest
 import uvicorn
 
+from infra.local import processes
 from libs.common.server import Protocol, line_of
 
 CONTENT = random.Random(5).randbytes(9_000_000)
@@ -80,9 +81,7 @@ def open_files() -> int:
 def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Echo, int]]:
     (tmp_path / "file").write_bytes(CONTENT)
     app = Echo(tmp_path / "file")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = processes.free_port()
     config = uvicorn.Config(app, http=Protocol, loop=request.param, port=port, log_config=None, lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

@@ -12,11 +12,12 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from infra.local import processes
 from libs.common.db import Database
 from libs.common.notices import smtp
 from libs.common.testing.certificates import Authority
 from libs.common.testing.service import NOW
-from libs.common.tests.test_notices import GUEST, _free_port, send, state, with_mail, work
+from libs.common.tests.test_notices import GUEST, send, state, with_mail, work
 
 SENDER = "no-reply@kyodo.example"
 USER, PASSWORD = "kyodo", "p@ss:w/rd"
@@ -71,7 +72,7 @@ def start(authority: Authority) -> Iterator[Start]:
     def begin(
         *, smtps: bool = False, open_only: bool = False, password: bool = False, host: str = "127.0.0.1"
     ) -> tuple[PostOffice, int]:
-        office, port = PostOffice(), _free_port()
+        office, port = PostOffice(), processes.free_port()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(authority.issue(host))
         options: dict[str, Any] = {}

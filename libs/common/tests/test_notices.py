@@ -2,7 +2,6 @@
 
 import email
 import email.policy
-import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from email.message import EmailMessage
@@ -13,6 +12,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from sqlalchemy import func, select
 
+from infra.local import processes
 from libs.common import jobs, notices, two_doors
 from libs.common.clock import FixedClock
 from libs.common.db import Database
@@ -62,17 +62,11 @@ class Server:
 @pytest.fixture
 def server() -> Iterator[Server]:
     handler = Server()
-    controller = Controller(handler, hostname="127.0.0.1", port=_free_port())
+    controller = Controller(handler, hostname="127.0.0.1", port=processes.free_port())
     controller.start()
     handler.url = f"smtp://127.0.0.1:{controller.port}"  # type: ignore[attr-defined]
     yield handler
     controller.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
@@ -221,7 +215,7 @@ def test_a_server_that_is_busy_or_away_is_asked_again(service: Service, server: 
 
 
 def test_a_server_that_stays_away_fails_in_the_end(database: Database, tmp_path: Path) -> None:
-    service = with_mail(database, tmp_path, f"smtp://127.0.0.1:{_free_port()}")
+    service = with_mail(database, tmp_path, f"smtp://127.0.0.1:{processes.free_port()}")
     notice = send(service, to_address=GUEST)
     work(service, hours=2)
     assert state(service, notice) == ("failed", "0 not reachable (ConnectionRefusedError)")

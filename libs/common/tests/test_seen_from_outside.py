@@ -30,6 +30,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusC
 from prometheus_client import REGISTRY, generate_latest
 from pydantic import BaseModel
 
+from infra.local import processes
 from libs.common import log, telemetry
 from libs.common.db import Database
 from libs.common.http import create_app
@@ -341,9 +342,7 @@ print(urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[2]}/metrics").read().d
 
 
 def test_a_process_writes_its_last_spans_and_shows_its_metrics_on_loopback(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = processes.free_port()
     command = [sys.executable, "-c", PROCESS, str(tmp_path), str(port)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,6 @@ import contextlib
 import hashlib
 import os
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -19,6 +18,7 @@ import httpx
 import pytest
 import uvicorn
 
+from infra.local import processes
 from libs.common import keys
 from libs.common.actor import Actor
 from libs.common.clock import FixedClock
@@ -203,9 +203,7 @@ def open_cloud(database: Database, folder: Path) -> Iterator[Cloud]:
 @contextlib.contextmanager
 def serving(app: Any) -> Iterator[str]:
     """`app` on a free loopback port, for as long as the block runs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = processes.free_port()
     server = uvicorn.Server(
         uvicorn.Config(app, http=Protocol, port=port, log_config=None, access_log=False, lifespan="off")
     )

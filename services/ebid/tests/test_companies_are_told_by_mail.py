@@ -1,7 +1,6 @@
 """What a company is told is mailed to who acts for it: the gateway says where to, the mail says where to read it."""
 
 import json
-import socket
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +12,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from sqlalchemy import select
 
+from infra.local import processes
 from libs.common.notices import NoticeRow
 from services.ebid.tests.people import Town
 
@@ -58,16 +58,10 @@ def gateway() -> Iterator[str]:
 @pytest.fixture
 def mails() -> Iterator[tuple[Mails, str]]:
     handler = Mails()
-    controller = Controller(handler, hostname="127.0.0.1", port=_free_port())
+    controller = Controller(handler, hostname="127.0.0.1", port=processes.free_port())
     controller.start()
     yield handler, f"smtp://127.0.0.1:{controller.port}"
     controller.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def connected(town: Town, smtp: str, gateway: str) -> None:

@@ -4,7 +4,6 @@ The stand-in does what the gateway does with a key: a bare `Authorization: <key>
 machine, nobody's becomes a guest's.
 """
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 import uvicorn
 
+from infra.local import processes
 from libs.common.actor import Actor
 from services.opendata.tests.people import Town
 
@@ -41,9 +41,7 @@ class Door:
 @contextmanager
 def served(town: Town) -> Iterator[str]:
     """The address of the catalogue: http://127.0.0.1:<port>/opendata"""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = processes.free_port()
     # Tokens are checked against the real time: the clock of the service stands, its signer's does not.
     server = uvicorn.Server(uvicorn.Config(Door(town), port=port, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)

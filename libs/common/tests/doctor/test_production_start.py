@@ -17,6 +17,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from infra.local import processes
 from libs.common import doctor, keys, unsafe
 from libs.common.db import Database
 from libs.common.doctor import address, mail, stores
@@ -24,7 +25,6 @@ from libs.common.doctor.finding import Finding, Level
 from libs.common.files.folder import Folder
 from libs.common.files.store import Store
 from libs.common.settings import Settings
-from libs.common.testing.bucket import free_port
 from libs.common.testing.certificates import Authority
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -429,7 +429,7 @@ def post() -> Iterator[int]:
         return AuthResult(success=data == LoginPassword(b"us", b"right"))
 
     office = Controller(
-        PostOffice(), hostname="127.0.0.1", port=free_port(), authenticator=check, auth_require_tls=False
+        PostOffice(), hostname="127.0.0.1", port=processes.free_port(), authenticator=check, auth_require_tls=False
     )
     office.start()
     yield office.port
