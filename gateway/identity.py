@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from gateway import domain
+from gateway import domain, switches
 from gateway.hygiene import Headers, cookie, header
 from gateway.routes import DOOR, Onward, Own
 from gateway.snapshot import Snapshot, Tenant
@@ -310,7 +310,7 @@ def actor_for(caller: Caller, decision: Onward | Own, snapshot: Snapshot, *, wit
     Without `with_roles` staff are persons like everybody: at the door where staff have nothing to do. So they are in one municipality
     when another one's provider has said who they are: whoever runs that provider would else have the rights of all who work in both.
 
-    Raises NotFound when a machine token of one tenant knocks at another's.
+    Raises NotFound when a machine token of one tenant knocks at another's, Forbidden where operators have switched programs off.
     """
     tenant = decision.tenant
     if caller.machine is not None:
@@ -346,6 +346,7 @@ def _machine_actor(machine: Machine, tenant: Tenant | None, snapshot: Snapshot) 
     home = snapshot.by_id.get(machine.tenant)
     if home is None:
         raise wrong_key()
+    switches.check(snapshot, home.id, switches.PROGRAMS)
     return Actor(
         kind="machine", subject=machine.token, tenant=home.id, code=home.code, roles=machine.scopes, acr="key", sid=None
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
-from gateway import db, domain
+from gateway import db, domain, switches
 from gateway.answers import Refusals
 from gateway.breached import Breached
 from gateway.fairness import door as fairness
@@ -128,18 +128,19 @@ def staff_side(parts: Parts) -> Parts:
     """The same gateway as staff reach it: an address, cookies and sessions of its own; one store, one registry, one count."""
     settings = parts.settings.model_copy(update={"public_url": parts.settings.staff_url})
     service = replace(parts.service, settings=settings, extras={})
-    made = assemble(settings, service, side=STAFF)
-    shared = replace(made, snapshots=parts.snapshots, fairness=parts.fairness, passwords=parts.passwords)
+    made = assemble(settings, service, side=STAFF, snapshots=parts.snapshots)
+    shared = replace(made, fairness=parts.fairness, passwords=parts.passwords)
     service.extras |= {"parts": shared, "pages": shared.pages}
     return shared
 
 
-def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
+def assemble(settings: Settings, service: Service, side: str = "", snapshots: Snapshots | None = None) -> Parts:
+    """`snapshots`: those that somebody else keeps new; else its own."""
     own_key = keys.private_key(settings.keys_dir, "gateway")
     cookies = Cookies(https=settings.https, side=side)
     guests = Guests(derive(own_key, f"{side}guest cookies"), service.clock)
     pages = Pages(HERE / "templates", brand=Brand.named(settings.cloud_name), sample=settings.sample)
-    snapshots = Snapshots(
+    snapshots = snapshots or Snapshots(
         settings.upstreams.get("tenants", ""),
         service.signer,
         service.clock,
@@ -148,7 +149,8 @@ def assemble(settings: Settings, service: Service, side: str = "") -> Parts:
     vault = vault_of(settings)
     sealed = derive(own_key, f"{side}sign-in with providers")
     read_towns = partial(towns_of, service, settings, vault)
-    providers = Providers(read(settings.oidc_providers), sealed, settings.public_url, service.clock, read_towns)
+    rests = partial(_rests, snapshots)
+    providers = Providers(read(settings.oidc_providers), sealed, settings.public_url, service.clock, read_towns, rests)
     store = Stored(service, session_life(settings), shared_life(settings), providers)
     parts = Parts(
         service=service,
@@ -189,6 +191,11 @@ def towns_of(service: Service, settings: Settings, vault: Vault) -> list[TownPro
         rows = db.town_providers_on(session)
     now, allowed = service.clock.now(), fetch.allow_list(settings.fetch_allowed)
     return [provider_of(row, vault.open(row.for_tenant, row.issuer, row.secret, now), allowed) for row in rows]
+
+
+def _rests(snapshots: Snapshots, provider: Provider) -> bool:
+    """Whether operators have switched off, for now, that its municipality's staff come in by a provider of theirs."""
+    return provider.tenant is not None and not switches.on(snapshots.current, provider.tenant, switches.PROVIDERS)
 
 
 class Stored:

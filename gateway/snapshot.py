@@ -41,12 +41,13 @@ NOT_SUBSCRIBED = Subscription("none")
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """`id` never changes; `code` is the one that stands in paths today."""
+    """`id` never changes; `code` is the one that stands in paths today. `off`: functions of the door that rest there (`switches.py`)."""
 
     id: str
     code: str
     name: str
     services: Mapping[str, Subscription] = field(default_factory=dict)
+    off: frozenset[str] = frozenset()
 
     def subscription(self, service: str) -> Subscription:
         return self.services.get(service, NOT_SUBSCRIBED)
@@ -94,7 +95,7 @@ def parse(document: Mapping[str, Any]) -> Snapshot:
 
 def _tenant(entry: Mapping[str, Any]) -> Tenant:
     services = {name: _subscription(facts) for name, facts in entry.get("services", {}).items()}
-    return Tenant(entry["id"], entry["code"], entry["name"], services)
+    return Tenant(entry["id"], entry["code"], entry["name"], services, frozenset(entry.get("off", ())))
 
 
 def _subscription(facts: Mapping[str, Any]) -> Subscription:

@@ -62,10 +62,13 @@ class Providers:
         public_url: str,
         clock: Clock,
         read_towns: Callable[[], Iterable[Provider]] = tuple,
+        rests: Callable[[Provider], bool] = lambda provider: False,
     ) -> None:
-        """`read_towns` asks the store which providers municipalities have set up themselves; these come beside those of the file."""
+        """`read_towns` asks the store which providers municipalities have set up themselves; these come beside those of the file.
+        `rests`: operators have switched it off for now; nobody comes in by it, and who has is not signed in meanwhile."""
         self._of_file = {name: Seat(Known(provider)) for name, provider in providers.items()}
         self._read_towns = read_towns
+        self._rests = rests
         self.seats = dict(self._of_file)
         self._begun = Seal(key, "sign-in begun")
         self._pending = Seal(key, "identity proved")
@@ -98,8 +101,19 @@ class Providers:
             self.renew()
         seat = self.seats.get(key)
         if seat is None:
-            raise NotFound(say("このサインインの方法は、いまは使えません。ほかの方法をお選びください。"))
+            raise _not_usable()
         return seat
+
+    def _seat_in_use(self, key: str) -> Seat:
+        """For somebody who wants to come in. What the provider says has ended is heard all the same (`ended`)."""
+        seat = self.seat(key)
+        if self._rests(seat.provider):
+            raise _not_usable()
+        return seat
+
+    def offered(self) -> list[Provider]:
+        """Those by which people may come in now."""
+        return [seat.provider for seat in self.seats.values() if not self._rests(seat.provider)]
 
     def label(self, key: str) -> str:
         seat = self.seats.get(key)
@@ -122,20 +136,20 @@ class Providers:
         return Link(known.provider.label, url) if url else None
 
     def trusted(self, key: str) -> Provider | None:
-        """The provider by which something came in; None if it is none (any more). One that was set up elsewhere a moment ago is looked for
-        in the store."""
+        """The provider by which something came in; None if it is none (any more), or rests. One that was set up elsewhere a moment ago
+        is looked for in the store."""
         seat = self.seats.get(key)
         if seat is None and is_of_town(key):
             self.renew()
             seat = self.seats.get(key)
-        return seat.provider if seat else None
+        return seat.provider if seat and not self._rests(seat.provider) else None
 
     def begin(
         self, key: str, *, next: str, need: str, shared: bool = False, again: bool = False, beside: str = ""
     ) -> tuple[str, str]:
         """(where to send the browser, value of the cookie that binds the answer to it). `again`: the person shall prove anew who they
         are, whatever the provider remembers. `beside`: the cookie as it is, of what was begun in other windows. Raises ProviderFailed."""
-        seat, now = self.seat(key), self._clock.now()
+        seat, now = self._seat_in_use(key), self._clock.now()
         with self._conversation(seat):
             url, begun = exchange.begin(
                 seat.known,
@@ -149,7 +163,7 @@ class Providers:
 
     def finish(self, key: str, cookie: str, answer: Mapping[str, str]) -> tuple[Identity, Begun]:
         """Who came back, and what was wanted. Raises Declined or ProviderFailed; both are noted for the operator."""
-        seat, now = self.seat(key), self._clock.now()
+        seat, now = self._seat_in_use(key), self._clock.now()
         with self._conversation(seat):
             begun = self._begun_as(cookie, answer, now)
             identity = exchange.finish(seat.known, begun, answer, self.redirect_uri(seat.provider), now)
@@ -209,7 +223,7 @@ class Providers:
 
     def kept(self, sealed: str | None, now: datetime) -> "Proved | None":
         values = self._pending.open(sealed, now) if sealed else None
-        if values is None or values["provider"] not in self.seats:
+        if values is None or self.trusted(values["provider"]) is None:
             return None
         shared = bool(values.pop("shared", False))
         return Proved(Identity(**_without_end(values)), shared)
@@ -221,6 +235,10 @@ class Proved:
 
     identity: Identity
     shared: bool
+
+
+def _not_usable() -> NotFound:
+    return NotFound(say("このサインインの方法は、いまは使えません。ほかの方法をお選びください。"))
 
 
 _AND = "~"

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import db, passwords
+from gateway import db, passwords, switches
 from gateway.identity import SignedIn
 from gateway.pages.again import is_fresh, require_fresh, with_typed
 from gateway.pages.common import caller_of, only_whom_it_was_shown, page, rights_of, see
@@ -240,6 +240,7 @@ def _page(
         administered=administered,
         names={tenant.id: tenant.name for tenant in administered},
         tokens=tokens,
+        resting=[town for town in administered if not switches.on(parts.snapshots.current, town.id, switches.PROGRAMS)],
         without_holder=without_holder,
         fresh=is_fresh(request),
         token=token,

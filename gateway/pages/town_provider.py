@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import db
+from gateway import db, switches
 from gateway.oidc import health
 from gateway.oidc.metadata import Known
 from gateway.oidc.providers import key_of_town
@@ -210,6 +210,7 @@ def _page(
         "town-provider.html",
         status,
         town=town,
+        resting=not switches.on(parts.snapshots.current, town.id, switches.PROVIDERS),
         row=row,
         base=_path(town),
         redirect_uri=f"{parts.settings.public_url.rstrip('/')}/sign-in/with/{key}/back",

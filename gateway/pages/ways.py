@@ -42,7 +42,7 @@ def ways_of(
     `again_by`: for somebody who shall prove anew who they are, the providers they are connected with; `shared`: on a machine that
     many people use.
     """
-    found = [one for one in _all(providers) if not need or strength(one.strongest) >= strength(need)]
+    found = [one for one in providers.offered() if not need or strength(one.strongest) >= strength(need)]
     if again_by is not None:
         found = [one for one in found if one.key in again_by]
     code = _code_in(next)
@@ -63,15 +63,11 @@ def ways_of(
 
 def linkable(providers: Providers, linked: Collection[str]) -> list[Link]:
     """The providers a person may still connect."""
-    return [Link(one.label, begin_link(one, "/account/")) for one in _all(providers) if one.key not in linked]
+    return [Link(one.label, begin_link(one, "/account/")) for one in providers.offered() if one.key not in linked]
 
 
 def begin_link(provider: Provider, next: str) -> str:
     return f"/sign-in/with/{provider.key}?{urlencode({'next': next})}"
-
-
-def _all(providers: Providers) -> list[Provider]:
-    return [seat.provider for seat in providers.seats.values()]
 
 
 def _code_in(path: str) -> str:

@@ -1,5 +1,6 @@
 """An operator switches a function off: the service stops it within five seconds, everything else goes on, and it comes back."""
 
+import re
 import time
 from typing import Any
 
@@ -50,3 +51,34 @@ def test_it_stops_within_five_seconds_and_comes_back(cloud: Any) -> None:
         back = boss.post(f"{PAGE}/{TOWN}/opendata/requests/on", data={"reason": "おさまったため"})
     assert back.status_code == 303
     assert seconds_until(cloud, True) < SOON
+
+
+def key_of_a_program(cloud: Any) -> str:
+    """One that an administrator of 久留米市 makes for a program."""
+    admin = signed_in(cloud.url, "admin@using.example")
+    form = {"tenant": TOWN, "name": "試し", "scopes": "opendata.write", "days": "1"}
+    form["shown_to"] = re.findall(r'name="shown_to" value="([^"]+)"', admin.get("/account/").text)[0]
+    made = admin.post("/account/machine-tokens", data=form)
+    return re.findall(r"kyodo_[a-z0-9]{16}_[A-Za-z0-9-]{43}", made.text)[0]
+
+
+def test_the_door_turns_a_municipality_s_programs_away_within_five_seconds_and_lets_them_in_again(cloud: Any) -> None:
+    said = {"authorization": key_of_a_program(cloud), "accept": "application/json"}
+
+    def seconds_to(status: int) -> float:
+        begun = time.monotonic()
+        with visitor(cloud.url, headers=said) as program:
+            asked = lambda: program.get("/opendata/api/3/action/status_show").status_code  # noqa: E731
+            assert processes.wait_until(lambda: asked() == status, seconds=60), asked()
+        return time.monotonic() - begun
+
+    seconds_to(200)
+    boss = signed_in(cloud.url, "operator@cloud.example")
+    given = {"function": "gateway/programs", "tenant": TOWN, "reason": "キーがもれた疑い"}
+    assert boss.post(PAGE, data=given).status_code == 303
+    try:
+        assert seconds_to(403) < SOON
+    finally:
+        back = boss.post(f"{PAGE}/{TOWN}/gateway/programs/on", data={"reason": "キーを替えた"})
+    assert back.status_code == 303
+    assert seconds_to(200) < SOON

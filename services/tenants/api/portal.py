@@ -81,6 +81,8 @@ def services(request: Request, code: str, actor: Actor = access.staff("portal.ad
     town = view.municipality_of(request, actor)
     offers = _offers(request, town)
     others = [o for o in offers if o.subscription.status == "none" and not o.moving]
+    with view.service_of(request).database.reading() as session:
+        resting = switches_db.off_of(session, town.tenant_id, catalogue.DOOR)
     return view.portal_page(
         request,
         "portal/services.html",
@@ -88,6 +90,8 @@ def services(request: Request, code: str, actor: Actor = access.staff("portal.ad
         f"/portal/{code}/",
         incidents=going_on(request),
         maintenance=coming(request),
+        resting=resting,
+        titles=_titles(request, catalogue.DOOR) if resting else {},
         name_of=name_of,
         using=[o for o in offers if o.subscription.status != "none" and not o.moving],
         moving=[o for o in offers if o.moving],

@@ -1,5 +1,6 @@
 """`/operator/switches`: functions that are switched off for a municipality, why, and the two things to do."""
 
+from collections.abc import Mapping, Set
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -9,7 +10,7 @@ from libs.common import access, room
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, NotFound, say
 from services.tenants.api import view
-from services.tenants.api.operator import WATCHED
+from services.tenants.api.operator import WORKING
 from services.tenants.db import registry as registry_db
 from services.tenants.db import switches as db
 from services.tenants.domain import catalogue
@@ -32,7 +33,7 @@ def _page(request: Request, error: Invalid | None = None, typed: dict[str, str] 
     with view.service_of(request).database.reading() as session:
         towns = existing_on(registry_db.states(session), view.today_of(request))
         rows, joined = db.off(session), count.on(session, view.today_of(request)).joined
-    using = {tenant for service in known for tenant in joined.get(service, ())}
+    using = {tenant for service in known for tenant in _using(joined, service)} & towns.keys()
     return view.operator_page(
         request,
         "operator/switches.html",
@@ -45,17 +46,23 @@ def _page(request: Request, error: Invalid | None = None, typed: dict[str, str] 
         rows=rows,
         titles={(key, one["name"]): one["title"] for key, found in known.items() for one in found or []},
         name_of=lambda tenant: towns[tenant].name if tenant in towns else tenant,
-        service_name=lambda key: reader(catalogue.service(key).name),
+        service_name=lambda key: reader(catalogue.name_of(key)),
         towns=[
             ("", "－"), (EVERYBODY, reader(say("使っているすべての市町村"))),
-            *((tenant, towns[tenant].name) for tenant in sorted(using & towns.keys())),
+            *((tenant, towns[tenant].name) for tenant in sorted(using)),
         ],
     )  # fmt: skip
 
 
 def _declared(request: Request) -> dict[str, list[dict[str, str]] | None]:
     """Service → its functions; None where it does not answer."""
-    return {key: of_service(request, key) for key in (*(one for one in WATCHED if one != "tenants"), capacity.SERVICE)}
+    others = (*(one for one in WORKING if one != "tenants"), capacity.SERVICE)
+    return {key: of_service(request, key) for key in others}
+
+
+def _using(joined: Mapping[str, Set[str]], service: str) -> Set[str]:
+    """The municipalities that use it; the door is everybody's who uses anything."""
+    return frozenset().union(*joined.values()) if service == catalogue.DOOR else joined.get(service, frozenset())
 
 
 def of_service(request: Request, key: str) -> list[dict[str, str]] | None:
@@ -114,7 +121,7 @@ def _tenants(request: Request, service: str, tenant: str) -> list[str]:
     """Raises Invalid for none, NotFound for one that is not in the register."""
     with view.service_of(request).database.reading() as session:
         towns: dict[str, Any] = existing_on(registry_db.states(session), view.today_of(request))
-        using = count.on(session, view.today_of(request)).joined.get(service, set())
+        using = _using(count.on(session, view.today_of(request)).joined, service)
     if tenant == EVERYBODY:
         return sorted(using)
     if not tenant:

@@ -24,9 +24,11 @@ class SwitchRow(SharedTable, Base):
     set_at: Mapped[datetime]
 
 
-def off(session: Session) -> list[SwitchRow]:
-    """Everywhere, the newest first."""
+def off(session: Session, service: str | None = None) -> list[SwitchRow]:
+    """Everywhere, the newest first; of one service or of all."""
     statement = select(SwitchRow).where(SwitchRow.on.is_(False))
+    if service is not None:
+        statement = statement.where(SwitchRow.service == service)
     return list(session.scalars(statement.order_by(SwitchRow.set_at.desc(), SwitchRow.tenant)))
 
 

@@ -74,6 +74,9 @@ SERVICES: tuple[CatalogueService, ...] = (
     ),
 )  # fmt: skip
 
+DOOR = "gateway"
+"""No service that anybody opts into. It has no room and hears no events: what operators switch off there stands in its snapshot."""
+_DOOR_NAME = say("サインインとキー")
 _BY_KEY = {service.key: service for service in SERVICES}
 NOT_OPEN = say("このサービスは、いまの版ではまだ申し込めません。これまでの参加の記録は数えています。")
 
@@ -84,6 +87,11 @@ def service(key: str) -> CatalogueService:
     if found is None:
         raise NotFound(say("このサービスは見つかりません。一覧から選び直してください。"), code="unknown-service")
     return found
+
+
+def name_of(key: str) -> str:
+    """What people call a service, or the door, where functions are switched off. NotFound if there is none."""
+    return _DOOR_NAME if key == DOOR else service(key).name
 
 
 def open_service(key: str) -> CatalogueService:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from libs.common.actor import Actor
 from libs.common.audit.table import AuditEntryRow
 from libs.common.outbox import OutboxRow
 from libs.common.testing.service import NOW
@@ -141,3 +142,55 @@ def test_operators_who_press_in_the_same_moment_tell_it_once(paying: Cloud) -> N
 
     assert at_once(*[press] * 4) == [None] * 4
     assert len(told(paying)) == 1 and recorded(paying, OOKI) == [("switch.off", FUNCTION, WHY)]
+
+
+# ---- the door, which has no room ------------------------------------------------------------------------------------
+
+KEYS = "gateway/programs"
+
+
+@pytest.fixture
+def with_keys(paying: Cloud) -> Cloud:
+    """The door has a function that can be switched off, too."""
+    found = [{"name": "programs", "title": "プログラムからの利用", "says": "キーを持つプログラムが使えます。"}]
+    paying.others.answers["GET", "/internal/gateway/switches"] = (200, found)
+    return paying
+
+
+def told_to_the_door(cloud: Cloud) -> tuple[str, dict[str, list[str]]]:
+    """The version of what the door asks for every second, and what rests where."""
+    document = cloud.get("/internal/tenants/snapshot", Actor("service", "gateway")).json()
+    return document["version"], {town["id"]: town["off"] for town in document["tenants"] if town["off"]}
+
+
+def test_a_function_of_the_door_rests_for_one_municipality_and_the_door_learns_it(with_keys: Cloud) -> None:
+    before, resting = told_to_the_door(with_keys)
+    assert resting == {}
+    assert turn_off(with_keys, function=KEYS).status_code == 303
+    since, resting = told_to_the_door(with_keys)
+    assert resting == {OOKI: ["programs"]} and since != before, "else the door keeps what it has"
+    page = with_keys.get(PAGE, OPERATOR).text
+    assert "サインインとキー" in page and "プログラムからの利用" in page
+    assert with_keys.post(f"{PAGE}/{OOKI}/{KEYS}/on", OPERATOR, {"reason": "復旧を確認"}).status_code == 303
+    after, resting = told_to_the_door(with_keys)
+    assert resting == {} and after not in (before, since)
+    assert recorded(with_keys, OOKI) == [("switch.off", KEYS, WHY), ("switch.on", KEYS, "復旧を確認")]
+    assert told(with_keys) == [], "no service has to hear of it"
+    assert turn_off(with_keys, function="gateway/unknown").status_code == 422
+
+
+def test_its_administrators_read_on_the_first_page_of_the_portal_why_keys_rest(with_keys: Cloud) -> None:
+    with with_keys.database.transaction(tenant=OOKI) as session:
+        members.grant(session, OPERATOR, OOKI, ADMIN.subject, set(ADMIN.roles), NOW)
+    page = f"/portal/{OOKI}/"
+    assert "止めている機能があります" not in with_keys.get(page, ADMIN).text
+    turn_off(with_keys, function=KEYS)
+    [told_once] = heard(with_keys)
+    assert "サインインとキー" in told_once.subject and page in told_once.body
+    shown = with_keys.get(page, ADMIN).text
+    assert "止めている機能があります" in shown and "プログラムからの利用" in shown and WHY in shown
+
+
+def test_all_who_use_anything_have_keys(with_keys: Cloud) -> None:
+    assert turn_off(with_keys, function=KEYS, tenant="all").status_code == 303
+    assert told_to_the_door(with_keys)[1] == {OOKI: ["programs"]}

@@ -9,8 +9,9 @@ from services.tenants.db import members as members_db
 from services.tenants.db import registry as registry_db
 from services.tenants.db import requests as requests_db
 from services.tenants.db import subscriptions as subscriptions_db
+from services.tenants.db import switches as switches_db
 from services.tenants.domain import mergers
-from services.tenants.domain.catalogue import SERVICES
+from services.tenants.domain.catalogue import DOOR, SERVICES
 from services.tenants.domain.municipality import existing_on
 from services.tenants.domain.subscriptions import Interval, Subscription, status_on, with_room
 from services.tenants.use_cases import departments
@@ -29,6 +30,9 @@ def snapshot(session: Session, today: date) -> dict[str, Any]:
     for interval in subscriptions_db.intervals(session):
         intervals.setdefault(interval.tenant_id, []).append(interval)
     waiting = requests_db.without_room(session)
+    off: dict[str, list[str]] = {}
+    for row in switches_db.off(session, DOOR):
+        off.setdefault(row.tenant, []).append(row.name)
     return {
         "version": version(session, today),
         "prefecture": next((t for t, state in existing.items() if not state.counted), None),
@@ -41,6 +45,7 @@ def snapshot(session: Session, today: date) -> dict[str, Any]:
                 "name": state.name,
                 "kana": state.kana,
                 "services": _services(intervals.get(tenant, []), tenant, today, waiting),
+                "off": sorted(off.get(tenant, ())),
             }
             for tenant, state in existing.items()
         ],

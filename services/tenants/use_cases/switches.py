@@ -1,5 +1,5 @@
-"""Operators switch a function of a service off for a municipality, and on again; the service hears of it within seconds, the
-municipality's administrators by a notice."""
+"""Operators switch a function of a service, or of the door, off for a municipality, and on again; the service hears of it within seconds
+(the door by the snapshot it asks for every second), the municipality's administrators by a notice."""
 
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from services.tenants.db import registry as registry_db
 from services.tenants.db import switches as db
 from services.tenants.db.switches import SwitchRow
 from services.tenants.domain import texts
+from services.tenants.domain.catalogue import DOOR
 from services.tenants.events import SwitchesSet
 from services.tenants.use_cases import telling
 
@@ -31,9 +32,12 @@ def turn(session: Session, actor: Actor, service: str, name: str, on: bool, reas
     session.flush()
     action = "switch.on" if on else "switch.off"
     audit.record(session, actor, action, f"{service}/{name}", given, now=now)
-    tell(session, service, now)
-    key = f"{service}/{name}/{now.isoformat()}"
-    telling.tell(session, tenant, "switched", key, f"services/{service}", now, service=service, good=on)
+    if service == DOOR:
+        registry_db.bump_version(session)
+    else:
+        tell(session, service, now)
+    key, page = f"{service}/{name}/{now.isoformat()}", "" if service == DOOR else f"services/{service}"
+    telling.tell(session, tenant, "switched", key, page, now, service=service, good=on)
 
 
 def check(session: Session, switch: room.switches.Switch) -> None:

@@ -138,7 +138,7 @@ def deliver(session: Session, tenant: str, payload: Mapping[str, Any], site: str
     service, kind = payload["service"], payload["kind"]
     context = {
         "town": town.name if town else tenant,
-        "service": catalogue.service(service).name if service else "",
+        "service": catalogue.name_of(service) if service else "",
         "action": _ACTIONS.get(payload["action"], ""),
         "good": payload["good"],
         "link": f"{site}/portal/{town.code if town else tenant}/{payload['path']}",
