@@ -173,7 +173,9 @@ def test_an_address_inside_is_refused_where_it_is_typed_unless_the_operator_allo
     assert fetch.checked_url(f"https://{host}/hook", fetch.Limits(), allowed).scheme == "https"
 
 
-@pytest.mark.parametrize("host", ["city.example.jp", "localhost.example.jp", "local.example", "8.8.8.8", "xn--wgv71a.jp"])
+@pytest.mark.parametrize(
+    "host", ["city.example.jp", "localhost.example.jp", "local.example", "8.8.8.8", "xn--wgv71a.jp"]
+)
 def test_a_public_name_is_taken_where_it_is_typed(host: str) -> None:
     assert fetch.checked_url(f"https://{host}/hook", fetch.Limits(), ()).host
 
