@@ -39,6 +39,14 @@ NEVER = (
     ipaddress.ip_network("fec0::/10"),  # site-local, RFC 3879
     ipaddress.ip_network("::/96"),  # IPv4-compatible, RFC 4291
 )
+INSIDE_NAME = re.compile(
+    r"[^.]*|(?:.*\.)?(?:localhost|local|internal|intranet|lan|corp|home|private|home\.arpa)", re.IGNORECASE | re.DOTALL
+)
+"""A name without a dot, and the endings that no public name has (RFC 6761, 6762, 8375; ICANN on .internal, .corp, .home)."""
+INSIDE = say(
+    "このアドレスは庁内や機器の内部を指しています。公開されているアドレスを入力してください。"
+    "庁内のシステムを使うときは、運用担当に登録（FETCH_ALLOWED）をご相談ください。"
+)
 ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214: the interface half of an address that carries an IPv4 address
 NUMERIC_HOST = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*", re.IGNORECASE)
 
@@ -147,9 +155,7 @@ class _Guard(httpcore.NetworkBackend):
         if (host.lower(), port) not in self._allowed and not all(
             is_public(ipaddress.ip_address(address)) for address in addresses
         ):
-            raise FetchRefused(
-                "このアドレスは庁内や機器の内部を指しています。公開されているアドレスを入力してください。"
-            )
+            raise FetchRefused(INSIDE)
         return addresses
 
 
@@ -226,30 +232,35 @@ class _Body(httpx.SyncByteStream):
 
 
 def checked_url(text: str, limits: Limits, allowed: Collection[tuple[str, int]]) -> httpx.URL:
-    """The URL if its form may be asked at all; `FetchRefused` says what is wrong with it."""
+    """The URL if it may be asked at all, as far as can be said without resolving its name: so it is refused where it is typed.
+    `FetchRefused` says what is wrong with it."""
     try:
         url = httpx.URL(text.strip())
         host = url.host.lower().rstrip(".")  # a name in Punycode is read only here (xn--a is none)
     except (httpx.InvalidURL, ValueError) as error:
-        raise FetchRefused("アドレスの書き方を確かめてください。「https://」から入力してください。") from error
+        raise FetchRefused(say("アドレスの書き方を確かめてください。「https://」から入力してください。")) from error
     if url.scheme not in ("http", "https") or not host:
-        raise FetchRefused("「https://」か「http://」で始まるアドレスを入力してください。")
+        raise FetchRefused(say("「https://」か「http://」で始まるアドレスを入力してください。"))
     if url.userinfo:
-        raise FetchRefused("アドレスに利用者名やパスワードを含めないでください。")
-    if NUMERIC_HOST.fullmatch(host) and not _is_dotted_quad(host):
-        raise FetchRefused("数字だけのアドレスは使えません。サーバーの名前で入力してください。")
+        raise FetchRefused(say("アドレスに利用者名やパスワードを含めないでください。"))
+    literal = _literal(host)
+    if NUMERIC_HOST.fullmatch(host) and literal is None:
+        raise FetchRefused(say("数字だけのアドレスは使えません。サーバーの名前で入力してください。"))
     port = url.port or {"http": 80, "https": 443}[url.scheme]
     if port not in limits.ports and (url.host.lower(), port) not in allowed:
-        raise FetchRefused("このポート番号には接続できません。番号を付けないアドレスを入力してください。")
+        raise FetchRefused(say("このポート番号には接続できません。番号を付けないアドレスを入力してください。"))
+    inside = INSIDE_NAME.fullmatch(host) if literal is None else not is_public(literal)
+    if inside and (url.host.lower(), port) not in allowed:
+        raise FetchRefused(INSIDE)
     return url
 
 
-def _is_dotted_quad(host: str) -> bool:
+def _literal(host: str) -> Address | None:
+    """The address that stands where a name could."""
     try:
-        ipaddress.IPv4Address(host)
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 @contextmanager

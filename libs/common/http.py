@@ -1,19 +1,21 @@
 """A service's HTTP side: refusals become answers (RFC 9457), access is declared, health is told, requests are seen."""
 
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.telemetry import TelemetryConfig
 from sqlalchemy import select
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, compile_path
 
 from libs.common import access, telemetry
 from libs.common.errors import (
@@ -139,10 +141,42 @@ def challenge(acr: str) -> str:
     return f'Bearer error="insufficient_user_authentication", acr_values="{acr}"'
 
 
+def _other_slash(request: Request, *, named: bool) -> str | None:
+    """The page that was meant where only the slash at the end is wrong (…/desk, …/mine/); None where there is none.
+
+    `named`: only a page whose last part is a word of ours. `/mine/` is read as a procedure called "mine", which there is not;
+    a name that somebody else gave leads nowhere else, so that two addresses never point at each other."""
+    path = request.url.path
+    other = path.removesuffix("/") if path.endswith("/") else f"{path}/"
+    if request.method != "GET" or not wants_page(request) or not other or other.startswith("//"):
+        return None
+    ends = [
+        template.rstrip("/").rpartition("/")[2] for template in _pages(request.app) if _pattern(template).match(other)
+    ]
+    if not ends or (named and "{" in ends[0]):
+        return None
+    return quote(other) + (f"?{request.url.query}" if request.url.query else "")
+
+
+def _pages(app: FastAPI) -> Iterator[str]:
+    """The addresses that can be opened, with their {parameters}, in the order in which they are tried."""
+    return (route.path or "" for route in access.routes_of(app) if "GET" in (route.methods or ()))
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return compile_path(template)[0]
+
+
+def _elsewhere(address: str) -> Response:
+    return RedirectResponse(address, 307, {"Cache-Control": "no-store"})
+
+
 def _install_answers(app: FastAPI) -> None:
     @app.exception_handler(Refusal)
     def refused(request: Request, error: Refusal) -> Response:
-        return answer(request, error)
+        meant = _other_slash(request, named=True) if isinstance(error, NotFound) else None
+        return _elsewhere(meant) if meant else answer(request, error)
 
     @app.exception_handler(RequestValidationError)
     def misshapen(request: Request, error: RequestValidationError) -> Response:
@@ -152,6 +186,8 @@ def _install_answers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def framework(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404:
+            if meant := _other_slash(request, named=False):
+                return _elsewhere(meant)
             return answer(request, NotFound(say("このページは見つかりません。アドレスをお確かめください。")))
         refusal = NotAllowed(say("この操作はできません。"))
         if error.status_code != NotAllowed.status:

@@ -161,6 +161,25 @@ def test_addresses_of_another_form_are_refused_before_anything_is_resolved(url: 
     assert names.asked == []
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "10.1.2.3", "[::1]", "[fd00::1]", "[::ffff:10.0.0.1]", "localhost", "LOCALHOST", "a.localhost", "files.local",
+     "db.city.internal", "nas.lan", "router.home.arpa", "intranet", "intra.", "printer.local."],
+)  # fmt: skip
+def test_an_address_inside_is_refused_where_it_is_typed_unless_the_operator_allows_it(host: str) -> None:
+    with pytest.raises(FetchRefused, match="庁内や機器の内部"):
+        fetch.checked_url(f"https://{host}/hook", fetch.Limits(), ())
+    allowed = {(host.lower().strip("[]"), 443)}
+    assert fetch.checked_url(f"https://{host}/hook", fetch.Limits(), allowed).scheme == "https"
+
+
+@pytest.mark.parametrize(
+    "host", ["city.example.jp", "localhost.example.jp", "local.example", "8.8.8.8", "xn--wgv71a.jp"]
+)
+def test_a_public_name_is_taken_where_it_is_typed(host: str) -> None:
+    assert fetch.checked_url(f"https://{host}/hook", fetch.Limits(), ()).host
+
+
 def test_a_name_that_changes_its_address_gains_nothing(site: Site) -> None:
     """DNS rebinding: public when it is checked, loopback when it is used. It is resolved once, so there is no
     second."""

@@ -45,6 +45,26 @@ def add(
     return row
 
 
+def change(
+    session: Session,
+    actor: Actor,
+    webhook: WebhookRow,
+    *,
+    url: str,
+    purpose: str,
+    types: Sequence[str],
+    known: Collection[str],
+    allowed: Collection[tuple[str, int]],
+    now: datetime,
+) -> None:
+    """Another address, purpose or choice of events for the same webhook: its secret and its log stay, and what still waits goes to
+    the new address. Raises Invalid as `add` does."""
+    _check(url, purpose, types, known, allowed)
+    detail = {"from": host_of(webhook.url), "host": host_of(url.strip())}
+    webhook.url, webhook.purpose, webhook.types = url.strip(), purpose.strip(), sorted(types)
+    audit.record(session, actor, "webhook.changed", webhook.id, detail=detail, now=now)
+
+
 def _check(
     url: str, purpose: str, types: Sequence[str], known: Collection[str], allowed: Collection[tuple[str, int]]
 ) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
@@ -37,6 +37,24 @@ class Desk:
         return "/".join((self.path.replace("{code}", request.path_params["code"]), *more))
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was typed into the form of a webhook. The names are the form's, and those of `manage.add`."""
+
+    url: str
+    purpose: str
+    types: list[str]
+
+
+def _given(
+    url: Annotated[str, Form()] = "",
+    purpose: Annotated[str, Form()] = "",
+    types: Annotated[list[str], Form()] = [],  # noqa: B006 (FastAPI copies it)
+) -> Given:
+    return Given(url, purpose, types)
+
+
+Sent = Annotated[Given, Depends(_given)]
 Act = Callable[[Session, WebhookRow, datetime], Any]
 ACTS: dict[str, Act] = {
     "test": delivering.test_message,
@@ -60,23 +78,13 @@ def router(desk: Desk) -> APIRouter:
 def _list_routes(routes: APIRouter, desk: Desk) -> None:
     @routes.get("/")
     def listed(request: Request, actor: Actor = access.staff(desk.role)) -> Response:
-        return _list(request, desk, actor, {}, {})
+        return _list(request, desk, actor, Given("", "", []), {})
 
     @routes.post("/")
-    def add(
-        request: Request,
-        url: Annotated[str, Form()] = "",
-        purpose: Annotated[str, Form()] = "",
-        types: Annotated[list[str], Form()] = [],  # noqa: B006 (FastAPI copies it)
-        actor: Actor = access.staff(desk.role),
-    ) -> Response:
-        given = {"url": url, "purpose": purpose, "types": types}
+    def add(request: Request, given: Sent, actor: Actor = access.staff(desk.role)) -> Response:
         try:
             with desk.changing(request, actor) as session:
-                row = manage.add(
-                    session, actor, **given, known=desk.types, allowed=_allowed(request), now=_now(request)
-                )
-                made = row.id
+                made = manage.add(session, actor, **asdict(given), **_known(request, desk)).id
         except Invalid as refused:
             return _list(request, desk, actor, given, refused.fields, 422)
         return RedirectResponse(desk.address(request, made), 303)
@@ -85,13 +93,17 @@ def _list_routes(routes: APIRouter, desk: Desk) -> None:
 def _one_routes(routes: APIRouter, desk: Desk) -> None:
     @routes.get("/{webhook_id}")
     def one(request: Request, webhook_id: str, before: str = "", actor: Actor = access.staff(desk.role)) -> Response:
-        with desk.reading(request, actor) as session:
-            row = manage.find(session, webhook_id)
-            sent = manage.deliveries(session, row, before)
-            count = manage.counts(session).get(row.id, {})
-        more = sent[manage.PAGE - 1].id if len(sent) > manage.PAGE else ""
-        context = {"sent": sent[: manage.PAGE], "more": more, "count": count, "now": _now(request)}
-        return _render(request, desk, "webhooks/one.html", row.purpose, webhook=row, **context)
+        return _one(request, desk, actor, webhook_id, before=before)
+
+    @routes.post("/{webhook_id}")
+    def change(request: Request, webhook_id: str, given: Sent, actor: Actor = access.staff(desk.role)) -> Response:
+        try:
+            with desk.changing(request, actor) as session:
+                row = manage.find(session, webhook_id, lock=True)
+                manage.change(session, actor, row, **asdict(given), **_known(request, desk))
+        except Invalid as refused:
+            return _one(request, desk, actor, webhook_id, given=given, errors=refused.fields)
+        return RedirectResponse(desk.address(request, webhook_id), 303)
 
     @routes.post("/{webhook_id}/{act}")
     def acted(request: Request, webhook_id: str, act: str, actor: Actor = access.staff(desk.role)) -> Response:
@@ -125,7 +137,7 @@ def _one_routes(routes: APIRouter, desk: Desk) -> None:
 
 
 def _list(
-    request: Request, desk: Desk, actor: Actor, given: dict[str, Any], errors: dict[str, str], status: int = 200
+    request: Request, desk: Desk, actor: Actor, given: Given, errors: dict[str, str], status: int = 200
 ) -> Response:
     with desk.reading(request, actor) as session:
         rows, counts = manage.every(session), manage.counts(session)
@@ -133,6 +145,34 @@ def _list(
         request, desk, "webhooks/list.html", TITLE, webhooks=rows, counts=counts, given=given, errors=errors,
         status_code=status,
     )  # fmt: skip
+
+
+def _one(
+    request: Request,
+    desk: Desk,
+    actor: Actor,
+    webhook_id: str,
+    *,
+    before: str = "",
+    given: Given | None = None,
+    errors: dict[str, str] | None = None,
+) -> Response:
+    """`given` and `errors`: what was typed to change it, and why it was not taken."""
+    with desk.reading(request, actor) as session:
+        row = manage.find(session, webhook_id)
+        sent = manage.deliveries(session, row, before)
+        count = manage.counts(session).get(row.id, {})
+    more = sent[manage.PAGE - 1].id if len(sent) > manage.PAGE else ""
+    context = {"sent": sent[: manage.PAGE], "more": more, "count": count, "now": _now(request)}
+    return _render(
+        request, desk, "webhooks/one.html", row.purpose, webhook=row, given=given or row, errors=errors or {},
+        status_code=422 if errors else 200, **context,
+    )  # fmt: skip
+
+
+def _known(request: Request, desk: Desk) -> dict[str, Any]:
+    """What a form is checked against, and when."""
+    return {"known": desk.types, "allowed": _allowed(request), "now": _now(request)}
 
 
 def _render(request: Request, desk: Desk, template: str, title: str, **context: Any) -> Response:

@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import select
 
+from libs.common.audit.table import AuditEntryRow
 from libs.common.inbox import handle_next, receive
 from libs.common.tests.webhooks.receiver import Receiver
 from services.eapply import worker
@@ -81,6 +83,38 @@ def test_a_wrong_address_comes_back_with_what_was_typed(town: Town):
     assert answer.status_code == 422
     assert "連携テスト" in answer.text
     assert "1つ以上選んでください" in visible(answer.text)
+
+
+def test_a_webhook_moves_to_another_address_and_keeps_its_secret_its_log_and_what_waits(town: Town, receiver: Receiver):
+    staff = town.staff(roles=MANAGER)
+    page = registered(staff, receiver)
+    secret = re.search(r"whsec_[\w+/=]+", staff.get(page).text)
+    staff.post(f"{page}/test")
+    work(town)
+    staff.post(f"{page}/test")
+    moved = {"url": receiver.url + "/moved", "purpose": "新しい文書管理", "types": [SUBMITTED]}
+    assert staff.post(page, moved, follow_redirects=False).headers["location"] == page
+    work(town)
+    assert receiver.paths == ["/hook", "/hook/moved"]
+    shown = staff.get(page)
+    assert secret
+    assert secret.group() in shown.text
+    assert ("新しい文書管理" in shown.text, shown.text.count("/sent/")) == (True, 2)
+    with town.service.database.reading(tenant="402036") as session:
+        assert "webhook.changed" in {row.action for row in session.scalars(select(AuditEntryRow))}
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1/hook", "https://files.local/", "https://localhost/hook"])
+def test_an_address_inside_is_refused_with_its_reason_where_it_is_typed(town: Town, receiver: Receiver, url: str):
+    staff = town.staff(roles=MANAGER)
+    page = registered(staff, receiver)
+    typed = {"url": url, "purpose": "庁内の連携", "types": [SUBMITTED]}
+    for address in ("desk/webhooks/", page):
+        answer = staff.post(address, typed)
+        assert answer.status_code == 422
+        assert "庁内や機器の内部" in visible(answer.text)
+        assert url in answer.text
+    assert receiver.url in staff.get(page).text
 
 
 def test_only_managers_see_it(town: Town):
