@@ -53,7 +53,9 @@ def test_a_page_that_took_too_long_is_there_the_next_time(tmp_path: Path):
 def walked(table: Table, sort: tuple[tuple[str, bool], ...], limit: int) -> list[int]:
     """The numbers of all rows, page after page behind the last row of the one before."""
     found: list[int] = []
-    while page := list(table.select(Question(columns=("番号",), sort=sort, limit=limit, after=found[-1] if found else 0))):
+    while page := list(
+        table.select(Question(columns=("番号",), sort=sort, limit=limit, after=found[-1] if found else 0))
+    ):
         found += [row[0] for row in page]
     return found
 

@@ -14,7 +14,9 @@ def shelters(town: Town) -> Town:
         resources=[{"url": "http://example.com/a.csv", "name": "令和5年度版"}],
     )  # fmt: skip
     town.service.clock.advance(days=3)
-    program.result("package_create", name="shelter-plan", title="避難所の計画", notes="防災の計画。避難所、避難所、避難所")
+    program.result(
+        "package_create", name="shelter-plan", title="避難所の計画", notes="防災の計画。避難所、避難所、避難所"
+    )
     town.service.clock.advance(days=3)
     program.result("package_create", name="bus-stops", title="バス停", notes="近くに避難所がある停留所もあります")
     return town

@@ -128,7 +128,9 @@ def _order(sort: str) -> list[tuple[str, bool]]:
 
 def _sorted(found: list[Entry], order: list[tuple[str, bool]], *, ranked: bool) -> list[Entry]:
     """Solr's `field direction, …`; an unknown field changes nothing, as in CKAN. `found` comes in the order of its relevance."""
-    places = {entry.id: -place for place, entry in enumerate(found)} if any(name == "score" for name, _ in order) else {}
+    places = (
+        {entry.id: -place for place, entry in enumerate(found)} if any(name == "score" for name, _ in order) else {}
+    )
     keys: dict[str, Callable[[Entry], Any]] = {
         "name": lambda e: e.name, "id": lambda e: e.id, "title": lambda e: e.title, "title_string": lambda e: e.title,
         "metadata_modified": lambda e: e.modified, "metadata_created": lambda e: e.created,
@@ -226,7 +228,9 @@ def _within(catalogue: Catalogue, asked: Range) -> Holds:
     least, most = asked.least.lower(), asked.most.lower()
 
     def between(value: str) -> bool:
-        return (least == "*" or _before(least, value, asked.above)) and (most == "*" or _before(value, most, asked.below))
+        return (least == "*" or _before(least, value, asked.above)) and (
+            most == "*" or _before(value, most, asked.below)
+        )
 
     return lambda entry: any(between(each) for each in values_of(catalogue, entry, asked.field))
 
