@@ -27,6 +27,8 @@ T = TypeVar("T")
 LOOK_EVERY = 0.5
 """Seconds for which another process's publication may not be seen here yet."""
 PLACES_EVERY = 30.0
+ABOUT = ("author", "author_email", "maintainer", "maintainer_email", "url", "version")
+"""What a program says of a data set that we have no field for, as CKAN calls it."""
 LISTED = 2_000_000
 """Data sets in all kept lists together: a dozen orders of a large catalogue, a few hundred of answers to words."""
 DESCRIBED = 2000
@@ -35,7 +37,7 @@ DESCRIBED = 2000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What lists and filters need of a data set. `facets` are those of the search document."""
+    """What lists and filters need of a data set. `facets` are those of the search document, and what CKAN's clients filter by."""
 
     id: str
     name: str
@@ -195,7 +197,16 @@ def as_entry(row: PublishedRow, document: Document) -> Entry:
         title=told["title"],
         created=datetime.fromisoformat(told["created"]),
         modified=datetime.fromisoformat(told["modified"]),
-        facets=dict(document.facets),
+        facets=dict(document.facets) | _said(told),
         quality=quality_of(told),
         change=row.change,
     )
+
+
+def _said(told: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """What programs said of a data set, by CKAN's names of fields."""
+    about = told["about"]
+    found = {name: (str(about[name]),) for name in ABOUT if about.get(name)}
+    found |= {f"extras_{each['key']}": (str(each["value"]),) for each in about.get("extras", ())}
+    found |= {"res_url": urls} if (urls := tuple(each["url"] for each in told["resources"] if each["url"])) else {}
+    return found | {"num_resources": (str(len(told["resources"])),)}

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from markupsafe import Markup
 
+from services.opendata.catalogue import years
 from services.opendata.db import PublishedRow
 from services.opendata.domain.vocabulary import LICENSES, theme_title
 
@@ -96,16 +97,41 @@ def dataset_nodes(site: str, row: PublishedRow, place: str) -> list[Node]:
         "dcat:theme": ref(THEME + told["theme"]) if told["theme"] else None,
         "dct:accrualPeriodicity": ref(FREQUENCY + told["frequency"]) if told["frequency"] else None,
         "dcat:keyword": [text(tag) for tag in told["tags"]],
+        "dct:temporal": ref(f"{here}#years") if (about := years(told)) else None,
         "dcat:contactPoint": ref(f"{here}#contact"),
         "dcat:distribution": [ref(each["@id"]) for each in distributions],
     }
-    contact = {
-        "@id": f"{here}#contact", "@type": ["vcard:Kind", "vcard:Organization"], "vcard:fn": text(place),
-        "vcard:hasURL": ref(f"{site}/?municipality={row.tenant}"),
-    }  # fmt: skip
+    name, mail = who_answers(told, place)
+    contact = _whole({
+        "@id": f"{here}#contact", "@type": ["vcard:Kind", "vcard:Organization"], "vcard:fn": text(name),
+        "vcard:hasEmail": ref(f"mailto:{mail}") if mail else None, "vcard:hasURL": ref(f"{site}/?municipality={row.tenant}"),
+    })  # fmt: skip
     page = {"@id": here, "@type": "foaf:Document"}
     language = {"@id": JAPANESE, "@type": "dct:LinguisticSystem"}
-    return [_whole(node), publisher, contact, *distributions, page, language, *_words(told)]
+    return [_whole(node), publisher, contact, *distributions, page, language, *_words(told), *_period(here, about)]
+
+
+_MAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}", re.ASCII)
+
+
+def who_answers(told: Node, place: str) -> tuple[str, str]:
+    """Whom to ask about a data set, and the mail address, "" where what was given is none: of who keeps it, else of who made it, else
+    the municipality."""
+    about = told["about"]
+    for kind in ("maintainer", "author"):
+        mail = str(about.get(f"{kind}_email") or "").strip()
+        mail = mail if _MAIL.fullmatch(mail) else ""
+        if about.get(kind) or mail:
+            return str(about.get(kind) or place), mail
+    return place, ""
+
+
+def _period(here: str, about: tuple[str, ...]) -> list[Node]:
+    """From the first to the last of the years a data set is about (they come the newest first)."""
+    if not about:
+        return []
+    first, last = typed(about[-1], "gYear"), typed(about[0], "gYear")
+    return [{"@id": f"{here}#years", "@type": "dct:PeriodOfTime", "dcat:startDate": first, "dcat:endDate": last}]
 
 
 def _words(told: dict[str, Any]) -> list[Node]:
@@ -260,7 +286,7 @@ def _attribute(text_: str) -> str:
 
 def schema_org(site: str, row: PublishedRow, place: str) -> Node:
     """`Dataset` as search engines for data read it."""
-    told = row.document
+    told, about = row.document, years(row.document)
     license_ = LICENSES.get(told["license"])
     return _whole(
         {
@@ -278,6 +304,7 @@ def schema_org(site: str, row: PublishedRow, place: str) -> Node:
             "dateCreated": told["created"],
             "dateModified": told["modified"],
             "spatialCoverage": place,
+            "temporalCoverage": f"{about[-1]}/{about[0]}" if about else None,
             "creator": {"@type": "GovernmentOrganization", "name": place},
             "publisher": {"@type": "GovernmentOrganization", "name": place},
             "includedInDataCatalog": {"@type": "DataCatalog", "url": f"{site}/"},
@@ -286,7 +313,7 @@ def schema_org(site: str, row: PublishedRow, place: str) -> Node:
                     {
                         "@type": "DataDownload",
                         "name": each["name"],
-                        "contentUrl": file_address(site, each),
+                        "contentUrl": file_address(site, each) or None,
                         "encodingFormat": each.get("media_type") or each["format"],
                         "contentSize": str(each["size"]) if each.get("size") else None,
                         "sha256": each.get("sha256"),
@@ -314,6 +341,8 @@ def project_open_data(site: str, row: PublishedRow, place: str) -> Node:
     """One entry of `data.json` (Project Open Data Metadata Schema v1.1)."""
     told = row.document
     license_ = LICENSES.get(told["license"])
+    name, mail = who_answers(told, place)
+    contact = {"@type": "vcard:Contact", "fn": name} | ({"hasEmail": f"mailto:{mail}"} if mail else {})
     return _whole(
         {
             "@type": "dcat:Dataset",
@@ -328,13 +357,18 @@ def project_open_data(site: str, row: PublishedRow, place: str) -> Node:
             "language": ["ja"],
             "landingPage": dataset_address(site, row),
             "publisher": {"@type": "org:Organization", "name": place},
-            "contactPoint": {"@type": "vcard:Contact", "fn": place},
-            "distribution": [
-                _whole({
-                    "@type": "dcat:Distribution", "title": each["name"], "format": each["format"],
-                    "mediaType": each.get("media_type"), "downloadURL": file_address(site, each),
-                })
-                for each in told["resources"]
-            ],
+            "contactPoint": contact,
+            "distribution": [_project_file(site, row, each) for each in told["resources"]],
         }
-    )  # fmt: skip
+    )
+
+
+def _project_file(site: str, row: PublishedRow, each: Node) -> Node:
+    """A `downloadURL` wants its media type; what nobody knows it of, or where it is, has an `accessURL`."""
+    address, media = file_address(site, each), each.get("media_type")
+    where = (
+        {"downloadURL": address, "mediaType": media}
+        if address and media
+        else {"accessURL": address or dataset_address(site, row)}
+    )
+    return _whole({"@type": "dcat:Distribution", "title": each["name"], "format": each["format"], **where})

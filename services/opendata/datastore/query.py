@@ -40,6 +40,8 @@ SQLITE_MAX_VARIABLE_NUMBER)."""
 STEPS = 2_000
 """of SQLite's machine between two looks at the clock."""
 Row = tuple[Any, ...]
+Part = tuple[str, list[Any]]
+"""A condition in SQL, and its parameters."""
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 
 
@@ -115,7 +117,20 @@ class Table:
                 page = f" WHERE _id IN (SELECT _id FROM deep LIMIT ? OFFSET ?){order}"
             self.compared |= {self._column(question.sort[0][0])} if start >= DEEP and not where else set()
         self._take_room(question)
+        if question.after and question.sort and not (question.conditions or question.words):
+            first = self._column(question.sort[0][0])
+            self.compared.add(first)
+            if first in self.indexed and _is_page(question):
+                return self._walk(question, cells, order)
         return self._run(cells + page, [*values, question.limit, start])
+
+    def _walk(self, question: Question, cells: str, order: str) -> Iterator[Row]:
+        """The page behind a row by the index: part after part, so that no more is read than the page."""
+        found: list[Row] = []
+        for part, values in self._after(question):
+            if len(found) < question.limit:
+                found += self._run(f"{cells} WHERE {part}{order} LIMIT ?", [*values, question.limit - len(found)])
+        return iter(found)
 
     def _take_room(self, question: Question) -> None:
         """Rows that are no page are sorted on the disk: of so much, so often at once. Unavailable where others do it now."""
@@ -235,7 +250,7 @@ class Table:
     def _where(self, question: Question) -> tuple[list[str], list[Any]]:
         parts, values = [], []
         if question.after:
-            part, values = self._after(question)
+            part, values = _either(self._after(question))
             parts.append(part)
         for condition in question.conditions:
             part, given = self._condition(condition)
@@ -249,20 +264,22 @@ class Table:
             raise Invalid(say("条件が多すぎます。減らしてお試しください。"), code="too-many-conditions")
         return parts, values
 
-    def _after(self, question: Question) -> tuple[str, list[Any]]:
-        """Behind the row with this number, in the order asked for; rows with equal cells stand in the order of their numbers."""
-        part, values = "_id > ?", [question.after]
+    def _after(self, question: Question) -> list[Part]:
+        """Behind the row with this number, in the order asked for, in parts that come one after the other; rows with equal cells stand
+        in the order of their numbers."""
         if not question.sort:
-            return part, values
+            return [("_id > ?", [question.after])]
         columns = [self._column(name) for name, *_ in question.sort]
-        found = self.connection.execute(f"SELECT {', '.join(columns)} FROM data WHERE _id = ?", values).fetchone()
+        sql = f"SELECT {', '.join(columns)} FROM data WHERE _id = ?"
+        found = self.connection.execute(sql, [question.after]).fetchone()
         if found is None:
             sentence = "続きの位置（cursor）の行は、もうありません。はじめのページから、もう一度お読みください。"
             raise Invalid(sentence, code="bad-cursor")
+        parts: list[Part] = [("_id > ?", [question.after])]
         for column, value, (_, down, *_rest) in reversed(list(zip(columns, found, question.sort, strict=True))):
-            behind, given = _behind(column, value, down=down)
-            part, values = f"({behind} OR ({column} IS ? AND {part}))", [*given, value, *values]
-        return part, values
+            same, values = _either(parts)
+            parts = [(f"({column} IS ? AND {same})", [value, *values]), *_behind(column, value, down=down)]
+        return parts
 
     def _word(self, word: str) -> tuple[str, list[Any]]:
         """Some cell holds the word, in either case of ASCII's letters and in any of its spellings. Columns of numbers are looked
@@ -361,11 +378,15 @@ def _is_page(question: Question) -> bool:
     return 0 <= question.limit <= LARGEST_PAGE and not question.distinct
 
 
-def _behind(column: str, value: Any, *, down: bool) -> tuple[str, list[Any]]:
+def _behind(column: str, value: Any, *, down: bool) -> list[Part]:
     """Cells that stand behind `value`: empty ones are the least of all."""
     if value is None:
-        return ("0" if down else f"{column} IS NOT NULL"), []
-    return (f"({column} < ? OR {column} IS NULL)" if down else f"{column} > ?"), [value]
+        return [] if down else [(f"{column} IS NOT NULL", [])]
+    return [(f"{column} < ?", [value]), (f"{column} IS NULL", [])] if down else [(f"{column} > ?", [value])]
+
+
+def _either(parts: Sequence[Part]) -> Part:
+    return f"({' OR '.join(part for part, _ in parts)})", [value for _, values in parts for value in values]
 
 
 def _holds(text: str) -> tuple[str, str]:

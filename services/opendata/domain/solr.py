@@ -5,21 +5,32 @@ organization:"402036" +tags:(AED OR 避難所) -res_format:PDF metadata_modified
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from libs.common.errors import Invalid
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<field>[A-Za-z_][\w.]*):(?=\S) | (?P<range>[\[{][^\]}]*[\]}]) | (?P<open>\() | (?P<close>\)) | (?P<sign>[+\-!](?=\S))
-        | (?P<phrase>"(?:[^"\\]|\\.)*") | (?P<word>[^\s()"]+))""",
+        | (?P<phrase>"(?:[^"\\]|\\.)*")(?:[~^][\d.]*)* | (?P<word>[^\s()"]+))""",
     re.VERBOSE,
 )
 MAX_TOKENS = 500
 MAX_DEPTH = 20
+_WEIGHT = re.compile(r"(?<=.)[~^][\d.]*$")
+"""How much a part counts (`^4`), or how near its words stand (`~2`): order is by our own relevance."""
+_NOW = re.compile(r"(?<=[\[{\s])NOW((?:/[A-Z]+|[+-]\d+[A-Z]+)*)(?=\s+TO\s|\s*[\]}])")
+_STEP = re.compile(r"/([A-Z]+)|([+-]\d{1,9})([A-Z]+)")
+_SECONDS = {"DAY": 86_400, "DATE": 86_400, "HOUR": 3600, "MINUTE": 60, "SECOND": 1}
+_BEGINNINGS = {
+    "YEAR": {"month": 1, "day": 1, "hour": 0, "minute": 0, "second": 0}, "MONTH": {"day": 1, "hour": 0, "minute": 0, "second": 0},
+    "DAY": {"hour": 0, "minute": 0, "second": 0}, "DATE": {"hour": 0, "minute": 0, "second": 0}, "HOUR": {"minute": 0, "second": 0},
+    "MINUTE": {"second": 0}, "SECOND": {},
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """`field` "" is the text itself. `value` "*" is any value; one that ends with * is a beginning."""
+    """`field` "" is the text itself. In a value that is no `phrase`, * stands for any letters and ? for one."""
 
     field: str
     value: str
@@ -28,11 +39,13 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """`least` and `most` are "*" where there is no bound; both are part of it."""
+    """`least` and `most` are "*" where there is no bound; both are part of it unless `above` and `below` say that they are not."""
 
     field: str
     least: str
     most: str
+    above: bool = False
+    below: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,34 @@ class AnyOf:
 
 
 Query = Term | Range | Not | All | AnyOf
+
+
+def at(text: str, now: datetime) -> str:
+    """The query with moments for what is counted from now in its ranges (`NOW/DAY-7DAYS`, to the second). Invalid for units that are
+    none and moments that no calendar has."""
+    return _NOW.sub(lambda found: _counted_from(now.astimezone(UTC), found[1]).strftime("%Y-%m-%dT%H:%M:%SZ"), text)
+
+
+def _counted_from(moment: datetime, steps: str) -> datetime:
+    try:
+        for beginning, number, unit in _STEP.findall(steps):
+            if beginning:
+                moment = moment.replace(microsecond=0, **_BEGINNINGS[beginning])
+            else:
+                moment = _moved(moment, int(number), unit.removesuffix("S"))
+    except (KeyError, ValueError, OverflowError):
+        raise _not_understood(f"NOW{steps}") from None
+    return moment
+
+
+def _moved(moment: datetime, number: int, unit: str) -> datetime:
+    """Months later, on the month's last day where it has no such day."""
+    if unit not in ("YEAR", "MONTH"):
+        return moment + timedelta(seconds=number * _SECONDS[unit])
+    months = moment.year * 12 + moment.month - 1 + number * (12 if unit == "YEAR" else 1)
+    first = moment.replace(year=months // 12, month=months % 12 + 1, day=1)
+    last = (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    return first.replace(day=min(moment.day, last.day))
 
 
 def parse(text: str) -> Query:
@@ -120,10 +161,10 @@ class _Parser:
                 bounds = re.fullmatch(r"[\[{]\s*(\S+)\s+TO\s+(\S+)\s*[\]}]", text)
                 if bounds is None or not field:
                     raise _not_understood(text)
-                return Range(field, bounds[1].strip('"'), bounds[2].strip('"'))
+                return Range(field, bounds[1].strip('"'), bounds[2].strip('"'), text[0] == "{", text[-1] == "}")
         if text == "*:*":
             return All(())
-        return Term(field, re.sub(r"\\(.)", r"\1", text))
+        return Term(field, re.sub(r"\\(.)", r"\1", _WEIGHT.sub("", text)))
 
     def _needed(self, field: str, depth: int) -> Query:
         if not self.rest or self.rest[0][0] == "close":

@@ -90,6 +90,12 @@ class Index:
     def __contains__(self, key: str) -> bool:
         return key in self._catalogue.numbers
 
+    def document(self, key: str) -> Document | None:
+        """As it was put; None if it is not there (any more)."""
+        with self._lock:
+            number = self._catalogue.numbers.get(key)
+            return None if number is None else self._catalogue.documents[number]
+
     def search(
         self,
         query: str,

@@ -4,15 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.opendata.api.describe import file_address
+from services.opendata.catalogue import ABOUT
 from services.opendata.db import PublishedRow
 from services.opendata.domain.describe import DRAFT, is_private
 from services.opendata.domain.vocabulary import LICENSES, THEMES, license_title
 from services.opendata.use_cases import views
 
 Dict = dict[str, Any]
-ABOUT = ("author", "author_email", "maintainer", "maintainer_email", "url", "version")
-
-
 VOCABULARY_TAGS = "vocabulary_tags"
 """In `about` of a data set: its tags that are words of a vocabulary, by name."""
 

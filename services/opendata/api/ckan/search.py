@@ -1,21 +1,26 @@
 """package_search: words, filters in Solr's language, order, pages, facets."""
 
+import fnmatch
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from sqlalchemy import select
 
+from services.opendata.api import shell
 from services.opendata.api.ckan.call import Call, Written, actions, bad_search, invalid, written
-from services.opendata.api.ckan.hidden import Hidden, holds, own_hidden
+from services.opendata.api.ckan.hidden import TEXT, Hidden, holds, own_hidden
 from services.opendata.api.ckan.package import Dict
 from services.opendata.api.ckan.read import newest_first, shown_entries
 from services.opendata.catalogue import Catalogue, Entry
 from services.opendata.db import PublishedGroupRow
-from services.opendata.domain.solr import All, AnyOf, Not, Query, Range, Term, parse
+from services.opendata.domain.solr import All, AnyOf, Not, Query, Range, Term, at, parse
 from services.opendata.domain.vocabulary import THEMES, license_title
+from services.opendata.search.fold import fold
 
 FACETS = {
     "organization": "municipality", "owner_org": "municipality", "groups": "theme", "tags": "tag", "res_format": "format",
@@ -28,7 +33,10 @@ KNOWN = {
     "mm", "qf", "q.op", "bf", "boost", "tie", "facet.prefix", "facet.query", "wt", "hl", "hl.fl", "permission_labels",
     "include_plugin_extras",
 }  # fmt: skip
+TEXTS = {"title", "notes", "res_name", "res_description", "author", "maintainer", "res_url", "url"}
+"""Fields (and all extras) of which a part is asked for; of all others the whole value."""
 MAX_ROWS = 1000
+USUAL = "score desc, metadata_modified desc"
 Holds = Callable[[Entry], bool]
 
 
@@ -41,6 +49,7 @@ def package_search(call: Call) -> Written:
     catalogue = call.catalogue
     words, filters, queries = _asked(call)
     sort = str(call.given.get("sort") or "")
+    sort = "" if sort == "rank" else sort  # CKAN's name for the usual order
     order = _order(sort)
     hidden = _hidden(call, filters)
     asked = None if hidden else (words, filters, sort)
@@ -50,7 +59,7 @@ def package_search(call: Call) -> Written:
     facets = _facets(call, catalogue, asked, found)
     told = {
         "count": len(found), "facets": {name: dict(counts) for name, counts in facets.items()},
-        "sort": sort or "score desc, metadata_modified desc",
+        "sort": sort or USUAL,
         "search_facets": {name: _told(call, name, counts) for name, counts in facets.items()},
     }  # fmt: skip
     results = b", ".join(_fields(call, shown))
@@ -73,12 +82,14 @@ def _asked(call: Call) -> tuple[str, tuple[str, ...], list[Query]]:
     lists = call.given.get("fq_list") or []
     filters = [call.given.get("fq") or "", *(lists if isinstance(lists, list) else [lists])]
     flat = [text for each in filters for text in (each if isinstance(each, list) else [each])]
-    told = tuple(str(text) for text in flat if str(text).strip())
+    now = shell.now_of(call.request)
+    told = tuple(at(str(text), now) for text in flat if str(text).strip())
     queries = [parse(text) for text in told]
     q = call.given.get("q")
     text = " ".join(map(str, q)) if isinstance(q, list) else str(q or "")
     if ":" not in text:
         return ("" if text.strip() == "*" else text), told, queries
+    text = at(text, now)
     words, conditions = _split(parse(text))
     return words, (*told, text), queries + conditions
 
@@ -102,7 +113,7 @@ def _found(call: Call, words: str, queries: list[Query], order: list[tuple[str, 
     for query in queries:
         fits = predicate(catalogue, query)
         found = [entry for entry in found if fits(entry)]
-    return _sorted(found, order)
+    return _sorted(found, order, ranked=bool(words.strip()))
 
 
 def _order(sort: str) -> list[tuple[str, bool]]:
@@ -115,11 +126,15 @@ def _order(sort: str) -> list[tuple[str, bool]]:
     return order
 
 
-def _sorted(found: list[Entry], order: list[tuple[str, bool]]) -> list[Entry]:
-    """Solr's `field direction, …`; an unknown field changes nothing, as in CKAN."""
+def _sorted(found: list[Entry], order: list[tuple[str, bool]], *, ranked: bool) -> list[Entry]:
+    """Solr's `field direction, …`; an unknown field changes nothing, as in CKAN. `found` comes in the order of its relevance."""
+    places = (
+        {entry.id: -place for place, entry in enumerate(found)} if any(name == "score" for name, _ in order) else {}
+    )
     keys: dict[str, Callable[[Entry], Any]] = {
         "name": lambda e: e.name, "id": lambda e: e.id, "title": lambda e: e.title, "title_string": lambda e: e.title,
         "metadata_modified": lambda e: e.modified, "metadata_created": lambda e: e.created,
+        "score": lambda e: places[e.id] if ranked else 0,
     }  # fmt: skip
     for field, downwards in reversed(order):
         if field in keys:
@@ -142,21 +157,30 @@ def predicate(catalogue: Catalogue, query: Query) -> Holds:
         case Not(part):
             holds = predicate(catalogue, part)
             return lambda entry: not holds(entry)
-        case Range(field, least, most):
-            return _within(field, least, most)
-        case Term(field, value):
-            return _is(catalogue, field, value)
+        case Range():
+            return _within(catalogue, query)
+        case Term():
+            return _is(catalogue, query)
 
 
-def _is(catalogue: Catalogue, field: str, value: str) -> Holds:
-    if not field:
+def _is(catalogue: Catalogue, term: Term) -> Holds:
+    field, value = term.field, term.value
+    if field in ("", "text"):
         keys = {hit.key for hit in catalogue.search(value, limit=len(catalogue.entries) + 1).hits}
         return lambda entry: entry.id in keys or holds(entry, value)
-    wanted = value.lower()
-    if wanted.endswith("*"):
-        start = wanted[:-1]
-        return lambda entry: any(each.startswith(start) for each in values_of(catalogue, entry, field))
-    return lambda entry: wanted in values_of(catalogue, entry, field)
+    fits = _fitting(term)
+    return lambda entry: any(fits(each) for each in values_of(catalogue, entry, field))
+
+
+def _fitting(term: Term) -> Callable[[str], bool]:
+    """What a value of the term's field must be: hold the words of it (a text), be it, or fit its * and ?."""
+    parted = term.field in TEXTS or term.field.startswith("extras_")
+    wanted = fold(term.value) if parted else term.value.lower()
+    if not term.phrase and ("*" in wanted or "?" in wanted):
+        pattern = f"*{wanted}*" if parted else wanted
+        like = re.compile(fnmatch.translate(pattern.replace("[", "[[]"))).match
+        return lambda value: like(fold(value) if parted else value) is not None
+    return (lambda value: wanted in fold(value)) if parted else (lambda value: wanted == value)
 
 
 def values_of(catalogue: Catalogue, entry: Entry, field: str) -> list[str]:
@@ -168,6 +192,10 @@ def values_of(catalogue: Catalogue, entry: Entry, field: str) -> list[str]:
             return [each.lower() for name in ("theme", "collection") for each in entry.facets.get(name, ())]
         case "id" | "name" | "title":
             return [str(getattr(entry, field)).lower()]
+        case "notes" | "res_name" | "res_description":
+            return _texts(catalogue, entry, field)
+        case "metadata_modified" | "metadata_created":
+            return [_written_as_solr(entry.modified if field == "metadata_modified" else entry.created).lower()]
         case "state":
             return [*entry.facets.get("state", ("active",))]
         case "type" | "dataset_type":
@@ -181,18 +209,45 @@ def values_of(catalogue: Catalogue, entry: Entry, field: str) -> list[str]:
     return [value.lower() for value in entry.facets.get(FACETS.get(field, field), ())]
 
 
-def _within(field: str, least: str, most: str) -> Holds:
-    """Moments as ISO texts: equal lengths compare as time does."""
+def _texts(catalogue: Catalogue, entry: Entry, field: str) -> list[str]:
+    """What is known of a data set only by its search document; all of a hidden one that is searched stands in one text."""
+    document = catalogue.index.document(entry.id)
+    if document is None:
+        return [*entry.facets.get(TEXT, ())]
+    return [document.description] if field == "notes" else [*document.columns]
+
+
+def _written_as_solr(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _within(catalogue: Catalogue, asked: Range) -> Holds:
+    """Moments as ISO texts (equal lengths compare as time does), numbers as numbers, all else as texts."""
+    if asked.field in ("metadata_modified", "metadata_created"):
+        return _between_moments(asked)
+    least, most = asked.least.lower(), asked.most.lower()
+
+    def between(value: str) -> bool:
+        return (least == "*" or _before(least, value, asked.above)) and (
+            most == "*" or _before(value, most, asked.below)
+        )
+
+    return lambda entry: any(between(each) for each in values_of(catalogue, entry, asked.field))
+
+
+def _before(one: str, other: str, strictly: bool) -> bool:
+    if one.isdecimal() and other.isdecimal():
+        one, other = one.zfill(len(other)), other.zfill(len(one))
+    return one < other or (one == other and not strictly)
+
+
+def _between_moments(asked: Range) -> Holds:
+    least, most = asked.least, asked.most
 
     def holds(entry: Entry) -> bool:
-        if field not in ("metadata_modified", "metadata_created"):
-            return any(
-                (least == "*" or least <= each) and (most == "*" or each <= most)
-                for each in entry.facets.get(field, ())
-            )
-        at = (entry.modified if field == "metadata_modified" else entry.created).strftime("%Y-%m-%dT%H:%M:%S.%f")
-        return (least in ("*", "NOW") or _moment(least) <= at) and (
-            most in ("*", "NOW") or at <= _moment(most, last=True)
+        at = (entry.modified if asked.field == "metadata_modified" else entry.created).strftime("%Y-%m-%dT%H:%M:%S.%f")
+        return (least == "*" or _before(_moment(least), at, asked.above)) and (
+            most == "*" or _before(at, _moment(most, last=True), asked.below)
         )
 
     return holds

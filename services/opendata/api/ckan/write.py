@@ -315,7 +315,7 @@ def file_wish(given: Given, *, uploaded: bool = False, partly: bool = False) -> 
     usual = None if partly else ""
     url = _text(given, "url", usual)
     about = {name: value for name, value in given.items() if name not in OURS}
-    if url and not about.get("mimetype") and (guessed := mimetypes.guess_type(urlsplit(url).path)[0]):
+    if url and not about.get("mimetype") and (guessed := mimetypes.guess_type(_path(url))[0]):
         about["mimetype"] = guessed
     return FileWish(
         _text(given, "name", None), _text(given, "description", usual), _format(given),
@@ -323,10 +323,18 @@ def file_wish(given: Given, *, uploaded: bool = False, partly: bool = False) -> 
     )  # fmt: skip
 
 
+def _path(address: str) -> str:
+    """Of whatever a program calls an address."""
+    try:
+        return urlsplit(address).path
+    except ValueError:  # "http://[" is none
+        return ""
+
+
 def _format(given: Given) -> str | None:
     """As CKAN writes it: CSV for csv and text/csv; for a new file that does not say, by the ending of its address."""
     said = _text(given, "format", None)
-    ending = PurePath(urlsplit(str(given.get("url") or "")).path).suffix.removeprefix(".").lower()
+    ending = PurePath(_path(str(given.get("url") or ""))).suffix.removeprefix(".").lower()
     if not said and not given.get("id") and ending in FORMATS:
         said = ending
     known = said.strip().lower() if said else ""
