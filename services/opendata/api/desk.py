@@ -14,12 +14,15 @@ from services.opendata.db import datasets
 from services.opendata.domain import standards
 from services.opendata.domain.describe import Description, split_tags
 from services.opendata.domain.vocabulary import FREQUENCIES, LICENSES, THEMES
+from services.opendata.reading.document import NAMES
 from services.opendata.settings import files_of, tables_of
 from services.opendata.use_cases import drafts, publish, usage, withdraw
 
 router = APIRouter(prefix="/t/{code}/opendata/desk", tags=["desk"])
 PUBLISHER, MANAGER = "opendata.publisher", "opendata.manager"
 Text = Annotated[str, Form()]
+ACCEPTED = ",".join(sorted({".csv", ".tsv", ".txt", ".xlsx"}.union(*NAMES.values())))
+"""Endings of names that a browser offers; what a file is, its content says."""
 
 
 @router.get("/", summary="All data sets of the municipality, and the place to drop a file")
@@ -34,7 +37,7 @@ def _list_page(request: Request, actor: Actor, errors: dict[str, str] | None = N
         used = usage.totals(session, [row.id for row in rows])
     return render_desk(
         request, "desk/list.html", status=status, title="オープンデータ", rows=rows, drafts=waiting, used=used,
-        errors=errors or {}, kinds=_kind_names(),
+        errors=errors or {}, kinds=_kind_names(), accepted=ACCEPTED,
     )  # fmt: skip
 
 
@@ -61,7 +64,7 @@ def send(
 
 def _take_in(request: Request, actor: Actor, file: UploadFile | None, dataset: str, resource: str) -> str:
     if file is None or not file.filename:
-        raise Invalid("ファイルを選んでください。CSVかExcel（.xlsx）を受け取れます。")
+        raise Invalid("ファイルを選んでください。")
     service = service_of(request)
     stored = drafts.keep(service, actor, file.file)
     wish = drafts.Sent(file.filename, dataset or None, resource or None)
@@ -309,7 +312,7 @@ def _dataset_page(
         errors=errors or {}, typed=usual | (typed or {}), just=just, may_withdraw=actor.has(MANAGER), kinds=_kind_names(),
         themes=spoken_options(request, THEMES), frequencies=spoken_options(request, FREQUENCIES),
         licenses=spoken_options(request, {key: each.title for key, each in LICENSES.items()}),
-        public=f"/opendata/datasets/{row.name}",
+        public=f"/opendata/datasets/{row.name}", accepted=ACCEPTED,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -47,6 +47,7 @@ _AUTHOR = re.compile(
 )
 _WORK = re.compile(r"タイトル|書名|題名|表題|誌名|作品|資料名|曲名|ISBN|出版|^(title|book)s?$", re.I)
 _MY_NUMBER_COLUMN = re.compile(r"^(個人番号|マイナンバー)([(（].*)?$")
+_MY_NUMBER_SAID = re.compile(r"個人番号|マイナンバー")
 _FULL_NAME = re.compile(r"([一-龯々]{1,3})[ \u3000][一-龯々ぁ-んァ-ヶー]{1,4}")
 _UNSPACED_NAME = re.compile(
     r"([一-龯々]{1,3})([一-龯々ぁ-ん]{0,2}[郎子美恵代江介輔助太也哉樹香奈菜織莉乃花穂衣希紀輝秀博弘浩昭勝清豊隆孝幸行志治義裕健賢誠進勇二三彦雄夫男理])"
@@ -127,6 +128,20 @@ def inspect(table: Table, title: str = "") -> tuple[Risk, ...]:
     return (*risks, *_by_names(named, _full_names(table)), *_alike(table, named), *_small_cells(table, title))
 
 
+def inspect_words(pieces: Iterable[str]) -> tuple[Risk, ...]:
+    """The same of a text without columns; `rows` count its pieces. Twelve digits are a 個人番号 for certain only where it says so."""
+    seen, certain = _Seen(Counter(), {}), False
+    for number, piece in enumerate(pieces, start=1):
+        before = seen.counts["my-number"]
+        _look(seen, number, piece, "")
+        certain = certain or (seen.counts["my-number"] > before and _MY_NUMBER_SAID.search(piece) is not None)
+    return tuple(
+        Risk(code, _SENTENCES[code] if code != "my-number" or certain else _PERHAPS, (), count, tuple(seen.rows[code]),
+             confirmable=code != "my-number" or not certain)
+        for code, count in seen.counts.items() if count
+    )  # fmt: skip
+
+
 def _full_names(table: Table) -> frozenset[str]:
     """The columns whose values are names of persons: at least three, and a third of what stands there, begin with a family's name."""
     found, filled = Counter[int](), Counter[int]()
@@ -172,6 +187,8 @@ _SENTENCES = {
     "mobile": "携帯電話の番号があります。個人の番号でないか確かめてください。",
     "mail": "役所以外のメールアドレスがあります。個人のアドレスでないか確かめてください。",
 }
+
+_PERHAPS = "個人番号（マイナンバー）かもしれない12桁の番号があります。そうでないか確かめてください。"
 
 
 def _by_values(column: str, seen: _Seen, filled: int) -> list[Risk]:

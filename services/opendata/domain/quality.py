@@ -48,8 +48,11 @@ def quality_of(document: Mapping[str, Any]) -> Quality:
 
 
 def _formats(resources: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Every table can be had as CSV here, whatever it was sent as."""
-    return [form for each in resources for form in (each["format"], "CSV" if each.get("table") else "") if form]
+    """Every table can be had as CSV here, whatever it was sent as; that of a Shapefile is not the whole of it, its shapes are missing."""
+    return [
+        form for each in resources
+        for form in (each["format"], "CSV" if each.get("table") and each["format"].upper() != "SHP" else "") if form
+    ]  # fmt: skip
 
 
 def _mean(values: Iterable[int]) -> int:

@@ -237,7 +237,27 @@ OPEN_LICENCES = frozenset(
     {"cc-by", "cc-by-4.0", "cc-zero", "cc0", "cc-by-sa", "pdl1.0", "odc-by", "odc-odbl", "odc-pddl"}
 )
 _STRUCTURED = frozenset(
-    {"XLSX", "XLS", "CSV", "TSV", "JSON", "GEOJSON", "XML", "KML", "SHP", "ODS", "RDF", "TTL", "JSON-LD", "PARQUET"}
+    {
+        "XLSX",
+        "XLS",
+        "CSV",
+        "TSV",
+        "JSON",
+        "GEOJSON",
+        "XML",
+        "KML",
+        "SHP",
+        "ODS",
+        "RDF",
+        "TTL",
+        "JSON-LD",
+        "PARQUET",
+        "GTFS",
+        "GML",
+        "KMZ",
+        "FGB",
+        "GPKG",
+    }
 )
 _NOT_PROPRIETARY = _STRUCTURED - {"XLSX", "XLS", "SHP"}
 _LINKABLE = frozenset({"RDF", "TTL", "JSON-LD", "N-TRIPLES"})

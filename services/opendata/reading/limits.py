@@ -16,6 +16,7 @@ class Limits:
     cell: int = 100_000
     quoted_lines: int = 200
     workbook: int = 100 * MEGABYTE
+    document: int = 64 * MEGABYTE  # JSON, which is held in memory
     unpacked: int = 1024 * MEGABYTE
     shared_strings: int = 200 * MEGABYTE
     ratio: int = 200

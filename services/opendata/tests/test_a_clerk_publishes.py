@@ -110,8 +110,8 @@ def test_a_kind_that_was_recognised_wrongly_is_chosen_anew(town: Town):
     assert "AED設置箇所一覧（" in visible(staff.get(draft).text)
 
 
-def test_what_is_no_table_is_refused_in_words(town: Town):
+def test_what_cannot_be_published_is_refused_in_words(town: Town):
     staff = town.staff()
-    page = visible(staff.get(staff.send(b"%PDF-1.7\n%....", "list.pdf")).text)
-    assert "PDFは表として読めません" in page
+    page = visible(staff.get(staff.send(b"GIF89a....", "list.gif")).text)
+    assert "GIF）は表として読めません" in page
     assert "ファイルを選んでください" in visible(staff.post("desk/drafts", {}).text)

@@ -24,6 +24,7 @@ from services.opendata.domain.repair import Change, Repair, plan, repair
 from services.opendata.domain.roles import Role, roles_of
 from services.opendata.domain.standards import Definition, definitions
 from services.opendata.domain.table import Finding, Findings, Row, Table, column_letters
+from services.opendata.reading.document import Document, read_document
 from services.opendata.reading.read import Reading, read
 from services.opendata.use_cases import whereabouts
 
@@ -47,7 +48,7 @@ class Examined:
     """`report` is JSON; the ids are of stored tables and files (None: nothing was there to repair)."""
 
     report: dict[str, Any]
-    original_table: str
+    original_table: str | None
     repaired_table: str | None
     repaired_file: str | None
 
@@ -76,6 +77,8 @@ def examine(store: Store, tables: Tables, source: Source, tell: Tell = lambda *_
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         _copy(store, source, path)
+        if document := read_document(path, source.filename):
+            return _examine_document(tables, source, document, tell)
         return _examine(store, tables, source, read(path, source.filename), tell)
 
 
@@ -259,10 +262,7 @@ def _beside(table: Table, mended: Repair) -> dict[str, Any]:
     added = ("",) * (len(mended.table.columns) - len(table.columns))
     after = [row for row in islice(mended.table.rows(), PREVIEW) if row.number in before]
     return {
-        "before": {
-            "columns": list(table.columns),
-            "rows": [[{"text": cell} for cell in row] for row in before.values()],
-        },
+        "before": _first_rows(table),
         "after": {
             "columns": list(mended.table.columns),
             "rows": [
@@ -274,6 +274,11 @@ def _beside(table: Table, mended: Repair) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _first_rows(table: Table) -> dict[str, Any]:
+    rows = islice(table.rows(), PREVIEW)
+    return {"columns": list(table.columns), "rows": [[{"text": cell} for cell in row.cells] for row in rows]}
 
 
 def _conformance(found: Conformance) -> dict[str, Any]:
@@ -317,6 +322,47 @@ def _risk(risk: personal.Risk) -> dict[str, Any]:
         "code": risk.code, "message": str(risk.message), "place": rows, "column_name": "・".join(risk.column_names),
         "confirmable": risk.confirmable,
     }  # fmt: skip
+
+
+# ---- files that are no tables ------------------------------------------------------------------------------------------
+
+
+def _examine_document(tables: Tables, source: Source, document: Document, tell: Tell) -> Examined:
+    """A file that is published as it was sent. What of it has rows can be looked at and asked for as a table, too."""
+    title = PurePath(source.filename).stem.replace("_", " ").strip()
+    found = Findings()
+    found.extend(document.findings)
+    if unlike := document.named_otherwise(source.filename):
+        found.add(unlike)
+    tell(3, STEPS, "個人情報がないかを調べています")
+    report: dict[str, Any] = {
+        "format": document.format, "document": {"read": document.words is not None}, "encoding": None, "sheet": "", "other_sheets": [],
+        "kind": "", "proposed": {"title": title, "theme": vocabulary.proposed_theme(title), "frequency": "IRREG", "tags": [],
+                                 "notes": _notes(source.publisher.name, title, document.table.columns if document.table else (), ())},
+        "counts": dict(found.counts), "findings_total": len(found),
+        "findings": _together([_finding(each, of_cell=False) for each in found.shown[:SHOWN]]),
+        "changes_total": 0, "changes": [], "corrected": {}, "acting": [], "conformance": None, "repaired": None,
+        "personal": [_risk(risk) for risk in _risks_of(document, title)], "personal_elsewhere": [],
+    }  # fmt: skip
+    made, built = _make(tables, source.tenant, document.table) if document.table else (None, Built([], 0))
+    report["original"] = _told(document.name(source.filename), document.media_type, source.stored, built)
+    if document.table and made:
+        report["before"] = _first_rows(document.table)
+        with tables.open(source.tenant, made) as opened:
+            report |= whereabouts.of(opened)
+    return Examined(report, made, None, None)
+
+
+def _risks_of(document: Document, title: str) -> Iterator[personal.Risk]:
+    if document.taken_at:
+        yield personal.Risk(
+            "photo-place", "写真に、撮影した場所の記録が入っています。公開してよい場所か確かめてください。", (), 1
+        )
+    found = personal.inspect(document.table, title) if document.table else ()
+    yield from found
+    told = {risk.code for risk in found}
+    if document.words:
+        yield from (risk for risk in personal.inspect_words(document.words()) if risk.code not in told)
 
 
 # ---- what will be published -------------------------------------------------------------------------------------------

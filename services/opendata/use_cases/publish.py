@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -49,6 +50,7 @@ def publish(
             "直した表を公開してください。"
         )
         raise Invalid(sentence, code="acting-workbook", fields={"use": sentence})
+    _check_still_a_table(session, draft, resource)
     _add_version(session, actor, draft, resource, choice.repaired, now)
     draft.state, draft.dataset_id, draft.resource_id = "published", dataset.id, resource.id
     tell(session, actor, dataset, "dataset.published", now)
@@ -129,6 +131,15 @@ def _check_readable(draft: DraftRow) -> None:
         raise Conflict("このファイルは、まだ読み取れていません。", code="not-read")
 
 
+def _check_still_a_table(session: Session, draft: DraftRow, resource: ResourceRow) -> None:
+    """Who asks for a table's rows must not find them gone because its new version is a picture of it."""
+    if draft.original_table or not resource.version:
+        return
+    if datasets.version(session, resource.id, resource.version).table_id:
+        sentence = "公開中のファイルは表です。表でないファイルは、新しい版にせず、別のファイルとして加えてください。"
+        raise Conflict(sentence, code="no-table")
+
+
 def _check_personal(session: Session, actor: Actor, draft: DraftRow, choice: Choice, now: datetime) -> None:
     risks = draft.report.get("personal") or []
     if not risks:
@@ -148,7 +159,9 @@ def _dataset(session: Session, actor: Actor, draft: DraftRow, wish: Description,
     if not draft.dataset_id:
         return new_dataset(session, actor, wish, now)
     dataset = datasets.by_id(session, draft.dataset_id, lock=True)
-    _take_over(dataset, replace(wish, name=dataset.name))
+    # A further file says nothing of the kind of the first.
+    kind = wish.kind if draft.resource_id else dataset.kind or wish.kind
+    _take_over(dataset, replace(wish, name=dataset.name, kind=kind))
     return dataset
 
 
@@ -161,13 +174,18 @@ def _resource(session: Session, draft: DraftRow, dataset: DatasetRow, choice: Ch
     else:
         position = len(datasets.resources(session, dataset.id))
         row = ResourceRow(
-            id=new_id(), dataset_id=dataset.id, position=position, description="", url="", version=0, about={}, created_at=now
+            id=new_id(), dataset_id=dataset.id, position=position, name="", description="", url="", version=0, about={}, created_at=now
         )  # fmt: skip
         session.add(row)
-    row.name = row.name or dataset.title if draft.resource_id else dataset.title
+    row.name = row.name or _name(draft, dataset, row.position)
     row.format = "CSV" if choice.repaired and draft.repaired_file else draft.report["format"].upper()
     row.modified_at = now
     return row
+
+
+def _name(draft: DraftRow, dataset: DatasetRow, position: int) -> str:
+    """The first file is called as its data set is, a further one as it was sent: nobody could tell them apart."""
+    return PurePath(draft.filename).stem[:200] if position else dataset.title
 
 
 def _add_version(
