@@ -118,7 +118,7 @@ def _xml_words(path: Path, names: list[str]) -> Iterator[str]:
     with zipfile.ZipFile(path) as package:
         for name in names:
             with package.open(name) as file:
-                yield from markup.words_in(io.BufferedReader(file), PARAGRAPHS)
+                yield from markup.words_in(file, PARAGRAPHS)
 
 
 def _timetable(path: Path, names: list[str]) -> Package:
@@ -136,7 +136,7 @@ def _lines(path: Path, names: list[str]) -> Iterator[str]:
     with zipfile.ZipFile(path) as package:
         for name in names:
             with package.open(name) as file:
-                yield from io.TextIOWrapper(io.BufferedReader(file), "utf-8", errors="replace")
+                yield from io.TextIOWrapper(file, "utf-8", errors="replace")
 
 
 def _shapes(path: Path, names: list[str]) -> Package:
@@ -218,7 +218,7 @@ def _kml_words(path: Path, names: list[str]) -> Iterator[str]:
     with zipfile.ZipFile(path) as package:
         for name in names:
             with package.open(name) as file:
-                yield from markup.words_in(io.BufferedReader(file))
+                yield from markup.words_in(file)
 
 
 def _refuse_others(names: list[str], endings: frozenset[str]) -> None:

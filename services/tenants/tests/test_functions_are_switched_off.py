@@ -186,7 +186,7 @@ def test_its_administrators_read_on_the_first_page_of_the_portal_why_keys_rest(w
     assert "止めている機能があります" not in with_keys.get(page, ADMIN).text
     turn_off(with_keys, function=KEYS)
     [told_once] = heard(with_keys)
-    assert "サインインとキー" in told_once.subject and page in told_once.body
+    assert "サインインとキー" in told_once.subject and f"{page}\n" in told_once.body
     shown = with_keys.get(page, ADMIN).text
     assert "止めている機能があります" in shown and "プログラムからの利用" in shown and WHY in shown
 
