@@ -29,6 +29,7 @@ def test_its_shape_is_what_the_gateway_reads(cloud: Cloud) -> None:
         "name": "那珂川市",
         "kana": "なかがわし",
         "services": {},
+        "off": [],
     }
 
 
