@@ -81,36 +81,6 @@ def test_each_moment_shows_what_was_there_then(small_cloud: Cloud) -> None:
     assert seen == [set(), {a}, {a, b}, {b}]
 
 
-def test_at_the_very_moment_of_its_arrival_it_is_there_and_at_that_of_its_deletion_no_more(small_cloud: Cloud) -> None:
-    machine = small_cloud.machine(small_cloud.repository(), "full")
-    with machine.client as client:
-        arrived = small_cloud.clock.now()
-        client.post(f"data/{named(b'a')}", content=b"a")
-        small_cloud.clock.advance(minutes=10)
-        deleted = small_cloud.clock.now()
-        client.delete(f"data/{named(b'a')}")
-        small_cloud.clock.advance(hours=1)
-        second, seen = timedelta(seconds=1), []
-        for moment in (arrived - second, arrived, deleted - second, deleted):
-            base = f"{machine.url}/t/{HOME}/backup/restic-asof/{write_moment(moment)}/juki/"
-            listed = named(b"a") in client.get(f"{base}data/").text
-            seen.append((client.get(f"{base}data/{named(b'a')}").status_code, listed))
-    assert seen == [(404, False), (200, True), (200, True), (404, False)]
-
-
-def test_bytes_are_kept_up_to_the_last_moment_that_was_promised(small_cloud: Cloud) -> None:
-    machine = small_cloud.machine(small_cloud.repository(), "full")
-    sites.advance_trusted_time(small_cloud.service)
-    with machine.client as client:
-        client.post(f"data/{named(b'a')}", content=b"a")
-        client.delete(f"data/{named(b'a')}")
-    end = small_cloud.clock.now() + timedelta(days=30)
-    for moment, purged in ((end - timedelta(microseconds=1), 0), (end, 1)):
-        with small_cloud.database.transaction() as session:
-            session.merge(TrustedTimeRow(id=1, at=moment, seen=moment))
-        assert sites.purge_some(small_cloud.service, HOME) == purged
-
-
 def test_bytes_go_only_after_the_time_of_keeping_and_then_from_both_sites(small_cloud: Cloud) -> None:
     machine = small_cloud.machine(small_cloud.repository(), "full")
     service, content = small_cloud.service, b"x" * 1000
