@@ -104,7 +104,7 @@ def make_key(
         request, "desk/key.html", status=201, title="キーを作りました", row=row, mode=chosen, token=token,
         crumbs=_crumbs(request, row, "キー"), set_up=script.set_up_for(place, token.secret, plan), plan=plan,
         label=LABELS[chosen],
-        opened=script.tidy(place, token.secret) if mode == "full" else script.restore(place, token.secret),
+        address=place.address(token.secret), restore=script.restore(place),
         password_file=script.password_file(place, plan),
     )  # fmt: skip
 
@@ -253,7 +253,7 @@ def _detail_page(
                              "typed_name": "", "reason": ""}  # fmt: skip
     return render(
         request, "desk/repository.html", status=status, title=row.title, crumbs=_crumbs(request, row), found=found,
-        row=row, moment=moment, then=script.restore_as_of(place, moment) if moment else {},
+        row=row, moment=moment, then=script.restore(place, moment) if moment else "", restore=script.restore(place),
         verification=script.verification(), errors=errors or {}, typed=shown | (typed or {}), modes=list(LABELS.items()), words=WORDS,
         steps=STEPS, seen_by_people=SEEN_BY_PEOPLE, to_disk=script.to_disk(row.name),
     )  # fmt: skip

@@ -15,10 +15,11 @@ class Place:
     code: str
     name: str
 
-    def address(self, token: str) -> str:
+    def address(self, token: str = "キー", moment: str | None = None) -> str:  # noqa: S107 (a word to be replaced)
         """As restic is told of it."""
         parts = urlsplit(self.public_url)
-        return f"rest:{parts.scheme}://kyodo:{token}@{parts.netloc}/t/{self.code}/backup/restic/{self.name}/"
+        middle = f"restic-asof/{moment}" if moment else "restic"
+        return f"rest:{parts.scheme}://kyodo:{token}@{parts.netloc}/t/{self.code}/backup/{middle}/{self.name}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ Register-ScheduledTask -Force -TaskName "kyodo-backup-{name}" -User "SYSTEM" -Ru
 
 @dataclass(frozen=True, slots=True)
 class SetUp:
-    """What a machine's administrator saves, and the command that uses it: the file's name, its text, the command."""
+    """What a machine's administrator saves and runs once: the file's name, its text, the command."""
 
     system: str
     file_name: str
@@ -204,39 +205,9 @@ def password_file(place: Place, plan: Plan) -> str:
     return f"C:\\ProgramData\\kyodo-backup\\{place.name}.password"
 
 
-def _with_file(place: Place, command: str, ending: str = "repository") -> str:
-    """restic, told by a file where the repository is: a key on a command line stays in the shell's history, and every user of
-    the machine sees it."""
-    return f"restic --repository-file kyodo-backup-{place.name}.{ending} {command}"
-
-
-_RESTORE = "--no-lock restore latest --target /srv/restored"
-"""Locks are not needed for reading, and not possible in the past."""
-
-
-def restore(place: Place, token: str) -> SetUp:
-    """The file in which the key stands, and the command that reads back with it."""
-    return _opened(place, token, _with_file(place, _RESTORE))
-
-
-def tidy(place: Place, token: str) -> SetUp:
-    """As `restore`, to forget old snapshots."""
-    return _opened(place, token, _with_file(place, "forget --keep-daily 14 --keep-weekly 8 --keep-monthly 12 --prune"))
-
-
-def _opened(place: Place, token: str, command: str) -> SetUp:
-    return SetUp("", f"kyodo-backup-{place.name}.repository", f"{place.address(token)}\n", command)
-
-
-def restore_as_of(place: Place, moment: str) -> dict[str, str]:
-    """System → commands that read back as it was at a moment, with the file of `restore`."""
-    name, then = f"kyodo-backup-{place.name}", f"/backup/restic-asof/{moment}/"
-    command = _with_file(place, _RESTORE, "then")
-    return {
-        "Linux": f"(umask 077; sed 's#/backup/restic/#{then}#' {name}.repository > {name}.then)\n{command}",
-        "Windows": f'(Get-Content {name}.repository) -replace "/backup/restic/", "{then}" | Set-Content {name}.then\n'
-        + command.replace("/srv/restored", "C:\\restored"),
-    }
+def restore(place: Place, moment: str | None = None) -> str:
+    """Reading back, also from a moment before. Locks are not needed for reading, and not possible in the past."""
+    return f"restic -r {place.address(moment=moment)} --no-lock restore latest --target /srv/restored"
 
 
 def verification(evidence: str = "restore-drill.json", key: str = "evidence-key.pem") -> str:

@@ -57,11 +57,6 @@ def test_the_grammar_finds_a_script_that_is_broken() -> None:
     assert wrong(daily(text).replace("D:\\Data", 'D:\\"Data'))
 
 
-def test_powershell_understands_how_an_earlier_moment_is_read() -> None:
-    text = script.restore_as_of(PLACE, "2026-11-21T09:30")["Windows"]
-    assert wrong(text) == [] and wrong(text.replace('"/backup/restic/"', '"/backup/restic/'))
-
-
 @pytest.mark.parametrize("folder", LINUX)
 def test_a_shell_understands_the_set_up(folder: str) -> None:
     plan = script.Plan(folder)
