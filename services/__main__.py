@@ -8,7 +8,7 @@ python -m services resend HOURS                      after a restore: send the e
 python -m services sample                            load the sample prefecture (only into an empty registry)
 python -m services own-backup                        every room and database into a repository of this cloud
 python -m services own-backup gather NAME FOLDER     what one service, or the gateway, gives to it
-python -m services own-backup send FOLDER            … and all of it together, sent
+python -m services own-backup send FOLDER            … and all of it together, sent, until it is kept
 python -m services events                            write docs/events.md and the schemas; refuses breaking changes
 """
 
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
         case ["own-backup", "send", folder]:
             from services import own_backup
 
-            own_backup.send(Path(folder), {"gateway", *(each.name for each in DEPLOYABLES)})
+            own_backup.send_until_kept(Path(folder), {"gateway", *(each.name for each in DEPLOYABLES)})
         case ["events"]:
             from services import event_docs
 

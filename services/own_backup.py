@@ -2,7 +2,7 @@
 
     python -m services own-backup                     needs RESTIC_REPOSITORY, RESTIC_PASSWORD_FILE …, as a key's page shows them
     python -m services own-backup gather NAME FOLDER  what one service (or `gateway`) gives, where each has its own secrets
-    python -m services own-backup send FOLDER         … and all of it together, sent
+    python -m services own-backup send FOLDER         … and all of it together, sent, until it is kept
 
 The repository is the prefecture's, its password is deposited: so the monthly drill brings everything back, counts the rows
 and compares them with what was counted here. The data plane's objects are not in it: they are at two sites already.
@@ -15,7 +15,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,6 +40,10 @@ from services.opendata.rooms import OpendataRoom
 SEALED = "sealed-bids"
 """The code with which a room says that an archive now would tell how many have bid."""
 ROOMS: dict[str, Any] = {"eapply": EapplyRoom, "ebid": EbidRoom, "opendata": OpendataRoom}
+
+TRIES, PAUSE = 12, 1800.0
+"""How often, and after how many seconds, what was gathered is sent again, beside restic's own quarter of an hour: while the first
+site is away nothing new is taken (503), and gathering everything anew would not bring it back."""
 
 LEFT_OUT = keeping.LeftOut({"eapply": OFF_COPIES}, ("eapply-vault*",))
 """A 個人番号, sealed or not, goes into no copy of the cloud (docs/decisions/0080); its operator keeps the vault apart."""
@@ -94,14 +99,29 @@ class Told:
         (folder / LIST).write_text(json.dumps(asdict(self), indent=1, sort_keys=True), "utf-8")
 
 
+def send_until_kept(folder: Path, names: set[str], wait: Callable[[float], None] = time.sleep) -> None:
+    """`send` where nobody begins it again the same night: up to `TRIES` times. Missing files are not waited for."""
+    for _ in range(TRIES - 1):
+        try:
+            return send(folder, names)
+        except NotKept as error:
+            print(f"{error}; tried again in {PAUSE / 60:.0f} minutes", file=sys.stderr)
+            wait(PAUSE)
+    send(folder, names)
+
+
+class NotKept(SystemExit):
+    """restic could not send: this time."""
+
+
 def send(folder: Path, names: set[str]) -> None:
-    """Into the repository that restic is told of. The files of all `names` must be there."""
+    """Into the repository that restic is told of. The files of all `names` must be there. Raises NotKept when restic fails."""
     kept = {Path(path).stem for path in Told.of(folder).databases}
     if kept != names:
         sys.exit(f"nothing is sent: {', '.join(sorted(kept ^ names))} is not what was to be kept")
     _restic(folder, "unlock" if _restic(folder, "cat", "config") == 0 else "init")
     if result := _restic(folder, "backup", "--host", "kyodo-cloud", "."):
-        sys.exit(f"restic ended with {result}: nothing of tonight may be relied on")
+        raise NotKept(f"restic ended with {result}: nothing of tonight may be relied on")
 
 
 def _restic(folder: Path, *arguments: str) -> int:

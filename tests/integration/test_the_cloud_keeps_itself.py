@@ -236,3 +236,45 @@ def test_what_each_service_gives_with_its_own_secrets_is_sent_only_when_all_is_t
 
 def bytes_below(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def test_what_was_gathered_is_sent_the_same_night_when_the_first_site_comes_back(
+    cloud: Cloud, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the first site is away nothing new is taken. Where nobody begins the night again, sending goes on."""
+    machine = repository(cloud)
+    names, root = {"backup", "eapply"}, cloud.places.first.root
+    for name, value in machine.environment().items():
+        monkeypatch.setenv(name, value)
+    asked, pauses = own_backup._restic, []
+
+    def without_patience(folder: Path, *arguments: str) -> int:
+        """As restic ends after a quarter of an hour of 503."""
+        if arguments[0] == "backup" and not cloud.places.first.up:
+            return 1
+        return asked(folder, *arguments)
+
+    def wait(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            root.with_name("away").rename(root)
+
+    monkeypatch.setattr(own_backup, "_restic", without_patience)
+    root.rename(root.with_name("away"))
+    own_backup.send_until_kept(folder, names, wait)
+    assert pauses == [own_backup.PAUSE] * 2
+    snapshots = json.loads(machine.restic("snapshots", "--json", "--no-lock").stdout)
+    assert [each["hostname"] for each in snapshots] == ["kyodo-cloud"]
+
+
+def test_sending_ends_when_the_site_stays_away_and_at_once_when_something_is_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(own_backup, "_restic", lambda *_: 1)
+    with pytest.raises(SystemExit, match="nothing of tonight"):
+        own_backup.send_until_kept(folder, {"backup", "eapply"}, pauses.append)
+    assert len(pauses) == own_backup.TRIES - 1
+    with pytest.raises(SystemExit, match="ebid is not what was to be kept"):
+        own_backup.send_until_kept(folder, {"backup", "eapply", "ebid"}, pauses.append)
+    assert len(pauses) == own_backup.TRIES - 1
