@@ -102,10 +102,9 @@ def make_key(
     place = place_of(request, row.name)
     return render(
         request, "desk/key.html", status=201, title="キーを作りました", row=row, mode=chosen, token=token,
-        crumbs=_crumbs(request, row, "キー"), set_up=script.set_up_for(place, token.secret, plan), plan=plan,
-        label=LABELS[chosen],
-        address=place.address(token.secret), restore=script.restore(place),
-        password_file=script.password_file(place, plan),
+        crumbs=_crumbs(request, row, "キー"), plan=plan, label=LABELS[chosen],
+        saved=script.set_up_for(place, token.secret, plan) if chosen == "append" else script.by_hand(place, token.secret, chosen),
+        password_file=script.password_file(place, plan), windows_folder=script.WINDOWS_FOLDER,
     )  # fmt: skip
 
 
@@ -253,7 +252,7 @@ def _detail_page(
                              "typed_name": "", "reason": ""}  # fmt: skip
     return render(
         request, "desk/repository.html", status=status, title=row.title, crumbs=_crumbs(request, row), found=found,
-        row=row, moment=moment, then=script.restore(place, moment) if moment else "", restore=script.restore(place),
+        row=row, moment=moment, then=script.restore_from(place, moment) if moment else {}, read_key_file=place.read_key_file,
         verification=script.verification(), errors=errors or {}, typed=shown | (typed or {}), modes=list(LABELS.items()), words=WORDS,
         steps=STEPS, seen_by_people=SEEN_BY_PEOPLE, to_disk=script.to_disk(row.name),
     )  # fmt: skip

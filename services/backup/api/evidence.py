@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from libs.common import access, csvout, pdf
 from libs.common.actor import Actor
 from libs.common.clock import local_date
-from libs.common.errors import NotFound
+from libs.common.errors import NotFound, say
 from libs.common.web import dates
 from libs.common.web.filters import size
 from services.backup.api.shell import reading, service_of
@@ -65,7 +65,7 @@ def for_the_council(request: Request, drill_id: str, actor: Actor = access.servi
 
 def _finished(row: DrillRow, repository_id: str | None = None) -> DrillRow:
     if row.evidence is None or repository_id not in (None, row.repository_id):
-        raise NotFound("この復元訓練の記録は、まだありません。")
+        raise NotFound(say("この復元訓練の記録は、まだありません。"))
     return row
 
 

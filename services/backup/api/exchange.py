@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from starlette.requests import Request
 
 from libs.common.actor import Actor
-from libs.common.errors import Invalid, Refusal, TooLarge
+from libs.common.errors import Invalid, Refusal, TooLarge, say
 from libs.common.http import problem_for
 from libs.common.ranges import Span, span_of
 from libs.common.server import Line, line_of
@@ -262,7 +262,7 @@ class Exchange:
     async def answer_create(self) -> None:
         """The repository was made in the portal; restic's own `init` finds it there."""
         if self.request.query_params.get("create") != "true":
-            raise WrongBody("?create=true が必要です。", code="create-expected")
+            raise WrongBody(say("?create=true が必要です。"), code="create-expected")
         await in_thread(self._check_may_write)
         await self._read_all(LARGEST)
         await self._reply(200)
@@ -276,7 +276,7 @@ class Exchange:
         most = admitted.most[target.type]
         length = int(self.request.headers.get("content-length", "0"))
         if length > LARGEST:
-            raise TooLarge("1つの部分が大きすぎます。", limit=LARGEST)
+            raise TooLarge(say("1つの部分が大きすぎます。"), limit=LARGEST)
         if length > most:
             raise store.full()
         upload = await in_thread(self._site_for(target).begin)
@@ -336,7 +336,7 @@ class Exchange:
         try:
             upload.seal(key)
         except WrongContent as error:
-            raise WrongBody("届いた内容が、名前（SHA-256）と一致しません。保存していません。") from error
+            raise WrongBody(say("届いた内容が、名前（SHA-256）と一致しません。保存していません。")) from error
         now = self.service.clock.now()
         with self.service.database.transaction(tenant=door.tenant) as session:
             door = self._admit(session, to_change=True)  # a key revoked meanwhile brings nothing in any more
@@ -392,7 +392,7 @@ class Exchange:
                     message = await self._receive()
             except TimeoutError:
                 self._body_read = True
-                raise TooSlow("送信が途中で止まりました。もう一度お試しください。") from None
+                raise TooSlow(say("送信が途中で止まりました。もう一度お試しください。")) from None
             if message["type"] == "http.disconnect":
                 self._body_read = True
                 raise Gone
@@ -400,7 +400,7 @@ class Exchange:
             if message.get("body"):
                 total += len(message["body"])
                 if is_too_slow(total, time.monotonic() - begun):
-                    raise TooSlow("送信が遅すぎるため、中断しました。回線を確かめて、もう一度お試しください。")
+                    raise TooSlow(say("送信が遅すぎるため、中断しました。回線を確かめて、もう一度お試しください。"))
                 yield message["body"]
 
     async def _read_all(self, most: int) -> None:

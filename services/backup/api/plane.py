@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.routing import Match, Route
 
 from libs.common import access, log, telemetry
-from libs.common.errors import Forbidden, NotFound, Refusal, Unavailable
+from libs.common.errors import Forbidden, NotFound, Refusal, Unavailable, say
 from libs.common.service import Service
 from services.backup.api.exchange import Exchange, Gone, NotBuilt, NotOffered
 from services.backup.domain.asof import read_moment
@@ -105,7 +105,7 @@ class Plane:
         exchange.actor = RULE.check(exchange.request)
         target = target_of(exchange.request.path_params["rest"])
         if target is None:
-            raise NotFound("このアドレスには何もありません。", code="unknown-path")
+            raise NotFound(say("このアドレスには何もありません。"), code="unknown-path")
         if self._as_of:
             exchange.at = read_moment(exchange.request.path_params["moment"], exchange.service.clock.now())
         match exchange.request.method, target.kind:
@@ -114,7 +114,7 @@ class Plane:
             case (("GET" | "HEAD"), ("object" | "config")):
                 await exchange.answer_read(target)
             case (("POST" | "DELETE"), _) if self._as_of:
-                raise Forbidden("過ぎた日時の姿は、読むことだけができます。", code="read-only")
+                raise Forbidden(say("過ぎた日時の姿は、読むことだけができます。"), code="read-only")
             case "POST", "repository":
                 await exchange.answer_create()
             case "POST", ("object" | "config"):
@@ -122,13 +122,13 @@ class Plane:
             case "DELETE", ("object" | "config"):
                 await exchange.answer_delete(target)
             case "DELETE", "repository":
-                raise NotBuilt("保管庫をまるごと消すことはできません。")
+                raise NotBuilt(say("保管庫をまるごと消すことはできません。"))
             case _:
-                raise NotOffered("この操作はできません。")
+                raise NotOffered(say("この操作はできません。"))
 
 
 def _site_down() -> Unavailable:
-    sentence = "保管場所がいま使えません。少し待ってから、もう一度お試しください。"
+    sentence = say("保管場所がいま使えません。少し待ってから、もう一度お試しください。")
     return Unavailable(sentence, code="site-down", retry_after=30)
 
 

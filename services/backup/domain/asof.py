@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from libs.common.clock import JST
-from libs.common.errors import NotFound
+from libs.common.errors import NotFound, say
 
 _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)")
 
@@ -18,7 +18,7 @@ def read_moment(text: str, now: datetime) -> datetime:
         moment = None
     if moment is None or moment > now:
         raise NotFound(
-            "日時を読み取れませんでした。「2026-11-20T10:52」のような形で、いまより前の日時を指定してください。",
+            say("日時を読み取れませんでした。「2026-11-20T10:52」のような形で、いまより前の日時を指定してください。"),
             code="unknown-moment",
         )
     return moment

@@ -4,6 +4,7 @@ import base64
 import re
 import shlex
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlsplit
 
 
@@ -15,11 +16,15 @@ class Place:
     code: str
     name: str
 
-    def address(self, token: str = "キー", moment: str | None = None) -> str:  # noqa: S107 (a word to be replaced)
+    def address(self, token: str) -> str:
         """As restic is told of it."""
         parts = urlsplit(self.public_url)
-        middle = f"restic-asof/{moment}" if moment else "restic"
-        return f"rest:{parts.scheme}://kyodo:{token}@{parts.netloc}/t/{self.code}/backup/{middle}/{self.name}/"
+        return f"rest:{parts.scheme}://kyodo:{token}@{parts.netloc}/t/{self.code}/backup/restic/{self.name}/"
+
+    @property
+    def read_key_file(self) -> str:
+        """Name of the file in which the page gives out a key to read with."""
+        return f"kyodo-backup-{self.name}-read.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,8 @@ class Plan:
     at: str = "01:30"
 
 
+WINDOWS_FOLDER = "C:\\Program Files\\kyodo-backup"
+"""Where SYSTEM runs restic.exe. In ProgramData any user could make the folder before, and would own what runs in it."""
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _ENDS_A_STRING = re.compile('["%$`\u201c\u201d\u201e]')
 """In PowerShell; it takes typographic quotation marks for plain ones."""
@@ -64,6 +71,7 @@ def set_up(place: Place, token: str, plan: Plan) -> str:
     """A shell script for Debian and Ubuntu: install, password, first backup, daily timer.
 
     The unit first takes away locks that a machine that lost its power has left; it runs when nobody else needs the disk.
+    A first backup without some files (restic's exit code 3) has arrived: the timer is needed all the more.
     """
     name, folder = place.name, shlex.quote(plan.folder)
     return f"""#!/bin/sh
@@ -84,7 +92,7 @@ exec restic backup {folder}
 END
 set -a; . /etc/kyodo-backup/{name}.env; set +a
 restic cat config >/dev/null 2>&1 || restic init
-sh /etc/kyodo-backup/{name}.sh
+sh /etc/kyodo-backup/{name}.sh || [ $? -eq 3 ] # 3: 読めないファイルがありました。上の表示を確かめてください。
 cat > /etc/systemd/system/kyodo-backup-{name}.service <<'END'
 [Unit]
 Description=Backup of {name} to the distant site
@@ -119,12 +127,14 @@ def set_up_windows(place: Place, token: str, plan: Plan) -> str:
 
     The key stands in a file that only SYSTEM and administrators can read, not on a command line that every user can see.
     That file has a byte order mark whatever PowerShell writes it: the task's PowerShell 5 takes a file without one for the
-    machine's old encoding, and a folder with a Japanese name is then not found.
+    machine's old encoding, and a folder with a Japanese name is then not found. A program that is missing leaves
+    PowerShell no exit code, which would count as success.
     """
-    name, base = place.name, "C:\\ProgramData\\kyodo-backup"
+    name, base = place.name, WINDOWS_FOLDER
     folder = re.sub(r"(?<!:)\\+$", "", plan.folder)  # before a quotation mark it would take it away from restic
     return f"""# 「{name}」の最初のバックアップと、毎日のタスク。管理者のPowerShellで一度だけ実行してください。
 # 先に restic.exe を {base} に置きます。
+#Requires -RunAsAdministrator
 $ErrorActionPreference = "Stop"
 $base = "{base}"
 New-Item -ItemType Directory -Force $base | Out-Null
@@ -142,6 +152,7 @@ $env:RESTIC_REPOSITORY = "{place.address(token)}"
 $env:RESTIC_PASSWORD_FILE = "{base}\\{name}.password"
 $env:RESTIC_CACHE_DIR = "{base}\\cache"
 $restic = "{base}\\restic.exe"
+if (-not (Test-Path $restic)) {{ Write-Output "$restic がありません。"; exit 1 }}
 & $restic cat config 2>$null | Out-Null
 if ($LASTEXITCODE -ne 0) {{ & $restic init; if ($LASTEXITCODE -ne 0) {{ exit $LASTEXITCODE }} }}
 & $restic unlock
@@ -151,7 +162,8 @@ exit $LASTEXITCODE
 [IO.File]::WriteAllText("$base\\{name}.ps1", $script, (New-Object Text.UTF8Encoding $true))
 $arguments = "-NoProfile -ExecutionPolicy Bypass -File `"$base\\{name}.ps1`""
 powershell.exe -NoProfile -ExecutionPolicy Bypass -File "$base\\{name}.ps1"
-if ($LASTEXITCODE -ne 0) {{ throw "バックアップできませんでした。上の表示を確かめてください。" }}
+# 3: 読めないファイルがありました。上の表示を確かめてください。
+if ($LASTEXITCODE -notin 0, 3) {{ throw "バックアップできませんでした。上の表示を確かめてください。" }}
 $action = New-ScheduledTaskAction -Execute "powershell.exe" -Argument $arguments
 $trigger = New-ScheduledTaskTrigger -Daily -At "{plan.at}" -RandomDelay (New-TimeSpan -Hours 1)
 $settings = New-ScheduledTaskSettingsSet -StartWhenAvailable -RunOnlyIfNetworkAvailable `
@@ -162,10 +174,10 @@ Register-ScheduledTask -Force -TaskName "kyodo-backup-{name}" -User "SYSTEM" -Ru
 
 
 @dataclass(frozen=True, slots=True)
-class SetUp:
-    """What a machine's administrator saves and runs once: the file's name, its text, the command."""
+class Saved:
+    """A file that somebody saves from the page, and the command that uses it: `title` says where, or what for."""
 
-    system: str
+    title: str
     file_name: str
     text: str
     command: str
@@ -180,13 +192,13 @@ class SetUp:
         return "data:application/octet-stream;base64," + base64.b64encode(self.text.encode(encoding)).decode()
 
 
-def set_up_for(place: Place, token: str, plan: Plan) -> SetUp:
+def set_up_for(place: Place, token: str, plan: Plan) -> Saved:
     """For Linux or Windows, as the folder's form says. Windows forbids scripts from files unless the command allows it."""
     name = f"kyodo-backup-{place.name}"
     if plan.folder.startswith("/"):
-        return SetUp("Linuxの機械（Debian・Ubuntu）", f"{name}.sh", set_up(place, token, plan), f"sudo sh {name}.sh")
+        return Saved("Linuxの機械（Debian・Ubuntu）で", f"{name}.sh", set_up(place, token, plan), f"sudo sh {name}.sh")
     command = f"powershell.exe -NoProfile -ExecutionPolicy Bypass -File .\\{name}.ps1"
-    return SetUp("Windowsの機械", f"{name}.ps1", set_up_windows(place, token, plan), command)
+    return Saved("Windowsの機械で", f"{name}.ps1", set_up_windows(place, token, plan), command)
 
 
 def to_disk(name: str, folder: str = "/srv/data", disk: str = "/media/disk") -> str:
@@ -202,12 +214,31 @@ def password_file(place: Place, plan: Plan) -> str:
     """Where the scripts put the password that the town must not lose."""
     if plan.folder.startswith("/"):
         return f"/etc/kyodo-backup/{place.name}.password"
-    return f"C:\\ProgramData\\kyodo-backup\\{place.name}.password"
+    return f"{WINDOWS_FOLDER}\\{place.name}.password"
 
 
-def restore(place: Place, moment: str | None = None) -> str:
-    """Reading back, also from a moment before. Locks are not needed for reading, and not possible in the past."""
-    return f"restic -r {place.address(moment=moment)} --no-lock restore latest --target /srv/restored"
+def by_hand(place: Place, token: str, mode: Literal["read", "full"]) -> Saved:
+    """A key that a person uses. It stands in a file (restic's `--repository-file`, the same on Windows): in a command it would
+    stay in the shell's history, and every user of the machine would see it in the list of processes."""
+    if mode == "read":
+        return Saved("復元する", place.read_key_file, place.address(token) + "\n", restore(place.read_key_file))
+    name = f"kyodo-backup-{place.name}-full.key"
+    command = f"restic --repository-file {name} forget --keep-daily 14 --keep-weekly 8 --keep-monthly 12 --prune"
+    return Saved("古い世代を整理する", name, place.address(token) + "\n", command)
+
+
+def restore(key_file: str) -> str:
+    """Reading back. Locks are not needed for reading, and not possible in the past."""
+    return f"restic --repository-file {key_file} --no-lock restore latest --target /srv/restored"
+
+
+def restore_from(place: Place, moment: str) -> dict[str, str]:
+    """System → commands that read back what was there at `moment` (as `asof.write_moment` writes it), with the file of a key to read."""
+    then = f"kyodo-backup-{place.name}-then.key"
+    now, past = "/backup/restic/", f"/backup/restic-asof/{moment}/"
+    linux = f"(umask 077; sed 's|{now}|{past}|' {place.read_key_file} > {then})"
+    windows = f"(Get-Content {place.read_key_file}) -replace '{now}', '{past}' | Set-Content -Encoding ascii {then}"
+    return {"Linux": f"{linux}\n{restore(then)}", "Windows（PowerShell）": f"{windows}\n{restore(then)}"}
 
 
 def verification(evidence: str = "restore-drill.json", key: str = "evidence-key.pem") -> str:

@@ -1,8 +1,10 @@
 """The scripts a town runs once as administrator: read by the shells' own grammars, whatever the folder is called."""
 
 import base64
+import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import tree_sitter_powershell
@@ -73,3 +75,40 @@ def test_the_file_to_save_has_the_mark_that_powershell_needs_and_a_shell_must_no
         return base64.b64decode(script.set_up_for(PLACE, "abc", script.Plan(folder)).href.partition("base64,")[2])
 
     assert content("D:\\Data").startswith(b"\xef\xbb\xbf#") and content("/srv/data").startswith(b"#!/bin/sh\n")
+
+
+def test_a_missing_program_fails_on_windows_instead_of_counting_as_a_backup() -> None:
+    """Without an exit code PowerShell's `exit $LASTEXITCODE` says 0. The check stands before the first use."""
+    text = daily(script.set_up_windows(PLACE, "abc", script.Plan("D:\\Data")))
+    check, first_use = text.index("if (-not (Test-Path $restic))"), text.index("& $restic")
+    assert check < first_use and "exit 1 }" in text[check:first_use]
+
+
+def test_no_user_of_windows_can_put_there_what_system_runs() -> None:
+    """Only administrators make folders in Program Files, and what the script puts there only they and SYSTEM can read."""
+    text = script.set_up_windows(PLACE, "abc", script.Plan("D:\\Data"))
+    assert '\n$base = "C:\\Program Files\\kyodo-backup"\n' in text and "ProgramData" not in text
+    assert text.index("icacls $base /inheritance:r") < text.index("$password =")
+    assert "\n#Requires -RunAsAdministrator\n" in text and '-File `"$base\\juki.ps1`""' in text
+
+
+def test_powershell_understands_how_an_earlier_moment_is_read() -> None:
+    commands = script.restore_from(PLACE, "2026-11-21T09:30")
+    assert wrong(commands["Windows（PowerShell）"]) == []
+    subprocess.run(["sh", "-n"], input=commands["Linux"].encode(), check=True)
+
+
+@pytest.mark.parametrize(("said", "timer"), [(0, True), (3, True), (1, False)])
+def test_the_timer_is_set_though_some_files_could_not_be_read(tmp_path: Path, said: int, timer: bool) -> None:
+    """restic says 3 when the backup has arrived without some files; with 1 there is none."""
+    for name, text in (
+        ("restic", f'[ "$1" != backup ] || exit {said}'),
+        ("systemctl", f"echo $* >> {tmp_path}/timers"),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "units").mkdir()
+    text = script.set_up(PLACE, "abc", script.Plan("/srv/data"))
+    text = text.replace("/etc/kyodo-backup", f"{tmp_path}/etc").replace("/etc/systemd/system", f"{tmp_path}/units")
+    done = subprocess.run(["sh", "-c", text], env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert (done.returncode == 0) == timer == (tmp_path / "timers").exists()

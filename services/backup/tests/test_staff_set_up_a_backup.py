@@ -1,5 +1,6 @@
 """Staff make a repository and a key, follow what the page says word for word, and see what arrived."""
 
+import base64
 import html
 import json
 import os
@@ -18,7 +19,7 @@ from libs.common.testing.matrix import Matrix
 from libs.common.testing.matrix import Town as MatrixTown
 from services.backup.db import repositories as db
 from services.backup.tests.test_two_sites import copy_all
-from services.backup.tests.town import GIB, HOME, OTHER, Cloud, fill, named
+from services.backup.tests.town import GIB, HOME, OTHER, Cloud, fill, named, restored
 from services.backup.use_cases import drill, watch
 from services.backup.use_cases.alerts import raise_alert
 
@@ -105,7 +106,7 @@ def test_the_way_back_to_a_moment_is_one_date_away(small_cloud: Cloud, desk: Des
     repository_id = desk.make()
     small_cloud.clock.advance(days=3)
     page = desk.get(repository_id, date="2026-11-21", time="09:30")
-    assert f"/t/{HOME}/backup/restic-asof/2026-11-21T09:30/juki/" in page
+    assert "/backup/restic-asof/2026-11-21T09:30/" in page
     assert "--no-lock" in page
     assert "いまより前の日時" in desk.get(repository_id, date="2030-01-01")
     assert "読み取れませんでした" in desk.get(repository_id, date="0001-01-01"), "no moment of Japan in UTC"
@@ -184,6 +185,50 @@ def test_who_has_lost_the_machine_reads_on_the_page_what_a_new_one_needs(desk: D
     assert "同じ命令で2か所目から" in page
 
 
+def test_a_town_restores_and_clears_as_the_pages_say_and_no_key_stands_in_a_command(
+    small_cloud: Cloud, desk: Desk, tmp_path: Path
+) -> None:
+    """Reading, reading as it was before, tidying: a key in a command stays in the shell's history and among the processes."""
+    small_cloud.service.settings.public_url = small_cloud.url
+    repository_id = desk.make()
+    with small_cloud.database.reading(tenant=HOME) as session:
+        machine = small_cloud.machine(db.by_id(session, repository_id), "append")
+    original = fill(tmp_path / "town", files=4)
+    machine.restic("init")
+    machine.restic("backup", str(tmp_path / "town"))
+
+    def saved(mode: str) -> str:
+        """The command of the page; its file lies in the folder."""
+        page = desk.post(f"{repository_id}/keys", 201, mode=mode, key_name="手元", days="3")
+        name, href = re.search(r'download="([^"]+)"', page), re.search(r'href="data:[^"]+base64,([^"]+)"', page)
+        assert name and href
+        secret = re.search(r"kyodo_[0-9a-f]{16}_s+", (content := base64.b64decode(href[1]).decode()))
+        assert secret and content.strip().endswith(f"/t/{HOME}/backup/restic/juki/")
+        (tmp_path / name[1]).write_text(content)
+        command = re.search(r"restic --repository-file [^<]+", page)
+        assert command and "<pre" in page and secret[0] not in "".join(re.findall(r"<pre.*?</pre>", page, re.DOTALL))
+        return command[0]
+
+    def run(commands: str, target: str) -> None:
+        commands = commands.replace("/srv/restored", str(tmp_path / target))
+        environment = {name: value for name, value in machine.environment().items() if name != "RESTIC_REPOSITORY"}
+        subprocess.run(["sh", "-ec", commands], check=True, capture_output=True, env=environment, cwd=tmp_path)
+
+    run(saved("read"), "now")
+    assert restored(tmp_path / "now", tmp_path / "town") == original
+    small_cloud.clock.advance(hours=1)
+    run(saved("full").replace("--keep-daily 14 --keep-weekly 8 --keep-monthly 12", "--keep-tag none"), "none")
+    assert json.loads(machine.restic("snapshots", "--json", "--no-lock").stdout) == []
+    point = re.search(r'href="([^"]+[?]at=[^"#]+)', desk.get(repository_id))
+    assert point
+    page = html.unescape(desk.client.get(point[1]).text)
+    then = re.search(r"\(umask 077.*?restored", page, re.DOTALL)
+    assert then
+    run(then[0], "then")
+    assert restored(tmp_path / "then", tmp_path / "town") == original
+    assert (tmp_path / "kyodo-backup-juki-then.key").stat().st_mode & 0o077 == 0
+
+
 def test_a_key_that_ends_within_two_weeks_is_marked(small_cloud: Cloud, desk: Desk) -> None:
     repository_id = desk.make()
     desk.post(f"{repository_id}/keys", 201, mode="append", key_name="1号", days="30")
@@ -232,9 +277,9 @@ def test_each_point_that_arrived_links_to_its_own_moment(small_cloud: Cloud, des
         small_cloud.clock.advance(hours=1)
         client.delete(f"snapshots/{named(b'one')}")
         page = desk.client.get(html.unescape(link[1])).text
-        address = re.search(r"/t/\d+/backup/restic-asof/[^/]+/juki/", page)
-        assert address, page
-        assert client.get(f"{machine.url}{address[0]}snapshots/{named(b'one')}").content == b"one"
+        moment = re.search(r"restic-asof/[^/]+/", page)
+        assert moment, page
+        assert client.get(f"{machine.url}/t/{HOME}/backup/{moment[0]}juki/snapshots/{named(b'one')}").content == b"one"
     assert "読み取れませんでした" in desk.get(repository_id, at="yesterday")
     assert "読み取れませんでした" in desk.get(repository_id, at="9999-12-31T23:59:59+00:00")
 

@@ -8,7 +8,7 @@ import pytest
 
 from libs.common.errors import Forbidden, NotFound
 from services.backup.domain.layout import place_of, target_of_place
-from services.backup.tests.town import HOME, MIB, Cloud, fill, restic_program, restored
+from services.backup.tests.town import HOME, MIB, Cloud, fill, named, restic_program, restored
 from services.backup.use_cases import store
 from services.backup.use_cases.seed import seed
 
@@ -48,6 +48,18 @@ def test_a_disk_is_taken_in_stopped_half_way_and_finished_later(small_cloud: Clo
     assert "新しい.txt" in restored(tmp_path / "back", tmp_path / "src")
     again = seed(small_cloud.service, HOME, "juki", disk)
     assert again.taken <= 1, "only the config, whose name cannot be asked for, is looked at again"
+
+
+def test_a_link_on_the_disk_leads_nowhere(small_cloud: Cloud, disk: Path, tmp_path: Path) -> None:
+    """Whoever lays out the disk must not read files of the machine that takes it in."""
+    (tmp_path / "secret").write_bytes(b"of this machine")
+    name = named(b"of this machine")
+    (disk / "data" / name[:2]).mkdir(exist_ok=True)
+    (disk / "data" / name[:2] / name).symlink_to(tmp_path / "secret")
+    machine = small_cloud.machine(small_cloud.repository(), "append")
+    seed(small_cloud.service, HOME, "juki", disk)
+    with machine.client as client:
+        assert client.get(f"data/{name}").status_code == 404
 
 
 def test_a_file_that_suffered_on_the_way_is_named_and_not_taken_in(small_cloud: Cloud, disk: Path) -> None:

@@ -247,8 +247,10 @@ def spoil(path: Path, how: str) -> None:
         case "gone":
             path.unlink()
         case _:
+            elsewhere = path.parents[2] / "elsewhere"  # of the same length: only that it is a link tells
+            elsewhere.write_bytes(bytes(byte ^ 1 for byte in content))
             path.unlink()
-            path.symlink_to("/etc/hostname")
+            path.symlink_to(elsewhere)
 
 
 HOWS = ["a flipped bit", "cut short", "emptied", "gone", "a link to another file"]

@@ -2,11 +2,12 @@
 
 import json
 import shutil
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from libs.common.clock import JST
 from libs.common.errors import Invalid
 from services.backup.db import TrustedTimeRow
 from services.backup.db import objects as objects_db
@@ -79,6 +80,64 @@ def test_each_moment_shows_what_was_there_then(small_cloud: Cloud) -> None:
         ]  # fmt: skip
     a, b = named(b"a"), named(b"b")
     assert seen == [set(), {a}, {a, b}, {b}]
+
+
+def test_at_the_very_second_what_arrived_is_there_and_what_was_deleted_is_gone(small_cloud: Cloud) -> None:
+    """The second of an arrival shows it, the second of a deletion no longer does, the one before still does."""
+    machine = small_cloud.machine(small_cloud.repository(), "full")
+    small_cloud.clock.advance(seconds=7)  # a moment that has seconds in its address
+
+    def status(at: datetime) -> int:
+        moment = at.astimezone(JST).strftime("%Y-%m-%dT%H:%M:%S")
+        return client.get(f"{machine.url}/t/{HOME}/backup/restic-asof/{moment}/juki/data/{named(b'a')}").status_code
+
+    with machine.client as client:
+        arrived = small_cloud.clock.now()
+        client.post(f"data/{named(b'a')}", content=b"a")
+        small_cloud.clock.advance(seconds=30)
+        deleted = small_cloud.clock.now()
+        client.delete(f"data/{named(b'a')}")
+        small_cloud.clock.advance(seconds=30)
+        second = timedelta(seconds=1)
+        seen = [status(at) for at in (arrived - second, arrived, deleted - second, deleted)]
+    assert seen == [404, 200, 200, 404]
+
+
+@pytest.mark.parametrize(("before", "purged"), [(timedelta(microseconds=1), 0), (timedelta(), 1)])
+def test_the_time_of_keeping_ends_at_its_very_moment_and_not_before(
+    small_cloud: Cloud, before: timedelta, purged: int
+) -> None:
+    machine = small_cloud.machine(small_cloud.repository(), "full")
+    with machine.client as client:
+        client.post(f"data/{named(b'a')}", content=b"a")
+        client.delete(f"data/{named(b'a')}")
+    with small_cloud.database.transaction(tenant=HOME) as session:
+        ends = objects_db.to_purge(session, small_cloud.clock.now() + timedelta(days=99), 1)[0].keep_until
+        assert ends is not None
+    while (left := ends - before - small_cloud.clock.now()) > timedelta():
+        small_cloud.clock.advance(seconds=min(left, timedelta(hours=2)).total_seconds())
+        sites.advance_trusted_time(small_cloud.service)
+    sites.purge_some(small_cloud.service, HOME)
+    assert small_cloud.fresh(machine.repository).held == (0 if purged else 1)
+
+
+def test_nothing_is_purged_while_a_site_is_away(small_cloud: Cloud) -> None:
+    """Its copy would stay behind without a row, and be taken for something nobody was promised."""
+    machine = small_cloud.machine(small_cloud.repository(), "full")
+    with machine.client as client:
+        client.post(f"data/{named(b'a')}", content=b"a")
+        assert sites.copy_some(small_cloud.service, HOME) == 1
+        client.delete(f"data/{named(b'a')}")
+    for _ in range(31 * 12):
+        small_cloud.clock.advance(hours=2)
+        sites.advance_trusted_time(small_cloud.service)
+    for site in small_cloud.places.sites:
+        root = site.root  # type: ignore[attr-defined]
+        root.rename(root.with_name("away"))
+        assert sites.purge_some(small_cloud.service, HOME) == 0 and small_cloud.fresh(machine.repository).held == 1
+        root.with_name("away").rename(root)
+    assert sites.purge_some(small_cloud.service, HOME) == 1
+    assert [list(site.files(HOME, machine.repository.id)) for site in small_cloud.places.sites] == [[], []]
 
 
 def test_bytes_go_only_after_the_time_of_keeping_and_then_from_both_sites(small_cloud: Cloud) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import room
 from libs.common.actor import Actor
-from libs.common.errors import NotFound
+from libs.common.errors import NotFound, say
 from libs.common.room.table import OPEN
 from services.backup.db import repositories as db
 from services.backup.domain.modes import Mode, scope_of
@@ -40,4 +40,6 @@ def admit(session: Session, actor: Actor, repository_name: str, now: datetime, *
 
 
 def _unknown() -> NotFound:
-    return NotFound("この保管庫は見つかりません。キーと保管庫の名前をお確かめください。", code="unknown-repository")
+    return NotFound(
+        say("この保管庫は見つかりません。キーと保管庫の名前をお確かめください。"), code="unknown-repository"
+    )

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from libs.common.errors import NotFound, Unavailable
+from libs.common.errors import NotFound, Unavailable, say
 from services.backup.db import ObjectRow
 from services.backup.db import objects as db
 from services.backup.domain.modes import may_delete
@@ -31,7 +31,7 @@ def find(session: Session, held: Held, door: Door, type_: str, name: str, at: da
     row = db.find_there(session, door.repository_id, type_, name, at)
     sites = _sites(held, row) if row is not None else ()
     if row is None or not sites:
-        raise NotFound("この名前のものはありません。", code="unknown-object")
+        raise NotFound(say("この名前のものはありません。"), code="unknown-object")
     return Found(Key(door.tenant, door.repository_id, type_, row.name), row.size, sites)
 
 
@@ -59,7 +59,7 @@ def open_object(found: Found) -> Reader:
             return reader
         reader.close()
     raise Unavailable(
-        "いまこの部分を読み出せません。少し待ってから、もう一度お試しください。", code="bytes-unavailable"
+        say("いまこの部分を読み出せません。少し待ってから、もう一度お試しください。"), code="bytes-unavailable"
     )
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit
 from libs.common.actor import Actor
-from libs.common.errors import Forbidden
+from libs.common.errors import Forbidden, say
 from services.backup.db import ObjectRow, RecoveryPointRow, RepositoryRow
 from services.backup.db import objects as objects_db
 from services.backup.db import repositories as db
@@ -26,7 +26,7 @@ _RECORDED = ("snapshots", "keys", "config")
 def remove(session: Session, held: Held, actor: Actor, door: Door, type_: str, name: str, now: datetime) -> None:
     """Delete an object; one that is not there is deleted already. Forbidden for append-only keys, locks excepted."""
     if not may_delete(door.mode, type_):
-        raise Forbidden("このキーでは消せません。", code="append-only")
+        raise Forbidden(say("このキーでは消せません。"), code="append-only")
     check_not_closing(door, type_)
     allowance, repository = db.hold(session, door.repository_id)
     row = objects_db.find_there(session, door.repository_id, type_, name, None)

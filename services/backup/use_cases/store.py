@@ -6,7 +6,7 @@ from typing import ClassVar
 from sqlalchemy.orm import Session
 
 from libs.common import outbox
-from libs.common.errors import Forbidden, Refusal
+from libs.common.errors import Forbidden, Refusal, say
 from services.backup.db import AllowanceRow, ObjectRow, RecoveryPointRow, RepositoryRow
 from services.backup.db import objects as objects_db
 from services.backup.db import repositories as db
@@ -29,20 +29,22 @@ class Full(Refusal):
 
 def full() -> Full:
     return Full(
-        "保管できる量の上限に達しました。古い世代を整理するか、上限を増やしてください。これまでの分は保管されています。"
+        say(
+            "保管できる量の上限に達しました。古い世代を整理するか、上限を増やしてください。これまでの分は保管されています。"
+        )
     )
 
 
 def check_may_write(door: Door, type_: str) -> None:
     if not may_write(door.mode):
-        raise Forbidden("このキーでは読むことだけができます。", code="read-only")
+        raise Forbidden(say("このキーでは読むことだけができます。"), code="read-only")
     check_not_closing(door, type_)
 
 
 def check_not_closing(door: Door, type_: str) -> None:
     """Locks come and go as long as something can be read."""
     if door.closing and type_ != objects_db.LOCKS:
-        raise Forbidden("この保管庫は廃棄の手続き中のため、読むことだけができます。", code="closing")
+        raise Forbidden(say("この保管庫は廃棄の手続き中のため、読むことだけができます。"), code="closing")
 
 
 def bytes_left(session: Session, door: Door, type_: str) -> int:
@@ -63,7 +65,7 @@ def keep(session: Session, door: Door, type_: str, upload: Upload, now: datetime
     row = objects_db.find(session, door.repository_id, type_, name)
     if row is None or row.deleted_at is not None:
         if type_ == CONFIG and objects_db.find_there(session, door.repository_id, CONFIG, "", None) is not None:
-            raise Forbidden("この保管庫には、もう別の設定があります。", code="config-exists")
+            raise Forbidden(say("この保管庫には、もう別の設定があります。"), code="config-exists")
         if upload.size > min(left(db.allowance_of(a), type_, door.mode) for a in (repository, allowance)):
             raise full()
     upload.keep()
