@@ -110,7 +110,11 @@ def test_prometheus_finds_the_figures_of_every_role() -> None:
     [end] = monitor["podMetricsEndpoints"]
     running = {d["metadata"]["name"]: d["spec"]["template"]["spec"] for d in objects if d["kind"] == "Deployment"}
     declared = {
-        name: {port["name"]: port["containerPort"] for container in pod["containers"] for port in container.get("ports", [])}
+        name: {
+            port["name"]: port["containerPort"]
+            for container in pod["containers"]
+            for port in container.get("ports", [])
+        }
         for name, pod in running.items()
     }
     opened = {
