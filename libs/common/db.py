@@ -88,6 +88,9 @@ _LIVE_LINE = {
 }
 """libpq: a server that vanished without a word is noticed within a minute, not after the two hours of the kernel."""
 
+KEPT = 10
+"""Connections that one process keeps open to its database, at most; while more ask at once it opens up to thirty beside them."""
+
 
 def make_engine(url: str, **options: Any) -> Engine:
     """An engine with the settings each store needs: WAL and full sync on SQLite, live connections on PostgreSQL."""
@@ -102,7 +105,7 @@ def make_engine(url: str, **options: Any) -> Engine:
     engine = create_engine(
         url,
         pool_pre_ping=not sqlite,
-        pool_size=10,
+        pool_size=KEPT,
         max_overflow=30,
         json_serializer=lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str),
         **options,

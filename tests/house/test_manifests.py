@@ -242,11 +242,12 @@ def test_probes_and_services_ask_where_the_process_listens(documents: list[Docum
             wanted = {port: fields[setting].default for port, setting in opened.items()}
         else:
             wanted = {"http": int(settings["APPS_PORT"] or 0)} if name.endswith("-api") else {}
+        figures = settings.get("METRICS_PORT") or settings.get("WORK_METRICS_PORT")
+        wanted |= {"metrics": int(figures)} if figures else {}
         assert ports == wanted, name
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
             probe = container.get(kind, {})
             assert probe.get("httpGet", {}).get("port") in (None, *ports), name
-            figures = settings.get("METRICS_PORT") or settings.get("WORK_METRICS_PORT")
             asked = "health/ready" if kind == "readinessProbe" else "metrics"
             assert "exec" not in probe or f":{figures}/{asked}'" in probe["exec"]["command"][-1], name
 
@@ -581,63 +582,3 @@ def test_the_image_is_built_from_verified_packages_and_does_not_run_as_root() ->
     assert dockerfile.rstrip().splitlines()[-1].startswith("ENTRYPOINT")
     user = [line for line in dockerfile.splitlines() if line.startswith("USER")]
     assert user == ["USER 10001:10001"]
-
-
-@needs_kubectl
-def test_every_optional_component_together_is_valid_and_takes_the_place_of_what_it_replaces() -> None:
-    objects = overlay("operators")
-    kinds = {d["kind"] for d in objects}
-    assert {"Cluster", "ObjectStore", "ScheduledBackup", "RabbitmqCluster", "ScaledObject", "PrometheusRule"} <= kinds
-    assert "Ingress" not in kinds, "Gateway API is the way in"
-    named = {name for pod in pods(objects).values() for c in pod["containers"] for name in secrets(c)}
-    assert "kyodo-broker" not in named
-    assert {f"{name}-database" for name in cloud.ISSUERS} & named == set(), "passwords of roles are computed"
-    running = {d["metadata"]["name"]: d["spec"] for d in objects if d["kind"] == "Deployment"}
-    followed = {d["spec"]["scaleTargetRef"]["name"] for d in objects if d["kind"] == "ScaledObject"}
-    assert followed == {f"{name}-work" for name in SERVICES}
-    assert not [name for name in followed if "replicas" in running[name]], "KEDA decides, applying again must not"
-    assert "AMQP_URL" not in told(pods(objects)["gateway-api"]["containers"][0])
-
-
-@needs_kubectl
-def test_the_gateway_can_find_each_pod_of_a_service_by_a_name_that_exists() -> None:
-    """Component `each-replica`: headless Services, whose names the gateway is told, and whose pods are those that take requests."""
-    objects = overlay("operators")
-    headless = {
-        f"http://{d['metadata']['name']}:{d['spec']['ports'][0]['port']}": d["spec"]["selector"]
-        for d in objects
-        if d["kind"] == "Service" and d["spec"].get("clusterIP") == "None"
-    }
-    [config] = [d for d in objects if d["kind"] == "ConfigMap" and d["metadata"]["name"].startswith("kyodo-config-")]
-    replicas = json.loads(config["data"]["REPLICAS"])
-    assert set(replicas) == set(SERVICES)
-    running = {d["metadata"]["name"]: d["spec"]["template"] for d in objects if d["kind"] == "Deployment"}
-    for name, [base] in replicas.items():
-        pod = running[f"{name}-api"]
-        assert headless[base].items() <= pod["metadata"]["labels"].items()
-        assert int(base.rsplit(":", 1)[1]) in {p["containerPort"] for p in pod["spec"]["containers"][0]["ports"]}, (
-            "no kube-proxy stands between: the port is the container's own"
-        )
-
-
-@needs_kubectl
-def test_an_unknown_field_of_an_operators_kind_is_found() -> None:
-    planted = next(d for d in overlay("operators") if d["kind"] == "RabbitmqCluster")
-    planted["spec"]["replica"] = 3
-    assert len(manifests.violations(yaml.safe_dump(planted), NEWEST)) == 1
-
-
-def test_keda_watches_the_queues_that_are_declared() -> None:
-    from libs.common.bus import topology
-
-    watched = {
-        trigger["metadata"]["queueName"]
-        for d in yaml.safe_load_all((K8S / "components" / "keda" / "work.yaml").read_text())
-        if d and d["kind"] == "ScaledObject"
-        for trigger in d["spec"]["triggers"]
-        if trigger["type"] == "rabbitmq"
-    }
-    sources = {each.name: each.sources() for each in DEPLOYABLES}
-    assert watched == {
-        topology.reader_queue(reader, source).name for reader, found in sources.items() for source in found
-    }

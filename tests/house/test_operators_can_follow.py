@@ -195,13 +195,14 @@ def asked_for(objects: list[dict[str, Any]]) -> set[tuple[str, str]]:
 
 
 @needs_kubectl
-def test_the_commands_make_every_secret_that_production_asks_for(tmp_path: Path) -> None:
+def test_the_commands_make_every_secret_that_an_overlay_asks_for(tmp_path: Path) -> None:
     objects = overlay("production")
     made = made_by(tmp_path, [block for block in shell("infra/k8s/README.md", "sh") if "kubectl create" in block])
     assert {each["metadata"]["namespace"] for each in made} == {"kyodo"}
     there = {(each["metadata"]["name"], key) for each in made for key in each.get("data", {})}
     there |= {(name, "") for name, _ in there}
-    assert asked_for(objects) - there == set()
+    for name in ("production", "single-box"):
+        assert asked_for(overlay(name)) - there == set()
     kept = {name: {key for each, key in there if each == name and key} for name, _ in there}
     assert kept["public-keys"] == {f"{issuer}.pub" for issuer in cloud.ISSUERS}
     assert kept["eapply-key"] == {"eapply.key", "eapply-vault.secret"}
@@ -260,6 +261,8 @@ OF_THE_CLUSTER = {
     "PersistentVolumeClaim": "StorageClass",
 }
 """Kinds that any API server takes, although nothing comes of them where the cluster lacks who acts on them."""
+OF_THE_NODE = 500
+"""Millicores that a small distribution's own pods ask for (DNS, metrics-server, Ingress), with some room."""
 OF_ITSELF = {
     "Namespace", "ServiceAccount", "ConfigMap", "Service", "Deployment", "StatefulSet", "Job", "CronJob",
     "PodDisruptionBudget",
@@ -275,6 +278,28 @@ def test_what_a_bare_cluster_must_bring_is_listed(name: str) -> None:
         r"クラスターに入っていなければならないもの.*?\n\n(\|.*?)\n\n", text_of("docs/operators.md"), re.DOTALL
     )
     assert [word for kind, word in OF_THE_CLUSTER.items() if kind in kinds and word not in listed] == []
+
+
+@needs_kubectl
+def test_the_small_node_holds_every_pod_and_its_successor_while_a_version_is_put_in() -> None:
+    """New pods wait for `migrate` and hold their place meanwhile: where no place is left for it, both wait for ever."""
+    [cores] = re.findall(r"single-box.*?(\d+) コア", text_of("docs/operators.md"))
+    objects = overlay("single-box")
+    running = {d["metadata"]["name"] for d in objects if d["kind"] == "Deployment"}
+    asked = {
+        name: sum(int(each["resources"]["requests"]["cpu"].removesuffix("m")) for each in pod["containers"])
+        for name, pod in pods(objects).items()
+    }
+    everything = sum(each * (2 if name in running else 1) for name, each in asked.items())
+    assert everything + OF_THE_NODE <= int(cores) * 1000
+
+
+@needs_kubectl
+@pytest.mark.parametrize("name", ["production", "single-box"])
+def test_who_asks_is_known_behind_the_ingress(name: str) -> None:
+    """Without TRUSTED_PROXIES everybody has the address of the Ingress controller: one limit for all, and records of no use."""
+    [told] = [d["data"] for d in overlay(name) if d["metadata"]["name"].startswith("kyodo-config-")]
+    assert json.loads(told["TRUSTED_PROXIES"])
 
 
 def test_every_overlay_is_one_that_is_checked() -> None:

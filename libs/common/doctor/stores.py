@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from libs.common import postgres
+from libs.common import db, postgres
 from libs.common.doctor.finding import Finding, bad, good, warning
 from libs.common.errors import Unavailable
 from libs.common.files import s3
@@ -17,6 +17,9 @@ from libs.common.settings import Settings
 
 NOBODY = "000000"
 """The municipality whose folder the trial file is written to: there is none of this code."""
+
+FEWEST = 200
+"""Connections that PostgreSQL must take for each role of each service once (overlay single-box): its own usual 100 are fewer."""
 
 
 def database(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
@@ -35,6 +38,7 @@ def database(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
                 "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
             ))  # fmt: skip
             secure = connection.scalar(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"))
+            most = int(str(connection.scalar(text("SHOW max_connections"))))
             setting = text("SELECT current_setting(:name)")
             loud = postgres.loud(lambda each: str(connection.scalar(setting, {"name": each})))
     except OperationalError as error:
@@ -49,6 +53,9 @@ def database(name: str, settings: Settings, now: datetime) -> Iterator[Finding]:
     if loud:
         do = "サーバーの記録に、人が打ったものが残ります。データベースの管理者が直します(infra/k8s/README.md)"
         yield warning("database's log", ", ".join(loud), do)
+    if most < FEWEST:
+        said = f"takes {most} connections; each process keeps up to {db.KEPT}, and of every role there is at least one"
+        yield warning("database", said, "max_connections を、動かすプロセスの数に合わせます(infra/k8s/README.md)")
     if not secure:
         yield warning(
             "database", "the connection is not encrypted", "同じ機械の中でないなら ?sslmode=require を付けます"

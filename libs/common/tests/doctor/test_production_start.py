@@ -283,9 +283,11 @@ def test_a_role_that_goes_past_row_security_and_an_open_line_are_found(
     if not server:
         pytest.skip("TEST_DATABASE_URL is not set: run `make test`, which starts a private PostgreSQL")
     monkeypatch.setenv("SHOP_DATABASE_URL", server)
-    role, log, line = stores.database("shop", settings(tmp_path), NOW)
+    monkeypatch.setattr(stores, "FEWEST", 10_000)
+    role, log, few, line = stores.database("shop", settings(tmp_path), NOW)
     assert (role.level, "row security" in role.said) == (Level.BAD, True)
     assert (log.level, "log_error_verbosity=default" in log.said) == (Level.WARNING, True)
+    assert (few.level, "connections" in few.said) == (Level.WARNING, True)
     assert (line.level, "not encrypted" in line.said) == (Level.WARNING, True)
 
 
