@@ -160,6 +160,11 @@ def correction_sent(
     allowed = Form(sent.pairs, [(path, file) for path, file in sent.uploads if correct.may_change(mending, path)])
     kept, errors = keep_uploads(request, actor, mending.procedure, allowed)
     with changing(request, actor) as session:
+        who.own_application(session, actor, application_id, now, lock=True, delegate=True)
+        if act == "next" and _answered(
+            session, application_id, sent
+        ):  # the first press arrived while this one was read
+            return to(_address(request, application_id))
         mending = correct.find(session, actor, application_id, now, lock=True)
         errors |= correct.save(mending, sent.pairs)
         fields = [field for _, field in mending.fields(now)]
