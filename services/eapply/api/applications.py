@@ -218,7 +218,7 @@ def notice_document(request: Request, application_id: str, actor: Actor = access
         row = who.own_application(session, actor, application_id, now)
         notice = delivery.notice_of(session, row.id)
         if not delivery.may_read(notice):
-            raise Forbidden(say("この通知書は、郵便でお送りします。"), code="by-post")
+            raise Forbidden(delivery.BY_POST, code="by-post")
         notice = delivery.ready(notice)
         delivery.open_notice(session, actor, row, now)
     return serving.notice(request, actor, notice)
