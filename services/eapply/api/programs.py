@@ -23,14 +23,13 @@ from services.eapply.api.filling import Kept, keep_uploads
 from services.eapply.api.shell import MAX_UPLOADS, Form, changing, now_of, reading, service_of, site, store_of
 from services.eapply.db import ChargeRow
 from services.eapply.domain import mynumber, receipt
-from services.eapply.forms.definition import DATE_PARTS
 from services.eapply.forms.raw import Raw, from_json, take_in
 from services.eapply.forms.read import read_procedure
+from services.eapply.forms.shapes import UNKNOWN, misplaced
 from services.eapply.use_cases import attach, cases, delivery, fees, my_numbers, own_keys, procedures, submit, who
 
 router = APIRouter(tags=["programs"])
 API = "/t/{code}/eapply/api"
-UNKNOWN = say("この手続きにない項目です。")
 
 
 class FileIn(BaseModel):
@@ -179,7 +178,7 @@ def _apply(
     my_numbers.refuse_without_page(definition)
     raw, refused, sent = typed
     reading = read_procedure(definition, raw, sent.answers(), local_date(now))
-    errors = reading.errors | refused | sent.refused | _unknown(definition, body.answers)
+    errors = reading.errors | refused | sent.refused | misplaced(definition.fields, body.answers)
     if reading.stops:
         raise Invalid(reading.stops[0], code="not-eligible")
     if errors:
@@ -198,12 +197,6 @@ def _apply(
         "arrived_at": now.isoformat(),
         "due_on": None if made.due_on == cases.NO_DUE_DAY else made.due_on.isoformat(),
     }
-
-
-def _unknown(definition: Any, answers: dict[str, Any]) -> dict[str, str]:
-    known = {field.key for field in definition.fields}
-    known |= {f"{field.key}_{part}" for field in definition.fields for part in DATE_PARTS}
-    return {key: UNKNOWN for key in answers if key not in known}
 
 
 @router.get(f"{API}/applications", summary="One's own applications (signed in, or with a key of one's own)")
