@@ -160,6 +160,11 @@ def correction_sent(
     allowed = Form(sent.pairs, [(path, file) for path, file in sent.uploads if correct.may_change(mending, path)])
     kept, errors = keep_uploads(request, actor, mending.procedure, allowed)
     with changing(request, actor) as session:
+        who.own_application(session, actor, application_id, now, lock=True, delegate=True)
+        if act == "next" and _answered(
+            session, application_id, sent
+        ):  # the first press arrived while this one was read
+            return to(_address(request, application_id))
         mending = correct.find(session, actor, application_id, now, lock=True)
         errors |= correct.save(mending, sent.pairs)
         fields = [field for _, field in mending.fields(now)]
@@ -213,7 +218,7 @@ def notice_document(request: Request, application_id: str, actor: Actor = access
         row = who.own_application(session, actor, application_id, now)
         notice = delivery.notice_of(session, row.id)
         if not delivery.may_read(notice):
-            raise Forbidden(say("この通知書は、郵便でお送りします。"), code="by-post")
+            raise Forbidden(delivery.BY_POST, code="by-post")
         notice = delivery.ready(notice)
         delivery.open_notice(session, actor, row, now)
     return serving.notice(request, actor, notice)

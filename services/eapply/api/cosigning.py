@@ -1,5 +1,6 @@
 """連署: whom the applicant asks, and the page of those who are asked."""
 
+import secrets
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -48,7 +49,7 @@ def ask(request: Request, application_id: str, actor: Actor = access.guest(), se
         with changing(request, actor) as session:
             each, secret = cosign.ask(
                 session, actor, application_id, sent.get("name"), sent.get("address"), now_of(request),
-                site=site(request), language=_language(request, sent),
+                site=site(request), language=_language(request, sent), once=sent.get("once"),
             )  # fmt: skip
             asked = {"name": each.name, "mailed": bool(each.address)}
     except Invalid as refusal:
@@ -96,7 +97,7 @@ def _page(
         request, "cosigners.html", crumbs=(Link(STATUS, address), Link(TITLE, "", True)), title=TITLE, row=row,
         procedure=procedure, people=asked, needed=needed, free=free, address=address, errors=Texts(errors),
         typed=Texts(typed), words=spoken_all(request, cosign.STATES), still=row.state in OPEN, status_code=status_code,
-        mail_languages=list(i18n.LANGUAGES.items()), mail_language=language(request),
+        once=secrets.token_urlsafe(24), mail_languages=list(i18n.LANGUAGES.items()), mail_language=language(request),
         **({"link": "", "asked": None} | more),
     )  # fmt: skip
 

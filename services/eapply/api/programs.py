@@ -17,15 +17,15 @@ from starlette.datastructures import UploadFile
 from libs.common import access, idempotency
 from libs.common.actor import Actor
 from libs.common.clock import local_date
-from libs.common.errors import Invalid
+from libs.common.errors import Forbidden, Invalid, NotFound, say
 from services.eapply import paying
 from services.eapply.api.filling import Kept, keep_uploads
 from services.eapply.api.shell import MAX_UPLOADS, Form, changing, now_of, reading, service_of, site, store_of
 from services.eapply.db import ChargeRow
 from services.eapply.domain import mynumber, receipt
-from services.eapply.forms.definition import DATE_PARTS
 from services.eapply.forms.raw import Raw, from_json, take_in
 from services.eapply.forms.read import read_procedure
+from services.eapply.forms.shapes import UNKNOWN, misplaced
 from services.eapply.use_cases import attach, cases, delivery, fees, my_numbers, own_keys, procedures, submit, who
 
 router = APIRouter(tags=["programs"])
@@ -154,9 +154,7 @@ def _stored(request: Request, actor: Actor, body: ApplicationIn) -> Uploads:
     with reading(request, actor) as session:
         _, definition = procedures.open_procedure(session, body.procedure)
     fields = {each.path: definition.field_at(each.path) for each in body.files}
-    strange = {
-        path: "この手続きにない項目です。" for path, field in fields.items() if field is None or field.type != "file"
-    }
+    strange = {path: UNKNOWN for path, field in fields.items() if field is None or field.type != "file"}
     files = [
         (each.path, UploadFile(BytesIO(each.content), size=len(each.content), filename=each.name))
         for each in body.files
@@ -180,11 +178,11 @@ def _apply(
     my_numbers.refuse_without_page(definition)
     raw, refused, sent = typed
     reading = read_procedure(definition, raw, sent.answers(), local_date(now))
-    errors = reading.errors | refused | sent.refused | _unknown(definition, body.answers)
+    errors = reading.errors | refused | sent.refused | misplaced(definition.fields, body.answers)
     if reading.stops:
         raise Invalid(reading.stops[0], code="not-eligible")
     if errors:
-        raise Invalid("直していただくところがあります。", fields=errors, code="not-complete")
+        raise Invalid(say("直していただくところがあります。"), fields=errors, code="not-complete")
     arrival = submit.Arrival(
         row.id, row.version, definition, reading.answers, None, who.person(actor), electronic=body.electronic_notice,
         language=body.language,
@@ -201,12 +199,6 @@ def _apply(
     }
 
 
-def _unknown(definition: Any, answers: dict[str, Any]) -> dict[str, str]:
-    known = {field.key for field in definition.fields}
-    known |= {f"{field.key}_{part}" for field in definition.fields for part in DATE_PARTS}
-    return {key: "この手続きにない項目です。" for key in answers if key not in known}
-
-
 @router.get(f"{API}/applications", summary="One's own applications (signed in, or with a key of one's own)")
 def list_applications(
     request: Request, applicant_key: OwnKey = "", actor: Actor = access.guest()
@@ -221,14 +213,36 @@ def list_applications(
 def read_application(
     request: Request, application_id: str, applicant_key: OwnKey = "", actor: Actor = access.guest()
 ) -> dict[str, Any]:
+    """Status and answers. Reading them opens no notice: outcome and decision stand here once it was opened (`…/notice`)."""
+    now = now_of(request)
+    with (changing if applicant_key else reading)(request, actor) as session:
+        whose = own_keys.holder(session, actor, applicant_key, now) if applicant_key else actor
+        row = who.own_application(session, whose, application_id, now)
+        decision = row.decision if row.opened_at is not None else None
+        fee = _fee(request, session, fees.charge_of(session, row.id))
+        return _out(cases.seen(session, row, now)) | {"answers": row.answers, "decision": decision, "fee": fee}
+
+
+@router.get(f"{API}/applications/{{application_id}}/notice", summary="The decision; that it was opened is kept")
+def read_notice(
+    request: Request, application_id: str, applicant_key: OwnKey = "", actor: Actor = access.guest()
+) -> dict[str, Any]:
+    """The decision as its 処分通知 tells it. As on the page, the first opening is kept (`opened_at`) and the notice counts as read:
+    a program asks for it only when its person is to read it.
+
+    403 `by-post` where the notice comes by post, 404 while nothing is decided."""
     now = now_of(request)
     with changing(request, actor) as session:
         whose = own_keys.holder(session, actor, applicant_key, now) if applicant_key else actor
         row = who.own_application(session, whose, application_id, now)
+        if row.decided_at is None:
+            raise NotFound(say("この申請の結果は、まだ出ていません。"))
+        notice = delivery.notice_of(session, row.id)
+        if not delivery.may_read(notice):
+            raise Forbidden(delivery.BY_POST, code="by-post")
         delivery.open_notice(session, whose, row, now)
-        decision = row.decision if row.opened_at is not None else None
-        fee = _fee(request, session, fees.charge_of(session, row.id))
-        return _out(cases.seen(session, row, now)) | {"answers": row.answers, "decision": decision, "fee": fee}
+        told = {"outcome": row.outcome, "decision": row.decision, "decided_at": row.decided_at, "opened_at": row.opened_at}
+        return told | {"number": notice.number if notice else None}
 
 
 def _fee(request: Request, session: Session, charge: ChargeRow | None) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ digit.
 The number counts per tenant and fiscal year, is never used twice, and may have gaps.
 """
 
+import base64
 import hashlib
 import hmac
 import re
@@ -63,6 +64,15 @@ def derived_enquiry_key(secret: str, application_id: str) -> str:
         number, place = divmod(number, len(ALPHABET))
         letters += ALPHABET[place]
     return grouped(letters)
+
+
+def derived_link(once: str, *about: str) -> str:
+    """The secret of a link that one press of a form makes: the same form pressed again makes the same one, so that what is shown
+    once is not lost with the first answer. `once`: drawn for that form, at least 22 letters; else a secret drawn here."""
+    if len(once) < 22:
+        return secrets.token_urlsafe(24)
+    digest = hmac.new(once.encode(), "\0".join(("link", *about)).encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest[:24]).decode()
 
 
 def read_enquiry_key(typed: str) -> str:

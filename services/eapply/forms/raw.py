@@ -100,6 +100,8 @@ def _flatten(name: str, value: Any, pairs: list[tuple[str, str]]) -> None:
         _flatten_list(name, value, pairs)
     elif isinstance(value, bool):
         pairs.append((name, "yes" if value else "no"))
+    elif isinstance(value, float) and value.is_integer():
+        pairs.append((name, str(int(value))))  # JSON knows one kind of number: 8.0 is 8
     elif isinstance(value, str | int | float):
         pairs.append((name, str(value)))
     else:

@@ -41,6 +41,28 @@ def row_of(town: Town) -> ApplicationRow:
         return session.scalars(select(ApplicationRow)).one()
 
 
+def test_asking_pressed_twice_asks_one_person_and_shows_the_same_link(town: Town):
+    flag(town)
+    guest = town.guest()
+    sent = guest.apply_for_event()
+    page = guest.get(f"applications/{sent.id}/cosigners").text
+    form = {"name": "荒木 直美", "address": "naomi@home.example", "once": hidden(page, "once")}
+    first, second = (guest.post(f"applications/{sent.id}/cosigners", form).text for _ in range(2))
+    links = [re.findall(r"/t/\d{6}/eapply/sign/[\w-]{20,}", each) for each in (first, second)]
+    assert len(links[0]) == 1 and links[0] == links[1]
+    assert "あと1人" in visible(second), "one person, and one mail"
+    (mail,) = mails_to(town, "naomi@home.example")
+    assert links[0][0] in mail
+    other = guest.post(f"applications/{sent.id}/cosigners", form | {"name": "国分 大輔"}).text
+    assert links[0][0] not in other, "gone back, somebody else typed: a link of their own"
+    assert sign(town.guest("a"), links[0][0]).status_code == 200
+
+
+def mails_to(town: Town, address: str) -> list[str]:
+    with town.service.database.reading(tenant=town.code) as session:
+        return list(session.scalars(select(NoticeRow.body).where(NoticeRow.address == address)))
+
+
 def test_it_arrives_at_once_and_is_complete_when_all_have_confirmed(town: Town):
     flag(town)
     guest, staff = town.guest(), town.staff()

@@ -10,7 +10,7 @@ from services.eapply.db import OwnKeyRow
 from services.eapply.tests.one_store import database  # noqa: F401
 from services.eapply.tests.people import EVENT, Browser, Town, visible
 from services.eapply.tests.test_a_citizen_applies import claim_child_allowance
-from services.eapply.tests.test_staff_decide import step
+from services.eapply.tests.test_staff_decide import case, step
 from services.eapply.use_cases import own_keys
 
 
@@ -48,6 +48,8 @@ def test_it_can_do_nothing_but_read(town: Town):
     program = town.guest("program")
     for path in (f"applications/{sent.id}", f"applications/{sent.id}/answers", "mine/keys"):
         assert program.get(path, headers={"applicant-key": key}).status_code in (401, 404), path
+    portfolio = program.get("mine", headers={"applicant-key": key})
+    assert sent.number not in portfolio.text, "the page is a browser's: without a session it is empty"
     withdrawn = program.post(f"applications/{sent.id}/withdraw", {"version": "1"}, headers={"applicant-key": key})
     assert withdrawn.status_code == 404
 
@@ -58,8 +60,10 @@ def test_an_ended_key_and_one_that_has_run_out_open_nothing(town: Town, days: in
     key = made(person)
     if days == 1:
         (address,) = re.findall(r'action="([^"]+/end)"', person.get("mine/keys").text)
-        assert town.person("thief").post(address).status_code == 404
-        assert person.post(address).status_code == 200
+        assert town.person("thief").post(address).status_code == 200
+        assert read(town, key).status_code == 200, "nobody else ends it"
+        for _ in range(2):  # pressed twice, the page again
+            assert "キーを作る" in visible(person.post(address).text)
     town.service.clock.advance(days=days)
     for wrong in (key, "", "x" * 32):
         assert read(town, wrong).status_code == 401
@@ -74,7 +78,7 @@ def test_there_are_five_at_most_and_each_has_a_name(town: Town):
 
 
 @pytest.mark.parametrize("electronic", [True, False])
-def test_a_program_reads_no_decision_that_comes_by_post_and_opens_the_one_it_reads(town: Town, electronic: bool):
+def test_a_programs_reading_opens_no_notice_until_it_fetches_the_notice_itself(town: Town, electronic: bool):
     person, staff = town.person(), town.staff()
     application = claim_child_allowance(person)
     if not electronic:
@@ -84,8 +88,24 @@ def test_a_program_reads_no_decision_that_comes_by_post_and_opens_the_one_it_rea
     key = made(person)
     assert read(town, key).json()[0]["outcome"] is None, "a list opens nothing"
     told = read(town, key, f"api/applications/{application}").json()
-    assert (told["outcome"], bool(told["decision"])) == (("refused", True) if electronic else (None, False))
-    assert read(town, key).json()[0]["outcome"] == ("refused" if electronic else None), "opened, and known from then on"
+    assert (told["outcome"], told["decision"]) == (None, None), "nor does a program that looks each hour how far it is"
+    assert "開かれ" not in visible(case(staff, _Case(application)).text).partition("経過")[2]
+    notice = read(town, key, f"api/applications/{application}/notice")
+    if not electronic:
+        assert (notice.status_code, notice.json()["code"]) == (403, "by-post")
+        return
+    assert notice.json()["decision"]["reason"] == "要件に当たらないため。" and notice.json()["number"]
+    first = notice.json()["opened_at"]
+    town.service.clock.advance(days=1)
+    assert read(town, key, f"api/applications/{application}/notice").json()["opened_at"] == first, "the first time is kept"
+    assert read(town, key).json()[0]["outcome"] == "refused", "opened, and known from then on"
+
+
+def test_a_notice_of_an_undecided_application_is_none(town: Town):
+    person = town.person()
+    sent, key = person.apply_for_event(), made(person)
+    assert read(town, key, f"api/applications/{sent.id}/notice").status_code == 404
+    assert read(town, "x" * 32, f"api/applications/{sent.id}/notice").status_code == 401
 
 
 def apply(town: Town, key: str, once: str = "request-1", answers: dict[str, str] = EVENT, **more: object):

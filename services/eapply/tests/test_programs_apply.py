@@ -2,6 +2,7 @@
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -130,7 +131,7 @@ def test_fragments_for_home_and_desk(town: Town):
 
 CHILD = {
     "name": "筑後 陽子", "kana": "ちくご ようこ", "phone": "0942-30-9000",
-    "address": {"postal": "8308520", "prefecture": "福岡県", "city": "久留米市", "street": "城南町15-3"},
+    "address": {"postal": "8308520", "city": "久留米市", "street": "城南町15-3"},
     "children": [{
         "name": "筑後 実", "kana": "ちくご みのる", "insurance": "12・345",
         "birth_era": "reiwa", "birth_year": 8, "birth_month": 11, "birth_day": 1,
@@ -158,6 +159,45 @@ def test_a_program_sends_files_and_they_are_cleaned_as_on_the_page(town: Town):
     (kept,) = guest.get(f"api/applications/{id_}", page=False).json()["answers"]["children"][0]["insurance_paper"]
     fetched = town.staff().get(f"desk/cases/{id_}/files/{kept['id']}")
     assert fetched.status_code == 200 and fetched.content[:2] == b"\xff\xd8" and b"CANARY-CAMERA" not in fetched.content
+
+
+@pytest.mark.parametrize(
+    ("answers", "places"),
+    [
+        ({"children": "筑後 実"}, {"children"}),
+        ({"children": CHILD["children"][0]}, {"children"}),
+        ({"children": [*CHILD["children"], "筑後 実"]}, {"children.2"}),
+        ({"children": [*CHILD["children"], None]}, {"children.2"}),
+        ({"children": [CHILD["children"]]}, {"children.1"}),
+        ({"children": [{**CHILD["children"][0], "colour": "赤"}]}, {"children.1.colour"}),
+        ({"children": [{**CHILD["children"][0], "name": ["実", "稔"]}]}, {"children.1.name"}),
+        ({"children": [{**CHILD["children"][0], "insurance_paper": [{"id": "1"}]}]}, {"children.1.insurance_paper"}),
+        ({"address": {**CHILD["address"], "floor": "3"}}, {"address.floor"}),
+        ({"address": {**CHILD["address"], "house": ["3", "4"]}}, {"address.house"}),
+        ({"name": {"first": "陽子"}}, {"name"}),
+        ({"name_year": "8"}, {"name_year"}),
+    ],
+)
+def test_nothing_a_program_sends_is_lost_unread_but_named_with_row_and_field(
+    town: Town, answers: dict[str, Any], places: set[str]
+):
+    body = medical(photograph())
+    answer = apply(town.guest(), body={**body, "answers": {**CHILD, **answers}})
+    assert answer.status_code == 422 and places <= set(answer.json()["fields"]), answer.text
+    assert town.events("eapply.application.submitted.v1") == [] and files(town) == []
+
+
+def test_rows_are_sent_as_they_are_read_and_a_whole_number_may_have_a_point(town: Town):
+    child = {**CHILD["children"][0], "birth_year": 8.0}
+    body = {**medical(photograph()), "answers": {**CHILD, "children": [child]}}
+    sent = apply(town.guest(), body=body)
+    assert sent.status_code == 201, sent.text
+    kept = town.guest().get(f"api/applications/{sent.json()['application_id']}", page=False).json()["answers"]
+    (row,) = kept["children"]
+    assert (row["name"], row["birth"]) == ("筑後 実", "2026-11-01")
+    del row["insurance_paper"]
+    again = apply(town.guest(), key="another-request", body={**body, "answers": kept})
+    assert again.status_code == 201, again.text
 
 
 @pytest.mark.parametrize(

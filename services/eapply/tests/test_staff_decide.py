@@ -1,7 +1,11 @@
 """Staff take a case, have two fields mended, see old beside new, decide; the citizen reads the notice."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import pytest
+
+from services.eapply.api import applications
 from services.eapply.tests.people import Browser, Sent, Town, version_in, visible
 
 DUE = {"due_era": "reiwa", "due_year": "8", "due_month": "12", "due_day": "4"}
@@ -126,6 +130,26 @@ def test_the_same_correction_sent_twice_is_one_round(town: Town):
             f"applications/{sent.id}/correction", {"correction": correction, "people": "1", "wish": "い"}
         )
         assert answer.status_code == 200
+    assert len(town.events("eapply.application.corrected.v1")) == 1
+
+
+def test_a_second_press_while_the_first_is_being_read_shows_the_same_page(town: Town, monkeypatch: pytest.MonkeyPatch):
+    guest, _, sent = returned(town)
+    page = guest.get(f"applications/{sent.id}/correction")
+    form = {"correction": page.text.partition('name="correction" value="')[2][:36], "people": "1", "wish": "い"}
+    keep_uploads, presses = applications.keep_uploads, []
+
+    def overtaken(*arguments: Any):
+        """The other press goes through between the two looks of this one."""
+        if not presses:
+            presses.append("another")
+            presses.append(town.guest().post(f"applications/{sent.id}/correction", form).status_code)
+        return keep_uploads(*arguments)
+
+    monkeypatch.setattr(applications, "keep_uploads", overtaken)
+    answer = guest.post(f"applications/{sent.id}/correction", form)
+    assert (answer.status_code, presses[1]) == (200, 200)
+    assert answer.url.path.endswith(f"applications/{sent.id}")
     assert len(town.events("eapply.application.corrected.v1")) == 1
 
 

@@ -24,6 +24,7 @@ from libs.common.errors import Conflict, Forbidden, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.eapply import events
 from services.eapply.db import ApplicationRow, CosignerRow
+from services.eapply.domain import receipt
 from services.eapply.domain.history import What
 from services.eapply.domain.states import OPEN
 from services.eapply.forms.text import cleaned
@@ -74,11 +75,16 @@ def ask(
     *,
     site: str,
     language: str | None = None,
+    once: str = "",
 ) -> tuple[CosignerRow, str]:
-    """Ask one more person; the secret of their link, which is mailed, in `language`, where there is an address. Raises Invalid, or
-    Conflict when enough have been asked."""
+    """Ask one more person; the secret of their link, which is mailed, in `language`, where there is an address. The same form
+    (`once`) sent again asks nobody anew and gives the same link. Raises Invalid, or Conflict when enough have been asked."""
     row = _own_open(session, actor, application_id, now)
     name, address = cleaned(name), cleaned(address)
+    secret = receipt.derived_link(once, row.id, name, address)
+    pressed = session.scalar(select(CosignerRow).where(CosignerRow.secret_hash == _hashed(secret)))
+    if pressed is not None:
+        return pressed, secret
     errors = {}
     if not name or len(name) > 200:
         errors["name"] = say("確認する方の氏名を、200文字までで入力してください。")
@@ -91,7 +97,7 @@ def ask(
         raise Conflict(say("お願いする方は、もうそろっています。"), code="enough-asked")
     if sum(each.state != "lapsed" for each in before) >= TRIES:
         raise Conflict(say("お願いできる回数を超えました。担当へお問い合わせください。"), code="too-many")
-    return _ask(session, actor, row, name, address or None, language, site, now)
+    return _ask(session, actor, row, name, address or None, language, site, now, secret), secret
 
 
 def _ask(
@@ -103,8 +109,8 @@ def _ask(
     language: str | None,
     site: str,
     now: datetime,
-) -> tuple[CosignerRow, str]:
-    secret = secrets.token_urlsafe(24)
+    secret: str,
+) -> CosignerRow:
     each = CosignerRow(
         id=new_id(), application_id=row.id, name=name, address=address, state="waiting",
         secret_hash=_hashed(secret), asked_at=now, good_until=now + GOOD, reminders=0, language=language,
@@ -112,7 +118,7 @@ def _ask(
     session.add(each)
     audit.record(session, actor, "eapply.cosigner.ask", row.id, detail={"cosigner": each.id}, now=now)
     _mail(session, row, each, secret, site, now)
-    return each, secret
+    return each
 
 
 def ask_again(session: Session, actor: Actor, row: ApplicationRow, now: datetime, *, site: str) -> bool:
@@ -121,7 +127,7 @@ def ask_again(session: Session, actor: Actor, row: ApplicationRow, now: datetime
     confirmed = [each for each in asked(session, row.id) if each.state == "confirmed"]
     for each in confirmed:
         each.state = "lapsed"
-        _ask(session, actor, row, each.name, each.address, each.language, site, now)
+        _ask(session, actor, row, each.name, each.address, each.language, site, now, secrets.token_urlsafe(24))
     if confirmed:
         row.cosign_again = row.cosigned_on is not None
         cases.note(session, row, What.COSIGN_AGAIN, actor, now)

@@ -28,6 +28,7 @@ POST_REASONS = {
     "unopened": say("画面で開かれていない"),
     "revoked": say("電子での受け取りをやめた"),
 }
+BY_POST = say("この通知書は、郵便でお送りします。")
 LONGEST_WAIT = timedelta(days=120)
 """More than any procedure may wait before it posts: what is older was seen to, or is no disposition."""
 

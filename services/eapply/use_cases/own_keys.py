@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.clock import JST, local_date
-from libs.common.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn, TooMany, say
+from libs.common.errors import Conflict, Forbidden, Invalid, NotSignedIn, TooMany, say
 from libs.common.ids import new_id
 from services.eapply.db import OwnKeyRow
 from services.eapply.domain import mynumber
@@ -56,13 +56,12 @@ def kept(session: Session, actor: Actor, now: datetime) -> list[OwnKeyRow]:
 
 
 def end(session: Session, actor: Actor, key_id: str, now: datetime) -> None:
-    """It opens nothing from now on. Raises NotFound for anybody else's."""
+    """It opens nothing from now on. A key that is ended already, or is anybody else's, is none of this person's: nothing happens."""
     found = select(OwnKeyRow).where(OwnKeyRow.id == key_id, OwnKeyRow.person == who.person(actor))
-    row = session.scalar(found)
-    if row is None:
-        raise NotFound(say("このキーは見つかりません。"))
-    session.delete(row)
-    audit.record(session, actor, "eapply.own_key.end", row.id, now=now)
+    row = session.scalar(found.with_for_update())
+    if row is not None:
+        session.delete(row)
+        audit.record(session, actor, "eapply.own_key.end", row.id, now=now)
 
 
 def holder(session: Session, actor: Actor, secret: str, now: datetime) -> Actor:
