@@ -13,7 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from libs.common.actor import KINDS, Actor
-from libs.common.errors import NotSignedIn, say
+from libs.common.errors import NotFound, NotSignedIn, say
 
 LIFETIME = 60
 """Seconds."""
@@ -57,6 +57,11 @@ class TokenSigner:
         """A call of this process in its own name."""
         return self.sign(Actor(kind="service", subject=self.issuer, tenant=tenant, code=code), audience)
 
+    def sign_link(self, purpose: str, **said: str) -> str:
+        """What a link in a mail says for one purpose, to be read by this very service (`TokenVerifier.read_link`). It lasts as long
+        as the key. Of another type than the token of a request, it signs nobody in."""
+        return jwt.encode(dict(said), self._key, algorithm="EdDSA", headers={"typ": f"{purpose}+jwt"})
+
 
 class TokenVerifier:
     """Believes only known issuers: the gateway for anybody, every other issuer only for itself."""
@@ -80,6 +85,15 @@ class TokenVerifier:
             self._known.clear()
         self._known[token] = end, actor
         return actor
+
+    def read_link(self, purpose: str, token: str) -> dict[str, str]:
+        """What `TokenSigner.sign_link` of this service said. Raises NotFound for anything that is not exactly that."""
+        for key in self._keys.get(self.audience, ()):
+            with suppress(jwt.PyJWTError):
+                read = jwt.decode_complete(token, key, algorithms=["EdDSA"])
+                if read["header"].get("typ") == f"{purpose}+jwt":
+                    return read["payload"]
+        raise NotFound(say("このページは見つかりません。アドレスをお確かめください。"))
 
     def _verified(self, token: str) -> tuple[Actor, float]:
         """Who it is, and until when (seconds since 1970)."""

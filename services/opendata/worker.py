@@ -110,7 +110,7 @@ def tell_followers(service: Service, job: Job) -> None:
     """In one transaction: told once, however often it is tried."""
     with service.database.transaction(tenant=job.tenant) as session:
         site = service.settings.public_url.rstrip("/") + "/opendata"
-        voices.tell_followers(session, job.payload["dataset"], site, service.clock.now())
+        voices.tell_followers(session, job.payload["dataset"], site, service.signer, service.clock.now())
 
 
 @jobs.every(seconds=60, name="opendata.gather", lease=120)

@@ -49,8 +49,9 @@ def _deliver(service: Service, job: Job, address_of: AddressOf) -> None:
     # A mail that was being sent when its process ended may have arrived: it goes out once more, recognisable by its id.
     body = two_doors.with_staff_links(_with_whole_addresses(notice.body, service), service.settings)
     mail = smtp.compose(
-        notice.id, to=to, sender=service.settings.mail_from, subject=notice.subject, body=body, at=notice.at
-    )
+        notice.id, to=to, sender=service.settings.mail_from, subject=notice.subject, body=body, at=notice.at,
+        unsubscribe=job.payload.get("unsubscribe"),
+    )  # fmt: skip
     try:
         said = smtp.hand_over(service.settings.smtp_url, mail, sender=service.settings.mail_from, to=to)
     except smtp.Refused as refused:

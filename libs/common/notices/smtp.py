@@ -6,8 +6,9 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +19,18 @@ TIMEOUT = 30
 _NOT_THE_MAIL = frozenset({530, 534, 535, 538})
 """Something is wrong with how we show ourselves (RFC 4954, 6), not with the mail: it waits until SMTP_URL is mended."""
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+
+
+class _Whole(UnstructuredHeader):
+    """A header that is one long address: folded as words are, it would be encoded (RFC 2047), and nobody could open it."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _Whole)
+_POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
 class _Said(Exception):
@@ -44,10 +57,15 @@ class Uncertain(Exception):
     """The connection broke after the text was handed over: taken or not, nobody knows."""
 
 
-def compose(notice_id: str, *, to: str, sender: str, subject: str, body: str, at: datetime) -> EmailMessage:
-    """The mail of a notice. Its Message-ID is the notice's: sent twice, it is recognisable as one."""
+def compose(
+    notice_id: str, *, to: str, sender: str, subject: str, body: str, at: datetime, unsubscribe: str | None = None
+) -> EmailMessage:
+    """The mail of a notice. Its Message-ID is the notice's: sent twice, it is recognisable as one.
+
+    `unsubscribe`: an address that ends such mails when it is sent a POST, without a sign-in (RFC 2369; RFC 8058 where it is https).
+    """
     domain = sender.rpartition("@")[2].strip("> ")
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender
     mail["To"] = to
     mail["Subject"] = subject
@@ -56,6 +74,10 @@ def compose(notice_id: str, *, to: str, sender: str, subject: str, body: str, at
     mail["List-Id"] = f"<notices.{domain}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
     mail["X-Auto-Response-Suppress"] = "All"
+    if unsubscribe:
+        mail["List-Unsubscribe"] = f"<{unsubscribe}>"
+        if unsubscribe.startswith("https:"):
+            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail.set_content(body, subtype="plain", charset="utf-8", cte="base64")
     return mail
 

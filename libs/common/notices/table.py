@@ -51,11 +51,13 @@ def send(
     context: Mapping[str, Any],
     now: datetime,
     mail: bool = True,
+    unsubscribe: str | None = None,
 ) -> str:
     """Add a notice, and the job that mails it, to this transaction; the notice's id.
 
     `to_person`: an account's id, `to_address`: what a guest typed; both when a signed-in person gave another address.
-    `mail=False` keeps it to the inbox. Invalid if the address cannot be one.
+    `mail=False` keeps it to the inbox. `unsubscribe`: the address for mail programs that offers to end such mails (smtp.compose);
+    the text must hold it, too: a mail that an operator sends once more has it there only. Invalid if the address cannot be one.
     """
     if not to_person and not to_address:
         raise ValueError("a notice needs a person or an address")
@@ -78,7 +80,8 @@ def send(
     session.add(row)
     session.flush()
     if mail:
-        jobs.add(session, KIND, {"notice": row.id}, key=row.id, now=now)
+        ending = {"unsubscribe": unsubscribe} if unsubscribe else {}
+        jobs.add(session, KIND, {"notice": row.id} | ending, key=row.id, now=now)
     return row.id
 
 

@@ -116,6 +116,19 @@ def test_a_guest_gets_a_mail_that_shows_japanese_right(service: Service, server:
     assert len(server.mails) == 1
 
 
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_a_mail_program_can_end_such_mails_by_itself(service: Service, server: Server, scheme: str) -> None:
+    """RFC 2369 and RFC 8058: the address whole on one line, and the promise that a POST is enough only where it is https."""
+    link = f"{scheme}://cloud.example/opendata/unfollow/{'e' * 250}"
+    send(service, to_address=GUEST, unsubscribe=link)
+    send(service, to_address=GUEST)
+    work(service)
+    offered, plain = server.mails
+    assert offered["List-Unsubscribe"] == f"<{link}>"
+    assert offered["List-Unsubscribe-Post"] == ("List-Unsubscribe=One-Click" if scheme == "https" else None)
+    assert plain["List-Unsubscribe"] is None and plain["List-Unsubscribe-Post"] is None
+
+
 DESK = from_text("desk", "担当になりました\n\n{{ desk }}\n{{ page }}\n")
 
 

@@ -326,7 +326,7 @@ def _dataset_page(request: Request, name: str, tenant: str | None) -> Response:
     here = f"{'/t/' + code if tenant else ''}/opendata/datasets/{row.name}"
     return shell.render_public(
         request, "public/dataset.html", title=told["title"], crumbs=(Link(shell.short(told["title"]), here),), told=told,
-        row=row, used=used, apps=apps, person=person, follows=follows, near=_near(request, catalogue, row),
+        row=row, used=used, apps=apps, person=person, follows=follows, guest=actor.kind == "guest", near=_near(request, catalogue, row),
         parts={part: _part(request, row, part, here, (code, place)) for part in ("head", "about", "quality")},
     )  # fmt: skip
 

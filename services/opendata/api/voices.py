@@ -15,7 +15,7 @@ from services.opendata.db import published
 from services.opendata.db import voices as db
 from services.opendata.domain.visitors import Voters, is_robot
 from services.opendata.settings import files_of
-from services.opendata.use_cases import voices
+from services.opendata.use_cases import directory, voices
 
 router = APIRouter(tags=["voices"])
 PUBLISHER = "opendata.publisher"
@@ -206,6 +206,33 @@ def unfollow(request: Request, name: str, actor: Actor = access.person()) -> Res
     with service_of(request).database.transaction() as session:
         voices.unfollow(session, actor, name)
     return to(f"/opendata/datasets/{name}")
+
+
+@router.get("/opendata/unfollow/{token}", summary="Where the link in a mail leads: stop it without a sign-in")
+def ending_page(request: Request, token: str, actor: Actor = access.public()) -> Response:
+    """Nothing is ended by looking: programs that read mail open every link."""
+    return _ending_page(request, service_of(request).verifier.read_link(voices.UNFOLLOW, token))
+
+
+@router.post("/opendata/unfollow/{token}", summary="Hear of new versions no more; as mail programs send it, too (RFC 8058)")
+def end(request: Request, token: str, actor: Actor = access.public()) -> Response:
+    """Answers with the page itself: RFC 8058, 3.1 allows no redirect."""
+    said = service_of(request).verifier.read_link(voices.UNFOLLOW, token)
+    with service_of(request).database.transaction() as session:
+        voices.unfollow_by_link(session, said)
+    return _ending_page(request, said)
+
+
+def _ending_page(request: Request, said: dict[str, str]) -> Response:
+    with shell.public(request) as session:
+        row = published.find(session, said["dataset"])
+        follows = said["who"] in directory.followers(session, "dataset", said["dataset"])
+    title = shell.spoken(request, say("更新の知らせをやめる"))
+    return shell.render_public(
+        request, "public/unfollow.html", headers={"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}, title=title,
+        crumbs=(Link(title, ""),), row=row if row is not None and row.state == "published" else None, follows=follows,
+        action=request.url.path,
+    )  # fmt: skip
 
 
 # ---- staff

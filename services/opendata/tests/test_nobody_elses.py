@@ -34,6 +34,7 @@ def test_no_route_lets_another_municipality_or_role_through(town: Town, neighbou
         "event_id": "none",
         "job_id": "none",
         "notice_id": "none",
+        "token": "none",
     }
     matrix = Matrix(
         town.app, "opendata", issuers, home=MatrixTown(town.code, town.code), other=MatrixTown(neighbour.code, neighbour.code),

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
+from sqlalchemy import select
 
 from libs.common import jobs, notices, room
 from libs.common.actor import Actor
+from libs.common.testing.service import Issuers
 from services.opendata import worker
 from services.opendata.tests.people import AED, Browser, Town, fields, visible
 
@@ -183,6 +185,73 @@ def test_a_follower_hears_of_a_new_version_once(town: Town):
     staff.post(f"desk/datasets/{dataset}/withdraw", {"reason": "内容を確かめています。"})
     staff.post(f"desk/datasets/{dataset}/again")
     assert len(told(town, follower)) == 1
+
+
+def follow_and_renew(town: Town, follower: Browser) -> tuple[str, str]:
+    """The data set's name, and the path of the link in the mail of its new version."""
+    dataset = town.publish()
+    name, staff = town.name_of(dataset), town.staff()
+    follower.post(f"/opendata/datasets/{name}/follow")
+    resource = town.visitor().result("package_show", id=dataset)["resources"][0]["id"]
+    staff.publish(staff.send(AED.replace(b"H31", b"H30"), dataset=dataset, resource=resource))
+    town.service.clock.advance(seconds=5)
+    mail = select(jobs.JobRow).where(jobs.JobRow.job_kind == "notices.mail")
+    while True:
+        with town.service.database.reading(tenant=town.code) as session:
+            if job := session.scalars(mail).first():
+                body = notices.inbox(session, follower.actor.subject)[0].body
+                break
+        assert jobs.run_next(town.service, worker.jobs), "a mail is ordered"
+    [link] = re.findall(r"^http://127.0.0.1:8080(/opendata/unfollow/\S+)$", body, re.MULTILINE)
+    assert job.payload["unsubscribe"].endswith(link), "mail programs are given the same link"
+    return name, link
+
+
+def test_a_link_in_the_mail_ends_the_notices_without_a_sign_in(town: Town):
+    follower, other = person(town), person(town, "person-2")
+    name, link = follow_and_renew(town, follower)
+    other.post(f"/opendata/datasets/{name}/follow")
+    page = town.visitor().get(link)
+    assert page.status_code == 200 and "更新の知らせをやめる" in visible(page.text)
+    assert "更新の知らせをやめる" in follower.get(f"/opendata/datasets/{name}").text, "looking ends nothing"
+    for _ in range(2):
+        pressed = town.visitor().post(link, {"List-Unsubscribe": "One-Click"})
+        assert pressed.status_code == 200 and "止まっています" in visible(pressed.text), "answered at once, twice the same"
+    assert "更新の知らせを受け取る" in follower.get(f"/opendata/datasets/{name}").text
+    assert "更新の知らせをやめる" in other.get(f"/opendata/datasets/{name}").text
+
+
+def test_a_link_that_was_changed_or_made_for_something_else_ends_nothing(town: Town, issuers: Issuers):
+    follower = person(town)
+    name, link = follow_and_renew(town, follower)
+    token = link.rpartition("/")[2]
+    others = [
+        token[:-2] + ("AA" if token[-2:] != "AA" else "BB"), token.rpartition(".")[0] + ".", "x", token + "x",
+        town.service.signer.sign_link("confirm", who="person:person-1", dataset="x"),
+        town.service.signer.sign_as_service("opendata"),
+        issuers.signer("tenants").sign_link("unfollow", who="person:person-1", dataset="x"),
+    ]  # fmt: skip
+    for forged in others:
+        assert town.visitor().get(f"/opendata/unfollow/{forged}").status_code == 404, forged
+        assert town.visitor().post(f"/opendata/unfollow/{forged}").status_code == 404, forged
+    assert "更新の知らせをやめる" in follower.get(f"/opendata/datasets/{name}").text
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+    assert town.visitor().client.get("/opendata/", headers=headers).status_code == 401, "it signs nobody in"
+
+
+def test_the_notices_of_a_data_set_that_is_gone_can_be_ended_too(town: Town):
+    follower = person(town)
+    name, link = follow_and_renew(town, follower)
+    town.machine().result("package_delete", id=name)
+    assert town.visitor().get(link).status_code == 200
+    assert "止まっています" in visible(town.visitor().post(link).text)
+
+
+def test_a_visitor_learns_that_signing_in_allows_to_follow_and_comes_back(town: Town):
+    name = town.name_of(town.publish())
+    page = f"/opendata/datasets/{name}"
+    assert f'href="/sign-in?next={page}"' in town.visitor().get(page).text
+    assert "/sign-in?next" not in person(town).get(page).text.partition("<main")[2]
 
 
 def test_a_manager_has_another_system_told_of_publications(town: Town):

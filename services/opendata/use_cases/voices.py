@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,6 +18,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Invalid, TooMany
 from libs.common.files import StoredFile, kinds
 from libs.common.ids import new_id
+from libs.common.inner_token import TokenSigner
 from services.opendata.db import datasets
 from services.opendata.db import published as catalogue
 from services.opendata.db import voices as db
@@ -39,6 +40,8 @@ MOST_PIXELS = 20_000_000
 LARGEST = (1600, 1600)
 """Pixels that a kept screenshot has at most."""
 PERSON = "person:"
+UNFOLLOW = "unfollow"
+"""The purpose of the link in a mail that ends such mails: `who` follows which `dataset` (its id)."""
 _WEB = re.compile(r"https://[^\s<>\"]{3,500}")
 _TEMPLATES = Path(__file__).parents[1] / "templates" / "notices"
 RENEWED = notices.template(_TEMPLATES / "renewed.txt")
@@ -126,7 +129,8 @@ def answer(
     audit.record(session, actor, f"request.{state}", row.id, now=now)
     if state != "hidden":  # its page is there no more
         told = {"title": row.title, "link": f"{site}/requests/{row.id}"}
-        _tell(session, db.voters(session, row.id), ANSWERED, told, now)
+        for person in _people(db.voters(session, row.id)):
+            notices.send(session, to_person=person, template=ANSWERED, context=told, now=now)
     return row
 
 
@@ -255,17 +259,27 @@ def unfollow(session: Session, actor: Actor, name: str) -> None:
         directory.unfollow(session, who(actor), "dataset", row.id)
 
 
-def tell_followers(session: Session, dataset_id: str, site: str, now: datetime) -> int:
-    """How many were told. Nobody, where the data set is no longer public."""
+def unfollow_by_link(session: Session, said: dict[str, str]) -> None:
+    """`said`: what the link in a mail says (UNFOLLOW). Pressed twice is once; of a data set that is gone, too."""
+    if said["who"] in directory.followers(session, "dataset", said["dataset"]):
+        directory.unfollow(session, said["who"], "dataset", said["dataset"])
+
+
+def tell_followers(session: Session, dataset_id: str, site: str, signer: TokenSigner, now: datetime) -> int:
+    """How many were told, each with a link that ends it without a sign-in. Nobody, where the data set is no longer public."""
     row = catalogue.find(session, dataset_id)
     if row is None or row.state != "published":
         return 0
     context = {"title": row.document["title"], "link": f"{site}/datasets/{row.name}"}
-    return _tell(session, directory.followers(session, "dataset", dataset_id), RENEWED, context, now)
+    people = _people(directory.followers(session, "dataset", dataset_id))
+    for person in people:
+        ending = f"{site}/unfollow/{signer.sign_link(UNFOLLOW, who=f'{PERSON}{person}', dataset=dataset_id)}"
+        notices.send(
+            session, to_person=person, template=RENEWED, context=context | {"ending": ending}, now=now, unsubscribe=ending
+        )
+    return len(people)
 
 
-def _tell(session: Session, people: Iterable[str], template: Any, context: dict[str, str], now: datetime) -> int:
-    told = [each.removeprefix(PERSON) for each in people if each.startswith(PERSON)]
-    for person in told:
-        notices.send(session, to_person=person, template=template, context=context, now=now)
-    return len(told)
+def _people(voices: Iterable[str]) -> list[str]:
+    """The accounts among them: guests and programs are told nothing."""
+    return [each.removeprefix(PERSON) for each in voices if each.startswith(PERSON)]
