@@ -206,7 +206,7 @@ def as_entry(row: PublishedRow, document: Document) -> Entry:
 def _said(told: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """What programs said of a data set, by CKAN's names of fields."""
     about = told["about"]
-    found = {name: (str(about[name]),) for name in ABOUT if about.get(name)}
+    found = {name: (str(about[name]),) for name in (*ABOUT, "creator_user_id") if about.get(name)}
     found |= {f"extras_{each['key']}": (str(each["value"]),) for each in about.get("extras", ())}
     found |= {"res_url": urls} if (urls := tuple(each["url"] for each in told["resources"] if each["url"])) else {}
     return found | {"num_resources": (str(len(told["resources"])),)}

@@ -30,7 +30,22 @@ THEME = "http://publications.europa.eu/resource/authority/data-theme/"
 FREQUENCY = "http://publications.europa.eu/resource/authority/frequency/"
 FILE_TYPE = "http://publications.europa.eu/resource/authority/file-type/"
 MEDIA_TYPE = "https://www.iana.org/assignments/media-types/"
-JAPANESE = "http://publications.europa.eu/resource/authority/language/JPN"
+LANGUAGE = "http://publications.europa.eu/resource/authority/language/"
+LANGUAGES = {
+    "ja": "JPN",
+    "en": "ENG",
+    "zh": "ZHO",
+    "ko": "KOR",
+    "vi": "VIE",
+    "ne": "NEP",
+    "pt": "POR",
+    "id": "IND",
+    "tl": "TGL",
+    "my": "MYA",
+}
+"""What the extra `language` says (ISO 639-1) → the name in the authority's list."""
+LANGUAGES_BY = {name: short for short, long in LANGUAGES.items() for name in (short, long.lower())}
+JAPANESE = LANGUAGE + LANGUAGES["ja"]
 FILE_TYPES = {"CSV", "TSV", "XLSX", "JSON", "GEOJSON", "PDF", "XML", "HTML", "ZIP", "TXT"}
 
 IT = "#dataset"
@@ -83,6 +98,8 @@ def dataset_nodes(site: str, row: PublishedRow, place: str) -> list[Node]:
     here = dataset_address(site, row)
     publisher = publisher_node(site, row.tenant, place)
     distributions = [_distribution(site, here, told, each) for each in told["resources"]]
+    languages = languages_of(told)
+    spatial = {"@id": f"{publisher['@id']}#place", "@type": "dct:Location", "skos:prefLabel": text(place)}
     node: Node = {
         "@id": f"{here}{IT}",
         "@type": "dcat:Dataset",
@@ -92,7 +109,8 @@ def dataset_nodes(site: str, row: PublishedRow, place: str) -> list[Node]:
         "dct:publisher": ref(publisher["@id"]),
         "dct:issued": typed(told["created"], "dateTime"),
         "dct:modified": typed(told["modified"], "dateTime"),
-        "dct:language": ref(JAPANESE),
+        "dct:language": [ref(LANGUAGE + LANGUAGES[each]) for each in languages],
+        "dct:spatial": ref(spatial["@id"]),
         "dcat:landingPage": ref(here),
         "dcat:theme": ref(THEME + told["theme"]) if told["theme"] else None,
         "dct:accrualPeriodicity": ref(FREQUENCY + told["frequency"]) if told["frequency"] else None,
@@ -107,8 +125,26 @@ def dataset_nodes(site: str, row: PublishedRow, place: str) -> list[Node]:
         "vcard:hasEmail": ref(f"mailto:{mail}") if mail else None, "vcard:hasURL": ref(f"{site}/?municipality={row.tenant}"),
     })  # fmt: skip
     page = {"@id": here, "@type": "foaf:Document"}
-    language = {"@id": JAPANESE, "@type": "dct:LinguisticSystem"}
-    return [_whole(node), publisher, contact, *distributions, page, language, *_words(told), *_period(here, about)]
+    spoken = [{"@id": LANGUAGE + LANGUAGES[each], "@type": "dct:LinguisticSystem"} for each in languages]
+    return [
+        _whole(node),
+        publisher,
+        spatial,
+        contact,
+        *distributions,
+        page,
+        *spoken,
+        *_words(told),
+        *_period(here, about),
+    ]
+
+
+def languages_of(told: Node) -> list[str]:
+    """The languages a program says its data are in (the extra `language`: `en`, `ja,en`, `["ja", "en-US"]`), as ISO 639-1; Japanese where
+    it says none, or none that we know."""
+    said = next((str(each["value"]) for each in told["about"].get("extras", ()) if each["key"] == "language"), "")
+    known = (LANGUAGES_BY.get(word) for word in re.findall(r"[a-z]+", re.sub(r"[-_][a-z]+", "", said.lower())))
+    return list(dict.fromkeys(each for each in known if each)) or ["ja"]
 
 
 _MAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}", re.ASCII)
@@ -300,7 +336,7 @@ def schema_org(site: str, row: PublishedRow, place: str) -> Node:
             "keywords": told["tags"],
             "license": license_.url if license_ else None,
             "isAccessibleForFree": True,
-            "inLanguage": "ja",
+            "inLanguage": languages_of(told),
             "dateCreated": told["created"],
             "dateModified": told["modified"],
             "spatialCoverage": place,
@@ -354,7 +390,8 @@ def project_open_data(site: str, row: PublishedRow, place: str) -> Node:
             "issued": told["created"],
             "accessLevel": "public",
             "license": license_.url if license_ else None,
-            "language": ["ja"],
+            "language": languages_of(told),
+            "spatial": place,
             "landingPage": dataset_address(site, row),
             "publisher": {"@type": "org:Organization", "name": place},
             "contactPoint": contact,

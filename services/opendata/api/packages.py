@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.clock import JST
+from libs.common.errors import NotFound
 from services.opendata.api import shell
 from services.opendata.api.data import STREAM_SECONDS
 from services.opendata.api.describe import dataset_address, file_address
@@ -38,7 +39,7 @@ LICENSE_NAMES = {"cc-by": "CC-BY-4.0", "cc-zero": "CC0-1.0", "cc-by-sa": "CC-BY-
 def data_package(request: Request, name: str, actor: Actor = access.public()) -> Response:
     catalogue = shell.catalogue_in(request).refresh()
     with shell.public(request) as session:
-        row = published.get(session, name)
+        row = _with_files(published.get(session, name))
     told = package_of(shell.site(request), row, catalogue.place(row.tenant)[1])
     headers = {"Cache-Control": "public, no-cache", "Access-Control-Allow-Origin": "*"}
     return JSONResponse(told, headers=headers)
@@ -52,7 +53,7 @@ def zipped_package(request: Request, name: str, actor: Actor = access.public()) 
     changed."""
     catalogue = shell.catalogue_in(request).refresh()
     with shell.public(request) as session:
-        row = published.get(session, name)
+        row = _with_files(published.get(session, name))
     etag = f'"zip-{row.id}-{row.document["version"]}"'
     headers = {"ETag": etag, "Cache-Control": "public, no-cache", "Access-Control-Allow-Origin": "*"}
     if shell.is_known(request, etag):
@@ -77,6 +78,13 @@ def zipped_package(request: Request, name: str, actor: Actor = access.public()) 
     headers["Content-Disposition"] = csvout.attachment(f"{row.name}.zip")
     content = zipped([("datapackage.json", [head]), *entries], row.modified_at)
     return StreamingResponse(content, headers=headers, media_type="application/zip")
+
+
+def _with_files(row: PublishedRow) -> PublishedRow:
+    """NotFound for a data set without files: the standard knows no package of nothing (`resources`: at least one)."""
+    if not row.document["resources"]:
+        raise NotFound("このデータセットには、まだファイルがありません。", code="no-files")
+    return row
 
 
 def _path(number: int, told: dict[str, Any]) -> str:

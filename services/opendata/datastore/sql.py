@@ -147,7 +147,7 @@ def _answer(connection: sqlite3.Connection, sql: str, watch: Watch) -> Answer:
             raise Invalid(sentence, fields={"query": sentence}, code="too-much-to-sort") from error
         if "interrupted" in str(error):
             raise Unavailable("問い合わせに時間がかかりすぎたため、中断しました。", code="query-too-long") from error
-        raise _bad(str(error)) from error
+        raise _refusal(str(error)) from error
     except (sqlite3.Error, sqlite3.Warning, MemoryError, UnicodeEncodeError) as error:
         raise _refusal(str(error)) from error
     if cursor.description is None:
@@ -167,6 +167,11 @@ def _apart(names: list[str]) -> list[str]:
 
 
 def _refusal(message: str) -> Refusal:
+    if message.startswith("no such function: "):
+        # CKAN allows functions by a list; clients know a 403 with these words.
+        return Forbidden(
+            f"Not authorized to call function {message.removeprefix('no such function: ')}", code="bad-sql"
+        )
     if "authorized" in message or "prohibited" in message:
         return Forbidden(message, code="bad-sql")
     return _bad("Query is not a single statement." if "one statement" in message else message)

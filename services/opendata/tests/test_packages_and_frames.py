@@ -51,6 +51,15 @@ def test_what_the_package_says_of_its_columns_is_true_of_the_file_it_names(town:
     assert numbers and all(float(row[n]) for row in rows for n in numbers)
 
 
+def test_a_data_set_without_files_says_that_it_is_no_package_yet(town: Town):
+    town.machine().result("package_create", name="empty", title="これから")
+    visitor = town.visitor()
+    for way in ("datasets/empty/datapackage.json", "datasets/empty.zip"):
+        answer = visitor.get(f"/opendata/{way}")
+        assert answer.status_code == 404 and "まだファイルがありません" in visible(answer.text)
+        assert f"/opendata/{way}" not in visitor.get("/opendata/datasets/empty").text, "nor is it offered"
+
+
 def test_a_file_that_is_no_table_is_named_as_it_is(town: Town):
     machine = town.machine()
     made = machine.result("package_create", name="leaflet", title="しおり", owner_org=town.code)

@@ -170,3 +170,30 @@ def test_a_name_of_a_table_is_one_table_s(town: Town, neighbour: Town, program: 
     assert program.result("datastore_search", resource_id="levels")["total"] == 1
     hers = other.act("datastore_create", resource={"package_id": "theirs"}, aliases="levels", records=[{"a": 1}])
     assert hers.status_code == 409, "a name of a hidden table is taken, too"
+
+
+def test_lists_and_documents_stand_as_json_in_rows_asked_for_as_csv(town: Town, program: Browser):
+    fields = [{"id": "町", "type": "_text"}, {"id": "値", "type": "json"}]
+    ident = table(program, fields=fields, records=[{"町": ["八町", "大溝"], "値": {"a": "ñ"}}])
+    for shape, between in (("csv", ","), ("tsv", "\t")):
+        told = town.visitor().result("datastore_search", resource_id=ident, fields="町,値", records_format=shape)[
+            "records"
+        ]
+        [cells] = csv.reader(io.StringIO(told), delimiter=between)
+        assert cells == ['["八町", "大溝"]', '{"a": "ñ"}']
+
+
+def test_a_function_that_sql_does_not_have_is_refused_as_not_allowed(town: Town, program: Browser):
+    ident = table(program, records=[{"値": 1}])
+    refused = town.visitor().act("datastore_search_sql", sql=f"SELECT query_to_xml('SELECT 1') FROM \"{ident}\"")
+    assert refused.status_code == 403 and "query_to_xml" in refused.json()["error"]["message"]
+    assert town.visitor().act("datastore_search_sql", sql="SELEC 1").status_code == 409
+
+
+def test_words_of_a_vocabulary_that_are_none_are_refused_where_clients_look(town: Town, program: Browser):
+    for action, given in (("vocabulary_create", {"name": "用途"}), ("vocabulary_update", {"id": "用途"})):
+        refused = program.act(action, **given, tags=None)
+        assert refused.status_code == 409 and refused.json()["error"]["tags"] == [{"name": ["Missing value"]}]
+        program.act("vocabulary_create", name="用途", tags=[])
+    assert town.visitor().act("tag_delete", id="ない語").status_code == 404
+    assert town.visitor().act("tag_delete", id="ない語", vocabulary_id="用途").status_code == 404

@@ -302,9 +302,15 @@ def _records(shape: str, names: list[str], found: list[tuple[Any, ...]]) -> Any:
             return [list(cells) for cells in found]
         case "csv" | "tsv":
             buffer = io.StringIO(newline="")
-            csv.writer(buffer, delimiter=SEPARATORS[shape], lineterminator="\n").writerows(found)
+            written = ([_as_text(cell) for cell in cells] for cells in found)
+            csv.writer(buffer, delimiter=SEPARATORS[shape], lineterminator="\n").writerows(written)
             return buffer.getvalue()
     raise invalid(records_format=[f"Value must be one of objects, lists, csv, tsv, not {shape}"])
+
+
+def _as_text(cell: Any) -> Any:
+    """Lists and documents as JSON."""
+    return json.dumps(cell, ensure_ascii=False) if isinstance(cell, list | dict) else cell
 
 
 def _links(call: Call, question: Question) -> Dict:

@@ -2,6 +2,7 @@
 makes divisions (organizations) and collections (groups) of its own municipality beside them."""
 
 import uuid
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import select
@@ -100,7 +101,18 @@ def user_told(session: Session, ident: str) -> Dict:
     return told | {"display_name": told["fullname"] or told["name"], "image_display_url": told["image_url"]}
 
 
+def _reading(call: Call) -> AbstractContextManager[Session]:
+    """What everybody may read, and to a key its municipality's own."""
+    return call.request.app.state.service.database.reading(tenant=call.actor.tenant if call.identified else None)
+
+
 def _show(call: Call, kind: str) -> Dict:
+    """As CKAN tells it; without its number of data sets where `include_dataset_count` says so."""
+    told = _found(call, kind)
+    return {k: v for k, v in told.items() if k != "package_count" or call.flag("include_dataset_count", True)}
+
+
+def _found(call: Call, kind: str) -> Dict:
     wanted = call.need("id")
     if kind == "organization":
         fixed = next((each for each in organizations(call) if wanted in (each["id"], each["name"])), None)
@@ -110,9 +122,8 @@ def _show(call: Call, kind: str) -> Dict:
         fixed |= {"extras": [], "groups": [], "users": []}
         facet, value = ("municipality", fixed["id"]) if kind == "organization" else ("theme", wanted.upper())
         return fixed | ({"packages": packages(call, facet, value)} if call.flag("include_datasets") else {})
-    service, tenant = call.request.app.state.service, call.actor.tenant if call.identified else None
-    with service.database.reading(tenant=tenant) as session:
-        row = _published(session, wanted)
+    with _reading(call) as session:
+        row, tenant = _published(session, wanted), session.info.get("tenant")
         if row is None or row.kind != kind or (row.state != "active" and row.tenant != tenant):
             raise not_found("Organization was not found." if kind == "organization" else "Group was not found.")
         return _shown(call, session, row)
@@ -172,17 +183,20 @@ def member_roles_list(call: Call) -> list[Dict]:
 
 
 def _all(call: Call, kind: str) -> list[Dict]:
-    with call.reading() as session:
+    with _reading(call) as session:
         query = select(PublishedGroupRow).where(PublishedGroupRow.kind == kind, PublishedGroupRow.state == "active")
-        made = [_listed(call, row) for row in session.scalars(query)]
+        made = [_listed(call, session, row) for row in session.scalars(query)]
     wanted = call.given.get("type") or kind
     used = (each for each in themes(call) if each["package_count"])
     fixed = organizations(call) if kind == "organization" else [each | {"extras": []} for each in used]
-    return [each for each in [*fixed, *made] if each["type"] == wanted]
+    nobody: Dict = {"users": []} if call.flag("include_users") else {}
+    return [each for each in [*(each | nobody for each in fixed), *made] if each["type"] == wanted]
 
 
-def _listed(call: Call, row: PublishedGroupRow) -> Dict:
+def _listed(call: Call, session: Session, row: PublishedGroupRow) -> Dict:
     told = group_told(call, row)
+    if call.flag("include_users"):
+        told["users"] = _users(call, session, row.id)
     if call.flag("include_extras"):
         told["extras"] = row.about.get("extras", [])
     return told | ({"groups": row.about.get("parents", [])} if call.flag("include_groups") else {})

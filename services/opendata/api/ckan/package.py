@@ -11,6 +11,8 @@ from services.opendata.domain.vocabulary import LICENSES, THEMES, license_title
 from services.opendata.use_cases import views
 
 Dict = dict[str, Any]
+CREATOR = "creator_user_id"
+"""In `about` of a data set: the key that made it. Data sets that people publish name nobody."""
 VOCABULARY_TAGS = "vocabulary_tags"
 """In `about` of a data set: its tags that are words of a vocabulary, by name."""
 
@@ -58,7 +60,7 @@ def package(site: str, row: PublishedRow, place: tuple[str, str]) -> Dict:
     state = ({"published": "active"} | hidden).get(row.state, "deleted")
     return {
         **{name: about.get(name) or None for name in ABOUT},
-        "creator_user_id": None, "id": row.id, "isopen": bool(known and known.open_), "license_id": told["license"],
+        CREATOR: about.get(CREATOR), "id": row.id, "isopen": bool(known and known.open_), "license_id": told["license"],
         "license_title": str(license_title(told["license"])), "license_url": known.url if known else None,
         "metadata_created": moment(told["created"]), "metadata_modified": moment(told["modified"]), "name": row.name,
         "notes": told["notes"] or None, "num_resources": len(told["resources"]), "num_tags": len(told["tags"]),

@@ -1,5 +1,6 @@
 """Users that programs name, and who follows what. Nobody signs in with such a user; keys are made in the municipality's portal."""
 
+import json
 import uuid
 from typing import Any
 
@@ -9,7 +10,9 @@ from sqlalchemy.orm import Session
 from services.opendata.api import shell
 from services.opendata.api.ckan.call import Call, actions, invalid, not_allowed, not_found
 from services.opendata.api.ckan.directory import user_told
-from services.opendata.api.ckan.package import Dict
+from services.opendata.api.ckan.hidden import own_hidden
+from services.opendata.api.ckan.package import CREATOR, Dict
+from services.opendata.api.ckan.read import newest_first, shown_entries
 from services.opendata.api.ckan.write import allow, changing
 from services.opendata.db import FollowRow, PublishedGroupRow, published
 from services.opendata.use_cases import directory, programs
@@ -71,7 +74,8 @@ def user_delete(call: Call) -> None:
 
 @actions.reads
 def user_show(call: Call) -> Dict:
-    """A user one's own programs named; without `id`, the key itself."""
+    """A user one's own programs named, with the mail address that user_update asks for; without `id`, the key itself.
+    `include_datasets`: with what it made."""
     if not call.identified:
         raise not_allowed("User not authorized to read user")
     wanted = str(call.given.get("id") or call.actor.subject)
@@ -79,7 +83,15 @@ def user_show(call: Call) -> Dict:
         if wanted != call.actor.subject and directory.find_user(session, wanted) is None:
             raise not_found("User not found")
         told = user_told(session, wanted)
-        return told if call.flag("include_email") else _without_mail(told)
+    return told | _made(call, told["id"], shown=call.flag("include_datasets"))
+
+
+def _made(call: Call, ident: str, *, shown: bool) -> Dict:
+    """How many data sets a key made; `shown`: with the last fifty of them. One's own municipality's private ones and drafts, too."""
+    hidden = own_hidden(call, private=True, drafts=True)
+    entries = [entry for entry in newest_first(call, hidden) if ident in entry.facets.get(CREATOR, ())]
+    datasets = [json.loads(text) for text in shown_entries(call, entries[:50], hidden)] if shown else []
+    return {"number_created_packages": len(entries)} | ({"datasets": datasets} if shown else {})
 
 
 def _without_mail(told: Dict) -> Dict:
@@ -89,11 +101,8 @@ def _without_mail(told: Dict) -> Dict:
 @actions.reads
 def user_list(call: Call) -> list[Any]:
     """The users one's own programs named, by the name that is shown or by `order_by`."""
-    if not call.identified:
-        raise not_allowed("User not authorized to list users")
     q, order = str(call.given.get("q") or "").lower(), str(call.given.get("order_by") or "display_name")
-    with _reading(call) as session:
-        rows = [user_told(session, row.id) for row in directory.users(session)]
+    rows = _users(call)
     if order not in ORDERS:
         raise invalid(order_by=[f"Cannot sort by field `{order}`"])
     found = [each for each in rows if any(q in each[name].lower() for name in ("name", "fullname"))]
@@ -105,12 +114,25 @@ def user_list(call: Call) -> list[Any]:
     )
 
 
+def _users(call: Call) -> list[Dict]:
+    """By the name that is shown."""
+    if not call.identified:
+        raise not_allowed("User not authorized to list users")
+    with _reading(call) as session:
+        rows = [user_told(session, row.id) for row in directory.users(session)]
+    return sorted(rows, key=lambda each: str(each["display_name"]))
+
+
 @actions.reads
 def user_autocomplete(call: Call) -> list[Dict]:
-    call.need("q")
-    return [{name: each[name] for name in ("id", "name", "fullname")} for each in user_list(call)][
-        : call.number("limit", 20)
+    """Users with `q` in a name, or as their mail address: whoever asks for the whole address knows it."""
+    q = call.need("q").lower()
+    found = [
+        each
+        for each in _users(call)
+        if q in each["name"].lower() or q in each["fullname"].lower() or q == each["email"].lower()
     ]
+    return [{name: each[name] for name in ("id", "name", "fullname")} for each in found[: call.number("limit", 20)]]
 
 
 def _reading(call: Call) -> Any:

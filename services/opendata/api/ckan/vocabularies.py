@@ -6,7 +6,7 @@ from typing import Any
 from services.opendata.api import shell
 from services.opendata.api.ckan.call import Call, actions, invalid, not_found
 from services.opendata.api.ckan.package import Dict
-from services.opendata.api.ckan.read import words_told
+from services.opendata.api.ckan.read import tag_show, words_told
 from services.opendata.api.ckan.write import allow, changing
 from services.opendata.db import PublishedGroupRow
 from services.opendata.domain.describe import tag_problem
@@ -38,7 +38,8 @@ def vocabulary_show(call: Call) -> Dict:
 def _words(given: Any) -> list[str]:
     """The names of words as CKAN's clients send them. Invalid for one that could be no tag."""
     if not isinstance(given, list):
-        raise invalid(tags=["Must be a list"])
+        # In the shape in which CKAN's clients read what is wrong with tags.
+        raise invalid(tags=[{"name": ["Missing value" if given is None else "Must be a list"]}])
     names = [each.get("name") if isinstance(each, dict) else None for each in given]
     problems = [tag_problem(name) if isinstance(name, str) else "Missing value" for name in names]
     if any(problems):
@@ -110,8 +111,9 @@ def tag_create(call: Call) -> Dict:
 @actions.writes
 def tag_delete(call: Call) -> None:
     """A word out of a vocabulary; without `vocabulary_id`, a free word out of all data sets of the key's municipality."""
-    allow(call)
     wanted, vocabulary = call.need("id"), str(call.given.get("vocabulary_id") or "")
+    if call.actor.kind == "guest":
+        tag_show(call)  # what is not there is said to be so before who asks is judged, as in CKAN
     with changing(call) as session:
         if not vocabulary:
             if not programs.drop_tag(session, call.actor, wanted, shell.now_of(call.request)):

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from libs.common.errors import Forbidden
 from services.opendata.api import shell
 from services.opendata.api.ckan.call import Call, Given, actions, invalid, not_allowed
-from services.opendata.api.ckan.package import ABOUT, VOCABULARY_TAGS, Dict, package, resource
+from services.opendata.api.ckan.package import ABOUT, CREATOR, VOCABULARY_TAGS, Dict, package, resource
 from services.opendata.db import DatasetRow, PublishedGroupRow, datasets, published
 from services.opendata.domain.describe import tag_problem
 from services.opendata.domain.vocabulary import THEMES
@@ -196,6 +196,7 @@ def package_create(call: Call) -> Dict:
     with changing(call) as session:
         now = shell.now_of(call.request)
         wish = places_of(call, session, given, wish_of(given, whole=True))
+        wish.about[CREATOR] = call.actor.subject
         row = programs.create(session, wish, now, _uuid(given))
         for each in _resources(given):
             programs.add_file(session, call.actor, row, file_wish(each), None, now, ident=_ident(each))
