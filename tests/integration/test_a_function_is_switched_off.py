@@ -63,11 +63,12 @@ def key_of_a_program(cloud: Any) -> str:
 
 
 def test_the_door_turns_a_municipality_s_programs_away_within_five_seconds_and_lets_them_in_again(cloud: Any) -> None:
-    said = {"authorization": key_of_a_program(cloud), "accept": "application/json"}
+    key = key_of_a_program(cloud)
 
     def seconds_to(status: int) -> float:
         begun = time.monotonic()
-        with visitor(cloud.url, headers=said) as program:
+        with visitor(cloud.url) as program:
+            program.headers.update({"authorization": key, "accept": "application/json"})
             asked = lambda: program.get("/opendata/api/3/action/status_show").status_code  # noqa: E731
             assert processes.wait_until(lambda: asked() == status, seconds=60), asked()
         return time.monotonic() - begun

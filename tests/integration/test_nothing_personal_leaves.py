@@ -204,7 +204,7 @@ def mistyped(guest: httpx.Client, number: str) -> None:
     looked_for(guest, "/opendata/api/3/action/package_search", f"/t/{TOWN}/eapply/api/procedures")
     taken(guest.get("/opendata/data/sql", params={"q": f'SELECT 1 FROM "{UNKEPT["search"]}"'}), 400, 404, 422)
     for place in ("", f"t/{TOWN}/eapply/", f"t/{TOWN}/ebid/tenders/", "opendata/datasets/", "portal/", "t/", "status/"):
-        taken(guest.get(f"/{place}{UNKEPT['path']}"), 303, 404)
+        taken(guest.get(f"/{place}{UNKEPT['path']}"), 303, 307, 404)
     wrong = {"number": number, "key": UNKEPT["key"]}
     taken(guest.post(f"/t/{TOWN}/eapply/enquiry", data=wrong), 422)
     taken(guest.post(f"/t/{TOWN}/eapply/enquiry", data=wrong | {"number": UNKEPT["refused"]}), 422)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 from xml.parsers import expat
 
 from libs.common.errors import Invalid
@@ -45,7 +45,7 @@ def words(path: Path) -> Iterator[str]:
         yield from words_in(file)
 
 
-def words_in(file: BinaryIO, ends: frozenset[str] = frozenset()) -> Iterator[str]:
+def words_in(file: IO[bytes], ends: frozenset[str] = frozenset()) -> Iterator[str]:
     """What stands in each element and its attributes. `ends`: elements (without their namespace) of which all words within make one piece
     (a paragraph of Word is cut into runs); none named: every element is its own."""
     found: list[str] = []
