@@ -241,7 +241,12 @@ def read_notice(
         if not delivery.may_read(notice):
             raise Forbidden(delivery.BY_POST, code="by-post")
         delivery.open_notice(session, whose, row, now)
-        told = {"outcome": row.outcome, "decision": row.decision, "decided_at": row.decided_at, "opened_at": row.opened_at}
+        told = {
+            "outcome": row.outcome,
+            "decision": row.decision,
+            "decided_at": row.decided_at,
+            "opened_at": row.opened_at,
+        }
         return told | {"number": notice.number if notice else None}
 
 

@@ -97,7 +97,9 @@ def test_a_programs_reading_opens_no_notice_until_it_fetches_the_notice_itself(t
     assert notice.json()["decision"]["reason"] == "要件に当たらないため。" and notice.json()["number"]
     first = notice.json()["opened_at"]
     town.service.clock.advance(days=1)
-    assert read(town, key, f"api/applications/{application}/notice").json()["opened_at"] == first, "the first time is kept"
+    assert read(town, key, f"api/applications/{application}/notice").json()["opened_at"] == first, (
+        "the first time is kept"
+    )
     assert read(town, key).json()[0]["outcome"] == "refused", "opened, and known from then on"
 
 
