@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain, repeat
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -38,22 +39,20 @@ UNSAFE_IN_NAMES = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200e\u200f\u202a-\
 
 @dataclass
 class Replaced:
-    """What Shift_JIS could not carry: character → how often, and the rows (1 is the first below the header)."""
+    """What Shift_JIS could not carry: character → how often, and its places: row (1 is the first below the header) and column."""
 
     characters: Counter[str] = field(default_factory=Counter)
-    rows: dict[str, list[int]] = field(default_factory=dict)
+    places: dict[str, dict[tuple[int, str], None]] = field(default_factory=dict)
 
-    def add(self, character: str, row: int) -> None:
+    def add(self, character: str, row: int, column: str) -> None:
         self.characters[character] += 1
-        rows = self.rows.setdefault(character, [])
-        if not rows or rows[-1] != row:
-            rows.append(row)
+        self.places.setdefault(character, {})[row, column] = None
 
     def lines(self) -> list[str]:
         """One sentence per character, for the person who downloads."""
         return [
             f"「{character}」（{_codepoints(character)}）を「{_instead(character)}」に置き換えました："
-            f"{count}か所（{_row_list(self.rows[character])}）"
+            f"{count}か所（{_place_list(self.places[character])}）"
             for character, count in self.characters.items()
         ]
 
@@ -73,9 +72,11 @@ def rows(
     writer = csv.writer(buffer, lineterminator="\r\n")
     first = True
     for number, row in enumerate(_with_header(header, data)):
-        writer.writerow([cell(value) for value in row])
-        if charset == "shift_jis":
-            _make_representable(buffer, number, replaced)
+        cells = [cell(value) for value in row]
+        if replaced is not None and charset == "shift_jis":
+            named = chain(header, repeat(""))
+            cells = [_representable(text, number, column, replaced) for text, column in zip(cells, named, strict=False)]
+        writer.writerow(cells)
         if (number + 1) % ROWS_PER_PIECE == 0:
             yield _taken(buffer, charset, first)
             first = False
@@ -123,21 +124,16 @@ def original(text: str) -> str:
     return text[1:] if text.startswith("'") and FORMULA.match(text) else text
 
 
-def _make_representable(buffer: io.StringIO, row: int, replaced: Replaced | None) -> None:
-    """Rewrite what was added to the buffer since the last whole line, in place, with characters CP932 has."""
-    text = buffer.getvalue()
-    if not _fits(text):
-        fitted = "".join(_fitted(text, row, replaced))
-        buffer.seek(0)
-        buffer.truncate()
-        buffer.write(fitted)
+def _representable(text: str, row: int, column: str, replaced: Replaced) -> str:
+    """The text with characters CP932 has. Cell by cell: a combining mark at the start of one belongs to no comma before it."""
+    return text if _fits(text) else "".join(_fitted(text, row, column, replaced))
 
 
-def _fitted(text: str, row: int, replaced: Replaced | None) -> Iterator[str]:
+def _fitted(text: str, row: int, column: str, replaced: Replaced) -> Iterator[str]:
     for cluster in _clusters(text):
         instead = _instead(cluster)
-        if instead != cluster and replaced is not None:
-            replaced.add(cluster, row)
+        if instead != cluster:
+            replaced.add(cluster, row, column)
         yield instead
 
 
@@ -180,9 +176,9 @@ def _codepoints(text: str) -> str:
     return " ".join(f"U+{ord(character):04X}" for character in text)
 
 
-def _row_list(numbers: list[int]) -> str:
-    shown = "、".join("見出し" if number == 0 else f"{number}行目" for number in numbers[:10])
-    return shown + ("ほか" if len(numbers) > 10 else "")
+def _place_list(places: Iterable[tuple[int, str]]) -> str:
+    """All of them: whoever puts the signs right by hand looks each up."""
+    return "、".join(f"見出しの「{column}」" if row == 0 else f"{row}行目の「{column}」" for row, column in places)
 
 
 def attachment(name: str) -> str:

@@ -84,8 +84,8 @@ def test_shift_jis_tells_every_character_it_replaced_and_where() -> None:
     assert read(data, "cp932") == [HEAD, ["髙橋", "1"], ["〓野", "2"], ["葛城", "3"], ["〓田", "4"]]
     assert dict(report.characters) == {"𠮷": 2, "葛\U000e0100": 1}
     assert report.lines() == [
-        "「𠮷」（U+20BB7）を「〓」に置き換えました：2か所（2行目、4行目）",
-        "「葛\U000e0100」（U+845B U+E0100）を「葛」に置き換えました：1か所（3行目）",
+        "「𠮷」（U+20BB7）を「〓」に置き換えました：2か所（2行目の「名前」、4行目の「名前」）",
+        "「葛\U000e0100」（U+845B U+E0100）を「葛」に置き換えました：1か所（3行目の「名前」）",
     ]
 
 
@@ -102,7 +102,19 @@ def test_shift_jis_rows_are_numbered_right_beyond_the_first_piece() -> None:
     data[299][0] = "𠮷"
     data[449][0] = "𠮷"
     written(data, charset="shift_jis", replaced=report)
-    assert report.rows == {"𠮷": [300, 450]}
+    assert [row for row, _ in report.places["𠮷"]] == [300, 450]
+
+
+def test_every_place_of_a_replaced_character_is_told_however_many_there_are() -> None:
+    report = Replaced()
+    written([["𠮷", n] for n in range(30)], charset="shift_jis", replaced=report)
+    assert report.lines()[0].count("行目の「名前」") == 30
+
+
+def test_a_cell_that_begins_with_a_combining_mark_leaves_the_columns_as_they_are() -> None:
+    report = Replaced()
+    data = written([[1, "\u0301a"]], charset="shift_jis", replaced=report)
+    assert read(data, "cp932")[1] == ["1", "〓a"] and list(report.places["\u0301"]) == [(1, HEAD[1])]
 
 
 def test_shift_jis_without_a_report_is_refused() -> None:
