@@ -214,7 +214,9 @@ def ending_page(request: Request, token: str, actor: Actor = access.public()) ->
     return _ending_page(request, service_of(request).verifier.read_link(voices.UNFOLLOW, token))
 
 
-@router.post("/opendata/unfollow/{token}", summary="Hear of new versions no more; as mail programs send it, too (RFC 8058)")
+@router.post(
+    "/opendata/unfollow/{token}", summary="Hear of new versions no more; as mail programs send it, too (RFC 8058)"
+)
 def end(request: Request, token: str, actor: Actor = access.public()) -> Response:
     """Answers with the page itself: RFC 8058, 3.1 allows no redirect."""
     said = service_of(request).verifier.read_link(voices.UNFOLLOW, token)

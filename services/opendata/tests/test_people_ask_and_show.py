@@ -216,7 +216,9 @@ def test_a_link_in_the_mail_ends_the_notices_without_a_sign_in(town: Town):
     assert "更新の知らせをやめる" in follower.get(f"/opendata/datasets/{name}").text, "looking ends nothing"
     for _ in range(2):
         pressed = town.visitor().post(link, {"List-Unsubscribe": "One-Click"})
-        assert pressed.status_code == 200 and "止まっています" in visible(pressed.text), "answered at once, twice the same"
+        assert pressed.status_code == 200 and "止まっています" in visible(pressed.text), (
+            "answered at once, twice the same"
+        )
     assert "更新の知らせを受け取る" in follower.get(f"/opendata/datasets/{name}").text
     assert "更新の知らせをやめる" in other.get(f"/opendata/datasets/{name}").text
 

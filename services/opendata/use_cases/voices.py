@@ -275,7 +275,12 @@ def tell_followers(session: Session, dataset_id: str, site: str, signer: TokenSi
     for person in people:
         ending = f"{site}/unfollow/{signer.sign_link(UNFOLLOW, who=f'{PERSON}{person}', dataset=dataset_id)}"
         notices.send(
-            session, to_person=person, template=RENEWED, context=context | {"ending": ending}, now=now, unsubscribe=ending
+            session,
+            to_person=person,
+            template=RENEWED,
+            context=context | {"ending": ending},
+            now=now,
+            unsubscribe=ending,
         )
     return len(people)
 
