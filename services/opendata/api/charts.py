@@ -116,7 +116,7 @@ def chart_of(request: Request, table: Table, chosen: dict[str, str], title: str)
         part = say("（大きいほうから%(count)s件）", count=most) if bars else say("（はじめの%(count)s件）", count=most)
         caption += shell.spoken(request, part)
     if bars:
-        return _bars(caption, found, chosen["x"])
+        return _bars(caption, found, chosen["x"], unit)
     kind = next(column.type for column in table.columns if column.name == chosen["x"])
     return line("chart", caption, _places(found, kind), along=chosen["x"], unit="")
 
@@ -125,12 +125,13 @@ def _can_be_drawn(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _bars(caption: str, found: Sequence[tuple[str, float]], along: str) -> Chart:
+def _bars(caption: str, found: Sequence[tuple[str, float]], along: str, measured: str) -> Chart:
     if any(value < 0 for _, value in found):
         raise Invalid(
             say("負の数があるため、棒グラフにできません。折れ線グラフを選んでください。"), code="negative-bars"
         )
-    return bar_list("chart", caption, [Bar(name[:40], value) for name, value in found], first_column=along)
+    bars = [Bar(name[:40], value) for name, value in found]
+    return bar_list("chart", caption, bars, first_column=along, value_column=measured)
 
 
 def _places(found: Sequence[tuple[str, float]], kind: str) -> list[tuple[str, float, float]]:

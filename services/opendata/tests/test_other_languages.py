@@ -1,12 +1,13 @@
 """Everybody's pages in English and やさしい日本語; what municipalities wrote stays as they wrote it."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from libs.common.testing.templates import templates_with_inline_code
 from libs.common.web import i18n
-from services.opendata.tests.people import Town
+from services.opendata.tests.people import Town, visible
 
 pytestmark = pytest.mark.any_store
 
@@ -51,3 +52,17 @@ def test_a_chart_s_title_is_one_sentence_of_one_language(town: Town):
     address = f"/opendata/datasets/{name}/resources/{file['id']}/chart"
     assert "まちの区分: Number of rows by 区分" in town.visitor().get(address, params={"lang": "en"}).text
     assert "まちの区分：区分ごとの行の数" in town.visitor().get(address).text
+
+
+def test_the_table_beside_a_chart_says_in_the_reader_s_language_what_was_counted(town: Town):
+    content = "区分,広さ\r\n".encode() + "公園,1\r\n学校,2\r\n".encode() * 3
+    name = town.name_of(town.publish(content, "区分.csv", title="まちの区分"))
+    [file] = town.visitor().result("package_show", id=name)["resources"]
+    address = f"/opendata/datasets/{name}/resources/{file['id']}/chart"
+    for asked, heading in (
+        ({"lang": "en"}, "Number of rows"),
+        ({}, "行の数"),
+        ({"x": "区分", "y": "広さ", "how": "sum"}, "合計（広さ）"),
+    ):
+        [told] = re.findall(r"<thead.*?</thead>", town.visitor().get(address, params=asked).text, re.DOTALL)
+        assert visible(told).split() == ["区分", *heading.split()], asked

@@ -24,8 +24,10 @@ def bar_list(
     unit: str = "",
     description: str = "",
     first_column: str = "名前",
+    value_column: str = "",
 ) -> Chart:
     """One bar per name, its value written at its end. `whole` is what every bar is a part of (drawn as its track).
+    `value_column`: what the numbers are, above them in the table; empty: the unit.
 
     Values must not be negative, and none larger than `whole`: ValueError.
     """
@@ -46,7 +48,7 @@ def bar_list(
             f"{ident}-desk", title, words, (0, 0, 1120, 36 * len(bars)), desk(bars, longest, unit), "chart chart--wide"
         ),
     ]
-    columns: list[object] = [first_column, {"label": unit or "数", "num": True}]
+    columns: list[object] = [first_column, {"label": value_column or unit or "数", "num": True}]
     rows: list[list[object]] = [[bar.name, svg.written(bar.value)] for bar in bars]
     if whole:
         columns.append({"label": "割合", "num": True})
