@@ -24,12 +24,14 @@ _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 class _Whole(UnstructuredHeader):
     """A header that is one long address: folded as words are, it would be encoded (RFC 2047), and nobody could open it."""
 
+    name: str
+
     def fold(self, *, policy: Policy) -> str:
         return f"{self.name}: {self}{policy.linesep}"
 
 
 _HEADERS = HeaderRegistry()
-_HEADERS.map_to_type("list-unsubscribe", _Whole)
+_HEADERS.map_to_type("list-unsubscribe", _Whole)  # type: ignore[arg-type] (the registry adds the base)
 _POLICY = SMTP.clone(header_factory=_HEADERS)
 
 

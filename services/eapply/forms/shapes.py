@@ -34,7 +34,7 @@ def _at(field: FormField, value: Any, path: str) -> dict[str, str]:
         case "file":
             return {path: FILES}
         case "address" if isinstance(value, Mapping):
-            unknown = {f"{path}.{part}": UNKNOWN for part in value if part not in ADDRESS_PARTS}
+            unknown: dict[str, str] = {f"{path}.{part}": UNKNOWN for part in value if part not in ADDRESS_PARTS}
             return unknown | {f"{path}.{part}": ONE_VALUE for part in ADDRESS_PARTS if _is_many(value.get(part))}
         case "choices" if isinstance(value, list):
             return {path: ONE_VALUE} if any(_is_many(each) for each in value) else {}

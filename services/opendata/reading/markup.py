@@ -82,7 +82,7 @@ def _refuse(*_: object) -> None:
     raise Invalid("文書型（DOCTYPE）のあるXMLは受け取れません。外して送り直してください。", code="not-published")
 
 
-def _parse(parser: expat.XMLParserType, file: BinaryIO) -> None:
+def _parse(parser: expat.XMLParserType, file: IO[bytes]) -> None:
     while block := file.read(PIECE):
         _feed(parser, block, last=False)
     _feed(parser, b"", last=True)
