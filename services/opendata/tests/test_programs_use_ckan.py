@@ -323,7 +323,7 @@ def test_a_document_is_no_table_though_it_begins_with_blank_lines(town: Town, wr
     writer.action.package_create(name="ooki-json")
     text = b"\n" + b" " * 40 + b'\n{"a": 1, "b": 2}\n'
     file = writer.action.resource_create(package_id="ooki-json", upload=("map.geojson", io.BytesIO(text)))
-    assert (file["format"], file["datastore_active"]) == ("GEOJSON", False)
+    assert (file["format"], file["datastore_active"]) == ("JSON", False)
 
 
 def test_a_program_that_sends_every_night_what_is_there_tells_nobody(town: Town):

@@ -84,7 +84,7 @@ def test_a_clerk_publishes_a_messy_list_by_keyboard_alone_and_a_developer_finds_
     page = clerk.page
     page.context.add_cookies([{"name": SIGNED_IN, "value": "staff", "url": address}])
     page.goto(f"{address}/t/{town.code}/opendata/desk/")
-    clerk.choose_file("公開したい表のファイル", file)
+    clerk.choose_file("公開したいファイル", file)
     clerk.enter("ファイルを送って、内容を確かめる", "**/drafts/*")
     look(page, "keyboard-draft")
     page.get_by_text("暦にない日").wait_for()

@@ -87,7 +87,7 @@ def test_a_clerk_publishes_and_a_developer_finds_it_with_a_typo(
     clerk.context.add_cookies([{"name": SIGNED_IN, "value": "staff", "url": address}])
     clerk.goto(f"{address}/t/{town.code}/opendata/desk/")
     look(clerk, "desk-empty")
-    clerk.get_by_label("公開したい表のファイル").set_input_files(file)
+    clerk.get_by_label("公開したいファイル").set_input_files(file)
     clerk.get_by_role("button", name="ファイルを送って、内容を確かめる").click()
     clerk.wait_for_url("**/drafts/*")
     look(clerk, "draft")
