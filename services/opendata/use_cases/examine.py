@@ -161,7 +161,8 @@ def _understood(
 def _notes(place: str, title: str, columns: Sequence[str], around: Sequence[str]) -> str:
     named = [name for name in columns if name.strip()]
     more = "など" if len(named) > 6 else ""
-    return "\n".join([f"{place}の{title}です。項目：{'、'.join(named[:6])}{more}。", *around])
+    items = f"項目：{'、'.join(named[:6])}{more}。" if named else ""
+    return "\n".join([f"{place}の{title}です。{items}", *around])
 
 
 def _said_around(reading: Reading) -> list[str]:
