@@ -149,6 +149,10 @@ def _metrics(name: str) -> dict[str, str]:
     return {name: str(processes.free_port())}
 
 
+BETWEEN = 0.4
+"""Seconds between a citizen's applications. As fast as they can, a faster machine would ask its cluster for more processors."""
+
+
 def _process(supervisor: Supervisor, program: Program) -> Process:
     service, role = program.name.split(" ")
     port = int(next(value for name, value in program.environment.items() if name.endswith("METRICS_PORT")))
@@ -163,6 +167,7 @@ def measure(running: clouds.Running, measured: list[Process], rest: float, load:
     begun = [each.look() for each in measured]
     time.sleep(rest)
     at_rest = [(one, each.look()) for one, each in zip(begun, measured, strict=True)]
+    people.pause = BETWEEN
     people.begin()
     threads = [*backing_up.begin(), *visitors.begin()]
     try:

@@ -41,9 +41,10 @@ pytestmark = [pytest.mark.fault, pytest.mark.slow]  # `make slow`
 
 @dataclass
 class Citizens:
-    """Keep applying until told to stop. `acknowledged` is key → (town, application id)."""
+    """Keep applying until told to stop. `acknowledged` is key → (town, application id); `pause` seconds after each."""
 
     url: str
+    pause: float = 0
     acknowledged: dict[str, tuple[str, str]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -74,6 +75,7 @@ class Citizens:
                 status, answer, cookie = self._apply(town, key, cookie)
                 if status == 201:
                     self.acknowledged[key] = (town, json.loads(answer)["application_id"])
+                    self.stopping.wait(self.pause)
                     break
                 if 400 <= status < 500:
                     self.refused.append(f"{status} {answer[:300]}")
