@@ -139,3 +139,18 @@ def test_a_list_of_names_and_places_is_of_no_kind_unless_its_title_says_so():
     assert recognise(columns) == ()
     assert recognise(columns, "R7公共施設一覧")[0].definition.kind.name == "公共施設一覧"
     assert recognise((*columns, "SSID"))[0].definition.kind.name == "公衆無線LANアクセスポイント一覧"
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        ("久留米市ＡＥＤ設置場所一覧", "AED設置箇所一覧"),
+        ("避難所一覧（令和8年4月）", "指定緊急避難場所一覧"),
+        ("公衆便所", "公衆トイレ一覧"),
+        ("施設の一覧", None),
+    ],
+)
+def test_a_short_list_is_known_by_what_a_town_hall_calls_it(title: str, kind: str | None):
+    """Columns that many kinds have, as in a list that somebody keeps for the office."""
+    found = recognise(("番号", "名称", "住所", "緯度", "経度", "電話番号"), title)
+    assert (found[0].definition.kind.name if found else None) == kind

@@ -93,7 +93,7 @@ def _examine(store: Store, tables: Tables, source: Source, reading: Reading, tel
     reading = _with_sheet_first(reading, source.sheet)
     table = reading.tables[0]
     stem = PurePath(source.filename).stem
-    definition = _definition(source, table, stem)
+    definition = _definition(source, table, " ".join((stem, *_said_around(reading))))
     chosen = plan(table.with_cells(source.corrected), definition, source.publisher)
     mended = repair(chosen)
     report = _understood(source, reading, definition, mended.table.columns)
