@@ -17,6 +17,7 @@ import pytest
 
 from gateway import commands
 from gateway.settings import Settings
+from gateway.tests import fake_provider
 from infra.local.processes import free_port
 from libs.common import keys
 from libs.common.testing.browser import browser, browser_page  # noqa: F401 (fixtures, found by name)
@@ -60,6 +61,13 @@ def snapshot_document(**members: dict[str, list[str]]) -> dict[str, Any]:
         "members": members,
         "labels": {"eapply": "電子申請"},
     }
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[str]:
+    """A provider of identity that answers as the test says (`fake_provider.State`)."""
+    with fake_provider.serving() as found:
+        yield found
 
 
 @dataclass

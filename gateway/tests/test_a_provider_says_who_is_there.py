@@ -44,12 +44,6 @@ HANAKO = "hanako@example.jp"
 TOWN = Voucher("town")
 
 
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[str]:
-    with fake_provider.serving() as found:
-        yield found
-
-
 @pytest.fixture
 def door(tmp_path: Path, issuer: str) -> Iterator[Inside]:
     with door_with(tmp_path, issuer) as made:

@@ -32,12 +32,6 @@ KEY = f"town-{CODE}"
 ADMIN, CLERK = "admin@example.jp", "clerk@example.jp"
 
 
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[str]:
-    with fake_provider.serving() as found:
-        yield found
-
-
 @pytest.fixture
 def door(tmp_path: Path, issuer: str) -> Iterator[Inside]:
     """The operator lets people name this provider although it is on this machine."""

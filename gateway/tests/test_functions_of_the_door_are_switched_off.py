@@ -29,12 +29,6 @@ KEY = key_of_town(CODE)
 SIGN_IN = f"/sign-in?next=/t/{CODE}/desk/"
 
 
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[str]:
-    with fake_provider.serving() as found:
-        yield found
-
-
 @pytest.fixture
 def door(tmp_path: Path, issuer: str) -> Iterator[Inside]:
     """Two municipalities that have each set up a provider of their own, which is in use; one person administers both."""

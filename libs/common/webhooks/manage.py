@@ -1,6 +1,7 @@
 """Making, changing and looking through webhooks. Every change is in the audit record; secrets never are."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
@@ -20,25 +21,30 @@ KEPT = timedelta(days=30)
 PAGE = 50
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is typed into the form of a webhook: where it leads, what it is for, which types of events it is told."""
+
+    url: str
+    purpose: str
+    types: Sequence[str]
+
+
 def add(
     session: Session,
     actor: Actor,
+    wish: Wish,
     *,
-    url: str,
-    purpose: str,
-    types: Sequence[str],
     known: Collection[str],
     allowed: Collection[tuple[str, int]],
     now: datetime,
 ) -> WebhookRow:
     """A new address. Raises Invalid with a sentence for each input, Conflict where there are `MOST` already."""
-    _check(url, purpose, types, known, allowed)
+    _check(wish, known, allowed)
     if (session.scalar(select(func.count()).select_from(WebhookRow)) or 0) >= MOST:
         raise Conflict(say("送り先は%(most)s件までです。使わないものを消してください。", most=MOST))
-    row = WebhookRow(
-        id=new_id(), url=url.strip(), purpose=purpose.strip(), types=sorted(types), secret=signing.new_secret(),
-        state=ACTIVE, made_by=actor.subject, made_at=now,
-    )  # fmt: skip
+    row = WebhookRow(id=new_id(), secret=signing.new_secret(), state=ACTIVE, made_by=actor.subject, made_at=now)
+    _take_over(row, wish)
     session.add(row)
     session.flush()
     audit.record(session, actor, "webhook.added", row.id, detail={"host": host_of(row.url)}, now=now)
@@ -49,35 +55,36 @@ def change(
     session: Session,
     actor: Actor,
     webhook: WebhookRow,
+    wish: Wish,
     *,
-    url: str,
-    purpose: str,
-    types: Sequence[str],
     known: Collection[str],
     allowed: Collection[tuple[str, int]],
     now: datetime,
 ) -> None:
     """Another address, purpose or choice of events for the same webhook: its secret and its log stay, and what still waits goes to
     the new address. Raises Invalid as `add` does."""
-    _check(url, purpose, types, known, allowed)
-    detail = {"from": host_of(webhook.url), "host": host_of(url.strip())}
-    webhook.url, webhook.purpose, webhook.types = url.strip(), purpose.strip(), sorted(types)
+    _check(wish, known, allowed)
+    before = host_of(webhook.url)
+    _take_over(webhook, wish)
+    detail = {"from": before, "host": host_of(webhook.url)}
     audit.record(session, actor, "webhook.changed", webhook.id, detail=detail, now=now)
 
 
-def _check(
-    url: str, purpose: str, types: Sequence[str], known: Collection[str], allowed: Collection[tuple[str, int]]
-) -> None:
+def _take_over(webhook: WebhookRow, wish: Wish) -> None:
+    webhook.url, webhook.purpose, webhook.types = wish.url.strip(), wish.purpose.strip(), sorted(wish.types)
+
+
+def _check(wish: Wish, known: Collection[str], allowed: Collection[tuple[str, int]]) -> None:
     fields: dict[str, str] = {}
     try:
-        _check_url(url, allowed)
+        _check_url(wish.url, allowed)
     except Invalid as refused:
         fields["url"] = refused.message
-    if not purpose.strip():
+    if not wish.purpose.strip():
         fields["purpose"] = say("何に使う送り先かを入力してください。")
-    elif len(purpose.strip()) > 200:
+    elif len(wish.purpose.strip()) > 200:
         fields["purpose"] = say("200文字までで入力してください。")
-    if not types or set(types) - set(known):
+    if not wish.types or set(wish.types) - set(known):
         fields["types"] = say("知らせる出来事を1つ以上選んでください。")
     if fields:
         raise Invalid(next(iter(fields.values())), fields=fields)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from libs.common import access, audit, fetch
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, NotFound, say
 from libs.common.webhooks import delivering, manage
+from libs.common.webhooks.manage import Wish
 from libs.common.webhooks.table import WebhookRow
 
 TITLE = say("外部への通知（Webhook）")
@@ -37,24 +38,15 @@ class Desk:
         return "/".join((self.path.replace("{code}", request.path_params["code"]), *more))
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What was typed into the form of a webhook. The names are the form's, and those of `manage.add`."""
-
-    url: str
-    purpose: str
-    types: list[str]
-
-
 def _given(
     url: Annotated[str, Form()] = "",
     purpose: Annotated[str, Form()] = "",
     types: Annotated[list[str], Form()] = [],  # noqa: B006 (FastAPI copies it)
-) -> Given:
-    return Given(url, purpose, types)
+) -> Wish:
+    return Wish(url, purpose, types)
 
 
-Sent = Annotated[Given, Depends(_given)]
+Sent = Annotated[Wish, Depends(_given)]
 Act = Callable[[Session, WebhookRow, datetime], Any]
 ACTS: dict[str, Act] = {
     "test": delivering.test_message,
@@ -78,13 +70,13 @@ def router(desk: Desk) -> APIRouter:
 def _list_routes(routes: APIRouter, desk: Desk) -> None:
     @routes.get("/")
     def listed(request: Request, actor: Actor = access.staff(desk.role)) -> Response:
-        return _list(request, desk, actor, Given("", "", []), {})
+        return _list(request, desk, actor, Wish("", "", []), {})
 
     @routes.post("/")
     def add(request: Request, given: Sent, actor: Actor = access.staff(desk.role)) -> Response:
         try:
             with desk.changing(request, actor) as session:
-                made = manage.add(session, actor, **asdict(given), **_known(request, desk)).id
+                made = manage.add(session, actor, given, **_known(request, desk)).id
         except Invalid as refused:
             return _list(request, desk, actor, given, refused.fields, 422)
         return RedirectResponse(desk.address(request, made), 303)
@@ -100,7 +92,7 @@ def _one_routes(routes: APIRouter, desk: Desk) -> None:
         try:
             with desk.changing(request, actor) as session:
                 row = manage.find(session, webhook_id, lock=True)
-                manage.change(session, actor, row, **asdict(given), **_known(request, desk))
+                manage.change(session, actor, row, given, **_known(request, desk))
         except Invalid as refused:
             return _one(request, desk, actor, webhook_id, given=given, errors=refused.fields)
         return RedirectResponse(desk.address(request, webhook_id), 303)
@@ -137,7 +129,7 @@ def _one_routes(routes: APIRouter, desk: Desk) -> None:
 
 
 def _list(
-    request: Request, desk: Desk, actor: Actor, given: Given, errors: dict[str, str], status: int = 200
+    request: Request, desk: Desk, actor: Actor, given: Wish, errors: dict[str, str], status: int = 200
 ) -> Response:
     with desk.reading(request, actor) as session:
         rows, counts = manage.every(session), manage.counts(session)
@@ -154,7 +146,7 @@ def _one(
     webhook_id: str,
     *,
     before: str = "",
-    given: Given | None = None,
+    given: Wish | None = None,
     errors: dict[str, str] | None = None,
 ) -> Response:
     """`given` and `errors`: what was typed to change it, and why it was not taken."""

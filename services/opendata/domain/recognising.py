@@ -43,7 +43,7 @@ def recognise(columns: Sequence[str], title: str = "") -> tuple[Recognition, ...
 
     `title` (file name, what stands above the table, data set title) decides between kinds of nearly equal columns, never alone.
     """
-    weights = _weights()
+    weights, said = _weights(), fold(title)
     found = []
     for definition in definitions():
         wanted = [column.name for column in definition.columns]
@@ -52,7 +52,7 @@ def recognise(columns: Sequence[str], title: str = "") -> tuple[Recognition, ...
         share = distinctive / sum(weights[name] for name in wanted)
         covered = sum(1 for name in columns if set(candidates(name)) & set(wanted)) / max(len(columns), 1)
         certainty = math.sqrt(share * covered)
-        if _is_called(definition.kind.name, title):
+        if _is_called(definition.kind.name, said):
             certainty = min(1.0, certainty + 0.15)
         elif all(weights[name] < TELLING for name in present):
             continue
@@ -61,8 +61,7 @@ def recognise(columns: Sequence[str], title: str = "") -> tuple[Recognition, ...
     return tuple(sorted(found, key=lambda one: -one.certainty)[:5])
 
 
-def _is_called(kind: str, title: str) -> bool:
-    said = fold(title)
+def _is_called(kind: str, said: str) -> bool:
     return any(fold(word) in said for word in CALLED.get(kind, (kind.removesuffix("一覧"),)))
 
 

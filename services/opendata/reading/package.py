@@ -4,6 +4,7 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +16,8 @@ from services.opendata.reading.merges import Merge
 
 _RANGE = re.compile(r"([A-Z]{1,3})(\d+)(?::([A-Z]{1,3})(\d+))?")
 MOST_MERGES = 20_000
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, ValueError)
+"""What reading a ZIP that is damaged raises."""
 DAMAGED = "Excelのファイルが壊れていて読めません。Excelで開いて保存し直してください。"
 
 
@@ -43,21 +46,27 @@ def open_package(path: Path, limits: Limits) -> zipfile.ZipFile:
     except zipfile.BadZipFile as error:
         raise Invalid(DAMAGED, code="damaged") from error
     entries = package.infolist()
-    if len(entries) > limits.entries or sum(entry.file_size for entry in entries) > limits.unpacked:
-        raise TooLarge("展開すると大きすぎるファイルです（zip爆弾の疑い）。受け付けられません。", code="zip-bomb")
+    check_bounds(entries, limits)
     for entry in entries:
-        if entry.file_size > 10 * MEGABYTE and entry.file_size > limits.ratio * max(entry.compress_size, 1):
-            raise TooLarge("展開すると大きすぎるファイルです（zip爆弾の疑い）。受け付けられません。", code="zip-bomb")
         if entry.filename.endswith("sharedStrings.xml") and entry.file_size > limits.shared_strings:
             raise TooLarge("Excelの中の文字が多すぎます。CSVで保存して登録してください。", code="too-large")
-        if entry.flag_bits & 1:
-            raise Invalid("パスワードの付いたファイルです。パスワードを外して登録してください。", code="encrypted")
     if not any(entry.filename == "xl/workbook.xml" for entry in entries):
         raise Invalid(
             "Excel（.xlsx）のファイルではありません。ZIPの場合は中のファイルを1つずつ登録してください。",
             code="not-a-table",
         )
     return package
+
+
+def check_bounds(entries: Sequence[zipfile.ZipInfo], limits: Limits) -> None:
+    """Of any ZIP, before something is unpacked. Raises TooLarge `zip-bomb`, Invalid `encrypted`."""
+    if len(entries) > limits.entries or sum(entry.file_size for entry in entries) > limits.unpacked:
+        raise TooLarge("展開すると大きすぎるファイルです（zip爆弾の疑い）。受け付けられません。", code="zip-bomb")
+    for entry in entries:
+        if entry.file_size > 10 * MEGABYTE and entry.file_size > limits.ratio * max(entry.compress_size, 1):
+            raise TooLarge("展開すると大きすぎるファイルです（zip爆弾の疑い）。受け付けられません。", code="zip-bomb")
+        if entry.flag_bits & 1:
+            raise Invalid("パスワードの付いたファイルです。パスワードを外して登録してください。", code="encrypted")
 
 
 def has(package: zipfile.ZipFile, start: str) -> bool:
@@ -69,7 +78,7 @@ def acts(file: BinaryIO) -> bool:
     try:
         with zipfile.ZipFile(file) as package:
             return any("vbaProject" in name or "/externalLinks/" in name for name in package.namelist())
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, struct.error):
+    except BROKEN:
         return False
     finally:
         file.seek(0)

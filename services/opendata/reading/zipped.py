@@ -6,15 +6,15 @@ Only what was looked at goes out: a package with anything else in it is refused,
 import io
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from libs.common.errors import Invalid, TooLarge, say
+from libs.common.errors import Invalid, say
 from services.opendata.domain.table import Finding, Row, Table
 from services.opendata.reading import markup
-from services.opendata.reading.limits import MEGABYTE, Limits
+from services.opendata.reading.limits import Limits
+from services.opendata.reading.package import BROKEN, check_bounds
 
 TIMETABLE = frozenset({"agency.txt", "stops.txt", "routes.txt", "trips.txt", "stop_times.txt"})
 CALENDARS = frozenset({"calendar.txt", "calendar_dates.txt"})
@@ -28,7 +28,6 @@ PARAGRAPHS = frozenset({"p", "h"})
 DAMAGED = "ZIPのファイルが壊れていて読めません。"
 ACCEPTED = "ZIPで公開できるのは、バスの時刻表（GTFS）、シェープファイル、KMZです。ほかは中のファイルを1つずつ登録してください。"
 
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, ValueError)
 Words = Callable[[], Iterator[str]]
 
 
@@ -49,7 +48,7 @@ def look(path: Path, limits: Limits) -> Package | None:
             names = [each.filename for each in entries]
             if "xl/workbook.xml" in names:
                 return None
-            _check(entries, limits)
+            check_bounds(entries, limits)
             found = _of(path, package, names)
             return replace(found, words=_whole(found.words))
     except BROKEN as error:
@@ -66,16 +65,6 @@ def _whole(words: Words) -> Words:
             raise Invalid(DAMAGED, code="damaged") from error
 
     return read
-
-
-def _check(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
-    if len(entries) > limits.entries or sum(each.file_size for each in entries) > limits.unpacked:
-        raise TooLarge("展開すると大きすぎるファイルです（zip爆弾の疑い）。受け付けられません。", code="zip-bomb")
-    for each in entries:
-        if each.file_size > 10 * MEGABYTE and each.file_size > limits.ratio * max(each.compress_size, 1):
-            raise TooLarge("展開すると大きすぎるファイルです（zip爆弾の疑い）。受け付けられません。", code="zip-bomb")
-        if each.flag_bits & 1:
-            raise Invalid("パスワードの付いたファイルです。パスワードを外して登録してください。", code="encrypted")
 
 
 def _of(path: Path, package: zipfile.ZipFile, names: list[str]) -> Package:

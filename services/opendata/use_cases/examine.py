@@ -146,7 +146,7 @@ def _understood(
     source: Source, reading: Reading, definition: Definition | None, columns: Sequence[str]
 ) -> dict[str, Any]:
     table = reading.tables[0]
-    title = definition.kind.name if definition else PurePath(source.filename).stem.replace("_", " ").strip()
+    title = definition.kind.name if definition else _title(source)
     return {
         "format": reading.format, "encoding": reading.encoding, "sheet": table.sheet,
         "other_sheets": [each.sheet for each in reading.tables[1:]],
@@ -156,6 +156,10 @@ def _understood(
             "notes": _notes(source.publisher.name, title, columns, _said_around(reading)), "tags": _tags(definition),
         },
     }  # fmt: skip
+
+
+def _title(source: Source) -> str:
+    return PurePath(source.filename).stem.replace("_", " ").strip()
 
 
 def _notes(place: str, title: str, columns: Sequence[str], around: Sequence[str]) -> str:
@@ -330,7 +334,7 @@ def _risk(risk: personal.Risk) -> dict[str, Any]:
 
 def _examine_document(tables: Tables, source: Source, document: Document, tell: Tell) -> Examined:
     """A file that is published as it was sent. What of it has rows can be looked at and asked for as a table, too."""
-    title = PurePath(source.filename).stem.replace("_", " ").strip()
+    title = _title(source)
     found = Findings()
     found.extend(document.findings)
     if unlike := document.named_otherwise(source.filename):

@@ -55,7 +55,7 @@ class Shop:
     def webhook(self, *types: str, tenant: str = "402036", url: str = "") -> WebhookRow:
         with self.service.database.transaction(tenant=tenant) as session:
             return manage.add(
-                session, CLERK, url=url or self.receiver.url, purpose="文書管理", types=list(types or (MADE,)),
+                session, CLERK, manage.Wish(url or self.receiver.url, "文書管理", list(types or (MADE,))),
                 known={MADE, PAID}, allowed={("127.0.0.1", int(self.receiver.allowed.split(":")[1]))}, now=NOW,
             )  # fmt: skip
 
@@ -276,7 +276,7 @@ def test_our_own_network_is_never_asked(shop: Shop, monkeypatch: pytest.MonkeyPa
 )  # fmt: skip
 def test_an_address_that_may_not_be_asked_is_refused_when_it_is_typed(shop: Shop, url: str) -> None:
     with shop.service.database.transaction(tenant="402036") as session, pytest.raises(Invalid) as refused:
-        manage.add(session, CLERK, url=url, purpose="", types=["x"], known={MADE}, allowed=(), now=NOW)
+        manage.add(session, CLERK, manage.Wish(url, "", ["x"]), known={MADE}, allowed=(), now=NOW)
     assert set(refused.value.fields) == {"url", "purpose", "types"}
 
 
