@@ -11,6 +11,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.hygiene import MAX_HEADER_BYTES, MAX_TARGET_BYTES
+from libs.common.server import Joined
 
 HEADER_SECONDS = 15.0
 """From the first byte of a request to the end of its headers."""
@@ -25,10 +26,6 @@ _REFUSALS = {
 }
 
 
-JOINED_BYTES = 16 * 1024
-"""So much is held back at most until the step of the loop is over."""
-
-
 UNSENT_BYTES = 128 * 1024
 """Bytes that the system may hold unsent for one client (TCP_NOTSENT_LOWAT, `man 7 tcp` of Linux): else it takes megabytes for a slow
 reader, and whether that reader takes anything at all is seen only when a third of them has gone."""
@@ -38,55 +35,21 @@ WAITING_BYTES = 0
 """Bytes of an answer that may wait for a slow client before nothing more is written: none beyond the piece it could not take whole."""
 
 
-class Joined:
-    """A transport that writes once what one step of the loop writes in pieces.
-
-    An answer is a head, a body and an end; uvloop makes a system call of each, and these were a third of what a small proxied
-    request costs. Nothing is held back past the step: the head of an answer whose body comes later is on its way.
-    """
+class Unhurried(Joined):
+    """For a client that may be slow, or stay: as little as may be waits for it, and not for ever."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
+        super().__init__(transport, loop)
         transport.set_write_buffer_limits(WAITING_BYTES)
         plain = transport.get_extra_info("socket")
         if plain is not None and plain.family != socket.AF_UNIX:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-        self._held: list[bytes] = []
-        self._size = 0
-        # Everything else is the transport's own, without a detour.
-        self.is_closing = transport.is_closing
-        self.get_extra_info = transport.get_extra_info
-        self.pause_reading = transport.pause_reading
-        self.resume_reading = transport.resume_reading
-        self.set_protocol = transport.set_protocol
-
-    def write(self, data: bytes) -> None:
-        if not data:
-            return
-        if not self._held:
-            if len(data) >= JOINED_BYTES:
-                return self._transport.write(data)
-            self._loop.call_soon(self._flush)
-        self._held.append(data)
-        self._size += len(data)
-        if self._size >= JOINED_BYTES:
-            self._flush()
 
     def close(self) -> None:
-        self._flush()
+        self.flush()
         if self._transport.get_write_buffer_size():
             self._loop.call_later(CLOSING_SECONDS, self._transport.abort)
         self._transport.close()
-
-    def abort(self) -> None:
-        self._held.clear()
-        self._transport.abort()
-
-    def _flush(self) -> None:
-        if self._held:
-            held, self._held, self._size = self._held, [], 0
-            self._transport.write(held[0] if len(held) == 1 else b"".join(held))
 
 
 class _Nowhere(list[tuple[bytes, bytes]]):
@@ -117,7 +80,7 @@ class StrictProtocol(HttpToolsProtocol):
         self.taking_seconds = taking_seconds
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(Joined(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(Unhurried(transport, self.loop))  # type: ignore[arg-type]
         self.timeout_keep_alive_task = self.loop.call_later(HEADER_SECONDS, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:

@@ -23,11 +23,61 @@ READ_AHEAD = 256 * 1024
 every read; more only takes memory, for each connection that brings something."""
 LINGER = 20
 """Milliseconds that `push` waits for a client that is about to take more: less than a turn of the loop costs on a busy machine."""
+JOINED_BYTES = 16 * 1024
+"""So much is held back at most until the step of the loop is over."""
 _EXTENSION = "kyodo.line"
 
 
 def line_of(scope: MutableMapping[str, Any]) -> "Line | None":
     return scope.get("extensions", {}).get(_EXTENSION)
+
+
+class Joined:
+    """A transport that writes once what one step of the loop writes in pieces.
+
+    An answer is a head, a body and an end; uvloop makes a system call of each, and these were a third of what a small proxied
+    request costs, half of what a range of a file does. Nothing is held back past the step: the head of an answer whose body comes
+    later is on its way.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+        self._size = 0
+        # Everything else is the transport's own, without a detour.
+        self.is_closing = transport.is_closing
+        self.get_extra_info = transport.get_extra_info
+        self.get_write_buffer_size = transport.get_write_buffer_size
+        self.set_write_buffer_limits = transport.set_write_buffer_limits
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+        self.set_protocol = transport.set_protocol
+
+    def write(self, data: bytes) -> None:
+        if not data:
+            return
+        if not self._held:
+            if len(data) >= JOINED_BYTES:
+                return self._transport.write(data)
+            self._loop.call_soon(self.flush)
+        self._held.append(data)
+        self._size += len(data)
+        if self._size >= JOINED_BYTES:
+            self.flush()
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._held.clear()
+        self._transport.abort()
+
+    def flush(self) -> None:
+        if self._held:
+            held, self._held, self._size = self._held, [], 0
+            self._transport.writelines(held)
 
 
 class Pieces:
@@ -67,6 +117,9 @@ class BodyInPieces(HttpToolsProtocol):
 class Protocol(BodyInPieces):
     """What services listen with: it offers `Line` to whoever answers with a file."""
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(Joined(transport, self.loop))  # type: ignore[arg-type]
+
     def on_headers_complete(self) -> None:
         if self.scheme != "http":  # through TLS every byte has to be touched
             return super().on_headers_complete()
@@ -87,7 +140,8 @@ class Line:
 
     async def clear(self) -> None:
         """Return when everything said before has left. Raises ConnectionError when the client is gone."""
-        transport = self._protocol.transport
+        transport: Joined = self._protocol.transport  # type: ignore[assignment]
+        transport.flush()
         transport.set_write_buffer_limits(0)
         await self._protocol.flow.drain()
         transport.set_write_buffer_limits()

@@ -40,6 +40,8 @@ FRESH = 1.0
 in the transaction that keeps the bytes."""
 GATHERED = 512 * 1024
 """Bytes of a body that go to a thread at once. Fewer cost more turns, more cost memory for each of many uploads."""
+PUSHED = 4 * BLOCK
+"""Bytes that the kernel sends in one turn. A client that takes them more slowly than we give them ends the turn earlier."""
 AT_ONCE = 256 * 1024
 """Bytes of an answer that are taken from memory, where they are, without a thread."""
 
@@ -233,7 +235,7 @@ class Exchange:
         await line.clear()
         try:
             while at < span.end:
-                size = min(BLOCK, span.end - at)
+                size = min(PUSHED, span.end - at)
                 sent = await self._turns.take(self._tenant, size, in_thread, line.push, file, at, size)
                 line.count(sent)
                 at += sent

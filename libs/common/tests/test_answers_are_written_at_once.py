@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import uvloop
 
-from gateway.server import JOINED_BYTES, Joined
+from libs.common.server import JOINED_BYTES, Joined
 
 
 def written(act: Callable[[Joined], None]) -> list[bytes]:
