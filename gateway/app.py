@@ -21,6 +21,7 @@ from gateway.routes import DOOR, Moved, Onward, Own
 from gateway.upstream import HttpUpstreams, Patience, Upstreams
 from libs.common import telemetry
 from libs.common.errors import NotFound, Refusal, TooMany, say
+from libs.common.server import line_of
 from libs.common.web import static_app
 from libs.common.web.assets import assets
 
@@ -189,6 +190,7 @@ class Gateway:
             shared=admitted.shared,
             tenant=decision.tenant.id if decision.tenant else "",
             route_class=decision.route_class,
+            line=line_of(scope),
         )
         await self._proxy.pass_on(request, receive, send)
 

@@ -32,6 +32,7 @@ from gateway.upstream import (
 )
 from libs.common.actor import STRENGTHS
 from libs.common.errors import Refusal, TooLarge, TooWeak, say
+from libs.common.server import Line
 
 ANSWERS = Counter(
     "gateway_answers_total",
@@ -41,7 +42,8 @@ ANSWERS = Counter(
 WATCH_AFTER = 0.05
 """Seconds after which we listen whether the client is still there. Most answers are done by then."""
 
-
+CARRIED = 256 * 1024
+"""Bytes left of an answer from which it pays to let the kernel bring them (`upstream/carry.py`)."""
 _INSUFFICIENT = re.compile(r'error="insufficient_user_authentication".*acr_values="([a-z-]+)')
 
 
@@ -68,6 +70,8 @@ class Onwards:
     route_class: str = ""
     handing: Handing | None = None
     """How a file is handed over that the service only names; None if it was not offered to."""
+    line: Line | None = None
+    """The client's connection, where the kernel can bring a large answer to it; else None."""
     shared: bool = False
     """Whether other people use this machine: then nothing stays in its cache, whatever the service says."""
 
@@ -263,6 +267,9 @@ class Proxy:
         await send({"type": "http.response.start", "status": answer.status, "headers": self._headers(request, answer)})
         more = True
         try:
+            if request.line is not None and answer.left >= CARRIED:
+                await _carry(request.line, answer, send)
+                more = False
             while more:
                 chunk = await answer.chunk()
                 more = not answer.ended
@@ -294,6 +301,20 @@ class Proxy:
         if request.personal and header(kept, b"cache-control") is None:
             kept.append((b"cache-control", b"no-store"))
         return [*kept, *opened(self._security, answer.headers), *request.answered]
+
+
+async def _carry(line: Line, answer: Answer, send: Send) -> None:
+    """What has come of a large answer, then the rest past us. Raises ClientGone as well."""
+    await send({"type": "http.response.body", "body": answer.halt(), "more_body": True})
+    try:
+        await line.clear()
+        await answer.carry(line)
+    except (ConnectionError, TimeoutError) as error:
+        line.abandon()
+        raise ClientGone from error
+    finally:
+        line.close()
+    await send({"type": "http.response.body", "body": b""})
 
 
 @cache

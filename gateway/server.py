@@ -8,10 +8,8 @@ import asyncio
 import socket
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from gateway.hygiene import MAX_HEADER_BYTES, MAX_TARGET_BYTES
-from libs.common.server import Joined
+from libs.common.server import Joined, Lined
 
 HEADER_SECONDS = 15.0
 """From the first byte of a request to the end of its headers."""
@@ -31,16 +29,16 @@ UNSENT_BYTES = 128 * 1024
 reader, and whether that reader takes anything at all is seen only when a third of them has gone."""
 CLOSING_SECONDS = 60.0
 """How long a connection that is to close may take for what it was not sent yet. Then it is cut: its reader takes nothing."""
-WAITING_BYTES = 0
-"""Bytes of an answer that may wait for a slow client before nothing more is written: none beyond the piece it could not take whole."""
 
 
 class Unhurried(Joined):
     """For a client that may be slow, or stay: as little as may be waits for it, and not for ever."""
 
+    waiting = 0
+    """Nothing more is written beyond the piece that it could not take whole."""
+
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(transport, loop)
-        transport.set_write_buffer_limits(WAITING_BYTES)
         plain = transport.get_extra_info("socket")
         if plain is not None and plain.family != socket.AF_UNIX:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
@@ -63,7 +61,7 @@ class _Nowhere(list[tuple[bytes, bytes]]):
 _NOWHERE = _Nowhere()
 
 
-class StrictProtocol(HttpToolsProtocol):
+class StrictProtocol(Lined):
     """One connection. Limits hold while a message is read, not after it has been."""
 
     in_headers = False

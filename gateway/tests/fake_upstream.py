@@ -42,7 +42,9 @@ async def app(scope, receive, send):
         case "close-in-middle":
             await close_in_middle(scope, send)
         case "stream":
-            await stream(int(query["bytes"]), send)
+            await stream(int(query["bytes"]), send, int(query.get("until", query["bytes"])))
+            if "until" in query:
+                await stop(scope, receive, query.get("then", "cut"))
         case "early":
             await answer(send, 409, b"early")
         case "weak":
@@ -149,13 +151,27 @@ async def close_in_middle(scope, send):
     scope["extensions"]["test.transport"].abort()
 
 
-async def stream(total, send):
+async def stream(total, send, until):
+    """`total` bytes are promised, of which the first `until` come: numbers of eight digits, so that a lost or doubled piece shows."""
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(total).encode())]})
-    block = b"s" * 65536
-    while total > 0:
-        piece = block[:total]
-        total -= len(piece)
-        await send({"type": "http.response.body", "body": piece, "more_body": total > 0})
+    sent = 0
+    while sent < until:
+        piece = numbered(sent, min(sent + 65536, until))
+        sent += len(piece)
+        await send({"type": "http.response.body", "body": piece, "more_body": sent < total})
+
+
+def numbered(start, end):
+    """Bytes `start` to `end` of 00000000 00000008 00000016 …; `start` is a multiple of 8."""
+    return b"".join(b"%08d" % at for at in range(start, end, 8))[: end - start]
+
+
+async def stop(scope, receive, then):
+    """In the middle of an answer: cut the line, or say nothing more until the reader has gone."""
+    if then == "cut":
+        await asyncio.sleep(0.05)
+        return scope["extensions"]["test.transport"].abort()
+    await hang(scope, receive)
 
 
 async def trickle(scope, receive, send):

@@ -17,6 +17,7 @@ from gateway.upstream.words import (
     UpstreamLate,
     UpstreamRefused,
 )
+from libs.common.server import Line
 
 ELSEWHERE = 1.0
 """Seconds for which a replica is given to take a connection where another one can be asked."""
@@ -155,6 +156,16 @@ class HttpAnswer:
         if not self._connection.ended:
             await self._connection.more(self._idle)
         return self._connection.take()
+
+    @property
+    def left(self) -> int:
+        return self._connection.left
+
+    def halt(self) -> bytes:
+        return self._connection.halt()
+
+    async def carry(self, line: Line) -> None:
+        await self._connection.carry(line, self._idle)
 
     def close(self, *, whole: bool) -> None:
         if self._closed:

@@ -1,12 +1,15 @@
 """One connection to a service: bytes in, status, headers and body out; it waits where either side is slow."""
 
 import asyncio
+import os
 from collections import deque
 
 import httptools
 
 from gateway.hygiene import Headers
+from gateway.upstream.carry import carry
 from gateway.upstream.words import WITHOUT_BODY, NothingCame, UpstreamBroken, UpstreamLate
+from libs.common.server import Line
 
 READ = 128 * 1024
 """Bytes that one read of the socket brings at most."""
@@ -50,6 +53,8 @@ class Connection(asyncio.BufferedProtocol):
         self._quickly = 0
         self._reading = True
         self._received = 0
+        self._length = 0
+        self._came = 0
         self._has_head = False
         self._measured = False
         self._reusable = False
@@ -114,6 +119,28 @@ class Connection(asyncio.BufferedProtocol):
             self._reading = True
             self._transport.resume_reading()
         return whole
+
+    @property
+    def left(self) -> int:
+        """Bytes of the body that have not come here, where somebody else may take them from the socket; else 0."""
+        free = self.usable and not self.complete and self._transport.get_extra_info("sslcontext") is None
+        return max(0, self._length - self._came) if free else 0
+
+    def halt(self) -> bytes:
+        """Read nothing more: the rest is somebody else's. What has come until now."""
+        self._transport.pause_reading()
+        self._reading = True  # as far as `take` is concerned
+        return self.take()
+
+    async def carry(self, line: Line, idle: float) -> None:
+        """The rest of the body to `line`, after `halt`. Raises as `carry` does."""
+        source = os.dup(self._transport.get_extra_info("socket").fileno())
+        try:
+            await carry(source, line, self._length - self._came, idle)
+        finally:
+            os.close(source)
+        self.complete = True
+        self._transport.resume_reading()
 
     async def more(self, idle: float) -> None:
         """Return when there is more to take, or `complete`. Raises UpstreamBroken or UpstreamLate."""
@@ -206,12 +233,14 @@ class Connection(asyncio.BufferedProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
         self._measured = self._measured or name in (b"content-length", b"transfer-encoding")
+        if name == b"content-length" and value.isdigit():
+            self._length = int(value)
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if status < 200:  # RFC 9110, 15.2: an interim answer; the real one follows
-            self.headers, self._measured = [], False
+            self.headers, self._measured, self._length = [], False, 0
             return
         self.status, self._has_head = status, True
         self._reusable = self._parser.should_keep_alive()
@@ -222,6 +251,7 @@ class Connection(asyncio.BufferedProtocol):
         if not self._chunks:
             self._waits_since = self._loop.time()
         self._chunks.append(body)
+        self._came += len(body)
         self._waiting_bytes += len(body)
 
     def on_message_complete(self) -> None:

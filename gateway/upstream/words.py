@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.hygiene import Headers
+from libs.common.server import Line
 
 WITHOUT_BODY = (204, 304)
 """Answers that end with their headers, whatever length these name (RFC 9112, 6.3)."""
@@ -53,6 +54,20 @@ class Answer(Protocol):
 
     async def chunk(self) -> bytes:
         """What has arrived of the body since the last one; the last may be empty. Raises UpstreamBroken or UpstreamLate in the middle."""
+        ...
+
+    @property
+    def left(self) -> int:
+        """Bytes of the body that have not come here yet and that `carry` can bring; 0 where nobody knows, or it cannot."""
+        ...
+
+    def halt(self) -> bytes:
+        """Take what has come, and nothing more here: `carry` follows."""
+        ...
+
+    async def carry(self, line: Line) -> None:
+        """Bring what is left from the service's connection to the client's without looking at it. Raises UpstreamBroken or UpstreamLate,
+        and ConnectionError or TimeoutError where it is the client who went or takes nothing."""
         ...
 
     def close(self, *, whole: bool) -> None:

@@ -25,6 +25,8 @@ LINGER = 20
 """Milliseconds that `push` waits for a client that is about to take more: less than a turn of the loop costs on a busy machine."""
 JOINED_BYTES = 16 * 1024
 """So much is held back at most until the step of the loop is over."""
+AT_ONCE = getattr(os, "SPLICE_F_NONBLOCK", 0) | getattr(os, "SPLICE_F_MOVE", 0)
+"""How a pipe is filled and emptied: nobody waits."""
 _EXTENSION = "kyodo.line"
 
 
@@ -40,9 +42,13 @@ class Joined:
     later is on its way.
     """
 
+    waiting: int | None = None
+    """Bytes that may wait for a slow client before nothing more is written; None: as many as the loop thinks right."""
+
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
+        transport.set_write_buffer_limits(self.waiting)
         self._held: list[bytes] = []
         self._size = 0
         # Everything else is the transport's own, without a detour.
@@ -114,11 +120,8 @@ class BodyInPieces(HttpToolsProtocol):
         cycle.message_event.set()
 
 
-class Protocol(BodyInPieces):
-    """What services listen with: it offers `Line` to whoever answers with a file."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(Joined(transport, self.loop))  # type: ignore[arg-type]
+class Lined(HttpToolsProtocol):
+    """Offers `Line` to whoever answers. Its transport is a `Joined`."""
 
     def on_headers_complete(self) -> None:
         if self.scheme != "http":  # through TLS every byte has to be touched
@@ -129,12 +132,19 @@ class Protocol(BodyInPieces):
         line.cycle = self.cycle
 
 
+class Protocol(BodyInPieces, Lined):
+    """What services listen with."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(Joined(transport, self.loop))  # type: ignore[arg-type]
+
+
 class Line:
     """The connection of one request, to send a file on. Of one answer, after its head."""
 
     cycle: RequestResponseCycle
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: HttpToolsProtocol) -> None:
         self._protocol = protocol
         self._out = -1
 
@@ -144,7 +154,7 @@ class Line:
         transport.flush()
         transport.set_write_buffer_limits(0)
         await self._protocol.flow.drain()
-        transport.set_write_buffer_limits()
+        transport.set_write_buffer_limits(transport.waiting)
         self._check()
         self._out = os.dup(transport.get_extra_info("socket").fileno())
 
@@ -162,6 +172,13 @@ class Line:
                 raise OSError("a file became shorter while it was sent")
             sent += done
         return sent
+
+    def push_pipe(self, pipe: int, count: int) -> int:
+        """Send up to `count` of the bytes that wait in `pipe`; returns how many went. Waits for nobody, and needs no thread."""
+        try:
+            return os.splice(pipe, self._out, count, flags=AT_ONCE)
+        except BlockingIOError:
+            return 0
 
     def _soon(self) -> bool:
         waiting = select.poll()
