@@ -364,8 +364,7 @@ def _examine_document(tables: Tables, source: Source, document: Document, tell: 
     report["original"] = _told(document.name(source.filename), document.media_type, source.stored, built)
     if document.table and made:
         report["before"] = _first_rows(document.table)
-        with tables.open(source.tenant, made) as opened:
-            report |= whereabouts.of(opened)
+        report |= whereabouts.look(tables, source.tenant, made)
     return Examined(report, made, None, None)
 
 
@@ -436,8 +435,7 @@ def _keep(
         file = store.put(source.tenant, _csv(mended.table), limit=MAX_CSV)
         repaired_file = file.id
         report["repaired"] = _told(f"{PurePath(source.filename).stem}.csv", "text/csv", file, built)
-    with tables.open(source.tenant, repaired_table or original) as opened:
-        report |= whereabouts.of(opened)
+    report |= whereabouts.look(tables, source.tenant, repaired_table or original)
     return Examined(report, original, repaired_table, repaired_file)
 
 
