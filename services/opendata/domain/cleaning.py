@@ -5,7 +5,7 @@ from functools import partial
 
 from services.opendata.domain import texts
 from services.opendata.domain.cells import Cleaned, unsure
-from services.opendata.domain.dates import clean_date, clean_time
+from services.opendata.domain.dates import clean_date, clean_range, clean_time
 from services.opendata.domain.numbers import clean_number, clean_percent, is_excel_error
 from services.opendata.domain.phones import clean_phone
 from services.opendata.domain.places import clean_code, clean_degrees, clean_postal
@@ -29,6 +29,7 @@ _CLEANERS: dict[Role, Cleaner] = {
     "identifier": texts.clean_identifier,
     "kana": texts.clean_kana,
     "uri": texts.clean_uri,
+    "range": clean_range,
 }
 
 

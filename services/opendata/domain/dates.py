@@ -156,3 +156,21 @@ def clean_time(value: str) -> Cleaned:
             f"「{value}」は1日の中にない時刻です。翌日にまたがる場合は特記事項の列に書いてください。",
         )
     return mended(f"{hours:02}:{minutes:02}", "time-format", f"時刻を hh:mm の形に直しました：{value}")
+
+
+RANGE = re.compile(r"\d{1,3}\s*[-~]\s*\d{1,3}\s*(?:歳|人|才)?")
+_DAY_FOR_RANGE = re.compile(r"(?:\d{4}-)?(\d{1,2})(?:月|-|/)(\d{1,2})日?")
+
+
+def day_for_range(value: str) -> str | None:
+    """「10月14日」「2024-10-14」 → `10-14`: what was a range before Excel took it for a day."""
+    found = _DAY_FOR_RANGE.fullmatch(half_width(value))
+    return f"{int(found[1])}-{int(found[2])}" if found and not RANGE.fullmatch(half_width(value)) else None
+
+
+def clean_range(value: str) -> Cleaned:
+    """A cell of a column of classes (0-4, 5-9): a day among them is named."""
+    if guess := day_for_range(value):
+        message = f"「{value}」は、Excelが範囲を日付に変えたもののようです。「{guess}」ではないか確かめてください。"
+        return unsure(guess, "range-as-date", message)
+    return right(value)

@@ -7,11 +7,11 @@ from services.opendata.domain.cells import Cleaned, half_width, mended, right, u
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
 _NUMBER = re.compile(r"[-+▲△]?\s*(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 UNIT = re.compile(
-    r"人|名|件|世帯|戸|校|園|[箇か所ヶケ]*所|棟|台|基|本|個|枚|冊|回|歳|円|床|室|席|区画|㎡|m2|m²|m3|km|km2|ha|m|cm|mm|kg|g|t|L",
+    r"人|名|件|世帯|戸|校|園|[箇か所ヶケ]*所|棟|台|基|本|個|枚|冊|回|歳|円|便|票|食|頭|匹|羽|隻|床|室|席|区画|㎡|m2|m²|m3|km|km2|ha|m|cm|mm|kg|g|t|L",
     re.I,
 )
 _WITH_UNIT = re.compile(rf"({_NUMBER.pattern})\s*({UNIT.pattern})", re.I)
-_YEN = re.compile(rf"¥\s*+({_NUMBER.pattern})")
+_YEN = re.compile(rf"(?:¥|金(?=.*円))\s*+({_NUMBER.pattern})\s*+(?:-|円[也-]?)?")
 _PERCENT = re.compile(rf"({_NUMBER.pattern})\s*+%")
 # Marks of notes behind a number, and the letters before it for revised and preliminary figures (同「統計表における符号」 r, p).
 _NOTED = re.compile(
@@ -28,7 +28,19 @@ SIGNS = {
     "…": "不詳",
     "...": "不詳",
     "*": "秘匿",
+    "--": "該当なし",
+    "---": "該当なし",
+    "**": "秘匿",
+    "***": "秘匿",
+    "///": "該当なし",
+    "・・・": "不詳",
     "不明": "不明",
+    "不詳": "不詳",
+    "欠測": "欠測",
+    "欠": "欠測",
+    "調査中": "調査中",
+    "非公表": "非公表",
+    "n/a": "該当なし",
     "なし": "なし",
     "未定": "未定",
 }
@@ -58,7 +70,9 @@ def clean_number(value: str) -> Cleaned:
         )
     if found := _YEN.fullmatch(text):
         return mended(
-            _plain(found[1]), "number-unit", f"「¥」を除き、数値にしました。単位は項目名に書いてください：{value}"
+            _plain(found[1]),
+            "number-unit",
+            f"金額の書き方（¥や円）を除き、数値にしました。単位は項目名に書いてください：{value}",
         )
     if found := _NOTED.fullmatch(text):
         message = f"注の印「{found[2].strip()}」を除き、数値にしました。注は備考に書いてください：{value}"

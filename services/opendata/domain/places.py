@@ -132,6 +132,6 @@ def clean_postal(value: str) -> Cleaned:
     if re.fullmatch(r"[0-9]{3}-[0-9]{4}", value):
         return right(value)
     digits = half_width(value).lstrip("〒").replace("-", "").strip()
-    if re.fullmatch(r"\d{7}", digits):
-        return mended(f"{digits[:3]}-{digits[3:]}", "postal-format", f"郵便番号を 000-0000 の形に直しました：{value}")
+    if re.fullmatch(r"\d{3} ?\d{4}", digits):
+        return mended(f"{digits[:3]}-{digits[-4:]}", "postal-format", f"郵便番号を 000-0000 の形に直しました：{value}")
     return unsure(value, "postal-unreadable", f"「{value}」は7桁の郵便番号ではありません。")

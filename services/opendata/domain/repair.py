@@ -146,6 +146,7 @@ def _mended_rows(plan: Plan, without: frozenset[str], result: Repair | None = No
     pair = _pair(plan.roles)
     prefecture_at = _index(plan.columns, "都道府県名", "所在地_都道府県")
     one_each = _one_each(plan.definition) and "total-row" not in without
+    grouped = plan.table.grouped and "group-blank" not in without
     above: Sequence[str] = ("",) * len(plan.columns)
     for block in plan.table.blocks():
         rows = [row for row in block if not _is_sum(plan, row, result)] if one_each else block
@@ -153,7 +154,7 @@ def _mended_rows(plan: Plan, without: frozenset[str], result: Repair | None = No
         doubtful = [
             column for column, values in zip(columns, zip(*cells, strict=True), strict=True) if not column[3](values)
         ] if rows else []  # fmt: skip
-        if not doubtful:
+        if not doubtful and not grouped:
             yield from rows
             above = cells[-1] if cells else above
             continue
@@ -168,6 +169,9 @@ def _mended_rows(plan: Plan, without: frozenset[str], result: Repair | None = No
                     _mend(plan, row, mended, at, cleaned, without, result)
             if pair:
                 _mend_position(plan, row, mended, pair, without, result)
+            if grouped and not mended[0].strip() and total_at(row) is None:
+                message = f"まとまりの最初の行の値を入れました：{above[0]}"
+                _mend(plan, row, mended, 0, mended_cell(above[0], "group-blank", message), without, result)
             above = mended
             yield Row(row.number, tuple(mended))
 

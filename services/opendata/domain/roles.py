@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Literal
 
-from services.opendata.domain.cells import Cleaned
-from services.opendata.domain.dates import EXCEL_DAYS, clean_date
+from services.opendata.domain.cells import Cleaned, half_width
+from services.opendata.domain.dates import EXCEL_DAYS, RANGE, clean_date, day_for_range
 from services.opendata.domain.numbers import clean_number, clean_percent
 from services.opendata.domain.places import is_latitude_name, is_longitude_name
 from services.opendata.domain.standards import Definition, StandardColumn
@@ -27,6 +27,7 @@ Role = Literal[
     "kana",
     "uri",
     "choice",
+    "range",
 ]
 SAMPLE = 2_000
 """Rows looked at to learn what a column without a known name holds."""
@@ -42,7 +43,10 @@ _NAMES: tuple[tuple[str, Role], ...] = (
     ),
     (r"(電話|FAX|ファックス)番号$|^(電話|TEL|FAX)$", "phone"),
     (r"^郵便番号$|_郵便番号$", "postal"),
-    (r"(年月日|指定日|登録日|更新日|開始日|終了日|設置日|許可日|公開日)$", "date"),
+    (
+        r"(年月日|(指定|登録|更新|開始|終了|設置|許可|認可|認定|公開|開設|設立|契約|制定|施行|発生|検査|竣工|完成)日)$",
+        "date",
+    ),
     (r"(開始|終了|開館|閉館|受付)(時間|時刻)$", "time"),
     (r"^(NO|ID|番号|連番|法人番号|内線番号|医療機関コード|事業所番号|POIコード|町字ID)\.?$", "identifier"),
     (r"_カナ$|フリガナ|^名称カナ$", "kana"),
@@ -90,6 +94,8 @@ def _role_by_values(name: str, values: list[str]) -> Role:
         return "number"
     if _are_numbers(filled, clean_percent):
         return "percent"
+    if _are_ranges(filled):
+        return "range"
     dates = sum(map(_is_date, filled))
     if dates * 2 >= len(filled) and dates + sum(map(_is_serial, filled)) >= ENOUGH * len(filled):
         return "date"
@@ -100,6 +106,12 @@ def _are_numbers(values: list[str], clean: Callable[[str], Cleaned]) -> bool:
     """Signs of absence and secrecy say nothing about what the column holds."""
     found = [cleaned for cleaned in map(clean, values) if cleaned.code not in ("number-sign", "excel-error")]
     return bool(found) and sum(cleaned.sure for cleaned in found) >= ENOUGH * len(found)
+
+
+def _are_ranges(values: list[str]) -> bool:
+    """Classes such as 15-19, of which Excel made days: 10-14 became 10月14日."""
+    ranges = sum(bool(RANGE.fullmatch(half_width(value))) for value in values)
+    return ranges > 1 and ranges >= sum(day_for_range(value) is not None for value in values) > 0
 
 
 def _is_serial(value: str) -> bool:

@@ -88,6 +88,8 @@ class Table:
     header_row: int | None = 1
     places: tuple[int, ...] = ()
     """The file's column, from 1, in which each column stands, where empty ones were left out."""
+    grouped: bool = False
+    """Whether the first column is written in the first row of each group only, as merged cells are saved in CSV."""
 
     def place(self, at: int) -> int:
         """The file's column (from 1) of the table's column (from 0)."""

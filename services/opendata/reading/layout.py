@@ -22,6 +22,7 @@ _NUMBER = re.compile(r"[-+▲△]?[\d０-９,，.．]+[%％]?")
 _NOTE = re.compile(
     r"^\s*+(?:[※*＊]|[（(]?注[\d０-９）):：.]?|[（(]?備考[）):：]|出典|資料|[（(]単位|.*(?:現在|時点)[）)]?$)"
 )
+_PLACE_OR_TIME = re.compile(r"[町村字]\d|\d(?:番地|番|丁目|-\d)|\d:\d\d")
 _SECTION = re.compile(r"^\s*[■□◆◇●▼▽★☆【《〈<＜]")
 _UNIT_CELL = re.compile(
     r"\([^()]{1,8}\)|\[[^\[\]]{1,8}\]|単位|"
@@ -101,15 +102,15 @@ def _sheet_of(sheet: str, above: list[Table], rest: Source) -> str:
 
 def _table(source: Source, scan: _Scan, merges: tuple[Merge, ...], sheet: str, findings: Findings) -> Table:
     layout = find_layout(source, scan, merges, sheet, findings)
-    _note_rows(source(), layout, sheet, findings)
+    grouped = _note_rows(source(), layout, sheet, findings)
     header_row = layout.header[-1] if layout.header else None
     if not layout.empty:
-        return Table(layout.columns, lambda: _rows(source(), layout), sheet, header_row)
+        return Table(layout.columns, lambda: _rows(source(), layout), sheet, header_row, grouped=grouped)
     kept = [at for at in range(len(layout.columns)) if at not in layout.empty]
     return Table(
         tuple(layout.columns[at] for at in kept),
         lambda: (Row(row.number, tuple(row.cells[at] for at in kept)) for row in _rows(source(), layout)),
-        sheet, header_row, tuple(at + 1 for at in kept),
+        sheet, header_row, tuple(at + 1 for at in kept), grouped,
     )  # fmt: skip
 
 
@@ -296,8 +297,19 @@ def _header_at(head: Sequence[Row]) -> int | None:
     wanted = max(1, round(0.6 * max(usual, widest)))
     for at, row in enumerate(head[:20]):
         if _filled(row) >= wanted and not (wanted == 1 and usual == 2 and _is_title(row, head[at + 1 : at + 3])):
-            return at if _is_wordy(row) or _repeats_under(head[at - 1 : at], row) else None
+            wordy = _is_wordy(row) and not _is_data(row, head[at + 1 : at + 6])
+            return at if wordy or _repeats_under(head[at - 1 : at], row) else None
     return None
+
+
+def _is_data(row: Row, below: Sequence[Row]) -> bool:
+    """Whether an address or a time stands where names are looked for, with its like in the rows below: a list without names."""
+    for column, cell in enumerate(row.cells):
+        if _PLACE_OR_TIME.search(half_width(cell)):
+            under = [half_width(each.cells[column]) for each in below if column < len(each.cells)]
+            if under and 2 * sum(bool(_PLACE_OR_TIME.search(each)) for each in under) > len(under):
+                return True
+    return False
 
 
 def _repeats_under(above: Sequence[Row], row: Row) -> bool:
@@ -321,7 +333,13 @@ def _is_wordy(row: Row) -> bool:
     """A header has words, mostly different ones: numbers that are years (2020, 令和2年) may be names too, but not all of them."""
     cells = [cell.strip() for cell in row.cells if cell.strip()]
     numbers = sum(bool(_NUMBER.fullmatch(cell)) and not re.fullmatch(r"(?:19|20)\d\d", cell) for cell in cells)
-    return numbers * 5 <= len(cells) and len(set(cells)) * 2 > len(cells)
+    return numbers * 5 <= len(cells) and (len(set(cells)) * 2 > len(cells) or _same_again(cells))
+
+
+def _same_again(cells: Sequence[str]) -> bool:
+    """Names of a table, and the same again beside it: 投票区, 投票所, 投票区, 投票所."""
+    width = len(set(cells))
+    return width > 1 and len(cells) % width == 0 and all(cells[at] == cells[at % width] for at in range(len(cells)))
 
 
 def _header_rows(head: Sequence[Row], at: int, merges: tuple[Merge, ...]) -> list[Row]:
@@ -471,10 +489,11 @@ def _is_header_again(cells: tuple[str, ...], layout: Layout) -> bool:
     return cells[0] == layout.columns[0] and tuple(map(tidy, cells)) == layout.columns
 
 
-def _note_rows(rows: Iterator[Row], layout: Layout, sheet: str, findings: Findings) -> None:
+def _note_rows(rows: Iterator[Row], layout: Layout, sheet: str, findings: Findings) -> bool:
+    """Names what is odd about rows; whether the first column is written once for each group."""
     width = len(layout.columns)
     blanks = 0
-    group = _Group()
+    group = _Group(min(at for at in range(width) if at not in layout.empty))
     for row in rows:
         if row.number < layout.first or row.number > layout.last:
             continue
@@ -503,13 +522,14 @@ def _note_rows(rows: Iterator[Row], layout: Layout, sheet: str, findings: Findin
             word = row.cells[at]
             message = f"{row.number}行目は「{word.strip()}」の行です。データと合計が混ざらないよう、除くことを検討してください。"
             findings.add(Finding("total-row", "warning", message, sheet, row.number, at + 1, layout.columns[at], word))
-    group.note(layout, sheet, findings)
+    return group.note(layout, sheet, findings)
 
 
 @dataclass
 class _Group:
-    """Whether the first column is written in the first row of each group only, as merged cells are saved in CSV."""
+    """Whether the first column (`column`, from 0) is written in the first row of each group only, as merged cells are saved in CSV."""
 
+    column: int
     filled: int = 0
     blank: int = 0
     first: int | None = None
@@ -517,20 +537,24 @@ class _Group:
     again: bool = False
 
     def take(self, row: Row) -> None:
-        value = row.cells[0].strip() if row.cells else ""
+        value = row.cells[self.column].strip() if self.column < len(row.cells) else ""
         if value:
             # No blank in the first thousand rows is no group either: a million rows need not be watched for one.
             self.again = value == self.last or (self.filled > 1_000 and not self.blank)
             self.last, self.filled = value, self.filled + 1
-        elif self.filled and _filled(row) > 1:
+        elif not self.filled:
+            self.again = True  # a column that begins with a blank is one that not every row has
+        elif _filled(row) > 1:
             self.blank += 1
             self.first = self.first or row.number
 
-    def note(self, layout: Layout, sheet: str, findings: Findings) -> None:
-        if self.filled > 1 and self.blank >= self.filled and not self.again and not layout.merges:
-            name = layout.columns[0]
-            message = f"「{name}」がまとまりの最初の行にしかありません（空欄{self.blank}行）。すべての行に同じ値を入れてください。"
-            findings.add(Finding("group-blank", "warning", message, sheet, self.first, 1, name))
+    def note(self, layout: Layout, sheet: str, findings: Findings) -> bool:
+        found = self.filled > 1 and self.blank >= self.filled and not self.again and not layout.merges
+        if found:
+            name = layout.columns[self.column]
+            message = f"「{name}」がまとまりの最初の行にしかありません（空欄{self.blank}行）。直した表では、すべての行に同じ値を入れます。"
+            findings.add(Finding("group-blank", "warning", message, sheet, self.first, self.column + 1, name))
+        return found
 
 
 def _note_width(row: Row, width: int, sheet: str, findings: Findings) -> None:

@@ -4,16 +4,18 @@ import marshal
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from itertools import islice, pairwise
 from pathlib import Path
 from threading import Lock
+from typing import Any
 from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile, ZipFile
 
 from openpyxl import load_workbook
+from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.workbook.workbook import Workbook
 
@@ -117,13 +119,36 @@ def _records(path: Path, sheet: str, limits: Limits) -> Iterator[Row]:
     with _open(path) as workbook:
         worksheet = workbook[sheet]
         worksheet.reset_dimensions()  # the size written in the file may be wrong
-        for number, cells in enumerate(worksheet.iter_rows(values_only=True), start=1):
+        for number, cells in enumerate(_values(workbook, worksheet), start=1):
             if number > limits.rows:
                 raise too_many_rows(limits)
             end = len(cells)
             while end and cells[end - 1] is None:
                 end -= 1
             yield Row(number, tuple(map(text_of, cells[:end])))
+
+
+def _values(workbook: Workbook, worksheet: Any) -> Iterator[Sequence[object]]:
+    """The rows' values. Formats of single cells are looked at only where the workbook has one with ％: 0.359 that Excel shows as 35.9%
+    is read as 35.9%, for the column is called 増減率（％）, and others have written 35.9 in it."""
+    if not _has_percent(workbook):
+        yield from worksheet.iter_rows(values_only=True)
+        return
+    for cells in worksheet.iter_rows():
+        yield [_percent(cell.value) if _is_percent(cell) else cell.value for cell in cells]
+
+
+def _has_percent(workbook: Any) -> bool:
+    formats = {**dict(enumerate(workbook._number_formats, start=BUILTIN_FORMATS_MAX_SIZE)), **BUILTIN_FORMATS}
+    return any("%" in formats.get(style.numFmtId, "") for style in workbook._cell_styles)
+
+
+def _is_percent(cell: Any) -> bool:
+    return type(cell.value) in (int, float) and "%" in cell.number_format
+
+
+def _percent(value: float) -> str:
+    return f"{text_of(round(value * 100, 10))}%"
 
 
 def text_of(value: object) -> str:

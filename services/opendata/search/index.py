@@ -115,6 +115,10 @@ class Index:
             allowed = self._alive & self._filtered(filters)
             levels = [(term, self._levels(term)) for term in understood.terms]
             found, relaxed = _matching(levels, allowed)
+            corrected = understood.corrected
+            if relaxed and (as_typed := _as_typed(levels)):
+                levels, corrected = as_typed, None
+                found, _ = _matching(levels, allowed)
             total = found.bit_count()
             if order or not understood.terms:
                 page = list(islice(self._ordered(found, order), offset, offset + limit))
@@ -125,7 +129,7 @@ class Index:
             words = tuple(
                 dict.fromkeys(word for term in understood.terms for word, _ in term.alternatives if term.demanded)
             )
-            return Answer(tuple(hits), total, counts, understood.corrected, relaxed and total > 0, words)
+            return Answer(tuple(hits), total, counts, corrected, relaxed and total > 0, words)
 
     def suggest(self, prefix: str, limit: int = 8) -> tuple[str, ...]:
         """Words of titles, tags and places that start with `prefix` (as typed, in kana or in Latin letters), the most used first."""
@@ -237,6 +241,14 @@ def _matching(levels: list[tuple[Term, Levels]], allowed: int) -> tuple[int, boo
         ]
     best = next((bits for bits in reversed(at_least[1:]) if bits), 0)
     return _with_the_rarest(best, levels), True
+
+
+def _as_typed(levels: list[tuple[Term, Levels]]) -> list[tuple[Term, Levels]]:
+    """Without words that were taken for typos: beside others that are found as typed they say nothing (移動図書館 is no 異動). None of
+    them where there was no guess, or nothing else is found."""
+    typed = [(term, here) for term, here in levels if not term.mended]
+    found = any(here for term, here in typed if term.demanded and not term.places)
+    return typed if found and len(typed) < len(levels) else []
 
 
 def _with_the_rarest(found: int, levels: list[tuple[Term, Levels]]) -> int:

@@ -30,6 +30,8 @@ class Term:
     alternatives: tuple[tuple[str, float], ...] = ()
     places: tuple[str, ...] = ()
     demanded: bool = True
+    mended: bool = False
+    """Whether it was found only by taking it for a typo of another word."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,8 @@ class Reader:
                 alternatives.setdefault(other, MENDED)
                 for synonym, weight in words().others.get(other, {}).items():
                     alternatives.setdefault(synonym, MENDED * weight)
-        return Term(piece, tuple(alternatives.items()), places), self._catalogue.written(near[0])
+        guessed = not any(word in piece for word in near)  # 工事中 holds 工事
+        return Term(piece, tuple(alternatives.items()), places, mended=guessed), self._catalogue.written(near[0])
 
     def _near(self, word: str) -> list[str]:
         return self._catalogue.vocabulary.near(word, self._is_of_use)

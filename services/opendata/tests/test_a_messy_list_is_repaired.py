@@ -51,6 +51,40 @@ def test_sums_stay_where_rows_are_not_places(town: Town):
     assert [row["町丁"] for row in repaired(town, town.staff().send(content, "人口.csv"))] == ["大溝", "木佐木", "計"]
 
 
+GROUPED = "年度,区分,件数\r\n令和4年度,建物,12\r\n,林野,3\r\n,小計,15\r\n令和5年度,建物,9\r\n,林野,0\r\n"
+
+
+def test_a_group_written_once_stands_in_all_its_rows(town: Town):
+    draft = town.staff().send(GROUPED.encode("cp932"), "火災.csv")
+    assert [row["年度"] for row in repaired(town, draft)] == ["令和4年度"] * 2 + [""] + ["令和5年度"] * 2
+    text = visible(town.staff().get(draft).text)
+    assert "すべての行に同じ値を入れます" in text
+    assert "L2-02" not in text, "nothing is left out any more"
+
+
+def test_a_repair_that_cannot_mend_a_row_does_not_say_so(town: Town):
+    content = "年齢,総数,男,女\r\n0～4歳,1234,600,634\r\n5～9歳,1,350,670,680\r\n10～14歳,1400,700,700\r\n".encode(
+        "cp932"
+    )
+    text = visible(town.staff().get(town.staff().send(content, "03_年齢別人口.csv")).text)
+    assert "L1-14" in text, "680 fell out of its row, and is not in the repaired table either"
+    assert "レベル1 0点" in text
+
+
+def test_what_only_sorts_files_is_no_part_of_the_title(town: Town):
+    draft = town.staff().send(GROUPED.encode("cp932"), "03_火災.csv")
+    assert fields(town.staff().get(draft).text, f"{draft}/publish")["title"] == "火災"
+    draft = town.staff().send(GROUPED.encode("cp932"), "2024_火災.csv")
+    assert fields(town.staff().get(draft).text, f"{draft}/publish")["title"] == "2024 火災"
+
+
+def test_a_unit_written_above_the_table_is_known(town: Town):
+    content = "（単位：人）,,\r\n地区,平成27年,平成28年\r\n東,10,12\r\n西,20,21\r\n"
+    assert "L3-04" not in visible(town.staff().get(town.staff().send(content.encode("cp932"), "人口.csv")).text)
+    bare = content.partition("\r\n")[2]
+    assert "L3-04" in visible(town.staff().get(town.staff().send(bare.encode("cp932"), "人口.csv")).text)
+
+
 def test_what_stood_around_the_table_goes_into_its_description(town: Town):
     draft = town.staff().send(messy.CSV)
     notes = fields(town.staff().get(draft).text, f"{draft}/publish")["notes"]

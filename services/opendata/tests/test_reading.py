@@ -551,3 +551,31 @@ def test_a_group_written_once_and_rows_that_are_only_headings_are_named(drop):
 def test_a_column_with_a_few_blanks_is_no_group(drop):
     assert "group-blank" not in codes(drop("地区,施設名\n東部,a\n,b\n東部,c\n西部,d\n,e\n,f\n"))
     assert "group-blank" not in codes(drop("備考,施設名\nx,a\ny,b\nz,c\n,d\n"))
+
+
+def test_a_column_that_begins_with_a_blank_is_no_group(drop):
+    assert "group-blank" not in codes(drop("旧名称,施設名\n,a\nx,b\n,c\n,d\ny,e\n,f\n"))
+
+
+def test_what_excel_shows_in_per_cent_is_read_as_it_is_shown(drop):
+    def build(sheet):
+        for cells in (("業種", "増減率（％）", "構成比"), ("農業", 0.359, 0.07), ("漁業", "▲2.4％", 0.123)):
+            sheet.append(cells)
+        sheet["B2"].number_format, sheet["C3"].number_format = "0.0%", "0%"
+
+    reading = drop(workbook(build), "a.xlsx")
+    assert rows(reading) == [("農業", "35.9%", "0.07"), ("漁業", "▲2.4％", "12.3%")]
+
+
+def test_two_halves_of_a_list_side_by_side_keep_their_names(drop):
+    reading = drop("投票所一覧,,,,\n投票区,投票所,,投票区,投票所\n1,第一小,,11,市民会館\n2,第二小,,12,公民館\n")
+    assert reading.tables[0].columns == ("投票区", "投票所", "投票区_2", "投票所_2")
+    assert reading.findings.counts["header-twice"] == 2 and "no-header" not in codes(reading)
+
+
+def test_a_list_without_names_does_not_lose_its_first_row(drop):
+    reading = drop("まるしん,久留米市東町1,火～日 10:00\nみどり店,久留米市六ツ門町2,24H\n生協,久留米市国分町3,月水金\n")
+    assert reading.tables[0].columns == ("列1", "列2", "列3") and len(rows(reading)) == 3
+    assert "no-header" in codes(reading)
+    hours = drop("観測所,10:00,11:00\n久留米,1.5,2.0\n黒木,0,3\n")
+    assert hours.tables[0].columns == ("観測所", "10:00", "11:00"), "times over numbers are names"

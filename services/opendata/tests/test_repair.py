@@ -200,6 +200,7 @@ def test_readings_choices_addresses_and_postal_codes():
     assert mended(clean_uri(" https://www.city.ookawa.lg.jp/ ")) == "https://www.city.ookawa.lg.jp/"
     assert (mended(clean_uri("www.city.ookawa.lg.jp")), clean_uri("javascript:alert(1)").sure) == (None, False)
     assert mended(clean_postal("〒８３０８５２０")) == "830-8520"
+    assert mended(clean_postal("830 8520")) == "830-8520"
 
 
 AED = Table.of(
@@ -329,6 +330,9 @@ def test_a_glance_never_calls_a_cell_right_that_a_close_look_does_not(role, data
         ("75 2)", "75"),
         ("▲5 ※", "-5"),
         ("￥3,000", "3000"),
+        ("￥12,345,000－", "12345000"),
+        ("金１，０００円也", "1000"),
+        ("120便", "120"),
     ],
 )
 def test_marks_of_notes_and_of_money_leave_the_number(written, number):
@@ -366,3 +370,19 @@ def test_names_of_columns_in_half_width_katakana_are_mended_and_said():
 def test_a_place_that_is_not_in_japan_is_named_once(north, east):
     table = Table.of(["名称", "緯度", "経度"], [["役場", north, east]])
     assert [found.place for found in repair(plan(table)).findings.of("degrees-outside")] == ["B2"]
+
+
+@pytest.mark.parametrize("absent", ["***", "///", "--", "欠測", "不詳", "N/A"])
+def test_signs_of_absence_do_not_make_a_column_of_numbers_one_of_words(absent):
+    result = repair(plan(Table.of(("観測所", "雨量"), [("久留米", "１．５"), ("黒木", absent)])))
+    assert [row.cells[1] for row in result.table.rows()] == ["1.5", absent]
+    assert [(finding.code, finding.place) for finding in result.findings] == [("number-sign", "B3")]
+
+
+def test_a_range_that_excel_took_for_a_day_is_named():
+    rows = [("0-4", "1"), ("5-9", "2"), ("10月14日", "3"), ("15～19歳", "4"), ("2024-05-09", "5"), ("総数", "6")]
+    result = repair(plan(Table.of(("年齢", "人口"), rows)))
+    found = [(finding.code, finding.place, finding.proposal) for finding in result.findings]
+    assert found == [("range-as-date", "A4", "10-14"), ("range-as-date", "A6", "5-9")]
+    days = repair(plan(Table.of(("日", "人"), [("10月14日", "1"), ("10月15日", "2"), ("1-2", "3")])))
+    assert not days.findings.counts["range-as-date"], "days are days"

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import select
 
+from libs.common.errors import Unavailable
 from services.opendata.db import DatasetRow, VersionRow
 from services.opendata.domain import meshes, periods
 from services.opendata.tests.people import AED, Town, visible
@@ -109,6 +110,16 @@ def test_a_table_that_is_gone_is_not_asked_for_again_and_again(catalogue: Town):
         tables = [version.table_id for version in session.scalars(select(VersionRow))]
     catalogue.service.extras["tables"].forget(catalogue.code, tables[0])
     assert whereabouts.fill_in(catalogue.service) == 4 and whereabouts.fill_in(catalogue.service) == 0
+
+
+def test_a_large_file_that_takes_too_long_to_look_through_is_published_all_the_same(town: Town, monkeypatch):
+    def too_long(*_: object) -> None:
+        raise Unavailable("問い合わせに時間がかかりすぎたため、中断しました。", code="query-too-long")
+
+    monkeypatch.setattr(whereabouts, "of", too_long)
+    dataset = town.publish(FUKUOKA, "shisetsu.csv", title="福岡の施設")
+    assert town.visitor().result("package_show", id=dataset)["title"] == "福岡の施設"
+    assert titles(town, "bbox=130.38,33.55,130.45,33.65") == set(), "it lies nowhere on the map"
 
 
 def test_rows_that_programs_write_lie_where_they_lie_now(town: Town):

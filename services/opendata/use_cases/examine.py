@@ -40,6 +40,11 @@ STEPS = 6
 """Pieces of work of which `examine` tells, each a pass or more over all rows."""
 Tell = Callable[[int, int, str], None]
 """Told of each step as it begins: how many are done, of how many, what it is."""
+_FILE_NUMBER = re.compile(r"^\d{1,3}[\s_.．-]+(?=\D)")
+"""What only sorts files in a folder (03_文化財一覧.csv). Four digits are a year."""
+UNMENDED = frozenset({"no-header", "header-blank", "header-twice", "row-too-long", "quote-not-closed", "section-row"})
+"""Findings of the file as it came that hold for the repaired table, too: names that we made up, values that fell out of their row."""
+_MADE_UP = re.compile(r"列\d+")
 EDITION_TAGS = {"自治体標準オープンデータセット": "自治体標準ODS", "推奨データセット": "推奨データセット"}
 
 
@@ -159,11 +164,11 @@ def _understood(
 
 
 def _title(source: Source) -> str:
-    return PurePath(source.filename).stem.replace("_", " ").strip()
+    return _FILE_NUMBER.sub("", PurePath(source.filename).stem).replace("_", " ").strip()
 
 
 def _notes(place: str, title: str, columns: Sequence[str], around: Sequence[str]) -> str:
-    named = [name for name in columns if name.strip()]
+    named = [name for name in columns if name.strip() and not _MADE_UP.fullmatch(name)]
     more = "など" if len(named) > 6 else ""
     items = f"項目：{'、'.join(named[:6])}{more}。" if named else ""
     return "\n".join([f"{place}の{title}です。{items}", *around])
@@ -302,12 +307,18 @@ def _readability(
     sheet, found = reading.tables[0].sheet, Findings()
     found.extend(each for each in [*reading.findings, *mended.findings] if each.sheet in ("", sheet))
     described = frozenset({"definition"})  # the catalogue tells columns and history of every data set
+    if any("単位" in line for line in _said_around(reading)):  # it goes into the description
+        described |= {"units"}
     original = judge(Evidence(reading.format, reading.tables[0], tuple(roles), found, mended.counts, described))
     if not mends:
         return {"original": _judged(original)}
     roles_after = roles_of(mended.table, mended.table.columns, definition)
     anew = replace(mended.table, header_row=1)  # the repaired file begins with its names, whatever stood above them
-    rest = judge(Evidence("csv", anew, tuple(roles_after), mended.findings, Counter(), described))
+    left = Findings()
+    left.extend(
+        [*(each for each in reading.findings if each.sheet in ("", sheet) and each.code in UNMENDED), *mended.findings]
+    )
+    rest = judge(Evidence("csv", anew, tuple(roles_after), left, Counter(), described))
     return {"original": _judged(original), "repaired": _judged(rest)}
 
 
@@ -353,8 +364,7 @@ def _examine_document(tables: Tables, source: Source, document: Document, tell: 
     report["original"] = _told(document.name(source.filename), document.media_type, source.stored, built)
     if document.table and made:
         report["before"] = _first_rows(document.table)
-        with tables.open(source.tenant, made) as opened:
-            report |= whereabouts.of(opened)
+        report |= whereabouts.look(tables, source.tenant, made)
     return Examined(report, made, None, None)
 
 
@@ -425,8 +435,7 @@ def _keep(
         file = store.put(source.tenant, _csv(mended.table), limit=MAX_CSV)
         repaired_file = file.id
         report["repaired"] = _told(f"{PurePath(source.filename).stem}.csv", "text/csv", file, built)
-    with tables.open(source.tenant, repaired_table or original) as opened:
-        report |= whereabouts.of(opened)
+    report |= whereabouts.look(tables, source.tenant, repaired_table or original)
     return Examined(report, original, repaired_table, repaired_file)
 
 

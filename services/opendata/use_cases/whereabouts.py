@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from libs.common import log, room
 from libs.common.errors import Refusal, Unavailable
 from libs.common.service import Service
-from services.opendata.datastore import Table
+from services.opendata.datastore import Table, Tables
 from services.opendata.datastore.build import Column
 from services.opendata.db import DatasetRow, ResourceRow, VersionRow, datasets
 from services.opendata.domain import meshes, periods
@@ -28,6 +28,19 @@ SECONDS = 60.0
 """How long one table may be looked through."""
 
 _log = log.get(__name__)
+
+
+def look(tables: Tables, tenant: str, table_id: str) -> dict[str, Any]:
+    """`of` a kept table. One that cannot be looked through in time, or at all, lies nowhere: it must not be asked again and again. Nothing
+    is known of it where only its store is away: the next run looks again."""
+    try:
+        with tables.open(tenant, table_id, SECONDS) as opened:
+            return of(opened)
+    except Refusal as refusal:
+        _log.warning("table_not_looked_through", tenant=tenant, table=table_id, code=refusal.code)
+        if isinstance(refusal, Unavailable) and refusal.code != "query-too-long":
+            return {}
+        return {"points": None, "where": [], "when": []}
 
 
 def of(opened: Table) -> dict[str, Any]:
@@ -101,7 +114,7 @@ def _fill(service: Service, tenant: str, dataset_id: str, now: datetime) -> None
     with service.database.reading(tenant=tenant) as session:
         query = _lacking().where(ResourceRow.dataset_id == dataset_id)
         tables = {row.table_id: None for row in session.scalars(query) if row.table_id}
-    found = {table_id: _look(service, tenant, table_id) for table_id in tables}
+    found = {table_id: look(tables_of(service), tenant, table_id) for table_id in tables}
     if not any(found.values()):
         return
     with service.database.transaction(tenant=tenant) as session:
@@ -111,16 +124,3 @@ def _fill(service: Service, tenant: str, dataset_id: str, now: datetime) -> None
         session.flush()
         if dataset.state == "published":
             project(session, dataset, now)
-
-
-def _look(service: Service, tenant: str, table_id: str) -> dict[str, Any]:
-    """A table that cannot be looked through in time, or at all, lies nowhere: it must not be asked again and again. Nothing
-    is known of it where only its store is away: the next run looks again."""
-    try:
-        with tables_of(service).open(tenant, table_id, SECONDS) as opened:
-            return of(opened)
-    except Refusal as refusal:
-        _log.warning("table_not_looked_through", tenant=tenant, table=table_id, code=refusal.code)
-        if isinstance(refusal, Unavailable) and refusal.code != "query-too-long":
-            return {}
-        return {"points": None, "where": [], "when": []}

@@ -19,7 +19,20 @@ from services.opendata.tests.judged.catalogue import documents, kinds
 
 FOLDER = Path(__file__).parent
 PAGE = 10
-PARTS = ("tuned", "held-out", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+PARTS = (
+    "tuned",
+    "held-out",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+)
 
 
 @dataclass(frozen=True)
