@@ -23,9 +23,9 @@ LINES = ROOT / "var" / "accessibility.jsonl"
 PAGE = ROOT / "docs" / "accessibility-pages.md"
 ONE_OF_MANY = [
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}"), "*"),
-    (re.compile(r"/(t|portal)/\d{6}"), r"/\1/*"),
+    (re.compile(r"/\d{6}(?=/|$)"), "/*"),
     (re.compile(r"/mail/.+"), "/mail/*"),
-    (re.compile(r"/operator/registry/\d{6}"), "/operator/registry/*"),
+    (re.compile(r"/council/sharing/[a-z]+$"), "/council/sharing/*"),
     (re.compile(r"/opendata/datasets/[^/]+"), "/opendata/datasets/*"),
     (re.compile(r"/eapply/[a-z]+-[a-z-]+/$"), "/eapply/*/"),
     (re.compile(r"/desk/procedures/[^/]+/"), "/desk/procedures/*/"),
