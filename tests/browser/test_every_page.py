@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page
 
 from libs.common.testing.browser import WIDTHS, serving
-from tests.browser import looks, people
+from tests.browser import looks, people, record
 from tests.browser.people import USING
 from tests.browser.record import kind_of
 
@@ -177,3 +177,12 @@ def test_the_walk_finds_what_is_wrong(browser_page: Open) -> None:
     told = "\n".join(found)
     for fault in ("not exactly one h1", "lang is ''", "wider than the screen", "too small to press", "button-name"):
         assert fault in told, told
+
+
+def test_a_day_of_three_parts_is_no_trap_for_the_keyboard_and_a_trap_is_one(browser_page: Open) -> None:
+    page = browser_page(people.PHONE)
+    page.set_content('<a href="/">前</a><label>日 <input type="date"></label><a href="/next">次</a>')
+    assert record.walked(page) == {"stops": 3, "trap": False}
+    caught = '<script>document.querySelector("input").onkeydown = (key) => key.preventDefault()</script>'
+    page.set_content(f'<a href="/">前</a><label>名 <input></label><a href="/next">次</a>{caught}')
+    assert record.walked(page) == {"stops": 2, "trap": True}
