@@ -412,7 +412,11 @@ def _measured(running: clouds.Running, phases: list[str], minutes: float, share:
     processes.wait_until(lambda: not oracle.waiting(year.stores), seconds=300, pause=0.5)
     verdict = oracle.judge(people, year.stores)
     sent = sum(len(each.acknowledged) for each in people.values())
-    said = f"この回に受け付けた申請 {sent}件のうち、失われた {verdict.lost.total()}、二重 {verdict.doubled.total()}。"
+    said = (
+        f"この回に受け付けた申請 {sent}件のうち、失われた {verdict.lost.total()}、二重 {verdict.doubled.total()}。"
+        if sent
+        else ""
+    )
     print(said, flush=True)
     if share == 1:
         write(rows, command, said)
