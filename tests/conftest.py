@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from pytest_docker.plugin import get_docker_services
 
@@ -28,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 IN_CONTAINERS = os.environ.get("CLOUD_IN") == "containers"
 READY_WITHIN = float(os.environ.get("READY_WITHIN", "300"))
 """Seconds for which a cloud in containers may prepare and start; more where others use the machine, too."""
+SAMPLE_TOWN = "402036"
 CLOUDS = ["containers"] if IN_CONTAINERS else ["sqlite+embedded", "postgresql+rabbitmq"]
 
 
@@ -77,6 +79,7 @@ def as_containers() -> Iterator[Cloud]:
             )
         except Exception as never:
             raise RuntimeError(f"{never}\n{compose('ps --all')}\n{compose('logs --tail 20')}") from never
+        wait_for_rooms(url)
         sign_ins = compose("exec -T gateway-api cat /data/sample-sign-ins.txt")
         yield Cloud(url, "postgresql", "rabbitmq", sign_ins, compose=compose)
 
@@ -88,11 +91,23 @@ def as_processes(store: str, bus: str) -> Iterator[Cloud]:
     broken: list[str] = []
     try:
         with clouds.running(folder, database=store == "postgresql", broker=bus == "rabbitmq") as running:
+            wait_for_rooms(running.url)
             yield Cloud(running.url, store, bus, running.sign_ins, running)
             broken = faults_in(running.plan.logs)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     assert not broken, "the stories are told, but the logs hold errors:\n" + "\n\n".join(broken)
+
+
+def wait_for_rooms(url: str) -> None:
+    """The services of the sample's town are prepared by the workers, after all is up: until then its pages say that it uses none."""
+    for service in ("eapply", "ebid", "opendata", "backup"):
+        page = f"{url}/t/{SAMPLE_TOWN}/{service}/"
+        assert processes.wait_until(lambda page=page: is_in_use(page), seconds=READY_WITHIN, pause=0.3), page
+
+
+def is_in_use(page: str) -> bool:
+    return httpx.get(page, headers={"accept": "text/html"}, trust_env=False, timeout=60).status_code < 400
 
 
 def faults_in(logs: Path) -> list[str]:

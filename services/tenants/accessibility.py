@@ -108,11 +108,10 @@ _HEAD = """# アクセシビリティの試験(JIS X 8341-3:2016 AA)
   (`tests/browser/test_every_page.py::test_the_walk_finds_what_is_wrong`、`libs/common/web/tests/test_pages_in_a_browser.py::test_the_checks_see_what_is_planted`)
 - 「適合(検査)」= 違反がないことを検査が示す。「適合(開発者が確認)」= 雛形と文から、手がかりになる言葉や部品を開発者が探して確かめた。
   「一部を確認」= 機械で分かる部分だけを検査が示し、人の判断が残る
-- ページの種類ごとの、日付のある記録: `make accessibility` が `docs/accessibility-pages.md` に書きます
+- ページの種類ごとの、日付のある記録: [accessibility-pages.md](accessibility-pages.md)(`make accessibility` が書きます。数分から数十分)
 """
 _FOOT = """## まだないもの
 
-- ページの種類ごとの記録(`docs/accessibility-pages.md`)は、道具だけがあり、全種類ではまだ書いていません
 - 読み上げソフト(NVDA、VoiceOver)での確認、利用する方による試験、その記録
 - PDF は別です(PDF/UA: `libs/common/tests/pdf/`)。市町村が載せるファイルは、ここでは確かめません
 """

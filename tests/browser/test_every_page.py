@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page
 
 from libs.common.testing.browser import WIDTHS, serving
-from tests.browser import looks, people
+from tests.browser import looks, people, record
 from tests.browser.people import USING
 from tests.browser.record import kind_of
 
@@ -34,7 +34,7 @@ PHONE = min(WIDTHS)
 LANGUAGES = {"en": (PHONE,), "ja-easy": ()}
 """With the widths at which axe looks."""
 NOT_PAGES = re.compile(
-    r"\.(csv|xlsx|ics|pdf|yaml|json|jsonl|geojson|jsonld|ttl|atom|xml|zip|pyz|pdf)$|/ocds/|/ebid/log/|/api/\d|/lines$|/files/|/archive$|^/static/|/resume/"
+    r"\.(csv|xlsx|ics|pdf|yaml|json|jsonl|geojson|jsonld|ttl|atom|xml|rdf|zip|pyz|png|webp|svg)$|/ocds/|/ebid/log/|/api/\d|/lines$|/files/|/archive$|^/static/|/resume/"
 )
 
 
@@ -69,6 +69,8 @@ def walk(page: Page, url: str, starts: tuple[str, ...], within: str) -> tuple[li
     kinds: list[str] = []
     while waiting:
         path = waiting.popleft()
+        if not is_page(page, url + path):
+            continue
         found += look(page, url, path)
         kinds.append(kind_of(urlsplit(path).path))
         for link in links(page, url):
@@ -89,6 +91,12 @@ def look(page: Page, url: str, path: str) -> list[str]:
         found += looks.faults(page, language, (PHONE,), axe_at)
     page.goto(with_language(url + path, "ja"))
     return found + looks.faults(page, axe_at=(max(WIDTHS),))
+
+
+def is_page(page: Page, address: str) -> bool:
+    """Links lead to files and to answers for programs, too."""
+    answer = page.request.get(address, headers={"accept": "text/html"})
+    return answer.headers.get("content-type", "").startswith("text/html")
 
 
 def with_language(address: str, language: str) -> str:
@@ -153,23 +161,36 @@ def test_pages_that_answer_a_mistake(cloud: Any, browser_page: Open) -> None:
 
 
 def test_the_walk_finds_what_is_wrong(browser_page: Open) -> None:
-    """Planted: a page behind a link, too wide, without a heading, in no language, with a button too small to press."""
+    """Planted: a page behind a link, too wide, without a heading, in no language, with a button too small to press.
+
+    A picture and a file are no pages, and two towns' pages are one kind.
+    """
     pages = {
-        "/": '<!doctype html><html lang="ja"><title>はじめ｜見本</title><main id="main"><h1>はじめ</h1><a href="/bad">次</a></main>',
+        "/": '<!doctype html><html lang="ja"><title>はじめ｜見本</title><main id="main"><h1>はじめ</h1><a href="/bad">次</a>'
+        '<a href="/pictures/desk.webp">写真</a><a href="/rows">表</a>'
+        '<a href="/kept/402036">久留米市</a><a href="/kept/401307">福岡市</a></main>',
         "/bad": '<!doctype html><title>悪い</title><main id="main"><p style="width:90rem">長い</p>'
         '<button style="height:20px"></button></main>',
     }
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         body = pages.get(scope["path"], pages["/"]).encode()
-        await send(
-            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html; charset=utf-8")]}
-        )
+        kind = b"text/csv" if scope["path"] == "/rows" else b"text/html; charset=utf-8"
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
         await send({"type": "http.response.body", "body": body})
 
     with serving(app) as url:
         kinds, found = walk(browser_page(people.PHONE), url, ("/",), "/")
-    assert "/bad" in kinds
+    assert sorted(kinds) == ["/", "/bad", "/kept/*"]
     told = "\n".join(found)
     for fault in ("not exactly one h1", "lang is ''", "wider than the screen", "too small to press", "button-name"):
         assert fault in told, told
+
+
+def test_a_day_of_three_parts_is_no_trap_for_the_keyboard_and_a_trap_is_one(browser_page: Open) -> None:
+    page = browser_page(people.PHONE)
+    page.set_content('<a href="/">前</a><label>日 <input type="date"></label><a href="/next">次</a>')
+    assert record.walked(page) == {"stops": 3, "trap": False}
+    caught = '<script>document.querySelector("input").onkeydown = (key) => key.preventDefault()</script>'
+    page.set_content(f'<a href="/">前</a><label>名 <input></label><a href="/next">次</a>{caught}')
+    assert record.walked(page) == {"stops": 2, "trap": True}

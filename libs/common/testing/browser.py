@@ -29,7 +29,11 @@ HOW_TO = (
     "or name it in the environment variable CHROMIUM."
 )
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--force-prefers-reduced-motion"]
-AXE_OPTIONS = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+AXE_OPTIONS = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+"""Only of what is wrong are the places asked for: those of what is right cost a quarter of the time, and nobody reads them."""
 
 
 def chromium() -> str | None:

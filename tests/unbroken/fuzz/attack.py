@@ -91,8 +91,9 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 
 def _rules(app: FastAPI) -> dict[tuple[str, str], access.Rule]:
+    """By the path as the document writes it: `{path:path}` is `{path}` there."""
     return {
-        (method, route.path): rule
+        (method, re.sub(r":\w+}", "}", route.path)): rule
         for route in access.routes_of(app)
         if (rule := access.rule_of(route)) is not None
         for method in route.methods or ()
