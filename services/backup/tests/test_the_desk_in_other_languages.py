@@ -5,12 +5,13 @@ from html import unescape
 
 import pytest
 
+from services.backup.db import repositories as db
 from services.backup.tests.test_staff_set_up_a_backup import DESK, NEW, Desk, desk  # noqa: F401 (a fixture)
-from services.backup.tests.town import HOME, Cloud
+from services.backup.tests.town import HOME, Cloud, named
 from services.backup.use_cases.alerts import STEPS, raise_alert
 
 JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]+")
-WRITTEN = ("見本市", "福岡県", "住民記録システム", "住基サーバー", "システムの更新", "共同クラウド")
+WRITTEN = ("見本市", "機械", "福岡県", "住民記録システム", "住基サーバー", "システムの更新", "共同クラウド")
 """What people called things."""
 
 
@@ -29,15 +30,16 @@ def english(desk: Desk, path: str = "", **query: str) -> str:  # noqa: F811
 
 
 def in_every_state(cloud: Cloud, desk: Desk) -> str:  # noqa: F811
-    """A repository with keys of every kind, every alert, a wish to dispose of it. Returns its id."""
+    """A repository with keys of every kind, a recovery point, every alert, a wish to dispose of it. Returns its id."""
     made = desk.make()
     for mode in ("append", "read", "full"):
         desk.post(f"{made}/keys", 201, mode=mode, key_name="住基サーバー", days="10", folder="/srv/data", at="01:30")
     with cloud.database.transaction(tenant=HOME) as session:
-        from services.backup.db import repositories as db
-
+        repository = db.by_id(session, made)
         for kind in STEPS:
-            raise_alert(session, db.by_id(session, made), kind, cloud.clock.now())
+            raise_alert(session, repository, kind, cloud.clock.now())
+    with cloud.machine(repository).client as client:
+        assert client.post(f"snapshots/{named(b'point')}", content=b"point").status_code == 200
     desk.post(f"{made}/drills")
     desk.post(f"{made}/disposal", act="ask", typed_name=NEW["name"], reason="システムの更新")
     return made
