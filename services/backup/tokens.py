@@ -6,7 +6,7 @@ from typing import Protocol
 
 import httpx
 
-from libs.common.errors import Unavailable
+from libs.common.errors import Unavailable, say
 from libs.common.inner_token import TokenSigner
 
 _PATIENCE = 10.0
@@ -54,7 +54,7 @@ class GatewayTokens:
                 response.raise_for_status()
                 return response.json()
         except httpx.HTTPError as error:
-            sentence = (
+            sentence = say(
                 "いまキーの手続きができませんでした。何も変わっていません。少し待ってから、もう一度お試しください。"
             )
             raise Unavailable(sentence, code="gateway-unreachable", retry_after=10) from error

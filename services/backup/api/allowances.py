@@ -7,13 +7,14 @@ from fastapi.responses import Response
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Refusal
+from libs.common.errors import Refusal, say
 from libs.common.web import Link
-from services.backup.api.shell import base, now_of, reading, render, service_of, to, whole_number
+from services.backup.api.shell import SERVICE, base, now_of, reading, render, service_of, to, whole_number
 from services.backup.use_cases import allowance
 
 router = APIRouter(prefix="/t/{code}/backup/desk", tags=["operator"])
 Text = Annotated[str, Form()]
+TITLE = say("市町村の上限")
 _FIELDS = {"allowance-gib": "gib", "allowance-reason": "reason", "less-than-used": "even_below"}
 """Code of a refusal → the field it is about."""
 
@@ -57,7 +58,7 @@ def _page(
     with reading(request, actor):  # the head of the page, and that the prefecture's own room is open
         found = allowance.listed(service_of(request).database)
     return render(
-        request, "desk/allowances.html", status=status, title="市町村の上限", found=found,
-        crumbs=(Link("データバックアップ", base(request)), Link("市町村の上限", f"{base(request)}allowances")),
+        request, "desk/allowances.html", status=status, title=TITLE, found=found,
+        crumbs=(Link(SERVICE, base(request)), Link(TITLE, f"{base(request)}allowances")),
         typed={"municipality": "", "gib": "", "reason": ""} | typed, errors=errors or {},
     )  # fmt: skip

@@ -7,9 +7,22 @@ from fastapi.responses import Response
 
 from libs.common import access
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, Invalid, NotFound
+from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.web import Link
-from services.backup.api.shell import base, changing, now_of, place_of, reading, render, service_of, to, whole_number
+from services.backup.api.shell import (
+    SERVICE,
+    base,
+    changing,
+    now_of,
+    place_of,
+    reading,
+    render,
+    service_of,
+    spoken,
+    spoken_all,
+    to,
+    whole_number,
+)
 from services.backup.db import repositories as db
 from services.backup.domain import script
 from services.backup.domain.asof import after, read_moment, write_moment
@@ -100,10 +113,15 @@ def make_key(
     with changing(request, actor) as session:
         repositories.add_key(session, actor, repository_id, token, chosen, key_name, now_of(request))
     place = place_of(request, row.name)
+    saved = (
+        script.set_up_for(place, token.secret, plan)
+        if chosen == "append"
+        else script.by_hand(place, token.secret, chosen)
+    )
     return render(
-        request, "desk/key.html", status=201, title="キーを作りました", row=row, mode=chosen, token=token,
-        crumbs=_crumbs(request, row, "キー"), plan=plan, label=LABELS[chosen],
-        saved=script.set_up_for(place, token.secret, plan) if chosen == "append" else script.by_hand(place, token.secret, chosen),
+        request, "desk/key.html", status=201, title=say("キーを作りました"), row=row, mode=chosen, token=token,
+        crumbs=_crumbs(request, row, say("キー")), plan=plan, label=spoken(request, LABELS[chosen]),
+        saved=saved, heading=spoken(request, saved.title),
         password_file=script.password_file(place, plan), windows_folder=script.WINDOWS_FOLDER,
     )  # fmt: skip
 
@@ -202,7 +220,7 @@ def dispose(
                 case "stop":
                     disposal.stop(session, actor, repository_id, now)
                 case _:
-                    raise NotFound("この操作はありません。")
+                    raise NotFound(say("この操作はありません。"))
     except Invalid as refusal:
         typed = {"typed_name": typed_name, "reason": reason}
         return _detail_page(request, actor, repository_id, errors=refusal.fields, typed=typed, status=422)
@@ -227,8 +245,9 @@ def _list_page(
     usual = {"name": "", "title": "", "quota": str(min(proposed, allowance.quota) // GIB), "retention_days": "30",
              "promised_hours": "26", "alert_address": ""}  # fmt: skip
     return render(
-        request, "desk/list.html", status=status, title="データバックアップ", seen=seen, allowance=allowance,
-        errors=errors or {}, typed=usual | (typed or {}), words=WORDS, steps=STEPS, operator="operator" in actor.roles,
+        request, "desk/list.html", status=status, title=SERVICE, seen=seen, allowance=allowance,
+        errors=errors or {}, typed=usual | (typed or {}), words=spoken_all(request, WORDS), steps=spoken_all(request, STEPS),
+        operator="operator" in actor.roles,
     )  # fmt: skip
 
 
@@ -253,14 +272,15 @@ def _detail_page(
     return render(
         request, "desk/repository.html", status=status, title=row.title, crumbs=_crumbs(request, row), found=found,
         row=row, moment=moment, then=script.restore_from(place, moment) if moment else {}, read_key_file=place.read_key_file,
-        verification=script.verification(), errors=errors or {}, typed=shown | (typed or {}), modes=list(LABELS.items()), words=WORDS,
-        steps=STEPS, seen_by_people=SEEN_BY_PEOPLE, to_disk=script.to_disk(row.name),
+        verification=script.verification(), errors=errors or {}, typed=shown | (typed or {}),
+        modes=list(spoken_all(request, LABELS).items()),
+        words=spoken_all(request, WORDS), steps=spoken_all(request, STEPS), seen_by_people=SEEN_BY_PEOPLE, to_disk=script.to_disk(row.name),
     )  # fmt: skip
 
 
 def _crumbs(request: Request, row: Any, *more: str) -> tuple[Link, ...]:
     here = f"{base(request)}{row.id}"
-    return (Link("データバックアップ", base(request)), Link(row.title, here), *(Link(label, here) for label in more))
+    return (Link(SERVICE, base(request)), Link(row.title, here), *(Link(label, here) for label in more))
 
 
 def _wish(

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from libs.common import room
-from libs.common.errors import NotFound
+from libs.common.errors import NotFound, say
 from services.backup.db.tables import (
     AccessKeyRow,
     AlertRow,
@@ -33,7 +33,7 @@ _KEY_AND_REPOSITORY = (
 )
 _KEY_AND_HELD_REPOSITORY = _KEY_AND_REPOSITORY.with_for_update(of=RepositoryRow)
 
-UNKNOWN = "この保管庫は見つかりません。一覧から選び直してください。"
+UNKNOWN = say("この保管庫は見つかりません。一覧から選び直してください。")
 
 
 def allowance(session: Session) -> AllowanceRow:
@@ -188,7 +188,7 @@ def latest_evidence(session: Session, repository_id: str) -> dict[str, Any] | No
 def drill(session: Session, drill_id: str) -> DrillRow:
     row = session.scalar(select(DrillRow).where(DrillRow.id == drill_id))
     if row is None:
-        raise NotFound("この復元訓練の記録は見つかりません。")
+        raise NotFound(say("この復元訓練の記録は見つかりません。"))
     return row
 
 

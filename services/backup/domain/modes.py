@@ -2,12 +2,14 @@
 
 from typing import Literal
 
+from libs.common.errors import say
+
 Mode = Literal["append", "read", "full"]
 
 LABELS: dict[Mode, str] = {
-    "append": "追記だけ（消せません。ふだんのバックアップ用）",
-    "read": "読むだけ（復元用）",
-    "full": "整理もできる（古い世代の削除用。担当者の端末でだけ使ってください）",
+    "append": say("追記だけ（消せません。ふだんのバックアップ用）"),
+    "read": say("読むだけ（復元用）"),
+    "full": say("整理もできる（古い世代の削除用。担当者の端末でだけ使ってください）"),
 }
 
 

@@ -5,7 +5,7 @@ With deduplication yesterday's snapshot needs packs of years ago, so an age coun
 
 from datetime import datetime, timedelta
 
-from libs.common.errors import Invalid
+from libs.common.errors import Invalid, say
 
 LEAST_DAYS = 7
 MOST_DAYS = 3650
@@ -31,11 +31,15 @@ def keep_until(now: datetime, trusted_now: datetime, days: int) -> datetime:
 def check_days(days: int, present: int | None = None) -> None:
     """Refuse a time of retention that is out of bounds, or shorter than the `present` one: it can only grow."""
     if not LEAST_DAYS <= days <= MOST_DAYS:
-        sentence = f"消したあとに残す日数を、{LEAST_DAYS}日から{MOST_DAYS}日の間で入力してください。"
+        sentence = say(
+            "消したあとに残す日数を、%(least)s日から%(most)s日の間で入力してください。",
+            least=LEAST_DAYS,
+            most=MOST_DAYS,
+        )
         raise Invalid(sentence, fields={"retention_days": sentence})
     if present is not None and days < present:
-        sentence = (
-            f"残す日数は、いまの{present}日より短くできません。"
-            "侵入した人に短くされることを防ぐため、だれにも短くできないようにしています。"
+        sentence = say(
+            "残す日数は、いまの%(present)s日より短くできません。侵入した人に短くされることを防ぐため、だれにも短くできないようにしています。",
+            present=present,
         )
         raise Invalid(sentence, fields={"retention_days": sentence})

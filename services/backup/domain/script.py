@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from libs.common.errors import say
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -52,9 +54,9 @@ def check_plan(plan: Plan) -> dict[str, str]:
         or not (posix or windows)
         or (windows and _ENDS_A_STRING.search(plan.folder))
     ):
-        errors["folder"] = "守りたいフォルダーを、/srv/data や D:\\Data のように、先頭から入力してください。"
+        errors["folder"] = say("守りたいフォルダーを、/srv/data や D:\\Data のように、先頭から入力してください。")
     if not _TIME.fullmatch(plan.at):
-        errors["at"] = "始める時刻を、01:30 のように入力してください。"
+        errors["at"] = say("始める時刻を、01:30 のように入力してください。")
     return errors
 
 
@@ -196,9 +198,11 @@ def set_up_for(place: Place, token: str, plan: Plan) -> Saved:
     """For Linux or Windows, as the folder's form says. Windows forbids scripts from files unless the command allows it."""
     name = f"kyodo-backup-{place.name}"
     if plan.folder.startswith("/"):
-        return Saved("Linuxの機械（Debian・Ubuntu）で", f"{name}.sh", set_up(place, token, plan), f"sudo sh {name}.sh")
+        return Saved(
+            say("Linuxの機械（Debian・Ubuntu）で"), f"{name}.sh", set_up(place, token, plan), f"sudo sh {name}.sh"
+        )
     command = f"powershell.exe -NoProfile -ExecutionPolicy Bypass -File .\\{name}.ps1"
-    return Saved("Windowsの機械で", f"{name}.ps1", set_up_windows(place, token, plan), command)
+    return Saved(say("Windowsの機械で"), f"{name}.ps1", set_up_windows(place, token, plan), command)
 
 
 def to_disk(name: str, folder: str = "/srv/data", disk: str = "/media/disk") -> str:
@@ -221,10 +225,10 @@ def by_hand(place: Place, token: str, mode: Literal["read", "full"]) -> Saved:
     """A key that a person uses. It stands in a file (restic's `--repository-file`, the same on Windows): in a command it would
     stay in the shell's history, and every user of the machine would see it in the list of processes."""
     if mode == "read":
-        return Saved("復元する", place.read_key_file, place.address(token) + "\n", restore(place.read_key_file))
+        return Saved(say("復元する"), place.read_key_file, place.address(token) + "\n", restore(place.read_key_file))
     name = f"kyodo-backup-{place.name}-full.key"
     command = f"restic --repository-file {name} forget --keep-daily 14 --keep-weekly 8 --keep-monthly 12 --prune"
-    return Saved("古い世代を整理する", name, place.address(token) + "\n", command)
+    return Saved(say("古い世代を整理する"), name, place.address(token) + "\n", command)
 
 
 def restore(key_file: str) -> str:

@@ -88,23 +88,29 @@ class Door:
         return watched
 
 
-def main(port: int, folder: Path) -> None:
-    told = json.loads((folder / "alone.json").read_text())
-    settings = Settings(data_dir=folder / "data", keys_dir=folder / "keys")
-    signer = TokenSigner("gateway", keys.private_key(folder / "keys", "gateway"))
+def watched_service(folder: Path) -> Service:
+    """The service of `folder`, in a process that dies before the step that is `armed`."""
     service = Service(
         name="backup",
-        settings=settings,
-        database=Database(told["database"], "backup"),
+        settings=Settings(data_dir=folder / "data", keys_dir=folder / "keys"),
+        database=Database(told(folder)["database"], "backup"),
         verifier=TokenVerifier(keys.public_keys(folder / "keys"), "backup"),
         signer=TokenSigner("backup", keys.private_key(folder / "keys", "backup")),
     )
     furnish(service)
     watch_system_calls()
     event.listen(service.database.engine, "commit", lambda _: linked and die_if("commit"))
-    uvicorn.run(
-        Door(create_app(service), signer, told["tenant"]), http=Protocol, port=port, log_config=None, access_log=False
-    )
+    return service
+
+
+def told(folder: Path) -> dict[str, str]:
+    return json.loads((folder / "alone.json").read_text())
+
+
+def main(port: int, folder: Path) -> None:
+    signer = TokenSigner("gateway", keys.private_key(folder / "keys", "gateway"))
+    app = Door(create_app(watched_service(folder)), signer, told(folder)["tenant"])
+    uvicorn.run(app, http=Protocol, port=port, log_config=None, access_log=False)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.db import Database
-from libs.common.errors import Conflict, Invalid, NotFound
+from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.room import RoomRow
 from libs.common.room.table import OPEN
 from services.backup.db import AllowanceRow
@@ -17,7 +17,7 @@ from services.backup.db import AllowanceRow
 GIB = 1024**3
 MOST = 1024 * 1024
 """GiB: a pebibyte."""
-NOWHERE = "この自治体の保管場所は、まだありません。申込みが承認されると作られます。"
+NOWHERE = say("この自治体の保管場所は、まだありません。申込みが承認されると作られます。")
 
 
 def tenant_of(session: Session, code: str) -> str:
@@ -65,17 +65,20 @@ def change(
     NotFound where it has no room.
     """
     if not 1 <= gib <= MOST:
-        raise Invalid(f"自治体全体の上限は、1GBから{MOST}GBの間にしてください。", code="allowance-gib")
+        raise Invalid(say("自治体全体の上限は、1GBから%(most)sGBの間にしてください。", most=MOST), code="allowance-gib")
     if not reason.strip():
-        raise Invalid("上限を変える理由を書いてください。自治体の記録に残ります。", code="allowance-reason")
+        raise Invalid(say("上限を変える理由を書いてください。自治体の記録に残ります。"), code="allowance-reason")
     row = session.scalars(select(AllowanceRow).with_for_update()).one_or_none()
     if row is None:
         raise NotFound(NOWHERE)
     if gib * GIB < row.live and not even_below:
         used = -(-row.live // GIB)
         raise Conflict(
-            f"いま{used}GBを使っています。それより少なくすると、整理するまで新しいバックアップを受け取れません。"
-            "それでも変えるときは、分かっていることを示してください（画面では印、命令では --even-below-what-is-used）。",
+            say(
+                "いま%(used)sGBを使っています。それより少なくすると、整理するまで新しいバックアップを受け取れません。"
+                "それでも変えるときは、分かっていることを示してください（画面では印、命令では --even-below-what-is-used）。",
+                used=used,
+            ),
             code="less-than-used",
         )
     before, row.quota = row.quota, gib * GIB

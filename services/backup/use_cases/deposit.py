@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit
 from libs.common.actor import Actor
-from libs.common.errors import Invalid
+from libs.common.errors import Invalid, say
 from services.backup import vault
 from services.backup.db import repositories as db
 
@@ -14,7 +14,7 @@ from services.backup.db import repositories as db
 def deposit(session: Session, actor: Actor, vault_key: bytes, repository_id: str, password: str, now: datetime) -> None:
     """Keep `password` sealed. It is shown to nobody again, and used by drills only."""
     if not 1 <= len(password) <= 1000:
-        sentence = "訓練に使う合言葉（resticのパスワード）を入力してください。"
+        sentence = say("訓練に使う合言葉（resticのパスワード）を入力してください。")
         raise Invalid(sentence, fields={"password": sentence})
     row = db.by_id(session, repository_id, lock=True)
     row.sealed_password = vault.seal(vault_key, row, password)

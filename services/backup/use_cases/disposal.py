@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit, outbox
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, NotFound
+from libs.common.errors import Conflict, NotFound, say
 from libs.common.ids import new_id
 from libs.common.service import Service
 from services.backup.db import DisposalRow, RepositoryRow
@@ -27,7 +27,7 @@ def ask(session: Session, actor: Actor, repository_id: str, typed_name: str, rea
     row = db.by_id(session, repository_id, lock=True)
     disposal.check_wish(typed_name, row.name, reason)
     if row.disposed_at is not None or disposals_db.pending(session, row.id) is not None:
-        raise Conflict("この保管庫の廃棄は、もう申し出られています。", code="disposal-pending")
+        raise Conflict(say("この保管庫の廃棄は、もう申し出られています。"), code="disposal-pending")
     wish = DisposalRow(id=new_id(), repository_id=row.id, reason=reason.strip(), asked_by=actor.subject, asked_at=now)
     session.add(wish)
     raise_alert(session, row, ALERT, now)
@@ -57,7 +57,7 @@ def stop(session: Session, actor: Actor, repository_id: str, now: datetime) -> N
     wish = _pending(session, row)
     if wish.begun_at is not None:
         raise Conflict(
-            "期日がすぎ、もう消し始めています。一部が消えているため、やめられません。", code="disposal-begun"
+            say("期日がすぎ、もう消し始めています。一部が消えているため、やめられません。"), code="disposal-begun"
         )
     wish.stopped_by, wish.stopped_at = actor.subject, now
     row.closing_at = None
@@ -68,7 +68,7 @@ def stop(session: Session, actor: Actor, repository_id: str, now: datetime) -> N
 def _pending(session: Session, row: RepositoryRow) -> DisposalRow:
     wish = disposals_db.pending(session, row.id)
     if wish is None:
-        raise NotFound("この保管庫の廃棄は、申し出られていません。")
+        raise NotFound(say("この保管庫の廃棄は、申し出られていません。"))
     return wish
 
 

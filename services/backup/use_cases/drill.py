@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit, jobs, log, outbox, room
 from libs.common.actor import Actor
-from libs.common.errors import Conflict
+from libs.common.errors import Conflict, say
 from libs.common.ids import new_id
 from libs.common.jobs import Job
 from libs.common.service import Service
@@ -77,7 +77,7 @@ def ask(session: Session, actor: Actor, repository_id: str, now: datetime) -> Dr
     repository = db.by_id(session, repository_id)
     running = select(DrillRow.id).where(DrillRow.repository_id == repository_id, DrillRow.state == "running")
     if session.scalar(running.limit(1)) is not None:
-        raise Conflict("復元訓練は、もう始まっています。終わるまでお待ちください。", code="drill-running")
+        raise Conflict(say("復元訓練は、もう始まっています。終わるまでお待ちください。"), code="drill-running")
     kind = "restore" if repository.sealed_password else "structure"
     row = DrillRow(
         id=new_id(), repository_id=repository_id, kind=kind, asked_at=now, asked_by=actor.subject, state="running"

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from libs.common import audit, outbox, room
 from libs.common.actor import Actor
-from libs.common.errors import Conflict, Invalid, NotFound
+from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.backup.db import AccessKeyRow, RepositoryRow
 from services.backup.db import repositories as db
@@ -42,8 +42,7 @@ def create(session: Session, actor: Actor, wish: Wish, now: datetime) -> Reposit
     _check(session, wish)
     known = db.by_name(session, wish.name)
     if known is not None:
-        what = "という名前の保管庫が、もうあります" if known.disposed_at is None else "は、前に廃棄した保管庫の名前です"
-        raise Conflict(f"「{wish.name}」{what}。別の名前にしてください。", code="name-taken")
+        raise Conflict(_taken(known), code="name-taken")
     row = RepositoryRow(
         id=new_id(),
         name=wish.name,
@@ -64,6 +63,12 @@ def create(session: Session, actor: Actor, wish: Wish, now: datetime) -> Reposit
     outbox.add(session, event, subject=row.id, now=now)
     audit.record(session, actor, "backup.repository.created", row.id, detail={"name": row.name}, now=now)
     return row
+
+
+def _taken(known: RepositoryRow) -> str:
+    if known.disposed_at is None:
+        return say("「%(name)s」という名前の保管庫が、もうあります。別の名前にしてください。", name=known.name)
+    return say("「%(name)s」は、前に廃棄した保管庫の名前です。別の名前にしてください。", name=known.name)
 
 
 def change(session: Session, actor: Actor, repository_id: str, wish: Wish, now: datetime) -> None:
@@ -92,19 +97,21 @@ def _check(session: Session, wish: Wish) -> None:
     allowance = db.lock_allowance(session)
     errors: dict[str, str] = {}
     if not is_repository_name(wish.name):
-        errors["name"] = "名前は、半角の小文字・数字・ハイフンで、62文字までにしてください。例：juki-system"
+        errors["name"] = say("名前は、半角の小文字・数字・ハイフンで、62文字までにしてください。例：juki-system")
     if not 1 <= len(wish.title.strip()) <= 100:
-        errors["title"] = "何のデータかを、100文字までで入力してください。例：住民記録システム"
+        errors["title"] = say("何のデータかを、100文字までで入力してください。例：住民記録システム")
     if wish.quota < GIB:
-        errors["quota"] = "上限は、1GB以上にしてください。"
+        errors["quota"] = say("上限は、1GB以上にしてください。")
     if wish.quota > allowance.quota:
-        errors["quota"] = f"上限は、自治体全体の上限（{allowance.quota // GIB}GB）までにしてください。"
+        errors["quota"] = say("上限は、自治体全体の上限（%(most)sGB）までにしてください。", most=allowance.quota // GIB)
     if not 1 <= wish.promised_hours <= LONGEST_PROMISE:
-        errors["promised_hours"] = f"知らせるまでの時間を、1時間から{LONGEST_PROMISE}時間の間で入力してください。"
+        errors["promised_hours"] = say(
+            "知らせるまでの時間を、1時間から%(most)s時間の間で入力してください。", most=LONGEST_PROMISE
+        )
     if wish.alert_address is not None and not (
         len(wish.alert_address) <= 254 and _ADDRESS.fullmatch(wish.alert_address)
     ):
-        errors["alert_address"] = (
+        errors["alert_address"] = say(
             "メールアドレスの形を確かめてください。「名前@example.jp」のように、半角で入力してください。"
         )
     try:
@@ -112,7 +119,7 @@ def _check(session: Session, wish: Wish) -> None:
     except Invalid as refusal:
         errors |= refusal.fields
     if errors:
-        raise Invalid(f"{len(errors)}か所、直してください。", fields=errors)
+        raise Invalid(say("%(count)sか所、直してください。", count=len(errors)), fields=errors)
 
 
 def raise_retention(session: Session, actor: Actor, repository_id: str, days: int, now: datetime) -> None:
@@ -146,27 +153,27 @@ def add_key(
 def check_in_use(row: RepositoryRow) -> None:
     """Conflict for a repository that was disposed of: a key would open nothing."""
     if row.disposed_at is not None:
-        raise Conflict("この保管庫は廃棄したため、キーを作れません。", code="disposed")
+        raise Conflict(say("この保管庫は廃棄したため、キーを作れません。"), code="disposed")
 
 
 def check_key_wish(mode: str, name: str, days: int, more: dict[str, str]) -> None:
     """Invalid for a mode, a name or a time no key can have, and for what `more` says: asked before a token is made."""
     errors = dict(more)
     if not 1 <= days <= LONGEST_KEY:
-        errors["days"] = f"有効な日数を、1日から{LONGEST_KEY}日の間で入力してください。"
+        errors["days"] = say("有効な日数を、1日から%(most)s日の間で入力してください。", most=LONGEST_KEY)
     if mode not in LABELS:
-        errors["mode"] = "キーでできることを、1つ選んでください。"
+        errors["mode"] = say("キーでできることを、1つ選んでください。")
     if not 1 <= len(name.strip()) <= 100:
-        errors["key_name"] = "どの機械のキーかを、100文字までで入力してください。例：住基サーバー1号"
+        errors["key_name"] = say("どの機械のキーかを、100文字までで入力してください。例：住基サーバー1号")
     if errors:
-        raise Invalid(f"{len(errors)}か所、直してください。", fields=errors)
+        raise Invalid(say("%(count)sか所、直してください。", count=len(errors)), fields=errors)
 
 
 def revoke_key(session: Session, actor: Actor, repository_id: str, token_id: str, now: datetime) -> None:
     """The key opens nothing any more, at once. Twice is once."""
     row = session.get(AccessKeyRow, (session.info["tenant"], token_id))
     if row is None or row.repository_id != repository_id:
-        raise NotFound("このキーは見つかりません。")
+        raise NotFound(say("このキーは見つかりません。"))
     if row.revoked_at is None:
         row.revoked_at = now
         audit.record(session, actor, "backup.key.revoked", repository_id, detail={"key": token_id}, now=now)
