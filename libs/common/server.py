@@ -7,20 +7,33 @@
 
 A file sent like this passes no Python: the kernel moves pages (`sendfile(2)`). The answer is ended as always, with an
 `http.response.body`.
+
+    came = line.halt()                          # the beginning of a body of known length; None: read it as always
+    got = line.pull(room)                       # in a thread; 0: the client is slower than we are
+    await line.readable(left)
+    line.go_on()                                # the body has ended here: the next request may follow
+
+A body taken like this is copied once, into `room`, while other threads compute. Both ends with `line.close()`.
 """
 
 import asyncio
 import contextlib
 import os
 import select
+import socket
 from collections.abc import MutableMapping
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 READ_AHEAD = 256 * 1024
 """Bytes of a body that may wait for the program: what one read of the loop brings. uvicorn's 64 KiB stop the connection after
 every read; more only takes memory, for each connection that brings something."""
+LOW = 128 * 1024
+"""Bytes of a body that have to be waiting before it is worth a thread's turn to take them."""
+LINGER_READING = 4
+"""Milliseconds that `pull` waits for a client that sends faster than it is read."""
 LINGER = 20
 """Milliseconds that `push` waits for a client that is about to take more: less than a turn of the loop costs on a busy machine."""
 JOINED_BYTES = 16 * 1024
@@ -140,13 +153,14 @@ class Protocol(BodyInPieces, Lined):
 
 
 class Line:
-    """The connection of one request, to send a file on. Of one answer, after its head."""
+    """The connection of one request, to take its body from or, after the head of the answer, to send a file on."""
 
     cycle: RequestResponseCycle
 
     def __init__(self, protocol: HttpToolsProtocol) -> None:
         self._protocol = protocol
-        self._out = -1
+        self._out = self._in = -1
+        self._keeps = False
 
     async def clear(self) -> None:
         """Return when everything said before has left. Raises ConnectionError when the client is gone."""
@@ -165,7 +179,7 @@ class Line:
             try:
                 done = os.sendfile(self._out, file, offset + sent, count - sent)
             except BlockingIOError:
-                if not self._soon():
+                if not _soon(self._out, select.POLLOUT, LINGER):
                     break
                 continue
             if not done:
@@ -180,11 +194,6 @@ class Line:
         except BlockingIOError:
             return 0
 
-    def _soon(self) -> bool:
-        waiting = select.poll()
-        waiting.register(self._out, select.POLLOUT)
-        return bool(waiting.poll(LINGER))
-
     async def writable(self) -> None:
         """Return when the client has taken some of what was sent. Raises ConnectionError when it is gone."""
         loop = asyncio.get_running_loop()
@@ -196,6 +205,60 @@ class Line:
             loop.remove_writer(self._out)
         self._check()
 
+    def halt(self) -> bytes | None:
+        """Read nothing more of the body here; what has come of it. None where the client waits to be asked for it, or it is whole.
+
+        Unless it is taken to its end (`go_on`) the connection ends with the answer: nobody knows where the next request begins.
+        """
+        cycle = self.cycle
+        if cycle.waiting_for_100_continue or cycle.disconnected or not cycle.more_body:
+            return None
+        self._protocol.flow.pause_reading()
+        self._in = os.dup(self._protocol.transport.get_extra_info("socket").fileno())
+        came, cycle.body = bytes(cycle.body), bytearray()
+        self._keeps, cycle.keep_alive = cycle.keep_alive, False
+        return came
+
+    def pull(self, room: memoryview) -> int:
+        """Take up to as many bytes as `room` holds. Raises ConnectionError when the client has ended its side."""
+        taken = 0
+        while taken < len(room):
+            try:
+                came = os.readv(self._in, [room[taken:]])
+            except BlockingIOError:
+                if not _soon(self._in, select.POLLIN, LINGER_READING):
+                    break
+                continue
+            if not came:
+                raise ConnectionError("the client is gone")
+            taken += came
+        return taken
+
+    async def readable(self, left: int) -> None:
+        """Return when some of the `left` bytes wait to be taken, a good many if there are (SO_RCVLOWAT), or the client is gone."""
+        self._want(min(left, LOW))
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(self._in, lambda: ready.done() or ready.set_result(None))
+        try:
+            await ready
+        finally:
+            loop.remove_reader(self._in)
+
+    def go_on(self) -> None:
+        """The body was taken to its last byte: what follows is the next request, read by a parser that knows nothing of this one."""
+        protocol, cycle = self._protocol, self.cycle
+        protocol.parser = httptools.HttpRequestParser(protocol)
+        protocol.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+        cycle.more_body, cycle.keep_alive = False, self._keeps
+        self._want(1)
+        protocol.flow.resume_reading()
+
+    def _want(self, bytes_: int) -> None:
+        plain = socket.socket(fileno=os.dup(self._in))
+        with plain:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, bytes_)
+
     def count(self, sent: int) -> None:
         """So many bytes of the announced length have left."""
         self.cycle.expected_content_length -= sent
@@ -206,12 +269,19 @@ class Line:
         self._protocol.transport.abort()
 
     def close(self) -> None:
-        """No more of the file will be sent on it."""
-        if self._out >= 0:
-            with contextlib.suppress(OSError):
-                os.close(self._out)
-            self._out = -1
+        """Nothing more will be sent or taken by hand."""
+        for file in (self._out, self._in):
+            if file >= 0:
+                with contextlib.suppress(OSError):
+                    os.close(file)
+        self._out = self._in = -1
 
     def _check(self) -> None:
         if self.cycle.disconnected or self._protocol.transport.is_closing():
             raise ConnectionError("the client is gone")
+
+
+def _soon(file: int, what: int, milliseconds: int) -> bool:
+    waiting = select.poll()
+    waiting.register(file, what)
+    return bool(waiting.poll(milliseconds))

@@ -23,7 +23,7 @@ from services.backup.db import objects
 from services.backup.db import repositories as db
 from services.backup.domain.protocol import BYTES, CONFIG, LARGEST, V1, V2, Target, is_too_slow, listing
 from services.backup.settings import Held, held
-from services.backup.sites import BLOCK, Key, Reader, Site, SiteBroken, Upload, WrongContent
+from services.backup.sites import BLOCK, Key, Reader, Site, SiteBroken, SiteDown, SiteFull, Upload, WrongContent
 from services.backup.use_cases import read, remove, store
 from services.backup.use_cases.admit import Door, admit
 from services.backup.use_cases.alerts import raise_alert
@@ -40,8 +40,8 @@ FRESH = 1.0
 in the transaction that keeps the bytes."""
 GATHERED = 512 * 1024
 """Bytes of a body that go to a thread at once. Fewer cost more turns, more cost memory for each of many uploads."""
-PUSHED = 4 * BLOCK
-"""Bytes that the kernel sends in one turn. A client that takes them more slowly than we give them ends the turn earlier."""
+A_TURN = 4 * BLOCK
+"""Bytes that the kernel sends, or a thread takes, in one turn. A client that is slower than we are ends it earlier."""
 AT_ONCE = 256 * 1024
 """Bytes of an answer that are taken from memory, where they are, without a thread."""
 
@@ -135,6 +135,55 @@ class NotBuilt(Refusal):
 class TooSlow(Refusal):
     status: ClassVar[int] = 408
     default_code = "too-slow"
+
+
+def paused() -> TooSlow:
+    return TooSlow(say("送信が途中で止まりました。もう一度お試しください。"))
+
+
+def check_pace(received: int, seconds: float) -> None:
+    if is_too_slow(received, seconds):
+        raise TooSlow(say("送信が遅すぎるため、中断しました。回線を確かめて、もう一度お試しください。"))
+
+
+@dataclass(slots=True)
+class Coming:
+    """A body of known length that threads take from its connection."""
+
+    line: Line
+    length: int
+    left: int = field(init=False)
+    begun: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.left = self.length
+
+    def pull(self, write: Callable[[list[memoryview]], None] | None) -> int:
+        """Take what is there, at most `A_TURN`; without `write` it is thrown away. Returns how many bytes."""
+        taken = 0
+        while self.left and taken < A_TURN:
+            room = _room()[: min(self.left, GATHERED)]
+            came = self.line.pull(room)
+            self.left -= came
+            taken += came
+            if came and write is not None:
+                write([room[:came]])
+            if came < len(room):
+                break
+        return taken
+
+    def check_pace(self) -> None:
+        check_pace(self.length - self.left, time.monotonic() - self.begun)
+
+
+_rooms = threading.local()
+
+
+def _room() -> memoryview:
+    """This thread's own, used for one piece after another."""
+    if not hasattr(_rooms, "room"):
+        _rooms.room = memoryview(bytearray(GATHERED))
+    return _rooms.room
 
 
 _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="plane")
@@ -235,7 +284,7 @@ class Exchange:
         await line.clear()
         try:
             while at < span.end:
-                size = min(PUSHED, span.end - at)
+                size = min(A_TURN, span.end - at)
                 sent = await self._turns.take(self._tenant, size, in_thread, line.push, file, at, size)
                 line.count(sent)
                 at += sent
@@ -283,7 +332,7 @@ class Exchange:
             raise store.full()
         upload = await in_thread(self._site_for(target).begin)
         try:
-            await self._receive_into(upload, most)
+            await self._receive_into(upload, most, length)
             await self._in_turn(self._finish, admitted.door, target, upload)
         finally:
             await in_thread(upload.abandon)
@@ -308,7 +357,11 @@ class Exchange:
             admitted.most[target.type] = min(store.bytes_left(session, admitted.door, target.type), LARGEST)
             return admitted
 
-    async def _receive_into(self, upload: Upload, most: int) -> None:
+    async def _receive_into(self, upload: Upload, most: int, length: int) -> None:
+        line = line_of(self.request.scope) if length >= GATHERED and not self._turns.rate else None
+        came = line.halt() if line is not None else None
+        if line is not None and came is not None:
+            return await self._pull_into(upload, Coming(line, length), came)
         waiting: list[bytes] = []
         size = total = 0
         async for chunk in self._chunks():
@@ -321,6 +374,32 @@ class Exchange:
                 await self._write(upload, waiting, size)
                 waiting, size = [], 0
         await self._write(upload, waiting, size)
+
+    async def _pull_into(self, upload: Upload, coming: Coming, came: bytes) -> None:
+        """A body of known length, from the socket to the disk in a thread: copied once, while others compute."""
+        self._body_read = True
+        coming.left -= len(came)
+        try:
+            await self._write(upload, [came], len(came))
+            await self._pull_rest(coming, upload.write)
+        except (SiteFull, SiteDown, SiteBroken):
+            await self._pull_rest(coming, None)  # a client that is cut off while sending sees no answer
+            raise
+        finally:
+            coming.line.close()
+
+    async def _pull_rest(self, coming: Coming, write: Callable[[list[memoryview]], None] | None) -> None:
+        try:
+            while coming.left:
+                if not await self._turns.take(self._tenant, 0, in_thread, coming.pull, write):
+                    async with asyncio.timeout(IDLE):
+                        await coming.line.readable(coming.left)
+                coming.check_pace()
+        except ConnectionError:
+            raise Gone from None
+        except TimeoutError:
+            raise paused() from None
+        coming.line.go_on()
 
     async def _write(self, upload: Upload, chunks: list[bytes], size: int) -> None:
         await self._turns.take(self._tenant, size, in_thread, upload.write, chunks)
@@ -394,15 +473,14 @@ class Exchange:
                     message = await self._receive()
             except TimeoutError:
                 self._body_read = True
-                raise TooSlow(say("送信が途中で止まりました。もう一度お試しください。")) from None
+                raise paused() from None
             if message["type"] == "http.disconnect":
                 self._body_read = True
                 raise Gone
             self._body_read = not message.get("more_body", False)
             if message.get("body"):
                 total += len(message["body"])
-                if is_too_slow(total, time.monotonic() - begun):
-                    raise TooSlow(say("送信が遅すぎるため、中断しました。回線を確かめて、もう一度お試しください。"))
+                check_pace(total, time.monotonic() - begun)
                 yield message["body"]
 
     async def _read_all(self, most: int) -> None:

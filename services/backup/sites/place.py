@@ -71,7 +71,7 @@ class Upload(Protocol):
         """SHA-256 of what has been written, in hex."""
         ...
 
-    def write(self, chunks: Iterable[bytes]) -> None:
+    def write(self, chunks: Iterable[bytes | memoryview]) -> None:
         """Append. Raises SiteFull, SiteBroken."""
         ...
 

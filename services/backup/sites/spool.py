@@ -34,7 +34,7 @@ class Spooled:
     def name(self) -> str:
         return self._sha256.hexdigest()
 
-    def write(self, chunks: Iterable[bytes]) -> None:
+    def write(self, chunks: Iterable[bytes | memoryview]) -> None:
         try:
             for chunk in chunks:
                 self._sha256.update(chunk)
