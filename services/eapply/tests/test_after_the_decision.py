@@ -1,6 +1,7 @@
 """Numbers for the council, export for another system, retention with preview, hold and certificate, handling."""
 
 import io
+import re
 import zipfile
 from datetime import date
 
@@ -19,6 +20,7 @@ from services.eapply.forms.handling import Column
 from services.eapply.rooms import EapplyRoom
 from services.eapply.tests.one_store import database  # noqa: F401
 from services.eapply.tests.people import Browser, Town, version_in, visible
+from services.eapply.tests.test_receipt_on_paper import words
 from services.eapply.tests.test_staff_decide import case, step, taken
 from services.eapply.tests.test_the_statutory_clock import MANAGER, decided, offer_event, work
 from services.eapply.use_cases import build, clock, exports, procedures, retention
@@ -223,6 +225,13 @@ def test_what_goes_next_month_is_shown_before_and_then_deleted_with_a_certificat
         assert session.scalars(select(AttachmentRow)).all() == []
     page = visible(boss.get(f"desk/retention/{certificate.id}").text)
     assert certificate.applications[0]["number"] in page and "書き換えられていません" in page and "髙橋" not in page
+    kept = boss.get(f"desk/retention/{certificate.id}/record.pdf")
+    assert kept.headers["content-type"] == "application/pdf"
+    said = " ".join(words(kept.content).split())
+    assert "廃棄の記録" in said and certificate.applications[0]["number"] in said and "髙橋" not in said
+    assert certificate.sha256 in said.replace(" ", ""), "whoever has the list can compare"
+    assert boss.get(f"desk/retention/{certificate.id}/record.pdf").content == kept.content
+    assert boss.get("desk/retention/no-such-one/record.pdf").status_code == 404
     assert delete_over(town).certificate is None, "once"
 
 
@@ -374,6 +383,36 @@ def test_handling_that_makes_no_sense_is_refused(town: Town, wrong: dict[str, st
     answer = handle(town, boss, FORM | wrong)
     assert answer.status_code == 422 and next(iter(wrong)) in answer.text
     assert town.staff().post(f"desk/procedures/{procedure_id(town)}/handling", FORM).status_code == 403
+
+
+def test_the_handling_page_says_what_is_wrong_and_keeps_what_was_typed(town: Town):
+    """Boxes that were ticked and inputs that were emptied came back as they had been, and were saved so the next time."""
+    boss = town.staff("boss", "室見", MANAGER)
+    assert handle(town, boss, FORM).status_code == 200
+    wrong = {
+        "my_number": "need",
+        "visits": "yes",
+        "second_person": "",
+        "amount": "",
+        "my_number_purpose": "所得を確かめるため",
+    }
+    answer = handle(town, boss, FORM | wrong)
+    page = visible(answer.text)
+    assert answer.status_code == 422 and "「預かる根拠の法令」：5文字以上で入力してください。" in page
+    assert 'href="#my_number_basis"' in answer.text, "the summary leads to the input, not to the basis of the fee"
+    ticked = {
+        name: f'name="{name}" value="yes" checked' in answer.text or f'value="yes" checked name="{name}"' in answer.text
+        for name in ("visits", "second_person")
+    }
+    assert ticked == {"visits": True, "second_person": False}
+    assert re.search(r'name="amount"[^>]* value=""', answer.text) and "所得を確かめるため" in answer.text
+
+
+def test_a_notice_whose_words_were_emptied_has_the_usual_ones(town: Town):
+    boss = town.staff("boss", "室見", MANAGER)
+    assert handle(town, boss, FORM | {"notice_title": " ", "notice_opening": ""}).status_code == 200
+    page = visible(boss.get(f"desk/procedures/{procedure_id(town)}/handling").text)
+    assert "次のとおり決定しましたので通知します" in page
 
 
 def test_a_draft_that_is_published_later_does_not_bring_the_old_handling_back(town: Town):

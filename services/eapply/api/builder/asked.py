@@ -156,9 +156,7 @@ def question(document: Document, place: Where, field: Document, sent: Form) -> D
     return field
 
 
-def question_as_typed(
-    document: Document, place: Where, field: Document, sent: Form
-) -> tuple[Document, dict[str, str]]:
+def question_as_typed(document: Document, place: Where, field: Document, sent: Form) -> tuple[Document, dict[str, str]]:
     """The field as it was typed, and input → sentence for what cannot be read."""
     errors: dict[str, str] = {}
     parts = PARTS.get(field["type"], ())
@@ -193,8 +191,8 @@ def question_as_typed(
 
 
 def condition(document: Document, sent: Form, name: str, place: Where = ()) -> Document | None:
-    """The condition at `place` whose rows are named `<name>.<n>.…`. One that is too deep for rows comes as a whole in `<name>.keep`, unless it
-    is taken away. Raises Invalid for a whole that is none."""
+    """The condition at `place` whose rows are named `<name>.<n>.…`. One that is too deep for rows comes as a whole in `<name>.keep`,
+    unless it is taken away. Raises Invalid for a whole that is none."""
     if sent.get(f"{name}.keep"):
         return _kept(sent.get(f"{name}.keep"))
     fields = edit.in_sight(document, place)

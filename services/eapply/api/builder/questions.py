@@ -53,7 +53,9 @@ def question_changed(
     act, _, what = sent.get("act").partition(":")
 
     def typed(document: Document) -> Document:
-        return edit.change_field(document, place, lambda field: asked.question_as_typed(document, place, field, sent)[0])
+        return edit.change_field(
+            document, place, lambda field: asked.question_as_typed(document, place, field, sent)[0]
+        )
 
     try:
         if act == "look":

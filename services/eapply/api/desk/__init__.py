@@ -7,6 +7,7 @@ from services.eapply.api.desk import (
     case,
     correction,
     deciding,
+    handling,
     money,
     my_numbers,
     office,
@@ -17,5 +18,5 @@ from services.eapply.api.desk import (
 )
 
 router = APIRouter()
-for _module in (queue, correction, deciding, case, paper, visits, posting, money, after, office, my_numbers):
+for _module in (queue, correction, deciding, case, paper, visits, posting, money, after, handling, office, my_numbers):
     router.include_router(_module.router)
