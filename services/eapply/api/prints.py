@@ -1,7 +1,7 @@
 """What can be kept on paper, as PDF: the receipt with everything that was sent, the slip to pay a fee by (納付書), the record of what
 was deleted (廃棄の記録)."""
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def certificate_print(request: Request, certificate_id: str, actor: Actor = acce
         ),
         "deleted": spoken(request, say("消した申請")),
         "facts": [(spoken(request, label), spoken(request, text)) for label, text in _deleted(request, row)],
-        "head": [spoken(request, each) for each in DELETED_HEAD], "rows": [_deleted_row(request, each) for each in row.applications],
+        "head": [spoken(request, each) for each in DELETED_HEAD], "rows": deleted_rows(request, row),
     }  # fmt: skip
     document = pdf.render(CERTIFICATE, data, title=title, at=row.deleted_at, lang=language(request), stand_in=pdf.GETA)
     return pdf.answer(document, f"deleted-{local_date(row.deleted_at):%Y%m%d}-{row.sha256[:8]}.pdf")
@@ -103,12 +103,19 @@ def _deleted(request: Request, row: DeletionRow) -> list[tuple[str, str]]:
     ]
 
 
+def deleted_rows(request: Request, row: DeletionRow) -> list[list[str]]:
+    """What was deleted, one line each under `DELETED_HEAD`."""
+    return [_deleted_row(request, each) for each in row.applications]
+
+
 def _deleted_row(request: Request, each: dict[str, Any]) -> list[str]:
-    number = say("消しました") if each.get("my_number") else say("なし")
     state = states.WORDS[states.State(each["state"])]
-    return [
-        each["number"], each["procedure"], spoken(request, state), each["ended_on"], each["kept_until"], spoken(request, number)
-    ]  # fmt: skip
+    number = say("消しました") if each.get("my_number") else say("なし")
+    days = [
+        dates.day(date.fromisoformat(each[name]), lang=language(request), weekdays=False)
+        for name in ("ended_on", "kept_until")
+    ]
+    return [each["number"], each["procedure"], spoken(request, state), *days, spoken(request, number)]
 
 
 def _slip(request: Request, session: Session, row: ApplicationRow) -> Response:

@@ -1,6 +1,7 @@
 """Numbers for the council, export for another system, retention with preview, hold and certificate, handling."""
 
 import io
+import json
 import re
 import zipfile
 from datetime import date
@@ -9,6 +10,7 @@ import pytest
 from httpx import Response
 from sqlalchemy import select
 
+from libs.common.audit.table import AuditEntryRow
 from libs.common.room import RoomRequest, drain
 from libs.common.service import Service
 from services.eapply.db import ApplicationRow, AttachmentRow, DeletionRow, ProcedureRow
@@ -88,6 +90,35 @@ def test_answers_go_out_in_the_columns_another_system_knows(town: Town):
     assert "髙橋 〓郎" in packed.read(packed.namelist()[0]).decode("cp932")
     assert "𠮷" in packed.read(packed.namelist()[1]).decode("utf-8-sig")
     assert town.staff().get(f"desk/procedures/{procedure_id(town)}/export").status_code == 403
+
+
+def test_a_system_of_the_municipality_fetches_the_answers_with_its_key(town: Town):
+    """Without somebody who signs in each month; another key, a visitor and another municipality's key get nothing."""
+    town.guest().apply_for_event()
+    address = "api/procedures/event-moushikomi/export"
+    text = town.machine("eapply.export").get(address, page=False).content.decode("utf-8-sig").split("\r\n")
+    assert text[0].startswith("受付番号,到達日時") and "髙橋 𠮷郎" in text[1]
+    packed = zipfile.ZipFile(io.BytesIO(town.machine("eapply.export").get(f"{address}?charset=shift_jis").content))
+    assert "𠮷" in packed.read("置き換えた文字.txt").decode("utf-8-sig")
+    assert "髙橋" not in town.machine("eapply.export").get(f"{address}?year=2020").text
+    assert town.machine("opendata.write").get(address).status_code == 403
+    assert town.guest().get(address).status_code in (401, 403)
+    assert town.machine("eapply.export").get("api/procedures/no-such-one/export").status_code == 404
+    with town.service.database.reading(tenant=town.code) as session:
+        kept = session.scalars(select(AuditEntryRow.detail).where(AuditEntryRow.action == "eapply.answers.export")).all()
+    assert [(told["year"], told["applications"]) for told in map(json.loads, kept)] == [(2026, 1), (2026, 1), (2020, 0)]
+
+
+def test_the_answers_of_an_earlier_year_are_written_out_too(town: Town):
+    """The page led to this year's alone: in April nobody found what had come in March."""
+    boss = town.staff(roles=MANAGER)
+    page = boss.get("desk/procedures").text
+    assert "2026年度に届いた申請の内容を書き出します" in page and "procedures?year=2025#handling" in page
+    earlier = boss.get("desk/procedures?year=2025").text
+    assert (
+        f"desk/procedures/{procedure_id(town)}/export?year=2025" in earlier
+        and "procedures?year=2026#handling" in earlier
+    )
 
 
 def test_the_answers_of_a_procedure_that_takes_no_more_can_still_be_written_out(town: Town):

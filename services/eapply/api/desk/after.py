@@ -1,4 +1,4 @@
-"""What comes after the decision: numbers for the council, export, retention."""
+"""What comes after the decision: numbers for the council, retention."""
 
 from datetime import date
 
@@ -11,8 +11,8 @@ from libs.common.actor import Actor
 from libs.common.clock import fiscal_year, local_date
 from libs.common.errors import Invalid, say
 from libs.common.web import Link
-from services.eapply.api.desk.queue import shift_jis
-from services.eapply.api.desk.shared import CASE, DESK, MANAGER, REVIEWER, do
+from services.eapply.api.desk.shared import CASE, DESK, MANAGER, REVIEWER, do, year_of
+from services.eapply.api.prints import DELETED_HEAD, deleted_rows
 from services.eapply.api.shell import (
     Form,
     Texts,
@@ -22,12 +22,11 @@ from services.eapply.api.shell import (
     now_of,
     reading,
     render,
-    spoken_all,
+    spoken,
     to,
 )
-from services.eapply.domain import states
 from services.eapply.domain.retention import month_of
-from services.eapply.use_cases import exports, numbers, procedures, retention
+from services.eapply.use_cases import numbers, retention
 
 router = APIRouter()
 NUMBERS = say("件数と利用率")
@@ -39,7 +38,7 @@ RETENTION = say("保存と廃棄")
 
 @router.get(f"{DESK}/numbers", include_in_schema=False)
 def numbers_page(request: Request, year: str = "", actor: Actor = access.staff(REVIEWER)) -> Response:
-    return _numbers(request, actor, _year(request, year), {}, {})
+    return _numbers(request, actor, year_of(request, year), {}, {})
 
 
 @router.post(f"{DESK}/numbers", include_in_schema=False)
@@ -55,7 +54,7 @@ def count_paper(request: Request, actor: Actor = access.staff(REVIEWER), sent: F
             )
     except Invalid as refusal:
         typed = dict(reversed(sent.pairs))
-        return _numbers(request, actor, _year(request, ""), refusal.fields, typed, 422)
+        return _numbers(request, actor, year_of(request, ""), refusal.fields, typed, 422)
     return to(f"{base(request)}/desk/numbers?year={fiscal_year(month)}")
 
 
@@ -72,7 +71,7 @@ def _numbers(
         counted = numbers.paper_counts(session, year)
     return render(
         request, "desk/numbers.html", desk=True, title=NUMBERS, lines=lines, counted=counted, year=year,
-        whole=numbers.whole(lines), this_year=_year(request, ""), errors=Texts(errors), typed=Texts(typed),
+        whole=numbers.whole(lines), this_year=year_of(request, ""), errors=Texts(errors), typed=Texts(typed),
         status_code=status_code,
     )  # fmt: skip
 
@@ -82,36 +81,12 @@ _COLUMNS = ["年度", "手続き", "オンライン", "紙", "合計", "オン�
 
 @router.get(f"{DESK}/numbers.csv", include_in_schema=False)
 def numbers_csv(request: Request, year: str = "", actor: Actor = access.staff(REVIEWER)) -> Response:
-    shown = _year(request, year)
+    shown = year_of(request, year)
     with reading(request, actor) as session:
         lines = numbers.of_year(session, shown)
     data = [[shown, line.title, line.count.online, line.count.paper, line.count.all, line.count.rate] for line in lines]
     headers = {"Content-Disposition": csvout.attachment(f"申請件数_{shown}年度.csv")}
     pieces = csvout.rows(data, header=_COLUMNS)
-    return StreamingResponse(pieces, media_type=csvout.CONTENT_TYPES["utf-8"], headers=headers)
-
-
-# ---- export
-
-
-@router.get(f"{DESK}/procedures/{{procedure_id}}/export", include_in_schema=False)
-def export(
-    request: Request,
-    procedure_id: str,
-    year: str = "",
-    charset: str = "utf-8",
-    actor: Actor = access.staff(MANAGER),
-) -> Response:
-    """Answers of a 年度 in the columns of the procedure's mapping."""
-    shown = _year(request, year)
-    with reading(request, actor) as session:
-        row, definition = procedures.published(session, procedure_id)
-        header, data = exports.header(definition), list(exports.rows(session, row.id, shown))
-    name = f"{definition.title}_{shown}年度"
-    if charset == "shift_jis":
-        return shift_jis(name, iter(data), header)
-    headers = {"Content-Disposition": csvout.attachment(f"{name}.csv")}
-    pieces = csvout.rows(data, header=header)
     return StreamingResponse(pieces, media_type=csvout.CONTENT_TYPES["utf-8"], headers=headers)
 
 
@@ -137,7 +112,8 @@ def certificate_page(request: Request, certificate_id: str, actor: Actor = acces
     crumbs = (Link(RETENTION, f"{base(request)}/desk/retention"), Link(retention.CERTIFICATE, "", True))
     return render(
         request, "desk/certificate.html", desk=True, crumbs=crumbs, title=retention.CERTIFICATE, row=row,
-        same=retention.digest(row.applications) == row.sha256, states=spoken_all(request, states.WORDS),
+        same=retention.digest(row.applications) == row.sha256, rows=deleted_rows(request, row),
+        head=[spoken(request, each) for each in DELETED_HEAD],
     )  # fmt: skip
 
 
@@ -150,12 +126,6 @@ def hold(request: Request, application_id: str, actor: Actor = access.staff(MANA
             retention.hold(session, actor, application_id, sent.get("hold"), now_of(request))
 
     return do(request, actor, application_id, sent, step)
-
-
-def _year(request: Request, text: str) -> int:
-    """The 年度 asked for; this one when nothing sensible was."""
-    valid = text.isascii() and text.isdigit() and 2000 <= int(text) < 2200
-    return int(text) if valid else fiscal_year(local_date(now_of(request)))
 
 
 def _month(text: str) -> date | None:
