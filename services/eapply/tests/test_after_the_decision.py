@@ -105,7 +105,9 @@ def test_a_system_of_the_municipality_fetches_the_answers_with_its_key(town: Tow
     assert town.guest().get(address).status_code in (401, 403)
     assert town.machine("eapply.export").get("api/procedures/no-such-one/export").status_code == 404
     with town.service.database.reading(tenant=town.code) as session:
-        kept = session.scalars(select(AuditEntryRow.detail).where(AuditEntryRow.action == "eapply.answers.export")).all()
+        kept = session.scalars(
+            select(AuditEntryRow.detail).where(AuditEntryRow.action == "eapply.answers.export")
+        ).all()
     assert [(told["year"], told["applications"]) for told in map(json.loads, kept)] == [(2026, 1), (2026, 1), (2020, 0)]
 
 
