@@ -1,9 +1,7 @@
-"""What can be kept on paper, as PDF: the receipt with everything that was sent, the slip to pay a fee by (納付書), the record of what
-was deleted (廃棄の記録)."""
+"""What an applicant can keep on paper, as PDF: the receipt with everything that was sent, and the slip to pay a fee by (納付書)."""
 
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -15,18 +13,16 @@ from libs.common.clock import local_date
 from libs.common.errors import Conflict, say
 from libs.common.web import dates
 from services.eapply import paying
-from services.eapply.api.desk.shared import CASE, DESK, REVIEWER
+from services.eapply.api.desk.shared import CASE, REVIEWER
 from services.eapply.api.shell import language, now_of, reading, service_of, shown, spoken
-from services.eapply.db import ApplicationRow, DeletionRow
-from services.eapply.domain import states
+from services.eapply.db import ApplicationRow
 from services.eapply.forms.show import lines
 from services.eapply.qr import picture
-from services.eapply.use_cases import cases, fees, retention, who
+from services.eapply.use_cases import cases, fees, who
 
 router = APIRouter()
 TEMPLATE = Path(__file__).parents[1] / "templates" / "receipt.typ"
 SLIP = TEMPLATE.with_name("slip.typ")
-CERTIFICATE = TEMPLATE.with_name("certificate.typ")
 NUMBERS = {
     "institution": say("収納機関番号"),
     "payment": say("納付番号"),
@@ -37,14 +33,6 @@ NUMBERS = {
 NO_SLIP = say("見本です。この納付書では納められません。")
 HOW_TO_PAY = say(
     "右のeL-QRを支払いのアプリで読み取るか、上の番号をペイジーの画面で入力して納めます。窓口でも納められます。"
-)
-DELETED_HEAD = (
-    say("受付番号"),
-    say("手続き"),
-    say("状態"),
-    say("済んだ日"),
-    say("保存期間の終わり"),
-    say("マイナンバー"),
 )
 OPENING = say(
     "次の申請を受け付けました。この控えは、申請が届いたことをお知らせするものです。結果の通知ではありません。"
@@ -72,50 +60,6 @@ def slip_print_at_desk(request: Request, application_id: str, actor: Actor = acc
     """For somebody who applied on paper, or comes to ask."""
     with reading(request, actor) as session:
         return _slip(request, session, cases.load(session, application_id))
-
-
-@router.get(f"{DESK}/retention/{{certificate_id}}/record.pdf", include_in_schema=False)
-def certificate_print(request: Request, certificate_id: str, actor: Actor = access.staff(REVIEWER)) -> Response:
-    """Made as of the deletion: whoever fetches it again gets the same bytes, to be filed with the 廃棄簿."""
-    with reading(request, actor) as session:
-        row = retention.certificate(session, certificate_id)
-    title = spoken(request, retention.CERTIFICATE)
-    place = request.state.place_name
-    data = {
-        "letter": pdf.Letter("", local_date(row.deleted_at), (), (place,)), "note": f"{title}　{place}",
-        "opening": spoken(
-            request, say("%(place)sは、保存期間が終わった次の申請を、添付ファイルと通知書も含めて消しました。", place=place)
-        ),
-        "deleted": spoken(request, say("消した申請")),
-        "facts": [(spoken(request, label), spoken(request, text)) for label, text in _deleted(request, row)],
-        "head": [spoken(request, each) for each in DELETED_HEAD], "rows": deleted_rows(request, row),
-    }  # fmt: skip
-    document = pdf.render(CERTIFICATE, data, title=title, at=row.deleted_at, lang=language(request), stand_in=pdf.GETA)
-    return pdf.answer(document, f"deleted-{local_date(row.deleted_at):%Y%m%d}-{row.sha256[:8]}.pdf")
-
-
-def _deleted(request: Request, row: DeletionRow) -> list[tuple[str, str]]:
-    return [
-        (say("消した日時"), dates.moment(row.deleted_at, lang=language(request), seconds=True)),
-        (say("件数"), str(len(row.applications))),
-        (say("ファイル"), str(row.files)),
-        (say("一覧の指紋（SHA-256）"), row.sha256),
-    ]
-
-
-def deleted_rows(request: Request, row: DeletionRow) -> list[list[str]]:
-    """What was deleted, one line each under `DELETED_HEAD`."""
-    return [_deleted_row(request, each) for each in row.applications]
-
-
-def _deleted_row(request: Request, each: dict[str, Any]) -> list[str]:
-    state = states.WORDS[states.State(each["state"])]
-    number = say("消しました") if each.get("my_number") else say("なし")
-    days = [
-        dates.day(date.fromisoformat(each[name]), lang=language(request), weekdays=False)
-        for name in ("ended_on", "kept_until")
-    ]
-    return [each["number"], each["procedure"], spoken(request, state), *days, spoken(request, number)]
 
 
 def _slip(request: Request, session: Session, row: ApplicationRow) -> Response:

@@ -10,9 +10,8 @@ from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.clock import fiscal_year, local_date
 from libs.common.errors import Invalid, say
-from libs.common.web import Link
+from services.eapply.api.desk.certificates import RETENTION
 from services.eapply.api.desk.shared import CASE, DESK, MANAGER, REVIEWER, do, year_of
-from services.eapply.api.prints import DELETED_HEAD, deleted_rows
 from services.eapply.api.shell import (
     Form,
     Texts,
@@ -22,7 +21,6 @@ from services.eapply.api.shell import (
     now_of,
     reading,
     render,
-    spoken,
     to,
 )
 from services.eapply.domain.retention import month_of
@@ -30,7 +28,6 @@ from services.eapply.use_cases import numbers, retention
 
 router = APIRouter()
 NUMBERS = say("件数と利用率")
-RETENTION = say("保存と廃棄")
 
 
 # ---- numbers
@@ -103,18 +100,6 @@ def retention_page(request: Request, actor: Actor = access.staff(REVIEWER)) -> R
             "certificates": retention.certificates(session),
         }  # fmt: skip
     return render(request, "desk/retention.html", desk=True, title=RETENTION, last=last, **context)
-
-
-@router.get(f"{DESK}/retention/{{certificate_id}}", include_in_schema=False)
-def certificate_page(request: Request, certificate_id: str, actor: Actor = access.staff(REVIEWER)) -> Response:
-    with reading(request, actor) as session:
-        row = retention.certificate(session, certificate_id)
-    crumbs = (Link(RETENTION, f"{base(request)}/desk/retention"), Link(retention.CERTIFICATE, "", True))
-    return render(
-        request, "desk/certificate.html", desk=True, crumbs=crumbs, title=retention.CERTIFICATE, row=row,
-        same=retention.digest(row.applications) == row.sha256, rows=deleted_rows(request, row),
-        head=[spoken(request, each) for each in DELETED_HEAD],
-    )  # fmt: skip
 
 
 @router.post(f"{CASE}/hold", include_in_schema=False)
