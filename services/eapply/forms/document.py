@@ -54,7 +54,10 @@ def check(document: Any) -> tuple[Procedure | None, list[Finding]]:
 def _sentence(error: Any) -> str:
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
-    return WORDS.get(error["type"], OTHERWISE).format_map(error.get("ctx", {}))
+    sentence = WORDS.get(error["type"], OTHERWISE)
+    for name, limit in error.get("ctx", {}).items():
+        sentence = sentence.replace(f"{{{name}}}", str(limit))
+    return sentence
 
 
 def checked(document: Any) -> Procedure:
