@@ -22,7 +22,10 @@ ISSUERS = ("gateway", *SERVICES)
 BODY_LIMITS = {"backup": 536_870_912, "ebid": 220_200_960, "opendata": 525_336_576, "tenants": 525_336_576}
 """Bytes of one request, where a service takes larger ones than the gateway's usual: a pack of a backup, drawings of a tender, a data
 file, everything a municipality took away elsewhere."""
-MACHINE_SCOPES = {"opendata.write": "オープンデータの公開（CKAN API）"}
+MACHINE_SCOPES = {
+    "opendata.write": "オープンデータの公開（CKAN API）",
+    "eapply.export": "届いた申請の内容の書き出し（個人の情報を含みます）",
+}
 """What a key that an administrator makes may be for: scope → in words."""
 SIGN_INS = "sample-sign-ins.txt"
 NAMED_BY_PEOPLE = ("DATABASE_URL", "AMQP_URL", "DB", "BUS", "PORT", "DATA_DIR", "KEYS_DIR", "PUBLIC_URL", "SMTP_URL")

@@ -177,8 +177,8 @@ def _codepoints(text: str) -> str:
 
 
 def _place_list(places: Iterable[tuple[int, str]]) -> str:
-    """All of them: whoever puts the signs right by hand looks each up."""
-    return "、".join(f"見出しの「{column}」" if row == 0 else f"{row}行目の「{column}」" for row, column in places)
+    """All of them, by the lines of the file, its header being the first: as a spreadsheet numbers them for whoever looks each up."""
+    return "、".join(f"見出しの「{column}」" if row == 0 else f"{row + 1}行目の「{column}」" for row, column in places)
 
 
 def attachment(name: str) -> str:

@@ -84,8 +84,8 @@ def test_shift_jis_tells_every_character_it_replaced_and_where() -> None:
     assert read(data, "cp932") == [HEAD, ["髙橋", "1"], ["〓野", "2"], ["葛城", "3"], ["〓田", "4"]]
     assert dict(report.characters) == {"𠮷": 2, "葛\U000e0100": 1}
     assert report.lines() == [
-        "「𠮷」（U+20BB7）を「〓」に置き換えました：2か所（2行目の「名前」、4行目の「名前」）",
-        "「葛\U000e0100」（U+845B U+E0100）を「葛」に置き換えました：1か所（3行目の「名前」）",
+        "「𠮷」（U+20BB7）を「〓」に置き換えました：2か所（3行目の「名前」、5行目の「名前」）",
+        "「葛\U000e0100」（U+845B U+E0100）を「葛」に置き換えました：1か所（4行目の「名前」）",
     ]
 
 

@@ -92,6 +92,21 @@ def wareki(value: date) -> str:
     return f"{year(value)}{value.month}月{value.day}日"
 
 
+def spoken_year(value: date) -> str:
+    """`year`, as a sentence that pages show in the reader's language."""
+    era = era_of(value)
+    if era is None:
+        return say("%(year)s年", year=value.year)
+    if era.year_of(value) == 1:
+        return say("%(era)s元年", era=say(era.name))
+    return say("%(era)s%(year)s年", era=say(era.name), year=era.year_of(value))
+
+
+def spoken_wareki(value: date) -> str:
+    """`wareki`, likewise."""
+    return say("%(year)s%(month)s月%(day)s日", year=spoken_year(value), month=value.month, day=value.day)
+
+
 def weekday(value: date) -> str:
     """（金）."""
     return f"（{WEEKDAYS[value.weekday()]}）"
@@ -205,7 +220,7 @@ def era_day(era: Era, number: int, month: int, day_number: int) -> date:
                 era=say(era.name),
                 month=era.first.month,
                 day=era.first.day,
-                other=wareki(value),
+                other=spoken_wareki(value),
             )
         )
     if era.last is not None and value > era.last:
@@ -216,7 +231,7 @@ def era_day(era: Era, number: int, month: int, day_number: int) -> date:
                 year=era.year_of(era.last),
                 month=era.last.month,
                 day=era.last.day,
-                other=wareki(value),
+                other=spoken_wareki(value),
             )
         )
     return value
@@ -232,7 +247,7 @@ def existing_day(number: int, month: int, day_number: int) -> date:
                 "日が%(day)sです。%(year)s年（%(written)s）の%(month)s月は1日から%(last)s日までです。",
                 day=day_number,
                 year=number,
-                written=year(date(number, month, 1)),
+                written=spoken_year(date(number, month, 1)),
                 month=month,
                 last=last,
             )

@@ -14,6 +14,7 @@ from services.eapply.api import (
     delegates,
     desk,
     drafting,
+    exporting,
     fragments,
     internal,
     my_numbers,
@@ -36,8 +37,8 @@ WATCHER = "tenants"
 def create_app(service: Service) -> FastAPI:
     """`/t/<code>/eapply/…`. The procedures' own pages come last: their names must not hide the others'."""
     modules = (
-        programs, fragments, desk, builder, telling, applications, visiting, verifying, paying_page, prints, my_numbers, delegates,
-        own_keys, cosigning, together, drafting, citizen,
+        programs, exporting, fragments, desk, builder, telling, applications, visiting, verifying, paying_page, prints, my_numbers,
+        delegates, own_keys, cosigning, together, drafting, citizen,
     )  # fmt: skip
     routers = [module.router for module in modules]
     archives = carried.router("eapply", WATCHER, FORMAT, limit=MAX_ARCHIVE)

@@ -57,6 +57,7 @@ MAX_UPLOADS = 20
 MAX_INPUTS = 2000
 
 HOME = say("手続きと情報の窓口")
+DESK = say("職員の机")
 PROCEDURES = say("手続き")
 STATUS = say("申請の状況")
 SENT = frozenset({"mine", "applications", "enquiry", "pay", "sign"})
@@ -150,7 +151,7 @@ def render(
     code = request.path_params.get("code", "")
     name = getattr(request.state, "place_name", code)
     if desk:
-        place = Place(name, spoken(request, say("職員の机")), f"/t/{code}/desk/", (name,), logo=logo(request))
+        place = Place(name, spoken(request, DESK), f"/t/{code}/desk/", (name,), logo=logo(request))
         rooms = tuple(_desk_link(request, label, path) for label, path in (*DESK_ROOMS, *_managers_rooms(request)))
         way = crumbs
     else:
@@ -193,16 +194,8 @@ def error_page(request: Request, refusal: Refusal) -> Response:
     place = None
     steps: list[Link | str] = [written(spoken(request, refusal.message), language(request))]
     if code:
-        name = getattr(request.state, "place_name", None)
-        place = Place(
-            name or spoken(request, say("自治体")),
-            spoken(request, HOME),
-            f"/t/{code}/",
-            (name,) if name else (),
-            own_pages(f"/t/{code}/"),
-            logo(request),
-        )
-        steps.append(link(request, Link(say("手続きの一覧へ"), f"{base(request)}/")))
+        place, back = _where_it_went_wrong(request, code)
+        steps.append(link(request, back))
     if refusal.code == "sign-in-may-help":
         steps.insert(1, link(request, Link(say("サインインする"), f"/sign-in?next={request.url.path}")))
     if refusal.status == 401:
@@ -210,6 +203,17 @@ def error_page(request: Request, refusal: Refusal) -> Response:
     kept = spoken(request, say("入力した内容は、保存したところまで残っています。")) if request.method == "POST" else ""
     what = refusal_heading(refusal.status)
     return pages_of(request).error(request, refusal.status, what=what, kept=kept, steps=tuple(steps), place=place)
+
+
+def _where_it_went_wrong(request: Request, code: str) -> tuple[Place, Link]:
+    """The head of an error page, and the way on: staff stay at their desk, everybody else among the procedures."""
+    name = getattr(request.state, "place_name", None)
+    shown, known = name or spoken(request, say("自治体")), (name,) if name else ()
+    if request.url.path.startswith(f"{base(request)}/desk/"):
+        desk = Place(shown, spoken(request, DESK), f"/t/{code}/desk/", known, logo=logo(request))
+        return desk, Link(say("受け付けた申請へ"), f"{base(request)}/desk/")
+    home = Place(shown, spoken(request, HOME), f"/t/{code}/", known, own_pages(f"/t/{code}/"), logo(request))
+    return home, Link(say("手続きの一覧へ"), f"{base(request)}/")
 
 
 def to(address: str) -> Response:

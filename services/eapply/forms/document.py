@@ -23,8 +23,20 @@ WORDS = {
     "string_type": "文字で書いてください。",
     "literal_error": "選べる値ではありません。",
     "too_short": "1つ以上要ります。",
+    "too_long": "{max_length}個までにしてください。",
+    "string_too_long": "{max_length}文字までにしてください。",
+    "greater_than_equal": "{ge}以上の数にしてください。",
+    "less_than_equal": "{le}以下の数にしてください。",
+    "bool_type": "true か false と書いてください。",
+    "bool_parsing": "true か false と書いてください。",
+    "list_type": "行の初めに「- 」を付けて並べてください。",
+    "tuple_type": "行の初めに「- 」を付けて並べてください。",
+    "dict_type": "「名前: 値」の形で書いてください。",
+    "model_type": "「名前: 値」の形で書いてください。",
 }
-"""Kind of fault (pydantic's word) → what to do."""
+"""Kind of fault (pydantic's word) → what to do. In braces: the limit that the fault tells."""
+OTHERWISE = "書き方を確かめてください。"
+"""For every other kind: what pydantic says of it is English, and for programmers."""
 
 
 def check(document: Any) -> tuple[Procedure | None, list[Finding]]:
@@ -42,7 +54,10 @@ def check(document: Any) -> tuple[Procedure | None, list[Finding]]:
 def _sentence(error: Any) -> str:
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
-    return WORDS.get(error["type"], str(error["msg"]))
+    sentence = WORDS.get(error["type"], OTHERWISE)
+    for name, limit in error.get("ctx", {}).items():
+        sentence = sentence.replace(f"{{{name}}}", str(limit))
+    return sentence
 
 
 def checked(document: Any) -> Procedure:

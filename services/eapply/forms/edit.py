@@ -54,6 +54,14 @@ def every_field(document: Document) -> Iterator[tuple[Where, Document]]:
                 yield (step["key"], field["key"], inner["key"]), inner
 
 
+def in_sight(document: Document, place: Where = ()) -> dict[str, tuple[Where, Document]]:
+    """What a condition at `place` may speak of, by the name it uses: the questions of all pages, and inside a くり返し the other ones
+    of the same item, which stand in front of a question outside that has the same key."""
+    found = {where[1]: (where, field) for where, field in every_field(document) if len(where) == 2}
+    beside = {where[2]: (where, field) for where, field in every_field(document) if len(where) == 3 == len(place)}
+    return found | {key: (where, field) for key, (where, field) in beside.items() if where[:2] == place[:2]}
+
+
 def new_key(document: Document, letter: str, ever: Iterable[str] = ()) -> str:
     """A key that nothing in the document has or still speaks of (p2, q17), nor ever had: a condition about a question that was
     taken away, or an answer to it, must not become one about the new question."""

@@ -65,6 +65,12 @@ class Town:
         actor = Actor("staff", subject, name, self.code, self.code, roles, "password", f"sid-{subject}")
         return Browser(self, actor)
 
+    def machine(self, *scopes: str) -> "Browser":
+        """A program of the municipality with one of its keys."""
+        return Browser(
+            self, Actor("machine", "token-1", "会計システム", self.code, self.code, frozenset(scopes), acr="key")
+        )
+
     def events(self, type_: str) -> list[dict[str, Any]]:
         """Events of a type in the outbox, oldest first."""
         from sqlalchemy import select

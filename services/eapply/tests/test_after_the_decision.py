@@ -1,6 +1,8 @@
 """Numbers for the council, export for another system, retention with preview, hold and certificate, handling."""
 
 import io
+import json
+import re
 import zipfile
 from datetime import date
 
@@ -8,6 +10,7 @@ import pytest
 from httpx import Response
 from sqlalchemy import select
 
+from libs.common.audit.table import AuditEntryRow
 from libs.common.room import RoomRequest, drain
 from libs.common.service import Service
 from services.eapply.db import ApplicationRow, AttachmentRow, DeletionRow, ProcedureRow
@@ -19,6 +22,7 @@ from services.eapply.forms.handling import Column
 from services.eapply.rooms import EapplyRoom
 from services.eapply.tests.one_store import database  # noqa: F401
 from services.eapply.tests.people import Browser, Town, version_in, visible
+from services.eapply.tests.test_receipt_on_paper import words
 from services.eapply.tests.test_staff_decide import case, step, taken
 from services.eapply.tests.test_the_statutory_clock import MANAGER, decided, offer_event, work
 from services.eapply.use_cases import build, clock, exports, procedures, retention
@@ -86,6 +90,37 @@ def test_answers_go_out_in_the_columns_another_system_knows(town: Town):
     assert "髙橋 〓郎" in packed.read(packed.namelist()[0]).decode("cp932")
     assert "𠮷" in packed.read(packed.namelist()[1]).decode("utf-8-sig")
     assert town.staff().get(f"desk/procedures/{procedure_id(town)}/export").status_code == 403
+
+
+def test_a_system_of_the_municipality_fetches_the_answers_with_its_key(town: Town):
+    """Without somebody who signs in each month; another key, a visitor and another municipality's key get nothing."""
+    town.guest().apply_for_event()
+    address = "api/procedures/event-moushikomi/export"
+    text = town.machine("eapply.export").get(address, page=False).content.decode("utf-8-sig").split("\r\n")
+    assert text[0].startswith("受付番号,到達日時") and "髙橋 𠮷郎" in text[1]
+    packed = zipfile.ZipFile(io.BytesIO(town.machine("eapply.export").get(f"{address}?charset=shift_jis").content))
+    assert "𠮷" in packed.read("置き換えた文字.txt").decode("utf-8-sig")
+    assert "髙橋" not in town.machine("eapply.export").get(f"{address}?year=2020").text
+    assert town.machine("opendata.write").get(address).status_code == 403
+    assert town.guest().get(address).status_code in (401, 403)
+    assert town.machine("eapply.export").get("api/procedures/no-such-one/export").status_code == 404
+    with town.service.database.reading(tenant=town.code) as session:
+        kept = session.scalars(
+            select(AuditEntryRow.detail).where(AuditEntryRow.action == "eapply.answers.export")
+        ).all()
+    assert [(told["year"], told["applications"]) for told in map(json.loads, kept)] == [(2026, 1), (2026, 1), (2020, 0)]
+
+
+def test_the_answers_of_an_earlier_year_are_written_out_too(town: Town):
+    """The page led to this year's alone: in April nobody found what had come in March."""
+    boss = town.staff(roles=MANAGER)
+    page = boss.get("desk/procedures").text
+    assert "2026年度に届いた申請の内容を書き出します" in page and "procedures?year=2025#handling" in page
+    earlier = boss.get("desk/procedures?year=2025").text
+    assert (
+        f"desk/procedures/{procedure_id(town)}/export?year=2025" in earlier
+        and "procedures?year=2026#handling" in earlier
+    )
 
 
 def test_the_answers_of_a_procedure_that_takes_no_more_can_still_be_written_out(town: Town):
@@ -223,6 +258,13 @@ def test_what_goes_next_month_is_shown_before_and_then_deleted_with_a_certificat
         assert session.scalars(select(AttachmentRow)).all() == []
     page = visible(boss.get(f"desk/retention/{certificate.id}").text)
     assert certificate.applications[0]["number"] in page and "書き換えられていません" in page and "髙橋" not in page
+    kept = boss.get(f"desk/retention/{certificate.id}/record.pdf")
+    assert kept.headers["content-type"] == "application/pdf"
+    said = " ".join(words(kept.content).split())
+    assert "廃棄の記録" in said and certificate.applications[0]["number"] in said and "髙橋" not in said
+    assert certificate.sha256 in said.replace(" ", ""), "whoever has the list can compare"
+    assert boss.get(f"desk/retention/{certificate.id}/record.pdf").content == kept.content
+    assert boss.get("desk/retention/no-such-one/record.pdf").status_code == 404
     assert delete_over(town).certificate is None, "once"
 
 
@@ -374,6 +416,36 @@ def test_handling_that_makes_no_sense_is_refused(town: Town, wrong: dict[str, st
     answer = handle(town, boss, FORM | wrong)
     assert answer.status_code == 422 and next(iter(wrong)) in answer.text
     assert town.staff().post(f"desk/procedures/{procedure_id(town)}/handling", FORM).status_code == 403
+
+
+def test_the_handling_page_says_what_is_wrong_and_keeps_what_was_typed(town: Town):
+    """Boxes that were ticked and inputs that were emptied came back as they had been, and were saved so the next time."""
+    boss = town.staff("boss", "室見", MANAGER)
+    assert handle(town, boss, FORM).status_code == 200
+    wrong = {
+        "my_number": "need",
+        "visits": "yes",
+        "second_person": "",
+        "amount": "",
+        "my_number_purpose": "所得を確かめるため",
+    }
+    answer = handle(town, boss, FORM | wrong)
+    page = visible(answer.text)
+    assert answer.status_code == 422 and "「預かる根拠の法令」：5文字以上で入力してください。" in page
+    assert 'href="#my_number_basis"' in answer.text, "the summary leads to the input, not to the basis of the fee"
+    ticked = {
+        name: f'name="{name}" value="yes" checked' in answer.text or f'value="yes" checked name="{name}"' in answer.text
+        for name in ("visits", "second_person")
+    }
+    assert ticked == {"visits": True, "second_person": False}
+    assert re.search(r'name="amount"[^>]* value=""', answer.text) and "所得を確かめるため" in answer.text
+
+
+def test_a_notice_whose_words_were_emptied_has_the_usual_ones(town: Town):
+    boss = town.staff("boss", "室見", MANAGER)
+    assert handle(town, boss, FORM | {"notice_title": " ", "notice_opening": ""}).status_code == 200
+    page = visible(boss.get(f"desk/procedures/{procedure_id(town)}/handling").text)
+    assert "次のとおり決定しましたので通知します" in page
 
 
 def test_a_draft_that_is_published_later_does_not_bring_the_old_handling_back(town: Town):

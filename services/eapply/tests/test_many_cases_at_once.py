@@ -241,6 +241,7 @@ def test_a_case_with_two_lines_is_not_decided_by_the_one_that_happens_to_come_fi
         ('受付番号,結果\r\n"402036', "列が足りません"),
         (",".join(HEADER) + '\r\n"402036-2611-00001-9', "引用符"),
         ("", "列が足りません"),
+        (",".join(HEADER) + "\r\n402036-2611-00001-9,1,x,y,z,,,", "「結果」を書いた行がありません"),
         ("\udc81", "文字を読めませんでした"),
     ],
 )

@@ -234,6 +234,27 @@ def test_only_the_manager_flags_a_procedure_and_only_with_a_basis(town: Town):
     assert "マイナンバーの入力" in visible(town.guest().get(f"{filled(town, town.guest())}/confirm").text)
 
 
+def test_a_mistyped_number_is_said_to_be_one(town: Town):
+    """Twelve digits were told that a number has twelve digits."""
+    flag(town)
+    guest = town.guest()
+    draft = filled(town, guest)
+    mistyped = guest.post(f"{draft}/my-number", {"number": "1234-5678-9012"})
+    assert mistyped.status_code == 422 and "番号のどこかが違っています" in visible(mistyped.text)
+    assert "9012" not in mistyped.text
+    short = guest.post(f"{draft}/my-number", {"number": "1234"})
+    assert "12桁の数字です" in visible(short.text)
+
+
+def test_staff_who_type_one_elsewhere_stay_at_their_desk(town: Town):
+    """They were led to the procedures of the citizens, and told of a procedure where they had only searched."""
+    staff = town.staff()
+    for answer in (staff.get(f"desk/?q={SPACED}"), staff.post("desk/searches", {"name": SPACED})):
+        words = visible(answer.text)
+        assert answer.status_code == 422 and "専用の画面のほかでは、お預かりできません" in words
+        assert "受け付けた申請へ" in words and "職員の机" in words and "手続きの一覧へ" not in words
+
+
 def test_where_it_is_not_needed_the_application_goes_without(town: Town):
     flag(town, need=False)
     guest = town.guest()

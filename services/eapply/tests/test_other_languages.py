@@ -55,6 +55,33 @@ def reader(town: Town, lang: str, browser: Browser | None = None) -> Browser:
     return browser
 
 
+def test_the_parts_of_a_day_are_year_month_and_day(town: Town):
+    """The unit of a number at the desk (14日間) was said of the day of a birth as well: "Year, Month, days"."""
+    guest = reader(town, "en")
+    page = guest.get(f"{guest.start('jido-teate-nintei')}/start").text
+    labels = dict(re.findall(r'<label[^>]* for="[^"]*reason_date-(\w+)"[^>]*>([^<]+)</label>', page))
+    assert labels == {"year": "Year", "month": "Month", "day": "Day"}
+
+
+@pytest.mark.parametrize(
+    ("era", "year", "month", "day", "said"),
+    [
+        ("heisei", "31", "5", "1", "Reiwa 1, month 5, day 1"),
+        ("showa", "64", "1", "8", "Heisei 1, month 1, day 8"),
+        ("seireki", "1990", "2", "30", "(Heisei 2)"),
+    ],
+)
+def test_a_day_of_another_era_is_told_in_the_readers_language(
+    town: Town, era: str, year: str, month: str, day: str, said: str
+):
+    """The advice of an English page ended in Japanese: 令和元年5月1日."""
+    guest = reader(town, "en")
+    draft = guest.start("jido-teate-nintei")
+    typed = {"birth_era": era, "birth_year": year, "birth_month": month, "birth_day": day}
+    answer = guest.post(f"{draft}/claimant", typed)
+    assert answer.status_code == 422 and said in visible(answer.text)
+
+
 def test_unmarked_japanese_is_found():
     assert unmarked_japanese('<p>Hello 申請</p><b title="理由">x</b>') == ["申請", "理由"]
     assert unmarked_japanese('<p>久留米市 <span lang="ja">申請</span></p><input value="陽子">') == []

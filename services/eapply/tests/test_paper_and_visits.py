@@ -115,6 +115,20 @@ def test_times_are_offered_on_open_days_only_and_never_twice(town: Town):
     assert len(offered(town)) == 2
 
 
+def test_whoever_offers_times_sees_what_was_made(town: Town):
+    """Asked for from a Saturday on, the page showed the Saturday: as if nothing had been made."""
+    days = day("first", 8, 11, 21) | day("last", 8, 11, 24)
+    page = visible(town.staff().post("desk/visits", OFFER | days).text)
+    assert "2枠を作りました" in page and "9時30分" in page
+    again = visible(town.staff().post("desk/visits", OFFER | days).text)
+    assert "新しく作った枠はありません" in again and "9時30分" in again
+    backwards = town.staff().post("desk/visits", OFFER | day("first", 8, 11, 25) | day("last", 8, 11, 24))
+    assert backwards.status_code == 422 and "最後の日は、最初の日か、それより後にしてください" in visible(
+        backwards.text
+    )
+    assert town.staff().get("desk/visits?made=%3Cb%3E").status_code == 200
+
+
 def test_an_applicant_books_changes_and_cancels_and_staff_see_who_comes(town: Town):
     first, second = offered(town)
     guest, staff = town.guest(), town.staff()

@@ -414,3 +414,44 @@ def test_days_that_are_no_number_are_said_and_not_dropped_without_a_word(town: T
     assert answer.status_code == 422 and "数字で入力してください" in answer.text
     assert "市民の方" in answer.text, "and nothing else that was typed is lost"
     assert 'value="3"' in staff.get("desk/procedures/kaigishitsu/about").text, "what was set before still stands"
+
+
+def askable(page: str, row: str = "visible.0.field") -> dict[str, str]:
+    """What a row of a condition offers: name → in words."""
+    inside = page.partition(f'name="{row}">')[2].partition("</select>")[0]
+    return dict(re.findall(r'<option value="([^"]+)"[^>]*>([^<]*)<', inside))
+
+
+def test_a_condition_is_offered_only_what_it_can_ask(town: Town):
+    """児童手当 has a 氏名 of the claimant and one of each child: outside the list of children there is only the claimant's."""
+    staff = clerk(town)
+    staff.post("desk/procedures/jido-teate-nintei/draft")
+    outside = askable(staff.get("desk/procedures/jido-teate-nintei/fields/claimant.phone").text)
+    assert outside["name"] == "請求する方 › 氏名" and "relation" not in outside and "children" in outside
+    assert "phone" not in outside, "a question does not depend on itself"
+    inside = askable(staff.get("desk/procedures/jido-teate-nintei/fields/children.children.living").text)
+    assert inside["name"] == "お子さん › お子さん › 氏名" and inside["phone"].startswith("請求する方 ›")
+    assert inside["relation"] == "お子さん › お子さん › 請求する方から見た続柄"
+
+
+def test_a_formula_is_told_each_name_that_it_can_use(town: Town):
+    staff = make_hall(town)
+    press(staff, "kaigishitsu/pages/p1", act="add:field", new_type="group", new_label="参加する方")
+    press(staff, "kaigishitsu/fields/p1.q5", act="add", new_type="number", new_label="人数")
+    inner = re.findall(r"fields/p1\.q5\.(\w+)", staff.get("desk/procedures/kaigishitsu/fields/p1.q5").text)[-1]
+    page = staff.get("desk/procedures/kaigishitsu/fields/p1.q4").text
+    names = dict(re.findall(r'<dt class="code">([^<]+)</dt><dd>([^<]+)</dd>', page))
+    assert names["q3"].endswith("大会議室を使う人数") and names[f"q5.{inner}"].endswith("参加する方 › 人数")
+    assert "q4" not in names
+    press(staff, "kaigishitsu/fields/p1.q4", act="save", formula=f"total(q5.{inner}) * 100")
+    assert "公開できます" in staff.get("desk/procedures/kaigishitsu").text
+
+
+def test_a_condition_about_a_question_that_went_stays_until_somebody_mends_it(town: Town):
+    """Saved for another reason, the page would otherwise quietly show the question to everybody."""
+    staff = make_hall(town)
+    press(staff, "kaigishitsu/pages/p1", act="remove:q2")
+    page = "kaigishitsu/fields/p1.q3"
+    assert "ここでは使えない項目（q2）" in staff.get(f"desk/procedures/{page}").text
+    press(staff, page, act="save", help="部屋の広さを選ぶために聞きます。")
+    assert "条件が使っている項目（q2）がありません" in staff.get("desk/procedures/kaigishitsu/edit").text

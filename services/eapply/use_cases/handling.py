@@ -35,20 +35,38 @@ def change(session: Session, actor: Actor, key: str, seen: int, handling: dict[s
     try:
         changed = from_document(edit.tidy(document))
     except ValidationError as error:
-        places: dict[str, str] = {
-            str(each["loc"][-1]): say("この項目を確かめてください。") for each in error.errors() if each["loc"]
-        }
-        raise Invalid(
-            say("直していただくところがあります。"), fields=places or {"handling": say("値を確かめてください。")}
-        ) from error
+        places = {_place(each): _sentence(each) for each in error.errors()}
+        raise Invalid(say("直していただくところがあります。"), fields=places) from error
     fee = changed.handling.fee
     if fee is not None and fee.times and fee.times not in multipliers(changed):
         sentence = say("数を答える項目から選んでください。")
-        raise Invalid(sentence, fields={"times": sentence})
+        raise Invalid(sentence, fields={"fee.times": sentence})
     procedures.publish(session, changed, now)
     build.set_handling(session, actor, key, changed.document.get("handling", {}), now)
     audit.record(session, actor, "eapply.procedure.handling", key, now=now)
     return changed
+
+
+def _place(fault: Any) -> str:
+    """Where in the handling: `my_number.basis`."""
+    return ".".join(str(each) for each in fault["loc"][1:]) or "handling"
+
+
+def _sentence(fault: Any) -> str:
+    """What to do about one fault, in a clerk's words."""
+    limits = fault.get("ctx", {})
+    match fault["type"]:
+        case "string_too_short":
+            return say("%(least)s文字以上で入力してください。", least=limits["min_length"])
+        case "string_too_long":
+            return say("%(most)s文字以内で入力してください。", most=limits["max_length"])
+        case "greater_than_equal":
+            return say("%(least)s以上の数を入力してください。", least=limits["ge"])
+        case "less_than_equal":
+            return say("%(most)s以下の数を入力してください。", most=limits["le"])
+        case kind if kind.startswith("int_"):
+            return say("数字で入力してください。")
+    return say("この項目を確かめてください。")
 
 
 def joined(seen: Handling, typed: dict[str, Any], now_there: Handling) -> tuple[Handling | None, list[Difference]]:

@@ -26,6 +26,8 @@ from services.eapply.use_cases import cases
 from services.eapply.use_cases.drafts import Draft
 from services.eapply.vault import Vault
 
+NOT_ONE = say("マイナンバーは12桁の数字です。カードや通知書を見て、もう一度入力してください。")
+MISTYPED = say("番号のどこかが違っています。カードや通知書を見て、12桁をもう一度入力してください。")
 MAX_REASON = 500
 SHOWN = 200
 """The newest readings on the page of the second look."""
@@ -40,7 +42,8 @@ def keep(session: Session, vault: Vault, draft: Draft, typed: str, now: datetime
         raise Conflict(say("この手続きでは、マイナンバーをお預かりしません。"), code="no-my-number")
     digits = re.sub(r"[\s\-‐‑–—―−ー]", "", unicodedata.normalize("NFKC", typed))
     if not mynumber.is_valid(digits):
-        sentence = say("マイナンバーは12桁の数字です。カードや通知書を見て、もう一度入力してください。")
+        whole = len(digits) == mynumber.LENGTH and digits.isdigit()
+        sentence = MISTYPED if whole else NOT_ONE
         raise Invalid(sentence, fields={"number": sentence}, code="not-my-number")
     forget_of_drafts(session, [draft.row.id])
     tenant = session.info["tenant"]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.clock import local_date
-from libs.common.errors import Conflict, Invalid, say
+from libs.common.errors import Conflict, Invalid, NotFound, say
 from libs.common.ids import new_id
 from services.eapply.db import ApplicationRow, ChargeRow, DeletionRow, ProcedureRow, VaultEntryRow
 from services.eapply.db.tables import not_open
@@ -26,6 +26,7 @@ from services.eapply.use_cases import cases, clock, numbers
 from services.eapply.use_cases.erase import erase, files_of
 
 BATCH = 200
+CERTIFICATE = say("廃棄の記録")
 
 
 def ended(row: ApplicationRow, procedure: Procedure, now: datetime) -> None:
@@ -182,5 +183,9 @@ def certificates(session: Session) -> list[DeletionRow]:
     return list(session.scalars(select(DeletionRow).order_by(DeletionRow.deleted_at.desc(), DeletionRow.id).limit(100)))
 
 
-def certificate(session: Session, certificate_id: str) -> DeletionRow | None:
-    return session.scalar(select(DeletionRow).where(DeletionRow.id == certificate_id))
+def certificate(session: Session, certificate_id: str) -> DeletionRow:
+    """Raises NotFound."""
+    row = session.scalar(select(DeletionRow).where(DeletionRow.id == certificate_id))
+    if row is None:
+        raise NotFound(say("この廃棄の記録は見つかりません。"))
+    return row

@@ -81,6 +81,10 @@ def read(content: bytes) -> list[Line]:
         raise _unreadable(sentence)
     lines = [_line(number, dict(zip(header, cells, strict=False))) for number, cells in rows if cells]
     written = [line for line in lines if line.outcome]
+    if not written:
+        raise _unreadable(
+            say("「結果」を書いた行がありません。決める申請の行に結果を書いて、CSVのまま保存してください。")
+        )
     if len(written) > MAX_LINES:
         raise _unreadable(say("一度に決められるのは%(most)s件までです。ファイルを分けてください。", most=MAX_LINES))
     return written

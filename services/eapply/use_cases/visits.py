@@ -75,7 +75,9 @@ def _moments(session: Session, hours: Hours) -> Iterator[datetime]:
 
 def _check(hours: Hours, now: datetime) -> None:
     errors = {}
-    if not local_date(now) <= hours.first <= hours.last <= local_date(now) + AHEAD:
+    if hours.last < hours.first:
+        errors["last"] = say("最後の日は、最初の日か、それより後にしてください。")
+    elif not local_date(now) <= hours.first <= hours.last <= local_date(now) + AHEAD:
         errors["first"] = say("期間は、今日から60日以内にしてください。")
     if hours.opens >= hours.closes:
         errors["opens"] = say("終わりの時刻は、始まりより後にしてください。")

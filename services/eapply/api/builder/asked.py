@@ -11,7 +11,7 @@ from services.eapply.api.builder.shared import soft
 from services.eapply.api.shell import Form
 from services.eapply.forms import definition, edit, kinds, words
 from services.eapply.forms.definition import FormField
-from services.eapply.forms.edit import Document
+from services.eapply.forms.edit import Document, Where
 from services.eapply.forms.text import whole as as_whole
 
 ROWS = 2
@@ -148,15 +148,15 @@ USES = {
 }  # fmt: skip
 
 
-def question(document: Document, field: Document, sent: Form) -> Document:
-    """A field with what its form says. Raises Invalid beside the inputs that cannot be read."""
-    field, errors = question_as_typed(document, field, sent)
+def question(document: Document, place: Where, field: Document, sent: Form) -> Document:
+    """The field at `place` with what its form says. Raises Invalid beside the inputs that cannot be read."""
+    field, errors = question_as_typed(document, place, field, sent)
     if errors:
         raise Invalid(say("直していただくところがあります。"), fields=errors)
     return field
 
 
-def question_as_typed(document: Document, field: Document, sent: Form) -> tuple[Document, dict[str, str]]:
+def question_as_typed(document: Document, place: Where, field: Document, sent: Form) -> tuple[Document, dict[str, str]]:
     """The field as it was typed, and input → sentence for what cannot be read."""
     errors: dict[str, str] = {}
     parts = PARTS.get(field["type"], ())
@@ -183,26 +183,26 @@ def question_as_typed(document: Document, field: Document, sent: Form) -> tuple[
         if "max_mb" not in errors:
             result = put(result, "max_bytes", megabytes * 1024 * 1024 if megabytes else None, None)
     for name in ("visible", "required"):
-        result = put(result, name, condition(document, sent, name), None)
+        result = put(result, name, condition(document, sent, name, place), None)
     return result, errors
 
 
 # ---- conditions
 
 
-def condition(document: Document, sent: Form, name: str) -> Document | None:
-    """The condition whose rows are named `<name>.<n>.…`. One that is too deep for rows comes as a whole in `<name>.keep`, unless it
-    is taken away. Raises Invalid for a whole that is none."""
+def condition(document: Document, sent: Form, name: str, place: Where = ()) -> Document | None:
+    """The condition at `place` whose rows are named `<name>.<n>.…`. One that is too deep for rows comes as a whole in `<name>.keep`,
+    unless it is taken away. Raises Invalid for a whole that is none."""
     if sent.get(f"{name}.keep"):
         return _kept(sent.get(f"{name}.keep"))
-    fields = {where[-1]: field for where, field in edit.every_field(document)}
+    fields = edit.in_sight(document, place)
     rows = []
     for n in range(50):
         key, op = sent.get(f"{name}.{n}.field"), sent.get(f"{name}.{n}.op")
         if key and op in kinds.OP_NAMES:
             row = {"field": key, "op": op}
             if op not in kinds.WITHOUT_VALUE:
-                row["value"] = _value(fields.get(key, {}), sent.get(f"{name}.{n}.value").strip())
+                row["value"] = _value(_asked(fields, key), sent.get(f"{name}.{n}.value").strip())
             rows.append(row)
     if not rows:
         return None
@@ -235,23 +235,43 @@ def _value(field: Document, typed: str) -> Any:
     return typed if number is None else number
 
 
-def condition_context(document: Document, conditions: dict[str, Any]) -> dict[str, Any]:
-    """What the rows of conditions need: each condition's rows, the fields that can be asked, the tests, and in words."""
-    known = {where[-1]: field for where, field in reversed(list(edit.every_field(document)))}
-    choices = [
-        (where[-1], f"{(edit.step_of(document, where[0]) or {}).get('title', '')} › {field.get('label', '')}")
-        for where, field in edit.every_field(document)
-        if field.get("type") != "info"
-    ]
+InSight = dict[str, tuple[Where, Document]]
+
+
+def condition_context(document: Document, conditions: dict[str, Any], place: Where = ()) -> dict[str, Any]:
+    """What the rows of conditions at `place` need: each condition's rows, the fields that can be asked, the tests, and in words."""
+    known = edit.in_sight(document, place)
+    askable = {key: each for key, each in known.items() if each[0] != place and each[1].get("type") != "info"}
     return {
         "conditions": {name: soft(_rows(each, known)) for name, each in conditions.items()},
-        "askable": choices,
+        "askable": [(key, _called(document, where, field)) for key, (where, field) in askable.items()],
         "ops": [(op, label) for op, label in kinds.OP_NAMES.items()],
         "possible_values": _possible(known),
     }
 
 
-def _rows(condition: Any, known: dict[str, Document]) -> Document:
+def formula_names(document: Document, place: Where) -> list[tuple[str, str]]:
+    """What the formula at `place` may speak of: (name, in words). What each item of a くり返し says has the name of that in front."""
+    known = edit.in_sight(document, place)
+    return [
+        (where[-1] if known.get(where[-1], ((),))[0] == where else ".".join(where[1:]), _called(document, where, field))
+        for where, field in edit.every_field(document)
+        if where != place and field.get("type") != "info"
+    ]
+
+
+def _called(document: Document, where: Where, field: Document) -> str:
+    """A field as lists name it: its page, the くり返し it is in, its words."""
+    page = (edit.step_of(document, where[0]) or {}).get("title", "")
+    group = (edit.field_at(document, where[:2]) or {}).get("label", "") if len(where) == 3 else ""
+    return " › ".join([page, *([group] if group else []), field.get("label", "")])
+
+
+def _asked(known: InSight, key: str) -> Document:
+    return known[key][1] if key in known else {}
+
+
+def _rows(condition: Any, known: InSight) -> Document:
     """{join, rows, deep, whole}: `deep` says in words a condition that rows cannot show, `whole` is that condition."""
     condition = condition or {}
     join = "any" if "any" in condition else "all"
@@ -259,7 +279,7 @@ def _rows(condition: Any, known: dict[str, Document]) -> Document:
     if any("field" not in each or "other" in each for each in inner):
         whole_one = json.dumps(condition, ensure_ascii=False)
         return {"join": join, "rows": [], "deep": words.shown(condition, None), "whole": whole_one}
-    rows = [each | {"value": _shown(each.get("value"), known.get(each["field"], {}))} for each in inner]
+    rows = [each | {"value": _shown(each.get("value"), _asked(known, each["field"]))} for each in inner]
     return {"join": join, "rows": rows + [{}] * ROWS, "deep": ""}
 
 
@@ -272,8 +292,8 @@ def _shown(value: Any, field: Document) -> str:
     return str(next(known, value))
 
 
-def _possible(known: dict[str, Document]) -> list[str]:
-    labels = [option.get("label", "") for field in known.values() for option in field.get("options") or []]
+def _possible(known: InSight) -> list[str]:
+    labels = [option.get("label", "") for _, field in known.values() for option in field.get("options") or []]
     return list(dict.fromkeys([*labels, "はい", "いいえ", "今日"]))
 
 

@@ -20,7 +20,7 @@ from services.eapply.api.builder.shared import (
     list_address,
     second,
 )
-from services.eapply.api.desk.shared import MANAGER
+from services.eapply.api.desk.shared import MANAGER, year_of
 from services.eapply.api.shell import Form, Texts, changing, form, now_of, reading, render, to
 from services.eapply.forms import document as files
 from services.eapply.forms import words
@@ -33,7 +33,7 @@ MAX_FILE = 2 * 1024 * 1024
 
 
 @router.get(LIST, include_in_schema=False)
-def procedures_page(request: Request, actor: Actor = access.staff("eapply.reviewer")) -> Response:
+def procedures_page(request: Request, year: str = "", actor: Actor = access.staff("eapply.reviewer")) -> Response:
     with reading(request, actor) as session:
         rows = procedures.all_procedures(session)
         known = procedures.definitions(session, {(row.id, row.version) for row in rows})
@@ -41,7 +41,8 @@ def procedures_page(request: Request, actor: Actor = access.staff("eapply.review
     listed = [(row, known[row.id, row.version]) for row in rows]
     published = {row.key for row in rows}
     return render(
-        request, "desk/procedures.html", desk=True, title=PROCEDURES, listed=listed, may_manage=MANAGER in actor.roles,
+        request, "desk/procedures.html", desk=True, title=PROCEDURES, listed=listed, year=year_of(request, year),
+        this_year=year_of(request, ""), may_manage=MANAGER in actor.roles,
         making={row.key: row for row in making}, unpublished=[row for row in making if row.key not in published],
     )  # fmt: skip
 

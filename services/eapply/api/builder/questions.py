@@ -53,7 +53,9 @@ def question_changed(
     act, _, what = sent.get("act").partition(":")
 
     def typed(document: Document) -> Document:
-        return edit.change_field(document, place, lambda field: asked.question_as_typed(document, field, sent)[0])
+        return edit.change_field(
+            document, place, lambda field: asked.question_as_typed(document, place, field, sent)[0]
+        )
 
     try:
         if act == "look":
@@ -80,7 +82,7 @@ def _how(place: Where, sent: Form, act: str, what: str, ever: set[str]):  # type
     def how(document: Document) -> Document:
         if len(place) < 2 or edit.field_at(document, place) is None:
             raise NotFound(NO_QUESTION)
-        document = edit.change_field(document, place, lambda field: asked.question(document, field, sent))
+        document = edit.change_field(document, place, lambda field: asked.question(document, place, field, sent))
         match act:
             case "add":
                 kind = sent.get("new_type") if sent.get("new_type") in kinds.NAMES else "text"
@@ -126,7 +128,8 @@ def _page(
         errors=errors, status_code=status_code, shown_field=shown, found=found, back_to=f"{root}/pages/{place[0]}",
         new=new, meanwhile=meanwhile,
         pages_to=_other_pages(making, place),
-        **asked.condition_context(making.row.document, {name: field.get(name) for name in ("visible", "required")}),
+        formula_names=asked.formula_names(making.row.document, place),
+        **asked.condition_context(making.row.document, {name: field.get(name) for name in ("visible", "required")}, place),
         **_as_citizens_see(request, shown),
     )  # fmt: skip
 

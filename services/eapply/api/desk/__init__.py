@@ -5,8 +5,10 @@ from fastapi import APIRouter
 from services.eapply.api.desk import (
     after,
     case,
+    certificates,
     correction,
     deciding,
+    handling,
     money,
     my_numbers,
     office,
@@ -17,5 +19,19 @@ from services.eapply.api.desk import (
 )
 
 router = APIRouter()
-for _module in (queue, correction, deciding, case, paper, visits, posting, money, after, office, my_numbers):
+for _module in (
+    queue,
+    correction,
+    deciding,
+    case,
+    paper,
+    visits,
+    posting,
+    money,
+    after,
+    certificates,
+    handling,
+    office,
+    my_numbers,
+):
     router.include_router(_module.router)

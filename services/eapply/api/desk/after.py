@@ -1,7 +1,6 @@
-"""What comes after the decision: numbers for the council, export, retention; and how a procedure is handled."""
+"""What comes after the decision: numbers for the council, retention."""
 
 from datetime import date
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
@@ -10,12 +9,10 @@ from sqlalchemy.orm import Session
 from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.clock import fiscal_year, local_date
-from libs.common.errors import Conflict, Invalid, NotFound, say
-from libs.common.web import Link
-from services.eapply.api.desk.queue import shift_jis
-from services.eapply.api.desk.shared import CASE, DESK, MANAGER, REVIEWER, do
+from libs.common.errors import Invalid, say
+from services.eapply.api.desk.certificates import RETENTION
+from services.eapply.api.desk.shared import CASE, DESK, MANAGER, REVIEWER, do, year_of
 from services.eapply.api.shell import (
-    PROCEDURES,
     Form,
     Texts,
     base,
@@ -24,19 +21,13 @@ from services.eapply.api.shell import (
     now_of,
     reading,
     render,
-    spoken,
-    spoken_all,
     to,
 )
-from services.eapply.domain import states
 from services.eapply.domain.retention import month_of
-from services.eapply.forms import words
-from services.eapply.forms.analysis import multipliers
-from services.eapply.use_cases import exports, handling, numbers, procedures, retention
+from services.eapply.use_cases import numbers, retention
 
 router = APIRouter()
 NUMBERS = say("件数と利用率")
-HANDLING = say("申請の扱い方")
 
 
 # ---- numbers
@@ -44,7 +35,7 @@ HANDLING = say("申請の扱い方")
 
 @router.get(f"{DESK}/numbers", include_in_schema=False)
 def numbers_page(request: Request, year: str = "", actor: Actor = access.staff(REVIEWER)) -> Response:
-    return _numbers(request, actor, _year(request, year), {}, {})
+    return _numbers(request, actor, year_of(request, year), {}, {})
 
 
 @router.post(f"{DESK}/numbers", include_in_schema=False)
@@ -60,7 +51,7 @@ def count_paper(request: Request, actor: Actor = access.staff(REVIEWER), sent: F
             )
     except Invalid as refusal:
         typed = dict(reversed(sent.pairs))
-        return _numbers(request, actor, _year(request, ""), refusal.fields, typed, 422)
+        return _numbers(request, actor, year_of(request, ""), refusal.fields, typed, 422)
     return to(f"{base(request)}/desk/numbers?year={fiscal_year(month)}")
 
 
@@ -77,7 +68,7 @@ def _numbers(
         counted = numbers.paper_counts(session, year)
     return render(
         request, "desk/numbers.html", desk=True, title=NUMBERS, lines=lines, counted=counted, year=year,
-        whole=numbers.whole(lines), this_year=_year(request, ""), errors=Texts(errors), typed=Texts(typed),
+        whole=numbers.whole(lines), this_year=year_of(request, ""), errors=Texts(errors), typed=Texts(typed),
         status_code=status_code,
     )  # fmt: skip
 
@@ -87,36 +78,12 @@ _COLUMNS = ["年度", "手続き", "オンライン", "紙", "合計", "オン�
 
 @router.get(f"{DESK}/numbers.csv", include_in_schema=False)
 def numbers_csv(request: Request, year: str = "", actor: Actor = access.staff(REVIEWER)) -> Response:
-    shown = _year(request, year)
+    shown = year_of(request, year)
     with reading(request, actor) as session:
         lines = numbers.of_year(session, shown)
     data = [[shown, line.title, line.count.online, line.count.paper, line.count.all, line.count.rate] for line in lines]
     headers = {"Content-Disposition": csvout.attachment(f"申請件数_{shown}年度.csv")}
     pieces = csvout.rows(data, header=_COLUMNS)
-    return StreamingResponse(pieces, media_type=csvout.CONTENT_TYPES["utf-8"], headers=headers)
-
-
-# ---- export
-
-
-@router.get(f"{DESK}/procedures/{{procedure_id}}/export", include_in_schema=False)
-def export(
-    request: Request,
-    procedure_id: str,
-    year: str = "",
-    charset: str = "utf-8",
-    actor: Actor = access.staff(MANAGER),
-) -> Response:
-    """Answers of a 年度 in the columns of the procedure's mapping."""
-    shown = _year(request, year)
-    with reading(request, actor) as session:
-        row, definition = procedures.published(session, procedure_id)
-        header, data = exports.header(definition), list(exports.rows(session, row.id, shown))
-    name = f"{definition.title}_{shown}年度"
-    if charset == "shift_jis":
-        return shift_jis(name, iter(data), header)
-    headers = {"Content-Disposition": csvout.attachment(f"{name}.csv")}
-    pieces = csvout.rows(data, header=header)
     return StreamingResponse(pieces, media_type=csvout.CONTENT_TYPES["utf-8"], headers=headers)
 
 
@@ -132,20 +99,7 @@ def retention_page(request: Request, actor: Actor = access.staff(REVIEWER)) -> R
             "owed": retention.kept_for_money(session, last), "held": retention.held(session),
             "certificates": retention.certificates(session),
         }  # fmt: skip
-    return render(request, "desk/retention.html", desk=True, title=say("保存と廃棄"), last=last, **context)
-
-
-@router.get(f"{DESK}/retention/{{certificate_id}}", include_in_schema=False)
-def certificate_page(request: Request, certificate_id: str, actor: Actor = access.staff(REVIEWER)) -> Response:
-    with reading(request, actor) as session:
-        row = retention.certificate(session, certificate_id)
-    if row is None:
-        raise NotFound(say("この廃棄の記録は見つかりません。"))
-    crumbs = (Link(say("保存と廃棄"), f"{base(request)}/desk/retention"), Link(say("廃棄の記録"), "", True))
-    return render(
-        request, "desk/certificate.html", desk=True, crumbs=crumbs, title=say("廃棄の記録"), row=row,
-        same=retention.digest(row.applications) == row.sha256, states=spoken_all(request, states.WORDS),
-    )  # fmt: skip
+    return render(request, "desk/retention.html", desk=True, title=RETENTION, last=last, **context)
 
 
 @router.post(f"{CASE}/hold", include_in_schema=False)
@@ -157,103 +111,6 @@ def hold(request: Request, application_id: str, actor: Actor = access.staff(MANA
             retention.hold(session, actor, application_id, sent.get("hold"), now_of(request))
 
     return do(request, actor, application_id, sent, step)
-
-
-# ---- how a procedure is handled
-
-
-@router.get(f"{DESK}/procedures/{{procedure_id}}/handling", include_in_schema=False)
-def handling_page(request: Request, procedure_id: str, actor: Actor = access.staff(MANAGER)) -> Response:
-    return _handling(request, actor, procedure_id, {}, {})
-
-
-@router.post(f"{DESK}/procedures/{{procedure_id}}/handling", include_in_schema=False)
-def change_handling(
-    request: Request, procedure_id: str, actor: Actor = access.staff(MANAGER), sent: Form = form
-) -> Response:
-    typed = dict(reversed(sent.pairs))
-    try:
-        with changing(request, actor) as session:
-            procedure, _ = procedures.published(session, procedure_id)
-            handling.change(session, actor, procedure.key, sent.number("version"), _wanted(sent), now_of(request))
-    except Conflict as refusal:
-        return _handling(request, actor, procedure_id, {}, typed, refusal.message, _wanted(sent), 409)
-    except Invalid as refusal:
-        return _handling(request, actor, procedure_id, refusal.fields, typed, status_code=422)
-    return to(f"{base(request)}/desk/procedures")
-
-
-def _wanted(sent: Form) -> dict[str, Any]:
-    """The form as parts of a definition."""
-    fee = {
-        "when": sent.get("fee_when"), "amount": _yen(sent.get("amount")), "basis": sent.get("basis"),
-        "times": sent.get("fee_times"), "due_days": _yen(sent.get("due_days")),
-        "exempt": [line.strip() for line in sent.get("exempt").splitlines() if line.strip()],
-    }  # fmt: skip
-    return {
-        "second_person": sent.get("second_person") == "yes",
-        "visits": sent.get("visits") == "yes",
-        "fee": None if sent.get("fee_when") not in ("before", "after") else fee,
-        "notice": {name: sent.get(f"notice_{name}") for name in ("title", "opening", "sender")}
-        | {"post_after_days": sent.number("post_after_days")},
-        "my_number": _my_number(sent),
-        "cosign": _cosign(sent),
-        "retention": {name: sent.number(name) for name in ("decided_months", "withdrawn_months")},
-    }
-
-
-def _cosign(sent: Form) -> dict[str, Any] | None:
-    if sent.get("cosign_persons") in ("", "0"):
-        return None
-    return {"persons": sent.number("cosign_persons"), "statement": sent.get("cosign_statement").strip()}
-
-
-def _my_number(sent: Form) -> dict[str, Any] | None:
-    """The flag of a procedure that takes the マイナンバー; without a basis in law the definition refuses it."""
-    if sent.get("my_number") not in ("need", "may"):
-        return None
-    return {
-        "basis": sent.get("my_number_basis").strip(), "purpose": sent.get("my_number_purpose").strip(),
-        "need": sent.get("my_number") == "need",
-    }  # fmt: skip
-
-
-def _yen(text: str) -> int | str | None:
-    """Yen (or days); None where nothing was typed; what is no number stays, and is refused."""
-    return int(text) if text.isascii() and text.isdigit() else (text or None)
-
-
-def _handling(
-    request: Request,
-    actor: Actor,
-    procedure_id: str,
-    errors: dict[str, str],
-    typed: dict[str, str],
-    problem: str = "",
-    wanted: dict[str, Any] | None = None,
-    status_code: int = 200,
-) -> Response:
-    """`typed` stands in the inputs. Where `wanted` can be put into what others have published since (`problem`), that does."""
-    with reading(request, actor) as session:
-        row, definition = procedures.published(session, procedure_id)
-        seen = procedures.version_seen(session, row, typed.get("version", "")) if wanted else None
-    rules, changes = definition.handling, []
-    if seen is not None and wanted is not None:
-        both, changes = handling.joined(seen.handling, wanted, definition.handling)
-        rules, typed = (both, {}) if both else (rules, typed)
-    crumbs = (Link(PROCEDURES, f"{base(request)}/desk/procedures"), Link(definition.title, "", True))
-    return render(
-        request, "desk/handling.html", desk=True, crumbs=crumbs, title=HANDLING, procedure=definition, procedure_id=procedure_id,
-        rules=rules, numbers=list(multipliers(definition).items()), errors=Texts(errors), typed=Texts(typed), version=row.version,
-        problem=spoken(request, problem), changes=[words.told(each, definition, definition) for each in changes],
-        status_code=status_code, closed=row.state != procedures.PUBLISHED,
-    )  # fmt: skip
-
-
-def _year(request: Request, text: str) -> int:
-    """The 年度 asked for; this one when nothing sensible was."""
-    valid = text.isascii() and text.isdigit() and 2000 <= int(text) < 2200
-    return int(text) if valid else fiscal_year(local_date(now_of(request)))
 
 
 def _month(text: str) -> date | None:

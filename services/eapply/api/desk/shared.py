@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from libs.common.actor import Actor
+from libs.common.clock import fiscal_year, local_date
 from libs.common.errors import Conflict, Invalid, say
 from libs.common.web import Link
 from services.eapply import paying
@@ -169,3 +170,9 @@ def case_page(
         states=spoken_all(request, states.WORDS), charges=spoken_all(request, fee_rules.WORDS),
         status_code=status_code, **context,
     )  # fmt: skip
+
+
+def year_of(request: Request, text: str) -> int:
+    """The 年度 asked for; this one when nothing sensible was."""
+    valid = text.isascii() and text.isdigit() and 2000 <= int(text) < 2200
+    return int(text) if valid else fiscal_year(local_date(now_of(request)))

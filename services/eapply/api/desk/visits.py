@@ -29,20 +29,23 @@ router = APIRouter()
 
 
 @router.get(f"{DESK}/visits", include_in_schema=False)
-def visits_page(request: Request, day: str = "", actor: Actor = access.staff(REVIEWER)) -> Response:
-    return _page(request, actor, day, {}, {})
+def visits_page(request: Request, day: str = "", made: str = "", actor: Actor = access.staff(REVIEWER)) -> Response:
+    """`made`: how many times were just made, to say so."""
+    return _page(request, actor, day, {}, {}, made=made)
 
 
 @router.post(f"{DESK}/visits", include_in_schema=False)
 def offer(request: Request, actor: Actor = access.staff(REVIEWER), sent: Form = form) -> Response:
     try:
+        hours, now = _hours(sent), now_of(request)
         with changing(request, actor) as session:
-            visits.offer(session, actor, _hours(sent), now_of(request))
-            first = typed_date(sent, "first")
+            made = visits.offer(session, actor, hours, now)
+            days = [local_date(each.slot.starts_at) for each in visits.offered(session, now)]
+            shown = next((day for day in days if day >= hours.first), hours.first)
     except Invalid as refusal:
         errors = refusal.fields or {"first": refusal.message}
         return _page(request, actor, "", errors, dict(reversed(sent.pairs)), 422)
-    return to(f"{base(request)}/desk/visits?day={first.isoformat()}")
+    return to(f"{base(request)}/desk/visits?day={shown.isoformat()}&made={made}")
 
 
 @router.post(f"{DESK}/visits/{{slot_id}}/remove", include_in_schema=False)
@@ -66,7 +69,13 @@ def _hours(sent: Form) -> visits.Hours:
 
 
 def _page(
-    request: Request, actor: Actor, day: str, errors: dict[str, str], typed: dict[str, str], status_code: int = 200
+    request: Request,
+    actor: Actor,
+    day: str,
+    errors: dict[str, str],
+    typed: dict[str, str],
+    status_code: int = 200,
+    made: str = "",
 ) -> Response:
     now = now_of(request)
     with reading(request, actor) as session:
@@ -77,7 +86,8 @@ def _page(
         closed = bool(agenda) and not visits.is_open(session, shown)
     return render(
         request, "desk/visits.html", desk=True, title=say("窓口の予約"), agenda=agenda, closed=closed, days=days, shown=shown, jst=JST,
-        errors=Texts(errors), typed=Texts(typed), status_code=status_code,
+        errors=Texts(errors), typed=Texts(typed), made=int(made) if made.isascii() and made.isdigit() else None,
+        status_code=status_code,
     )  # fmt: skip
 
 

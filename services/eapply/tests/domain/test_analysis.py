@@ -1,5 +1,6 @@
 """A definition that would lead people nowhere is refused before anybody fills it in, in words a clerk understands."""
 
+import re
 from itertools import product
 
 import pytest
@@ -274,3 +275,20 @@ def test_a_file_read_and_written_is_the_same():
         text = files.to_yaml(each.document)
         assert files.from_yaml(text) == each
         assert files.to_yaml(files.from_yaml(text).document) == text
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "only words", ["a list"], None, {"key": 5}, {"steps": "x"}, {"steps": [{"key": "a", "sections": {}}]}, {"legal": []},
+        {"version": "x"}, {"handling": {"second_person": 3}}, {"handling": {"retention": {"decided_months": 0}}},
+        {"handling": {"fee": {"due_days": 1000, "when": "never"}}}, {"handling": {"my_number": {"basis": "b" * 301}}},
+        {"handling": {"export": [{"name": "a", "field": "b"}] * 301}}, {"translations": []}, {"words": [1]},
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_file_is_never_said_in_the_words_of_a_program(broken: object):
+    """A note among the files of a bulk import was answered with "Input should be a valid dictionary"."""
+    _, found = files.check(broken)
+    assert found
+    for each in found:
+        assert re.search(r"[ぁ-ん]", each.sentence) and "Input" not in each.sentence, each
