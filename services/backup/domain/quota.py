@@ -13,6 +13,8 @@ from services.backup.domain.modes import Mode
 
 LEAST_RESERVE = 64 * 1024 * 1024
 HELD_TIMES = 3
+NEARLY, CALM = 0.9, 0.85
+"""Shares of the quota."""
 FOR_LOCKS = 1024 * 1024
 """Bytes above everything else. A lock has some hundred."""
 
@@ -46,3 +48,8 @@ def left(allowance: Allowance, type_: str, mode: Mode) -> int:
 def share_used(allowance: Allowance) -> float:
     """1.0 is full."""
     return allowance.live / allowance.quota if allowance.quota else 1.0
+
+
+def is_nearly_full(allowance: Allowance, *, told: bool) -> bool:
+    """From nine tenths on; once `told`, until it is well below that again, so that nobody is told of every tidying."""
+    return share_used(allowance) >= (CALM if told else NEARLY)

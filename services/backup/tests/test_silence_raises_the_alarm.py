@@ -13,6 +13,7 @@ from libs.common.errors import Conflict
 from libs.common.notices import NoticeRow
 from libs.common.outbox import OutboxRow
 from libs.common.room import RoomRow
+from services.backup.db import AlertRow
 from services.backup.db import repositories as db
 from services.backup.domain.points import FLOOD_LEAST, Day, days, is_drop, is_flood, is_mass_deletion
 from services.backup.tests.town import HOME, MIB, Cloud, Machine, named
@@ -295,3 +296,30 @@ def test_a_key_that_was_made_for_a_moment_or_revoked_ends_without_a_word(small_c
             repositories.revoke_key(session, small_cloud.staff(), repository.id, key.token_id, now())
     watch_now(small_cloud)
     assert "key-ending" not in open_kinds(small_cloud)
+
+
+def test_a_repository_is_told_of_before_it_is_full_once_until_there_is_room_again(small_cloud: Cloud) -> None:
+    """Not when backups are refused already; and with its municipality, which may be full before any of its repositories."""
+    one, other = small_cloud.repository("one"), small_cloud.repository("other")
+
+    def used(share: float, of: str = one.id) -> tuple[int, set[tuple[str, str]]]:
+        with small_cloud.database.transaction(tenant=HOME) as session:
+            row = db.by_id(session, of) if of else db.allowance(session)
+            row.live = round(row.quota * share)
+        new = watch_now(small_cloud)
+        with small_cloud.database.reading(tenant=HOME) as session:
+            rows = session.scalars(select(AlertRow).where(AlertRow.cleared_at.is_(None)))
+            return new, {(row.repository_id, row.kind) for row in rows}
+
+    told = {(one.id, "nearly-full")}
+    assert used(0.89) == (0, set())
+    assert used(0.91) == (1, told)
+    assert used(1.0) == (0, told), "told once"
+    assert used(0.86) == (0, told), "hardly any room"
+    assert used(0.84) == (0, set())
+    desk = TestClient(small_cloud.app, headers=small_cloud.issuers.headers(small_cloud.staff(), "backup", html=True))
+    assert "上限の9割" not in desk.get(f"/t/{HOME}/backup/desk/{one.id}").text
+    assert used(0.95, of="") == (2, told | {(other.id, "nearly-full")})
+    page = desk.get(f"/t/{HOME}/backup/desk/{one.id}").text
+    assert "使っている量が、上限の9割をこえました" in page
+    assert "新しいバックアップを受け取れません" in page

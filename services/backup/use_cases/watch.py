@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from services.backup.db import AccessKeyRow, RepositoryRow, TrustedTimeRow
+from services.backup.db import AccessKeyRow, AllowanceRow, RepositoryRow, TrustedTimeRow
 from services.backup.db import objects as objects_db
 from services.backup.db import repositories as db
 from services.backup.domain.points import Health, health
+from services.backup.domain.quota import is_nearly_full
 from services.backup.use_cases.alerts import clear_alert, raise_alert
 
 SILENT = timedelta(minutes=15)
@@ -26,13 +27,13 @@ def health_of(repository: RepositoryRow, now: datetime) -> Health:
 
 
 def watch(session: Session, now: datetime) -> int:
-    """Raise an alert for each repository whose recovery point, or whose copy at the second site, is late, or a key of which ends
-    soon. Returns how many are new.
+    """Raise an alert for each repository whose recovery point, or whose copy at the second site, is late, a key of which ends soon, or
+    which is nearly full, by itself or with all of its municipality. Returns how many are new.
 
     Only a point that arrives ends the first (`store.keep`), only copying ends the second: a clock that is set back and forth does
     not make them flap.
     """
-    new = 0
+    new, municipality = 0, db.allowance(session)
     for repository in db.repositories(session):
         if repository.closing_at is not None:
             continue
@@ -44,7 +45,16 @@ def watch(session: Session, now: datetime) -> int:
         elif (raised := db.open_alert(session, repository.id, "lag")) and (oldest is None or oldest > raised.raised_at):
             clear_alert(session, repository, "lag", now)
         new += _watch_keys(session, repository, now)
+        new += _watch_space(session, repository, municipality, now)
     return new
+
+
+def _watch_space(session: Session, repository: RepositoryRow, municipality: AllowanceRow, now: datetime) -> bool:
+    told = db.open_alert(session, repository.id, "nearly-full") is not None
+    if any(is_nearly_full(db.allowance_of(row), told=told) for row in (repository, municipality)):
+        return raise_alert(session, repository, "nearly-full", now)
+    clear_alert(session, repository, "nearly-full", now)
+    return False
 
 
 def _watch_keys(session: Session, repository: RepositoryRow, now: datetime) -> bool:
