@@ -14,6 +14,7 @@ WIDTH, MARGIN = 400.0, 24.0
 NAMED, LETTER = 40, 10.5
 """Up to so many dots have their names beside them; the size of the letters (`.map .n`)."""
 SEEN = 0.5
+FILLED, OPEN = Markup('fill="#0066be" fill-opacity=".2" fill-rule="evenodd"'), Markup('fill="none"')
 METRES = 111_320.0
 """Of one degree of latitude."""
 
@@ -99,9 +100,8 @@ def _dot(x: float, y: float, name: str) -> Markup:
 def _path(shape: Shape, lines: Sequence[Sequence[tuple[float, float]]]) -> Markup:
     area = shape.kind == "area"
     ways = ("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line) + ("Z" if area else "") for line in lines)
-    look = 'fill="#0066be" fill-opacity=".2" fill-rule="evenodd"' if area else 'fill="none"'
     return Markup('<path d="{}" {} stroke="#0066be" stroke-width="1.5"><title>{}</title></path>').format(
-        "".join(ways), Markup(look), shape.name
+        "".join(ways), FILLED if area else OPEN, shape.name
     )
 
 

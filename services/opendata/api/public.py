@@ -38,7 +38,7 @@ COUNTED = (*FACETS, "mesh")
 PAGE, SHOWN_VALUES, MOST_VALUES = 20, 12, 60
 SQUARES = 5000
 """Squares of the map that a box may touch: about all of Japan."""
-MAP_FILE, MAP_SHAPES, MAP_CORNERS = 8 * 1024**2, 2000, 20_000
+MAP_FILE, MAP_SHAPES, MAP_CORNERS = 4 * 1024**2, 2000, 20_000
 """Of a file that is drawn on its data set's page: bytes, shapes, and corners in all."""
 SORTS = {"": say("よく合う順"), "modified": say("新しく更新された順"), "created": say("新しく公開された順")}
 LABELS = {

@@ -111,7 +111,8 @@ WAYS = {
         {"type": "Feature", "geometry": {"type": "LineString", "coordinates": [[130.40, 33.20], [130.41, 33.21], [130.42, 33.20]]},
          "properties": {"名称": "川沿いの道"}},
         {"type": "Feature", "geometry": {"type": "MultiPolygon", "coordinates": [
-            [[[130.40, 33.20], [130.41, 33.20], [130.41, 33.19], [130.40, 33.20]], [[130.405, 33.198], [130.406, 33.198], [130.406, 33.197], [130.405, 33.198]]],
+            [[[130.40, 33.20], [130.41, 33.20], [130.41, 33.19], [130.40, 33.20]],
+             [[130.405, 33.198], [130.406, 33.198], [130.406, 33.197], [130.405, 33.198]]],
             [[[130.42, 33.20], [130.43, 33.20], [130.43, 33.19], [130.42, 33.20]]]]}, "properties": {"名称": "二つの<池>"}},
         {"type": "Feature", "geometry": {"type": "Point", "coordinates": [130.40, 33.20]}, "properties": {"名称": "入口"}},
         {"type": "Feature", "geometry": None, "properties": {"名称": "場所なし"}},
@@ -120,14 +121,16 @@ WAYS = {
 WAYS_KML = """<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document><name>道と池</name>
 <Placemark><name>川沿いの道</name><LineString><coordinates>130.40,33.20,0 130.41,33.21,0
 130.42,33.20,0</coordinates></LineString></Placemark>
-<Placemark><name>二つの&lt;池&gt;</name><MultiGeometry><Polygon><outerBoundaryIs><LinearRing><coordinates>130.40,33.20 130.41,33.20 130.41,33.19
+<Placemark><name>二つの&lt;池&gt;</name><MultiGeometry><Polygon>
+<outerBoundaryIs><LinearRing><coordinates>130.40,33.20 130.41,33.20 130.41,33.19
 130.40,33.20</coordinates></LinearRing></outerBoundaryIs><innerBoundaryIs><LinearRing><coordinates>130.405,33.198 130.406,33.198
 130.406,33.197 130.405,33.198</coordinates></LinearRing></innerBoundaryIs></Polygon></MultiGeometry></Placemark>
 <Placemark><name>入口</name><Point><coordinates>130.40,33.20</coordinates></Point></Placemark></Document></kml>"""
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "count"), [("散策路.geojson", json.dumps(WAYS).encode(), 3), ("散策路.kml", WAYS_KML.encode(), 3)]
+    ("name", "content", "count"),
+    [("散策路.geojson", json.dumps(WAYS).encode(), 3), ("散策路.kml", WAYS_KML.encode(), 3)],
 )
 def test_lines_and_areas_of_a_map_file_are_drawn_on_its_page(town: Town, name: str, content: bytes, count: int):
     dataset = town.name_of(town.publish(content, name))
@@ -157,7 +160,11 @@ def test_a_map_file_whose_places_are_no_degrees_still_has_its_page(town: Town, p
 
 
 def test_a_collection_of_shapes_that_is_none_still_has_its_page(town: Town):
-    odd = {"type": "Feature", "properties": {"名称": "道"}, "geometry": {"type": "GeometryCollection", "geometries": [{"geometries": 5}, 7]}}
+    odd = {
+        "type": "Feature",
+        "properties": {"名称": "道"},
+        "geometry": {"type": "GeometryCollection", "geometries": [{"geometries": 5}, 7]},
+    }
     dataset = town.name_of(town.publish(json.dumps({**WAYS, "features": [odd]}).encode(), "散策路.geojson"))
     assert 'class="map"' not in town.visitor().get(f"/opendata/datasets/{dataset}").text
 
