@@ -178,7 +178,7 @@ def test_an_empty_catalogue_says_what_to_do_next(address: str, town: Town, brows
 
 
 def test_a_map_in_the_frame_of_another_site_is_seen_whole(address: str, town: Town, browser_page: Callable[..., Page]):  # noqa: F811
-    name = town.name_of(town.publish("名称,緯度,経度\r\n北,33.40,130.44\r\n南,33.20,130.44\r\n".encode(), "駅.csv"))
+    name = town.name_of(town.publish("名称,緯度,経度\r\n北,33.40,130.44\r\n南,33.20,130.44\r\n".encode(), "駅一覧.csv"))
     resource = town.visitor().result("package_show", id=name)["resources"][0]["id"]
     page = browser_page(1280, HEIGHTS["map"])
     page.goto(f"{address}/opendata/embed/{resource}/map")
