@@ -155,7 +155,8 @@ def _one(
         sent = manage.deliveries(session, row, before)
         count = manage.counts(session).get(row.id, {})
     more = sent[manage.PAGE - 1].id if len(sent) > manage.PAGE else ""
-    context = {"sent": sent[: manage.PAGE], "more": more, "count": count, "now": _now(request)}
+    old_secret = row.previous_until if row.previous_until and row.previous_until > _now(request) else None
+    context = {"sent": sent[: manage.PAGE], "more": more, "count": count, "old_secret_until": old_secret}
     return _render(
         request, desk, "webhooks/one.html", row.purpose, webhook=row, given=given or row, errors=errors or {},
         status_code=422 if errors else 200, **context,

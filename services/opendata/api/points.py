@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from libs.common.web.charts import svg
+from services.opendata.reading.shapes import Shape
 
 WIDTH, MARGIN = 400.0, 24.0
 """Narrow, so that its letters can be read on a phone."""
 NAMED, LETTER = 40, 10.5
 """Up to so many dots have their names beside them; the size of the letters (`.map .n`)."""
+SEEN = 0.5
+FILLED, OPEN = Markup('fill="#0066be" fill-opacity=".2" fill-rule="evenodd"'), Markup('fill="none"')
 METRES = 111_320.0
 """Of one degree of latitude."""
 
@@ -39,30 +42,81 @@ class PointMap:
     points: list[Point]
 
 
+class _Frame:
+    """Where places (longitude, latitude) stand on the drawing, north up. Equirectangular around their middle: good for an area of a
+    prefecture's size."""
+
+    def __init__(self, places: Sequence[tuple[float, float]]) -> None:
+        self._west, self._north = min(lng for lng, _ in places), max(lat for _, lat in places)
+        east, south = max(lng for lng, _ in places), min(lat for _, lat in places)
+        squeeze = max(math.cos(math.radians((south + self._north) / 2)), 0.05)
+        self._span = max((east - self._west) * squeeze, self._north - south, 0.002)
+        self._high = (WIDTH - 2 * MARGIN) / self._span
+        self._wide = self._high * squeeze
+        self.height = max((self._north - south) * self._high, 120.0) + 2 * MARGIN + 28
+        self._left = MARGIN + ((WIDTH - 2 * MARGIN) - (east - self._west) * self._wide) / 2
+
+    def on(self, lng: float, lat: float) -> tuple[float, float]:
+        return self._left + (lng - self._west) * self._wide, MARGIN + (self._north - lat) * self._high
+
+    def around(self, title: str, parts: Sequence[Markup], ident: str) -> Markup:
+        """The drawing with its frame and scale. `ident` is the only one of its page."""
+        head = Markup(
+            '<svg class="map" viewBox="0 0 {0:.0f} {1:.0f}" role="img" aria-labelledby="{3}"><title id="{3}">{2}</title>'
+            '<path d="M1 1H{4:.0f}V{5:.0f}H1Z" fill="#f8f8fb" stroke="#767676"/>'
+        ).format(WIDTH, self.height, title, ident, WIDTH - 1, self.height - 1)
+        bar = _scale_bar(self._span * METRES, self._high / METRES, self.height)
+        return head + Markup("").join(parts) + bar + Markup("</svg>")
+
+
 def point_map(title: str, points: Sequence[Point]) -> PointMap:
-    """All `points` on one drawing, north up. Equirectangular around their middle: good for an area of a prefecture's size."""
-    south, north = min(p.lat for p in points), max(p.lat for p in points)
-    west, east = min(p.lng for p in points), max(p.lng for p in points)
-    squeeze = max(math.cos(math.radians((south + north) / 2)), 0.05)
-    span = max((east - west) * squeeze, north - south, 0.002)
-    scale = (WIDTH - 2 * MARGIN) / span
-    height = max((north - south) * scale, 120.0) + 2 * MARGIN + 28
-    left = MARGIN + ((WIDTH - 2 * MARGIN) - (east - west) * squeeze * scale) / 2
-    parts = [
-        Markup(
-            '<circle cx="{:.1f}" cy="{:.1f}" r="4" fill="#0066be" fill-opacity=".75" stroke="#fff"><title>{}</title></circle>'
-        ).format(left + (p.lng - west) * squeeze * scale, MARGIN + (north - p.lat) * scale, p.name)
-        for p in points
-    ]
-    parts += _names(
-        [(left + (p.lng - west) * squeeze * scale, MARGIN + (north - p.lat) * scale, p.name) for p in points]
+    """All `points` on one drawing."""
+    frame = _Frame([(p.lng, p.lat) for p in points])
+    places = [(*frame.on(p.lng, p.lat), p.name) for p in points]
+    parts = [*(_dot(*place) for place in places), *_names(places)]
+    return PointMap(frame.around(title, parts, "map-title"), list(points))
+
+
+def shape_map(title: str, shapes: Sequence[Shape], ident: str) -> Markup:
+    """Areas, lines and points of a file on one drawing."""
+    frame = _Frame([corner for shape in shapes for line in shape.lines for corner in line])
+    lines = [[_thinned([frame.on(*corner) for corner in line]) for line in shape.lines] for shape in shapes]
+    parts: list[Markup] = []
+    for shape, drawn in zip(shapes, lines, strict=True):
+        if shape.kind == "point":
+            parts += [_dot(*place, shape.name) for line in drawn for place in line]
+        else:
+            parts.append(_path(shape, drawn))
+    named = [(*_middle(drawn), shape.name) for shape, drawn in zip(shapes, lines, strict=True)]
+    return frame.around(title, [*parts, *_names(named)], ident)
+
+
+def _dot(x: float, y: float, name: str) -> Markup:
+    return Markup(
+        '<circle cx="{:.1f}" cy="{:.1f}" r="4" fill="#0066be" fill-opacity=".75" stroke="#fff"><title>{}</title></circle>'
+    ).format(x, y, name)
+
+
+def _path(shape: Shape, lines: Sequence[Sequence[tuple[float, float]]]) -> Markup:
+    area = shape.kind == "area"
+    ways = ("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line) + ("Z" if area else "") for line in lines)
+    return Markup('<path d="{}" {} stroke="#0066be" stroke-width="1.5"><title>{}</title></path>').format(
+        "".join(ways), FILLED if area else OPEN, shape.name
     )
-    parts.append(_scale_bar(span * METRES, scale / METRES, height))
-    head = Markup(
-        '<svg class="map" viewBox="0 0 {:.0f} {:.0f}" role="img" aria-labelledby="map-title"><title id="map-title">{}</title>'
-    )
-    frame = Markup('<path d="M1 1H{0:.0f}V{1:.0f}H1Z" fill="#f8f8fb" stroke="#767676"/>').format(WIDTH - 1, height - 1)
-    return PointMap(head.format(WIDTH, height, title) + frame + Markup("").join(parts) + Markup("</svg>"), list(points))
+
+
+def _thinned(line: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Without corners that nobody would see: nearer than half a unit to the one before."""
+    kept = [line[0]]
+    for x, y in line[1:-1]:
+        if abs(x - kept[-1][0]) + abs(y - kept[-1][1]) >= SEEN:
+            kept.append((x, y))
+    return [*kept, *line[1:][-1:]]
+
+
+def _middle(lines: Sequence[Sequence[tuple[float, float]]]) -> tuple[float, float]:
+    xs, ys = [x for line in lines for x, _ in line], [y for line in lines for _, y in line]
+    return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
 
 
 def _names(places: Sequence[tuple[float, float, str]]) -> list[Markup]:

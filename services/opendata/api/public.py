@@ -4,7 +4,7 @@ import math
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -15,17 +15,19 @@ from markupsafe import Markup
 from libs.common import access, csvout
 from libs.common.actor import Actor
 from libs.common.clock import local_date
-from libs.common.errors import NotFound, say
+from libs.common.errors import Invalid, NotFound, say
 from libs.common.ranges import resumable, span_of
 from libs.common.web import Link
 from libs.common.web.i18n import chosen_language
 from services.opendata.api import shell
 from services.opendata.api.areas import area_map, square_name
 from services.opendata.api.describe import json_ld_script, link
+from services.opendata.api.points import shape_map
 from services.opendata.catalogue import Catalogue, Entry
 from services.opendata.db import PublishedRow, published, voices
 from services.opendata.domain import meshes, standards, vocabulary
 from services.opendata.domain.quality import quality_of, score
+from services.opendata.reading import shapes
 from services.opendata.settings import files_of
 from services.opendata.use_cases import directory, usage
 from services.opendata.use_cases.voices import who
@@ -36,6 +38,8 @@ COUNTED = (*FACETS, "mesh")
 PAGE, SHOWN_VALUES, MOST_VALUES = 20, 12, 60
 SQUARES = 5000
 """Squares of the map that a box may touch: about all of Japan."""
+MAP_FILE, MAP_SHAPES, MAP_CORNERS = 4 * 1024**2, 2000, 20_000
+"""Of a file that is drawn on its data set's page: bytes, shapes, and corners in all."""
 SORTS = {"": say("よく合う順"), "modified": say("新しく更新された順"), "created": say("新しく公開された順")}
 LABELS = {
     "municipality": say("市町村"), "theme": say("分野"), "format": say("形式"), "license": say("利用条件"),
@@ -341,7 +345,7 @@ def _part(request: Request, row: PublishedRow, part: str, here: str, place: tupl
         kind = standards.kind(told["kind"])
         return shell.pages_of(request).part(
             request, "public/dataset_parts.html", part=part, told=told, row=row, place_name=place[1], kind=kind,
-            resources=[_resource_card(here, each) for each in told["resources"]],
+            resources=[_resource_card(here, each) | _drawing(request, row, each) for each in told["resources"]],
             theme=shell.spoken(request, vocabulary.theme_title(told["theme"])),
             license=shell.spoken(request, vocabulary.license_title(told["license"])), license_url=_license_url(told["license"]),
             frequency=shell.spoken(request, vocabulary.frequency_title(told["frequency"])),
@@ -366,6 +370,28 @@ def _resource_card(here: str, told: dict[str, Any]) -> dict[str, Any]:
         "conformance": told.get("conformance"), "points": told.get("points"), "rows": told.get("rows"),
         "columns": told.get("columns", ()), "size": told.get("size"),
     }  # fmt: skip
+
+
+def _drawing(request: Request, row: PublishedRow, told: dict[str, Any]) -> dict[str, Any]:
+    """A file that is a map, drawn: as many of its shapes as a phone takes. `map` is None where there are none, and where they are the
+    points that the table's page draws."""
+    found = _shapes(request, row, told)
+    corners = accumulate(sum(map(len, shape.lines)) for shape in found)
+    drawn = [shape for shape, sum_ in zip(found[:MAP_SHAPES], corners, strict=False) if sum_ <= MAP_CORNERS]
+    if not drawn or (told.get("points") and all(shape.kind == "point" for shape in drawn)):
+        return {"map": None}
+    title = told["name"] or row.document["title"]
+    return {"map": shape_map(title, drawn, f"map-{told['id']}"), "drawn": len(drawn), "shapes": len(found)}
+
+
+def _shapes(request: Request, row: PublishedRow, told: dict[str, Any]) -> list[shapes.Shape]:
+    if told["format"] not in shapes.FORMATS or not told.get("file") or told["size"] > MAP_FILE:
+        return []
+    content = files_of(shell.service_of(request)).read(row.tenant, told["file"])
+    try:
+        return list(shapes.shapes_in(told["format"], content))
+    except (Invalid, ValueError, RecursionError):
+        return []
 
 
 def _bytes_address(told: dict[str, Any]) -> str:

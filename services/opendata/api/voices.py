@@ -11,7 +11,7 @@ from libs.common.errors import Forbidden, Invalid, NotFound, TooMany, say
 from libs.common.web import Link
 from services.opendata.api import shell
 from services.opendata.api.shell import base, changing, now_of, reading, render_desk, service_of, to
-from services.opendata.db import published
+from services.opendata.db import datasets, published
 from services.opendata.db import voices as db
 from services.opendata.domain.visitors import Voters, is_robot
 from services.opendata.settings import files_of
@@ -251,8 +251,10 @@ def _desk_page(
     with reading(request, actor) as session:
         asked = [(row, db.votes(session, row.id)) for row in db.requests(session)]
         made = db.apps(session)
+        led_to = {row.dataset_id: datasets.by_id(session, row.dataset_id).name for row, _ in asked if row.dataset_id}
     return render_desk(
         request, "desk/voices.html", title="要望と作品", crumbs=(Link("要望と作品", ""),), asked=asked, made=made,
+        addresses={each: f"{shell.site(request)}/datasets/{name}" for each, name in led_to.items()},
         states=DESK_STATES, errors=errors or {}, typed=typed or {}, status=422 if errors else 200,
     )  # fmt: skip
 

@@ -129,7 +129,7 @@ def _why_no_json(error: Exception) -> Any:
 
 
 def _of_json(told: Any) -> Document:
-    if isinstance(told, Mapping) and told.get("type") in features.KINDS:
+    if features.is_geojson(told):
         found = Findings()
         table = features.table_of(told, found)
         return Document("GEOJSON", "application/geo+json", lambda: _said(told), table, tuple(found))

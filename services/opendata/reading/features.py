@@ -22,7 +22,7 @@ BOUNDS = (180.0, 90.0)
 def table_of(told: Mapping[str, Any], findings: Findings) -> Table | None:
     """A row for each feature: its properties, and the place of a point. None where nothing has properties. What is no GeoJSON is Invalid
     (`damaged`); places that cannot be where they say go to `findings`."""
-    found = _features(told)
+    found = features_of(told)
     for number, each in enumerate(found, start=1):
         _check_place(number, each.get("geometry"), findings)
     rows = [
@@ -32,7 +32,8 @@ def table_of(told: Mapping[str, Any], findings: Findings) -> Table | None:
     return table_of_records(rows) if any(rows) else None
 
 
-def _features(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def features_of(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Its features; a geometry alone is one without properties."""
     if told["type"] in GEOMETRIES:
         return [{"type": "Feature", "geometry": told}]
     found = told.get("features") if told["type"] == "FeatureCollection" else [told]
@@ -54,25 +55,39 @@ def _is_feature(told: Any) -> bool:
     )
 
 
+def is_geojson(told: Any) -> bool:
+    return isinstance(told, Mapping) and isinstance(told.get("type"), str) and told["type"] in KINDS
+
+
+def parts_of(geometry: Mapping[str, Any]) -> list[Any]:
+    """The geometries of a collection."""
+    found = geometry.get("geometries")
+    return found if isinstance(found, list) else []
+
+
 def positions(geometry: Any) -> Iterator[tuple[float, float]]:
     """(longitude, latitude) of all corners. Invalid `damaged` for what is no position."""
     if not isinstance(geometry, Mapping):
         return
-    waiting = [geometry.get("coordinates"), *(geometry.get("geometries") or [])]
+    waiting = [geometry.get("coordinates"), *parts_of(geometry)]
     while waiting:
         each = waiting.pop()
         if isinstance(each, Mapping):
-            waiting += [each.get("coordinates"), *(each.get("geometries") or [])]
+            waiting += [each.get("coordinates"), *parts_of(each)]
         elif isinstance(each, list) and each and not isinstance(each[0], list):
-            yield _position(each)
+            yield position(each)
         elif isinstance(each, list):
             waiting += each
 
 
-def _position(told: list[Any]) -> tuple[float, float]:
+def position(told: list[Any]) -> tuple[float, float]:
+    """(longitude, latitude). Invalid `damaged` for what is no position."""
     if len(told) < 2 or not all(isinstance(part, int | float) and not isinstance(part, bool) for part in told[:2]):
         raise Invalid("GeoJSONの座標に、数でないところがあります。", code="damaged")
-    return float(told[0]), float(told[1])
+    try:
+        return float(told[0]), float(told[1])
+    except OverflowError:  # a whole number of hundreds of digits
+        raise Invalid("GeoJSONの座標に、数でないところがあります。", code="damaged") from None
 
 
 def _check_place(number: int, geometry: Any, findings: Findings) -> None:

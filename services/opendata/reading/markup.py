@@ -16,6 +16,8 @@ KINDS = {
 }
 GML = "http://www.opengis.net/gml"
 RUN_BY_BROWSERS = ("http://www.w3.org/1999/xhtml", "http://www.w3.org/2000/svg", "http://www.w3.org/1999/XSL/Transform")
+PLACES = {"Point": "point", "LineString": "line", "Polygon": "area"}
+"""KML's geometries that have coordinates of their own; several of a place stand in a MultiGeometry."""
 PIECE = 64 * 1024
 DAMAGED = "XMLとして読めません。"
 
@@ -38,6 +40,35 @@ def kind_of(path: Path) -> tuple[str, str]:
     if any(each.startswith(GML) for each in spaces):
         return "GML", "application/gml+xml"
     return "XML", "application/xml"
+
+
+def places(content: bytes) -> Iterator[tuple[str, str, list[str]]]:
+    """Each geometry of a KML: the name of its Placemark, its kind (point, line, area), the coordinates of each of its lines as written."""
+    found: list[tuple[str, str, list[str]]] = []
+    above: list[str] = []
+    pieces: list[str] = []
+    named = [""]
+    parser = _parser()
+
+    def start(name: str, _attributes: dict[str, str]) -> None:
+        above.append(name.rpartition("\n")[2])
+        pieces.clear()
+        if above[-1] in PLACES:
+            found.append((named[0], PLACES[above[-1]], []))
+        elif above[-1] == "Placemark":
+            named[0] = ""
+
+    def end(_name: str) -> None:
+        here = above.pop()
+        if here == "coordinates" and found:
+            found[-1][2].append("".join(pieces))
+        elif here == "name" and above[-1:] == ["Placemark"]:
+            named[0] = "".join(pieces).strip()
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = pieces.append
+    _feed(parser, content, last=True)
+    return iter(found)
 
 
 def words(path: Path) -> Iterator[str]:

@@ -3,7 +3,7 @@ organizations, groups, users)."""
 
 import pytest
 
-from services.opendata.tests.people import Browser, Town
+from services.opendata.tests.people import Browser, Town, visible
 
 pytestmark = pytest.mark.any_store
 
@@ -11,6 +11,12 @@ pytestmark = pytest.mark.any_store
 @pytest.fixture
 def program(town: Town) -> Browser:
     return town.machine()
+
+
+def test_what_a_program_did_not_say_of_a_data_set_is_a_dash_on_its_page(town: Town, program: Browser):
+    program.result("package_create", name="pools", title="プール")
+    page = visible(town.visitor().get("/opendata/datasets/pools").text)
+    assert "分野 －" in page and "更新の間隔 －" in page
 
 
 def test_a_division_publishes_under_its_own_name(town: Town, program: Browser):

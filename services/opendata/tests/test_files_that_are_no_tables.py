@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import struct
 import zipfile
 from urllib.parse import unquote
@@ -104,6 +105,70 @@ def test_points_of_a_map_file_are_seen_on_a_map_and_asked_for_as_rows(town: Town
     assert [(each["名称"], each["緯度"], each["経度"]) for each in rows] == [("役場", 33.2101, 130.4398)]
 
 
+WAYS = {
+    "type": "FeatureCollection",
+    "features": [
+        {"type": "Feature", "geometry": {"type": "LineString", "coordinates": [[130.40, 33.20], [130.41, 33.21], [130.42, 33.20]]},
+         "properties": {"名称": "川沿いの道"}},
+        {"type": "Feature", "geometry": {"type": "MultiPolygon", "coordinates": [
+            [[[130.40, 33.20], [130.41, 33.20], [130.41, 33.19], [130.40, 33.20]],
+             [[130.405, 33.198], [130.406, 33.198], [130.406, 33.197], [130.405, 33.198]]],
+            [[[130.42, 33.20], [130.43, 33.20], [130.43, 33.19], [130.42, 33.20]]]]}, "properties": {"名称": "二つの<池>"}},
+        {"type": "Feature", "geometry": {"type": "Point", "coordinates": [130.40, 33.20]}, "properties": {"名称": "入口"}},
+        {"type": "Feature", "geometry": None, "properties": {"名称": "場所なし"}},
+    ],
+}  # fmt: skip
+WAYS_KML = """<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document><name>道と池</name>
+<Placemark><name>川沿いの道</name><LineString><coordinates>130.40,33.20,0 130.41,33.21,0
+130.42,33.20,0</coordinates></LineString></Placemark>
+<Placemark><name>二つの&lt;池&gt;</name><MultiGeometry><Polygon>
+<outerBoundaryIs><LinearRing><coordinates>130.40,33.20 130.41,33.20 130.41,33.19
+130.40,33.20</coordinates></LinearRing></outerBoundaryIs><innerBoundaryIs><LinearRing><coordinates>130.405,33.198 130.406,33.198
+130.406,33.197 130.405,33.198</coordinates></LinearRing></innerBoundaryIs></Polygon></MultiGeometry></Placemark>
+<Placemark><name>入口</name><Point><coordinates>130.40,33.20</coordinates></Point></Placemark></Document></kml>"""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "count"),
+    [("散策路.geojson", json.dumps(WAYS).encode(), 3), ("散策路.kml", WAYS_KML.encode(), 3)],
+)
+def test_lines_and_areas_of_a_map_file_are_drawn_on_its_page(town: Town, name: str, content: bytes, count: int):
+    dataset = town.name_of(town.publish(content, name))
+    page = town.visitor().get(f"/opendata/datasets/{dataset}").text
+    [drawing] = re.findall(r'<svg class="map".*?</svg>', page, re.DOTALL)
+    line, area = re.findall(r'<path d="(M[^"]*)" fill="(?:none|#0066be)"[^>]*stroke-width="1.5"', drawing)
+    assert line.count("L") == 2 and "Z" not in line
+    assert area.count("Z") >= 2, "an island's hole is a ring of its own"
+    assert "二つの&lt;池&gt;" in drawing and drawing.count("<circle") == 1
+    assert f"{count}個の図形を、北を上にして" in visible(page)
+
+
+def test_a_map_too_large_for_a_phone_is_drawn_in_part_and_says_so(town: Town):
+    ring = [[130 + n / 10_000, 33 + n % 7 / 100] for n in range(8000)]
+    shape = {"type": "Feature", "geometry": {"type": "LineString", "coordinates": ring}, "properties": {"名称": "道"}}
+    dataset = town.name_of(town.publish(json.dumps({**WAYS, "features": [shape] * 5}).encode(), "散策路.geojson"))
+    page = town.visitor().get(f"/opendata/datasets/{dataset}")
+    assert page.status_code == 200 and "5個の図形のうち、はじめの2個を" in visible(page.text)
+    assert len(page.content) < 500_000
+
+
+@pytest.mark.parametrize("places", ["-40000,70000", "130.4", "130.4,x"])
+def test_a_map_file_whose_places_are_no_degrees_still_has_its_page(town: Town, places: str):
+    content = KML.replace("130.4398,33.2101", places).encode()
+    page = town.visitor().get(f"/opendata/datasets/{town.name_of(town.publish(content, '散策路.kml'))}")
+    assert page.status_code == 200 and 'class="map"' not in page.text
+
+
+def test_a_collection_of_shapes_that_is_none_still_has_its_page(town: Town):
+    odd = {
+        "type": "Feature",
+        "properties": {"名称": "道"},
+        "geometry": {"type": "GeometryCollection", "geometries": [{"geometries": 5}, 7]},
+    }
+    dataset = town.name_of(town.publish(json.dumps({**WAYS, "features": [odd]}).encode(), "散策路.geojson"))
+    assert 'class="map"' not in town.visitor().get(f"/opendata/datasets/{dataset}").text
+
+
 def test_the_table_within_a_shapefile_is_seen_in_its_own_letters(town: Town):
     name = town.name_of(town.publish(CASES["shape.zip"][0], "校区.zip"))
     resource = town.visitor().result("package_show", id=name)["resources"][0]["id"]
@@ -155,6 +220,7 @@ def test_what_a_reader_would_stumble_over_is_said_before_it_is_published(
         ('{"名": 1}'.encode("cp932"), "a.json", "UTF-8ではありません"),
         (b'{"type": "FeatureCollection", "features": [{"type": "Point"}]}', "a.geojson", "1番目の地物"),
         (b'{"type": "Point", "coordinates": ["130", "33"]}', "a.geojson", "数でないところ"),
+        (b'{"type": "Point", "coordinates": [1%s, 33]}' % (b"0" * 400), "a.geojson", "数でないところ"),
         (b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "a.xml", "DOCTYPE"),
         (b"<?xml version='1.0'?><a><b></a>", "a.xml", "XMLとして読めません"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "a.xml", "ウェブページやSVG"),

@@ -1,6 +1,7 @@
 """Every page in a real browser, at a phone's and a desk's width: it fits, axe finds nothing, everything can be pressed and reached."""
 
 import io
+import json
 import math
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -13,7 +14,9 @@ from playwright.sync_api import Page
 from libs.common.db import Database
 from libs.common.testing.browser import browser, browser_page, serving, tab_stops  # noqa: F401 (pytest finds fixtures by name)
 from libs.common.testing.database import open_database
+from services.opendata.api.pieces import HEIGHTS
 from services.opendata.tests.people import AED, Town
+from services.opendata.tests.test_files_that_are_no_tables import WAYS
 from services.opendata.tests.test_people_ask_and_show import answer, ask, at_the_desk, person, send_app
 from services.opendata.tests.test_sensors_are_read_live import reading, send
 from services.opendata.tests.test_the_story_in_a_browser import SIGNED_IN, Door, look
@@ -54,6 +57,14 @@ class Filled:
         self.old = town.publish(b"a,b\r\n1,2\r\n", "old.csv", title="公開を取りやめたデータ")
         town.staff().post(f"desk/datasets/{self.old}/withdraw", {"reason": "内容に誤りがありました。"})
         self.draft = town.staff().send(AED, "aed2.csv")
+        self.ways = town.publish(json.dumps(WAYS).encode(), "散策路.geojson")
+        wish = {
+            "url": "https://hooks.example.com/x",
+            "purpose": "庁内の通知",
+            "types": ["opendata.dataset.published.v1"],
+        }
+        self.webhook = town.staff().post("desk/webhooks/", wish).headers["location"]
+        town.staff().post(f"{self.webhook}/test")
         self.stream = self._sensor()
         self.asked = self._request()
         send_app(town, town.name_of(self.aed), picture())
@@ -102,6 +113,7 @@ class Filled:
         return {
             "catalogue": "/opendata/", "found": "/opendata/?q=AED&sort=modified", "nothing": "/opendata/?q=宇宙ロケット打上げ",
             "own-catalogue": f"/t/{self.town.code}/opendata/", "dataset": aed, "dataset-long": long,
+            "dataset-map": f"/opendata/datasets/{self.town.name_of(self.ways)}",
             "own-dataset": f"/t/{self.town.code}{aed}", "table": table, "table-statistics": f"{numbers}?column=男",
             "table-refused": f"{numbers}?c0=男&o0=gte&v0=たくさん", "chart": f"{table}/chart",
             "chart-line": f"{numbers}/chart?x=年月&y=男&how=avg&kind=line", "chart-bars": f"{numbers}/chart?x=地区名&y=女&how=sum",
@@ -125,7 +137,7 @@ class Filled:
             "desk-withdrawn": f"{desk}datasets/{self.old}", "desk-voices": f"{desk}voices", "desk-sensors": f"{desk}sensors",
             "desk-sensor": f"{desk}sensors/{self.stream}",
             "desk-schedule": f"{desk}resources/{self.file_of(self.aed)}/schedule", "desk-harvests": f"{desk}harvests",
-            "desk-webhooks": f"{desk}webhooks/",
+            "desk-webhooks": f"{desk}webhooks/", "desk-webhook": self.webhook,
         }  # fmt: skip
 
 
@@ -163,3 +175,12 @@ def test_an_empty_catalogue_says_what_to_do_next(address: str, town: Town, brows
     visitor = browser_page(375)
     for name in ("", "quality", "sensors/", "requests/", "apps/"):
         seen(visitor, f"{address}/opendata/{name}", f"empty-{name.strip('/') or 'catalogue'}")
+
+
+def test_a_map_in_the_frame_of_another_site_is_seen_whole(address: str, town: Town, browser_page: Callable[..., Page]):  # noqa: F811
+    name = town.name_of(town.publish("名称,緯度,経度\r\n北,33.40,130.44\r\n南,33.20,130.44\r\n".encode(), "駅一覧.csv"))
+    resource = town.visitor().result("package_show", id=name)["resources"][0]["id"]
+    page = browser_page(1280, HEIGHTS["map"])
+    page.goto(f"{address}/opendata/embed/{resource}/map")
+    box = page.locator("svg.map").bounding_box()
+    assert box and box["y"] + box["height"] < HEIGHTS["map"], box

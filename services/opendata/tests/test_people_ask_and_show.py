@@ -78,6 +78,9 @@ def test_a_request_is_tracked_from_the_first_voice_to_the_data(town: Town):
     answer(town, ident, "published", dataset=f"http://127.0.0.1:8080/opendata/datasets/{name}", answer="公開しました。")
     shown = town.visitor().get(page).text
     assert f"/opendata/datasets/{name}" in shown and "公開しました。" in shown
+    desk = fields(town.staff().get("desk/voices").text, f"/t/{town.code}/opendata/desk/requests/{ident}")
+    assert desk["dataset"].endswith(f"/opendata/datasets/{name}"), "who mends the answer need not look for it again"
+    assert answer(town, ident, "published", dataset=desk["dataset"], answer="公開しています。").status_code == 303
     assert any("コミュニティバスの時刻表" in subject for subject in told(town, asking)) and told(town, other)
 
 
@@ -263,8 +266,14 @@ def test_a_manager_has_another_system_told_of_publications(town: Town):
         "desk/webhooks/",
         {"url": "https://hooks.example.com/x", "purpose": "庁内の通知", "types": ["opendata.dataset.published.v1"]},
     )
-    assert answer.status_code in (200, 303), visible(answer.text)
+    assert answer.status_code == 303, visible(answer.text)
     assert "庁内の通知" in town.staff().get("desk/webhooks/").text
+    log = town.staff().get(answer.headers["location"])
+    assert log.status_code == 200 and "https://hooks.example.com/x" in visible(log.text), log.status_code
+    assert "付けて送ります" not in visible(log.text)
+    rotated = town.staff().post(f"{answer.headers['location']}/rotate")
+    assert rotated.status_code == 303
+    assert "前の文字列での署名も" in visible(town.staff().get(answer.headers["location"]).text)
     assert town.staff("clerk", frozenset({"opendata.publisher"})).get("desk/webhooks/").status_code in (403, 404)
 
 
