@@ -121,7 +121,9 @@ def welcome(plan: cloud.Plan, seconds: float) -> None:
     if sign_ins.exists():
         print(sign_ins.read_text().rstrip() + "\n")
     if not plan.public_url:  # WebAuthn takes no number for a site's name
-        print(f"パスキーを試すときは http://localhost:{plan.gateway_port} を開いてください。数字のアドレスでは使えません。\n")
+        print(
+            f"パスキーを試すときは http://localhost:{plan.gateway_port} を開いてください。数字のアドレスでは使えません。\n"
+        )
     print(f"Logs: {os.path.relpath(plan.logs, ROOT)}/   Stop: Ctrl-C, or `make stop` elsewhere.", flush=True)
 
 

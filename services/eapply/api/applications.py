@@ -11,7 +11,7 @@ from markupsafe import Markup
 from libs.common import access
 from libs.common.actor import Actor
 from libs.common.clock import local_date
-from libs.common.errors import Forbidden, Invalid, say
+from libs.common.errors import Conflict, Forbidden, Invalid, say
 from libs.common.web import Link
 from services.eapply import paying
 from services.eapply.api import serving
@@ -42,7 +42,19 @@ from services.eapply.domain.history import APPLICANT_READS_TEXT, STAFF_ONLY, WOR
 from services.eapply.domain.states import State, Step
 from services.eapply.forms.show import Line, lines
 from services.eapply.qr import picture
-from services.eapply.use_cases import attach, cases, correct, delivery, fees, my_numbers, review, submit, visits, who
+from services.eapply.use_cases import (
+    attach,
+    calendar,
+    cases,
+    correct,
+    delivery,
+    fees,
+    my_numbers,
+    review,
+    submit,
+    visits,
+    who,
+)
 from services.eapply.use_cases.correct import Mending
 
 router = APIRouter()
@@ -62,7 +74,7 @@ def application_page(request: Request, application_id: str, actor: Actor = acces
         seen = cases.seen(session, row, now)
         happened = cases.history(session, row.id)
         visit = visits.booked(session, row.id)
-        visit_closed = visit is not None and not visits.is_open(session, local_date(visit.starts_at))
+        visit_closed = visit is not None and not calendar.is_open(session, local_date(visit.starts_at))
         notice = delivery.notice_of(session, row.id)
         charge = fees.charge_of(session, row.id)
         slip = paying.slip(service_of(request), session, charge)
@@ -238,27 +250,40 @@ def choose_delivery(
 
 @router.get(f"{APPLICATION}/withdraw", include_in_schema=False)
 def withdraw_page(request: Request, application_id: str, actor: Actor = access.guest()) -> Response:
-    now = now_of(request)
-    with reading(request, actor) as session:
-        row = who.own_application(session, actor, application_id, now)
-        states.after(State(row.state), Step.WITHDRAW)
-        seen = cases.seen(session, row, now)
-    return _page(request, "withdraw.html", seen, title=say("申請を取り下げる"))
+    return _withdrawal(request, actor, application_id)
 
 
 @router.post(f"{APPLICATION}/withdraw", include_in_schema=False)
 def withdraw(request: Request, application_id: str, actor: Actor = access.guest(), sent: Form = form) -> Response:
-    with changing(request, actor) as session:
-        review.withdraw(
-            session,
-            actor,
-            application_id,
-            sent.number("version"),
-            sent.get("reason"),
-            now_of(request),
-            site=site(request),
-        )
-    return to(f"{base(request)}/applications/{application_id}")
+    try:
+        with changing(request, actor) as session:
+            review.withdraw(
+                session,
+                actor,
+                application_id,
+                sent.number("version"),
+                sent.get("reason"),
+                now_of(request),
+                site=site(request),
+            )
+    except Conflict:
+        return _withdrawal(request, actor, application_id, late=True, reason=sent.get("reason"))
+    return to(_address(request, application_id))
+
+
+def _withdrawal(
+    request: Request, actor: Actor, application_id: str, *, late: bool = False, reason: str = ""
+) -> Response:
+    """`late`: something else was done first, so nothing was withdrawn; the page says what stands now and asks anew."""
+    now = now_of(request)
+    with reading(request, actor) as session:
+        row = who.own_application(session, actor, application_id, now)
+        seen = cases.seen(session, row, now)
+    open_ = states.may(State(row.state), Step.WITHDRAW)
+    return _page(
+        request, "withdraw.html", seen, title=say("申請を取り下げる"), late=late, reason=reason,
+        status_code=409 if late or not open_ else 200,
+    )  # fmt: skip
 
 
 # ---- pieces

@@ -1,11 +1,11 @@
 """What all pages here share: the municipality in the head, the way back, transactions in its room, forms."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, time
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse, Response
@@ -56,6 +56,7 @@ MAX_BODY = 120 * 1024 * 1024
 MAX_UPLOADS = 20
 MAX_INPUTS = 2000
 
+Read = TypeVar("Read")
 HOME = say("手続きと情報の窓口")
 DESK = say("職員の机")
 PROCEDURES = say("手続き")
@@ -249,6 +250,16 @@ def typed_date(sent: Form, name: str) -> date:
         return read_date(*(sent.get(f"{name}_{part}") for part in ("era", "year", "month", "day")))
     except Invalid as refusal:
         raise Invalid(refusal.message, fields={name: refusal.message}) from None
+
+
+def tried(faults: dict[str, str], read: Callable[[], Read], instead: Read) -> Read:
+    """What `read` gives. Where it refuses, `faults` keeps why and `instead` stands in: a form then says all that is wrong with it."""
+    try:
+        return read()
+    except Invalid as refusal:
+        for name, sentence in refusal.fields.items():
+            faults.setdefault(name, sentence)
+        return instead
 
 
 def typed_time(sent: Form, name: str, default: time) -> time:

@@ -10,7 +10,7 @@ from libs.common.errors import Conflict, say
 from libs.common.web import Link
 from services.eapply.api.applications import APPLICATION
 from services.eapply.api.shell import STATUS, Form, base, changing, form, now_of, reading, render, shown, spoken, to
-from services.eapply.use_cases import cases, visits, who
+from services.eapply.use_cases import calendar, cases, visits, who
 
 router = APIRouter()
 VISIT = say("窓口に来る日時を予約する")
@@ -46,7 +46,7 @@ def _page(request: Request, actor: Actor, application_id: str, problem: str = ""
         procedure = shown(request, cases.definition_of(session, row))
         offered = visits.bookable(session, now)
         booked = visits.booked(session, row.id)
-        closed = booked is not None and not visits.is_open(session, local_date(booked.starts_at))
+        closed = booked is not None and not calendar.is_open(session, local_date(booked.starts_at))
     address = f"{base(request)}/applications/{application_id}"
     days: dict[object, list[visits.Offered]] = {}
     for each in offered:

@@ -47,8 +47,31 @@ def check(document: Any) -> tuple[Procedure | None, list[Finding]]:
     try:
         procedure = Procedure.model_validate(document)
     except ValidationError as error:
-        return None, [Finding(".".join(map(str, each["loc"])), _sentence(each)) for each in error.errors()]
+        return None, [Finding(_place(document, each["loc"]), _sentence(each)) for each in _own(error.errors())]
     return procedure, findings(procedure)
+
+
+def _own(errors: list[Any]) -> list[Any]:
+    """Without those that only follow from another: pydantic counts a list's sound entries, and then calls it too short."""
+    places = [each["loc"] for each in errors]
+    return [
+        each
+        for each in errors
+        if each["type"] != "too_short" or not any(each["loc"] == place[: len(each["loc"])] != place for place in places)
+    ]
+
+
+def _place(document: Any, loc: tuple[Any, ...]) -> str:
+    """The way to the fault as a person finds it in the file: what has a key by its key, another entry by its count from 1."""
+    words = []
+    for part in loc:
+        try:
+            document = document[part]
+        except (LookupError, TypeError):
+            document = None
+        key = document.get("key") if isinstance(document, dict) else None
+        words.append(str(part) if isinstance(part, str) else str(key or f"{part + 1}番目"))
+    return ".".join(words)
 
 
 def _sentence(error: Any) -> str:

@@ -69,6 +69,13 @@ def test_a_wrong_count_is_explained(town: Town, wrong: dict[str, str]):
     assert town.staff().post("desk/numbers", wanted).status_code == 422
 
 
+def test_nobody_counts_paper_under_the_first_procedure_of_the_list_by_chance(town: Town):
+    answer = town.staff().post("desk/numbers", {"procedure": "", "month": "来月", "applications": "5"})
+    page = visible(answer.text)
+    assert answer.status_code == 422 and "手続きを選んでください" in page and "「2026-11」のように" in page
+    assert '<option value="" selected>選んでください' in town.staff().get("desk/numbers").text
+
+
 # ---- export
 
 

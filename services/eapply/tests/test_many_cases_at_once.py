@@ -162,6 +162,16 @@ def written(rows: list[dict[str, str]], charset: str = "utf-8-sig") -> bytes:
     return buffer.getvalue().encode(charset, "replace")
 
 
+def test_the_spreadsheet_says_which_words_its_outcome_may_be(town: Town):
+    """Nothing said so, and whoever wrote 認める in each line read of each line that it is none."""
+    staff = examined(town, 1)
+    [row] = sheet(staff)
+    words = row["結果に書ける言葉"].split("、")
+    assert words == ["参加決定", "一部参加", "落選"]
+    sent = visible(send(staff, written([row | {"結果": words[0]}])).text)
+    assert "1件とも決められます" in sent
+
+
 def send(staff: Browser, content: bytes):
     return staff.post("desk/sheet", files={"file": ("審査中.csv", content, "text/csv")})
 

@@ -85,6 +85,13 @@ def test_paper_of_this_morning_needs_no_time(town: Town):
     assert answer.status_code == 200, visible(answer.text)
 
 
+def test_the_day_on_the_paper_is_asked_for_in_the_era_as_everywhere(town: Town):
+    """Alone among the desk's pages this one began in 西暦: a clerk who typed 8 for 令和8年 was refused."""
+    page = town.staff().get("desk/paper").text
+    assert '<option value="reiwa" selected>' in page
+    assert re.search(r'name="arrived_year"[^>]* value="8"', page)
+
+
 def test_nobody_enters_paper_under_the_first_procedure_of_the_list_by_chance(town: Town):
     staff = town.staff()
     answer = staff.post("desk/paper", PAPER | day("arrived", 8, 11, 18) | {"procedure": ""})
@@ -127,6 +134,36 @@ def test_whoever_offers_times_sees_what_was_made(town: Town):
         backwards.text
     )
     assert town.staff().get("desk/visits?made=%3Cb%3E").status_code == 200
+
+
+def test_all_that_is_wrong_with_the_times_is_said_at_once(town: Town):
+    """The day was named, then the time, then the place: three rounds for one form."""
+    wrong = OFFER | day("first", 8, 11, 31) | {"opens": "25時", "closes": "30時", "minutes": "1", "place": ""}
+    answer = town.staff().post("desk/visits", wrong)
+    page = visible(answer.text)
+    assert answer.status_code == 422 and "5か所、直してください" in page
+    assert "11月は1日から30日まで" in page and "来ていただく場所を入力してください" in page
+
+
+def test_staff_see_on_which_days_somebody_comes_and_stay_on_the_day_when_a_time_is_removed(town: Town):
+    first, second = offered(town)
+    guest, staff = town.guest(), town.staff()
+    book(guest, guest.apply_for_event(), first)
+    assert "11月24日（火） 予約1人" in visible(staff.get("desk/visits").text)
+    removed = staff.post(f"desk/visits/{second}/remove")
+    assert removed.url.params["day"] == "2026-11-24" and "髙橋 𠮷郎" in visible(removed.text)
+
+
+def test_whoever_changes_to_a_time_that_is_full_keeps_the_one_they_have(town: Town):
+    """The page said that nothing was booked yet."""
+    first, second = offered(town)
+    guest, other = town.guest(), town.guest("other")
+    sent = guest.apply_for_event()
+    book(guest, sent, first)
+    book(other, other.apply_for_event(), second)
+    refused = book(guest, sent, second)
+    page = visible(refused.text)
+    assert refused.status_code == 409 and "いまの予約は、そのままです" in page and "まだ予約していません" not in page
 
 
 def test_an_applicant_books_changes_and_cancels_and_staff_see_who_comes(town: Town):

@@ -1,5 +1,6 @@
 """Staff take a case, have two fields mended, see old beside new, decide; the citizen reads the notice."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -180,6 +181,16 @@ def test_a_return_needs_fields_reasons_and_a_day_to_come(town: Town):
     assert town.events("eapply.application.correction_requested.v1") == []
 
 
+def test_the_day_proposed_for_a_correction_is_one_when_the_office_is_open(town: Town):
+    """Two weeks from a Friday is a Friday, and from the Friday before the New Year's days a closed one."""
+    _, staff, sent = taken(town)
+    town.service.clock.advance(days=28)  # 2026-12-18; in two weeks it is 1 January
+    page = staff.get(f"desk/cases/{sent.id}/correction", params={"fields": "people"}).text
+    due = {part: re.search(rf'name="due_{part}"[^>]* value="(\d+)"', page)[1] for part in ("year", "month", "day")}
+    assert due == {"year": "9", "month": "1", "day": "4"}
+    assert '<option value="reiwa" selected>' in page
+
+
 def test_waiting_for_the_correction_stops_the_clock_on_both_sides(town: Town):
     guest, staff, sent = returned(town)
     assert "停止中" in visible(staff.get("desk/").text)
@@ -273,6 +284,26 @@ def test_withdrawal_is_possible_before_the_decision_and_not_after(town: Town):
     step(staff, second, "take")
     step(staff, second, "decide", outcome="approved")
     assert guest.get(f"applications/{second.id}/withdraw").status_code == 409
+
+
+def test_whoever_withdraws_too_late_reads_that_it_was_decided_and_whoever_still_can_presses_once_more(town: Town):
+    """Both were told only that "another operation" was first, with a link to the list of procedures."""
+    guest, staff = town.guest(), town.staff()
+    sent = guest.apply_for_event()
+    old = version_in(guest.get(f"applications/{sent.id}/withdraw").text)
+    step(staff, sent, "take")
+    stale = guest.post(f"applications/{sent.id}/withdraw", {"version": old, "reason": "都合が悪い"})
+    page = visible(stale.text)
+    assert stale.status_code == 409 and "まだ取り下げていません" in page and "都合が悪い" in stale.text
+    step(staff, sent, "decide", outcome="approved")
+    late = guest.post(f"applications/{sent.id}/withdraw", {"version": version_in(stale.text)})
+    page = visible(late.text)
+    assert late.status_code == 409 and "結果が先に決まったため、取り下げていません" in page
+    assert f'applications/{sent.id}"' in late.text and "この申請を取り下げる" not in page
+    other = guest.apply_for_event()
+    page = guest.get(f"applications/{other.id}/withdraw").text
+    guest.post(f"applications/{other.id}/withdraw", {"version": version_in(page)})
+    assert "すでに取り下げてあります" in visible(guest.get(f"applications/{other.id}/withdraw").text)
 
 
 def test_a_case_nobody_took_cannot_be_decided(town: Town):

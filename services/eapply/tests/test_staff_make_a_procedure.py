@@ -67,6 +67,17 @@ def publish(staff: Browser, key: str = "kaigishitsu") -> None:
     assert answer.status_code == 303, visible(answer.text)
 
 
+def test_each_fault_of_a_draft_leads_to_the_question_where_it_is_mended(town: Town):
+    staff = make_hall(town)
+    never = {"visible.0.field": "q2", "visible.0.op": "unanswered", "visible.0.value": ""}
+    press(staff, "kaigishitsu/fields/p1.q4", never, act="save")
+    for page in ("", "/edit"):
+        text = staff.get(f"desk/procedures/kaigishitsu{page}").text
+        link = re.search(r'<li><a href="[^"]*/desk/procedures/(kaigishitsu/fields/p1\.q4)">「使用料」', text)
+        assert link, visible(text)
+    assert "使用料" in staff.get(f"desk/procedures/{link[1]}").text
+
+
 def test_a_procedure_is_made_tried_published_and_applied_for(town: Town):
     staff = make_hall(town)
     page = staff.get("desk/procedures/kaigishitsu").text

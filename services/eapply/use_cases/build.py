@@ -1,6 +1,6 @@
 """Making a procedure: a draft beside what is published, changed in small steps, and published when nothing is missing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,6 +33,25 @@ class Making:
     row: ProcedureDraftRow
     procedure: Procedure | None
     findings: list[Finding]
+
+    def page(self, finding: Finding) -> str:
+        """Where in the builder the finding is mended, below the procedure's address; empty where no page is known."""
+        pages = dict(_pages(self.row.document))
+        names = (finding.place, *reversed(finding.place.split(".")))
+        return next((pages[name] for name in names if name in pages), "")
+
+
+def _pages(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Key of a page or question → its page in the builder."""
+    yield "handling", "handling"
+    yield "", "rules"
+    for step in document.get("steps", []):
+        yield step["key"], f"pages/{step['key']}"
+        for asked in (field for section in step.get("sections", []) for field in section.get("fields", [])):
+            yield asked["key"], f"fields/{step['key']}.{asked['key']}"
+            for inner in asked.get("fields", []):
+                key = f"{asked['key']}.{inner['key']}"
+                yield key, f"fields/{step['key']}.{key}"
 
 
 def find(session: Session, key: str) -> Making:

@@ -11,7 +11,7 @@ from libs.common.actor import Actor
 from libs.common.closures import closures
 from libs.common.errors import Invalid, say
 from services.eapply.db import ClosureRow
-from services.eapply.domain.period import Closures
+from services.eapply.domain.period import Closures, open_days
 from services.eapply.forms.text import cleaned
 
 FORECAST_AGAIN = "eapply.forecast-again"
@@ -28,6 +28,18 @@ def closures_here(session: Session) -> Closures:
     if own is None:
         own = session.info[_KEPT] = frozenset(session.scalars(select(ClosureRow.day)))
     return lambda first, last: {*closures(first, last), *(day for day in own if first <= day <= last)}
+
+
+def is_open(session: Session, day: date) -> bool:
+    """Whether the office is open on the day."""
+    return bool(open_days(day, day, closures_here(session)))
+
+
+def open_from(session: Session, day: date) -> date:
+    """The day, or the first after it on which the office is open."""
+    while not is_open(session, day):
+        day += timedelta(days=1)
+    return day
 
 
 def own_closures(session: Session, first: date, last: date) -> list[ClosureRow]:

@@ -28,11 +28,12 @@ HEADER = [
     "手続き",
     "申請した方",
     "届いた日時",
+    "結果に書ける言葉",
     "結果",
     "理由",
     "申請した方へのお知らせ",
 ]
-NUMBER, VERSION, OUTCOME, REASON, REMARK = (HEADER[column] for column in (0, 1, 5, 6, 7))
+NUMBER, VERSION, OUTCOME, REASON, REMARK = (HEADER[column] for column in (0, 1, 6, 7, 8))
 MAX_LINES = 500
 MAX_BYTES = 2 * 1024 * 1024
 
@@ -49,6 +50,7 @@ def outgoing(session: Session, actor: Actor, wanted: queue.Filter, now: datetime
                 known.get(row.procedure_id, ""),
                 row.applicant_name,
                 arrived,
+                _words(cases.definition_of(session, row)),
                 "",
                 "",
                 "",
@@ -191,8 +193,12 @@ def _outcome(procedure: Procedure, word: str) -> str:
     for outcome in Outcome:
         if word in (getattr(procedure.outcomes, outcome), states.OUTCOME_WORDS[outcome]):
             return outcome
-    words = "、".join(getattr(procedure.outcomes, outcome) for outcome in Outcome)
-    raise Invalid(say("結果は、%(words)sのどれかを書いてください。", words=words))
+    raise Invalid(say("結果は、%(words)sのどれかを書いてください。", words=_words(procedure)))
+
+
+def _words(procedure: Procedure) -> str:
+    """The procedure's own words, as somebody writes them into the spreadsheet."""
+    return "、".join(getattr(procedure.outcomes, outcome) for outcome in Outcome)
 
 
 def carry_out(session: Session, actor: Actor, line: Line, now: datetime, *, site: str) -> ApplicationRow:

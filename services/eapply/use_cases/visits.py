@@ -20,7 +20,7 @@ from services.eapply.domain.period import open_days
 from services.eapply.domain.states import State
 from services.eapply.forms.text import cleaned
 from services.eapply.use_cases import cases, who
-from services.eapply.use_cases.calendar import closures_here
+from services.eapply.use_cases.calendar import closures_here, is_open
 
 AHEAD = timedelta(days=60)
 MOST_AT_ONCE = 500
@@ -41,7 +41,7 @@ class Hours:
 
 def offer(session: Session, actor: Actor, hours: Hours, now: datetime) -> int:
     """Make the times that are not there yet at this place; how many. Closed days are left out."""
-    _check(hours, now)
+    check(hours, now)
     place = cleaned(hours.place)[:200]
     here = select(VisitSlotRow.starts_at).where(VisitSlotRow.starts_at >= now, VisitSlotRow.place == place)
     known = set(session.scalars(here))
@@ -73,7 +73,8 @@ def _moments(session: Session, hours: Hours) -> Iterator[datetime]:
             moment += timedelta(minutes=hours.minutes)
 
 
-def _check(hours: Hours, now: datetime) -> None:
+def check(hours: Hours, now: datetime) -> None:
+    """Raises Invalid naming every part that cannot be offered."""
     errors = {}
     if hours.last < hours.first:
         errors["last"] = say("最後の日は、最初の日か、それより後にしてください。")
@@ -89,13 +90,14 @@ def _check(hours: Hours, now: datetime) -> None:
         raise Invalid(say("直していただくところがあります。"), fields=errors)
 
 
-def remove(session: Session, actor: Actor, slot_id: str, now: datetime) -> None:
-    """Take a time back. Raises Conflict when somebody has booked it."""
+def remove(session: Session, actor: Actor, slot_id: str, now: datetime) -> date:
+    """Take a time back; its day. Raises Conflict when somebody has booked it."""
     slot = _slot(session, slot_id)
     if _taken(session, slot.id):
         raise Conflict(say("予約の入っている枠は消せません。先に、申請した方と日時を相談してください。"))
     session.execute(delete(VisitSlotRow).where(VisitSlotRow.id == slot.id))
     audit.record(session, actor, "eapply.visit.remove", slot.id, now=now)
+    return local_date(slot.starts_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +120,6 @@ def bookable(session: Session, now: datetime) -> list[Offered]:
     return [
         each for each in offered(session, now) if each.left > 0 and is_open(session, local_date(each.slot.starts_at))
     ]
-
-
-def is_open(session: Session, day: date) -> bool:
-    """Whether the office is open on the day."""
-    return bool(open_days(day, day, closures_here(session)))
 
 
 def booked(session: Session, application_id: str) -> VisitSlotRow | None:

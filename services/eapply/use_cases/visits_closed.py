@@ -11,7 +11,7 @@ from libs.common.clock import local_date
 from libs.common.web import dates
 from services.eapply.db import ApplicationRow, VisitRow, VisitSlotRow
 from services.eapply.domain.history import What
-from services.eapply.use_cases import cases, mails, visits
+from services.eapply.use_cases import calendar, cases, mails
 
 KEEPER = Actor("service", "eapply", "窓口の予約")
 
@@ -29,7 +29,7 @@ def tell(session: Session, site: str, now: datetime) -> int:
     )
     told = 0
     for visit, slot, row in session.execute(coming).all():
-        closed = not visits.is_open(session, local_date(slot.starts_at))
+        closed = not calendar.is_open(session, local_date(slot.starts_at))
         if closed == (visit.closed_told_at is not None):
             continue
         _tell(session, visit, slot, row, closed, site, now)

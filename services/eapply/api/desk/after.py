@@ -42,9 +42,8 @@ def numbers_page(request: Request, year: str = "", actor: Actor = access.staff(R
 def count_paper(request: Request, actor: Actor = access.staff(REVIEWER), sent: Form = form) -> Response:
     month = _month(sent.get("month"))
     try:
-        if month is None:
-            sentence = say("月は、今月までの月を「2026-11」のように入力してください。")
-            raise Invalid(sentence, fields={"month": sentence})
+        if month is None or not sent.get("procedure"):
+            raise _unsaid(sent, month)
         with changing(request, actor) as session:
             numbers.count_paper(
                 session, actor, sent.get("procedure"), month, sent.number("applications"), now_of(request)
@@ -53,6 +52,16 @@ def count_paper(request: Request, actor: Actor = access.staff(REVIEWER), sent: F
         typed = dict(reversed(sent.pairs))
         return _numbers(request, actor, year_of(request, ""), refusal.fields, typed, 422)
     return to(f"{base(request)}/desk/numbers?year={fiscal_year(month)}")
+
+
+def _unsaid(sent: Form, month: date | None) -> Invalid:
+    """Nobody's count lands under the first procedure of the list by chance."""
+    faults: dict[str, str] = {}
+    if not sent.get("procedure"):
+        faults["procedure"] = say("手続きを選んでください。")
+    if month is None:
+        faults["month"] = say("月は、今月までの月を「2026-11」のように入力してください。")
+    return Invalid(say("直していただくところがあります。"), fields=faults)
 
 
 def _numbers(

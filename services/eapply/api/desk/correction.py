@@ -15,7 +15,7 @@ from services.eapply.api.desk.shared import CASE, RECEIVED, REVIEWER, conflict_p
 from services.eapply.api.shell import Form, Texts, base, changing, form, now_of, reading, render, site, to, typed_date
 from services.eapply.domain import states
 from services.eapply.domain.states import State, Step
-from services.eapply.use_cases import cases, correct
+from services.eapply.use_cases import calendar, cases, correct
 
 router = APIRouter()
 CORRECTION = say("補正を求める")
@@ -27,10 +27,11 @@ def correction_page(request: Request, application_id: str, actor: Actor = access
     now = now_of(request)
     with reading(request, actor) as session:
         seen = cases.seen(session, cases.load(session, application_id), now)
+        due = _suggested_due(session, now)
     states.after(State(seen.row.state), Step.REQUEST_CORRECTION)
     picked = request.query_params.getlist("fields")
     errors: dict[str, str] = {} if picked else {"fields": say("直していただく項目を、1つ以上選んでください。")}
-    return _correction_page(request, seen, picked, errors, _suggested_due(now), seen.row.version)
+    return _correction_page(request, seen, picked, errors, due, seen.row.version)
 
 
 @router.post(f"{CASE}/correction", include_in_schema=False)
@@ -89,6 +90,7 @@ def cancel_correction(
     return do(request, actor, application_id, sent, step)
 
 
-def _suggested_due(now: datetime) -> dict[str, str]:
-    day = local_date(now) + timedelta(days=14)
-    return {"due_era": "seireki", "due_year": str(day.year), "due_month": str(day.month), "due_day": str(day.day)}
+def _suggested_due(session: Session, now: datetime) -> dict[str, str]:
+    """In two weeks, on a day when somebody at the desk can be asked."""
+    day = calendar.open_from(session, local_date(now) + timedelta(days=14))
+    return {"due_era": "reiwa", "due_year": str(day.year - 2018), "due_month": str(day.month), "due_day": str(day.day)}

@@ -292,3 +292,13 @@ def test_what_is_wrong_with_a_file_is_never_said_in_the_words_of_a_program(broke
     assert found
     for each in found:
         assert re.search(r"[ぁ-ん]", each.sentence) and "Input" not in each.sentence, each
+
+
+def test_a_fault_of_a_file_is_named_by_the_questions_key_and_only_once():
+    """The place was `steps.0.sections.0.fields.1.type`, and it was added that a procedure needs at least one step."""
+    _, found = files.check(document(field("a", "text"), {"key": "b", "type": "strange", "label": "x"}))
+    assert [(each.place, each.sentence) for each in found] == [
+        ("steps.one.sections.1番目.fields.b.type", "選べる値ではありません。")
+    ]
+    _, empty = files.check(document() | {"steps": []})
+    assert [(each.place, each.sentence) for each in empty] == [("steps", "1つ以上要ります。")]
