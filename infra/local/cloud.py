@@ -27,6 +27,9 @@ MACHINE_SCOPES = {
     "eapply.export": "届いた申請の内容の書き出し（個人の情報を含みます）",
 }
 """What a key that an administrator makes may be for: scope → in words."""
+ARENAS = "2"
+"""Heaps of glibc in one process, as in the images. Its own choice, eight for each processor, gives nearly every thread one, and each keeps
+what its largest request needed (docs/load.md has the measurement)."""
 SIGN_INS = "sample-sign-ins.txt"
 NAMED_BY_PEOPLE = ("DATABASE_URL", "AMQP_URL", "DB", "BUS", "PORT", "DATA_DIR", "KEYS_DIR", "PUBLIC_URL", "SMTP_URL")
 """What somebody may have named for a cloud of theirs, and no test may find."""
@@ -85,6 +88,7 @@ class Plan:
             "MACHINE_SCOPES": json.dumps(MACHINE_SCOPES, ensure_ascii=False),
             "SMTP_URL": self.smtp_url,
             "PYTHONUNBUFFERED": "1",
+            "MALLOC_ARENA_MAX": base.get("MALLOC_ARENA_MAX") or ARENAS,
         }
         told |= {"DATABASE_URL": self.database_url} if self.database_url else {}
         told |= {"AMQP_URL": self.amqp_url} if self.amqp_url else {}

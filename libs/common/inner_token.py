@@ -70,19 +70,22 @@ class TokenVerifier:
         self._keys = keys
         self.audience = audience
         self._known: dict[str, tuple[float, Actor]] = {}
+        self._forget_at = 0.0
 
     def verify(self, token: str) -> Actor:
         """The actor a token speaks of. Raises NotSignedIn for anything that is not exactly right.
 
         The same bytes are looked at once: the gateway says the same token for some seconds, and a signature costs more than
-        the whole answer to a small read. What was remembered ends with the token.
+        the whole answer to a small read. What was remembered ends with the token, and is let go once in its lifetime: nobody
+        sends it again, and each would stay for hours.
         """
-        known = self._known.get(token)
-        if known is not None and time.time() < known[0]:
+        known, now = self._known.get(token), time.time()
+        if known is not None and now < known[0]:
             return known[1]
         actor, end = self._verified(token)
-        if len(self._known) >= _REMEMBERED:
+        if len(self._known) >= _REMEMBERED or now >= self._forget_at:
             self._known.clear()
+            self._forget_at = now + LIFETIME
         self._known[token] = end, actor
         return actor
 

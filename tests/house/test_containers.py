@@ -139,6 +139,14 @@ def test_what_the_dockerfile_takes_is_there_and_is_sent_to_the_engine() -> None:
         assert any(path == kept[1:] or path.startswith(kept[1:] + "/") for kept in ignored if kept[:1] == "!"), path
 
 
+def test_images_hold_memory_as_the_cloud_that_is_measured_here(tmp_path: Path) -> None:
+    """Free memory stays in few places, however many threads there are: what docs/load.md measures is what runs."""
+    [said] = [line for line in (DOCKER / "Dockerfile").read_text().splitlines() if line.startswith("ENV RELEASE")]
+    told = dict(word.split("=", 1) for word in said.split()[1:])
+    here = cloud.Plan(tmp_path, 1, 2, 3).environment({})
+    assert 1 <= int(here["MALLOC_ARENA_MAX"]) <= 2 and told.get("MALLOC_ARENA_MAX") == here["MALLOC_ARENA_MAX"]
+
+
 @pytest.mark.skipif(not shutil.which("docker"), reason="needs the docker program (no engine)")
 def test_compose_itself_understands_the_file() -> None:
     known = subprocess.run(["docker", "compose", "version"], check=False, capture_output=True)
