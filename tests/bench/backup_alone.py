@@ -1,5 +1,6 @@
-"""The service alone beside rest-server, with a client that costs almost nothing: uploads leave by sendfile, answers are thrown
-away in the kernel. CPU seconds of the server are firm on a busy machine; wall seconds are not.
+"""The service alone beside rest-server and, for what is read, beside the kernel alone (`bare_sendfile`), with a client that costs almost
+nothing: uploads leave by sendfile, answers are thrown away in the kernel. CPU seconds of the server are firm on a busy machine; wall
+seconds are not.
 
     python -m tests.bench.backup_alone [--mib 512] [--rounds 3]
 
@@ -38,6 +39,7 @@ PACK = 16 * 1024 * 1024
 RANGE = 64 * 1024
 CONNECTIONS = 5
 RANGES = 2000
+LIMIT = "the kernel alone"
 GOALS = {"upload": 1.0, "whole packs": 1.5, "64 KiB ranges": 0.8}
 
 
@@ -113,7 +115,8 @@ def measure(mib: int, rounds: int, rng: random.Random) -> Measured:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kyodo-bench-")))
         fast = tempfile.TemporaryDirectory(prefix="kyodo-bench-", dir=memory if memory.is_dir() else None)
         packs = make_packs(Path(stack.enter_context(fast)), max(CONNECTIONS, mib * 1024 * 1024 // PACK), rng)
-        servers = [s for s in (ours(stack, folder), theirs(stack, folder)) if s is not None]
+        made = (ours(stack, folder), theirs(stack, folder), bare(stack, next(iter(packs.values())).parent))
+        servers = [s for s in made if s is not None]
         for _ in range(rounds):
             for server in rng.sample(servers, len(servers)):
                 run_round(server, packs, measured, rng)
@@ -140,6 +143,8 @@ def run_round(server: Server, packs: dict[str, Path], measured: Measured, rng: r
         "whole packs": [lambda line, n=n: line.get(f"{path}data/{n}", 0, PACK) for n in names],
         "64 KiB ranges": [lambda line, n=n, s=s: line.get(f"{path}data/{n}", s, s + RANGE) for n, s in ranges],
     }
+    if server.name == LIMIT:
+        del steps["upload"]
     for step, todo in steps.items():
         process = psutil.Process(server.pid)
         before, begun = sum(process.cpu_times()[:2]), time.monotonic()
@@ -240,24 +245,38 @@ def theirs(stack: ExitStack, folder: Path) -> Server | None:
     return Server(target.name, port, target.pids["rest-server"], fresh)
 
 
+def bare(stack: ExitStack, packs: Path) -> Server:
+    port = processes.free_port()
+    command = [sys.executable, "-m", "tests.bench.bare_sendfile", str(port), str(packs)]
+    return Server(LIMIT, port, backup.started(stack, command, port), lambda: ("/", "Host: bare\r\n"))
+
+
 def lines(measured: Measured) -> list[str]:
     """Medians of wall and CPU seconds, and the ratios to rest-server."""
     found = [f"{'':24s}" + "".join(f"{step:>24s}" for step in GOALS)]
     servers = list(dict.fromkeys(name for name, _ in measured))
     for server in servers:
         for number, what in enumerate(("wall s", "CPU s")):
-            values = [statistics.median(pair[number] for pair in measured[server, step]) for step in GOALS]
-            found.append(f"{server + ', ' + what:24s}" + "".join(f"{value:24.3f}" for value in values))
+            values = [
+                f"{statistics.median(pair[number] for pair in seen):.3f}"
+                if (seen := measured.get((server, step)))
+                else ""
+                for step in GOALS
+            ]
+            found.append(f"{server + ', ' + what:24s}" + "".join(f"{value:>24s}" for value in values))
     if "rest-server" in servers:
         found.append(
             f"{'speed ÷ rest-server':24s}"
-            + "".join(f"{ratio(measured, step):16.2f} (≥ {goal})" for step, goal in GOALS.items())
+            + "".join(f"{ratio(measured, step, 'service alone'):16.2f} (≥ {goal})" for step, goal in GOALS.items())
         )
+        reading = [f"{ratio(measured, step, LIMIT):.2f}" if (LIMIT, step) in measured else "" for step in GOALS]
+        found.append(f"{'limit ÷ rest-server':24s}" + "".join(f"{value:>24s}" for value in reading))
     return found
 
 
-def ratio(measured: Measured, step: str) -> float:
-    ours, theirs = ([wall for wall, _ in measured[name, step]] for name in ("service alone", "rest-server"))
+def ratio(measured: Measured, step: str, server: str) -> float:
+    """How much faster `server` is than rest-server."""
+    ours, theirs = ([wall for wall, _ in measured[name, step]] for name in (server, "rest-server"))
     return statistics.median(theirs) / statistics.median(ours)
 
 
