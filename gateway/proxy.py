@@ -265,11 +265,11 @@ class Proxy:
         """Whether the answer was passed on to its end. What breaks in the middle must look broken to the client too."""
         count_answer(request.route_class, request.tenant, answer.status)
         await send({"type": "http.response.start", "status": answer.status, "headers": self._headers(request, answer)})
-        more = True
         try:
             if request.line is not None and answer.left >= CARRIED:
                 await _carry(request.line, answer, send)
-                more = False
+                return True
+            more = True
             while more:
                 chunk = await answer.chunk()
                 more = not answer.ended

@@ -6,12 +6,11 @@ A pipe lies between them, of which no more is filled than a client has shown to 
 import asyncio
 import fcntl
 import os
-from contextlib import suppress
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from gateway.upstream.words import UpstreamBroken, UpstreamLate
-from libs.common.server import AT_ONCE, Line
+from libs.common.server import AT_ONCE, Line, readable
 
 LITTLE = 64 * 1024
 """Bytes that may wait in the pipe until the client has shown that it is quick, and again once it is not."""
@@ -29,36 +28,35 @@ async def carry(source: int, line: Line, left: int, idle: float) -> None:
     """
     loop = asyncio.get_running_loop()
     quickly = 0
-    with Pipe() as pipe:
+    with _pipe() as (out, into):
         while left:
-            filled = await _fill(pipe, source, min(left, MUCH if quickly > QUICK_AFTER else LITTLE), idle)
+            filled = await _fill(into, source, min(left, MUCH if quickly > QUICK_AFTER else LITTLE), idle)
             left -= filled
             begun = loop.time()
-            await _empty(pipe, line, filled, idle)
+            await _empty(out, line, filled, idle)
             quickly = quickly + filled if loop.time() - begun < LATE else 0
             await asyncio.sleep(0)  # others of the loop have their turn, however quick both sides are
 
 
-class Pipe:
-    """Two ends that are closed with the block."""
-
-    def __enter__(self) -> Self:
-        self.out, self.into = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+@contextmanager
+def _pipe() -> Iterator[tuple[int, int]]:
+    """Its two ends, where bytes come out and where they go in."""
+    out, into = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
         with suppress(OSError):  # many others have large ones (pipe-user-pages-soft): then it takes more turns
-            fcntl.fcntl(self.into, fcntl.F_SETPIPE_SZ, MUCH)
-        return self
+            fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, MUCH)
+        yield out, into
+    finally:
+        os.close(out)
+        os.close(into)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        os.close(self.out)
-        os.close(self.into)
 
-
-async def _fill(pipe: Pipe, source: int, most: int, idle: float) -> int:
+async def _fill(into: int, source: int, most: int, idle: float) -> int:
     while True:
         try:
-            filled = os.splice(source, pipe.into, most, flags=AT_ONCE)
+            filled = os.splice(source, into, most, flags=AT_ONCE)
         except BlockingIOError:
-            await _readable(source, idle)
+            await _more(source, idle)
             continue
         except OSError as error:
             raise UpstreamBroken(str(error)) from error
@@ -67,22 +65,17 @@ async def _fill(pipe: Pipe, source: int, most: int, idle: float) -> int:
         return filled
 
 
-async def _readable(source: int, idle: float) -> None:
-    loop = asyncio.get_running_loop()
-    ready = loop.create_future()
-    loop.add_reader(source, lambda: ready.done() or ready.set_result(None))
+async def _more(source: int, idle: float) -> None:
     try:
         async with asyncio.timeout(idle):
-            await ready
+            await readable(source)
     except TimeoutError as error:
         raise UpstreamLate from error
-    finally:
-        loop.remove_reader(source)
 
 
-async def _empty(pipe: Pipe, line: Line, held: int, idle: float) -> None:
+async def _empty(out: int, line: Line, held: int, idle: float) -> None:
     while held:
-        sent = line.push_pipe(pipe.out, held)
+        sent = line.push_pipe(out, held)
         line.count(sent)
         held -= sent
         if not sent:

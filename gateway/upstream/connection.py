@@ -7,7 +7,7 @@ from collections import deque
 import httptools
 
 from gateway.hygiene import Headers
-from gateway.upstream.carry import carry
+from gateway.upstream.carry import LATE, QUICK_AFTER, carry
 from gateway.upstream.words import WITHOUT_BODY, NothingCame, UpstreamBroken, UpstreamLate
 from libs.common.server import Line
 
@@ -16,10 +16,6 @@ READ = 128 * 1024
 READ_AT_FIRST = 16 * 1024
 """Bytes that one read brings until the client has shown that it is quick, and again once it is not. Three such pieces are held for a
 slow reader: one that its own connection could not take whole, one that waits to be written, one that waits here."""
-QUICK_AFTER = 1024 * 1024
-"""Bytes taken one after another without delay that show a quick client; more than the system takes for one that reads nothing."""
-LATE = 0.05
-"""Seconds that a piece waits for a client that is not quick."""
 READ_AHEAD = 8 * 1024
 """Bytes of an answer that may wait here for the client before nothing more is read; so READ_AHEAD and one read are the most that wait."""
 MAX_HEAD = 64 * 1024

@@ -21,7 +21,7 @@ import contextlib
 import os
 import select
 import socket
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import httptools
@@ -159,7 +159,7 @@ class Line:
 
     def __init__(self, protocol: HttpToolsProtocol) -> None:
         self._protocol = protocol
-        self._out = self._in = -1
+        self._file = -1
         self._keeps = False
 
     async def clear(self) -> None:
@@ -170,16 +170,16 @@ class Line:
         await self._protocol.flow.drain()
         transport.set_write_buffer_limits(transport.waiting)
         self._check()
-        self._out = os.dup(transport.get_extra_info("socket").fileno())
+        self._take_over()
 
     def push(self, file: int, offset: int, count: int) -> int:
         """Send up to `count` bytes of the open `file`; returns how many went. Blocks on the disk, hardly on the client."""
         sent = 0
         while sent < count:
             try:
-                done = os.sendfile(self._out, file, offset + sent, count - sent)
+                done = os.sendfile(self._file, file, offset + sent, count - sent)
             except BlockingIOError:
-                if not _soon(self._out, select.POLLOUT, LINGER):
+                if not _soon(self._file, select.POLLOUT, LINGER):
                     break
                 continue
             if not done:
@@ -190,19 +190,14 @@ class Line:
     def push_pipe(self, pipe: int, count: int) -> int:
         """Send up to `count` of the bytes that wait in `pipe`; returns how many went. Waits for nobody, and needs no thread."""
         try:
-            return os.splice(pipe, self._out, count, flags=AT_ONCE)
+            return os.splice(pipe, self._file, count, flags=AT_ONCE)
         except BlockingIOError:
             return 0
 
     async def writable(self) -> None:
         """Return when the client has taken some of what was sent. Raises ConnectionError when it is gone."""
         loop = asyncio.get_running_loop()
-        ready: asyncio.Future[None] = loop.create_future()
-        loop.add_writer(self._out, lambda: ready.done() or ready.set_result(None))
-        try:
-            await ready
-        finally:
-            loop.remove_writer(self._out)
+        await _told(self._file, loop.add_writer, loop.remove_writer)
         self._check()
 
     def halt(self) -> bytes | None:
@@ -214,7 +209,7 @@ class Line:
         if cycle.waiting_for_100_continue or cycle.disconnected or not cycle.more_body:
             return None
         self._protocol.flow.pause_reading()
-        self._in = os.dup(self._protocol.transport.get_extra_info("socket").fileno())
+        self._take_over()
         came, cycle.body = bytes(cycle.body), bytearray()
         self._keeps, cycle.keep_alive = cycle.keep_alive, False
         return came
@@ -224,9 +219,9 @@ class Line:
         taken = 0
         while taken < len(room):
             try:
-                came = os.readv(self._in, [room[taken:]])
+                came = os.readv(self._file, [room[taken:]])
             except BlockingIOError:
-                if not _soon(self._in, select.POLLIN, LINGER_READING):
+                if not _soon(self._file, select.POLLIN, LINGER_READING):
                     break
                 continue
             if not came:
@@ -237,13 +232,7 @@ class Line:
     async def readable(self, left: int) -> None:
         """Return when some of the `left` bytes wait to be taken, a good many if there are (SO_RCVLOWAT), or the client is gone."""
         self._want(min(left, LOW))
-        loop = asyncio.get_running_loop()
-        ready: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(self._in, lambda: ready.done() or ready.set_result(None))
-        try:
-            await ready
-        finally:
-            loop.remove_reader(self._in)
+        await readable(self._file)
 
     def go_on(self) -> None:
         """The body was taken to its last byte: what follows is the next request, read by a parser that knows nothing of this one."""
@@ -254,10 +243,17 @@ class Line:
         self._want(1)
         protocol.flow.resume_reading()
 
+    def _take_over(self) -> None:
+        """A descriptor of our own: the loop lets nobody wait for one that it reads itself."""
+        if self._file < 0:
+            self._file = os.dup(self._protocol.transport.get_extra_info("socket").fileno())
+
     def _want(self, bytes_: int) -> None:
-        plain = socket.socket(fileno=os.dup(self._in))
-        with plain:
-            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, bytes_)
+        own = socket.socket(fileno=self._file)
+        try:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, bytes_)
+        finally:
+            own.detach()
 
     def count(self, sent: int) -> None:
         """So many bytes of the announced length have left."""
@@ -270,15 +266,29 @@ class Line:
 
     def close(self) -> None:
         """Nothing more will be sent or taken by hand."""
-        for file in (self._out, self._in):
-            if file >= 0:
-                with contextlib.suppress(OSError):
-                    os.close(file)
-        self._out = self._in = -1
+        if self._file >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self._file)
+            self._file = -1
 
     def _check(self) -> None:
         if self.cycle.disconnected or self._protocol.transport.is_closing():
             raise ConnectionError("the client is gone")
+
+
+async def readable(file: int) -> None:
+    """Return when something waits to be read from `file`, or nothing more will come. No transport of the loop may have it."""
+    loop = asyncio.get_running_loop()
+    await _told(file, loop.add_reader, loop.remove_reader)
+
+
+async def _told(file: int, add: Callable[[int, Callable[[], Any]], Any], remove: Callable[[int], Any]) -> None:
+    ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    add(file, lambda: ready.done() or ready.set_result(None))
+    try:
+        await ready
+    finally:
+        remove(file)
 
 
 def _soon(file: int, what: int, milliseconds: int) -> bool:

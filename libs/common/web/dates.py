@@ -80,16 +80,12 @@ def era_of(value: date) -> Era | None:
 
 def year(value: date) -> str:
     """令和8年, 令和元年; 1871年 before the Gregorian calendar."""
-    era = era_of(value)
-    if era is None:
-        return f"{value.year}年"
-    number = era.year_of(value)
-    return f"{era.name}{'元' if number == 1 else number}年"
+    return str(spoken_year(value))
 
 
 def wareki(value: date) -> str:
     """令和8年11月20日."""
-    return f"{year(value)}{value.month}月{value.day}日"
+    return str(spoken_wareki(value))
 
 
 def spoken_year(value: date) -> str:
