@@ -36,6 +36,12 @@ class Rule:
     def check(self, request: Request) -> Actor:
         """The actor of a request that may pass; the refusal of one that may not."""
         actor = actor_of(request)
+        self.judge(actor, request.path_params.get("code"))
+        request.state.actor = actor
+        return actor
+
+    def judge(self, actor: Actor, code: str | None) -> None:
+        """Refuse `actor` where the path's municipality is `code`, unless it may pass."""
         if actor.kind not in self.kinds:
             raise _refusal(actor)
         if self.role is not None and not actor.has(self.role):
@@ -44,13 +50,10 @@ class Rule:
             )
         if self.caller is not None and actor.subject != self.caller:
             raise Forbidden(say("この操作はできません。"), code="missing-right")
-        code = request.path_params.get("code")
         if code is not None and actor.code != code:
             raise NotFound(say("このページは見つかりません。"))
         if self.acr is not None and not actor.proved(self.acr):
             raise TooWeak(self.acr)
-        request.state.actor = actor
-        return actor
 
 
 def actor_of(request: Request) -> Actor:

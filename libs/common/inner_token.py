@@ -79,15 +79,21 @@ class TokenVerifier:
         the whole answer to a small read. What was remembered ends with the token, and is let go once in its lifetime: nobody
         sends it again, and each would stay for hours.
         """
-        known, now = self._known.get(token), time.time()
-        if known is not None and now < known[0]:
-            return known[1]
+        known = self.remembered(token)
+        if known is not None:
+            return known
         actor, end = self._verified(token)
+        now = time.time()
         if len(self._known) >= _REMEMBERED or now >= self._forget_at:
             self._known.clear()
             self._forget_at = now + LIFETIME
         self._known[token] = end, actor
         return actor
+
+    def remembered(self, token: str) -> Actor | None:
+        """The actor of a token that was looked at before and has not ended."""
+        known = self._known.get(token)
+        return known[1] if known is not None and time.time() < known[0] else None
 
     def read_link(self, purpose: str, token: str) -> dict[str, str]:
         """What `TokenSigner.sign_link` of this service said. Raises NotFound for anything that is not exactly that."""

@@ -17,6 +17,8 @@ from typing import Any
 
 import uvicorn
 
+from libs.common.server import Answer, AtOnce, Headers, nobody
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -34,7 +36,12 @@ class Leaving:
 
     def __init__(self, app: Any) -> None:
         self._app = app
+        self._at_once: AtOnce = getattr(app, "at_once", nobody)
         self.leaving = False
+
+    def at_once(self, target: bytes, headers: Headers) -> Answer | None:
+        """As `libs.common.server.AnswersAtOnce` asks."""
+        return None if self.leaving else self._at_once(target, headers)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if not self.leaving or scope["type"] != "http":

@@ -228,9 +228,8 @@ def request(
         trace_id, span_id = f"{context.trace_id:032x}", f"{context.span_id:016x}"
     ids = f', "trace_id": "{trace_id}", "span_id": "{span_id}"' if trace_id else ""
     line = (
-        f'{{"process": {_encode(_process)}, "service": {_encode(service)}, "request_id": {_encode(request_id)}, '
-        f'"method": {_encode(method)}, "route": {_encode(route)}, "status": {status}, "ms": {ms}, "code": {_encode(code)}, '
-        f'"event": "request", "level": "info", "timestamp": "{_now()}"{ids}}}\n'
+        f'{{"process": {_encode(_process)}, "request_id": {_encode(request_id)}, {_facts(service, method, route, status, code)}, '
+        f'"ms": {ms}, "event": "request", "level": "info", "timestamp": "{_now()}"{ids}}}\n'
     )
     # As logging itself: a log that is full or gone must not end the work that it tells of.
     try:
@@ -239,6 +238,14 @@ def request(
             _access.stream.flush()  # the handler's own would take its lock a second time
     except (OSError, ValueError):
         pass
+
+
+@lru_cache(4096)
+def _facts(service: str, method: str, route: str, status: int, code: str | None) -> str:
+    return (
+        f'"service": {_encode(service)}, "method": {_encode(method)}, "route": {_encode(route)}, '
+        f'"status": {status}, "code": {_encode(code)}'
+    )
 
 
 def _now() -> str:

@@ -175,6 +175,11 @@ class Apps:
     def __init__(self, apps: dict[str, Any], default: str) -> None:
         self._apps = apps
         self._default = apps[default]
+        self._at_once = [app.at_once for app in apps.values() if hasattr(app, "at_once")]
+
+    def at_once(self, target: bytes, headers: Any) -> Any:
+        """The first answer of those that have any; as `libs.common.server.AnswersAtOnce` asks."""
+        return next((answer for ask in self._at_once if (answer := ask(target, headers)) is not None), None)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._of(scope)(scope, receive, send)

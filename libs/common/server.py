@@ -25,7 +25,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 READ_AHEAD = 256 * 1024
 """Bytes of a body that may wait for the program: what one read of the loop brings. uvicorn's 64 KiB stop the connection after
@@ -40,7 +40,18 @@ JOINED_BYTES = 16 * 1024
 """So much is held back at most until the step of the loop is over."""
 AT_ONCE = getattr(os, "SPLICE_F_NONBLOCK", 0) | getattr(os, "SPLICE_F_MOVE", 0)
 """How a pipe is filled and emptied: nobody waits."""
+WITH_A_BODY = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 _EXTENSION = "kyodo.line"
+
+Headers = list[tuple[bytes, bytes]]
+"""Names in small letters."""
+Answer = tuple[int, Headers, bytes | bytearray]
+"""Status, headers, with the length among them, and body."""
+AtOnce = Callable[[bytes, Headers], Answer | None]
+
+
+def nobody(target: bytes, headers: Headers) -> None:
+    """Of an application that answers nothing at once."""
 
 
 def line_of(scope: MutableMapping[str, Any]) -> "Line | None":
@@ -145,7 +156,55 @@ class Lined(HttpToolsProtocol):
         line.cycle = self.cycle
 
 
-class Protocol(BodyInPieces, Lined):
+class AnswersAtOnce(HttpToolsProtocol):
+    """Lets the application answer a GET in the very step that brought it: no task, no message, nothing that an answer needs which may
+    have to wait. For a small part of a file it is two thirds of the cost.
+
+    `app.at_once(target, headers)` is asked for every GET without a body; what it does not answer is answered as always.
+    """
+
+    _answered = False
+
+    def on_headers_complete(self) -> None:
+        self._unset_keepalive_if_required()  # another one in the same packet may have set it
+        answer = self._ask() if self._is_simple() else None
+        if answer is None:
+            return super().on_headers_complete()
+        self._answered = True
+        status, headers, body = answer
+        said = self.server_state.default_headers + headers
+        lines = [STATUS_LINE[status], *(b"%s: %s\r\n" % header for header in said), b"\r\n"]
+        self.transport.write(b"".join(lines))
+        self.transport.write(body)
+        self.server_state.total_requests += 1
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def _ask(self) -> "Answer | None":
+        return getattr(self.app, "at_once", nobody)(self.url, self.headers)
+
+    def _is_simple(self) -> bool:
+        """Whether nothing else is going on here: an answer that is being sent, a body, the end of the connection."""
+        parser, before = self.parser, self.cycle
+        assert parser is not None
+        return (
+            parser.get_method() == b"GET"
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+            and not parser.should_upgrade()
+            and (before is None or before.response_complete)
+            and not self.flow.write_paused
+            and not self.transport.is_closing()
+            and not any(name in WITH_A_BODY for name, _ in self.headers)
+        )
+
+    def on_message_complete(self) -> None:
+        if self._answered:
+            self._answered = False
+        else:
+            super().on_message_complete()
+
+
+class Protocol(BodyInPieces, AnswersAtOnce, Lined):
     """What services listen with."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -87,7 +87,7 @@ class TracingMiddleware:
                     route=route,
                     status=status,
                     ms=round(seconds * 1000, 1),
-                    code=_code(scope),
+                    code=code_of(scope),
                 )
 
 
@@ -96,7 +96,7 @@ def _request_id(headers: dict[str, str]) -> str:
     return given if REQUEST_ID.fullmatch(given) else new_id()
 
 
-def _code(scope: Scope) -> str | None:
+def code_of(scope: Scope) -> str | None:
     """The municipality of the path, if it has the form of one: the place may hold what a person typed."""
     code = scope.get("path_params", {}).get("code")
     return code if code and len(code) == 6 and code.isascii() and code.isdigit() else None

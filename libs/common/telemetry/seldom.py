@@ -7,6 +7,7 @@ not chosen has no span while it runs; if it ends with 5xx, one is made then, in 
 import random
 import re
 import time
+from collections.abc import Iterable
 
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
@@ -23,13 +24,53 @@ from libs.common.telemetry.asgi import (
     Scope,
     Send,
     TracingMiddleware,
-    _code,
+    code_of,
     route_of,
 )
 from libs.common.telemetry.propagation import tracer
 
 _TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
 _NOT_SAMPLED = TraceFlags(0)
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+class Seen:
+    """A request without a span: what others are told of it, and what is told when it has been answered."""
+
+    __slots__ = ("_begun", "_span_id", "_trace_id", "request_id")
+
+    def __init__(self, request_id: str, given: re.Match[bytes] | None) -> None:
+        self._begun = time.perf_counter()
+        self.request_id = request_id
+        self._trace_id = given[1].decode() if given is not None else f"{random.getrandbits(128):032x}"
+        self._span_id = f"{random.getrandbits(64):016x}"
+
+    @property
+    def header(self) -> tuple[bytes, bytes]:
+        return b"x-request-id", self.request_id.encode()
+
+    @property
+    def traceparent(self) -> str:
+        return f"00-{self._trace_id}-{self._span_id}-00"
+
+    def tell(self, service: str, method: str, route: str, code: str | None, status: int) -> None:
+        """Its count, its log line and, where it failed, its span. `route` is the template, `code` a municipality's or None."""
+        seconds = time.perf_counter() - self._begun
+        metrics.count_request(service, method, route, status, seconds)
+        log.request(
+            service=service,
+            request_id=self.request_id,
+            method=method if method in metrics.METHODS else "other",
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 1),
+            code=code,
+            trace_id=self._trace_id,
+            span_id=self._span_id,
+        )
+        if status >= 500:
+            place = SpanContext(int(self._trace_id, 16), int(self._span_id, 16), True, _NOT_SAMPLED)
+            _keep_failure(f"{method} {route}", status, seconds, place)
 
 
 class SeldomTraced:
@@ -42,22 +83,26 @@ class SeldomTraced:
         self._app, self._service, self._ratio = app, service, ratio
         self._traced = TracingMiddleware(app, service)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given, request_id = _continued(scope)
+    def look(self, headers: Headers) -> Seen | None:
+        """A request that gets no span; None for one that is chosen."""
+        given, request_id = _continued(headers)
         if random.random() < self._ratio or (given is not None and int(given[2], 16) & 1):  # noqa: S311 (a sample)
+            return None
+        return Seen(request_id, given)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        seen = self.look(scope["headers"])
+        if seen is None:
             return await self._traced(scope, receive, send)
-        trace_id = given[1].decode() if given is not None else f"{random.getrandbits(128):032x}"
-        span_id = f"{random.getrandbits(64):016x}"
         state = scope.setdefault("state", {})
-        state["request_id"], state["traceparent"] = request_id, f"00-{trace_id}-{span_id}-00"
-        header = (b"x-request-id", request_id.encode())
-        status, begun = NO_ANSWER, time.perf_counter()
+        state["request_id"], state["traceparent"] = seen.request_id, seen.traceparent
+        status = NO_ANSWER
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), header]
+                message["headers"] = [*message.get("headers", ()), seen.header]
             await send(message)
 
         try:
@@ -66,35 +111,13 @@ class SeldomTraced:
             status = 500
             raise
         finally:
-            self._tell(scope, status, time.perf_counter() - begun, request_id, trace_id, span_id)
-
-    def _tell(self, scope: Scope, status: int, seconds: float, request_id: str, trace_id: str, span_id: str) -> None:
-        method, route = scope["method"], route_of(scope)
-        metrics.count_request(self._service, method, route, status, seconds)
-        log.request(
-            service=self._service,
-            request_id=request_id,
-            method=method if method in metrics.METHODS else "other",
-            route=route,
-            status=status,
-            ms=round(seconds * 1000, 1),
-            code=_code(scope),
-            trace_id=trace_id,
-            span_id=span_id,
-        )
-        if status >= 500:
-            _keep_failure(
-                f"{method} {route}",
-                status,
-                seconds,
-                SpanContext(int(trace_id, 16), int(span_id, 16), True, _NOT_SAMPLED),
-            )
+            seen.tell(self._service, scope["method"], route_of(scope), code_of(scope), status)
 
 
-def _continued(scope: Scope) -> tuple[re.Match[bytes] | None, str]:
+def _continued(headers: Headers) -> tuple[re.Match[bytes] | None, str]:
     """The caller's traceparent, and the request id: the caller's or a new one."""
     parent, request_id = None, ""
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name == b"traceparent":
             parent = _TRACEPARENT.fullmatch(value)
         elif name == b"x-request-id":

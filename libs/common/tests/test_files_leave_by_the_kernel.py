@@ -8,7 +8,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 
 from infra.local import processes
-from libs.common.server import Protocol, line_of
+from libs.common.server import Answer, Headers, Protocol, line_of
 
 CONTENT = random.Random(5).randbytes(9_000_000)
 
@@ -103,6 +103,26 @@ class Echo:
         await send({"type": "http.response.body", "body": body})
 
 
+class Prompt(Echo):
+    """Answers `/now…` with the rest of the path a thousand times, at once where it may; `asked` has every target it could so answer."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file)
+        self.asked: list[bytes] = []
+
+    def at_once(self, target: bytes, headers: Headers) -> Answer | None:
+        self.asked.append(target)
+        if not target.startswith(b"/now"):
+            return None
+        body = target[4:] * 1000
+        return 200, [(b"content-length", b"%d" % len(body))], body
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["method"] == "GET" and scope["path"].startswith("/now"):
+            return await self._answer(send, scope["raw_path"][4:] * 1000)
+        await super().__call__(scope, receive, send)
+
+
 def open_files() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
@@ -111,16 +131,33 @@ def open_files() -> int:
 def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Echo, int]]:
     (tmp_path / "file").write_bytes(CONTENT)
     app = Echo(tmp_path / "file")
+    with serving(app, request.param) as port:
+        yield app, port
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def prompt(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Prompt, int]]:
+    (tmp_path / "file").write_bytes(CONTENT)
+    app = Prompt(tmp_path / "file")
+    with serving(app, request.param, timeout_keep_alive=1) as port:
+        yield app, port
+
+
+@contextlib.contextmanager
+def serving(app: Any, loop: Any, **options: Any) -> Iterator[int]:
     port = processes.free_port()
-    config = uvicorn.Config(app, http=Protocol, loop=request.param, port=port, log_config=None, lifespan="off")
+    options |= {"proxy_headers": False, "log_config": None, "lifespan": "off"}
+    config = uvicorn.Config(app, http=Protocol, loop=loop, port=port, **options)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield app, port
-    server.should_exit = True
-    thread.join()
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def test_a_large_body_arrives_as_it_was_sent(served: tuple[Echo, int]) -> None:
@@ -244,3 +281,82 @@ def test_a_body_that_was_left_in_the_middle_is_never_taken_for_a_request(served:
             while piece := line.recv(1_000_000):
                 found += piece
     assert found.count(b"HTTP/1.1 ") <= 1, "the line ends with the answer"
+
+
+def asking(target: str, *headers: str, method: str = "GET") -> bytes:
+    return "\r\n".join([f"{method} {target} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
+
+
+def read_until(line: socket.socket, *parts: bytes) -> bytes:
+    """What came until it holds `parts` in this order."""
+    found = b""
+    while not in_order(found, parts):
+        piece = line.recv(1_000_000)
+        assert piece, f"the line ended after {len(found)} bytes"
+        found += piece
+    return found
+
+
+def in_order(found: bytes, parts: Sequence[bytes]) -> bool:
+    at = 0
+    for part in parts:
+        at = found.find(part, at) + len(part)
+        if at < len(part):
+            return False
+    return True
+
+
+def test_what_is_answered_at_once_keeps_its_place_among_the_others(prompt: tuple[Prompt, int]) -> None:
+    app, port = prompt
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        for _ in range(3):
+            line.sendall(asking("/nowA"))
+            read_until(line, b"A" * 1000)
+            line.sendall(put(b"taken by hand, or not") + asking("/nowB"))
+            read_until(line, sha(b"taken by hand, or not"), b"B" * 1000)
+        assert app.asked == [b"/nowA"] * 3, "never while another is answered"
+        line.sendall(asking("/nowC") + asking("/") + asking("/nowD") + asking("/nowE"))
+        read_until(line, b"C" * 1000, CONTENT, b"D" * 1000, b"E" * 1000)
+        assert app.asked[3:] == [b"/nowC", b"/"]
+
+
+def test_only_simple_questions_are_answered_at_once(prompt: tuple[Prompt, int]) -> None:
+    app, port = prompt
+    for question in (
+        asking("/nowA", method="HEAD"),
+        asking("/nowA", "Connection: close"),
+        asking("/nowA", "Content-Length: 3") + b"abc",
+        asking("/nowA", "Transfer-Encoding: chunked") + b"3\r\nabc\r\n0\r\n\r\n",
+        asking("/nowA", "Connection: upgrade", "Upgrade: h2c"),
+        asking("/nowA").replace(b"HTTP/1.1", b"HTTP/1.0"),
+    ):
+        with socket.create_connection(("127.0.0.1", port)) as line:
+            line.sendall(question)
+            assert line.recv(1000).startswith(b"HTTP/1.1 200 OK")
+    assert app.asked == []
+
+
+def test_an_answer_at_once_ends_no_line_that_is_used_and_one_that_is_not(prompt: tuple[Prompt, int]) -> None:
+    app, port = prompt
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.sendall(asking("/nowA") + asking("/"))  # whoever reads this takes longer than unused lines are kept
+        found = line.recv(2000)
+        time.sleep(1.5)
+        while not found.endswith(CONTENT[-1000:]):
+            piece = line.recv(1_000_000)
+            assert piece, "ended while it was used"
+            found += piece
+        line.sendall(asking("/nowB"))
+        read_until(line, b"B" * 1000)
+        line.settimeout(30)
+        assert line.recv(1) == b"", "nobody asks any more"
+    assert app.asked == [b"/nowA", b"/", b"/nowB"]
+
+
+def test_whoever_asks_much_and_reads_nothing_is_not_answered_without_end(prompt: tuple[Prompt, int]) -> None:
+    app, port = prompt
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.sendall(asking("/now" + "x" * 200) * 400)  # 80 MB, if all were answered
+        time.sleep(0.5)
+        assert len(app.asked) < 200, "the rest waits until something has been read"
+        line.sendall(asking("/nowLAST"))
