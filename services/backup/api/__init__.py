@@ -22,5 +22,6 @@ def create_app(service: Service) -> FastAPI:
     routes = plane.routes()
     app.router.routes[:0] = routes
     app.add_middleware(plane.Shortcut, routes=routes, fastapi=app, service=service)
+    app.at_once = plane.AtOnce(service, app.state)  # type: ignore[attr-defined]
     http.access.check_declared(app, exempt=lambda path: path.startswith(("/health/", "/static")))
     return app

@@ -193,6 +193,29 @@ async def in_thread(do: Callable[..., T], *arguments: Any) -> T:
     return await asyncio.get_running_loop().run_in_executor(_threads, do, *arguments)
 
 
+NOT_KEPT = (b"cache-control", b"no-store")
+
+
+def part_of(reader: Reader, header: str) -> tuple[int, list[tuple[bytes, bytes]], Span] | None:
+    """Status, headers and bytes of the answer to a GET with this Range header; None: nothing of what it asks exists."""
+    span = span_of(header, reader.size)
+    if span is None:
+        return None
+    headers = [
+        (b"content-length", b"%d" % (span.end - span.start)),
+        (b"content-type", BYTES.encode()),
+        (b"accept-ranges", b"bytes"),
+    ]
+    if not span.partial:
+        return 200, headers, span
+    return 206, [*headers, (b"content-range", b"bytes %d-%d/%d" % (span.start, span.end - 1, reader.size))], span
+
+
+def ready(reader: Reader, span: Span) -> bytes | bytearray | None:
+    """The bytes themselves, where they are few and lie in memory."""
+    return reader.ready(span.start, span.end) if span.end - span.start <= AT_ONCE else None
+
+
 class Exchange:
     """One request and its answer."""
 
@@ -252,23 +275,15 @@ class Exchange:
 
     async def _send_file(self, reader: Reader) -> None:
         size = reader.size
-        span = span_of(self.request.headers.get("range", ""), size)
-        if span is None:
+        part = part_of(reader, self.request.headers.get("range", ""))
+        if part is None:
             return await self._reply(416, b"", [(b"content-range", f"bytes */{size}".encode())])
         if self.request.method == "HEAD":
             headers = [(b"content-length", str(size).encode()), (b"content-type", BYTES.encode())]
             return await self._start(200, headers, last=b"")
-        headers = [
-            (b"content-length", str(span.end - span.start).encode()),
-            (b"content-type", BYTES.encode()),
-            (b"accept-ranges", b"bytes"),
-        ]
-        if span.partial:
-            headers.append((b"content-range", f"bytes {span.start}-{span.end - 1}/{size}".encode()))
-        status = 206 if span.partial else 200
+        status, headers, span = part
         unbounded = not self._turns.rate  # a bound line counts every byte, in turn
-        small = span.end - span.start <= AT_ONCE
-        at_once = reader.ready(span.start, span.end) if small and unbounded else None
+        at_once = ready(reader, span) if unbounded else None
         await self._start(status, headers, last=at_once)
         if at_once is not None:
             return
@@ -511,7 +526,6 @@ class Exchange:
     ) -> None:
         """Begin the answer; `last` ends it at once."""
         self._begun = True
-        said = [*headers, (b"cache-control", b"no-store")]
-        await self._send({"type": "http.response.start", "status": status, "headers": said})
+        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, NOT_KEPT]})
         if last is not None:
             await self._send({"type": "http.response.body", "body": last})

@@ -6,14 +6,18 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from infra.local.processes import wait_until
 from libs.common.ranges import Span, span_of
+from libs.common.server import Answer, Headers
 from services.backup.api import exchange
+from services.backup.api.plane import AtOnce
 from services.backup.api.turns import Turns
 from services.backup.domain.protocol import TYPES, V1, V2, is_repository_name, is_too_slow, target_of
-from services.backup.tests.town import Cloud, Machine, named, open_uploads
+from services.backup.tests.town import HOME, OTHER, Cloud, Machine, named, open_uploads
 
 CONTENT = bytes(range(256)) * 400
 NAME = named(CONTENT)
@@ -80,6 +84,74 @@ def test_an_object_s_life(machine: Machine) -> None:
         assert client.get(f"data/{NAME}").status_code == 404
         assert client.delete("").status_code == 501
         assert client.request("PUT", f"data/{NAME}").status_code == 405
+
+
+RANGES = ("bytes=0-", "bytes=5-1004", "bytes=-7", "bytes=9-9999999", "bytes=1-2,4-5", "lines=1-2")
+
+
+def kept_headers(answer: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+
+
+def counted() -> float:
+    """How many GETs were answered with something, as an operator sees it."""
+    labels = {"service": "backup", "method": "GET", "route": "/t/{code}/backup/restic/…"}
+    return sum(REGISTRY.get_sample_value("http_requests_total", {**labels, "status": s}) or 0 for s in ("200", "206"))
+
+
+def test_a_part_answered_at_once_is_what_the_long_way_answers(
+    small_cloud: Cloud, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "FRESH", 60.0)
+    at_once: AtOnce = small_cloud.app.at_once
+    monkeypatch.setattr(at_once._traced, "_ratio", 0.0)  # which are chosen for a span is chance
+    answered: list[Answer] = []
+
+    def watched(target: bytes, headers: Headers) -> Answer | None:
+        answer = at_once(target, headers)
+        answered.extend([answer] if answer else [])
+        return answer
+
+    small_cloud.app.at_once = watched
+    begun = counted()
+    with machine.client as client:
+        assert client.post(f"data/{NAME}", content=CONTENT).status_code == 200
+        assert client.get(f"data/{NAME}").content == CONTENT
+        assert not answered, "the first asks who it is and opens the file"
+        for number, header in enumerate(RANGES, 1):
+            quick = client.get(f"data/{NAME}", headers={"range": header})
+            assert len(answered) == number
+            slow = client.get(f"data/{NAME}", headers=[("range", header), ("x-a", "twice"), ("x-a", "twice")])
+            assert len(answered) == number, "planted: this one goes the long way"
+            assert (quick.status_code, quick.content) == (slow.status_code, slow.content)
+            assert kept_headers(quick) == kept_headers(slow)
+            assert quick.headers["x-request-id"] != slow.headers["x-request-id"]
+        assert wait_until(lambda: counted() - begun == 1 + 2 * len(RANGES), seconds=60), "each is counted"
+        assert client.get(f"data/{NAME}", headers={"range": f"bytes={len(CONTENT)}-"}).status_code == 416
+        assert client.get(f"data/{named(b'another')}").status_code == 404
+        assert client.delete(f"data/{NAME}").status_code == 200
+        assert client.get(f"data/{NAME}").status_code == 404, "deleted is gone at once"
+        assert len(answered) == len(RANGES)
+
+
+def test_nobody_else_is_answered_at_once(small_cloud: Cloud, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "FRESH", 60.0)
+    others = [
+        small_cloud.machine(small_cloud.repository("another"), "full"),
+        small_cloud.machine(small_cloud.repository("theirs", OTHER), "full"),
+    ]
+    with machine.client as client:
+        assert client.post(f"data/{NAME}", content=CONTENT).status_code == 200
+        assert {client.get(f"data/{NAME}").content for _ in range(3)} == {CONTENT}
+        for other in others:
+            with other.client as stranger:
+                assert stranger.get("data/").status_code == 200, "a good key of something else, that was just admitted"
+                assert stranger.get(str(client.base_url) + f"data/{NAME}").status_code == 404
+        mine = str(client.base_url) + f"data/{NAME}"
+        assert client.get(mine.replace(f"/t/{HOME}/", f"/t/{OTHER}/")).status_code == 404, (
+            "a good key at another's address"
+        )
+        assert httpx.get(mine, trust_env=False).status_code == 401
 
 
 class Counting(Turns):
