@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from libs.common.errors import Invalid, NotFound, TooLarge, say
-from libs.common.files.bucket import Bucket
 from libs.common.files.folder import Folder
 from libs.common.files.kinds import HEAD, media_type_of
 from libs.common.ids import new_id
@@ -244,4 +243,6 @@ def local(folder: Path) -> Store:
 
 def s3(url: str, **options: Any) -> Store:
     """Files in an S3-compatible store: `s3://bucket/prefix`; options and AWS_* variables as obstore takes them."""
+    from libs.common.files.bucket import Bucket  # 5 MB that nobody needs who keeps files in a folder
+
     return Store(Bucket.at(url, **options))

@@ -39,7 +39,7 @@ def current_traceparent() -> str | None:
 
 
 def headers_with_trace(headers: MutableMapping[str, str] | None = None) -> MutableMapping[str, str]:
-    """`headers` for an outgoing call (httpx, aiohttp), with traceparent put in."""
+    """`headers` for an outgoing call (httpx), with traceparent put in."""
     headers = {} if headers is None else headers
     _w3c.inject(headers)
     return headers
