@@ -41,7 +41,7 @@ def derive(key: Ed25519PrivateKey, purpose: str) -> bytes:
 
 
 class Remembered(Generic[K, V]):
-    """Answers kept for `FRESH` seconds."""
+    """Answers kept for `FRESH` seconds. What is older goes with the next that comes: each may hold a whole state of the registry."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -52,12 +52,15 @@ class Remembered(Generic[K, V]):
         return found[1] if found and found[0] > self._clock() else None
 
     def put(self, key: K, value: V) -> None:
-        if len(self._kept) >= _MANY:
-            self._kept.clear()
-        self._kept[key] = (self._clock() + FRESH, value)
+        kept, now = self._kept, self._clock()
+        kept.pop(key, None)
+        kept[key] = (now + FRESH, value)  # last: in the order of age
+        while len(kept) > _MANY or kept[next(iter(kept))][0] <= now:
+            del kept[next(iter(kept))]
 
     def forget(self) -> None:
-        self._kept.clear()
+        """From any thread."""
+        self._kept = {}
 
 
 # ---- cookies --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from argon2 import PasswordHasher
-from zxcvbn import zxcvbn
 
 from gateway import domain
 from libs.common.errors import TooMany, say
@@ -125,6 +124,8 @@ def _started() -> subprocess.Popen[str]:
 
 def check_new(password: str, *known: str, breached: Container[str] = ()) -> None:
     """Refuse a password that is short, common, made of what is known of the person, or one of `breached` (NIST SP 800-63B, 5.1.1.2)."""
+    from zxcvbn import zxcvbn  # its lists are 10 MB, of no use to a gateway at which nobody chooses a password
+
     domain.check_password_length(password)
     normal = domain.normal_password(password)
     if (

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import aiohttp
+import httpx
 
 from libs.common.clock import Clock
 from libs.common.inner_token import TokenSigner
@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 PATH = "/internal/tenants/snapshot"
 EVERY = 1.0
 """Seconds between two questions. Rights lost must be gone within five."""
-_PATIENCE = aiohttp.ClientTimeout(total=3.0)
+PATIENCE = 3.0
+"""Seconds until an answer must be here, whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,8 @@ class Snapshots:
         """Ask for ever. Failing is normal life here: the last known snapshot stays."""
         failing = False
         while True:
-            # Another session after each failure: kept, a connection would lead to the same broken replica for ever.
-            async with aiohttp.ClientSession(timeout=_PATIENCE, trust_env=False) as client:
+            # Another client after each failure: kept, a connection would lead to the same broken replica for ever.
+            async with httpx.AsyncClient(trust_env=False) as client:
                 try:
                     while True:
                         await self.refresh(client)
@@ -145,27 +146,26 @@ class Snapshots:
                             log.info("snapshot: the registry answers again")
                         failing = False
                         await asyncio.sleep(EVERY)
-                except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, AttributeError) as error:
+                except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError, AttributeError) as error:
                     if not failing:
                         log.warning("snapshot: the registry does not answer (%s)", type(error).__name__)
                     failing = True
             await asyncio.sleep(EVERY)
 
-    async def refresh(self, client: aiohttp.ClientSession) -> None:
+    async def refresh(self, client: httpx.AsyncClient) -> None:
         """Ask once; replace `current` and the kept copy when something changed."""
         headers = {"authorization": f"Bearer {self._signer.sign_as_service('tenants')}"}
         if self._etag:
             headers["if-none-match"] = self._etag
-        async with client.get(self._url, headers=headers, allow_redirects=False) as answer:
-            if answer.status == 304 and self.known:
-                self.confirmed_at = self._clock.now()
-                return
-            if answer.status != 200:
-                raise ValueError(f"status {answer.status}")
-            body = await answer.read()
-            etag = answer.headers.get("etag")
-        self.current = await asyncio.to_thread(self._take, body)
-        self._etag = etag
+        async with asyncio.timeout(PATIENCE):
+            answer = await client.get(self._url, headers=headers, timeout=None)
+        if answer.status_code == 304 and self.known:
+            self.confirmed_at = self._clock.now()
+            return
+        if answer.status_code != 200:
+            raise ValueError(f"status {answer.status_code}")
+        self.current = await asyncio.to_thread(self._take, answer.content)
+        self._etag = answer.headers.get("etag")
         self.confirmed_at = self._clock.now()
 
     def _take(self, body: bytes) -> Snapshot:
