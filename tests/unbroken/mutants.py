@@ -125,23 +125,24 @@ def copied(folder: Path) -> Path:
 def tried(copy: Path, mutant: Mutant, environment: Mapping[str, str]) -> Seen:
     """What its tests said with the fault in `copy`, which is afterwards as it was."""
     path = copy / path_of(mutant)
-    original = ROOT / path_of(mutant)
-    path.write_text(planted(original.read_text("utf-8"), mutant), "utf-8")
+    before, at = path.read_text("utf-8"), path.stat()
+    path.write_text(planted(before, mutant), "utf-8")
     try:
         return run(copy, mutant.red, environment)
     finally:
-        shutil.copy2(original, path)
+        path.write_text(before, "utf-8")
+        os.utime(path, ns=(at.st_atime_ns, at.st_mtime_ns))  # its compiled form is that of before
 
 
 def still_green(mutant: Mutant, seen: Seen) -> list[str]:
     return [test for test in mutant.red if function_of(test) not in seen.red]
 
 
-def all_tried(mutants: list[Mutant], folder: Path, environment: Mapping[str, str]) -> list[Seen]:
+def all_tried(mutants: list[Mutant], lanes: list[Path], environment: Mapping[str, str]) -> list[Seen]:
     """One after another in each lane; said as they come."""
     free: SimpleQueue[Path] = SimpleQueue()
-    for lane in range(LANES):
-        free.put(copied(folder / f"lane{lane}"))
+    for lane in lanes:
+        free.put(lane)
     # A file's compiled form is believed by its time and size: of a planted one none may be kept.
     without_traces = {**environment, "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -155,7 +156,7 @@ def all_tried(mutants: list[Mutant], folder: Path, environment: Mapping[str, str
         print(f"  {'GREEN ' + ', '.join(green) if green else 'red'}: {mutant.what} {seen.trouble}", flush=True)
         return seen
 
-    with ThreadPoolExecutor(LANES) as pool:
+    with ThreadPoolExecutor(len(lanes)) as pool:
         return list(pool.map(try_one, mutants))
 
 
@@ -202,13 +203,12 @@ def main(words: str) -> int:
             "COLUMNS": "300",
             "PYTHONPYCACHEPREFIX": str(folder / "pyc"),
         }
-        before = run(
-            copied(folder / "before"), sorted({test for mutant in mutants for test in mutant.red}), environment
-        )
+        lanes = [copied(folder / f"lane{lane}") for lane in range(LANES)]  # the checkout may change meanwhile
+        before = run(lanes[0], sorted({test for mutant in mutants for test in mutant.red}), environment)
         if before.red or before.trouble:
             print(f"Red without any fault: {before.red} {before.trouble}")
             return 1
-        results = all_tried(mutants, folder, environment)
+        results = all_tried(mutants, lanes, environment)
     when = f"{datetime.now(UTC):%Y-%m-%d %H:%M}、{_commit()}"
     done = {mutant.what: row(mutant, seen, when) for mutant, seen in zip(mutants, results, strict=True)}
     PAGE.write_text(page(rows_before() | done), "utf-8")
