@@ -2,8 +2,8 @@
 
     python -m tests.unbroken.mutants [WORDS]     only mutants whose sentence has these words
 
-Each mutant of `services/backup/tests/mutants.py` is planted in a copy of this checkout, its tests run there on private nodes, and it is
-taken back. Before, all of them must be green without any. Writes docs/backup-mutants.md, where a row stands until its mutant is
+Each mutant of `services/backup/tests/mutants.py` is planted in a copy of this checkout, its tests run there on SQLite, and it is taken
+back. Before, all of them must be green without any. Writes docs/backup-mutants.md, where a row stands until its mutant is
 planted again; ends with 1 when a test stayed green.
 """
 
@@ -15,13 +15,11 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
 
-from infra.local.test import environment_for
 from services.backup.tests.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
@@ -34,17 +32,17 @@ LONGEST = 150
 _NAMED = re.compile(r"`([\w/.-]+\.py)::(\w+)`")
 _RED = re.compile(r"^(?:FAILED|ERROR) \S+?::(?:\w+::)?(\w+)(?:\[.*?\])?(?: - (.*))?$", re.MULTILINE)
 
-HEAD = """# バックアップの検査は、赤くなれるか
+HEAD = """# Each test of the backup's faults can turn red
 
-`make mutants` が書くページです。手で直しません。[FAULTS.md](../services/backup/FAULTS.md) の検査ひとつひとつについて、その行のいう誤りを
-製品の写しに植え(`services/backup/tests/mutants.py`)、検査が赤くなることを確かめます。植える前は、どれも緑です。
+Written by `make mutants`, not by hand. For every test that [FAULTS.md](../services/backup/FAULTS.md) names, the fault of its row is planted
+in a copy of the product (`services/backup/tests/mutants.py`); then the test must fail. Before, all of them pass. On SQLite.
 
-植える誤り {mutants}、赤くなるべき検査 {tests}、緑のままの検査 {green}。行は、同じ誤りをもう一度植えるまで残ります。
+{mutants} faults, {tests} tests that must turn red, {green} that stayed green. A row stands until its fault is planted again.
 
-| FAULTS.md の行 | 植えた誤り | 変えたところ | 赤くなった検査(最初の言い分) | 植えた日時(UTC)と版 |
+| row of FAULTS.md | fault planted | where | red tests, and what they said first | when (UTC), at which commit |
 |---|---|---|---|---|
 """
-GREEN = "**緑のまま**"
+GREEN = "**stayed green**"
 
 
 class NotPlanted(Exception):
@@ -171,7 +169,7 @@ def row(mutant: Mutant, seen: Seen, when: str) -> str:
 def rows_before() -> dict[str, str]:
     """What was planted → its row, as the page has them."""
     text = PAGE.read_text("utf-8") if PAGE.exists() else ""
-    return {line.split(" | ")[1]: line for line in text.splitlines() if line.startswith("| ")}
+    return {line.split(" | ")[1]: line for line in text.partition("|---")[2].splitlines() if line.startswith("| ")}
 
 
 def page(rows: Mapping[str, str]) -> str:
@@ -197,19 +195,18 @@ def main(words: str) -> int:
     mutants = [mutant for mutant in MUTANTS if words in mutant.what]
     for mutant in mutants:
         planted((ROOT / path_of(mutant)).read_text("utf-8"), mutant)  # before hours of work
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kyodo-mutants-")))
-        environment = environment_for(stack, os.environ) | {
-            "COLUMNS": "300",
-            "PYTHONPYCACHEPREFIX": str(folder / "pyc"),
-        }
+    with tempfile.TemporaryDirectory(prefix="kyodo-mutants-") as name:
+        folder = Path(name)
+        (folder / "tmp").mkdir()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("TEST_")}
+        environment |= {"COLUMNS": "300", "PYTHONPYCACHEPREFIX": str(folder / "pyc"), "TMPDIR": str(folder / "tmp")}
         lanes = [copied(folder / f"lane{lane}") for lane in range(LANES)]  # the checkout may change meanwhile
         before = run(lanes[0], sorted({test for mutant in mutants for test in mutant.red}), environment)
         if before.red or before.trouble:
             print(f"Red without any fault: {before.red} {before.trouble}")
             return 1
         results = all_tried(mutants, lanes, environment)
-    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M}、{_commit()}"
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M}, {_commit()}"
     done = {mutant.what: row(mutant, seen, when) for mutant, seen in zip(mutants, results, strict=True)}
     PAGE.write_text(page(rows_before() | done), "utf-8")
     return int(any(still_green(mutant, seen) for mutant, seen in zip(mutants, results, strict=True)))

@@ -114,7 +114,7 @@ def make_key(
         repositories.add_key(session, actor, repository_id, token, chosen, key_name, now_of(request))
     place = place_of(request, row.name)
     saved = (
-        script.set_up_for(place, token.secret, plan)
+        script.set_up_for(place, token.secret, plan, lambda text: spoken(request, text))
         if chosen == "append"
         else script.by_hand(place, token.secret, chosen)
     )

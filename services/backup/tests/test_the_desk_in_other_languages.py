@@ -1,6 +1,8 @@
 """Staff read the desk, and why it refuses, in English and やさしい日本語; what people wrote stays as they wrote it."""
 
+import base64
 import re
+import subprocess
 from html import unescape
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from libs.common.errors import Sentence
 from services.backup.db import repositories as db
 from services.backup.domain import problems
+from services.backup.tests.test_scripts_are_understood import daily, wrong
 from services.backup.tests.test_staff_set_up_a_backup import DESK, NEW, Desk, desk  # noqa: F401 (a fixture)
 from services.backup.tests.town import HOME, Cloud, named
 from services.backup.use_cases import drill
@@ -123,3 +126,24 @@ def test_what_evidence_says_is_known_again_with_what_was_put_into_it() -> None:
         again = problems.known(str(said))
         assert isinstance(again, Sentence) and (again, again.template) == (said, said.template)
     assert problems.known("ほかの文") == "ほかの文"
+
+
+@pytest.mark.parametrize(("lang", "safe"), [("en", "keep it in a safe."), ("ja-easy", "金庫に 入れて ください。")])
+def test_the_script_for_a_machine_is_in_its_reader_s_language_and_still_understood(
+    desk: Desk,  # noqa: F811
+    lang: str,
+    safe: str,
+) -> None:
+    made = desk.make()
+    desk.client.cookies.set("lang", lang)
+    for folder in ("/srv/data", "D:\\Data"):
+        form = {"mode": "append", "key_name": "1", "days": "10", "folder": folder, "at": "01:30"}
+        page = desk.post(f"{made}/keys", 201, **form)
+        (href,) = re.findall(r"base64,([A-Za-z0-9+/=]+)", page)
+        script = base64.b64decode(href).decode("utf-8-sig")
+        assert safe in script
+        assert lang != "en" or JAPANESE.findall(script) == []
+        if folder.startswith("/"):
+            subprocess.run(["sh", "-n"], input=script.encode(), check=True)
+        else:
+            assert wrong(script) == [] == wrong(daily(script)), "neither what sets it up nor what runs every day"
