@@ -286,8 +286,9 @@ def test_two_workers_copying_at_once_copy_each_object_once(cloud: Cloud, monkeyp
     both, begin = threading.Barrier(2), FolderSite.begin
 
     def together(site: FolderSite) -> Any:
-        both.wait(60)
-        return begin(site)
+        upload = begin(site)
+        both.wait(30)  # each object is on its way twice
+        return upload
 
     monkeypatch.setattr(FolderSite, "begin", together)
     with ThreadPoolExecutor(2) as pool:
