@@ -94,6 +94,10 @@ audit: ## Ask for known weaknesses of every locked package; what could not be lo
 	$(SETUP) test
 	@$(PY) -m infra.local.audit
 
+mutants: ## Plant a fault for every test that services/backup/FAULTS.md names and see it turn red; writes docs/backup-mutants.md (WORDS=… for some)
+	$(SETUP) test
+	@exec $(PY) -m tests.unbroken.mutants $(WORDS)
+
 fuzz: ## Requests made from each service's own OpenAPI document, sent to every route (EXAMPLES=20 SERVICE=ebid SEED=…)
 	$(SETUP) test
 	@exec $(PY) -m tests.unbroken.fuzz --examples $(or $(EXAMPLES),20) --seed $(or $(SEED),1) $(if $(SERVICE),--service $(SERVICE))
@@ -112,4 +116,4 @@ images: ## Build the container image of every service with the one Dockerfile (n
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: accessibility accessibility-table run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill rolling earlier audit chaos load fuzz simulate doctor images help
+.PHONY: accessibility accessibility-table run stop reset test slow lint lint-here format bench pictures lock manifests containers sbom drill rolling earlier audit chaos load mutants fuzz simulate doctor images help

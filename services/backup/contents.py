@@ -12,6 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.backup.domain import problems
+
 LIST = "own-backup.json"
 """Beside the files of the cloud's own backup: path → what was counted when it was made."""
 _SQLITE, _DUMP, _ZIP = b"SQLite format 3\x00", b"--\n-- PostgreSQL database dump", b"PK\x03\x04"
@@ -63,7 +65,7 @@ def _count_file(path: Path, total: Counted) -> None:
         elif head.startswith(_ZIP) and (members := _archive(path)) is not None:
             total.archives, total.members = total.archives + 1, total.members + members
     except (sqlite3.DatabaseError, zipfile.BadZipFile, ValueError, KeyError, EOFError):
-        total.broken.append(f"{'書き出し' if head.startswith(_ZIP) else 'データベース'}が1つ、壊れています")
+        total.broken.append(problems.BROKEN_ARCHIVE if head.startswith(_ZIP) else problems.BROKEN_DATABASE)
 
 
 def _sqlite(path: Path) -> tuple[int, int]:
@@ -121,6 +123,6 @@ def _compare(listed: Path, total: Counted) -> None:
     for place, told in json.loads(listed.read_text("utf-8"))["databases"].items():
         try:
             if rows_of(listed.parent / place) != (told["tables"], told["rows"]):
-                total.broken.append("データベースが1つ、行の数が合いません")
+                total.broken.append(problems.OTHER_ROWS)
         except (OSError, ValueError, sqlite3.DatabaseError):
-            total.broken.append("データベースが1つ、戻っていません")
+            total.broken.append(problems.NO_DATABASE)

@@ -24,9 +24,9 @@ from services.backup.api.shell import (
     whole_number,
 )
 from services.backup.db import repositories as db
-from services.backup.domain import script
+from services.backup.domain import problems, script
 from services.backup.domain.asof import after, read_moment, write_moment
-from services.backup.domain.modes import LABELS, Mode, scope_of
+from services.backup.domain.modes import LABELS, NAMES, Mode, scope_of
 from services.backup.settings import held, settings_of
 from services.backup.use_cases import alerts, deposit, disposal, drill, overview, repositories
 from services.backup.use_cases.alerts import SEEN_BY_PEOPLE, STEPS, WORDS
@@ -114,7 +114,7 @@ def make_key(
         repositories.add_key(session, actor, repository_id, token, chosen, key_name, now_of(request))
     place = place_of(request, row.name)
     saved = (
-        script.set_up_for(place, token.secret, plan)
+        script.set_up_for(place, token.secret, plan, lambda text: spoken(request, text))
         if chosen == "append"
         else script.by_hand(place, token.secret, chosen)
     )
@@ -273,7 +273,8 @@ def _detail_page(
         request, "desk/repository.html", status=status, title=row.title, crumbs=_crumbs(request, row), found=found,
         row=row, moment=moment, then=script.restore_from(place, moment) if moment else {}, read_key_file=place.read_key_file,
         verification=script.verification(), errors=errors or {}, typed=shown | (typed or {}),
-        modes=list(spoken_all(request, LABELS).items()),
+        modes=list(spoken_all(request, LABELS).items()), mode_names=spoken_all(request, NAMES),
+        said=lambda problem: spoken(request, problems.known(problem)),
         words=spoken_all(request, WORDS), steps=spoken_all(request, STEPS), seen_by_people=SEEN_BY_PEOPLE, to_disk=script.to_disk(row.name),
     )  # fmt: skip
 

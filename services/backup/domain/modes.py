@@ -11,6 +11,8 @@ LABELS: dict[Mode, str] = {
     "read": say("読むだけ（復元用）"),
     "full": say("整理もできる（古い世代の削除用。担当者の端末でだけ使ってください）"),
 }
+NAMES: dict[Mode, str] = {"append": say("追記だけ"), "read": say("読むだけ"), "full": say("整理もできる")}
+"""For a table, which is narrow on a phone."""
 
 
 def scope_of(mode: Mode) -> str:

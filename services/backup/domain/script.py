@@ -3,6 +3,7 @@
 import base64
 import re
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -69,22 +70,35 @@ def environment_file(place: Place, token: str) -> str:
     )
 
 
-def set_up(place: Place, token: str, plan: Plan) -> str:
+Tell = Callable[[str], str]
+"""Says a sentence in the language of whoever will read the script."""
+
+
+def _lost_password() -> str:
+    return say("この合言葉をなくすと、だれにも復元できません。印刷して金庫に保管してください。")
+
+
+def _some_unreadable() -> str:
+    return say("読めないファイルがありました。上の表示を確かめてください。")
+
+
+def set_up(place: Place, token: str, plan: Plan, tell: Tell = str) -> str:
     """A shell script for Debian and Ubuntu: install, password, first backup, daily timer.
 
     The unit first takes away locks that a machine that lost its power has left; it runs when nobody else needs the disk.
     A first backup without some files (restic's exit code 3) has arrived: the timer is needed all the more.
     """
     name, folder = place.name, shlex.quote(plan.folder)
+    purpose = say("「%(name)s」の最初のバックアップと、毎日のタイマー。root で一度だけ実行してください。", name=name)
     return f"""#!/bin/sh
-# 「{name}」の最初のバックアップと、毎日のタイマー。root で一度だけ実行してください。
+# {tell(purpose)}
 set -eu
 command -v restic >/dev/null || {{ apt-get update; apt-get install -y restic; }}
 install -d -m 700 /etc/kyodo-backup
 umask 077
 cat > /etc/kyodo-backup/{name}.env <<'END'
 {environment_file(place, token)}END
-# この合言葉をなくすと、だれにも復元できません。印刷して金庫に保管してください。
+# {tell(_lost_password())}
 [ -s /etc/kyodo-backup/{name}.password ] || head -c 24 /dev/urandom | base64 > /etc/kyodo-backup/{name}.password
 cat > /etc/kyodo-backup/{name}.sh <<'END'
 #!/bin/sh
@@ -94,7 +108,7 @@ exec restic backup {folder}
 END
 set -a; . /etc/kyodo-backup/{name}.env; set +a
 restic cat config >/dev/null 2>&1 || restic init
-sh /etc/kyodo-backup/{name}.sh || [ $? -eq 3 ] # 3: 読めないファイルがありました。上の表示を確かめてください。
+sh /etc/kyodo-backup/{name}.sh || [ $? -eq 3 ] # 3: {tell(_some_unreadable())}
 cat > /etc/systemd/system/kyodo-backup-{name}.service <<'END'
 [Unit]
 Description=Backup of {name} to the distant site
@@ -124,7 +138,7 @@ systemctl enable --now kyodo-backup-{name}.timer
 """
 
 
-def set_up_windows(place: Place, token: str, plan: Plan) -> str:
+def set_up_windows(place: Place, token: str, plan: Plan, tell: Tell = str) -> str:
     """A PowerShell script for an administrator: password, first backup, daily task of SYSTEM. restic.exe lies in the folder.
 
     The key stands in a file that only SYSTEM and administrators can read, not on a command line that every user can see.
@@ -134,15 +148,24 @@ def set_up_windows(place: Place, token: str, plan: Plan) -> str:
     """
     name, base = place.name, WINDOWS_FOLDER
     folder = re.sub(r"(?<!:)\\+$", "", plan.folder)  # before a quotation mark it would take it away from restic
-    return f"""# 「{name}」の最初のバックアップと、毎日のタスク。管理者のPowerShellで一度だけ実行してください。
-# 先に restic.exe を {base} に置きます。
+    purpose = say(
+        "「%(name)s」の最初のバックアップと、毎日のタスク。管理者のPowerShellで一度だけ実行してください。", name=name
+    )
+    first = say("先に restic.exe を %(folder)s に置きます。", folder=base)
+    not_ours = say("フォルダー %(folder)s を、管理者だけが読めるようにできませんでした。", folder=base)
+    none, failed = (
+        say("%(file)s がありません。", file="$restic"),
+        say("バックアップできませんでした。上の表示を確かめてください。"),
+    )
+    return f"""# {tell(purpose)}
+# {tell(first)}
 #Requires -RunAsAdministrator
 $ErrorActionPreference = "Stop"
 $base = "{base}"
 New-Item -ItemType Directory -Force $base | Out-Null
 icacls $base /inheritance:r /grant "*S-1-5-18:(OI)(CI)F" "*S-1-5-32-544:(OI)(CI)F" | Out-Null
-if ($LASTEXITCODE -ne 0) {{ throw "フォルダー {base} を、管理者だけが読めるようにできませんでした。" }}
-# この合言葉をなくすと、だれにも復元できません。印刷して金庫に保管してください。
+if ($LASTEXITCODE -ne 0) {{ throw "{tell(not_ours)}" }}
+# {tell(_lost_password())}
 $password = "$base\\{name}.password"
 if (-not (Test-Path $password)) {{
   $bytes = New-Object byte[] 24
@@ -154,7 +177,7 @@ $env:RESTIC_REPOSITORY = "{place.address(token)}"
 $env:RESTIC_PASSWORD_FILE = "{base}\\{name}.password"
 $env:RESTIC_CACHE_DIR = "{base}\\cache"
 $restic = "{base}\\restic.exe"
-if (-not (Test-Path $restic)) {{ Write-Output "$restic がありません。"; exit 1 }}
+if (-not (Test-Path $restic)) {{ Write-Output "{tell(none)}"; exit 1 }}
 & $restic cat config 2>$null | Out-Null
 if ($LASTEXITCODE -ne 0) {{ & $restic init; if ($LASTEXITCODE -ne 0) {{ exit $LASTEXITCODE }} }}
 & $restic unlock
@@ -164,8 +187,8 @@ exit $LASTEXITCODE
 [IO.File]::WriteAllText("$base\\{name}.ps1", $script, (New-Object Text.UTF8Encoding $true))
 $arguments = "-NoProfile -ExecutionPolicy Bypass -File `"$base\\{name}.ps1`""
 powershell.exe -NoProfile -ExecutionPolicy Bypass -File "$base\\{name}.ps1"
-# 3: 読めないファイルがありました。上の表示を確かめてください。
-if ($LASTEXITCODE -notin 0, 3) {{ throw "バックアップできませんでした。上の表示を確かめてください。" }}
+# 3: {tell(_some_unreadable())}
+if ($LASTEXITCODE -notin 0, 3) {{ throw "{tell(failed)}" }}
 $action = New-ScheduledTaskAction -Execute "powershell.exe" -Argument $arguments
 $trigger = New-ScheduledTaskTrigger -Daily -At "{plan.at}" -RandomDelay (New-TimeSpan -Hours 1)
 $settings = New-ScheduledTaskSettingsSet -StartWhenAvailable -RunOnlyIfNetworkAvailable `
@@ -194,15 +217,14 @@ class Saved:
         return "data:application/octet-stream;base64," + base64.b64encode(self.text.encode(encoding)).decode()
 
 
-def set_up_for(place: Place, token: str, plan: Plan) -> Saved:
+def set_up_for(place: Place, token: str, plan: Plan, tell: Tell = str) -> Saved:
     """For Linux or Windows, as the folder's form says. Windows forbids scripts from files unless the command allows it."""
     name = f"kyodo-backup-{place.name}"
     if plan.folder.startswith("/"):
-        return Saved(
-            say("Linuxの機械（Debian・Ubuntu）で"), f"{name}.sh", set_up(place, token, plan), f"sudo sh {name}.sh"
-        )
+        text = set_up(place, token, plan, tell)
+        return Saved(say("Linuxの機械（Debian・Ubuntu）で"), f"{name}.sh", text, f"sudo sh {name}.sh")
     command = f"powershell.exe -NoProfile -ExecutionPolicy Bypass -File .\\{name}.ps1"
-    return Saved(say("Windowsの機械で"), f"{name}.ps1", set_up_windows(place, token, plan), command)
+    return Saved(say("Windowsの機械で"), f"{name}.ps1", set_up_windows(place, token, plan, tell), command)
 
 
 def to_disk(name: str, folder: str = "/srv/data", disk: str = "/media/disk") -> str:

@@ -1,10 +1,16 @@
 """Unmodified restic, start to end."""
 
+import json
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from services.backup.tests.lossy import losing_replies
 from services.backup.tests.town import Cloud, current_restic, fill, named, restored
+from tests.bench import peers
 
 
 def test_init_backup_check_restore_forget_prune(cloud: Cloud, tmp_path: Path) -> None:
@@ -59,4 +65,26 @@ def test_a_town_that_lost_everything_gets_back_the_same_bytes_with_a_read_key(cl
     writer.restic("init")
     writer.restic("backup", str(source))
     reader.restic("restore", "latest", "--target", str(target), "--no-lock")
+    assert restored(target, source) == original
+
+
+def test_a_town_moves_here_what_lay_behind_rclone(small_cloud: Cloud, tmp_path: Path) -> None:
+    """rclone has no client of this protocol: restic speaks to it (`rclone:…`), and carries every snapshot over from there."""
+    machine, program = small_cloud.machine(small_cloud.repository(), "append"), current_restic()
+    rclone = peers.found("rclone") or shutil.which("rclone")
+    if not rclone:
+        pytest.skip("no rclone: run `python -m tests.bench.peers`, or install it")
+    (tmp_path / "password").write_text("of before")
+    source, target, before = tmp_path / "src", tmp_path / "back", f"rclone::local:{tmp_path / 'before'}"
+    through = [program, "-o", f"rclone.program={rclone}", "-r", before, "-p", str(tmp_path / "password"), "--no-cache"]
+    for seed in (1, 2):
+        original = fill(source, files=10, seed=seed)
+        for arguments in ([["init"]] if seed == 1 else []) + [["backup", str(source)]]:
+            subprocess.run([*through, *arguments], check=True, capture_output=True)
+    told = ["-o", f"rclone.program={rclone}", "--from-repo", before, "--from-password-file", str(tmp_path / "password")]
+    machine.restic("init", "--copy-chunker-params", *told, program=program)
+    machine.restic("copy", *told, program=program)
+    machine.restic("check", "--read-data")
+    assert len(json.loads(machine.restic("snapshots", "--json").stdout)) == 2
+    machine.restic("restore", "latest", "--target", str(target))
     assert restored(target, source) == original

@@ -14,7 +14,7 @@ from infra.local.processes import wait_until
 from services.backup.db import repositories
 from services.backup.sites import FolderSite, SiteDown
 from services.backup.tests.test_nothing_acknowledged_is_lost import Alone, alone  # noqa: F401 (a fixture)
-from services.backup.tests.town import HOME, MIB, Cloud, named
+from services.backup.tests.town import HOME, MIB, Cloud, named, open_files
 
 CONTENT = b"x" * 1000
 
@@ -138,8 +138,7 @@ def test_thousands_of_small_requests_at_once_leave_no_descriptor_open(alone: Alo
 def left_open(process: subprocess.Popen[bytes] | None) -> list[str]:
     """What is sent is remembered open for a moment (`exchange.py · Memory`), and then no more."""
     assert process
-    open_files = [file.path for file in psutil.Process(process.pid).open_files()]
-    return [path for path in open_files if "/uploads/" in path or "/locks/" in path]
+    return [path for path in open_files(process.pid) if "/uploads/" in path or "/locks/" in path]
 
 
 def test_a_site_without_its_mark_takes_nothing(tmp_path: Path) -> None:

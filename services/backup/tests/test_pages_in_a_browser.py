@@ -1,5 +1,6 @@
 """Staff's pages in a real browser: they fit a phone, axe finds nothing, everything can be pressed."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from playwright.sync_api import Page
 from sqlalchemy import select
 
+from libs.common.clock import JST
 from libs.common.testing.browser import (
     assert_axe_clean,
     assert_no_sideways_scroll,
@@ -17,8 +19,8 @@ from libs.common.testing.browser import (
 from libs.common.web import static_app
 from services.backup.db import AllowanceRow
 from services.backup.db import repositories as db
-from services.backup.tests.test_staff_set_up_a_backup import DESK, NEW
-from services.backup.tests.town import GIB, HOME, Cloud, named, serving
+from services.backup.tests.test_staff_set_up_a_backup import DESK, NEW, Desk
+from services.backup.tests.town import GIB, HOME, Cloud, fill, named, restic_program, restored, serving
 from services.backup.use_cases import drill, sites
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -97,6 +99,47 @@ def test_a_clerk_makes_a_repository_and_a_key_on_a_phone_and_reads_it_at_a_desk(
                 assert_targets_large_enough(page)
             page.goto(f"{url}{DESK}{repository_id}?date=2026-11-21")
             look(page, f"past-{width}", tmp_path)
+
+
+def test_a_clerk_chooses_a_moment_and_what_the_page_says_brings_it_back(
+    small_cloud: Cloud,
+    browser_page: Callable[..., Page],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """On a phone, with restic as it is: what was there before somebody pruned it away."""
+    small_cloud.service.settings.public_url = small_cloud.url
+    repository_id = Desk(small_cloud).make()
+    with small_cloud.database.reading(tenant=HOME) as session:
+        row = db.by_id(session, repository_id)
+    machine, source = small_cloud.machine(row, "full"), tmp_path / "src"
+    original = fill(source, files=6)
+    machine.restic("init")
+    machine.restic("backup", str(source))
+    small_cloud.clock.advance(hours=1)
+    moment = small_cloud.clock.now().astimezone(JST)
+    small_cloud.clock.advance(hours=1)
+    fill(source, files=6, seed=2)
+    machine.restic("backup", str(source))
+    machine.restic("forget", "--keep-last", "1", "--prune")
+    with serving(Front(small_cloud)) as url:
+        phone = browser_page(375)
+        phone.goto(url + DESK + repository_id)
+        phone.fill("[name=key_name]", "復元する端末")
+        phone.check("[name=mode][value=read]")
+        phone.click("text=キーと設定を作る")
+        with phone.expect_download() as saving:
+            phone.click("text=「kyodo-backup-juki-read.key」を保存する")
+        saving.value.save_as(tmp_path / saving.value.suggested_filename)
+        phone.goto(url + DESK + repository_id)
+        phone.fill("[name=date]", f"{moment:%Y-%m-%d}")
+        phone.fill("[name=time]", f"{moment:%H:%M}")
+        phone.click("text=この日時の読み方を見る")
+        command = phone.locator("h3:text-is('Linux') + pre").inner_text()
+        look(phone, "moment-375", tmp_path)
+    command = command.replace("/srv/restored", str(tmp_path / "back")).replace("restic --", f"{restic_program()} --")
+    environment = {name: value for name, value in machine.environment().items() if name != "RESTIC_REPOSITORY"}
+    subprocess.run(["sh", "-ec", command], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert restored(tmp_path / "back", source) == original
 
 
 def test_an_operator_changes_an_allowance_by_keyboard_and_on_a_phone(

@@ -17,6 +17,7 @@ from libs.common.jobs import JobRow, Later
 from services.backup import vault, worker
 from services.backup.db import DrillRow, RepositoryRow
 from services.backup.db import repositories as db
+from services.backup.domain import problems
 from services.backup.settings import settings_of
 from services.backup.tests.test_two_sites import copy_all, flip_a_bit, rows
 from services.backup.tests.town import HOME, Cloud, Machine, fill
@@ -144,9 +145,9 @@ def test_a_deposited_password_that_is_wrong_is_said_so(small_cloud: Cloud, tmp_p
             row.sealed_password = vault.seal(key, row, "not what the town knows")
         failed = drilled(small_cloud, machine)
         assert failed.state == "failed" and failed.evidence
-        assert failed.evidence["problems"] == [drill.WRONG_PASSWORD]
+        assert failed.evidence["problems"] == [problems.WRONG_PASSWORD]
     desk = TestClient(small_cloud.app, headers=small_cloud.issuers.headers(small_cloud.staff(), "backup", html=True))
-    assert drill.WRONG_PASSWORD in desk.get(f"/t/{HOME}/backup/desk/{machine.repository.id}").text
+    assert problems.WRONG_PASSWORD in desk.get(f"/t/{HOME}/backup/desk/{machine.repository.id}").text
     with small_cloud.database.transaction(tenant=HOME) as session:
         deposit.deposit(session, small_cloud.staff(), small_cloud.places.vault_key, machine.repository.id,
                         "only the town knows this", small_cloud.clock.now())  # fmt: skip
@@ -176,7 +177,7 @@ def test_a_drill_whose_process_always_dies_has_failed_and_another_can_begin(
     worker.plan_drills(small_cloud.service, _job(""))
     with small_cloud.database.reading(tenant=HOME) as session:
         row, alerts = db.drill(session, asked.id), db.open_alerts(session)
-    assert (row.state, row.evidence and row.evidence["problems"]) == ("failed", [drill.BROKEN_OFF])
+    assert (row.state, row.evidence and row.evidence["problems"]) == ("failed", [problems.BROKEN_OFF])
     assert [alert.kind for alert in alerts] == ["drill"]
     assert drilled(small_cloud, machine).state == "passed"
 

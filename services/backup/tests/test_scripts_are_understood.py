@@ -2,6 +2,7 @@
 
 import base64
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,29 @@ def test_a_shell_understands_the_set_up(folder: str) -> None:
     body = text.partition(".sh <<'END'\n")[2].partition("\nEND\n")[0]
     said = body.replace("exec restic backup", "printf %s").replace("restic unlock", ":")
     assert subprocess.run(["sh", "-c", said], check=True, capture_output=True).stdout.decode() == folder
+
+
+def units(text: str, folder: Path) -> list[str]:
+    """What the set-up would give to systemd, as files in `folder`."""
+    for kind in ("service", "timer"):
+        unit = text.partition(f"kyodo-backup-juki.{kind} <<'END'\n")[2].partition("END\n")[0]
+        (folder / f"kyodo-backup-juki.{kind}").write_text(unit)
+    return sorted(str(path) for path in folder.glob("kyodo-backup-juki.*"))
+
+
+def not_understood(paths: list[str]) -> str:
+    done = subprocess.run(["systemd-analyze", "verify", *paths], capture_output=True, text=True)
+    return done.stderr if done.returncode else ""
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
+@pytest.mark.parametrize("at", ["00:00", "23:59"])
+def test_systemd_understands_the_units(tmp_path: Path, at: str) -> None:
+    text = script.set_up(PLACE, "abc-DEF_123", script.Plan("/srv/住基 データ", at))
+    paths = units(text, tmp_path)
+    assert len(paths) == 2 and not_understood(paths) == ""
+    (tmp_path / "kyodo-backup-juki.service").write_text("[Service]\nExecStart=no-such-program\n")
+    assert "no-such-program" in not_understood(paths), "planted"
 
 
 def test_the_file_to_save_has_the_mark_that_powershell_needs_and_a_shell_must_not_have() -> None:

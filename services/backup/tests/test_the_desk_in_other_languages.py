@@ -1,13 +1,19 @@
 """Staff read the desk, and why it refuses, in English and やさしい日本語; what people wrote stays as they wrote it."""
 
+import base64
 import re
+import subprocess
 from html import unescape
 
 import pytest
 
+from libs.common.errors import Sentence
 from services.backup.db import repositories as db
+from services.backup.domain import problems
+from services.backup.tests.test_scripts_are_understood import daily, wrong
 from services.backup.tests.test_staff_set_up_a_backup import DESK, NEW, Desk, desk  # noqa: F401 (a fixture)
 from services.backup.tests.town import HOME, Cloud, named
+from services.backup.use_cases import drill
 from services.backup.use_cases.alerts import STEPS, raise_alert
 
 JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]+")
@@ -84,3 +90,60 @@ def test_staff_are_told_in_their_language_of_a_site_that_is_away_and_why_they_ar
     assert heading in desk.get() and heading in desk.get(made)
     root.with_name("away").rename(root)
     assert heading not in desk.get()
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence"),
+    [
+        ("en", "There is no recovery point to restore."),
+        ("ja-easy", "戻す ことが できる ものが ありません。"),
+        ("ja", "復元できる時点がありません。"),
+    ],
+)
+def test_what_a_drill_found_is_said_in_the_reader_s_language_and_signed_in_japanese(
+    small_cloud: Cloud,
+    desk: Desk,  # noqa: F811
+    lang: str,
+    sentence: str,
+) -> None:
+    made = desk.make()
+    desk.post(f"{made}/password", password="only the town knows this", act="deposit")
+    desk.post(f"{made}/drills")
+    with small_cloud.database.reading(tenant=HOME) as session:
+        (asked,) = db.drills(session, made, 2)
+    drill.carry_out(small_cloud.service, HOME, asked.id)
+    assert sentence in desk.get(made, lang=lang)
+    assert desk.client.get(f"{DESK}{made}/drills/{asked.id}").json()["evidence"]["problems"] == [problems.NO_SNAPSHOT]
+
+
+def test_what_evidence_says_is_known_again_with_what_was_put_into_it() -> None:
+    for said in (
+        problems.missing("config"),
+        problems.unreadable("data/ab"),
+        problems.ended_early(3),
+        problems.NO_SNAPSHOT,
+    ):
+        again = problems.known(str(said))
+        assert isinstance(again, Sentence) and (again, again.template) == (said, said.template)
+    assert problems.known("ほかの文") == "ほかの文"
+
+
+@pytest.mark.parametrize(("lang", "safe"), [("en", "keep it in a safe."), ("ja-easy", "金庫に 入れて ください。")])
+def test_the_script_for_a_machine_is_in_its_reader_s_language_and_still_understood(
+    desk: Desk,  # noqa: F811
+    lang: str,
+    safe: str,
+) -> None:
+    made = desk.make()
+    desk.client.cookies.set("lang", lang)
+    for folder in ("/srv/data", "D:\\Data"):
+        form = {"mode": "append", "key_name": "1", "days": "10", "folder": folder, "at": "01:30"}
+        page = desk.post(f"{made}/keys", 201, **form)
+        (href,) = re.findall(r"base64,([A-Za-z0-9+/=]+)", page)
+        script = base64.b64decode(href).decode("utf-8-sig")
+        assert safe in script
+        assert lang != "en" or JAPANESE.findall(script) == []
+        if folder.startswith("/"):
+            subprocess.run(["sh", "-n"], input=script.encode(), check=True)
+        else:
+            assert wrong(script) == [] == wrong(daily(script)), "neither what sets it up nor what runs every day"

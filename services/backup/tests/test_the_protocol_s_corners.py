@@ -283,6 +283,7 @@ def test_an_upload_that_breaks_off_beside_a_good_one_of_the_same_name_spoils_not
             f"Authorization: Basic {secret}\r\nContent-Length: {len(CONTENT)}\r\n\r\n".encode()
             + CONTENT[:50_000]
         )
+        assert wait_until(lambda: len(uploads_left(small_cloud)) == 1, seconds=30), "planted: it has begun"
         assert client.post(f"data/{NAME}", content=CONTENT).status_code == 200
         assert client.delete(f"data/{NAME}").status_code == 200
         assert client.post(f"data/{NAME}", content=CONTENT).status_code == 200

@@ -228,13 +228,18 @@ def serving(app: Any) -> Iterator[str]:
         thread.join()
 
 
-def open_uploads() -> list[str]:
-    """Files of uploads that this process, which is the server too, still has open."""
+def open_files(process: int | str = "self") -> list[str]:
+    """What the process has open, also where the file has been deleted since."""
     found = []
-    for link in Path("/proc/self/fd").iterdir():
+    for link in Path(f"/proc/{process}/fd").iterdir():
         with contextlib.suppress(OSError):
             found.append(str(link.readlink()))
-    return [path for path in found if "/uploads/" in path]
+    return found
+
+
+def open_uploads() -> list[str]:
+    """Files of uploads that this process, which is the server too, still has open."""
+    return [path for path in open_files() if "/uploads/" in path]
 
 
 def named(content: bytes) -> str:

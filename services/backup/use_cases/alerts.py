@@ -63,6 +63,8 @@ SEEN_BY_PEOPLE = ("flood", "mass-deletion", "disk", "unopenable")
 LOSSES = ("damage", "drill")
 """Here nobody can say that everything is as it was."""
 TEMPLATE = notices.template(_FOLDER / "alert.txt")
+"""In Japanese, like every mail to staff (`eapply.use_cases.mails`): no service knows in which language a colleague reads, and the address
+is often one of several people. The page it leads to is in its reader's language."""
 
 
 def raise_alert(session: Session, repository: RepositoryRow, kind: str, now: datetime) -> bool:

@@ -28,6 +28,7 @@ from services.backup import contents, vault
 from services.backup.db import DrillRow, ObjectRow, RepositoryRow
 from services.backup.db import objects as objects_db
 from services.backup.db import repositories as db
+from services.backup.domain import problems
 from services.backup.domain.layout import place_of
 from services.backup.events import DrillFinished
 from services.backup.settings import held, settings_of
@@ -41,10 +42,6 @@ KIND = "backup.drill"
 EVERY = timedelta(days=30)
 PATIENCE = 6 * 3600
 """Seconds a restore may take."""
-BROKEN_OFF = (
-    "訓練を最後まで行えませんでした。預かったデータに問題が見つかったわけではありません。運用担当者が調べています"
-)
-WRONG_PASSWORD = "預けた合言葉では開けませんでした。正しい合言葉を預け直してください"  # noqa: S105 (a sentence)
 _log = log.get(__name__)
 
 
@@ -97,7 +94,7 @@ def end_broken_off(service: Service, tenant: str) -> int:
         dead = [row for row in running if jobs.find(session, _job(session, row)).status == "dead"]
     for row in dead:
         _clear_away(service, row.id)
-        _finish(service, tenant, row, Result(problems=[BROKEN_OFF]), None, 0.0)
+        _finish(service, tenant, row, Result(problems=[problems.BROKEN_OFF]), None, 0.0)
     return len(dead)
 
 
@@ -145,13 +142,13 @@ def _read_again(objects: list[ObjectRow], site: Site, job: Job | None) -> Result
     result = Result()
     kinds = {o.type for o in objects}
     result.problems += [
-        f"{kind} がありません" for kind in ("config", "keys", "snapshots", "index") if kind not in kinds
+        problems.missing(kind) for kind in ("config", "keys", "snapshots", "index") if kind not in kinds
     ]
     manifest = hashlib.sha256()
     for number, row in enumerate(sorted(objects, key=lambda o: (o.type, o.name))):
         state, size = state_of(site, row)
         if state != "ok":
-            result.problems.append(f"{row.type}/{row.name[:12]} が読めません")
+            result.problems.append(problems.unreadable(f"{row.type}/{row.name[:12]}"))
         result.files, result.bytes = result.files + 1, result.bytes + size
         manifest.update(f"{row.type}/{row.name}\n".encode())
         if job is not None:
@@ -170,12 +167,12 @@ def _restore(
     """
     snapshot = max((o for o in objects if o.type == "snapshots"), key=lambda o: o.arrived_at, default=None)
     if snapshot is None:
-        return Result(problems=["復元できる時点がありません"])
+        return Result(problems=[problems.NO_SNAPSHOT])
     settings = settings_of(service)
     try:
         password = vault.open_sealed(held(service).vault_key, repository)
     except vault.SealedOtherwise:
-        return Result(problems=[WRONG_PASSWORD])
+        return Result(problems=[problems.WRONG_PASSWORD])
     _clear_away(service, drill_id)
     folder, target = site.workspace(_name(drill_id)), settings.sandbox_dir() / _name(drill_id)
     target.mkdir(parents=True, mode=0o700)
@@ -185,7 +182,7 @@ def _restore(
             try:
                 site.lay_out(key_of(row), folder / place_of(row.type, row.name))
             except FileNotFoundError:
-                result.problems.append(f"{row.type}/{row.name[:12]} がありません")
+                result.problems.append(problems.missing(f"{row.type}/{row.name[:12]}"))
         _run_restic(settings.backup_restic, folder, target, password, snapshot.name, result)
         _measure(target, result)
         _count(target, result)
@@ -222,9 +219,9 @@ def _run_restic(program: str, folder: Path, target: Path, password: str, snapsho
 
     done = run("restore", snapshot, "--target", str(target / "data"))
     if "wrong password" in done.stderr:
-        result.problems.append(WRONG_PASSWORD)
+        result.problems.append(problems.WRONG_PASSWORD)
     elif done.returncode != 0:
-        result.problems.append(f"復元が最後まで進みませんでした（restic: {done.returncode}）")
+        result.problems.append(problems.ended_early(done.returncode))
     result.facts |= {"snapshot": snapshot, "restic": run("version").stdout.strip()}
 
 
