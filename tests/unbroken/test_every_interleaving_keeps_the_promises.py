@@ -8,6 +8,7 @@ Nothing told is lost, nothing is applied twice, each subject keeps its order, a 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -85,14 +86,18 @@ def test_a_run_writes_its_one_line_into_the_page_and_a_short_one_only_what_broke
     assert len(told) == len(before.splitlines()) and sum("結果: " in line for line in told) == 1
     assert any("種 7 から 5,000通り、70,123の出来事。破れはありません。" in line for line in told)
 
-    written: list[tuple[int, ...]] = []
+    written: list[tuple[int | None, ...]] = []
     monkeypatch.setattr(command, "write", lambda *told, broken_at=None: written.append((*told[:2], broken_at)))
-    assert command._run(stores, range(3), steps=False) == 0 and written == []
+
+    def run(schedules: int) -> int:
+        seeds = range(schedules)
+        return command.report((command.one(stores, seed) for seed in seeds), seeds)
+
+    assert run(3) == 0 and written == []
     monkeypatch.setattr(command, "USUAL", 3)
-    assert command._run(stores, range(3), steps=False) == 0 and written == [(0, 3, None)]
-    monkeypatch.setattr(
-        command, "World", lambda stores, seed: World(stores, seed, relay_once=faults.marks_all_of_a_batch)
-    )
-    assert command._run(stores, range(200), steps=False) == 1
+    assert run(3) == 0 and written == [(0, 3, None)]
+    planted = partial(World, relay_once=faults.marks_all_of_a_batch)
+    monkeypatch.setattr(command, "World", planted)
+    assert run(200) == 1
     first, number, seed = written[1]
-    assert (first, seed) == (0, number - 1), "the seed is told by which it is seen again"
+    assert first == 0 and number and seed == number - 1, "the seed is told by which it is seen again"
