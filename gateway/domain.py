@@ -162,8 +162,8 @@ _CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
 def new_recovery_code() -> str:
-    """120 random bits in six groups of four letters: long enough to be kept as a plain digest (ASVS 5.0, 6.5.2: 112 bits)."""
-    return recovery_code_of("".join(secrets.choice(_CODE_LETTERS) for _ in range(24)))
+    """140 random bits in seven groups of four letters (ASVS 5.0, 11.5.1: 128 bits). Those made before have six groups, and go on."""
+    return recovery_code_of("".join(secrets.choice(_CODE_LETTERS) for _ in range(28)))
 
 
 def recovery_code_of(typed: str) -> str:

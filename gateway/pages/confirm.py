@@ -107,7 +107,7 @@ def _use_code(parts: Parts, person: str, code: str, network: str) -> None:
     key, now, account = parts.digest_key, parts.clock.now(), f"code {person}"
     with parts.service.database.transaction(parts.home) as session:
         pace.check_pace(session, key, account, network, now)
-        good = second_factors.use_code(session, key, person, code[:40], now)
+        good = second_factors.use_code(session, key, person, code[:60], now)
         if not good:
             pace.note_failure(session, key, account, network, now)
     if not good:

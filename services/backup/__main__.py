@@ -8,6 +8,7 @@ python -m services.backup take-back CODE                the database was brought
                                                       and lies at the sites is taken into it
 python -m services.backup allowance CODE GB --by WHO --reason WHY [--even-below-what-is-used]
                                                       how much a municipality may keep; its record says who and why
+python -m services.backup vault new-key | forget-old    another key seals deposited passwords (use_cases/vault_keeping.py)
 python -m services.backup verify EVIDENCE KEY           whether evidence of a drill is what the owner of the public key signed
 """
 
@@ -84,6 +85,21 @@ def take_back(tenant: str) -> None:
     print(f"{take_back_set_aside(deployable.build(), tenant)} objects are there again")
 
 
+def keep_vault(what: Literal["new-key", "forget-old"]) -> None:
+    from libs.common import vaults
+    from services.backup.use_cases import vault_keeping as keeping
+
+    service = deployable.build()
+    try:
+        if what == "new-key":
+            print(f"the vault has a new key; passwords sealed anew: {keeping.new_key(service)}")
+            print("put a copy of it into the safe; then forget-old takes the one before away")
+        else:
+            print(f"the old key is gone; passwords sealed anew only now: {keeping.forget_old(service)}")
+    except vaults.NotDone as refusal:
+        sys.exit(str(refusal))
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["renew-site", ("first" | "second") as name]:
@@ -94,6 +110,8 @@ if __name__ == "__main__":
             seed(tenant, name, Path(folder))
         case ["allowance", *arguments]:
             allowance(arguments)
+        case ["vault", ("new-key" | "forget-old") as what]:
+            keep_vault(what)
         case ["take-back", tenant]:
             take_back(tenant)
         case _:

@@ -7,11 +7,13 @@ from typing import Any, Literal
 from pydantic import Field
 from sqlalchemy import select
 
-from libs.common import files, keys, room, telemetry
+from libs.common import files, room, telemetry
 from libs.common import settings as common
 from libs.common.files.bucket import Bucket
 from libs.common.room.table import OPEN
 from libs.common.service import Service
+from libs.common.vaults import KeyFile
+from services.backup import vault
 from services.backup.db import SiteRow
 from services.backup.db import objects as objects_db
 from services.backup.db import repositories as repositories_db
@@ -95,12 +97,12 @@ class Settings(common.Settings):
 
 @dataclass(frozen=True)
 class Held:
-    """`service.extras["backup"]`: the sites, the maker of tokens, the key that seals deposited passwords (32 bytes)."""
+    """`service.extras["backup"]`: the sites, the maker of tokens, the key that seals deposited passwords."""
 
     first: Site
     second: Site
     tokens: Tokens
-    vault_key: bytes
+    vault_key: KeyFile
 
     @property
     def sites(self) -> tuple[Site, Site]:
@@ -126,11 +128,13 @@ def furnish(service: Service) -> None:
 
     settings = settings_of(service)
     base = settings.upstreams.get("gateway", "http://127.0.0.1:8079")
+    vault_key = vault.at(settings.keys_dir)
+    vault_key.make()
     service.extras["backup"] = Held(
         first=_site(service, "first"),
         second=_site(service, "second"),
         tokens=GatewayTokens(base, service.signer),
-        vault_key=keys.secret_once(settings.keys_dir / "backup-vault.secret"),
+        vault_key=vault_key,
     )
     folder = settings.data_dir / "files" / service.name
     service.extras["files"] = files.s3(settings.files_url) if settings.files_url else files.local(folder)

@@ -13,6 +13,7 @@ deployable = Deployable("eapply", "services.eapply")
 
 
 def keep_vault(what: str, value: Path | None = None) -> None:
+    from libs.common import vaults
     from services.eapply import vault
     from services.eapply.use_cases import vault_keeping as keeping
 
@@ -24,7 +25,7 @@ def keep_vault(what: str, value: Path | None = None) -> None:
                 print(
                     f"the vault has a new key; keys of municipalities wrapped anew: {keeping.new_key(database, opened, now)}"
                 )
-                print(f"put copies of both keys into the safe; then forget-old takes {opened.old.name} away")
+                print(f"put copies of both keys into the safe; then forget-old takes {opened.key.old.name} away")
             case "forget-old", None:
                 print(f"the old key is gone; wrapped anew only now: {keeping.forget_old(database, opened, now)}")
             case "keep", Path() as file:
@@ -36,7 +37,7 @@ def keep_vault(what: str, value: Path | None = None) -> None:
                 )
             case _:
                 sys.exit(__doc__)
-    except (keeping.NotDone, FileExistsError, FileNotFoundError) as refusal:
+    except (vaults.NotDone, FileExistsError, FileNotFoundError) as refusal:
         sys.exit(str(refusal))
 
 

@@ -1,5 +1,6 @@
 """python -m services.ebid api | listen | work | migrate
 python -m services.ebid take-in-corporate-numbers FILE.zip …   the National Tax Agency's 全件データ or 差分データ (CSV, as published)
+python -m services.ebid log-key new | forget-old              another key signs the log (use_cases/log_key.py)
 """
 
 import sys
@@ -17,6 +18,10 @@ def main(arguments: list[str]) -> None:
             from services.ebid import commands
 
             sys.exit(commands.take_in_corporate_numbers(deployable.build(), [Path(each) for each in arguments[1:]]))
+        case ["log-key", ("new" | "forget-old") as what]:
+            from services.ebid import commands
+
+            sys.exit(commands.change_log_key(deployable.build(), what))
         case _:
             roles.main(deployable, arguments)
 

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from libs.common import files, keys
+from libs.common import files, keys, vaults
 from libs.common import settings as common
 from libs.common.service import Service
 from libs.common.web import Brand, Pages
 from services.ebid.domain.numbers import OCDS_PREFIX
-from services.ebid.sealing.signing import signer_of
+from services.ebid.sealing.signing import Signers
 from services.ebid.use_cases.office import Authority, Office
 
 HERE = Path(__file__).parent
@@ -58,10 +58,10 @@ def office(settings: common.Settings) -> Office:
     """The log is called after the cloud's public address, without scheme: `cloud.example.lg.jp/ebid/log`."""
     public = settings.public_url.rstrip("/")
     origin = f"{urlsplit(public).netloc}/ebid/log"
-    key = keys.secret_once(settings.keys_dir / LOG_KEY)  # signs the log
-    return Office(
-        public, getattr(settings, "ebid_ocds_prefix", OCDS_PREFIX), signer_of(origin, key), authority(settings)
-    )
+    path = settings.keys_dir / LOG_KEY
+    keys.secret_once(path)
+    signers = Signers(origin, path, vaults.before(path))
+    return Office(public, getattr(settings, "ebid_ocds_prefix", OCDS_PREFIX), signers, authority(settings))
 
 
 def authority(settings: common.Settings) -> Authority | None:

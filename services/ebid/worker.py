@@ -92,7 +92,7 @@ def tick(service: Service, job: Job) -> None:
     now = service.clock.now()
     with service.database.transaction() as session:
         if log.is_due(session, every, now):
-            log.tick(session, office_of(service).signer, now)
+            log.tick(session, office_of(service).signers, now)
 
 
 @jobs.every(seconds=outages.EVERY, name="ebid.probe", lease=30)
@@ -103,7 +103,7 @@ def probe(service: Service, job: Job) -> None:
     office = office_of(service)
     came_through = outages.reached(f"{office.public_url}/ebid/log/key")
     with service.database.transaction() as session:
-        outages.note(session, came_through, office.signer, service.clock.now())
+        outages.note(session, came_through, office.signers, service.clock.now())
 
 
 @jobs.every(seconds=3600, name="ebid.endings", lease=300)

@@ -262,7 +262,7 @@ def left(town: Bidding) -> float:
 def _bare_bid(town: Bidding, closed: Envelope) -> None:
     """What no service could leave out: reading the envelope, its digest, the signed receipt."""
     digest = envelope.digest(json.loads(json.dumps(closed)))
-    town.office.signer.sign(digest.encode())
+    town.office.signers.present().sign(digest.encode())
 
 
 async def _send_all(

@@ -20,6 +20,7 @@ def faults(
     """What is wrong with the page as it stands, at each width; empty when nothing is. Leaves it at the last width.
 
     axe, which costs most, looks at the widths of `axe_at`: the layouts between the narrowest and the widest are one of these two.
+    Tab goes round it in Japanese only: the same fields in the same order.
     """
     found = said(page, language)
     for width in widths:
@@ -28,8 +29,11 @@ def faults(
             found += [f"{width}px: {fault}" for fault in axe_violations(page)]
         found += [f"{width}px: wider than the screen: {fault}" for fault in sideways_scroll(page)]
         found += [f"{width}px: too small to press: {fault}" for fault in page.evaluate(SMALL_TARGETS)]
+    way = record.walked(page) if language == "ja" else {}
     if os.environ.get(record.RECORD):
-        record.note(page, language, found)
+        record.note(page, language, found, way)
+    if way.get("trap"):
+        found.append(f"no way on for the keyboard after {way['stops']} stops")
     return [f"{page.url} ({language}) {fault}" for fault in found]
 
 

@@ -56,8 +56,8 @@ def kind_of(path: str) -> str:
     return path
 
 
-def note(page: Page, language: str, faults: list[str]) -> None:
-    """One line of how this page stood; with the keyboard it is walked in Japanese only."""
+def note(page: Page, language: str, faults: list[str], way: dict[str, Any]) -> None:
+    """One line of how this page stood; `way`: as `walked` found it, where it was."""
     line: dict[str, Any] = {
         "walk": _walk(),
         "began": BEGAN,
@@ -66,8 +66,7 @@ def note(page: Page, language: str, faults: list[str]) -> None:
     }
     line |= {column: sum(test(fault) for fault in faults) for column, test in COLUMNS.items()}
     line |= page.evaluate(_ERRORS)
-    if language == "ja":
-        line |= walked(page)
+    line |= way
     with Path(os.environ[RECORD]).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
@@ -94,7 +93,8 @@ COLUMNS = {
 
 def walked(page: Page) -> dict[str, Any]:
     """Tab, until the walk leaves the page or is where it began. `trap`: it came round to somewhere in the middle."""
-    page.evaluate("document.activeElement?.blur(); delete window.walkedLast")
+    page.evaluate("""() => { document.activeElement?.blur(); delete window.walkedLast;
+      document.querySelectorAll("[data-walked]").forEach((each) => each.removeAttribute("data-walked")); }""")
     stops = stayed = 0
     while stops < _STOPS:
         page.keyboard.press("Tab")
@@ -118,8 +118,8 @@ def table(lines: list[dict[str, Any]]) -> str:
 `make accessibility`(Chromium、SQLite。一部だけは `make accessibility WHO=staff`)が書きます。
 {len(kinds)}種類のページを{len(lines)}回見て、違反のあった回は{bad}回です。
 達成基準ごとの結果は [accessibility.md](accessibility.md) にあります。数は、見つかった違反の数です(日本語は 320〜1280px、英語は 320px、
-やさしい日本語は axe を除く)。「キーボード」は、Tab だけで止まれた所の数(先へ進めない所があれば「×」)。「誤り」は、誤りを示す欄のうち、
-その欄に結び付けた説明がある数です(誤りのない画面は「—」)。日は UTC です。
+やさしい日本語は axe を除く)。「キーボード」は、Tab だけで止まれた所の数(先へ進めない所があれば「×」で、その巡回は失敗します)。
+「誤り」は、誤りを示す欄のうち、その欄に結び付けた説明がある数です(誤りのない画面は「—」)。日は UTC です。
 
 | ページの種類 | 見た日 | 見た回数 | axe | 名前・役割 | 320px の横の動き | 押す所の大きさ | 題・見出し・言語 | キーボード | 誤りの特定 |
 |---|---|---|---|---|---|---|---|---|---|

@@ -161,7 +161,8 @@ def test_pages_that_answer_a_mistake(cloud: Any, browser_page: Open) -> None:
 
 
 def test_the_walk_finds_what_is_wrong(browser_page: Open) -> None:
-    """Planted: a page behind a link, too wide, without a heading, in no language, with a button too small to press.
+    """Planted: a page behind a link, too wide, without a heading, in no language, with a button too small to press, and a field that Tab
+    does not leave.
 
     A picture and a file are no pages, and two towns' pages are one kind.
     """
@@ -170,7 +171,8 @@ def test_the_walk_finds_what_is_wrong(browser_page: Open) -> None:
         '<a href="/pictures/desk.webp">写真</a><a href="/rows">表</a>'
         '<a href="/kept/402036">久留米市</a><a href="/kept/401307">福岡市</a></main>',
         "/bad": '<!doctype html><title>悪い</title><main id="main"><p style="width:90rem">長い</p>'
-        '<button style="height:20px"></button></main>',
+        '<button style="height:20px"></button>'
+        '<label>名 <input onkeydown="event.preventDefault()"></label><a href="/">戻る</a></main>',
     }
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -183,7 +185,8 @@ def test_the_walk_finds_what_is_wrong(browser_page: Open) -> None:
         kinds, found = walk(browser_page(people.PHONE), url, ("/",), "/")
     assert sorted(kinds) == ["/", "/bad", "/kept/*"]
     told = "\n".join(found)
-    for fault in ("not exactly one h1", "lang is ''", "wider than the screen", "too small to press", "button-name"):
+    for fault in ("not exactly one h1", "lang is ''", "wider than the screen", "too small to press", "button-name",
+                  "no way on for the keyboard after 2 stops"):  # fmt: skip
         assert fault in told, told
 
 
@@ -191,6 +194,7 @@ def test_a_day_of_three_parts_is_no_trap_for_the_keyboard_and_a_trap_is_one(brow
     page = browser_page(people.PHONE)
     page.set_content('<a href="/">前</a><label>日 <input type="date"></label><a href="/next">次</a>')
     assert record.walked(page) == {"stops": 3, "trap": False}
+    assert not record.walked(page)["trap"], "walked again"
     caught = '<script>document.querySelector("input").onkeydown = (key) => key.preventDefault()</script>'
     page.set_content(f'<a href="/">前</a><label>名 <input></label><a href="/next">次</a>{caught}')
     assert record.walked(page) == {"stops": 2, "trap": True}

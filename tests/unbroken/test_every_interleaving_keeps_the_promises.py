@@ -8,10 +8,13 @@ Nothing told is lost, nothing is applied twice, each subject keeps its order, a 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from libs.common.relay import relay_once
+from tests.unbroken.simulation import __main__ as command
 from tests.unbroken.simulation import faults
 from tests.unbroken.simulation.world import Broken, Stores, World, check
 
@@ -70,3 +73,31 @@ def test_a_planted_fault_is_found(
         for seed in range(200):
             check(World(stores, seed, relay_once=relay))
     assert "make simulate SEED=" in str(found.value)
+
+
+def test_a_run_writes_its_one_line_into_the_page_and_a_short_one_only_what_broke(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "failures.md"
+    before = command.PAGE.read_text("utf-8")
+    page.write_text(before, "utf-8")
+    command.write(7, 5000, 70_123, page=page)
+    told = page.read_text("utf-8").splitlines()
+    assert len(told) == len(before.splitlines()) and sum("結果: " in line for line in told) == 1
+    assert any("種 7 から 5,000通り、70,123の出来事。破れはありません。" in line for line in told)
+
+    written: list[tuple[int | None, ...]] = []
+    monkeypatch.setattr(command, "write", lambda *told, broken_at=None: written.append((*told[:2], broken_at)))
+
+    def run(schedules: int) -> int:
+        seeds = range(schedules)
+        return command.report((command.one(stores, seed) for seed in seeds), seeds)
+
+    assert run(3) == 0 and written == []
+    monkeypatch.setattr(command, "USUAL", 3)
+    assert run(3) == 0 and written == [(0, 3, None)]
+    planted = partial(World, relay_once=faults.marks_all_of_a_batch)
+    monkeypatch.setattr(command, "World", planted)
+    assert run(200) == 1
+    first, number, seed = written[1]
+    assert first == 0 and number and seed == number - 1, "the seed is told by which it is seen again"

@@ -139,7 +139,9 @@ def test_where_operators_switched_drills_off_none_is_planned_and_none_is_asked_f
 def test_a_deposited_password_that_is_wrong_is_said_so(small_cloud: Cloud, tmp_path: Path) -> None:
     """Mistyped, or changed on the machine since, or sealed where another key of the vault was."""
     machine, _ = backed_up(small_cloud, tmp_path / "src", deposit=False)
-    for key in (small_cloud.places.vault_key, bytes(32)):
+    elsewhere = vault.at(tmp_path)
+    elsewhere.make()
+    for key in (small_cloud.places.vault_key, elsewhere):
         with small_cloud.database.transaction(tenant=HOME) as session:
             row = session.get_one(RepositoryRow, (HOME, machine.repository.id))
             row.sealed_password = vault.seal(key, row, "not what the town knows")

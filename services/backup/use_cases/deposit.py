@@ -7,11 +7,14 @@ from sqlalchemy.orm import Session
 from libs.common import audit
 from libs.common.actor import Actor
 from libs.common.errors import Invalid, say
+from libs.common.vaults import KeyFile
 from services.backup import vault
 from services.backup.db import repositories as db
 
 
-def deposit(session: Session, actor: Actor, vault_key: bytes, repository_id: str, password: str, now: datetime) -> None:
+def deposit(
+    session: Session, actor: Actor, vault_key: KeyFile, repository_id: str, password: str, now: datetime
+) -> None:
     """Keep `password` sealed. It is shown to nobody again, and used by drills only."""
     if not 1 <= len(password) <= 1000:
         sentence = say("訓練に使う合言葉（resticのパスワード）を入力してください。")

@@ -179,7 +179,7 @@ def test_another_municipality_opens_nothing(town: Town, neighbour: Town):
 def test_without_the_vaults_key_nothing_opens_and_it_is_said(town: Town):
     flag(town)
     id_ = given(town, town.guest())
-    key = vault.of(town.service).path
+    key = vault.of(town.service).key.path
     for content in (b"x" * vault.KEY, b"x", None):
         key.write_bytes(content) if content else key.unlink()
         answer = careful(town).post(f"desk/cases/{id_}/my-number", DENIED)

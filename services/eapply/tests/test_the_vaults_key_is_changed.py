@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, select
 
-from libs.common import keys
+from libs.common import keys, vaults
 from services.eapply import vault
 from services.eapply.db import VaultEntryRow, VaultKeyRow
 from services.eapply.tests.people import Town, visible
@@ -43,7 +43,7 @@ def test_the_key_is_changed_while_numbers_are_given_and_looked_at(town: Town, ne
     for each in (town, neighbour):
         flag(each)
     before, there = given(town, town.guest()), given(neighbour, neighbour.guest())
-    key, under_old = vault.of(town.service), wrapped(town)
+    key, under_old = vault.of(town.service).key, wrapped(town)
     first = key.path.read_bytes()
     assert change(town) == 2
     assert key.path.read_bytes() != first and key.old.read_bytes() == first, "kept until it is done"
@@ -99,19 +99,18 @@ def test_a_key_that_nobody_has_keeps_the_old_one_in_place(town: Town, neighbour:
         made = session.scalars(select(VaultKeyRow)).one()
     with town.service.database.transaction(tenant=town.code) as session:
         session.add(VaultKeyRow(id=made.id, wrapped=os.urandom(60), made_at=made.made_at))
-    with pytest.raises(keeping.NotDone, match=town.code):
+    with pytest.raises(vaults.NotDone, match=town.code):
         change(town)
-    with pytest.raises(keeping.NotDone, match=town.code):
+    with pytest.raises(vaults.NotDone, match=town.code):
         forget(town)
-    assert vault.of(town.service).old.exists() and opens(neighbour, id_)
+    assert vault.of(town.service).key.old.exists() and opens(neighbour, id_)
 
 
 def test_without_a_key_or_a_place_for_one_it_says_what_to_do(town: Town, tmp_path: Path):
-    nothing = vault.Vault(tmp_path / "none" / "eapply-vault.secret")
-    nothing.path.parent.mkdir()
-    with pytest.raises(keeping.NotDone, match="no key"):
+    nothing = vault.at(tmp_path / "none")
+    with pytest.raises(vaults.NotDone, match="no key"):
         keeping.new_key(town.service.database, nothing, town.service.clock.now())
-    with pytest.raises(keeping.NotDone, match="there is no"):
+    with pytest.raises(vaults.NotDone, match="there is no"):
         forget(town)
 
 
@@ -121,7 +120,7 @@ def test_killed_in_the_middle_the_command_is_run_again(town: Town, tmp_path: Pat
     if url.get_backend_name() != "sqlite":
         pytest.skip("the whole store is held by one writer on SQLite only")
     flag(town)
-    id_, key, under_old = given(town, town.guest()), vault.of(town.service), wrapped(town)
+    id_, key, under_old = given(town, town.guest()), vault.of(town.service).key, wrapped(town)
     first = key.path.read_bytes()
     keys.ensure(key.path.parent, ["eapply"])
     settings = {"DATA_DIR": str(tmp_path / "empty"), "KEYS_DIR": str(key.path.parent), "EAPPLY_DATABASE_URL": str(url)}
@@ -142,7 +141,7 @@ def test_killed_in_the_middle_the_command_is_run_again(town: Town, tmp_path: Pat
 
 def test_killed_between_the_two_names_of_the_key_it_is_changed_by_the_next_run(town: Town):
     flag(town)
-    id_, key = given(town, town.guest()), vault.of(town.service)
+    id_, key = given(town, town.guest()), vault.of(town.service).key
     os.link(key.path, key.old)
     assert change(town) == 1 and key.old.read_bytes() != key.path.read_bytes()
     assert opens(town, id_)

@@ -19,10 +19,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from libs.common import audit
+from libs.common import audit, vaults
 from libs.common.actor import Actor
 from libs.common.db import Database
-from libs.common.errors import Refusal
 from libs.common.room import RoomRow
 from services.eapply.db import ApplicationRow, DraftRow, VaultEntryRow, VaultKeyRow
 from services.eapply.vault import Vault
@@ -31,51 +30,19 @@ OPERATOR = Actor(kind="service", subject="eapply")
 _AT_ONCE = 500
 
 
-class NotDone(Exception):
-    """It was not done, or not whole; the message says why and what to do."""
-
-
 def new_key(database: Database, vault: Vault, now: datetime) -> int:
-    """Change the vault's key and wrap every municipality's key anew, one transaction for each municipality; how many.
-
-    Numbers are given and looked at meanwhile. Raises NotDone where a municipality's key opens with neither key."""
-    try:
-        vault.change_key()
-    except Refusal as refusal:
-        raise NotDone(f"there is no key in {vault.path}: nothing has been sealed yet, or it is lost") from refusal
-    except OSError as error:
-        raise NotDone(
-            f"{vault.path.parent} cannot be written here. Put the present key there as {vault.old.name} and a new one of "
-            f"32 bytes as {vault.path.name}, then run this again"
-        ) from error
-    return wrap_anew(database, vault, now)
-
-
-def wrap_anew(database: Database, vault: Vault, now: datetime) -> int:
-    done, closed = 0, []
-    for tenant in _tenants(database):
-        try:
-            with database.transaction(tenant=tenant) as session:
-                done += _wrap_anew(session, vault, tenant, now)
-        except Refusal:
-            closed.append(tenant)
-    if closed:
-        raise NotDone(f"neither key opens what is kept for {', '.join(closed)}; {vault.old.name} stays where it is")
-    return done
+    """Change the vault's key and wrap every municipality's key anew; how many. Numbers are given and looked at meanwhile. Raises
+    NotDone where a municipality's key opens with neither key."""
+    return vaults.new_key(database, vault.key, _again(vault, now))
 
 
 def forget_old(database: Database, vault: Vault, now: datetime) -> int:
     """Take the key before away, when everything has been wrapped anew; what was wrapped only now. Raises NotDone."""
-    if not vault.old.exists():
-        raise NotDone(f"there is no {vault.old}")
-    late = wrap_anew(database, vault, now)
-    try:
-        vault.old.unlink()
-    except OSError as error:
-        raise NotDone(
-            f"nothing needs {vault.old.name} any more: take it out of {vault.path.parent} yourself"
-        ) from error
-    return late
+    return vaults.forget_old(database, vault.key, _again(vault, now))
+
+
+def _again(vault: Vault, now: datetime) -> vaults.Again:
+    return lambda session, tenant: _wrap_anew(session, vault, tenant, now)
 
 
 def _tenants(database: Database) -> list[str]:

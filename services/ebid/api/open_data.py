@@ -109,10 +109,16 @@ def events(request: Request, actor: Actor = access.public()) -> Response:
 # ---- the log of all municipalities
 
 
-@router.get("/ebid/log/key", summary="The name and public key of the log (hex)")
+@router.get(
+    "/ebid/log/key",
+    summary="The log's name and public key (hex); those before, with the receipts by which each promised the next",
+)
 def key(request: Request, actor: Actor = access.public()) -> Response:
-    signer = office(request).signer
-    return JSONResponse({"origin": signer.origin, "key": signer.public.hex()})
+    signers = office(request).signers
+    with service_of(request).database.reading() as session:
+        keys = log.keys(session, signers)
+    changed = {"first": keys.first, "changes": keys.changes} if keys.changes else {}
+    return JSONResponse({"origin": signers.origin, "key": keys.present, **changed})
 
 
 @router.get("/ebid/log/checkpoint", summary="The newest signed checkpoint (C2SP tlog-checkpoint)")

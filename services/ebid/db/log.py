@@ -15,7 +15,8 @@ _WHY = "one log for the events of all municipalities, so that its length tells n
 
 
 class LogHeadRow(SharedTable, Base):
-    """`size` leaves are in the tree; slots up to `reserved` may be given to the next events. Its row lock orders all."""
+    """`size` leaves are in the tree; slots up to `reserved` may be given to the next events. Its row lock orders all. `changes`: the
+    receipts by which each key of the log promised the next one, in order; None while it has its first."""
 
     __tablename__ = "log_head"
     __shared_because__ = _WHY
@@ -23,6 +24,7 @@ class LogHeadRow(SharedTable, Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     size: Mapped[int] = mapped_column(_Position)
     reserved: Mapped[int] = mapped_column(_Position)
+    changes: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
 
 
 class LogSlotRow(SharedTable, Base):

@@ -126,6 +126,16 @@ def receipt(
     return {**body, "signature": sign(tagged("receipt", canonical(body))).hex()}
 
 
+CHANGE = "log-key"
+"""The kind of the entry by which the log's key promises another one: facts `key` (the next one, hex) and `size`, the last that this key
+signs. What stands at `size` and behind it is the next one's to promise and to sign."""
+
+
+def change_digest(key: str, size: int) -> str:
+    """Digest of a CHANGE entry."""
+    return tagged("log-key", canonical({"key": key, "size": size})).hex()
+
+
 def check_receipt(receipt_: Mapping[str, Any], public_key: bytes, check: Check) -> None:
     """Raises BadNote unless the log of `public_key` signed this receipt."""
     body = {name: value for name, value in receipt_.items() if name != "signature"}

@@ -28,6 +28,9 @@ class Log:
     )
     nodes: dict[merkle.Place, bytes] = field(default_factory=dict)
     entries: list[tuple[dict[str, Any], bytes]] = field(default_factory=list)
+    past: list[tuple[int, signing.Signer]] = field(default_factory=list)
+    """(size, whose keys signed up to it), before `signer`."""
+    changes: list[dict[str, Any]] = field(default_factory=list)
 
     def read(self, places: Sequence[merkle.Place]) -> dict[merkle.Place, bytes]:
         return {place: self.nodes[place] for place in places}
@@ -40,7 +43,21 @@ class Log:
 
     def receipt(self, index: int) -> dict[str, Any]:
         entry, salt = self.entries[index]
-        return note.receipt(entry, salt, index, self.signer.origin, self.signer.public, self.signer.sign)
+        signer = next((signer for size, signer in self.past if index < size), self.signer)
+        return note.receipt(entry, salt, index, signer.origin, signer.public, signer.sign)
+
+    def change_key(self, at: datetime) -> None:
+        """The present key promises another one by the next entry, and signs nothing after it."""
+        following, size = signing.signer_of(self.signer.origin, secrets.token_bytes(32)), len(self.entries)
+        facts = {"key": following.public.hex(), "size": size}
+        promise = self.append(note.entry(note.CHANGE, at, note.change_digest(**facts), **facts))
+        self.changes.append(self.receipt(promise))
+        self.past.append((size, self.signer))
+        self.signer = following
+
+    @property
+    def first(self) -> signing.Signer:
+        return self.past[0][1] if self.past else self.signer
 
     def checkpoint(self, at: datetime) -> str:
         size = len(self.entries)
@@ -197,7 +214,9 @@ class Tender:
         self.set_deadline(asked)
 
     def bundle(self) -> dict[str, Any]:
-        return bundle.bundle(self.log.signer.origin, self.log.signer.public, self.terms, self.rounds)
+        return bundle.bundle(
+            self.log.signer.origin, self.log.first.public.hex(), self.terms, self.rounds, self.log.changes
+        )
 
 
 def five_companies(**terms: Any) -> Tender:

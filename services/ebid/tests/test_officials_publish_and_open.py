@@ -296,4 +296,4 @@ def test_a_cancelled_tender_is_never_opened(town: Town):
     assert findings("release", town.guest().get("ocds/releases").json()) == []
     assert (told["tag"], told["tender"]["status"]) == (["tenderCancellation"], "cancelled") and "bids" not in told
     assert town.officer.get(f"desk/tenders/{tender}").status_code == 200
-    assert office_of(town.service).signer.origin.endswith("/ebid/log")
+    assert office_of(town.service).signers.origin.endswith("/ebid/log")

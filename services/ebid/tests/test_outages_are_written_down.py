@@ -114,9 +114,9 @@ def down(town: Town, first: timedelta, last: timedelta) -> None:
     now = town.service.clock.now()
     with town.service.database.transaction() as session:
         session.execute(delete(HeartbeatRow))
-        outages.note(session, True, office_of(town.service).signer, now + first)
-        outages.note(session, False, office_of(town.service).signer, now + first)
-        outages.note(session, True, office_of(town.service).signer, now + last)
+        outages.note(session, True, office_of(town.service).signers, now + first)
+        outages.note(session, False, office_of(town.service).signers, now + first)
+        outages.note(session, True, office_of(town.service).signers, now + last)
 
 
 def test_the_official_sees_it_and_moves_the_deadline_with_that_reason(town: Town, neighbour: Town):

@@ -24,12 +24,12 @@ def entered(service: Service, number: int) -> dict[str, Any]:
     """One event, by somebody who has joined; its receipt."""
     with service.database.transaction() as session:
         now = log.moment(session, service.clock, log.join)
-        return log.enter_common(session, office_of(service).signer, "bid", f"{number:064x}", now, tender="t")[1]
+        return log.enter_common(session, office_of(service).signers, "bid", f"{number:064x}", now, tender="t")[1]
 
 
 def ticked(service: Service, now: datetime) -> int:
     with service.database.transaction() as session:
-        return log.tick(session, office_of(service).signer, now).size
+        return log.tick(session, office_of(service).signers, now).size
 
 
 def stands(service: Service, receipt: dict[str, Any]) -> bool:
@@ -71,7 +71,7 @@ def test_a_checkpoint_waits_for_a_bid_that_was_in_time_and_is_still_being_writte
             ticking = threads.submit(ticked, service, now)
             with pytest.raises(TimeoutError):
                 ticking.result(timeout=0.3)
-            _, receipt = log.enter_common(session, office_of(service).signer, "bid", "0" * 64, now, tender="t")
+            _, receipt = log.enter_common(session, office_of(service).signers, "bid", "0" * 64, now, tender="t")
         assert ticking.result() > receipt["index"]
     assert stands(service, receipt)
 

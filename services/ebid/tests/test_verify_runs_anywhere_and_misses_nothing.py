@@ -209,7 +209,7 @@ def test_one_file_checks_without_network_and_without_libraries(tmp_path: Path) -
 
 def test_a_bundle_newer_than_the_tool_is_not_judged_and_it_is_said_where_the_new_tool_is(tmp_path: Path) -> None:
     """Whoever saved the verifier years ago must not read of a fault where the rules have become richer."""
-    newer = {**published(), "format": "kyodo-ebid-bundle/4"}
+    newer = {**published(), "format": "kyodo-ebid-bundle/5"}
     newer["rounds"] = [{"of": "another shape"}]
     (tmp_path / "bundle.json").write_text(json.dumps(newer))
     done = run_file(tmp_path, "bundle.json")

@@ -119,12 +119,12 @@ def announcement(session: Session, row: TenderRow, first: RoundRow) -> dict[str,
 def _log_publication(session: Session, row: TenderRow, first: RoundRow, office: Office, now: datetime) -> None:
     assert row.announcement_digest is not None
     trustees.log_keys(session, office, row, now)
-    log.enter(session, office.signer, row.id, "announcement", row.announcement_digest, now)
-    log.enter(session, office.signer, row.id, "terms", bundle.terms_digest(row.terms), now)
+    log.enter(session, office.signers, row.id, "announcement", row.announcement_digest, now)
+    log.enter(session, office.signers, row.id, "terms", bundle.terms_digest(row.terms), now)
     if not sealed.needs_sealing(row):
         row.reserve = sealed.seal_announced(row)
     assert row.reserve is not None
-    log.enter(session, office.signer, row.id, "limits", envelope.digest(row.reserve), now, round=1)
+    log.enter(session, office.signers, row.id, "limits", envelope.digest(row.reserve), now, round=1)
     deadlines.log_deadline(session, row, first, office, now)
 
 
@@ -138,7 +138,7 @@ def cancel(
         raise Invalid(sentence, fields={"reason": sentence})
     row.cancel_reason = reason
     digest = tagged("cancelled", canonical({"tender": row.id, "reason": reason})).hex()
-    log.enter(session, office.signer, row.id, "cancelled", digest, now)
+    log.enter(session, office.signers, row.id, "cancelled", digest, now)
     opened = any(held.opened_at is not None for held in tenders.rounds_of(session, row))
     kind = "cancelled_opened" if opened else "cancelled"
     letters.tell_participants(session, row, kind, {"reason": reason}, now)

@@ -236,7 +236,7 @@ def conclude(
     _tell(session, row, known, now)
     journal.write(session, office, row.id, "concluded", {"outcome": row.outcome}, now)
     log.tick(
-        session, office.signer, now
+        session, office.signers, now
     )  # what led to the result is under a signed checkpoint when the result is public
     session.add(BundleRow(tender_id=row.id, document=bundles.make(session, row, office)))
     audit.record(session, actor, "ebid.tender.conclude", row.id, reason or None, {"outcome": row.outcome}, now=now)

@@ -99,7 +99,7 @@ def keep(
         breakdowns.keep(session, row, held, bidder, wanted.breakdown, arrived)
     facts: dict[str, Any] = {"round": held.number, "kept": stamp(now)}
     facts |= system_number(row) if wanted.kind == "bid" else {}
-    entry = log.enter(session, office.signer, row.id, wanted.kind, wanted.digest, arrived, id_=entry_id, **facts)
+    entry = log.enter(session, office.signers, row.id, wanted.kind, wanted.digest, arrived, id_=entry_id, **facts)
     return SubmissionRow(**mine), {"receipt": entry.receipt, "envelope": wanted.envelope}
 
 

@@ -19,7 +19,8 @@ def make(session: Session, row: TenderRow, office: Office) -> dict[str, Any]:
     """Everything from which the result follows. Made once, when the result is published."""
     rounds = [held for held in tenders.rounds_of(session, row) if held.result is not None]
     made = [_round(session, row, held, rounds) for held in rounds]
-    document = bundle.bundle(office.signer.origin, office.signer.public, row.terms, made)
+    ours = log.keys(session, office.signers)
+    document = bundle.bundle(office.signers.origin, ours.first, row.terms, made, ours.changes)
     return _with_events(session, row, document, office)
 
 
@@ -29,8 +30,12 @@ def stored(session: Session, row: TenderRow, office: Office) -> dict[str, Any]:
     found = session.get(BundleRow, (session.info["tenant"], row.id))
     if found is None:
         raise NotFound(say("検証用のファイルは、結果の公表と同時に出ます。"))
-    ours = found.document["log"]["key"] == office.signer.public.hex()
-    return _with_events(session, row, found.document, office) if ours else found.document
+    ours = log.keys(session, office.signers)
+    if found.document["log"]["key"] not in ours:
+        return found.document
+    # what follows the conclusion is signed by the key of its time
+    of_log = bundle.log_of(office.signers.origin, ours.first, ours.changes) if ours.changes else {}
+    return _with_events(session, row, {**found.document, **of_log}, office)
 
 
 def _with_events(session: Session, row: TenderRow, document: dict[str, Any], office: Office) -> dict[str, Any]:

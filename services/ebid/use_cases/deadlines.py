@@ -30,7 +30,7 @@ def log_deadline(session: Session, row: TenderRow, held: RoundRow, office: Offic
     """Fix in the log until when bids of this round may come."""
     digest = bundle.schedule_digest(row.id, held.number, held.bid_until)
     facts = {"round": held.number, "deadline": stamp(held.bid_until)}
-    log.enter(session, office.signer, row.id, "deadline", digest, now, **facts)
+    log.enter(session, office.signers, row.id, "deadline", digest, now, **facts)
 
 
 def close_at(session: Session, row: TenderRow, held: RoundRow) -> None:

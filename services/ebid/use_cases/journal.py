@@ -34,7 +34,7 @@ def write(
     serial, before = (last.serial or 0) + 1 if last else 1, last.receipt["entry"]["digest"] if last else ""
     salt = secrets.token_hex(32)
     digest = bundle.event_digest(kind, salt, document)
-    row = log.enter(session, office.signer, tender_id, kind, digest, now, n=serial, before=before)
+    row = log.enter(session, office.signers, tender_id, kind, digest, now, n=serial, before=before)
     row.serial, row.content = serial, {"salt": salt, "document": document}
     session.flush()
     return row
@@ -55,14 +55,15 @@ def keys_of(session: Session, office: Office, row: TenderRow) -> list[EntryRow]:
     """Where this log has the keys of a tender's trustees, as they were registered first."""
     wanted = {each["public_key"] for each in row.trustees}
     found = select(EntryRow).where(EntryRow.tender_id == MUNICIPALITY, EntryRow.kind == "trustee")
-    ours = [each for each in session.scalars(found.order_by(EntryRow.serial.desc())) if _is_ours(office, each)]
-    known = {(each.content or {})["document"]["public_key"]: each for each in ours}
+    ours = log.keys(session, office.signers)
+    entries = [each for each in session.scalars(found.order_by(EntryRow.serial.desc())) if _is_in(ours, each)]
+    known = {(each.content or {})["document"]["public_key"]: each for each in entries}
     return [known[key] for key in sorted(wanted & set(known))]
 
 
-def _is_ours(office: Office, entry: EntryRow) -> bool:
+def _is_in(ours: log.Keys, entry: EntryRow) -> bool:
     """Whether it stands in this installation's log: a room that was carried in brings entries of the log where it was before."""
-    return entry.receipt["key"] == office.signer.public.hex()
+    return entry.receipt["key"] in ours
 
 
 def public(session: Session, office: Office, row: TenderRow, bidders: Collection[str], size: int) -> dict[str, Any]:
@@ -84,8 +85,8 @@ def public(session: Session, office: Office, row: TenderRow, bidders: Collection
 
 def of_municipality(session: Session, office: Office) -> dict[str, Any]:
     """Trustees' keys and 指名停止 as they came, all of which is public, with proofs in the newest checkpoint."""
-    newest = log.newest(session)
-    events = [each for each in events_of(session, MUNICIPALITY) if _is_ours(office, each)]
+    newest, ours = log.newest(session), log.keys(session, office.signers)
+    events = [each for each in events_of(session, MUNICIPALITY) if _is_in(ours, each)]
     return {"checkpoint": newest.note, "events": _documents(session, events, newest.size)}
 
 

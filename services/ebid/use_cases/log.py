@@ -17,12 +17,12 @@ from sqlalchemy.orm import Session
 
 from libs.common import heads
 from libs.common.clock import Clock, SystemClock
-from libs.common.errors import NotFound, say
+from libs.common.errors import NotFound, Unavailable, say
 from libs.common.ids import new_id
 from services.ebid.db import CheckpointRow, EntryRow, LogHeadRow, LogNodeRow, LogSlotRow
 from services.ebid.sealing import merkle, note
 from services.ebid.sealing.merkle import Place
-from services.ebid.sealing.signing import Signer
+from services.ebid.sealing.signing import Signer, Signers
 
 WINDOW = 64
 """Leaves per tick at least. More than so many events between two ticks make the log longer by another window."""
@@ -95,13 +95,56 @@ def _now(session: Session, clock: Clock) -> datetime:
     return clock.now()
 
 
+def in_force(head: LogHeadRow | None, signers: Signers) -> Signer:
+    """By whose key the log signs now. `head`: None where nothing was ever logged."""
+    try:
+        return signers.of(head.changes[-1]["entry"]["key"] if head and head.changes else None)
+    except LookupError as error:
+        sentence = say("いま記録に署名できません。運用担当に、記録の鍵を確かめるようお伝えください。")
+        raise Unavailable(sentence, code="log-key-missing") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The log's keys as anybody may know them (hex): `first`, the receipts that promised each further one, and the `present`."""
+
+    first: str
+    changes: Sequence[Mapping[str, Any]]
+    present: str
+
+    def __contains__(self, key: object) -> bool:
+        """Whether this log ever signed by it."""
+        return key == self.present or any(key == change["key"] for change in self.changes)
+
+
+def keys(session: Session, signers: Signers) -> Keys:
+    head = session.get(LogHeadRow, 1)
+    present, changes = in_force(head, signers).public.hex(), (head.changes if head else None) or []
+    return Keys(changes[0]["key"] if changes else present, changes, present)
+
+
+def change_key(session: Session, signers: Signers, now: datetime) -> bool:
+    """From now on the present key signs; whether another one did until now. The one before signs all that is there, and promises the
+    present one by the first entry behind it."""
+    head = lock(session)
+    following = signers.present().public.hex()
+    if in_force(head, signers).public.hex() == following:
+        return False
+    size = tick(session, signers, now).size
+    digest = note.change_digest(following, size)
+    _, receipt = enter_common(session, signers, note.CHANGE, digest, now, key=following, size=size)
+    head.changes = [*(head.changes or []), receipt]
+    session.flush()
+    return True
+
+
 def enter(
-    session: Session, signer: Signer, tender_id: str, kind: str, digest: str, now: datetime, *, id_: str = "", **facts: Any
+    session: Session, signers: Signers, tender_id: str, kind: str, digest: str, now: datetime, *, id_: str = "", **facts: Any
 ) -> EntryRow:  # fmt: skip
     """Give an event its place in the log, with the signed receipt. `digest`: SHA-256 (hex) of what it is about; `facts` are
     public one day. Who has not joined is alone."""
     facts = {"tenant": session.info["tenant"], "tender": tender_id, **facts}
-    position, receipt = enter_common(session, signer, kind, digest, now, **facts)
+    position, receipt = enter_common(session, signers, kind, digest, now, **facts)
     row = EntryRow(id=id_ or new_id(), tender_id=tender_id, position=position, kind=kind, receipt=receipt)
     session.add(row)
     session.flush()
@@ -109,10 +152,11 @@ def enter(
 
 
 def enter_common(
-    session: Session, signer: Signer, kind: str, digest: str, now: datetime, **facts: Any
+    session: Session, signers: Signers, kind: str, digest: str, now: datetime, **facts: Any
 ) -> tuple[int, dict[str, Any]]:
     """The same for what belongs to no tender: its place and the signed receipt, which the caller keeps."""
     head = session.info.get(_JOINED) or lock(session)
+    signer = in_force(head, signers)
     entry, salt = note.entry(kind, now, digest, **facts), secrets.token_bytes(32)
     position = _take_slot(session, head, note.leaf_data(entry, salt).hex())
     return position, note.receipt(entry, salt, position, signer.origin, signer.public, signer.sign)
@@ -139,7 +183,7 @@ def _lengthen(session: Session, head: LogHeadRow) -> None:
     session.refresh(head)
 
 
-def tick(session: Session, signer: Signer, now: datetime) -> CheckpointRow:
+def tick(session: Session, signers: Signers, now: datetime) -> CheckpointRow:
     """Append the stretch, sign the new head, begin the next stretch. Always whole windows, whatever happened."""
     head = lock(session)
     taken = {row.position: bytes.fromhex(row.leaf) for row in session.scalars(select(LogSlotRow))}
@@ -150,7 +194,7 @@ def tick(session: Session, signer: Signer, now: datetime) -> CheckpointRow:
     session.execute(delete(LogSlotRow))
     head.size, head.reserved = head.reserved, head.reserved + WINDOW
     session.flush()
-    return _sign(session, signer, head.size, now)
+    return _sign(session, in_force(head, signers), head.size, now)
 
 
 def _sign(session: Session, signer: Signer, size: int, now: datetime) -> CheckpointRow:
@@ -167,8 +211,12 @@ def is_due(session: Session, every: timedelta, now: datetime) -> bool:
     return at is None or now - at >= every
 
 
+def latest(session: Session) -> CheckpointRow | None:
+    return session.scalar(select(CheckpointRow).order_by(CheckpointRow.size.desc()).limit(1))
+
+
 def newest(session: Session) -> CheckpointRow:
-    row = session.scalar(select(CheckpointRow).order_by(CheckpointRow.size.desc()).limit(1))
+    row = latest(session)
     if row is None:
         raise NotFound(say("まだ署名された記録がありません。数分待ってから、もう一度開いてください。"))
     return row

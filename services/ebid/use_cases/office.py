@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.ebid.sealing.signing import Signer
+from services.ebid.sealing.signing import Signers
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +15,12 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """`public_url` as people type it, without a slash at the end; `prefix` of OCDS ids; `signer` of the log; `tsa` who stamps its
-    checkpoints at deadlines, if anybody."""
+    """`public_url` as people type it, without a slash at the end; `prefix` of OCDS ids; `signers`: the log's keys; `tsa` who stamps
+    its checkpoints at deadlines, if anybody."""
 
     public_url: str
     prefix: str
-    signer: Signer
+    signers: Signers
     tsa: Authority | None = None
 
     def site(self, code: str) -> str:

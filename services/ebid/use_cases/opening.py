@@ -54,8 +54,8 @@ def close(session: Session, tender_id: str, number: int, office: Office, now: da
     limits = log.entries_of(session, row.id, "limits")[0]
     sealed_limits = (limits.position, limits.receipt["entry"]["digest"])
     digest = bundle.closing_digest(row.id, number, received, sealed_limits, declines)
-    log.enter(session, office.signer, row.id, "closing", digest, now, round=number)
-    head = log.tick(session, office.signer, now)
+    log.enter(session, office.signers, row.id, "closing", digest, now, round=number)
+    head = log.tick(session, office.signers, now)
     _tell_closed(session, row, held, now)
     held.closed_at, held.checkpoint_size = now, head.size
     held.closing = {"bids": received, "limits": sealed_limits, "declines": declines}

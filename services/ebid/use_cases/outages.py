@@ -18,7 +18,7 @@ from libs.common.ids import new_id
 from services.ebid.db import HeartbeatRow, OutageRow, RoundRow, TenderRow
 from services.ebid.sealing.canonical import canonical, tagged
 from services.ebid.sealing.note import stamp
-from services.ebid.sealing.signing import Signer
+from services.ebid.sealing.signing import Signers
 from services.ebid.use_cases import log
 
 EVERY = 20
@@ -39,7 +39,7 @@ def reached(address: str) -> bool:
         return False
 
 
-def note(session: Session, came_through: bool, signer: Signer, now: datetime) -> OutageRow | None:
+def note(session: Session, came_through: bool, signers: Signers, now: datetime) -> OutageRow | None:
     """Keep what a probe found; the outage that ends with it, if one does."""
     beat = heads.locked(session, HeartbeatRow, {"id": 1}, {"reached_at": None, "missed": 0})
     if not came_through:
@@ -49,13 +49,13 @@ def note(session: Session, came_through: bool, signer: Signer, now: datetime) ->
     beat.reached_at, beat.missed = now, 0
     if before is None or now - before < LEAST:
         return None
-    return _write(session, before, now, missed > 0, signer)
+    return _write(session, before, now, missed > 0, signers)
 
 
-def _write(session: Session, first: datetime, last: datetime, measured: bool, signer: Signer) -> OutageRow:
+def _write(session: Session, first: datetime, last: datetime, measured: bool, signers: Signers) -> OutageRow:
     facts = {"first": stamp(first), "last": stamp(last), "measured": measured}
     digest = tagged("outage", canonical(facts)).hex()
-    _, receipt = log.enter_common(session, signer, "outage", digest, last, **facts)
+    _, receipt = log.enter_common(session, signers, "outage", digest, last, **facts)
     row = OutageRow(id=new_id(), first=first, last=last, measured=measured, receipt=receipt)
     session.add(row)
     session.flush()

@@ -56,7 +56,7 @@ def receive(
     _require_first(session, row, held.number, bidder)
     digest = bundle.paper_digest(row.id, held.number, bidder.id, serial.strip())
     facts: dict[str, Any] = {"round": held.number, **bids_.system_number(row)}
-    entry = log.enter(session, office.signer, row.id, "paper", digest, now, **facts)
+    entry = log.enter(session, office.signers, row.id, "paper", digest, now, **facts)
     session.add(
         PaperRow(
             tender_id=row.id, round=held.number, company_id=bidder.id, serial=serial.strip()[:60], digest=digest, entry_id=entry.id,
@@ -146,7 +146,7 @@ def enter(
     digest = tagged(
         "paper-opened", canonical({"tender": row.id, "round": held.number, "bidder": company_id, **read})
     ).hex()
-    log.enter(session, office.signer, row.id, "paper-opened", digest, now, round=held.number)
+    log.enter(session, office.signers, row.id, "paper-opened", digest, now, round=held.number)
     by = [paper.first["by"], actor.subject]
     audit.record(session, actor, "ebid.paper.type", row.id, detail={"company": company_id, "by": by}, now=now)
     return paper

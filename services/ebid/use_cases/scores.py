@@ -63,7 +63,7 @@ def fix(session: Session, actor: Actor, tender_id: str, office: Office, now: dat
     open_ones = [score for score in given.values() if score.entry_id is None]
     for score in open_ones:
         digest = bundle.technical_digest(row.id, score.company_id, score.total)
-        score.entry_id = log.enter(session, office.signer, row.id, "technical", digest, now).id
+        score.entry_id = log.enter(session, office.signers, row.id, "technical", digest, now).id
     audit.record(session, actor, "ebid.score.fix", row.id, detail={"count": len(open_ones)}, now=now)
     return len(open_ones)
 

@@ -39,7 +39,7 @@ def keep(session: Session, tender_id: str, number: int, size: int, reply: bytes,
         checkpoint.stamp = reply.hex()
     row = tenders.load(session, tender_id)
     digest = tagged("beacon", bytes.fromhex(checkpoint.stamp)).hex()
-    log.enter(session, office.signer, row.id, "beacon", digest, now, round=number)
+    log.enter(session, office.signers, row.id, "beacon", digest, now, round=number)
 
 
 def of(session: Session, held: RoundRow) -> bytes | None:

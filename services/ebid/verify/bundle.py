@@ -13,8 +13,11 @@ from services.ebid.sealing.note import stamp
 FORMAT = "kyodo-ebid-bundle/3"
 """Raised whenever a bundle means more, or something else, than a verifier that somebody saved earlier knows: it refuses then."""
 FIRST, SECOND = "kyodo-ebid-bundle/1", "kyodo-ebid-bundle/2"
-READ = (FIRST, SECOND, FORMAT)
-"""What this verifier reads. In the first, no closing list has 辞退届; in the first two, no terms have `bound`."""
+CHANGED = "kyodo-ebid-bundle/4"
+"""Of a log whose key has been changed; of any other it stays the one before, which verifiers that people saved read, too."""
+READ = (FIRST, SECOND, FORMAT, CHANGED)
+"""What this verifier reads. In the first, no closing list has 辞退届; in the first two, no terms have `bound`; in the first three, no
+log has `changes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +190,20 @@ class Round:
         }
 
 
-def bundle(origin: str, key: bytes, terms: Mapping[str, Any], rounds: Sequence[Round]) -> dict[str, Any]:
-    """The public bundle. `origin`, `key` of the log (32 bytes); `terms` the announced document with "trustees" (hex keys) and
+def log_of(origin: str, key: str, changes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The bundle's format and log: `key` its first (hex), `changes` the receipts of the entries that promised each further one."""
+    if not changes:
+        return {"format": FORMAT, "log": {"origin": origin, "key": key}}
+    return {"format": CHANGED, "log": {"origin": origin, "key": key, "changes": [dict(each) for each in changes]}}
+
+
+def bundle(
+    origin: str, key: str, terms: Mapping[str, Any], rounds: Sequence[Round], changes: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """The public bundle. `origin`, `key`, `changes` as of `log_of`; `terms` the announced document with "trustees" (hex keys) and
     "threshold"; `rounds` from the first. Write it with `json.dumps`."""
     return {
-        "format": FORMAT,
-        "log": {"origin": origin, "key": key.hex()},
+        **log_of(origin, key, changes),
         "terms": dict(terms),
         "rounds": [round_.document() for round_ in rounds],
     }
@@ -202,7 +213,9 @@ def is_of_its_number(bundle: Mapping[str, Any]) -> bool:
     """Whether the bundle has nothing that its format's number does not know yet. KeyError where it is no bundle."""
     if bundle["format"] == FIRST and any("declines" in round_["closing"] for round_ in bundle["rounds"]):
         return False
-    return bundle["format"] == FORMAT or "bound" not in bundle["terms"]
+    if bundle["format"] != CHANGED and "changes" in bundle["log"]:
+        return False
+    return bundle["format"] in (FORMAT, CHANGED) or "bound" not in bundle["terms"]
 
 
 def event_digest(kind: str, salt: str, document: Mapping[str, Any]) -> str:

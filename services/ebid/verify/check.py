@@ -14,10 +14,11 @@ from services.ebid.domain.opened import limits_against, own_points, paper_payloa
 from services.ebid.domain.ranking import Bid, Outcome
 from services.ebid.domain.terms import SETTLE, Terms, terms_of
 from services.ebid.sealing import making, merkle
-from services.ebid.sealing.note import BadNote, Checkpoint, check_logged, check_receipt, moment, open_note
+from services.ebid.sealing.note import BadNote, Checkpoint, check_logged, check_receipt, moment
 from services.ebid.verify import bundle as form
 from services.ebid.verify import curve, envelopes, hidden
 from services.ebid.verify.events import check_events
+from services.ebid.verify.keys import Keys
 from services.ebid.verify.report import Report
 
 Document = Mapping[str, Any]
@@ -32,7 +33,8 @@ def check(
 ) -> Report:
     """Check a bundle and the bidder's own receipts against it. Never raises: what cannot be read is a problem "format".
 
-    `log_key`: the log's public key (hex) as known from elsewhere; without it the receipts' key, else the bundle's own, is believed.
+    `log_key`: the log's public key (hex) as known from elsewhere; without it the receipts' key, else the bundle's own, is believed. It may
+    be any of the keys that the log had one after the other.
     `deep`: make every envelope again from its seed (≈ 0.1 s each).
     """
     report = Report()
@@ -56,11 +58,11 @@ def check(
                 "受領証のファイルではありません。別のファイルを選んでいないか確かめてください。",
             )
         receipts = [receipt for number, receipt in enumerate(receipts, 1) if number not in strange]
-        key = check_key(bundle, receipts, log_key, report)
-        check_events(bundle, key, check_rounds(bundle, key, report, deep), report)
+        keys = check_keys(bundle, receipts, log_key, report)
+        check_events(bundle, keys, check_rounds(bundle, keys, report, deep), report)
         for receipt in receipts:
-            check_own(bundle, receipt, key, report)
-        check_one_log(bundle, downloaded, key, report)
+            check_own(bundle, receipt, keys, report)
+        check_one_log(bundle, downloaded, keys, report)
     except (
         KeyError,
         IndexError,
@@ -79,11 +81,15 @@ def is_receipt(document: Any) -> bool:
     return isinstance(document, dict) and {"entry", "index", "key", "salt"} <= set(document)
 
 
-def check_key(bundle: Document, receipts: Sequence[Document], log_key: str | None, report: Report) -> bytes:
-    """The log's key; all who name one must name the same."""
-    key = bundle["log"]["key"]
+def check_keys(bundle: Document, receipts: Sequence[Document], log_key: str | None, report: Report) -> Keys:
+    """The log's keys; all who name one must name one of them."""
+    keys = Keys(bundle["log"]["origin"], bundle["log"]["key"])
+    try:
+        keys.follow(bundle["log"].get("changes", ()))
+    except BadNote:
+        report.bad("log-key-changed", "bundle", "台帳の鍵の取り替えが、前の鍵で署名されていません。")
     for name, other in [("指定", log_key), *(("受領証", receipt["key"]) for receipt in receipts)]:
-        if other is not None and other != key:
+        if other is not None and not keys.names(other):
             report.bad(
                 "log-key", "bundle", f"公表ファイルの台帳の公開鍵が、{name}の公開鍵と違います。別の台帳かもしれません。"
             )
@@ -91,10 +97,10 @@ def check_key(bundle: Document, receipts: Sequence[Document], log_key: str | Non
         report.taken.append(
             "台帳の公開鍵は、公表ファイルに書かれたものを信じました（受領証か --log-key で確かめられます）。"
         )
-    return bytes.fromhex(key)
+    return keys
 
 
-def check_rounds(bundle: Document, key: bytes, report: Report, deep: bool) -> Checkpoint | None:
+def check_rounds(bundle: Document, keys: Keys, report: Report, deep: bool) -> Checkpoint | None:
     """Every round; the last one's checkpoint. None where a checkpoint cannot be believed, and the rest was not looked at."""
     terms = terms_of(bundle["terms"])
     before: tuple[Checkpoint, Outcome] | None = None
@@ -103,7 +109,7 @@ def check_rounds(bundle: Document, key: bytes, report: Report, deep: bool) -> Ch
         if round_["round"] != number:
             report.bad("format", subject, "回の番号が続いていません。")
         try:
-            checkpoint = open_note(round_["checkpoint"], bundle["log"]["origin"], key, curve.check)
+            checkpoint = keys.open(round_["checkpoint"])
         except BadNote:
             report.bad("checkpoint-signature", subject, "締切時点の台帳の署名が正しくありません。")
             return None
@@ -496,12 +502,12 @@ def stands_beside(bid: Document, decline: Document) -> bool:
     return "paper" in bid and bid["logged"]["entry"]["at"] <= decline["at"]
 
 
-def check_own(bundle: Document, receipt: Document, key: bytes, report: Report) -> None:
+def check_own(bundle: Document, receipt: Document, keys: Keys, report: Report) -> None:
     """The bidder's own receipt: signed by the log, and its bid stands unchanged in the round it was made for."""
     entry, begun = receipt["entry"], len(report.problems)
     subject = f"receipt {receipt['index']}"
     try:
-        check_receipt(receipt, key, curve.check)
+        check_receipt(receipt, keys.at(int(receipt["index"])), curve.check)
     except BadNote:
         report.bad("receipt-signature", subject, "受領証の署名が、この台帳のものではありません。")
         return
@@ -527,16 +533,15 @@ def check_own(bundle: Document, receipt: Document, key: bytes, report: Report) -
     report.passes(begun, f"あなたの入札書・見積書（台帳{receipt['index']}番）は、受領証のとおり公表されています。")
 
 
-def check_one_log(bundle: Document, downloaded: Iterable[Any], key: bytes, report: Report) -> None:
+def check_one_log(bundle: Document, downloaded: Iterable[Any], keys: Keys, report: Report) -> None:
     """A checkpoint that came with a receipt and one of the bundle that are of the same size show the same log: another root is a fork,
     signed by the log itself. Other sizes say nothing here: only a witness, or a proof of consistency, compares them."""
-    origin = bundle["log"]["origin"]
     notes = [round_["checkpoint"] for round_ in bundle["rounds"]]
     notes += [bundle["journal"]["checkpoint"]] if bundle.get("journal") else []
     shown: dict[int, bytes] = {}
     for text in notes:
         try:
-            state = open_note(text, origin, key, curve.check)
+            state = keys.open(text)
         except BadNote:
             continue  # said where that checkpoint is checked
         shown.setdefault(state.size, state.root)
@@ -545,7 +550,7 @@ def check_one_log(bundle: Document, downloaded: Iterable[Any], key: bytes, repor
         if text is None:
             continue
         try:
-            own = open_note(text, origin, key, curve.check)
+            own = keys.open(text)
         except BadNote:
             report.bad(
                 "receipt-signature", f"receipt {number}", "受領証に付いた台帳の署名が、この台帳のものではありません。"

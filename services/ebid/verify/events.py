@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.ebid.sealing import merkle
-from services.ebid.sealing.note import BadNote, Checkpoint, check_logged, open_note
+from services.ebid.sealing.note import BadNote, Checkpoint, check_logged
 from services.ebid.verify import bundle as form
-from services.ebid.verify import curve
+from services.ebid.verify.keys import Keys
 from services.ebid.verify.report import Report
 
 Document = Mapping[str, Any]
@@ -16,7 +16,7 @@ AFTER = ("contract",)
 """What may follow the conclusion."""
 
 
-def check_events(bundle: Document, key: bytes, last: Checkpoint | None, report: Report) -> None:
+def check_events(bundle: Document, keys: Keys, last: Checkpoint | None, report: Report) -> None:
     """`last`: the last round's checkpoint. Terms that name no `admission` are older than these events: nothing is asked of them."""
     admission = bundle["terms"].get("admission")
     if admission is None:
@@ -27,7 +27,7 @@ def check_events(bundle: Document, key: bytes, last: Checkpoint | None, report: 
         report.bad("journal-missing", "bundle", "資格の確認、失格、決定などの記録が、公表されていません。")
         return
     try:
-        newest = open_note(journal["checkpoint"], bundle["log"]["origin"], key, curve.check)
+        newest = keys.open(journal["checkpoint"])
     except BadNote:
         report.bad("checkpoint-signature", "journal", "決定の記録のための台帳の署名が正しくありません。")
         return
