@@ -35,7 +35,8 @@ _RED = re.compile(r"^(?:FAILED|ERROR) \S+?::(?:\w+::)?(\w+)(?:\[.*?\])?(?: - (.*
 HEAD = """# Each test of the backup's faults can turn red
 
 Written by `make mutants`, not by hand. For every test that [FAULTS.md](../services/backup/FAULTS.md) names, the fault of its row is planted
-in a copy of the product (`services/backup/tests/mutants.py`); then the test must fail. Before, all of them pass. On SQLite.
+in a copy of the product (`services/backup/tests/mutants.py`); then the test must fail. Without a fault they pass: the command
+runs them first, as `make test` and `make slow` do. On SQLite.
 
 {mutants} faults, {tests} tests that must turn red, {green} that stayed green. A row stands until its fault is planted again.
 

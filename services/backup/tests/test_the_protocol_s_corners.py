@@ -2,6 +2,7 @@
 
 import base64
 import http.client
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -99,10 +100,17 @@ def counted() -> float:
     return sum(REGISTRY.get_sample_value("http_requests_total", {**labels, "status": s}) or 0 for s in ("200", "206"))
 
 
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was admitted stays so, and an open file lies in memory, where a file system of memory cannot be asked (EOPNOTSUPP)."""
+    monkeypatch.setattr(exchange, "FRESH", 60.0)
+    monkeypatch.setattr(os, "RWF_NOWAIT", 0)
+
+
+@pytest.mark.usefixtures("known")
 def test_a_part_answered_at_once_is_what_the_long_way_answers(
     small_cloud: Cloud, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "FRESH", 60.0)
     at_once: AtOnce = small_cloud.app.at_once
     monkeypatch.setattr(at_once._traced, "_ratio", 0.0)  # which are chosen for a span is chance
     answered: list[Answer] = []
@@ -134,8 +142,8 @@ def test_a_part_answered_at_once_is_what_the_long_way_answers(
         assert len(answered) == len(RANGES)
 
 
-def test_nobody_else_is_answered_at_once(small_cloud: Cloud, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "FRESH", 60.0)
+@pytest.mark.usefixtures("known")
+def test_nobody_else_is_answered_at_once(small_cloud: Cloud, machine: Machine) -> None:
     others = [
         small_cloud.machine(small_cloud.repository("another"), "full"),
         small_cloud.machine(small_cloud.repository("theirs", OTHER), "full"),
