@@ -281,7 +281,7 @@ def test_every_code_of_the_format_page_is_tested_and_every_tested_code_is_on_it(
     elsewhere |= {"technical-not-logged", "technical-changed", "technical-raised", "limits-model", "beacon-changed"}
     elsewhere |= {"opened-changed", "opened-at-changed", "log-forked", "asked-changed", *DECISIONS}
     elsewhere |= {"decline-not-logged", "decline-changed", "decline-and-bid", "my-decline-missing"}
-    elsewhere |= {"decline-dropped", "decline-added", "timestamp-other", "receipt-other"}
+    elsewhere |= {"decline-dropped", "decline-added", "timestamp-other", "receipt-other", "log-key-changed"}
     assert listed == set().union(*(codes for _, codes in CHANGES.values())) | elsewhere
 
 

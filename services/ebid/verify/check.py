@@ -87,7 +87,7 @@ def check_keys(bundle: Document, receipts: Sequence[Document], log_key: str | No
     try:
         keys.follow(bundle["log"].get("changes", ()))
     except BadNote:
-        report.bad("log-key-changed", "bundle", "台帳の鍵の取り替えが、前の鍵で署名されていません。")
+        report.bad("log-key-changed", "bundle", "台帳の新しい公開鍵が、取り替える前のかぎで署名されていません。")
     for name, other in [("指定", log_key), *(("受領証", receipt["key"]) for receipt in receipts)]:
         if other is not None and not keys.names(other):
             report.bad(
