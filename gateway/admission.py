@@ -18,7 +18,7 @@ from gateway.answers import Malformed, Misdirected, Scope, leave_after
 from gateway.domain import network_of
 from gateway.fairness.door import Line
 from gateway.hygiene import Headers, Target, cookie, header
-from gateway.identity import Caller, Remembered, actor_for
+from gateway.identity import FRESH, MANY, Caller, actor_for
 from gateway.parts import Parts
 from gateway.routes import REGISTRY, Decision, Moved, Onward, Own, decide, is_for_staff, require_open
 from gateway.settings import is_loopback
@@ -27,6 +27,7 @@ from libs.common import telemetry
 from libs.common.actor import Actor
 from libs.common.clock import SystemClock, local_date
 from libs.common.errors import Forbidden, NotAllowed, NotFound, Refusal, TooWeak, Unavailable, Unexpected, say
+from libs.common.remembered import Remembered
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Admission:
         self._leave = leave_after(self._settings.shared_idle_minutes)
         self._without_staff = parts.without_staff
         self._day = (-1, date.min)
-        self._actors = Remembered[tuple, tuple]()
+        self._actors = Remembered[tuple, tuple](FRESH, MANY)
         self._decided = Decided(None, date.min)
 
     def meet(self, scope: Scope) -> None:

@@ -6,12 +6,11 @@ import binascii
 import hashlib
 import hmac
 import secrets
-import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -25,42 +24,20 @@ from libs.common.actor import Actor
 from libs.common.clock import Clock
 from libs.common.errors import NotFound, NotSignedIn, say
 from libs.common.inner_token import TokenSigner
+from libs.common.remembered import Remembered
 
 FRESH = 2.0
 """Seconds for which a session, a machine token and an inner token are believed without asking again."""
 GUEST_DAYS = 14
-_MANY = 20_000
+MANY = 20_000
+"""How many of each are remembered at most."""
 
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
+T = TypeVar("T")
 
 
 def derive(key: Ed25519PrivateKey, purpose: str) -> bytes:
     """A key of 32 bytes for one purpose, from the gateway's own (HKDF, RFC 5869): the same on every replica."""
     return HKDF(SHA256(), 32, salt=None, info=f"kyodo gateway {purpose}".encode()).derive(key.private_bytes_raw())
-
-
-class Remembered(Generic[K, V]):
-    """Answers kept for `FRESH` seconds. What is older goes with the next that comes: each may hold a whole state of the registry."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._kept: dict[K, tuple[float, V]] = {}
-
-    def get(self, key: K) -> V | None:
-        found = self._kept.get(key)
-        return found[1] if found and found[0] > self._clock() else None
-
-    def put(self, key: K, value: V) -> None:
-        kept, now = self._kept, self._clock()
-        kept.pop(key, None)
-        kept[key] = (now + FRESH, value)  # last: in the order of age
-        while len(kept) > _MANY or kept[next(iter(kept))][0] <= now:
-            del kept[next(iter(kept))]
-
-    def forget(self) -> None:
-        """From any thread."""
-        self._kept = {}
 
 
 # ---- cookies --------------------------------------------------------------------------------------------------------
@@ -226,8 +203,8 @@ class Callers:
         self._guests = guests
         self._load_session = load_session
         self._load_machine = load_machine
-        self._known: Remembered[bytes, Caller] = Remembered()
-        self._machines: Remembered[str, Machine | bool] = Remembered()
+        self._known: Remembered[bytes, Caller] = Remembered(FRESH, MANY)
+        self._machines: Remembered[str, Machine | bool] = Remembered(FRESH, MANY)
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="callers")
 
     async def find(self, headers: Headers) -> Caller:
@@ -279,7 +256,7 @@ class Callers:
             raise wrong_key()
         return known
 
-    async def _in_thread(self, ask: Callable[[], V]) -> V:
+    async def _in_thread(self, ask: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
 
 
@@ -360,7 +337,7 @@ class InnerTokens:
 
     def __init__(self, signer: TokenSigner) -> None:
         self._signer = signer
-        self._kept: Remembered[tuple[Actor, str], str] = Remembered()
+        self._kept: Remembered[tuple[Actor, str], str] = Remembered(FRESH, MANY)
 
     def header(self, actor: Actor, audience: str) -> tuple[bytes, bytes]:
         token = self._kept.get((actor, audience))

@@ -1,7 +1,6 @@
 """Rules that need no process: addresses, names, passwords, networks, paths, dates."""
 
 import hashlib
-import weakref
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from gateway import domain, passwords
 from gateway.breached import Breached
 from gateway.hygiene import BadRequest, canonical_target, returned_headers
-from gateway.identity import FRESH, Remembered, secret_of
+from gateway.identity import secret_of
 from gateway.oidc.exchange import Begun, check_answer
 from gateway.oidc.metadata import Known, ProviderFailed
 from gateway.oidc.providers import Provider
@@ -286,26 +285,3 @@ def test_what_was_asked_of_one_provider_is_answered_by_no_other() -> None:
     with pytest.raises(ProviderFailed) as found:
         check_answer(Known(Provider(key="b", **facts, auth="none")), Begun("a", "s", "n", "v", "/", ""), answer)
     assert found.value.reason == "mixed-up"
-
-
-class Registry:
-    """Stands for one of its states."""
-
-
-def test_what_is_remembered_is_let_go_once_it_is_too_old() -> None:
-    now = [100.0]
-    remembered = Remembered[str, Registry](lambda: now[0])
-    states = [Registry() for _ in range(3)]
-    held = [weakref.ref(state) for state in states]
-    for number, state in enumerate(states):
-        remembered.put(f"caller {number}", state)
-        assert remembered.get(f"caller {number}") is state, "planted: it is remembered at first"
-        now[0] += FRESH / 2
-    del state
-    states.clear()
-    assert [ref() is None for ref in held] == [True, False, False], "the oldest went when another came"
-    assert remembered.get("caller 1") is None, "two seconds old: not believed any more"
-    remembered.put("caller 2", Registry())
-    assert [ref() is None for ref in held] == [True, True, True]
-    remembered.forget()
-    assert remembered.get("caller 2") is None

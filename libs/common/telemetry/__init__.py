@@ -18,7 +18,7 @@ from libs.common.telemetry.propagation import (
     headers_with_trace,
     span,
 )
-from libs.common.telemetry.seldom import SeldomTraced
+from libs.common.telemetry.seldom import SeldomTraced, look
 from libs.common.telemetry.tracing import start, stop
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "current_traceparent",
     "event_failed",
     "headers_with_trace",
+    "look",
     "metrics",
     "span",
     "start",

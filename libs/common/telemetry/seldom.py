@@ -73,6 +73,14 @@ class Seen:
             _keep_failure(f"{method} {route}", status, seconds, place)
 
 
+def look(headers: Headers, ratio: float) -> Seen | None:
+    """A request that gets no span; None for one that is chosen: a share `ratio`, and those whose caller is being traced."""
+    given, request_id = _continued(headers)
+    if random.random() < ratio or (given is not None and int(given[2], 16) & 1):  # noqa: S311 (a sample)
+        return None
+    return Seen(request_id, given)
+
+
 class SeldomTraced:
     """As `TracingMiddleware`, for a share `ratio` of requests and for those whose caller is being traced.
 
@@ -83,15 +91,8 @@ class SeldomTraced:
         self._app, self._service, self._ratio = app, service, ratio
         self._traced = TracingMiddleware(app, service)
 
-    def look(self, headers: Headers) -> Seen | None:
-        """A request that gets no span; None for one that is chosen."""
-        given, request_id = _continued(headers)
-        if random.random() < self._ratio or (given is not None and int(given[2], 16) & 1):  # noqa: S311 (a sample)
-            return None
-        return Seen(request_id, given)
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        seen = self.look(scope["headers"])
+        seen = look(scope["headers"], self._ratio)
         if seen is None:
             return await self._traced(scope, receive, send)
         state = scope.setdefault("state", {})

@@ -3,12 +3,11 @@
 import asyncio
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from starlette.requests import Request
 
@@ -16,6 +15,7 @@ from libs.common.actor import Actor
 from libs.common.errors import Invalid, Refusal, TooLarge, say
 from libs.common.http import problem_for
 from libs.common.ranges import Span, span_of
+from libs.common.remembered import Remembered
 from libs.common.server import Line, line_of
 from libs.common.service import Service
 from services.backup.api.turns import Turns
@@ -46,48 +46,6 @@ AT_ONCE = 256 * 1024
 """Bytes of an answer that are taken from memory, where they are, without a thread."""
 
 
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Fresh(Generic[K, V]):
-    """What was found within the last `FRESH` seconds, at most `most` of it: a hundred small ranges do not ask a hundred times."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[K, tuple[float, V]] = OrderedDict()
-
-    def get(self, key: K) -> V | None:
-        found = self._kept.get(key)
-        if found is None or found[0] < time.monotonic():
-            return None
-        return found[1]
-
-    def put(self, key: K, value: V) -> None:
-        with self._lock:
-            self._kept[key] = (time.monotonic() + FRESH, value)
-            self._kept.move_to_end(key)
-        self.sweep()
-
-    def sweep(self) -> None:
-        """Forget what is too old, or too much: an open file keeps a disk from being taken away."""
-        with self._lock:
-            while self._kept:
-                key, (until, _) = next(iter(self._kept.items()))
-                if len(self._kept) <= self._most and until >= time.monotonic():
-                    return
-                del self._kept[key]
-
-    def drop(self, key: K) -> None:
-        with self._lock:
-            self._kept.pop(key, None)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._kept.clear()
-
-
 @dataclass(slots=True)
 class Admitted:
     """A door, and how many bytes an object of each type may bring through it."""
@@ -100,13 +58,15 @@ class Admitted:
 class Memory:
     """Of one process: doors that were opened just now, and files that are open."""
 
-    doors: Fresh[tuple[Actor, str], Admitted] = field(default_factory=lambda: Fresh(10_000))
-    readers: Fresh[tuple[str, Target, datetime | None], Reader] = field(default_factory=lambda: Fresh(64))
+    doors: Remembered[tuple[Actor, str], Admitted] = field(default_factory=lambda: Remembered(FRESH, 10_000))
+    readers: Remembered[tuple[str, Target, datetime | None], Reader] = field(
+        default_factory=lambda: Remembered(FRESH, 64)
+    )
 
     def forget(self) -> None:
         """As if a moment had passed."""
-        self.doors.clear()
-        self.readers.clear()
+        self.doors.forget()
+        self.readers.forget()
 
 
 class Gone(Exception):

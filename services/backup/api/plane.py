@@ -61,23 +61,28 @@ class AtOnce:
 
     def __init__(self, service: Service, state: State) -> None:
         self._service, self._state = service, state
-        self._traced = telemetry.SeldomTraced(_nothing, service.name, service.settings.trace_ratio)
+        self._ratio = service.settings.trace_ratio
 
     def __call__(self, target: bytes, headers: Headers) -> Answer | None:
-        unbounded = not self._state.turns.rate  # a bound line counts every byte, in turn
-        asked = _OBJECT.fullmatch(target) if unbounded else None
-        said = dict(headers)
-        if asked is None or len(said) != len(headers):
+        if self._state.turns.rate:  # a bound line counts every byte, in turn
             return None
+        asked = _OBJECT.fullmatch(target)
+        if asked is None:
+            return None
+        said = dict(headers)
         code, repository, type_, name = (part.decode() for part in asked.groups())
         reader = self._reader(said, code, repository, Target("object", type_, name))
-        part = part_of(reader, said.get(b"range", b"").decode("latin-1")) if reader is not None else None
-        if reader is None or part is None:
+        if reader is None or len(said) != len(headers):  # of what is said twice the long way takes the first
+            return None
+        part = part_of(reader, said.get(b"range", b"").decode("latin-1"))
+        if part is None:
             return None
         status, answered, span = part
         body = ready(reader, span)
-        seen = self._traced.look(headers) if body is not None else None
-        if body is None or seen is None:
+        if body is None:
+            return None
+        seen = telemetry.look(headers, self._ratio)
+        if seen is None:
             return None
         seen.tell(self._service.name, "GET", _NOW.path, code, status)
         return status, [*answered, NOT_KEPT, seen.header], body
@@ -95,10 +100,6 @@ class AtOnce:
         memory: Memory = self._state.memory
         admitted = memory.doors.get((actor, repository))
         return memory.readers.get((admitted.door.repository_id, target, None)) if admitted else None
-
-
-async def _nothing(scope: Scope, receive: Any, send: Any) -> None:
-    """What is seen is answered by the protocol itself."""
 
 
 class Shortcut:

@@ -338,9 +338,9 @@ MUTANTS = [
     ),
     Mutant(
         "a key that was good once is believed for ever",
-        EXCHANGE,
-        "        if found is None or found[0] < time.monotonic():\n",
-        "        if found is None:\n",
+        "/libs/common/remembered.py",
+        "found is not None and found[0] > self._clock()",
+        "found is not None",
         ("test_a_revoked_key_reads_no_longer_than_a_moment_and_writes_nothing_at_all",),
     ),
     Mutant(

@@ -101,9 +101,10 @@ def counted() -> float:
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> None:
+def known(small_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who was admitted stays so, and an open file lies in memory, where a file system of memory cannot be asked (EOPNOTSUPP)."""
-    monkeypatch.setattr(exchange, "FRESH", 60.0)
+    memory: exchange.Memory = small_cloud.app.state.memory
+    memory.doors.seconds = memory.readers.seconds = 60.0
     monkeypatch.setattr(os, "RWF_NOWAIT", 0)
 
 
@@ -112,7 +113,7 @@ def test_a_part_answered_at_once_is_what_the_long_way_answers(
     small_cloud: Cloud, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once: AtOnce = small_cloud.app.at_once
-    monkeypatch.setattr(at_once._traced, "_ratio", 0.0)  # which are chosen for a span is chance
+    monkeypatch.setattr(at_once, "_ratio", 0.0)  # which are chosen for a span is chance
     answered: list[Answer] = []
 
     def watched(target: bytes, headers: Headers) -> Answer | None:
